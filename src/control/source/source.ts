@@ -1,0 +1,47 @@
+/**
+ * Where keys come from. A source first gives one snapshot, then batches of changes; after any gap (compaction,
+ * outdated index, rescan) it gives a fresh snapshot instead. It never reports an error as an empty snapshot.
+ *
+ *     start ──▶ snapshot(rev 7) ──▶ changes(rev 8) ──▶ changes(rev 9) ──▶ … gap … ──▶ snapshot(rev 40) ──▶ …
+ *
+ * Keys are relative to the prefix and have no leading slash: `/traefik/backends/b/servers/s/url` is
+ * `backends/b/servers/s/url`. Values are text (UTF-8). Directories are not keys.
+ */
+export type SourceName = 'etcdv3' | 'etcdv2' | 'folder';
+
+export type Change = { readonly key: string /** null: deleted or expired */; readonly value: string | null };
+
+/**
+ * `connecting`: no snapshot yet; `live`: a snapshot was given and the store was heard of lately; `stale`: the last
+ * snapshot is in force but the store is out of reach; `absent`: the store does not offer this API (no v2), not an error.
+ */
+export type SourceState = 'connecting' | 'live' | 'stale' | 'absent';
+
+export type SourceStatus = {
+  readonly name: SourceName;
+  readonly state: SourceState;
+  /** etcd revision (v3), etcd index (v2) or a counter of scans (folder), as text; '' before the first snapshot. */
+  readonly revision: string;
+  /** Unix milliseconds at which the store last confirmed that we are up to date; 0 for never. */
+  readonly confirmedAt: number;
+  /** Times that the watch was started anew after a failure or a silence. */
+  readonly restarts: number;
+  /** The last error in words, '' while all is well. */
+  readonly error: string;
+};
+
+export interface SourceSink {
+  snapshot(source: SourceName, revision: string, entries: ReadonlyMap<string, string>): void;
+  /** One atomic batch: what arrived together. */
+  changes(source: SourceName, revision: string, changes: readonly Change[]): void;
+  /** Something of `status()` changed. */
+  statusChanged(source: SourceName): void;
+}
+
+export interface Source {
+  readonly name: SourceName;
+  /** Returns at once; calls the sink from then on until `stop` has resolved. */
+  start(sink: SourceSink): void;
+  stop(): Promise<void>;
+  status(): SourceStatus;
+}

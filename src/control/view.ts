@@ -1,0 +1,48 @@
+/** What the admin pages may see of the control plane: questions only, nothing here changes anything. */
+import type { Model } from '../model/model.ts';
+import type { SourceStatus } from './source/source.ts';
+
+export type EntryPointView = {
+  readonly name: string;
+  /** As configured. */
+  readonly address: string;
+  /** The port that is really listened on, 0 before that. */
+  readonly port: number;
+};
+
+export type WorkerView = {
+  readonly index: number;
+  readonly state: 'starting' | 'serving' | 'draining' | 'ended';
+  /** The generation that it routes by, 0 before the first. */
+  readonly generation: number;
+  /** How often a worker of this index was replaced after a failure. */
+  readonly restarts: number;
+};
+
+export interface ControlView {
+  readonly version: string;
+  /** Unix milliseconds. */
+  readonly startedAt: number;
+  /** Name of the one provider in the API: `etcdv3` with useAPIV3, `etcd` otherwise, `folder` when only a folder is followed. */
+  readonly provider: string;
+  /** With the leading slash, '' for a folder: what stands before a relative key. */
+  readonly prefix: string;
+  entryPoints(): readonly EntryPointView[];
+  model(): Model;
+  sources(): readonly SourceStatus[];
+  workers(): readonly WorkerView[];
+  /** The newest published generation, 0 before the first. */
+  generation(): number;
+  /** Unix milliseconds at which every worker had applied that generation; 0 before the first. */
+  appliedAt(): number;
+  /** Counts of published tables. */
+  reloads(): number;
+  /** From SIGTERM on: /ping answers 503. */
+  draining(): boolean;
+  /** The name behind a slot of the metrics lanes, '' when there is none any more. */
+  backendName(slot: number): string;
+  /** One lane of src/shared/metrics.ts per worker. */
+  metricsLanes(): readonly SharedArrayBuffer[];
+  /** Calls back, at most a few times a second, after any of the above has changed. Returns what ends it. */
+  onChange(listener: () => void): () => void;
+}

@@ -1,0 +1,124 @@
+/**
+ * The one catalogue of what can go wrong, for both planes.
+ *
+ * The data plane passes `Fault` records: frozen, made once, without a stack, because an outage of a server must not
+ * become a CPU problem of ours. The control plane throws `TsujiError`. Match on `code`, never on text.
+ */
+
+/** Where a fault comes from: the client's side, the server's side, ourselves, or the configuration. */
+export type FaultSource = 'downstream' | 'upstream' | 'internal' | 'config';
+
+/**
+ * May the exchange be tried again? `unsent`: nothing of the request reached a server, so always safe; `reused`: only
+ * when the connection was a reused one and the method is idempotent (RFC 9110 §9.2.2, RFC 9112 §9.3.1); `never`.
+ */
+export type FaultRetry = 'unsent' | 'reused' | 'never';
+
+export type Fault = {
+  readonly code: string;
+  readonly source: FaultSource;
+  readonly retry: FaultRetry;
+  /** Status of the local reply, and the one that metrics count when the head was not out yet. */
+  readonly status: number;
+  /** Body of the local reply (shared/spec proxying §7), `text/plain; charset=utf-8`. */
+  readonly body: string;
+  /** What an operator reads in the log. */
+  readonly text: string;
+};
+
+function fault(
+  code: string,
+  source: FaultSource,
+  retry: FaultRetry,
+  status: number,
+  body: string,
+  text: string,
+): Fault {
+  return Object.freeze({ code, source, retry, status, body, text });
+}
+
+const BAD_GATEWAY = 'Bad Gateway';
+const GATEWAY_TIMEOUT = 'Gateway Timeout';
+const SERVER_ERROR = 'Internal Server Error';
+
+export const FAULTS = Object.freeze({
+  badRequest: fault('BAD_REQUEST', 'downstream', 'never', 400, '400 Bad Request', 'the request is malformed'),
+  headTooLarge: fault(
+    'HEAD_TOO_LARGE',
+    'downstream',
+    'never',
+    431,
+    'Request Header Fields Too Large',
+    'too many or too long header fields',
+  ),
+  clientClosed: fault(
+    'CLIENT_CLOSED',
+    'downstream',
+    'never',
+    499,
+    'Client Closed Request',
+    'the client closed the connection',
+  ),
+  noRoute: fault('NO_ROUTE', 'config', 'never', 404, '404 page not found\n', 'no frontend matches'),
+  noServer: fault('NO_SERVER', 'config', 'never', 503, 'Service Unavailable', 'the backend has no server'),
+  allWeightsZero: fault(
+    'ALL_WEIGHTS_ZERO',
+    'config',
+    'never',
+    500,
+    SERVER_ERROR,
+    'every server of the backend has weight 0',
+  ),
+  connectRefused: fault('CONNECT_FAILED', 'upstream', 'unsent', 502, BAD_GATEWAY, 'the server cannot be reached'),
+  connectTimeout: fault(
+    'CONNECT_TIMEOUT',
+    'upstream',
+    'unsent',
+    504,
+    GATEWAY_TIMEOUT,
+    'the server did not accept the connection in time',
+  ),
+  upstreamClosed: fault(
+    'UPSTREAM_CLOSED',
+    'upstream',
+    'reused',
+    502,
+    BAD_GATEWAY,
+    'the server closed the connection before it answered',
+  ),
+  headerTimeout: fault(
+    'HEADER_TIMEOUT',
+    'upstream',
+    'never',
+    504,
+    GATEWAY_TIMEOUT,
+    'the server sent no response head in time',
+  ),
+  badResponse: fault('BAD_RESPONSE', 'upstream', 'never', 500, SERVER_ERROR, 'the response of the server is malformed'),
+  truncated: fault('TRUNCATED', 'upstream', 'never', 502, BAD_GATEWAY, 'the server ended the response before its end'),
+  unsupportedScheme: fault(
+    'UNSUPPORTED_SCHEME',
+    'config',
+    'never',
+    500,
+    SERVER_ERROR,
+    'the scheme of the server URL is not supported',
+  ),
+  internal: fault('INTERNAL', 'internal', 'never', 500, SERVER_ERROR, 'an error inside tsuji'),
+});
+
+/** An error of the control plane. `message` names what is wrong and why, so that it can be shown as it stands. */
+export class TsujiError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'TsujiError';
+    this.code = code;
+  }
+}
+
+/** The text of anything that was thrown. */
+export function reasonOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -1,0 +1,66 @@
+/**
+ * What the keys mean: immutable frontends, backends and servers, and a status for every key that was not accepted.
+ * The words are the user's (shared/spec kv-schema); nothing here knows of sockets or of shared memory.
+ */
+import type { MatchTerm } from '../rule/terms.ts';
+
+export type ServerScheme = 'http' | 'https' | 'h2c';
+
+export type Server = {
+  readonly name: string;
+  /** The text as configured, e.g. `http://10.0.0.1:80`. */
+  readonly url: string;
+  readonly scheme: ServerScheme;
+  /** Host to connect to; an IPv6 literal without its brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** `host:port` as it stands in the URL: the Host field when passHostHeader is off. */
+  readonly hostHeader: string;
+  readonly weight: number;
+};
+
+export type Backend = {
+  readonly name: string;
+  /** In order of name. */
+  readonly servers: readonly Server[];
+  /** As configured or its default; only `wrr` is known so far. */
+  readonly method: string;
+};
+
+export type Route = { readonly name: string; readonly rule: string };
+
+export type Frontend = {
+  readonly name: string;
+  readonly backend: string;
+  /** Existing entrypoints only, defaults filled in. */
+  readonly entryPoints: readonly string[];
+  /** In order of name. */
+  readonly routes: readonly Route[];
+  /** The configured value, 0 when unset: what the API shows. */
+  readonly priority: number;
+  /** `priority` when > 0, else the sum of the byte lengths of the rules (rules §9). Higher is tried first. */
+  readonly rank: number;
+  readonly passHostHeader: boolean;
+  /** Of all routes together. Empty: matches every request. */
+  readonly terms: readonly MatchTerm[];
+};
+
+/**
+ * A key that does not do what it was written for. `rejected`: its object is left out; `defaulted`: the default is
+ * used in its place; `ignored`: the key means nothing to tsuji.
+ */
+export type Problem = {
+  /** With the prefix, as an operator would type it, e.g. `/traefik/frontends/f1/routes/r1/rule`. */
+  readonly key: string;
+  readonly state: 'rejected' | 'defaulted' | 'ignored';
+  /** What is wrong and why, one sentence. */
+  readonly reason: string;
+};
+
+export type Model = {
+  readonly backends: ReadonlyMap<string, Backend>;
+  /** Only those that can be routed to. */
+  readonly frontends: ReadonlyMap<string, Frontend>;
+  /** By key. */
+  readonly problems: ReadonlyMap<string, Problem>;
+};

@@ -1,0 +1,68 @@
+/** The settings of one run: filled and frozen, nothing optional. Made by parse-flags.ts from the rows of rows.ts. */
+import type { LogLevel } from '../kernel/log.ts';
+
+export type EntryPoint = {
+  readonly name: string;
+  /** The text as configured, e.g. `:80`. */
+  readonly address: string;
+  /** '' means all interfaces, IPv4 and IPv6. An IPv6 literal has no brackets. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+};
+
+export type TlsSettings = {
+  /** Each a path if such a file exists, else PEM text; '' when not given. */
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly insecureSkipVerify: boolean;
+};
+
+export type EtcdSettings = {
+  /** `host:port` without scheme. */
+  readonly endpoints: readonly string[];
+  /** Leading slash, no trailing slash. */
+  readonly prefix: string;
+  /** v3 only. Otherwise v2 and v3 are followed both and merged. */
+  readonly useApiV3: boolean;
+  readonly watch: boolean;
+  readonly username: string;
+  readonly password: string;
+  readonly tls: TlsSettings | null;
+};
+
+export type WebSettings = {
+  readonly address: string;
+  readonly host: string;
+  readonly port: number;
+  /** Begins and ends with `/`. */
+  readonly path: string;
+};
+
+export type Settings = {
+  readonly logLevel: LogLevel;
+  readonly entryPoints: readonly EntryPoint[];
+  readonly defaultEntryPoints: readonly string[];
+  readonly etcd: EtcdSettings | null;
+  /** A folder as a store of keys; '' when not given. */
+  readonly folder: string;
+  readonly web: WebSettings | null;
+  readonly workers: number;
+  /** Total tries; 0: as many as the backend has servers; null: no retry. */
+  readonly retryAttempts: number | null;
+  readonly requestAcceptGraceTimeoutMs: number;
+  readonly graceTimeOutMs: number;
+  /** 0: no throttle. */
+  readonly providersThrottleMs: number;
+  readonly maxIdleConnsPerHost: number;
+  readonly dialTimeoutMs: number;
+  /** 0: none. */
+  readonly responseHeaderTimeoutMs: number;
+  readonly allowMinWeightZero: boolean;
+  readonly keepTrailingSlash: boolean;
+  /** Upper bounds of the duration buckets, seconds, ascending. */
+  readonly metricsBuckets: readonly number[];
+  /** One line for each flag that was accepted but does nothing yet. */
+  readonly warnings: readonly string[];
+};

@@ -1,0 +1,42 @@
+/**
+ * What the table writer is given: the model with names resolved to numbers. Plain data, because it crosses into a
+ * piscina thread by structured clone.
+ */
+import type { MatchTerm } from '../rule/terms.ts';
+
+export type TableServer = {
+  readonly name: string;
+  /** See src/shared/slots.ts: the number of this server that outlives generations. */
+  readonly slot: number;
+  readonly url: string;
+  readonly scheme: 'http' | 'https' | 'h2c';
+  readonly host: string;
+  readonly port: number;
+  readonly hostHeader: string;
+  readonly weight: number;
+};
+
+export type TableBackend = {
+  readonly name: string;
+  readonly slot: number;
+  readonly servers: readonly TableServer[];
+};
+
+export type TableFrontend = {
+  readonly name: string;
+  /** Index into `backends`. */
+  readonly backend: number;
+  /** Higher is tried first; ties go by name, ascending (shared/spec rules §9). */
+  readonly rank: number;
+  /** Bit i: served on entrypoint i. */
+  readonly entryPoints: number;
+  readonly passHostHeader: boolean;
+  readonly terms: readonly MatchTerm[];
+};
+
+export type TableInput = {
+  readonly generation: number;
+  readonly backends: readonly TableBackend[];
+  /** In any order. */
+  readonly frontends: readonly TableFrontend[];
+};
