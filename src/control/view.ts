@@ -35,6 +35,8 @@ export interface ControlView {
   generation(): number;
   /** Unix milliseconds at which every worker had applied that generation; 0 before the first. */
   appliedAt(): number;
+  /** The newest model is what every worker routes by: nothing is being compiled or on its way. */
+  settled(): boolean;
   /** Counts of published tables. */
   reloads(): number;
   /** From SIGTERM on: /ping answers 503. */

@@ -1,5 +1,7 @@
 /**
  * What a rule comes down to: a list of match terms that must all hold (AND), each with alternatives (OR).
+ * Alternatives that can never match (a path without a leading slash, an empty host) are left out, so the list of
+ * alternatives may be empty: then the term matches nothing.
  * Source: shared/spec rules §1–§3. Later matchers and the modifiers get their own kinds here; the table has one
  * opcode per kind (src/table/layout.ts).
  */

@@ -1,0 +1,31 @@
+-- Script for wrk. BENCH_BODY_BYTES: send a body of that length by POST. BENCH_PAUSE_MS: pause that long on average
+-- between an answer and the next request of a connection, which turns the closed loop into a steady rate.
+local body = tonumber(os.getenv('BENCH_BODY_BYTES') or '0')
+local pause = tonumber(os.getenv('BENCH_PAUSE_MS') or '0')
+
+if body > 0 then
+  wrk.method = 'POST'
+  wrk.body = string.rep('u', body)
+end
+
+if pause > 0 then
+  function delay()
+    return math.random(0, 2 * pause)
+  end
+end
+
+function done(summary, latency, requests)
+  local pairs = {}
+  for i = 1, #latency do
+    local value, count = latency(i)
+    pairs[i] = string.format('[%d,%d]', value, count)
+  end
+  local errors = summary.errors
+  io.write(string.format(
+    '{"requests":%d,"microseconds":%d,"errors":%d,"latencies":[%s]}\n',
+    summary.requests,
+    summary.duration,
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout,
+    table.concat(pairs, ',')
+  ))
+end

@@ -1,0 +1,83 @@
+/** The command line of `npm run bench`. */
+
+export type RunOptions = {
+  readonly kind: 'run';
+  readonly quick: boolean;
+  /** null: as many as the scenario says, within the time limit. */
+  readonly rounds: number | null;
+  /** Empty: all. */
+  readonly scenarios: readonly string[];
+  /** Empty: all that are installed. */
+  readonly peers: readonly string[];
+};
+
+export type CompareOptions = {
+  readonly kind: 'compare';
+  readonly before: string;
+  readonly after: string;
+  readonly rounds: number;
+  readonly scenarios: readonly string[];
+  /** Flags for tsuji on both sides. */
+  readonly flags: readonly string[];
+};
+
+export type Options =
+  | RunOptions
+  | CompareOptions
+  | { readonly kind: 'help' }
+  | { readonly kind: 'error'; readonly message: string };
+
+export const HELP = `npm run bench -- [options]
+  --quick              under a minute: the small and the 1 MiB body and the latency histogram
+  --rounds=N           interleaved rounds of every scenario (the time is then not bounded)
+  --scenario=A,B       only these scenarios
+  --peers=A,B          only these proxies
+npm run bench -- compare REV1 REV2 [options] [-- FLAGS FOR TSUJI]
+                       two git revisions against each other; "work" is the work tree as it stands
+  --rounds=N           pairs of measurements (default 7)
+  --scenario=A,B       default: small`;
+
+function list(value: string): string[] {
+  return value.split(',').filter((name) => name !== '');
+}
+
+/** Arguments after the script's name. */
+export function parseOptions(args: readonly string[]): Options {
+  const end = args.indexOf('--');
+  const flags = end < 0 ? [] : args.slice(end + 1);
+  let quick = false;
+  let rounds: number | null = null;
+  let scenarios: string[] = [];
+  let peers: string[] = [];
+  const words: string[] = [];
+  for (const arg of end < 0 ? args : args.slice(0, end)) {
+    const [name, value = ''] = arg.split(/=(.*)/s, 2) as [string, string?];
+    if (name === '--help' || name === '-h') return { kind: 'help' };
+    if (name === '--quick' && value === '') quick = true;
+    else if (name === '--rounds') {
+      rounds = Number(value);
+      if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1_000) {
+        return { kind: 'error', message: `--rounds=${value}: must be a whole number from 1 to 1000` };
+      }
+    } else if (name === '--scenario' && value !== '') scenarios = list(value);
+    else if (name === '--peers' && value !== '') peers = list(value);
+    else if (arg.startsWith('-')) return { kind: 'error', message: `${arg}: no such option\n${HELP}` };
+    else words.push(arg);
+  }
+  if (words.length === 0) {
+    if (flags.length > 0) return { kind: 'error', message: 'flags for tsuji after -- belong to compare' };
+    return { kind: 'run', quick, rounds, scenarios, peers };
+  }
+  if (words[0] !== 'compare' || words.length !== 3) {
+    return { kind: 'error', message: `${words.join(' ')}: not understood\n${HELP}` };
+  }
+  if (quick || peers.length > 0) return { kind: 'error', message: '--quick and --peers do not go with compare' };
+  return {
+    kind: 'compare',
+    before: words[1]!,
+    after: words[2]!,
+    rounds: rounds ?? 7,
+    scenarios: scenarios.length > 0 ? scenarios : ['small'],
+    flags,
+  };
+}

@@ -1,0 +1,19 @@
+/** The proxies that can take part, in the order in which they take turns. */
+import { join } from 'node:path';
+import { caddy } from './caddy.ts';
+import { haproxy } from './haproxy.ts';
+import { nginx } from './nginx.ts';
+import type { Peer } from './peer.ts';
+import { traefik } from './traefik.ts';
+import { tsujiAt } from './tsuji.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+export const PEERS: readonly Peer[] = [
+  nginx,
+  haproxy,
+  caddy,
+  traefik,
+  tsujiAt(ROOT, 'tsuji', []),
+  tsujiAt(ROOT, 'tsuji-pipelining', ['--upstream.pipelining=16']),
+];

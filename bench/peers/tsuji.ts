@@ -1,0 +1,65 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Peer, Site } from './peer.ts';
+
+function writeKeys(folder: string, site: Site): void {
+  const keys: Record<string, string> = {};
+  for (const [index, route] of site.routes.entries()) {
+    for (const [at, port] of route.servers.entries()) {
+      keys[`backends/backend${index}/servers/server${at}/url`] = `http://127.0.0.1:${port}`;
+      keys[`backends/backend${index}/servers/server${at}/weight`] = '1';
+    }
+    keys[`frontends/frontend${index}/backend`] = `backend${index}`;
+    keys[`frontends/frontend${index}/routes/main/rule`] = `Host:${route.host}`;
+  }
+  for (const [key, value] of Object.entries(keys)) {
+    const path = join(folder, key);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, value);
+  }
+}
+
+/** Whether `--help` of the tree at `root` lists a flag. */
+function knowsFlag(root: string, flag: string): boolean {
+  const help = spawnSync(process.execPath, [join(root, 'src/main.ts'), '--help'], {
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+  return help.stdout.toLowerCase().includes(flag.toLowerCase());
+}
+
+/**
+ * tsuji from the work tree at `root`, as one worker.
+ *
+ * @param flags more flags; where one of them is unknown to that tree, the peer counts as not installed.
+ */
+export function tsujiAt(root: string, name: string, flags: readonly string[]): Peer {
+  return {
+    name,
+    version() {
+      const main = join(root, 'src/main.ts');
+      if (!existsSync(main)) return null;
+      if (!flags.every((flag) => knowsFlag(root, flag.split('=')[0]!))) return null;
+      const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+      return version;
+    },
+    configure(site) {
+      const keys = join(site.folder, 'keys');
+      writeKeys(keys, site);
+      return {
+        file: process.execPath,
+        args: [
+          join(root, 'src/main.ts'),
+          `--folder=${keys}`,
+          `--entryPoints=Name:http Address:127.0.0.1:${site.port}`,
+          '--defaultEntryPoints=http',
+          '--workers=1',
+          '--logLevel=ERROR',
+          '--lifeCycle.graceTimeOut=1s',
+          ...flags,
+        ],
+      };
+    },
+  };
+}

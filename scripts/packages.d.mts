@@ -1,0 +1,2 @@
+export function whyNotInstalled(root: string, production: boolean): string;
+export function installPackages(root: string, production: boolean): string;

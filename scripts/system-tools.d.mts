@@ -1,0 +1,2 @@
+export const TEST_TOOLS: readonly string[];
+export function provideTools(names: readonly string[]): string;

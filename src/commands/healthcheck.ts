@@ -1,0 +1,54 @@
+/** `tsuji healthcheck`: asks `/ping` of the tsuji that runs with the same flags (shared/spec cli-api §1.4). */
+import { request } from 'node:http';
+import { isIPv6 } from 'node:net';
+import { reasonOf } from '../kernel/errors.ts';
+import type { Settings, WebSettings } from '../settings/settings.ts';
+
+const TIMEOUT_MS = 5000;
+
+function pingUrl(web: WebSettings): string {
+  // Nobody can connect to "all interfaces"; the loopback is one of them.
+  const host = web.host === '' || web.host === '0.0.0.0' ? '127.0.0.1' : web.host === '::' ? '::1' : web.host;
+  return `http://${isIPv6(host) ? `[${host}]` : host}:${web.port}${web.path}ping`;
+}
+
+/** Status of a HEAD request. The timeout is for the whole exchange. */
+function headStatus(url: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const asked = request(url, { method: 'HEAD', agent: false, signal }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    asked.on('error', (error: NodeJS.ErrnoException) => {
+      if (signal.aborted) reject(new Error(`no answer within ${TIMEOUT_MS / 1000} s`));
+      // Several addresses that all refuse give an error without a message.
+      else reject(error.message === '' ? new Error(error.code ?? 'no connection') : error);
+    });
+    asked.end();
+  });
+}
+
+/** Prints what it found and gives the exit code: 0 when ping answers 200, else 1. */
+export async function runHealthcheck(settings: Settings): Promise<number> {
+  if (settings.web === null) {
+    process.stderr.write('healthcheck: /ping is off; give the flags that tsuji runs with, such as --web\n');
+    return 1;
+  }
+  if (settings.web.port === 0) {
+    process.stderr.write('healthcheck: the port of --web.address is 0, so nobody knows where to ask\n');
+    return 1;
+  }
+  const url = pingUrl(settings.web);
+  try {
+    const status = await headStatus(url);
+    if (status === 200) {
+      process.stdout.write(`OK: ${url}\n`);
+      return 0;
+    }
+    process.stderr.write(`healthcheck: ${url} answered ${status}\n`);
+  } catch (error) {
+    process.stderr.write(`healthcheck: ${url}: ${reasonOf(error)}\n`);
+  }
+  return 1;
+}

@@ -1,0 +1,32 @@
+/** `tsuji version` (shared/spec cli-api §1.4). */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const CODENAME = 'tsuji';
+/** Go's names, as in the original's `OS/Arch: linux/amd64`. */
+const GO_ARCHITECTURES: ReadonlyMap<string, string> = new Map([
+  ['x64', 'amd64'],
+  ['ia32', '386'],
+]);
+
+/** The version in package.json, the one place where it is written. */
+export function ownVersion(): string {
+  const text = readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/**
+ * Prints the original's five lines and gives the exit code. Scripts take them apart by label and by the column 14.
+ * The third is called `Node version:`, because a Go version would be a lie, and nothing is known to look for it.
+ */
+export function runVersion(): number {
+  const lines = [
+    ['Version:', ownVersion()],
+    ['Codename:', CODENAME],
+    ['Node version:', process.versions.node],
+    ['Built:', 'runs from source'],
+    ['OS/Arch:', `${process.platform}/${GO_ARCHITECTURES.get(process.arch) ?? process.arch}`],
+  ];
+  for (const [label, value] of lines) process.stdout.write(`${label.padEnd(14)}${value}\n`);
+  return 0;
+}

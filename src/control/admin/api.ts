@@ -1,0 +1,107 @@
+/** The read-only API in the shapes of Traefik 1.7 (shared/spec cli-api §5.2 and §5.3). */
+import type { Backend, Frontend, Route, Server } from '../../model/model.ts';
+import type { ControlView } from '../view.ts';
+import { jsonMap, jsonText } from './json.ts';
+
+const CODENAME = 'crossroads';
+
+function byName<T extends { readonly name: string }>(items: readonly T[]): Map<string, T> {
+  return new Map(items.map((item) => [item.name, item]));
+}
+
+function serverJson(server: Server): string {
+  return jsonText({ url: server.url, weight: server.weight });
+}
+
+function serversJson(backend: Backend): string {
+  return jsonMap(byName(backend.servers), serverJson);
+}
+
+function backendJson(backend: Backend): string {
+  const servers = backend.servers.length === 0 ? '' : `"servers":${serversJson(backend)},`;
+  return `{${servers}"loadBalancer":${jsonText({ method: backend.method })}}`;
+}
+
+function routeJson(route: Route): string {
+  return jsonText({ rule: route.rule });
+}
+
+function routesJson(frontend: Frontend): string {
+  return jsonMap(byName(frontend.routes), routeJson);
+}
+
+/** Empty fields are left out, except `priority` and `basicAuth` (§5.3). */
+function frontendJson(frontend: Frontend): string {
+  const fields: string[] = [];
+  if (frontend.entryPoints.length > 0) fields.push(`"entryPoints":${jsonText(frontend.entryPoints)}`);
+  fields.push(`"backend":${jsonText(frontend.backend)}`);
+  if (frontend.routes.length > 0) fields.push(`"routes":${routesJson(frontend)}`);
+  if (frontend.passHostHeader) fields.push('"passHostHeader":true');
+  fields.push(`"priority":${frontend.priority}`, '"basicAuth":null');
+  return `{${fields.join(',')}}`;
+}
+
+function configurationJson(view: ControlView): string {
+  const { backends, frontends } = view.model();
+  const fields: string[] = [];
+  if (backends.size > 0) fields.push(`"backends":${jsonMap(backends, backendJson)}`);
+  if (frontends.size > 0) fields.push(`"frontends":${jsonMap(frontends, frontendJson)}`);
+  return `{${fields.join(',')}}`;
+}
+
+function providersJson(view: ControlView): string {
+  return view.generation() === 0 ? '{}' : `{${jsonText(view.provider)}:${configurationJson(view)}}`;
+}
+
+function backendReply(view: ControlView, [name, part, server, ...rest]: readonly string[]): string | null {
+  const { backends } = view.model();
+  if (name === undefined) return jsonMap(backends, backendJson);
+  const backend = backends.get(name);
+  if (backend === undefined || rest.length > 0) return null;
+  if (part === undefined) return backendJson(backend);
+  if (part !== 'servers') return null;
+  if (server === undefined) return serversJson(backend);
+  const found = backend.servers.find((candidate) => candidate.name === server);
+  return found === undefined ? null : serverJson(found);
+}
+
+function frontendReply(view: ControlView, [name, part, route, ...rest]: readonly string[]): string | null {
+  const { frontends } = view.model();
+  if (name === undefined) return jsonMap(frontends, frontendJson);
+  const frontend = frontends.get(name);
+  if (frontend === undefined || rest.length > 0) return null;
+  if (part === undefined) return frontendJson(frontend);
+  if (part !== 'routes') return null;
+  if (route === undefined) return routesJson(frontend);
+  const found = frontend.routes.find((candidate) => candidate.name === route);
+  return found === undefined ? null : routeJson(found);
+}
+
+/**
+ * The JSON text for a path below `/api`, or null when there is no such thing.
+ * `path`: the decoded segments after `api`, e.g. `['providers', 'etcd', 'backends']`.
+ */
+export function apiReply(view: ControlView, path: readonly string[]): string | null {
+  const [section, provider, kind, ...rest] = path;
+  if (section === undefined) return providersJson(view);
+  if (section === 'version' && provider === undefined) return jsonText({ Version: view.version, Codename: CODENAME });
+  if (section !== 'providers') return null;
+  if (provider === undefined) return providersJson(view);
+  if (provider !== view.provider || view.generation() === 0) return null;
+  if (kind === undefined) return configurationJson(view);
+  if (kind === 'backends') return backendReply(view, rest);
+  return kind === 'frontends' ? frontendReply(view, rest) : null;
+}
+
+/**
+ * Is this the shape of a path that the API answers, whatever the names? Only such a path is redirected when it ends
+ * with a slash.
+ */
+export function isApiPath(path: readonly string[]): boolean {
+  const [section, , kind, , part] = path;
+  if (section === undefined) return true;
+  if (section !== 'providers') return path.length === 1 && (section === 'version' || section === 'status');
+  if (path.length <= 2) return true;
+  if (kind !== 'backends' && kind !== 'frontends') return false;
+  return path.length <= 4 || (path.length <= 6 && part === (kind === 'backends' ? 'servers' : 'routes'));
+}

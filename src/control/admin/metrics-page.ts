@@ -1,0 +1,163 @@
+/** `/metrics`: the names of Traefik 1.7 (shared/spec cli-api §6) and our own under `tsuji_`. */
+import { type MetricsReader, ownerOf, type SeriesTotal } from '../../shared/metrics-reader.ts';
+import type { ControlView } from '../view.ts';
+import { head, histogramLines, labelText, sample, single } from './exposition.ts';
+import { processMetrics } from './process-metrics.ts';
+
+/** Size of a piece: a large page is sent in pieces, so that it never stands in memory as a whole. */
+const PIECE_CHARACTERS = 65_536;
+
+type Labelled = { readonly labels: string; readonly series: SeriesTotal };
+
+/** Name of the backends that found a metrics lane full. */
+const OTHER_BACKENDS = '(other)';
+
+/**
+ * The series of what exists now, with their labels. Backends that are gone are left out, and go on counting where
+ * they stopped when they return.
+ */
+function labelled(view: ControlView, reader: MetricsReader): { entryPoints: Labelled[]; backends: Labelled[] } {
+  const entryPointNames = view.entryPoints().map(({ name }) => name);
+  const known = view.model().backends;
+  const entryPoints: Labelled[] = [];
+  const backends: Labelled[] = [];
+  for (const series of reader.series()) {
+    const owner = ownerOf(series.owner);
+    const common = [
+      ['code', String(series.code)],
+      ['method', series.method],
+      ['protocol', series.protocol],
+    ] as const;
+    if (owner.kind === 'entryPoint') {
+      const name = entryPointNames[owner.index];
+      if (name !== undefined) entryPoints.push({ labels: labelText([...common, ['entrypoint', name]]), series });
+    } else {
+      const name = owner.kind === 'other' ? OTHER_BACKENDS : view.backendName(owner.slot);
+      if (owner.kind === 'other' || known.has(name)) {
+        backends.push({ labels: labelText([...common, ['backend', name]]), series });
+      }
+    }
+  }
+  return { entryPoints, backends };
+}
+
+function* requestFamilies(prefix: string, of: string, all: readonly Labelled[], bounds: readonly number[]) {
+  yield head(`${prefix}_requests_total`, 'counter', `Requests that ${of} answered.`);
+  for (const { labels, series } of all) yield sample(`${prefix}_requests_total`, labels, series.count);
+  yield head(`${prefix}_request_duration_seconds`, 'histogram', `Time that ${of} took for a request.`);
+  for (const { labels, series } of all) {
+    yield histogramLines(`${prefix}_request_duration_seconds`, labels, bounds, series.buckets, series.seconds);
+  }
+  yield head(`${prefix}_requests_bytes_total`, 'counter', `Bytes in the bodies of requests to ${of}.`);
+  for (const { labels, series } of all) yield sample(`${prefix}_requests_bytes_total`, labels, series.requestBytes);
+  yield head(`${prefix}_responses_bytes_total`, 'counter', `Bytes in the bodies of responses from ${of}.`);
+  for (const { labels, series } of all) yield sample(`${prefix}_responses_bytes_total`, labels, series.responseBytes);
+}
+
+function* openFamilies(view: ControlView, reader: MetricsReader, entryPoints: readonly Labelled[]) {
+  const names = view.entryPoints().map(({ name }) => name);
+  const values = new Map<string, number>();
+  const key = (index: number, method: string, protocol: string): string =>
+    labelText([
+      ['method', method],
+      ['protocol', protocol],
+      ['entrypoint', names[index]],
+    ]);
+  // What was ever counted stays as a 0, because a gauge that vanishes reads as a lost target.
+  for (const { series } of entryPoints) values.set(key(series.owner, series.method, series.protocol), 0);
+  let sum = 0;
+  for (const open of reader.openExchanges()) {
+    sum += open.value;
+    if (open.entryPoint < names.length) values.set(key(open.entryPoint, open.method, open.protocol), open.value);
+  }
+  yield head('traefik_entrypoint_open_connections', 'gauge', 'Requests in progress.');
+  for (const [labels, value] of values) yield sample('traefik_entrypoint_open_connections', labels, value);
+  yield single('tsuji_open_exchanges', 'gauge', 'Requests in progress on all entrypoints.', sum);
+  const upstream = reader.openUpstreamConnections();
+  yield single('tsuji_open_upstream_connections', 'gauge', 'Connections to servers, idle ones included.', upstream);
+}
+
+function* backendFamilies(view: ControlView, reader: MetricsReader) {
+  const { backends } = view.model();
+  yield head('traefik_backend_retries_total', 'counter', 'Tries after the first one.');
+  for (const [number, { retries }] of reader.summaries()) {
+    const owner = ownerOf(number);
+    const name = owner.kind === 'backend' ? view.backendName(owner.slot) : OTHER_BACKENDS;
+    if (retries === 0 || (owner.kind === 'backend' && !backends.has(name))) continue;
+    yield sample('traefik_backend_retries_total', labelText([['backend', name]]), retries);
+  }
+  yield head('traefik_backend_server_up', 'gauge', 'Server that requests are sent to.');
+  for (const backend of backends.values()) {
+    // Two servers with one URL are one series.
+    for (const url of new Set(backend.servers.map((server) => server.url))) {
+      const labels = labelText([
+        ['backend', backend.name],
+        ['url', url],
+      ]);
+      yield sample('traefik_backend_server_up', labels, 1);
+    }
+  }
+}
+
+function* configFamilies(view: ControlView) {
+  const appliedAt = view.appliedAt() / 1000;
+  yield single('traefik_config_reloads_total', 'counter', 'Configurations that were published.', view.reloads());
+  yield single('traefik_config_reloads_failure_total', 'counter', 'Always 0: a bad key costs its own object only.', 0);
+  yield single('traefik_config_last_reload_success', 'gauge', 'Last configuration in force, Unix time.', appliedAt);
+  yield single('traefik_config_last_reload_failure', 'gauge', 'Always 0, see the failure counter.', 0);
+  yield single('tsuji_config_generation', 'gauge', 'Newest published generation.', view.generation());
+  yield head('tsuji_config_applied_generation', 'gauge', 'Generation that a worker routes by.');
+  for (const { index, generation } of view.workers()) {
+    yield sample('tsuji_config_applied_generation', labelText([['worker', String(index)]]), generation);
+  }
+  let rejected = 0;
+  for (const { state } of view.model().problems.values()) if (state === 'rejected') rejected++;
+  yield single('tsuji_config_keys_rejected', 'gauge', 'Keys whose object is left out for a mistake.', rejected);
+}
+
+function* sourceFamilies(view: ControlView) {
+  // A store without this API is no fault, so it must not read as one that is down.
+  const sources = view.sources().filter(({ state }) => state !== 'absent');
+  yield head('tsuji_source_up', 'gauge', 'Is the source of keys in reach and up to date?');
+  for (const { name, state } of sources) {
+    yield sample('tsuji_source_up', labelText([['source', name]]), state === 'live' ? 1 : 0);
+  }
+  yield head('tsuji_source_confirmed_seconds', 'gauge', 'Last time the store confirmed our state, Unix time.');
+  for (const { name, confirmedAt } of sources) {
+    yield sample('tsuji_source_confirmed_seconds', labelText([['source', name]]), confirmedAt / 1000);
+  }
+  yield head('tsuji_source_restarts_total', 'counter', 'Watches started anew after a failure or a silence.');
+  for (const { name, restarts } of sources) {
+    yield sample('tsuji_source_restarts_total', labelText([['source', name]]), restarts);
+  }
+}
+
+function* lines(view: ControlView, reader: MetricsReader, lag: number): Generator<string> {
+  const bounds = reader.bounds();
+  const { entryPoints, backends } = labelled(view, reader);
+  yield* requestFamilies('traefik_entrypoint', 'an entrypoint', entryPoints, bounds);
+  yield* openFamilies(view, reader, entryPoints);
+  yield* requestFamilies('traefik_backend', 'a backend', backends, bounds);
+  yield* backendFamilies(view, reader);
+  yield* configFamilies(view);
+  yield* sourceFamilies(view);
+  yield head('tsuji_worker_restarts_total', 'counter', 'Workers replaced after a failure.');
+  for (const { index, restarts } of view.workers()) {
+    yield sample('tsuji_worker_restarts_total', labelText([['worker', String(index)]]), restarts);
+  }
+  yield head('tsuji_build_info', 'gauge', 'Version of tsuji.');
+  yield sample('tsuji_build_info', labelText([['version', view.version]]), 1);
+  yield processMetrics(view.startedAt, lag);
+}
+
+/** The page in pieces of whole lines. `lag`: of the main thread's event loop, in seconds. */
+export function* metricsPage(view: ControlView, reader: MetricsReader, lag: number): Generator<string> {
+  let piece = '';
+  for (const line of lines(view, reader, lag)) {
+    piece += line;
+    if (piece.length < PIECE_CHARACTERS) continue;
+    yield piece;
+    piece = '';
+  }
+  yield piece;
+}

@@ -1,0 +1,39 @@
+/** Percentiles of log-linear latency counts, worked out by an HdrHistogram of two significant digits. */
+import { build } from 'hdr-histogram-js';
+import { latencyMiddle } from '../../shared/latency.ts';
+
+/** Seconds. Values are middles of buckets, so up to 3 % off. */
+export type Percentiles = {
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+};
+
+const TOP_MICROSECONDS = 2 ** 27;
+
+// One for all: making a histogram costs more than filling it. Microseconds.
+const histogram = build({
+  lowestDiscernibleValue: 1,
+  highestTrackableValue: TOP_MICROSECONDS,
+  numberOfSignificantValueDigits: 2,
+  bitBucketSize: 64,
+  autoResize: false,
+});
+
+/** `counts`: per bucket of src/shared/latency.ts. Null when all are 0. */
+export function percentilesOf(counts: Uint32Array): Percentiles | null {
+  histogram.reset();
+  for (let bucket = 0; bucket < counts.length; bucket++) {
+    if (counts[bucket] > 0) histogram.recordValueWithCount(latencyMiddle(bucket), counts[bucket]);
+  }
+  if (histogram.totalCount === 0) return null;
+  return {
+    p50: histogram.getValueAtPercentile(50) / 1e6,
+    p90: histogram.getValueAtPercentile(90) / 1e6,
+    p99: histogram.getValueAtPercentile(99) / 1e6,
+    p999: histogram.getValueAtPercentile(99.9) / 1e6,
+    max: histogram.maxValue / 1e6,
+  };
+}

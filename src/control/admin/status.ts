@@ -1,0 +1,93 @@
+/**
+ * Our own status, for the dashboard and for scripts: `/api/status` gives both parts in one object, `/api/events`
+ * each part as an event of its own, because the configuration is large and seldom changes.
+ */
+import { type MetricsReader, ownerOf } from '../../shared/metrics-reader.ts';
+import type { ControlView } from '../view.ts';
+import { jsonText } from './json.ts';
+import { type LiveNumbers, type LiveWindow, NO_NUMBERS } from './live-numbers.ts';
+
+type NamedNumbers = LiveNumbers & { readonly name: string };
+
+function numbersByName(
+  view: ControlView,
+  live: LiveWindow,
+  now: number,
+): { entryPoints: ReadonlyMap<number, LiveNumbers>; backends: NamedNumbers[] } {
+  const entryPoints = new Map<number, LiveNumbers>();
+  const backends: NamedNumbers[] = [];
+  const known = view.model().backends;
+  for (const [number, numbers] of live.numbers(now)) {
+    const owner = ownerOf(number);
+    if (owner.kind === 'entryPoint') entryPoints.set(owner.index, numbers);
+    if (owner.kind !== 'backend') continue;
+    const name = view.backendName(owner.slot);
+    if (known.has(name)) backends.push({ name, ...numbers });
+  }
+  return { entryPoints, backends };
+}
+
+/** What changes all the time. Durations in seconds, points in time in Unix milliseconds. */
+function liveStatus(view: ControlView, reader: MetricsReader, live: LiveWindow) {
+  const now = performance.now();
+  const numbers = numbersByName(view, live, now);
+  const open = reader.openExchanges();
+  return {
+    version: view.version,
+    provider: view.provider,
+    prefix: view.prefix,
+    now: Date.now(),
+    startedAt: view.startedAt,
+    generation: view.generation(),
+    appliedAt: view.appliedAt(),
+    settled: view.settled(),
+    reloads: view.reloads(),
+    draining: view.draining(),
+    workers: view.workers(),
+    sources: view.sources(),
+    windowSeconds: live.seconds(now),
+    openUpstreamConnections: reader.openUpstreamConnections(),
+    entryPoints: view.entryPoints().map((entryPoint, index) => ({
+      ...entryPoint,
+      openExchanges: open.reduce((sum, { entryPoint: at, value }) => (at === index ? sum + value : sum), 0),
+      numbers: numbers.entryPoints.get(index) ?? NO_NUMBERS,
+    })),
+    /** Those that had a request. */
+    backendNumbers: numbers.backends,
+  };
+}
+
+/** What the keys say: frontends in the order in which they are tried, backends by name, problems by key. */
+function configuration(view: ControlView) {
+  const { frontends, backends, problems } = view.model();
+  const name = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
+  return {
+    configuredGeneration: view.generation(),
+    frontends: [...frontends.values()]
+      .sort((a, b) => b.rank - a.rank || name(a, b))
+      .map(({ terms: _, ...shown }) => shown),
+    backends: [...backends.values()].sort(name).map((backend) => ({
+      name: backend.name,
+      method: backend.method,
+      servers: backend.servers.map((server) => ({
+        name: server.name,
+        url: server.url,
+        weight: server.weight,
+        state: server.weight > 0 ? 'in rotation' : 'not used',
+      })),
+    })),
+    problems: [...problems.values()].sort((a, b) => (a.key < b.key ? -1 : 1)),
+  };
+}
+
+export function liveStatusJson(view: ControlView, reader: MetricsReader, live: LiveWindow): string {
+  return jsonText(liveStatus(view, reader, live));
+}
+
+export function configurationJson(view: ControlView): string {
+  return jsonText(configuration(view));
+}
+
+export function statusJson(view: ControlView, reader: MetricsReader, live: LiveWindow): string {
+  return jsonText({ ...liveStatus(view, reader, live), ...configuration(view) });
+}

@@ -1,0 +1,118 @@
+/** The tables of the dashboard: which columns each has and how a cell shows its item. */
+import { byId, countText, durationText, element, rateText, Table } from './render.js';
+
+const SHOWN_SERVERS = 50;
+
+const latency = (label, name) => ({
+  label,
+  kind: 'number',
+  text: ({ numbers }) => durationText(numbers.latency === null ? null : numbers.latency[name]),
+});
+const rate = (label, name) => ({ label, kind: 'number', text: ({ numbers }) => rateText(numbers[name]) });
+
+function badge(cell, text, mood) {
+  cell.replaceChildren(element('span', `badge ${mood}`, text));
+}
+
+const SOURCE_MOODS = { live: 'good', connecting: 'warn', stale: 'bad', absent: 'calm' };
+const WORKER_MOODS = { serving: 'good', starting: 'warn', draining: 'warn', ended: 'bad' };
+/** The worst first. */
+export const PROBLEM_MOODS = { rejected: 'bad', defaulted: 'warn', ignored: 'calm' };
+
+function fillRules(cell, { routes }) {
+  if (routes.length === 0) cell.replaceChildren(element('span', 'muted', 'every request'));
+  else cell.replaceChildren(...routes.map(({ rule }) => element('code', 'rule', rule)));
+}
+
+function fillServers(cell, { servers }) {
+  if (servers.length === 0) {
+    cell.replaceChildren(element('span', 'badge bad', 'no server'));
+    return;
+  }
+  const lines = servers.slice(0, SHOWN_SERVERS).map((server) => {
+    const mood = server.weight > 0 ? 'good' : 'calm';
+    const dot = element('span', `dot ${mood}`);
+    dot.setAttribute('aria-hidden', 'true');
+    const words = [element('span', 'name', server.name), element('code', '', server.url)];
+    return element('li', '', dot, ...words, element('span', 'muted', `weight ${server.weight} · ${server.state}`));
+  });
+  if (servers.length > SHOWN_SERVERS) {
+    lines.push(element('li', 'muted', `and ${countText(servers.length - SHOWN_SERVERS)} more`));
+  }
+  cell.replaceChildren(element('ul', 'servers', ...lines));
+}
+
+export const tables = {
+  problems: new Table(byId('problems-table'), {
+    key: ({ key }) => key,
+    empty: 'No key matches the filter.',
+    columns: [
+      { label: 'Key', kind: 'code', text: ({ key }) => key },
+      { label: 'State', text: ({ state: s }) => s, fill: (cell, { state: s }) => badge(cell, s, PROBLEM_MOODS[s]) },
+      { label: 'Reason', text: ({ reason }) => reason },
+    ],
+  }),
+  entrypoints: new Table(byId('entrypoints-table'), {
+    key: ({ name }) => name,
+    empty: 'There is no entrypoint.',
+    columns: [
+      { label: 'Name', text: ({ name }) => name },
+      { label: 'Address', kind: 'code', text: ({ address }) => address },
+      { label: 'Port', kind: 'number', text: ({ port }) => (port === 0 ? 'not yet' : String(port)) },
+      { label: 'Open', kind: 'number', text: ({ openExchanges }) => countText(openExchanges) },
+      rate('Requests/s', 'requestsPerSecond'),
+      rate('5xx/s', 'errorsPerSecond'),
+      latency('p50', 'p50'),
+      latency('p90', 'p90'),
+      latency('p99', 'p99'),
+      latency('p99.9', 'p999'),
+      latency('max', 'max'),
+    ],
+  }),
+  frontends: new Table(byId('frontends-table'), {
+    key: ({ name }) => name,
+    empty: 'No key makes a frontend yet.',
+    columns: [
+      { label: 'Frontend', text: ({ name }) => name },
+      { label: 'Rules', text: ({ routes }) => JSON.stringify(routes), fill: fillRules },
+      { label: 'Backend', text: ({ backend }) => backend },
+      { label: 'Entrypoints', text: ({ entryPoints }) => entryPoints.join(', ') },
+      { label: 'Priority', kind: 'number', text: ({ rank }) => countText(rank) },
+    ],
+  }),
+  backends: new Table(byId('backends-table'), {
+    key: ({ name }) => name,
+    empty: 'No key makes a backend yet.',
+    columns: [
+      { label: 'Backend', text: ({ name }) => name },
+      { label: 'Servers', kind: 'wide', text: ({ servers }) => JSON.stringify(servers), fill: fillServers },
+      rate('Requests/s', 'requestsPerSecond'),
+      rate('5xx/s', 'errorsPerSecond'),
+      latency('p50', 'p50'),
+      latency('p99', 'p99'),
+      { label: 'Requests', kind: 'number', text: ({ numbers }) => countText(numbers.requests) },
+    ],
+  }),
+  sources: new Table(byId('sources-table'), {
+    key: ({ name }) => name,
+    empty: 'No source of keys is configured.',
+    columns: [
+      { label: 'Source', text: ({ name }) => name },
+      { label: 'State', text: ({ state: s }) => s, fill: (cell, { state: s }) => badge(cell, s, SOURCE_MOODS[s]) },
+      { label: 'Revision', kind: 'number', text: ({ revision }) => revision || '–' },
+      { label: 'Confirmed', kind: 'number', text: ({ ago }) => ago },
+      { label: 'Restarts', kind: 'number', text: ({ restarts }) => countText(restarts) },
+      { label: 'Error', text: ({ error }) => error || '–' },
+    ],
+  }),
+  workers: new Table(byId('workers-table'), {
+    key: ({ index }) => index,
+    empty: 'No worker has started yet.',
+    columns: [
+      { label: 'Worker', text: ({ index }) => String(index) },
+      { label: 'State', text: ({ state: s }) => s, fill: (cell, { state: s }) => badge(cell, s, WORKER_MOODS[s]) },
+      { label: 'Generation', kind: 'number', text: ({ generation }) => countText(generation) },
+      { label: 'Restarts', kind: 'number', text: ({ restarts }) => countText(restarts) },
+    ],
+  }),
+};

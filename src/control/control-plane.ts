@@ -1,0 +1,238 @@
+/**
+ * The main thread's half of tsuji, put together: sources → reconciler → compiler → publisher → workers, and the admin
+ * pages that look at them.
+ */
+import { reasonOf } from '../kernel/errors.ts';
+import { log } from '../kernel/log.ts';
+import { ModelBuilder } from '../model/build-model.ts';
+import type { Model } from '../model/model.ts';
+import type { Settings } from '../settings/settings.ts';
+import { createCursors } from '../shared/cursors.ts';
+import { createMetricsLane } from '../shared/metrics-layout.ts';
+import { SlotRegistry } from '../shared/slots.ts';
+import { AdminServer } from './admin/admin-server.ts';
+import { TableCompiler } from './compiler.ts';
+import { Publisher } from './publisher.ts';
+import { type ModelChange, Reconciler } from './reconciler.ts';
+import { sourcesFrom } from './source/from-settings.ts';
+import type { Source, SourceStatus } from './source/source.ts';
+import { toTableInput } from './table-input.ts';
+import type { ControlView, EntryPointView, WorkerView } from './view.ts';
+import { WorkerFleet } from './worker-fleet.ts';
+
+/** The quickest rate at which listeners hear of changes, so that a storm of them costs no more than a few pages. */
+const NOTIFY_MS = 100;
+
+function providerOf(settings: Settings): string {
+  if (settings.etcd === null) return 'folder';
+  return settings.etcd.useApiV3 ? 'etcdv3' : 'etcd';
+}
+
+export class ControlPlane implements ControlView {
+  readonly version: string;
+  readonly startedAt = Date.now();
+  readonly provider: string;
+  readonly prefix: string;
+  private readonly settings: Settings;
+  private readonly backendSlots = new SlotRegistry({ kind: 'backend', reuse: false });
+  private readonly serverSlots = new SlotRegistry({ kind: 'server', reuse: true });
+  private readonly lanes: SharedArrayBuffer[];
+  private readonly compiler = new TableCompiler();
+  private readonly publisher: Publisher;
+  private readonly fleet: WorkerFleet;
+  private readonly reconciler: Reconciler;
+  private readonly sourceList: readonly Source[];
+  private readonly admin: AdminServer | null;
+  private readonly listeners = new Set<() => void>();
+  private notifying: NodeJS.Timeout | null = null;
+  private current: Model;
+  private compiledGeneration = 0;
+  private compiling = false;
+  private outdated = false;
+  private isDraining = false;
+  private stopping = false;
+
+  /** @throws TsujiError for TLS settings that cannot be used */
+  constructor(settings: Settings, version: string) {
+    this.settings = settings;
+    this.version = version;
+    this.provider = providerOf(settings);
+    this.prefix = settings.etcd === null ? '' : settings.etcd.prefix;
+    this.lanes = Array.from({ length: settings.workers }, () => createMetricsLane(settings.metricsBuckets));
+    this.sourceList = sourcesFrom(settings);
+    const builder = new ModelBuilder({
+      prefix: this.prefix,
+      entryPoints: settings.entryPoints.map((entryPoint) => entryPoint.name),
+      defaultEntryPoints: settings.defaultEntryPoints,
+      allowMinWeightZero: settings.allowMinWeightZero,
+    });
+    this.current = builder.model;
+    this.reconciler = new Reconciler({
+      sources: this.sourceList,
+      builder,
+      onModel: (model, changed) => this.modelChanged(model, changed),
+      throttleMs: settings.providersThrottleMs,
+    });
+    this.publisher = new Publisher((generation) => this.serverSlots.retire(generation));
+    this.fleet = new WorkerFleet({
+      count: settings.workers,
+      logLevel: settings.logLevel,
+      entryPoints: settings.entryPoints.map(({ name, host, port }) => ({ name, host, port })),
+      options: {
+        retryAttempts: settings.retryAttempts,
+        maxIdleConnsPerHost: settings.maxIdleConnsPerHost,
+        dialTimeoutMs: settings.dialTimeoutMs,
+        responseHeaderTimeoutMs: settings.responseHeaderTimeoutMs,
+        keepTrailingSlash: settings.keepTrailingSlash,
+      },
+      cursors: createCursors(),
+      lanes: this.lanes,
+      onReady: (index) => this.publisher.welcome(index),
+      onApplied: () => {
+        this.publisher.acknowledged();
+        this.notify();
+      },
+      onChange: () => this.notify(),
+    });
+    this.publisher.attach(this.fleet);
+    this.admin =
+      settings.web === null
+        ? null
+        : new AdminServer(this, settings.web, { keepTrailingSlash: settings.keepTrailingSlash });
+  }
+
+  /**
+   * Resolves when every entrypoint and the admin address are listened on; routes follow as the sources answer.
+   * @throws TsujiError when an address cannot be listened on or a worker does not boot
+   */
+  async start(): Promise<void> {
+    await this.fleet.start();
+    // A signal may have come while the workers booted.
+    if (this.stopping) return;
+    for (const { name, port } of this.entryPoints()) log.info('Listening', { entrypoint: name, port });
+    if (this.admin !== null) {
+      const { port } = await this.admin.listen();
+      if (this.stopping) return;
+      log.info('Admin pages', { port, path: this.settings.web!.path });
+    }
+    for (const source of this.sourceList) {
+      source.start({
+        snapshot: (name, revision, entries) => this.reconciler.snapshot(name, revision, entries),
+        changes: (name, revision, changes) => this.reconciler.changes(name, revision, changes),
+        statusChanged: (name) => {
+          this.reconciler.statusChanged(name);
+          this.notify();
+        },
+      });
+    }
+  }
+
+  /** `/ping` answers 503 from now on, so that whoever asks stops sending; everything else works on. */
+  beginDrain(): void {
+    this.isDraining = true;
+    this.notify();
+  }
+
+  /** Ends everything; exchanges that run may end within `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    this.isDraining = true;
+    this.stopping = true;
+    await this.fleet.drain(graceMs);
+    this.reconciler.stop();
+    await Promise.all(this.sourceList.map((source) => source.stop()));
+    if (this.notifying !== null) clearTimeout(this.notifying);
+    await this.admin?.close();
+    await this.compiler.close();
+  }
+
+  entryPoints(): EntryPointView[] {
+    const ports = this.fleet.ports;
+    return this.settings.entryPoints.map(({ name, address }, i) => ({ name, address, port: ports[i] }));
+  }
+
+  model(): Model {
+    return this.current;
+  }
+
+  sources(): SourceStatus[] {
+    return this.sourceList.map((source) => source.status());
+  }
+
+  workers(): WorkerView[] {
+    return this.fleet.views();
+  }
+
+  generation(): number {
+    return this.publisher.generation;
+  }
+
+  appliedAt(): number {
+    return this.publisher.appliedAt;
+  }
+
+  settled(): boolean {
+    return !this.compiling && this.fleet.appliedGeneration() === this.publisher.generation;
+  }
+
+  reloads(): number {
+    return this.publisher.count;
+  }
+
+  draining(): boolean {
+    return this.isDraining;
+  }
+
+  backendName(slot: number): string {
+    const name = this.backendSlots.nameOf(slot);
+    return this.current.backends.has(name) ? name : '';
+  }
+
+  metricsLanes(): readonly SharedArrayBuffer[] {
+    return this.lanes;
+  }
+
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  private notify(): void {
+    if (this.notifying !== null || this.listeners.size === 0 || this.stopping) return;
+    this.notifying = setTimeout(() => {
+      this.notifying = null;
+      for (const listener of this.listeners) listener();
+    }, NOTIFY_MS);
+  }
+
+  private modelChanged(model: Model, changed: ModelChange): void {
+    this.current = model;
+    this.notify();
+    // New problems alone change no route; the first table is published even when there is nothing in it.
+    if (this.compiledGeneration > 0 && changed.backends.size === 0 && changed.frontends.size === 0) return;
+    if (this.compiling) this.outdated = true;
+    else void this.compile();
+  }
+
+  /** One table at a time, always of the newest model: changes that come meanwhile share the next one. */
+  private async compile(): Promise<void> {
+    this.compiling = true;
+    do {
+      this.outdated = false;
+      const generation = ++this.compiledGeneration;
+      try {
+        const names = this.settings.entryPoints.map((entryPoint) => entryPoint.name);
+        const table = await this.compiler.compile(
+          toTableInput(this.current, names, this.backendSlots, this.serverSlots, generation),
+        );
+        if (this.stopping) return;
+        this.publisher.publish(generation, table);
+        for (const { address } of this.settings.entryPoints) log.info(`Server configuration reloaded on ${address}`);
+      } catch (error) {
+        // The table that is in force stays.
+        log.error('A routing table could not be compiled', { generation, reason: reasonOf(error) });
+      }
+    } while (this.outdated);
+    this.compiling = false;
+    this.notify();
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * One view of the keys of several sources. For a key that more than one has, the source that comes first in the
+ * order of precedence wins; when it deletes the key, the value of the next one shows.
+ */
+import type { Change, SourceName } from './source/source.ts';
+
+export class KvMerge {
+  /** In order of precedence. */
+  readonly #maps: ReadonlyMap<SourceName, Map<string, string>>;
+
+  /** @param sources in order of precedence, the winner first */
+  constructor(sources: readonly SourceName[]) {
+    this.#maps = new Map(sources.map((name) => [name, new Map<string, string>()]));
+  }
+
+  /** Replaces all keys of one source. Returns what changed in the merged view. */
+  replace(source: SourceName, entries: ReadonlyMap<string, string>): Change[] {
+    const changes: Change[] = [];
+    for (const key of this.#mapOf(source).keys()) {
+      if (!entries.has(key)) changes.push({ key, value: null });
+    }
+    for (const [key, value] of entries) changes.push({ key, value });
+    return this.apply(source, changes);
+  }
+
+  /** Applies a batch of one source. Returns what changed in the merged view. */
+  apply(source: SourceName, changes: readonly Change[]): Change[] {
+    const map = this.#mapOf(source);
+    const merged: Change[] = [];
+    for (const { key, value } of changes) {
+      const before = this.#get(key);
+      if (value === null) map.delete(key);
+      else map.set(key, value);
+      const after = this.#get(key);
+      if (after !== before) merged.push({ key, value: after });
+    }
+    return merged;
+  }
+
+  #get(key: string): string | null {
+    for (const map of this.#maps.values()) {
+      const value = map.get(key);
+      if (value !== undefined) return value;
+    }
+    return null;
+  }
+
+  #mapOf(source: SourceName): Map<string, string> {
+    const map = this.#maps.get(source);
+    if (map === undefined) throw new Error(`the source ${source} was not announced`);
+    return map;
+  }
+}

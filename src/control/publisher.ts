@@ -1,0 +1,45 @@
+/**
+ * Hands each new table to all workers and follows their acknowledgements. The newest table is kept for workers that
+ * come later; an older one is forgotten, and with the last worker that leaves it the memory is freed.
+ */
+import type { WorkerFleet } from './worker-fleet.ts';
+
+export class Publisher {
+  /** The newest published generation, 0 before the first. */
+  generation = 0;
+  /** Unix milliseconds at which every worker had applied it, 0 before the first. */
+  appliedAt = 0;
+  /** Published tables. */
+  count = 0;
+  private table: SharedArrayBuffer | null = null;
+  private fleet: WorkerFleet | null = null;
+  private readonly onApplied: (generation: number) => void;
+
+  /** `onApplied`: no worker routes by an older generation any more. */
+  constructor(onApplied: (generation: number) => void) {
+    this.onApplied = onApplied;
+  }
+
+  attach(fleet: WorkerFleet): void {
+    this.fleet = fleet;
+  }
+
+  publish(generation: number, table: SharedArrayBuffer): void {
+    this.generation = generation;
+    this.table = table;
+    this.count++;
+    this.fleet?.broadcast({ kind: 'table', generation, table });
+  }
+
+  /** A worker has come up: it gets the newest table at once. */
+  welcome(index: number): void {
+    if (this.table !== null) this.fleet?.send(index, { kind: 'table', generation: this.generation, table: this.table });
+  }
+
+  acknowledged(): void {
+    if (this.fleet === null) return;
+    const applied = this.fleet.appliedGeneration();
+    if (applied === this.generation) this.appliedAt = Date.now();
+    if (applied > 0) this.onApplied(applied);
+  }
+}

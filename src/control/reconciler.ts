@@ -1,0 +1,129 @@
+/**
+ * Takes what the sources deliver and hands on models. Changes that arrive together become one model: it waits for a
+ * moment of quiet, but never longer than a few milliseconds.
+ *
+ *     sources ─▶ KvMerge ─▶ pending changes ─▶ (quiet, throttle) ─▶ ModelBuilder ─▶ onModel
+ */
+import { log } from '../kernel/log.ts';
+import type { ModelBuilder } from '../model/build-model.ts';
+import type { Model, Problem } from '../model/model.ts';
+import { KvMerge } from './kv-merge.ts';
+import type { Change, Source, SourceName, SourceSink } from './source/source.ts';
+
+/** Names of what is new, different or gone since the model before. Both are empty when only problems changed. */
+export type ModelChange = {
+  readonly backends: ReadonlySet<string>;
+  readonly frontends: ReadonlySet<string>;
+};
+
+export type ReconcilerOptions = {
+  /** In order of precedence: the first one that has a key wins. */
+  readonly sources: readonly Pick<Source, 'name' | 'status'>[];
+  readonly builder: ModelBuilder;
+  /** Called with the first model, even an empty one, and then with every one that differs from the one before. */
+  readonly onModel: (model: Model, changed: ModelChange) => void;
+  /** The quiet that ends a batch. */
+  readonly coalesceMs?: number;
+  /** The longest time that a change waits for quiet. */
+  readonly maxWaitMs?: number;
+  /** The least time between two models (kv-schema §1.4); 0: no throttle. */
+  readonly throttleMs?: number;
+  /** How long the first model waits for a source that has not answered yet, from the first snapshot of any on. */
+  readonly firstWaitMs?: number;
+};
+
+function logProblem(problem: Problem): void {
+  const write = problem.state === 'rejected' ? log.error : log.warn;
+  write(`Key ${problem.state}: ${problem.reason}`, { key: problem.key });
+}
+
+export class Reconciler implements SourceSink {
+  readonly #sources: readonly Pick<Source, 'name' | 'status'>[];
+  readonly #builder: ModelBuilder;
+  readonly #onModel: (model: Model, changed: ModelChange) => void;
+  readonly #coalesceMs: number;
+  readonly #maxWaitMs: number;
+  readonly #throttleMs: number;
+  readonly #firstWaitMs: number;
+  readonly #merge: KvMerge;
+  readonly #heard = new Set<SourceName>();
+  /** Newest value of each key that changed since the last model. */
+  #pending = new Map<string, string | null>();
+  #timer: NodeJS.Timeout | undefined = undefined;
+  #stopped = false;
+  #published = false;
+  // Times are milliseconds of performance.now(), which does not jump with the clock.
+  #firstHeardAt = 0;
+  #waitingSince = 0;
+  #publishedAt = 0;
+
+  constructor(options: ReconcilerOptions) {
+    this.#sources = options.sources;
+    this.#builder = options.builder;
+    this.#onModel = options.onModel;
+    this.#coalesceMs = options.coalesceMs ?? 2;
+    this.#maxWaitMs = options.maxWaitMs ?? 10;
+    this.#throttleMs = options.throttleMs ?? 0;
+    this.#firstWaitMs = options.firstWaitMs ?? 2000;
+    this.#merge = new KvMerge(options.sources.map((source) => source.name));
+  }
+
+  snapshot(source: SourceName, revision: string, entries: ReadonlyMap<string, string>): void {
+    if (this.#stopped) return;
+    log.debug('Snapshot of keys', { source, revision, keys: entries.size });
+    if (this.#heard.size === 0) this.#firstHeardAt = performance.now();
+    this.#heard.add(source);
+    this.#take(this.#merge.replace(source, entries));
+  }
+
+  changes(source: SourceName, revision: string, changes: readonly Change[]): void {
+    if (this.#stopped) return;
+    log.debug('Changes of keys', { source, revision, keys: changes.length });
+    this.#take(this.#merge.apply(source, changes));
+  }
+
+  /** A source that turns out to be absent is not waited for. */
+  statusChanged(_source: SourceName): void {
+    if (!this.#stopped && !this.#published && this.#heard.size > 0) this.#schedule();
+  }
+
+  /** Ends it: nothing is handed on from here on. */
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #take(changes: readonly Change[]): void {
+    if (this.#published && changes.length === 0) return;
+    if (this.#pending.size === 0) this.#waitingSince = performance.now();
+    for (const { key, value } of changes) this.#pending.set(key, value);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    const now = performance.now();
+    let due = Math.min(now + this.#coalesceMs, this.#waitingSince + this.#maxWaitMs);
+    if (this.#published) due = Math.max(due, this.#publishedAt + this.#throttleMs);
+    else if (!this.#heardAll()) due = Math.max(due, this.#firstHeardAt + this.#firstWaitMs);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#publish(), Math.max(0, due - now));
+  }
+
+  /** A v2 that is out of reach must not look like one without keys, or its routes would blink at every start. */
+  #heardAll(): boolean {
+    return this.#sources.every((source) => this.#heard.has(source.name) || source.status().state === 'absent');
+  }
+
+  #publish(): void {
+    const changes = this.#pending;
+    this.#pending = new Map();
+    const before = this.#builder.model;
+    const update = this.#builder.update(Array.from(changes, ([key, value]) => ({ key, value })));
+    for (const problem of update.appeared) logProblem(problem);
+    for (const key of update.mended) log.info('Key in order again or gone', { key });
+    if (this.#published && update.model === before) return;
+    this.#published = true;
+    this.#publishedAt = performance.now();
+    this.#onModel(update.model, update);
+  }
+}

@@ -1,0 +1,36 @@
+/** Follows a store that has several endpoints: one at a time, the next one after a failure, with growing waits. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BACKOFF_LONGEST_MS, Backoff } from './backoff.ts';
+
+/**
+ * Follows the store through one endpoint. Rejects when that fails. Resolves with the milliseconds after which to try
+ * the next endpoint, or with null when there is nothing left to do.
+ */
+export type Follow = (endpoint: string) => Promise<number | null>;
+
+/** Resolves when `signal` is aborted and the running `follow` has ended. Never rejects. */
+export async function followEndpoints(
+  endpoints: readonly string[],
+  signal: AbortSignal,
+  follow: Follow,
+  failed: (endpoint: string, error: unknown) => void,
+): Promise<void> {
+  const backoff = new Backoff();
+  for (let turn = 0; !signal.aborted; turn++) {
+    const endpoint = endpoints[turn % endpoints.length];
+    const startedAt = performance.now();
+    let waitMs: number;
+    try {
+      const wanted = await follow(endpoint);
+      if (wanted === null) return;
+      waitMs = wanted;
+    } catch (error) {
+      if (signal.aborted) return;
+      // Only a stretch longer than the longest wait shows that the endpoint is well again.
+      if (performance.now() - startedAt > BACKOFF_LONGEST_MS) backoff.reset();
+      failed(endpoint, error);
+      waitMs = backoff.next();
+    }
+    await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+  }
+}

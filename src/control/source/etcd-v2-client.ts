@@ -1,0 +1,155 @@
+/** The `/v2/keys` API of one etcd endpoint over HTTP/1.1, as far as following a directory needs it. */
+import http from 'node:http';
+import https from 'node:https';
+import { TsujiError } from '../../kernel/errors.ts';
+import type { TlsMaterial } from './tls.ts';
+
+/** One key or directory in an answer of etcd v2. */
+export type EtcdV2Node = {
+  readonly key: string;
+  readonly dir?: boolean;
+  readonly value?: string;
+  readonly nodes?: readonly EtcdV2Node[];
+  readonly modifiedIndex?: number;
+};
+
+export type EtcdV2Event = { readonly action: string; readonly node: EtcdV2Node };
+
+/** `node` is null when the directory does not exist yet. `index` is the etcd index to which the answer belongs. */
+export type EtcdV2Tree = { readonly node: EtcdV2Node | null; readonly index: number };
+
+/** `event` is null when none came. `index` is the etcd index at which the wait began. */
+export type EtcdV2Wait = { readonly event: EtcdV2Event | null; readonly index: number };
+
+export type EtcdV2Access = {
+  /** `host:port` */
+  readonly endpoint: string;
+  readonly tls: TlsMaterial | null;
+  /** '' for none. */
+  readonly username: string;
+  readonly password: string;
+  /** An endpoint that does not answer for so long is out of reach. */
+  readonly deadlineMs: number;
+};
+
+/** The endpoint speaks HTTP but has no `/v2/keys`: etcd 3.6, or 3.4 and 3.5 without `--enable-v2`. */
+export const V2_ABSENT = 'V2_ABSENT';
+
+/** The events from the wanted index on are no longer kept; only a fresh reading helps. */
+export const V2_OUTDATED = 'V2_OUTDATED';
+
+type Answer = { readonly status: number; readonly index: number; readonly body: string; readonly endedByUs: boolean };
+type ErrorBody = { readonly errorCode?: number; readonly message?: string; readonly cause?: string };
+
+// Codes in the body of an error, from etcd's v2 API documentation.
+const KEY_NOT_FOUND = 100;
+const EVENT_INDEX_CLEARED = 401;
+
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return null;
+  }
+}
+
+function refused(answer: Answer, body: ErrorBody | null): TsujiError {
+  if (body?.errorCode === undefined && answer.status === 404) {
+    return new TsujiError(V2_ABSENT, 'this endpoint has no v2 API');
+  }
+  if (body?.errorCode === EVENT_INDEX_CLEARED) {
+    return new TsujiError(V2_OUTDATED, body.message ?? 'the wanted events are no longer kept');
+  }
+  const reason = body?.message === undefined ? '' : `: ${body.message}${body.cause ? ` (${body.cause})` : ''}`;
+  return new TsujiError('ETCD_V2', `etcd answered ${answer.status}${reason}`);
+}
+
+export class EtcdV2Client {
+  readonly #access: EtcdV2Access;
+  readonly #path: string;
+  readonly #agent: http.Agent;
+  readonly #closing = new AbortController();
+
+  /** `directory`: leading slash, no trailing slash. */
+  constructor(access: EtcdV2Access, directory: string) {
+    this.#access = access;
+    this.#path = `/v2/keys${directory.split('/').map(encodeURIComponent).join('/')}`;
+    const { tls } = access;
+    this.#agent =
+      tls === null
+        ? new http.Agent({ keepAlive: true })
+        : new https.Agent({
+            keepAlive: true,
+            rejectUnauthorized: !tls.insecureSkipVerify,
+            ...(tls.ca && { ca: tls.ca }),
+            ...(tls.cert && tls.key && { cert: tls.cert, key: tls.key }),
+          });
+  }
+
+  /** The directory as the quorum of the cluster has it. `recursive: false` is enough to ask whether there is a quorum. */
+  async read(recursive: boolean): Promise<EtcdV2Tree> {
+    const answer = await this.#get(`?quorum=true&recursive=${recursive}`, 0);
+    const body = parsed(answer.body) as (EtcdV2Event & ErrorBody) | null;
+    if (answer.status === 404 && body?.errorCode === KEY_NOT_FOUND) return { node: null, index: answer.index };
+    if (answer.status !== 200) throw refused(answer, body);
+    if (!body?.node) throw new TsujiError('ETCD_V2', 'etcd answered something that is not a v2 node');
+    return { node: body.node, index: answer.index };
+  }
+
+  /**
+   * The first event in the directory at or after etcd index `from`; waits `patienceMs` for it. Throws a TsujiError with
+   * code V2_OUTDATED when events from there on are no longer kept.
+   */
+  async wait(from: number, patienceMs: number): Promise<EtcdV2Wait> {
+    const answer = await this.#get(`?wait=true&recursive=true&waitIndex=${from}`, patienceMs);
+    // etcd ends a wait that it gives up with an empty answer.
+    if (answer.endedByUs || (answer.status === 200 && answer.body.trim() === '')) {
+      return { event: null, index: answer.index };
+    }
+    const body = parsed(answer.body) as (EtcdV2Event & ErrorBody) | null;
+    if (answer.status !== 200) throw refused(answer, body);
+    if (!body?.node) throw new TsujiError('ETCD_V2', 'etcd answered something that is not a v2 event');
+    return { event: body, index: answer.index };
+  }
+
+  /** Ends what is under way and closes the connections. */
+  close(): void {
+    this.#closing.abort(new TsujiError('ETCD_V2', 'stopped'));
+    this.#agent.destroy();
+  }
+
+  /** `patienceMs` 0: the whole answer is due in time; else only its head is, and its body may be empty at the end. */
+  #get(query: string, patienceMs: number): Promise<Answer> {
+    const { endpoint, tls, username, password, deadlineMs } = this.#access;
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const request = (tls === null ? http : https).get(
+      `${tls === null ? 'http' : 'https'}://${endpoint}${this.#path}${query}`,
+      {
+        agent: this.#agent,
+        signal: this.#closing.signal,
+        ...(username !== '' && { auth: `${username}:${password}` }),
+      },
+    );
+    const late = () => request.destroy(new TsujiError('ETCD_V2', `etcd did not answer within ${deadlineMs} ms`));
+    let timer = setTimeout(late, deadlineMs);
+    request.on('error', reject);
+    request.on('response', (response) => {
+      const index = Number(response.headers['x-etcd-index'] ?? 0);
+      const status = response.statusCode ?? 0;
+      const chunks: Buffer[] = [];
+      const finish = (endedByUs: boolean) =>
+        resolve({ status, index, body: endedByUs ? '' : Buffer.concat(chunks).toString(), endedByUs });
+      if (patienceMs > 0) {
+        clearTimeout(timer);
+        timer = setTimeout(() => {
+          finish(true);
+          request.destroy();
+        }, patienceMs);
+      }
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => finish(false));
+      response.on('error', reject);
+    });
+    return promise.finally(() => clearTimeout(timer));
+  }
+}

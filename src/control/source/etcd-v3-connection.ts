@@ -1,0 +1,119 @@
+/**
+ * One gRPC channel to one etcd endpoint, for the clients of the etcd3 package.
+ *
+ * etcd3's own pool is left out: it cannot skip the verification of a certificate, leaves a channel behind for every
+ * login, and retries behind the back of the session, which has to know. So the session owns one channel, and throws it
+ * away whole when anything fails.
+ */
+import { createRequire } from 'node:module';
+import type * as Grpc from '@grpc/grpc-js';
+import type { ICallable } from 'etcd3';
+import { AuthClient, castGrpcError, EtcdInvalidAuthTokenError, type Services } from 'etcd3';
+import { Host } from 'etcd3/lib/connection-pool.js';
+import type { TlsMaterial } from './tls.ts';
+
+// Channels and credentials must come from the very copy of grpc-js that etcd3 uses: it tests with instanceof.
+const grpc: typeof Grpc = createRequire(createRequire(import.meta.url).resolve('etcd3'))('@grpc/grpc-js');
+
+type ServiceName = keyof typeof Services;
+type UnaryMethod = (
+  request: unknown,
+  metadata: Grpc.Metadata,
+  options: Grpc.CallOptions,
+  done: (error: Error | null, response: unknown) => void,
+) => Grpc.ClientUnaryCall;
+
+export type EtcdV3Login = {
+  /** `host:port` */
+  readonly endpoint: string;
+  readonly tls: TlsMaterial | null;
+  /** '' for none. */
+  readonly username: string;
+  readonly password: string;
+  /** Every unary call fails after so many milliseconds. */
+  readonly deadlineMs: number;
+};
+
+function credentialsOf(tls: TlsMaterial | null): Grpc.ChannelCredentials {
+  if (tls === null) return grpc.credentials.createInsecure();
+  return grpc.credentials.createSsl(tls.ca, tls.key, tls.cert, { rejectUnauthorized: !tls.insecureSkipVerify });
+}
+
+export class EtcdV3Connection implements ICallable<null> {
+  readonly callOptionsFactory = undefined;
+  readonly #login: EtcdV3Login;
+  readonly #channel: Grpc.Channel;
+  readonly #host: Host;
+  readonly #calls = new Set<Grpc.ClientUnaryCall>();
+  #token = '';
+
+  constructor(login: EtcdV3Login) {
+    this.#login = login;
+    const credentials = credentialsOf(login.tls);
+    // One channel for all services and shared with nobody, so that closing it surely closes the TCP connection.
+    this.#channel = new grpc.Channel(login.endpoint, credentials, {
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.enable_http_proxy': 0,
+      'grpc.enable_channelz': 0,
+      'grpc.max_receive_message_length': -1,
+    });
+    const options: Grpc.ClientOptions = { channelOverride: this.#channel };
+    this.#host = new Host(login.endpoint, credentials, options as Grpc.ChannelOptions);
+  }
+
+  /** Fetches a token when there is a username; an etcd with authentication switched off needs none. */
+  async authenticate(): Promise<void> {
+    const { username, password } = this.#login;
+    if (username === '') return;
+    this.#token = '';
+    try {
+      this.#token = (await new AuthClient(this).authenticate({ name: username, password })).token;
+    } catch (error) {
+      if (!(error instanceof Error && error.message.includes('authentication is not enabled'))) throw error;
+    }
+  }
+
+  /** One unary call. A token that etcd no longer accepts is renewed once. */
+  async exec<T>(service: ServiceName, method: string, request: unknown): Promise<T> {
+    try {
+      return await this.#unary<T>(service, method, request);
+    } catch (error) {
+      if (!(error instanceof EtcdInvalidAuthTokenError)) throw error;
+      await this.authenticate();
+      return await this.#unary<T>(service, method, request);
+    }
+  }
+
+  async withConnection<R>(
+    service: ServiceName,
+    use: (args: { resource: null; client: Grpc.Client; metadata: Grpc.Metadata }) => Promise<R> | R,
+  ): Promise<R> {
+    const metadata = new grpc.Metadata();
+    if (this.#token !== '') metadata.set('token', this.#token);
+    return await use({ resource: null, client: this.#host.getServiceClient(service), metadata });
+  }
+
+  /** Nothing to mark: a failed session throws the whole connection away. */
+  markFailed(): void {}
+
+  /** Ends all unary calls and closes the channel. Streams must be cancelled by who opened them. */
+  close(): void {
+    for (const call of this.#calls) call.cancel();
+    this.#channel.close();
+  }
+
+  #unary<T>(service: ServiceName, method: string, request: unknown): Promise<T> {
+    return this.withConnection(service, ({ client, metadata }) => {
+      const { promise, resolve, reject } = Promise.withResolvers<T>();
+      const unary = (client as unknown as Record<string, UnaryMethod>)[method];
+      const options = { deadline: Date.now() + this.#login.deadlineMs };
+      const call = unary.call(client, request, metadata, options, (error, response) => {
+        this.#calls.delete(call);
+        if (error) reject(castGrpcError(error));
+        else resolve(response as T);
+      });
+      this.#calls.add(call);
+      return promise;
+    });
+  }
+}

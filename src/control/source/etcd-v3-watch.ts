@@ -1,0 +1,174 @@
+/**
+ * One watch of one key range on one etcd v3 connection, with a check that it has not gone silent.
+ *
+ * The watch stream of the etcd3 package is used bare: its Watcher moves its start revision to the one in the header of
+ * the "created" answer, so a connection lost between that answer and the first events would lose them.
+ */
+import { EventEmitter, once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { IEvent, IWatchResponse } from 'etcd3';
+import { KVClient, WatchClient } from 'etcd3';
+import { TsujiError } from '../../kernel/errors.ts';
+import type { EtcdV3Connection } from './etcd-v3-connection.ts';
+
+export type KeyRange = { readonly start: Buffer /** Exclusive. */; readonly end: Buffer };
+
+export type WatchTiming = {
+  /** Pause between two checks of the watch. */
+  readonly probeMs: number;
+  /** A store that does not answer for so long is out of reach. */
+  readonly deadlineMs: number;
+};
+
+export interface WatchObserver {
+  /** All events of one revision, in the order of etcd. */
+  events(revision: number, events: readonly IEvent[]): void;
+  /** Everything up to this revision has been delivered. */
+  confirmed(revision: number): void;
+}
+
+type WatchStream = Awaited<ReturnType<WatchClient['watch']>>;
+
+function failure(reason: string): TsujiError {
+  return new TsujiError('WATCH_LOST', reason);
+}
+
+/** The events of one response cut into revisions. etcd never spreads a revision over responses. */
+export function byRevision(events: readonly IEvent[]): { revision: number; events: IEvent[] }[] {
+  const groups: { revision: number; events: IEvent[] }[] = [];
+  for (const event of events) {
+    const revision = Number(event.kv.mod_revision);
+    const last = groups.at(-1);
+    if (last?.revision === revision) last.events.push(event);
+    else groups.push({ revision, events: [event] });
+  }
+  return groups;
+}
+
+class Watch {
+  readonly #connection: EtcdV3Connection;
+  readonly #range: KeyRange;
+  readonly #timing: WatchTiming;
+  readonly #observer: WatchObserver;
+  readonly #lost = Promise.withResolvers<never>();
+  readonly #voice = new EventEmitter();
+  #created = false;
+  #answersProgress = false;
+  #heard = 0;
+  /** The newest revision of which an event was delivered. */
+  #delivered: number;
+  /** The newest revision up to which the stream is known to be complete; never behind `#delivered`. */
+  #complete: number;
+
+  constructor(connection: EtcdV3Connection, range: KeyRange, after: number, timing: WatchTiming, to: WatchObserver) {
+    this.#connection = connection;
+    this.#range = range;
+    this.#timing = timing;
+    this.#observer = to;
+    this.#delivered = after;
+    this.#complete = after;
+  }
+
+  async run(signal: AbortSignal): Promise<never> {
+    const over = new AbortController();
+    const stopped = () => this.#lost.reject(failure('stopped'));
+    signal.addEventListener('abort', stopped, { once: true });
+    const stream = await new WatchClient(this.#connection).watch();
+    stream.on('data', (response) => this.#receive(response));
+    stream.on('error', (error) => this.#lost.reject(failure(`the watch failed: ${error.message}`)));
+    stream.on('end', () => this.#lost.reject(failure('etcd ended the watch')));
+    stream.write({
+      create_request: {
+        key: this.#range.start,
+        range_end: this.#range.end,
+        start_revision: String(this.#delivered + 1),
+        progress_notify: true,
+      },
+    });
+    try {
+      return await Promise.race([this.#lost.promise, this.#probeForEver(stream, over.signal)]);
+    } finally {
+      signal.removeEventListener('abort', stopped);
+      over.abort();
+      stream.cancel();
+    }
+  }
+
+  #receive(response: IWatchResponse): void {
+    if (Number(response.compact_revision) > 0) {
+      this.#lost.reject(failure(`revision ${this.#delivered + 1} was compacted before it was read`));
+      return;
+    }
+    if (response.canceled) {
+      this.#lost.reject(failure(`etcd cancelled the watch: ${response.cancel_reason}`));
+      return;
+    }
+    for (const { revision, events } of byRevision(response.events)) {
+      this.#delivered = revision;
+      this.#observer.events(revision, events);
+    }
+    this.#complete = Math.max(this.#complete, this.#delivered);
+    // Only an answer without events vouches for its header's revision: any other may run ahead of events to come.
+    if (response.created) this.#created = true;
+    else if (response.events.length === 0) {
+      this.#complete = Math.max(this.#complete, Number(response.header.revision));
+    }
+    // Answers to a progress request carry this id (etcd 3.4 and later); unasked notifications carry that of the watch.
+    if (response.watch_id === '-1') this.#answersProgress = true;
+    this.#heard++;
+    this.#voice.emit('heard');
+  }
+
+  async #probeForEver(stream: WatchStream, over: AbortSignal): Promise<never> {
+    if (!(await this.#heardInTime(() => this.#created))) {
+      throw failure(`etcd did not start the watch within ${this.#timing.deadlineMs} ms`);
+    }
+    for (;;) {
+      await sleep(this.#timing.probeMs, undefined, { signal: over });
+      await this.#probe(stream);
+      this.#observer.confirmed(this.#delivered);
+    }
+  }
+
+  /** Asks the cluster, by a read that needs its quorum, how far it is, and then the stream whether it is there too. */
+  async #probe(stream: WatchStream): Promise<void> {
+    const kv = new KVClient(this.#connection);
+    const { start, end } = this.#range;
+    const store = Number((await kv.range({ key: start, count_only: true })).header.revision);
+    if (this.#complete >= store) return;
+    const heard = this.#heard;
+    stream.write({ progress_request: {} });
+    if (await this.#heardInTime(() => this.#complete >= store)) return;
+    // Still catching up, which is not silence.
+    if (this.#heard > heard) return;
+    // etcd before 3.4 ignores progress requests: there only a newer key shows that the watch has missed something.
+    const range = { key: start, range_end: end, limit: 1, keys_only: true };
+    const newer = await kv.range({ ...range, min_mod_revision: this.#delivered + 1, max_mod_revision: store });
+    if (newer.kvs.length > 0) throw failure(`the watch has gone silent at revision ${this.#delivered}`);
+    if (this.#answersProgress) throw failure(`the watch no longer answers at revision ${this.#delivered}`);
+    this.#complete = store;
+  }
+
+  async #heardInTime(enough: () => boolean): Promise<boolean> {
+    const deadline = AbortSignal.timeout(this.#timing.deadlineMs);
+    while (!enough() && !deadline.aborted) {
+      await once(this.#voice, 'heard', { signal: deadline }).catch(() => undefined);
+    }
+    return enough();
+  }
+}
+
+/**
+ * Watches `range` for what comes after revision `after`. Never resolves; rejects when the watch is lost, has gone
+ * silent or fell behind a compaction, or when `signal` is aborted.
+ */
+export function watchRange(
+  connection: EtcdV3Connection,
+  range: KeyRange,
+  after: number,
+  timing: WatchTiming,
+  observer: WatchObserver,
+  signal: AbortSignal,
+): Promise<never> {
+  return new Watch(connection, range, after, timing, observer).run(signal);
+}

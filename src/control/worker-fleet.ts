@@ -1,0 +1,218 @@
+/**
+ * Starts the workers, replaces those that end by themselves, drains and stops them. A worker that fails while it boots
+ * is tried again ever more slowly; the first of all must boot, or the start fails with its reason.
+ */
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { TsujiError } from '../kernel/errors.ts';
+import { log } from '../kernel/log.ts';
+import type { Boot, BootEntryPoint, BootOptions, FromWorker, ToWorker } from '../protocol/messages.ts';
+import type { WorkerView } from './view.ts';
+
+const WORKER_URL = new URL('../data/worker.ts', import.meta.url);
+/** Wait before a failed worker is replaced: at once the first time, then doubling. */
+const FIRST_RESTART_MS = 50;
+const MAX_RESTART_MS = 10_000;
+/** A worker that served so long has proved itself: its next failure is a first one again. */
+const PROVED_MS = 30_000;
+
+export type FleetOptions = {
+  readonly count: number;
+  readonly logLevel: string;
+  readonly entryPoints: readonly BootEntryPoint[];
+  readonly options: BootOptions;
+  readonly cursors: SharedArrayBuffer;
+  /** One lane per worker. */
+  readonly lanes: readonly SharedArrayBuffer[];
+  /** A worker is ready for its first table. */
+  readonly onReady: (index: number) => void;
+  readonly onApplied: (index: number, generation: number) => void;
+  /** The state of a worker has changed. */
+  readonly onChange: () => void;
+};
+
+type Member = {
+  readonly index: number;
+  thread: Worker | null;
+  port: MessagePort | null;
+  state: WorkerView['state'];
+  generation: number;
+  restarts: number;
+  failures: number;
+  readyAt: number;
+  restart: NodeJS.Timeout | null;
+};
+
+export class WorkerFleet {
+  private readonly options: FleetOptions;
+  private readonly members: Member[] = [];
+  private entryPoints: readonly BootEntryPoint[];
+  private stopping = false;
+  private allEnded: (() => void) | null = null;
+
+  constructor(options: FleetOptions) {
+    this.options = options;
+    this.entryPoints = options.entryPoints;
+    for (let index = 0; index < options.count; index++) {
+      this.members.push({
+        index,
+        thread: null,
+        port: null,
+        state: 'starting',
+        generation: 0,
+        restarts: 0,
+        failures: 0,
+        readyAt: 0,
+        restart: null,
+      });
+    }
+  }
+
+  /** Ports that are listened on, in the order of the entrypoints; 0 before the start. */
+  get ports(): readonly number[] {
+    return this.entryPoints.map((entryPoint) => entryPoint.port);
+  }
+
+  /**
+   * Resolves when all workers listen.
+   * @throws TsujiError WORKER_BOOT_FAILED with the worker's own words
+   */
+  async start(): Promise<void> {
+    // The first worker settles the port of an entrypoint that asks for any.
+    await this.boot(this.members[0]);
+    if (this.stopping) return;
+    await Promise.all(this.members.slice(1).map((member) => this.boot(member)));
+  }
+
+  /** To every worker that is ready. */
+  broadcast(message: ToWorker): void {
+    for (const member of this.members) if (member.readyAt > 0) member.port?.postMessage(message);
+  }
+
+  send(index: number, message: ToWorker): void {
+    this.members[index].port?.postMessage(message);
+  }
+
+  views(): WorkerView[] {
+    return this.members.map(({ index, state, generation, restarts }) => ({ index, state, generation, restarts }));
+  }
+
+  /** Every serving worker routes by this generation or a newer one; 0 when none serves. */
+  appliedGeneration(): number {
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const member of this.members) {
+      if (member.state === 'serving') lowest = Math.min(lowest, member.generation);
+    }
+    return lowest === Number.POSITIVE_INFINITY ? 0 : lowest;
+  }
+
+  /** Stops accepting, lets exchanges end for at most `graceMs`, then closes what is left. Resolves when all have ended. */
+  async drain(graceMs: number): Promise<void> {
+    this.stopping = true;
+    for (const member of this.members) {
+      if (member.restart !== null) clearTimeout(member.restart);
+      member.restart = null;
+      if (member.thread === null) member.state = 'ended';
+      else if (member.readyAt === 0) member.port?.postMessage({ kind: 'stop' } satisfies ToWorker);
+      else member.state = 'draining';
+    }
+    this.broadcast({ kind: graceMs > 0 ? 'drain' : 'stop' });
+    this.options.onChange();
+    const force = setTimeout(() => this.broadcast({ kind: 'stop' }), graceMs);
+    await new Promise<void>((resolve) => {
+      this.allEnded = resolve;
+      this.checkEnded();
+    });
+    clearTimeout(force);
+  }
+
+  private checkEnded(): void {
+    if (this.allEnded !== null && this.members.every((member) => member.thread === null)) this.allEnded();
+  }
+
+  private boot(member: Member): Promise<void> {
+    const { port1, port2 } = new MessageChannel();
+    const data: Boot = {
+      index: member.index,
+      logLevel: this.options.logLevel,
+      entryPoints: this.entryPoints,
+      options: this.options.options,
+      cursors: this.options.cursors,
+      metrics: this.options.lanes[member.index],
+      port: port2,
+    };
+    const thread = new Worker(WORKER_URL, { workerData: data, transferList: [port2], name: `worker-${member.index}` });
+    member.thread = thread;
+    member.port = port1;
+    member.state = 'starting';
+    member.generation = 0;
+    member.readyAt = 0;
+    return new Promise((resolve, reject) => {
+      let failure = '';
+      port1.on('message', (message: FromWorker) => {
+        if (message.kind === 'failed') {
+          failure = message.message;
+          log.error(`worker failed: ${message.message}`, {
+            worker: member.index,
+            during: message.during,
+            stack: message.stack,
+          });
+        }
+        this.received(member, message);
+        if (message.kind === 'ready') resolve();
+      });
+      // What a worker cannot report itself: its file does not load, or it runs out of memory.
+      thread.on('error', (error) => {
+        failure = error.message;
+        log.error(`worker failed: ${error.message}`, { worker: member.index, during: 'serving' });
+      });
+      thread.on('exit', () => {
+        port1.close();
+        this.ended(member);
+        reject(new TsujiError('WORKER_BOOT_FAILED', failure === '' ? 'a worker ended while it booted' : failure));
+      });
+    });
+  }
+
+  private received(member: Member, message: FromWorker): void {
+    switch (message.kind) {
+      case 'ready':
+        this.entryPoints = this.entryPoints.map((entryPoint, i) => ({ ...entryPoint, port: message.ports[i] }));
+        member.readyAt = Date.now();
+        member.state = 'serving';
+        if (this.stopping) this.send(member.index, { kind: 'stop' });
+        else this.options.onReady(member.index);
+        this.options.onChange();
+        return;
+      case 'applied':
+        member.generation = message.generation;
+        this.options.onApplied(member.index, message.generation);
+        return;
+      default:
+    }
+  }
+
+  private ended(member: Member): void {
+    const wasReady = member.readyAt > 0;
+    if (wasReady && Date.now() - member.readyAt > PROVED_MS) member.failures = 0;
+    member.thread = null;
+    member.port = null;
+    member.state = 'ended';
+    member.readyAt = 0;
+    this.options.onChange();
+    if (this.stopping) {
+      this.checkEnded();
+      return;
+    }
+    // A worker that never booted during `start` is the caller's to judge.
+    if (!wasReady && member.restarts === 0) return;
+    const wait =
+      member.failures === 0 ? FIRST_RESTART_MS : Math.min(FIRST_RESTART_MS * 2 ** member.failures, MAX_RESTART_MS);
+    member.failures++;
+    member.restarts++;
+    log.warn('a worker has ended and is replaced', { worker: member.index, wait_ms: wait });
+    member.restart = setTimeout(() => {
+      member.restart = null;
+      this.boot(member).catch(() => {});
+    }, wait);
+  }
+}

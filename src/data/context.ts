@@ -1,0 +1,25 @@
+/** What everything in one worker shares. One per worker thread; made at boot, the table is swapped between two events. */
+import type { TimerWheel } from '../kernel/timer-wheel.ts';
+import type { BootOptions } from '../protocol/messages.ts';
+import type { MetricsLane } from '../shared/metrics.ts';
+import type { RoutingTable } from '../table/reader.ts';
+import type { UpstreamPools } from './upstream/pools.ts';
+
+export type WorkerContext = {
+  readonly options: BootOptions;
+  readonly wheel: TimerWheel;
+  /** src/shared/cursors.ts */
+  readonly cursors: Int32Array;
+  readonly metrics: MetricsLane;
+  readonly pools: UpstreamPools;
+  /** `x-forwarded-server: name\r\n` of this host. */
+  readonly serverLine: string;
+  /** Null until the first table has come: everything is 404 then. */
+  table: RoutingTable | null;
+  /** Nothing new is accepted; responses ask their client to close. */
+  draining: boolean;
+  /** Requests without their end. */
+  openExchanges: number;
+  /** Called when an exchange has ended: a drain waits for the last one. */
+  exchangeEnded: () => void;
+};

@@ -1,0 +1,45 @@
+/**
+ * What a listener engine gives to an exchange: the client's side of one request. Everything above it (routing,
+ * balancing, upstream, metrics) exists once; an engine implements this contract and feeds `DownstreamEvents`.
+ *
+ * Order of calls: `begin…` once, `write` any number of times, then `end` once; or `respond` alone; or `abort` at any
+ * time. `release` comes last and gives the object back to its engine.
+ */
+
+/** How the body of a response is framed towards the client. */
+export const NO_BODY = -1;
+export const UNKNOWN_LENGTH = -2;
+
+export interface Downstream {
+  /**
+   * The whole response at once.
+   * `head`: `200 OK\r\nname: value\r\n…`, without framing, Date and last CRLF, one latin-1 character per byte.
+   * `length`: bytes of the body, or NO_BODY where none may follow (204, 304, HEAD). With NO_BODY, `headLength` ≥ 0 is
+   * announced as Content-Length all the same. `close`: end the connection after it.
+   */
+  respond(head: string, length: number, body: Uint8Array | string | null, headLength: number, close: boolean): void;
+  /** The head of a response whose body follows in pieces; `length` in bytes or UNKNOWN_LENGTH. */
+  begin(head: string, length: number): void;
+  /** Takes all of `chunk` (what it cannot send it copies). False: send no more until `downstreamWritable`. */
+  write(chunk: Uint8Array): boolean;
+  /** The body is complete. False: some of it still waits for the client; `downstreamWritable` comes when it is out. */
+  end(): boolean;
+  /** Breaks the connection, so that nobody takes the response for complete. */
+  abort(): void;
+  /** Stops and restarts the flow of `downstreamBody`. */
+  pauseBody(): void;
+  resumeBody(): void;
+  /** The exchange is finished: the engine may use both again. `requestComplete`: no more `downstreamBody` can come. */
+  release(requestComplete: boolean): void;
+  /** The peer's address as text, IPv6 in its short form. */
+  peerAddress(): string;
+}
+
+export interface DownstreamEvents {
+  /** A piece of the request's body. `chunk` is valid only during the call. */
+  downstreamBody(chunk: Uint8Array, last: boolean): void;
+  /** After a `write` that returned false: everything went out. */
+  downstreamWritable(): void;
+  /** The client is gone; the downstream is invalid from now on. */
+  downstreamAborted(): void;
+}

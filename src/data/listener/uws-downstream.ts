@@ -1,0 +1,227 @@
+/**
+ * The client's side of an exchange on uWebSockets. Its response object may only be written to inside `cork`, and cork
+ * takes a function: those are bound once here, and their arguments pass through fields, so that a request costs no
+ * closure.
+ *
+ * Back-pressure. With a known length `tryEnd` says how much it took; the rest is copied (the read buffer is not ours)
+ * and sent from `onWritable`. With an unknown length `write` takes everything into a buffer of its own and tells only
+ * whether the kernel was full; how much of it is left nobody tells, so after a stall the next chunk is first tried with
+ * a few bytes, and only when those go straight out is the rest sent. So at most one read buffer waits on each side.
+ */
+import { isNonAscii } from '../../http/request-head.ts';
+import type { Downstream, DownstreamEvents } from '../downstream.ts';
+import { NO_BODY, UNKNOWN_LENGTH } from '../downstream.ts';
+import type { HttpResponse } from './uws.ts';
+
+/** Bytes with which a stalled response of unknown length is tried: less than what one writable event makes room for. */
+const PROBE_BYTES = 256;
+
+function nothing(): void {}
+
+/** A head as uWS takes it: a string goes out as UTF-8, so bytes above 0x7F must go as bytes. */
+function headBytes(head: string): string | Uint8Array {
+  return isNonAscii(head) ? Buffer.from(head, 'latin1') : head;
+}
+
+export class UwsDownstream implements Downstream {
+  /** Set once: the exchange of this pair. */
+  events!: DownstreamEvents;
+  private readonly recycle: (pair: UwsDownstream) => void;
+  private response: HttpResponse | null = null;
+  private length = UNKNOWN_LENGTH;
+  private head = '';
+  private body: Uint8Array | string | null = null;
+  private headLength = NO_BODY;
+  private close = false;
+  private chunk: Uint8Array | null = null;
+  /** What could not be sent yet; ours. */
+  private pending: Uint8Array[] = [];
+  /** The kernel was full at the last write. */
+  private stalled = false;
+  /** After a stall of unknown length: it is not known that uWS's own buffer is empty. */
+  private probing = false;
+  private listensWritable = false;
+  /** `end` was called while something was still pending. */
+  private ending = false;
+
+  private readonly corkRespond = (): void => this.writeWhole();
+  private readonly corkBegin = (): void => this.writeHead();
+  private readonly corkChunk = (): void => this.writeChunk();
+  private readonly corkEnd = (): void => {
+    this.response!.end();
+  };
+  private readonly aborted = (): void => this.onAborted();
+  private readonly data = (chunk: ArrayBuffer, last: boolean): void => {
+    this.events.downstreamBody(new Uint8Array(chunk), last);
+  };
+  private readonly writable = (): boolean => this.onWritable();
+
+  constructor(recycle: (pair: UwsDownstream) => void) {
+    this.recycle = recycle;
+  }
+
+  /** Takes a response over. Comes before everything that may throw: uWS ends the process when nobody listens for aborts. */
+  attach(response: HttpResponse): void {
+    this.response = response;
+    this.listensWritable = false;
+    this.stalled = false;
+    this.probing = false;
+    this.ending = false;
+    response.onAborted(this.aborted);
+  }
+
+  /** The request has a body. */
+  expectBody(): void {
+    this.response!.onData(this.data);
+  }
+
+  peerAddress(): string {
+    return Buffer.from(this.response!.getRemoteAddressAsText()).toString('latin1');
+  }
+
+  pauseBody(): void {
+    this.response?.pause();
+  }
+
+  resumeBody(): void {
+    this.response?.resume();
+  }
+
+  respond(head: string, length: number, body: Uint8Array | string | null, headLength: number, close: boolean): void {
+    if (this.response === null) return;
+    this.head = head;
+    this.length = length;
+    this.body = body;
+    this.headLength = headLength;
+    this.close = close;
+    this.response.cork(this.corkRespond);
+    this.response = null;
+    this.body = null;
+  }
+
+  private writeWhole(): void {
+    const response = this.response!;
+    response.writeStatus(headBytes(this.head));
+    if (this.length !== NO_BODY) {
+      if (this.body === null) response.end('', this.close);
+      else response.end(this.body, this.close);
+    } else if (this.headLength >= 0) {
+      response.endWithoutBody(this.headLength, this.close);
+    } else {
+      // Its second argument cannot be given without the first, which would announce a length.
+      response.endWithoutBody();
+    }
+  }
+
+  begin(head: string, length: number): void {
+    if (this.response === null) return;
+    this.head = head;
+    this.length = length;
+    this.response.cork(this.corkBegin);
+  }
+
+  private writeHead(): void {
+    const response = this.response!;
+    response.writeStatus(headBytes(this.head));
+    // Sends the head off alone. With an unknown length uWS cannot do that: the head waits for the first chunk.
+    if (this.length !== UNKNOWN_LENGTH) response.tryEnd('', this.length);
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.response === null) return true;
+    if (this.stalled) {
+      this.pending.push(Uint8Array.from(chunk));
+      return false;
+    }
+    this.chunk = chunk;
+    this.response.cork(this.corkChunk);
+    this.chunk = null;
+    return !this.stalled;
+  }
+
+  /** Inside cork: sends `chunk`, keeps what is left of it. */
+  private writeChunk(): void {
+    const response = this.response!;
+    let chunk = this.chunk!;
+    if (this.length !== UNKNOWN_LENGTH) {
+      const before = response.getWriteOffset();
+      const [ok, done] = response.tryEnd(chunk, this.length);
+      if (done) this.response = null;
+      else if (!ok) this.stall(chunk.subarray(response.getWriteOffset() - before));
+      return;
+    }
+    if (this.probing && chunk.length > PROBE_BYTES) {
+      if (!response.write(chunk.subarray(0, PROBE_BYTES))) {
+        this.stall(chunk.subarray(PROBE_BYTES));
+        return;
+      }
+      chunk = chunk.subarray(PROBE_BYTES);
+    }
+    if (response.write(chunk)) this.probing = false;
+    else this.stall(null);
+  }
+
+  private stall(rest: Uint8Array | null): void {
+    this.stalled = true;
+    this.probing = true;
+    if (rest !== null && rest.length > 0) this.pending.unshift(Uint8Array.from(rest));
+    if (!this.listensWritable) {
+      this.listensWritable = true;
+      this.response!.onWritable(this.writable);
+    }
+  }
+
+  private onWritable(): boolean {
+    if (this.response === null) return true;
+    this.stalled = false;
+    // Uncorking is what makes uWS send its own buffer while a writable handler is set.
+    if (this.length === UNKNOWN_LENGTH) this.response.cork(nothing);
+    while (this.pending.length > 0) {
+      this.chunk = this.pending.shift()!;
+      this.response.cork(this.corkChunk);
+      this.chunk = null;
+      if (this.stalled) return false;
+      if (this.response === null) break;
+    }
+    if (this.ending && this.response !== null) this.endChunked();
+    this.events.downstreamWritable();
+    return true;
+  }
+
+  end(): boolean {
+    if (this.response === null) return true;
+    // With a known length the last byte is the end.
+    if (this.length !== UNKNOWN_LENGTH) return false;
+    if (this.pending.length > 0) {
+      this.ending = true;
+      return false;
+    }
+    this.endChunked();
+    return true;
+  }
+
+  private endChunked(): void {
+    this.response!.cork(this.corkEnd);
+    this.response = null;
+  }
+
+  abort(): void {
+    const response = this.response;
+    if (response === null) return;
+    this.response = null;
+    response.close();
+  }
+
+  release(requestComplete: boolean): void {
+    this.response = null;
+    this.pending.length = 0;
+    // While an upload still comes in, uWS calls `data` of this pair: it is left to the garbage collector instead.
+    if (requestComplete) this.recycle(this);
+  }
+
+  private onAborted(): void {
+    if (this.response === null) return;
+    this.response = null;
+    this.events.downstreamAborted();
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * One entrypoint of one worker on uWebSockets: accepts (the port is shared with the other workers by SO_REUSEPORT),
+ * reads request heads, and gives each request to a pair of downstream and exchange from its free list.
+ */
+import { isToken } from '../../http/fields.ts';
+import { REQUEST_NO_BODY, RequestHead } from '../../http/request-head.ts';
+import { TsujiError } from '../../kernel/errors.ts';
+import type { BootEntryPoint } from '../../protocol/messages.ts';
+import type { WorkerContext } from '../context.ts';
+import { Exchange } from '../exchange.ts';
+import type { HttpRequest, HttpResponse, TemplatedApp, Uws, us_listen_socket } from './uws.ts';
+import { UwsDownstream } from './uws-downstream.ts';
+
+/** Pairs kept for reuse; more than that were only needed in a burst. */
+const MAX_FREE = 4096;
+/** What may stand in a request target (RFC 9112 §3.2), UTF-8 besides; U+FFFD stands for bytes that were none. */
+const BAD_TARGET = /[^\x21-\x7e\x80-\ufffc\ufffe\uffff]/;
+
+export class UwsListener {
+  /** The port that is really listened on. */
+  port = 0;
+  private readonly worker: WorkerContext;
+  private readonly uws: Uws;
+  private readonly entryPoint: number;
+  private readonly app: TemplatedApp;
+  private readonly head = new RequestHead();
+  private readonly free: UwsDownstream[] = [];
+  private socket: us_listen_socket | null = null;
+  private readonly addField = (name: string, value: string): void => this.head.add(name, value);
+  private readonly recycle = (pair: UwsDownstream): void => {
+    if (this.free.length < MAX_FREE) this.free.push(pair);
+  };
+
+  constructor(uws: Uws, worker: WorkerContext, entryPoint: number) {
+    this.uws = uws;
+    this.worker = worker;
+    this.entryPoint = entryPoint;
+    this.app = uws.App();
+    this.app.any('/*', (response, request) => this.onRequest(response, request));
+  }
+
+  /** @throws TsujiError LISTEN_FAILED, naming the address. */
+  listen(entryPoint: BootEntryPoint): void {
+    const listening = (socket: us_listen_socket | false): void => {
+      if (socket !== false) this.socket = socket;
+    };
+    if (entryPoint.host === '') this.app.listen(entryPoint.port, listening);
+    else this.app.listen(entryPoint.host, entryPoint.port, listening);
+    if (this.socket === null) {
+      throw new TsujiError(
+        'LISTEN_FAILED',
+        `entrypoint ${entryPoint.name}: cannot listen on ${entryPoint.host}:${entryPoint.port}: the address is in use, ` +
+          'not of this host, or the port needs a privilege (CAP_NET_BIND_SERVICE)',
+      );
+    }
+    this.port = this.uws.us_socket_local_port(this.socket as never);
+  }
+
+  /** Accepts no more; open connections live on. */
+  stopListening(): void {
+    if (this.socket === null) return;
+    this.uws.us_listen_socket_close(this.socket);
+    this.socket = null;
+  }
+
+  /** Ends the listener and every connection, whatever runs on it. */
+  close(): void {
+    this.socket = null;
+    this.app.close();
+  }
+
+  private take(): UwsDownstream {
+    const pair = this.free.pop();
+    if (pair !== undefined) return pair;
+    const made = new UwsDownstream(this.recycle);
+    const exchange = new Exchange(this.worker);
+    made.events = exchange;
+    exchange.downstream = made;
+    return made;
+  }
+
+  private onRequest(response: HttpResponse, request: HttpRequest): void {
+    const downstream = this.take();
+    downstream.attach(response);
+    const exchange = downstream.events as Exchange;
+    try {
+      const head = this.head;
+      const path = request.getUrl();
+      // Null without a `?`, '' for an empty query: the type does not know.
+      const query = request.getQuery() as string | null;
+      const method = request.getCaseSensitiveMethod();
+      head.begin(method, query === null ? path : `${path}?${query}`, path);
+      request.forEach(this.addField);
+      head.finish();
+      if (head.problem === '' && BAD_TARGET.test(head.target)) head.problem = 'a character that no target may have';
+      if (head.problem === '' && !isToken(method)) head.problem = 'a method that is no token';
+      if (head.body !== REQUEST_NO_BODY) downstream.expectBody();
+      exchange.begin(this.entryPoint, head);
+    } catch (error) {
+      exchange.crash(error);
+    }
+  }
+}

@@ -1,0 +1,51 @@
+/** The responses that we make ourselves: prebuilt per fault (shared/spec proxying §7), and the trailing-slash redirect. */
+import { FAULTS, type Fault } from '../kernel/errors.ts';
+
+export type LocalReply = { readonly head: string; readonly body: string /** bytes */; readonly length: number };
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  404: 'Not Found',
+  431: 'Request Header Fields Too Large',
+  499: 'Client Closed Request',
+  500: 'Internal Server Error',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+};
+
+function replyOf(fault: Fault): LocalReply {
+  let head = `${fault.status} ${REASONS[fault.status]}\r\nContent-Type: text/plain; charset=utf-8`;
+  if (fault.status === 404) head += '\r\nX-Content-Type-Options: nosniff';
+  return Object.freeze({ head, body: fault.body, length: Buffer.byteLength(fault.body) });
+}
+
+const REPLIES: ReadonlyMap<string, LocalReply> = new Map(
+  Object.values(FAULTS).map((fault) => [fault.code, replyOf(fault)]),
+);
+
+export function localReply(fault: Fault): LocalReply {
+  return REPLIES.get(fault.code)!;
+}
+
+/** `/a//b/../c` → `/a/c`: without empty and dot segments, so that a Location can never name another host. */
+function cleaned(path: string): string {
+  const segments: string[] = [];
+  for (const segment of path.split('/')) {
+    if (segment === '..') segments.pop();
+    else if (segment !== '' && segment !== '.') segments.push(segment);
+  }
+  return `/${segments.join('/')}`;
+}
+
+/** 301 to the other trailing-slash form of the target (rules §7). */
+export function slashRedirect(method: string, path: string, target: string): LocalReply {
+  const other = path.endsWith('/') ? cleaned(path) : `${cleaned(path)}/`;
+  const location = other.replace(/[^\x21-\x7e]|["<>\\^`{|}]/gu, encodeURIComponent) + target.slice(path.length);
+  let head = `301 Moved Permanently\r\nLocation: ${location}`;
+  if (method !== 'GET' && method !== 'HEAD') return { head, body: '', length: 0 };
+  head += '\r\nContent-Type: text/html; charset=utf-8';
+  const href = location.replace(/&/g, '&amp;').replace(/"/g, '&#34;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+  const body = `<a href="${href}">Moved Permanently</a>.\n\n`;
+  return { head, body, length: Buffer.byteLength(body) };
+}

@@ -1,0 +1,39 @@
+/** May a failed try be followed by another? One pure function (shared/spec proxying §8), so that all cases are a table. */
+import type { Fault } from '../kernel/errors.ts';
+
+export const GIVE_UP = 0;
+/** Once more to the same server, on a fresh connection. */
+export const RESEND = 1;
+/** To the server whose turn is next. */
+export const NEXT_SERVER = 2;
+
+/** Methods that a server may see twice (RFC 9110 §9.2.1), as Go's transport and so Traefik has it. */
+export function isRepeatable(method: string): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE';
+}
+
+export type Try = {
+  /** Bytes of the request were written in this try. */
+  readonly sent: boolean;
+  /** The connection had served a request before. */
+  readonly reused: boolean;
+  /** Method and lack of a body allow to send it twice. */
+  readonly repeatable: boolean;
+  /** A byte of the response has come. */
+  readonly answered: boolean;
+  /** It was resent already. */
+  readonly resent: boolean;
+  /** Tries that `--retry` leaves, this one not counted. */
+  readonly triesLeft: number;
+};
+
+export function retryDecision(fault: Fault, last: Try): number {
+  if (last.answered || fault.retry === 'never') return GIVE_UP;
+  if (!last.sent) {
+    // A connection from the pool that died before a byte was written says nothing about the server.
+    if (last.reused && !last.resent) return RESEND;
+    return last.triesLeft > 0 ? NEXT_SERVER : GIVE_UP;
+  }
+  // The server closes an idle connection at the moment at which we use it: RFC 9112 §9.3.1.
+  return last.reused && last.repeatable && !last.resent ? RESEND : GIVE_UP;
+}

@@ -1,0 +1,80 @@
+/**
+ * The connections of one worker to one server. Idle ones are used last in, first out, so that the rest can expire.
+ *
+ *     idle  [ oldest … newest ]  ◀─ keep ── connection ── take ─▶     at most maxIdleConnsPerHost
+ */
+import type { TimerWheel } from '../../kernel/timer-wheel.ts';
+import type { BootOptions } from '../../protocol/messages.ts';
+import { type ConnectionUser, UpstreamConnection } from './connection.ts';
+
+/** How long an idle connection is kept when the server does not tell (shared/spec proxying §9). */
+const IDLE_MS = 90_000;
+/** We let go that much before the server's own announced timeout, so that the two do not cross. */
+const IDLE_MARGIN_MS = 1_000;
+
+export class UpstreamPool {
+  readonly host: string;
+  readonly port: number;
+  readonly options: BootOptions;
+  readonly wheel: TimerWheel;
+  /** Shared by all connections of the worker: bytes are used up before the next read. */
+  readonly readBuffer: Buffer;
+  private readonly idle: UpstreamConnection[] = [];
+  private readonly all = new Set<UpstreamConnection>();
+  private closed = false;
+
+  constructor(host: string, port: number, options: BootOptions, wheel: TimerWheel, readBuffer: Buffer) {
+    this.host = host;
+    this.port = port;
+    this.options = options;
+    this.wheel = wheel;
+    this.readBuffer = readBuffer;
+  }
+
+  get size(): number {
+    return this.all.size;
+  }
+
+  /** The idle connection that was used last, null when there is none. */
+  take(user: ConnectionUser): UpstreamConnection | null {
+    const connection = this.idle.pop();
+    if (connection === undefined) return null;
+    connection.use(user);
+    return connection;
+  }
+
+  /** A new connection; `user` hears of `upstreamConnected` or `upstreamFailed`. */
+  dial(user: ConnectionUser): UpstreamConnection {
+    const connection = new UpstreamConnection(this, user);
+    this.all.add(connection);
+    return connection;
+  }
+
+  /** False: there are idle ones enough. */
+  keep(connection: UpstreamConnection): boolean {
+    if (this.closed || this.idle.length >= this.options.maxIdleConnsPerHost) return false;
+    this.idle.push(connection);
+    return true;
+  }
+
+  forget(connection: UpstreamConnection): void {
+    this.all.delete(connection);
+    const at = this.idle.lastIndexOf(connection);
+    if (at >= 0) this.idle.splice(at, 1);
+  }
+
+  idleMs(announcedMs: number): number {
+    return announcedMs > 0 ? Math.max(Math.min(IDLE_MS, announcedMs - IDLE_MARGIN_MS), 100) : IDLE_MS;
+  }
+
+  /** The server has left the table: idle connections end now, busy ones with their response. */
+  retire(): void {
+    this.closed = true;
+    for (const connection of [...this.idle]) connection.destroy();
+  }
+
+  destroy(): void {
+    this.closed = true;
+    for (const connection of [...this.all]) connection.destroy();
+  }
+}

@@ -1,0 +1,60 @@
+/** All pools of one worker, by server slot (src/shared/slots.ts), so that they outlive generations of the table. */
+import type { TimerWheel } from '../../kernel/timer-wheel.ts';
+import type { BootOptions } from '../../protocol/messages.ts';
+import type { RoutingTable } from '../../table/reader.ts';
+import type { ServerView } from '../../table/views.ts';
+import { UpstreamPool } from './pool.ts';
+
+/** One read takes as much: fewer, larger reads are cheaper for large bodies; see bench/README.md. */
+const READ_BUFFER_BYTES = 65_536;
+
+export class UpstreamPools {
+  private readonly options: BootOptions;
+  private readonly wheel: TimerWheel;
+  private readonly readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  private readonly bySlot = new Map<number, UpstreamPool>();
+  /** Pools of servers that left the table with exchanges still running. */
+  private readonly retired = new Set<UpstreamPool>();
+
+  constructor(options: BootOptions, wheel: TimerWheel) {
+    this.options = options;
+    this.wheel = wheel;
+  }
+
+  of(server: ServerView): UpstreamPool {
+    const pool = this.bySlot.get(server.slot);
+    if (pool !== undefined) return pool;
+    const made = new UpstreamPool(server.host, server.port, this.options, this.wheel, this.readBuffer);
+    this.bySlot.set(server.slot, made);
+    return made;
+  }
+
+  /** A new table is in force: pools of servers that it does not know are let go. */
+  keepOnly(table: RoutingTable): void {
+    if (this.bySlot.size === 0) return;
+    const known = new Set<number>();
+    table.forEachServerSlot((slot) => known.add(slot));
+    for (const [slot, pool] of this.bySlot) {
+      if (known.has(slot)) continue;
+      pool.retire();
+      this.bySlot.delete(slot);
+      if (pool.size > 0) this.retired.add(pool);
+    }
+    for (const pool of this.retired) if (pool.size === 0) this.retired.delete(pool);
+  }
+
+  /** Open connections to all servers. */
+  get connections(): number {
+    let sum = 0;
+    for (const pool of this.bySlot.values()) sum += pool.size;
+    for (const pool of this.retired) sum += pool.size;
+    return sum;
+  }
+
+  destroy(): void {
+    for (const pool of this.bySlot.values()) pool.destroy();
+    for (const pool of this.retired) pool.destroy();
+    this.bySlot.clear();
+    this.retired.clear();
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * The entry of a worker thread: boots the data plane, swaps tables between two events, drains, and ends the only way
+ * that uWebSockets lets a thread end: everything closed and the loop run empty (DESIGN §6). `process.exit` or
+ * `terminate` with open uWS handles would end the whole process.
+ */
+import { hostname } from 'node:os';
+import { workerData } from 'node:worker_threads';
+import { reasonOf } from '../kernel/errors.ts';
+import { type LogLevel, log, setLogLevel } from '../kernel/log.ts';
+import { TimerWheel } from '../kernel/timer-wheel.ts';
+import type { Boot, FromWorker, ToWorker } from '../protocol/messages.ts';
+import { MetricsLane } from '../shared/metrics.ts';
+import { RoutingTable } from '../table/reader.ts';
+import type { WorkerContext } from './context.ts';
+import { loadUws } from './listener/uws.ts';
+import { UwsListener } from './listener/uws-listener.ts';
+import { UpstreamPools } from './upstream/pools.ts';
+
+/**
+ * Between the end of the last exchange and the closing of what is left: uWS may still hold the last bytes of a response
+ * for a slow client and does not tell when they are out.
+ */
+const LINGER_MS = 250;
+
+const boot = workerData as Boot;
+const listeners: UwsListener[] = [];
+const wheel = new TimerWheel();
+const pools = new UpstreamPools(boot.options, wheel);
+const context: WorkerContext = {
+  options: boot.options,
+  wheel,
+  cursors: new Int32Array(boot.cursors),
+  metrics: new MetricsLane(boot.metrics),
+  pools,
+  serverLine: `x-forwarded-server: ${hostname()}\r\n`,
+  table: null,
+  draining: false,
+  openExchanges: 0,
+  exchangeEnded: () => {},
+};
+let closing = false;
+
+function post(message: FromWorker): void {
+  boot.port.postMessage(message);
+}
+
+/** Closes every handle; the thread ends by itself when its loop is empty. */
+function closeAll(): void {
+  if (closing) return;
+  closing = true;
+  for (const listener of listeners) listener.close();
+  pools.destroy();
+  boot.port.close();
+}
+
+function fail(during: 'boot' | 'serving', error: unknown): void {
+  if (closing) return;
+  post({ kind: 'failed', during, message: reasonOf(error), stack: error instanceof Error ? (error.stack ?? '') : '' });
+  closeAll();
+}
+
+function drainedWhenIdle(): void {
+  if (context.openExchanges > 0 || closing) return;
+  setTimeout(() => {
+    if (context.openExchanges > 0 || closing) return;
+    post({ kind: 'drained' });
+    closeAll();
+  }, LINGER_MS);
+}
+
+function drain(): void {
+  if (context.draining) return;
+  context.draining = true;
+  for (const listener of listeners) listener.stopListening();
+  context.exchangeEnded = drainedWhenIdle;
+  drainedWhenIdle();
+}
+
+function receive(message: ToWorker): void {
+  switch (message.kind) {
+    case 'table':
+      context.table = new RoutingTable(message.table, boot.options.keepTrailingSlash);
+      pools.keepOnly(context.table);
+      post({ kind: 'applied', generation: message.generation });
+      return;
+    case 'drain':
+      drain();
+      return;
+    case 'stop':
+      closeAll();
+  }
+}
+
+async function start(): Promise<void> {
+  setLogLevel(boot.logLevel as LogLevel);
+  const uws = await loadUws();
+  boot.entryPoints.forEach((entryPoint, index) => {
+    const listener = new UwsListener(uws, context, index);
+    listeners.push(listener);
+    listener.listen(entryPoint);
+  });
+  boot.port.on('message', receive);
+  post({ kind: 'ready', ports: listeners.map((listener) => listener.port) });
+  log.debug('worker is serving', { worker: boot.index });
+}
+
+process.on('uncaughtException', (error) => fail('serving', error));
+process.on('unhandledRejection', (error) => fail('serving', error));
+start().catch((error: unknown) => fail('boot', error));

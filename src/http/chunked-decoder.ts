@@ -1,0 +1,139 @@
+/**
+ * Takes the chunked transfer coding off a body (RFC 9112 §7.1), however the bytes are cut. Chunk extensions and
+ * trailers are read and dropped. Bare LF, sizes that are no hexadecimal number and endless lines are refused.
+ *
+ *     SIZE ─▶ EXTENSION ─▶ SIZE_LF ─▶ DATA ─▶ DATA_CR ─▶ DATA_LF ─▶ SIZE …
+ *                             └─(size 0)─▶ TRAILER ─▶ TRAILER_LINE ─▶ TRAILER_LF ─▶ TRAILER … ─▶ END_LF ─▶ DONE
+ */
+
+/** Bytes of chunk extensions of one chunk, or of the trailer section, that are put up with. */
+const MAX_LINE_BYTES = 16_384;
+/** Thirteen hexadecimal digits stay below 2^53. */
+const MAX_SIZE_DIGITS = 13;
+
+const SIZE = 0;
+const EXTENSION = 1;
+const SIZE_LF = 2;
+const DATA = 3;
+const DATA_CR = 4;
+const DATA_LF = 5;
+const TRAILER = 6;
+const TRAILER_LINE = 7;
+const TRAILER_LF = 8;
+const END_LF = 9;
+const DONE = 10;
+
+const CR = 13;
+const LF = 10;
+
+function hexDigit(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48;
+  const lower = code | 0x20;
+  return lower >= 97 && lower <= 102 ? lower - 87 : -1;
+}
+
+export interface ChunkSink {
+  /** `bytes[start, end)` are the next bytes of the body; valid during the call. */
+  chunkData(bytes: Uint8Array, start: number, end: number): void;
+}
+
+export class ChunkedDecoder {
+  /** What is wrong, '' so far nothing. */
+  problem = '';
+  private state: number = SIZE;
+  private remaining = 0;
+  private digits = 0;
+  private lineBytes = 0;
+
+  get done(): boolean {
+    return this.state === DONE;
+  }
+
+  reset(): void {
+    this.problem = '';
+    this.state = SIZE;
+    this.remaining = 0;
+    this.digits = 0;
+    this.lineBytes = 0;
+  }
+
+  /** Decodes from `at`; returns the index behind the last byte it used: `end`, or less when done or refused. */
+  decode(bytes: Uint8Array, at: number, end: number, sink: ChunkSink): number {
+    while (at < end && this.state !== DONE) {
+      if (this.state === DATA) {
+        const upTo = Math.min(end, at + this.remaining);
+        this.remaining -= upTo - at;
+        if (this.remaining === 0) this.state = DATA_CR;
+        sink.chunkData(bytes, at, upTo);
+        at = upTo;
+      } else {
+        this.step(bytes[at]);
+        if (this.problem !== '') return at;
+        at++;
+      }
+    }
+    return at;
+  }
+
+  private step(code: number): void {
+    switch (this.state) {
+      case SIZE: {
+        const digit = hexDigit(code);
+        if (digit >= 0) {
+          if (++this.digits > MAX_SIZE_DIGITS) this.problem = 'a chunk size that is too large';
+          this.remaining = this.remaining * 16 + digit;
+        } else if (this.digits === 0) {
+          this.problem = 'a chunk size that is no hexadecimal number';
+        } else if (code === CR) {
+          this.state = SIZE_LF;
+        } else if (code === 59 || code === 32 || code === 9) {
+          this.state = EXTENSION;
+        } else {
+          this.problem = 'a chunk size that is no hexadecimal number';
+        }
+        return;
+      }
+      case EXTENSION:
+        if (code === CR) this.state = SIZE_LF;
+        else this.countLine(code);
+        return;
+      case SIZE_LF:
+        if (code !== LF) this.problem = 'a chunk size line without LF';
+        this.lineBytes = 0;
+        this.digits = 0;
+        this.state = this.remaining === 0 ? TRAILER : DATA;
+        return;
+      case DATA_CR:
+        if (code !== CR) this.problem = 'a chunk longer than its size';
+        this.state = DATA_LF;
+        return;
+      case DATA_LF:
+        if (code !== LF) this.problem = 'a chunk longer than its size';
+        this.state = SIZE;
+        return;
+      case TRAILER:
+        if (code === CR) this.state = END_LF;
+        else {
+          this.state = TRAILER_LINE;
+          this.countLine(code);
+        }
+        return;
+      case TRAILER_LINE:
+        if (code === CR) this.state = TRAILER_LF;
+        else this.countLine(code);
+        return;
+      case TRAILER_LF:
+        if (code !== LF) this.problem = 'a trailer line without LF';
+        this.state = TRAILER;
+        return;
+      default:
+        if (code !== LF) this.problem = 'a chunked body without its last LF';
+        this.state = DONE;
+    }
+  }
+
+  private countLine(code: number): void {
+    if (code === LF) this.problem = 'a bare LF in a chunk line';
+    if (++this.lineBytes > MAX_LINE_BYTES) this.problem = 'a chunk line that is too long';
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * Collects the fields of a request and writes the head that goes to the server (shared/spec proxying §2–§5).
+ * One per worker, reused for every request: a listener fills it and the exchange takes what it needs before the
+ * handler returns. Text is what the listener decoded; `nonAscii` says that it must be sent as UTF-8.
+ */
+import { contentLengthOf, HOP_BY_HOP, listMembers, withoutFields } from './fields.ts';
+
+export const REQUEST_NO_BODY = 0;
+export const REQUEST_LENGTH = 1;
+export const REQUEST_CHUNKED = 2;
+
+const NON_ASCII = /[^\0-\x7f]/;
+
+export class RequestHead {
+  method = '';
+  /** As received: path and query, or the absolute form. */
+  target = '';
+  /** The part of the target before `?`. */
+  path = '';
+  host = '';
+  /** `name: value\r\n` of everything that is forwarded as it stands. */
+  fields = '';
+  /** REQUEST_NO_BODY, REQUEST_LENGTH or REQUEST_CHUNKED. */
+  body = REQUEST_NO_BODY;
+  contentLength = 0;
+  /** Value of `Upgrade`, '' unless `Connection` lists it. */
+  upgrade = '';
+  /** What is wrong, '' for a good head. */
+  problem = '';
+
+  private hosts = 0;
+  private lengths = 0;
+  private forwardedFor = '';
+  private forwardedHost = '';
+  private forwardedPort = '';
+  private forwardedProto = '';
+  private realIp = '';
+  private upgradeValue = '';
+  private connection = '';
+  private trailers = false;
+
+  begin(method: string, target: string, path: string): void {
+    this.method = method;
+    this.target = target;
+    this.path = path;
+    this.host = '';
+    this.fields = '';
+    this.body = REQUEST_NO_BODY;
+    this.contentLength = 0;
+    this.upgrade = '';
+    this.problem = '';
+    this.hosts = 0;
+    this.lengths = 0;
+    this.forwardedFor = '';
+    this.forwardedHost = '';
+    this.forwardedPort = '';
+    this.forwardedProto = '';
+    this.realIp = '';
+    this.upgradeValue = '';
+    this.connection = '';
+    this.trailers = false;
+  }
+
+  /** `name` is lower case. Most fields fall through the first switch by their length alone. */
+  add(name: string, value: string): void {
+    switch (name.length) {
+      case 2:
+        if (name === 'te') {
+          this.trailers = this.trailers || listMembers(value).includes('trailers');
+          return;
+        }
+        break;
+      case 4:
+        if (name === 'host') {
+          this.host = value;
+          this.hosts++;
+          return;
+        }
+        break;
+      case 6:
+        // The listener has answered `100-continue` itself; the server must not be asked again.
+        if (name === 'expect') return;
+        break;
+      case 7:
+        if (name === 'upgrade') {
+          this.upgradeValue = value;
+          return;
+        }
+        if (name === 'trailer') return;
+        break;
+      case 9:
+        if (name === 'x-real-ip') {
+          this.realIp = value;
+          return;
+        }
+        break;
+      case 10:
+        if (name === 'connection') {
+          this.connection = this.connection === '' ? value : `${this.connection},${value}`;
+          return;
+        }
+        if (name === 'keep-alive') return;
+        break;
+      case 14:
+        if (name === 'content-length') {
+          this.addContentLength(value);
+          return;
+        }
+        break;
+      case 15:
+        if (name === 'x-forwarded-for') {
+          this.forwardedFor = this.forwardedFor === '' ? value : `${this.forwardedFor}, ${value}`;
+          return;
+        }
+        break;
+      case 16:
+        if (name === 'x-forwarded-host') {
+          if (this.forwardedHost === '') this.forwardedHost = value;
+          return;
+        }
+        if (name === 'x-forwarded-port') {
+          if (this.forwardedPort === '') this.forwardedPort = value;
+          return;
+        }
+        if (name === 'proxy-connection') return;
+        break;
+      case 17:
+        if (name === 'x-forwarded-proto') {
+          if (this.forwardedProto === '') this.forwardedProto = value;
+          return;
+        }
+        if (name === 'transfer-encoding') {
+          this.addTransferEncoding(value);
+          return;
+        }
+        break;
+      case 18:
+        if (name === 'x-forwarded-server' || name === 'proxy-authenticate') return;
+        break;
+      case 19:
+        if (name === 'proxy-authorization') return;
+        break;
+      default:
+    }
+    this.fields += `${name}: ${value}\r\n`;
+  }
+
+  /** All fields were added: settles what depends on several of them. False: see `problem`. */
+  finish(): boolean {
+    if (this.hosts !== 1) this.problem = this.hosts === 0 ? 'no Host field' : 'several Host fields';
+    if (this.connection !== '') this.settleConnection();
+    if (this.trailers) this.fields += 'te: trailers\r\n';
+    return this.problem === '';
+  }
+
+  /** The forwarded fields (proxying §4, trusted as by default) and the framing; ends with the empty line. */
+  forwardedLines(peer: string, secure: boolean, serverLine: string): string {
+    const proto = this.forwardedProto === '' ? (secure ? 'https' : 'http') : this.forwardedProto;
+    const chain = this.forwardedFor === '' ? peer : `${this.forwardedFor}, ${peer}`;
+    return (
+      `x-forwarded-for: ${chain}\r\nx-forwarded-host: ${this.forwardedHost === '' ? this.host : this.forwardedHost}` +
+      `\r\nx-forwarded-port: ${this.forwardedPort === '' ? portOf(this.host, proto) : this.forwardedPort}` +
+      `\r\nx-forwarded-proto: ${proto}\r\n${serverLine}x-real-ip: ${this.realIp === '' ? peer : this.realIp}\r\n`
+    );
+  }
+
+  private addContentLength(value: string): void {
+    const length = contentLengthOf(value);
+    if (length < 0) this.problem = 'a Content-Length that is no number';
+    else if (this.lengths > 0 && length !== this.contentLength) this.problem = 'two different Content-Lengths';
+    this.lengths++;
+    this.contentLength = length;
+    if (this.body === REQUEST_CHUNKED) this.problem = 'both Content-Length and Transfer-Encoding';
+    // `Content-Length: 0` says so and is forwarded: a POST without it is refused by some servers.
+    this.body = REQUEST_LENGTH;
+  }
+
+  private addTransferEncoding(value: string): void {
+    if (value.toLowerCase() !== 'chunked' || this.body === REQUEST_CHUNKED) {
+      this.problem = `the transfer coding ${JSON.stringify(value)}`;
+    } else if (this.body === REQUEST_LENGTH) {
+      this.problem = 'both Content-Length and Transfer-Encoding';
+    }
+    this.body = REQUEST_CHUNKED;
+  }
+
+  /** RFC 9110 §7.6.1: fields named in `Connection` end here; done before ours are written, so it cannot suppress them. */
+  private settleConnection(): void {
+    let listed: string[] | null = null;
+    for (const member of listMembers(this.connection)) {
+      if (member === 'upgrade') this.upgrade = this.upgradeValue;
+      else if (member !== 'close' && !HOP_BY_HOP.has(member)) {
+        listed ??= [];
+        listed.push(member);
+      }
+    }
+    if (listed !== null) this.fields = withoutFields(this.fields, listed);
+  }
+}
+
+/** Port in the Host field, else that of the scheme (proxying §4). */
+function portOf(host: string, proto: string): string {
+  const colon = host.lastIndexOf(':');
+  if (colon > 0 && colon > host.indexOf(']') && colon < host.length - 1) return host.slice(colon + 1);
+  return proto === 'https' || proto === 'wss' ? '443' : '80';
+}
+
+/** Must this text be sent as UTF-8? Else every char is one byte. */
+export function isNonAscii(text: string): boolean {
+  return NON_ASCII.test(text);
+}

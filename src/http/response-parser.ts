@@ -1,0 +1,175 @@
+/**
+ * Reads HTTP/1 responses off a connection, one after the other, however the bytes are cut (RFC 9112).
+ * One parser per upstream connection; it owns no socket and keeps no bytes but an unfinished head.
+ */
+import { ChunkedDecoder, type ChunkSink } from './chunked-decoder.ts';
+import { MAX_HEAD_BYTES, NO_LENGTH, ResponseHead } from './response-head.ts';
+
+/** How the body of the response under way is delimited. */
+export const BODY_NONE = 0;
+export const BODY_LENGTH = 1;
+export const BODY_CHUNKED = 2;
+export const BODY_UNTIL_CLOSE = 3;
+
+/** Whoever waits for the response. */
+export interface ResponseSink {
+  /** The final head; interim ones (1xx) are swallowed, but for 101. */
+  responseHead(head: ResponseHead, framing: number): void;
+  /** `chunk` is valid only during the call. */
+  responseBody(chunk: Uint8Array): void;
+  responseEnd(): void;
+}
+
+/** Most heads end within this many bytes: so much is looked at first. */
+const FIRST_LOOK = 2048;
+const HEAD_END = '\r\n\r\n';
+/** An interim response per request is usual, a few are possible; an endless row of them is an attack. */
+const MAX_INTERIM = 32;
+
+export class ResponseParser implements ChunkSink {
+  readonly head = new ResponseHead();
+  /** No response is under way. */
+  idle = true;
+  /** Not one byte of the response has come. */
+  untouched = true;
+  /** What is wrong, '' so far nothing. */
+  problem = '';
+  framing: number = BODY_NONE;
+
+  private sink: ResponseSink | null = null;
+  private isHead = false;
+  private inBody = false;
+  private remaining = 0;
+  private interim = 0;
+  private partial: Buffer | null = null;
+  private readonly chunks = new ChunkedDecoder();
+
+  /** A request was sent: its response is next. */
+  expect(sink: ResponseSink, method: string): void {
+    this.sink = sink;
+    this.isHead = method === 'HEAD';
+    this.idle = false;
+    this.untouched = true;
+    this.inBody = false;
+    this.interim = 0;
+    this.partial = null;
+  }
+
+  /**
+   * Reads `bytes[at, end)` until the response is complete or the bytes are used up. Returns the index behind the last
+   * byte it used. `problem` tells when the response is malformed; then nothing more may be read.
+   */
+  execute(bytes: Buffer, at: number, end: number): number {
+    if (at < end) this.untouched = false;
+    while (at < end && !this.idle && this.problem === '') {
+      at = this.inBody ? this.readBody(bytes, at, end) : this.readHead(bytes, at, end);
+    }
+    return at;
+  }
+
+  /** The server sent its FIN. True: that was the proper end of the response. */
+  finish(): boolean {
+    if (!this.inBody || this.framing !== BODY_UNTIL_CLOSE) return false;
+    this.complete();
+    return true;
+  }
+
+  /** The exchange gave up: whatever still comes is read by nobody. */
+  detach(): void {
+    this.sink = null;
+    this.idle = true;
+  }
+
+  chunkData(bytes: Uint8Array, start: number, end: number): void {
+    // The sink may have given up within the same read.
+    if (this.sink !== null) this.sink.responseBody(bytes.subarray(start, end));
+  }
+
+  private readHead(bytes: Buffer, at: number, end: number): number {
+    if (this.partial !== null) return this.readHeadSlow(bytes, at, end);
+    let text = bytes.toString('latin1', at, Math.min(end, at + FIRST_LOOK));
+    let headEnd = text.indexOf(HEAD_END);
+    if (headEnd < 0) {
+      if (end - at > FIRST_LOOK) {
+        text = bytes.toString('latin1', at, Math.min(end, at + MAX_HEAD_BYTES));
+        headEnd = text.indexOf(HEAD_END);
+      }
+      if (headEnd < 0) return this.readHeadSlow(bytes, at, end);
+    }
+    headEnd += HEAD_END.length;
+    this.headComplete(text.length === headEnd ? text : text.slice(0, headEnd));
+    return at + headEnd;
+  }
+
+  /** The head came in pieces: they are put together until its end shows. */
+  private readHeadSlow(bytes: Buffer, at: number, end: number): number {
+    const had = this.partial === null ? 0 : this.partial.length;
+    const taken = bytes.subarray(at, Math.min(end, at + MAX_HEAD_BYTES));
+    const whole = this.partial === null ? Buffer.from(taken) : Buffer.concat([this.partial, taken]);
+    const headEnd = whole.indexOf(HEAD_END, Math.max(0, had - HEAD_END.length), 'latin1');
+    if (headEnd < 0) {
+      if (whole.length >= MAX_HEAD_BYTES) this.problem = `a head of more than ${MAX_HEAD_BYTES} bytes`;
+      // A bare LF may be meant as the end of a line; waiting for a CRLF that never comes would look like a slow server.
+      else if (whole.indexOf('\n\n') >= 0) this.problem = 'lines that end with a bare LF';
+      this.partial = whole;
+      return at + taken.length;
+    }
+    this.partial = null;
+    this.headComplete(whole.toString('latin1', 0, headEnd + HEAD_END.length));
+    return at + headEnd + HEAD_END.length - had;
+  }
+
+  private headComplete(text: string): void {
+    const head = this.head;
+    if (!head.parse(text)) {
+      this.problem = head.problem;
+      return;
+    }
+    if (head.status < 200 && head.status !== 101) {
+      if (++this.interim > MAX_INTERIM) this.problem = 'too many interim responses';
+      return;
+    }
+    this.inBody = true;
+    if (this.isHead || head.status === 204 || head.status === 304 || head.status === 101) {
+      this.framing = BODY_NONE;
+    } else if (head.chunked) {
+      this.framing = BODY_CHUNKED;
+      this.chunks.reset();
+    } else if (head.contentLength === NO_LENGTH) {
+      this.framing = BODY_UNTIL_CLOSE;
+      head.keepAlive = false;
+    } else {
+      this.framing = BODY_LENGTH;
+      this.remaining = head.contentLength;
+    }
+    this.sink!.responseHead(head, this.framing);
+    if (this.sink === null) return;
+    if (this.framing === BODY_NONE || (this.framing === BODY_LENGTH && this.remaining === 0)) this.complete();
+  }
+
+  private readBody(bytes: Buffer, at: number, end: number): number {
+    if (this.framing === BODY_CHUNKED) {
+      const used = this.chunks.decode(bytes, at, end, this);
+      if (this.chunks.problem !== '') this.problem = this.chunks.problem;
+      else if (this.chunks.done) this.complete();
+      return used;
+    }
+    if (this.framing === BODY_UNTIL_CLOSE) {
+      this.sink!.responseBody(bytes.subarray(at, end));
+      return end;
+    }
+    const upTo = Math.min(end, at + this.remaining);
+    this.remaining -= upTo - at;
+    this.sink!.responseBody(bytes.subarray(at, upTo));
+    if (this.sink !== null && this.remaining === 0) this.complete();
+    return upTo;
+  }
+
+  private complete(): void {
+    const sink = this.sink;
+    // Exchanges may be reused at once: nothing here may hold on to this one.
+    this.sink = null;
+    this.idle = true;
+    if (sink !== null) sink.responseEnd();
+  }
+}

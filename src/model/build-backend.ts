@@ -1,0 +1,95 @@
+/** The keys below `backends/<name>/` → one backend. Source: shared/spec kv-schema §3. */
+
+import type { ObjectKeys } from './kv-tree.ts';
+import type { Backend, Server } from './model.ts';
+import { type Built, ProblemList } from './problems.ts';
+import { BACKEND_KEYS } from './schema.ts';
+import { parseServerUrl } from './server-url.ts';
+import { unescapeValue } from './unescape.ts';
+import { quotedValue, readInt } from './values.ts';
+
+export type BackendOptions = {
+  /** The prefix of all keys, without a slash at its end. */
+  readonly prefix: string;
+  readonly allowMinWeightZero: boolean;
+};
+
+/** Ours: far above any use, and small enough that sums of weights stay exact in 32 bits. */
+const MAX_WEIGHT = 1_000_000;
+const DEFAULT_METHOD = 'wrr';
+
+type ServerKeys = { url: string; weight: string };
+
+function readMethod(text: string, problems: ProblemList): string {
+  const method = text.toLowerCase();
+  if (method === '' || method === DEFAULT_METHOD) return DEFAULT_METHOD;
+  const reason = method === 'drr' ? 'drr is not supported yet' : `${quotedValue(text)} is no known method`;
+  problems.add('loadbalancer/method', 'defaulted', `${reason}; ${DEFAULT_METHOD} is used`);
+  return DEFAULT_METHOD;
+}
+
+/** null when the weight rejects its server. */
+function readWeight(text: string, key: string, options: BackendOptions, problems: ProblemList): number | null {
+  const { value, problem } = readInt(text, 1);
+  if (problem !== '') {
+    problems.add(key, 'defaulted', problem);
+    return value;
+  }
+  if (value < 0 || value > MAX_WEIGHT) {
+    problems.add(key, 'rejected', `a weight must be from 0 to ${MAX_WEIGHT}, not ${text}; the server is left out`);
+    return null;
+  }
+  return value === 0 && !options.allowMinWeightZero ? 1 : value;
+}
+
+function buildServers(named: Map<string, ServerKeys>, options: BackendOptions, problems: ProblemList): Server[] {
+  const byIdentity = new Map<string, Server>();
+  for (const name of [...named.keys()].sort()) {
+    const keys = named.get(name)!;
+    // Half-registered or half-expired: url and weight come and go one after the other.
+    if (keys.url === '') continue;
+    const weight = readWeight(keys.weight, `servers/${name}/weight`, options, problems);
+    const url = unescapeValue(keys.url);
+    const parsed = parseServerUrl(url);
+    if (typeof parsed === 'string') {
+      problems.add(`servers/${name}/url`, 'rejected', parsed);
+      continue;
+    }
+    if (weight === null) continue;
+    const { identity, ...address } = parsed;
+    const twin = byIdentity.get(identity);
+    if (twin !== undefined) {
+      problems.add(`servers/${twin.name}/url`, 'ignored', `the same server as ${quotedValue(name)}, which is used`);
+      // The order is that of the names that are used.
+      byIdentity.delete(identity);
+    }
+    byIdentity.set(identity, { name, url, ...address, weight });
+  }
+  return [...byIdentity.values()];
+}
+
+/** A backend exists as soon as it has any key; without a usable server its requests get a 503. */
+export function buildBackend(name: string, keys: ObjectKeys, options: BackendOptions): Built<Backend> {
+  const problems = new ProblemList(`${options.prefix}/backends/${name}/`);
+  if (keys.size === 0) return { value: null, problems: problems.list };
+  const servers = new Map<string, ServerKeys>();
+  const server = (serverName: string): ServerKeys => {
+    const found = servers.get(serverName) ?? { url: '', weight: '' };
+    servers.set(serverName, found);
+    return found;
+  };
+  let method = '';
+  for (const [key, value] of keys) {
+    const match = BACKEND_KEYS.find(key);
+    if (match.kind === 'unknown' || match.field === 'later') problems.addUnused(key, match);
+    else if (match.field === 'serverUrl') server(match.names[0]).url = value;
+    else if (match.field === 'serverWeight') server(match.names[0]).weight = value;
+    else method = unescapeValue(value);
+  }
+  const backend = {
+    name,
+    servers: buildServers(servers, options, problems),
+    method: readMethod(method, problems),
+  };
+  return { value: backend, problems: problems.list };
+}

@@ -1,0 +1,149 @@
+/** The keys below `frontends/<name>/` → one frontend. Source: shared/spec kv-schema §5, rules §9. */
+import { reasonOf } from '../kernel/errors.ts';
+import { compileRule } from '../rule/compile-rule.ts';
+import type { MatchTerm } from '../rule/terms.ts';
+import type { ObjectKeys } from './kv-tree.ts';
+import type { Frontend, Route } from './model.ts';
+import { type Built, ProblemList } from './problems.ts';
+import { FRONTEND_KEYS } from './schema.ts';
+import { unescapeValue } from './unescape.ts';
+import { quotedValue, readBool, readInt, readList } from './values.ts';
+
+export type FrontendOptions = {
+  /** The prefix of all keys, without a slash at its end. */
+  readonly prefix: string;
+  /** Names of the entrypoints that exist. */
+  readonly entryPoints: ReadonlySet<string>;
+  readonly defaultEntryPoints: readonly string[];
+};
+
+/** The values as they stand in the keys, '' for a key that is not there. */
+type FrontendKeys = {
+  backend: string;
+  priority: string;
+  passHostHeader: string;
+  passHostHeaderOld: string;
+  entryPoints: string;
+  readonly entryPointItems: Map<string, string>;
+  readonly rules: Map<string, string>;
+  /** It asks for a protection that tsuji cannot give yet. */
+  unguarded: boolean;
+};
+
+function collectKeys(keys: ObjectKeys, problems: ProblemList): FrontendKeys {
+  const collected: FrontendKeys = {
+    backend: '',
+    priority: '',
+    passHostHeader: '',
+    passHostHeaderOld: '',
+    entryPoints: '',
+    entryPointItems: new Map(),
+    rules: new Map(),
+    unguarded: false,
+  };
+  for (const [key, value] of keys) {
+    const match = FRONTEND_KEYS.find(key);
+    if (match.kind === 'unknown' || match.field === 'later') problems.addUnused(key, match);
+    else if (match.field === 'laterGuard') {
+      collected.unguarded = true;
+      problems.add(key, 'rejected', 'not supported yet, and the frontend must not be served without it');
+    }
+    else if (match.field === 'rule') collected.rules.set(match.names[0], value);
+    else if (match.field === 'entryPointItem') collected.entryPointItems.set(match.names[0], unescapeValue(value));
+    else collected[match.field] = value;
+  }
+  return collected;
+}
+
+/** null when none is left. */
+function readEntryPoints(keys: FrontendKeys, options: FrontendOptions, problems: ProblemList): string[] | null {
+  const listed = readList(unescapeValue(keys.entryPoints), keys.entryPointItems);
+  const wanted = new Set(listed.length > 0 ? listed : options.defaultEntryPoints);
+  const known = [...wanted].filter((name) => options.entryPoints.has(name));
+  const unknown = [...wanted].filter((name) => !options.entryPoints.has(name)).map(quotedValue);
+  if (known.length === 0) {
+    const which =
+      unknown.length > 0 ? `none of ${unknown.join(', ')} is an entrypoint` : 'there is no default entrypoint';
+    problems.add('entrypoints', 'rejected', which);
+    return null;
+  }
+  if (unknown.length > 0) {
+    const what = unknown.length === 1 ? 'is no entrypoint' : 'are no entrypoints';
+    problems.add('entrypoints', 'defaulted', `${unknown.join(', ')} ${what}; only ${known.join(', ')} is used`);
+  }
+  return known;
+}
+
+/** Reads the routes in order of name. null when one is bad. */
+function readRoutes(
+  keys: FrontendKeys,
+  problems: ProblemList,
+): { routes: Route[]; terms: MatchTerm[]; length: number } | null {
+  const routes: Route[] = [];
+  const terms: MatchTerm[] = [];
+  let length = 0;
+  let rejected = false;
+  for (const name of [...keys.rules.keys()].sort()) {
+    const rule = unescapeValue(keys.rules.get(name)!);
+    const key = `routes/${name}/rule`;
+    if (rule === '') {
+      problems.add(key, 'ignored', 'the rule is empty and restricts nothing');
+      continue;
+    }
+    try {
+      terms.push(...compileRule(rule));
+      routes.push({ name, rule });
+      length += Buffer.byteLength(rule);
+    } catch (error) {
+      problems.add(key, 'rejected', `${quotedValue(rule)}: ${reasonOf(error)}`);
+      rejected = true;
+    }
+  }
+  return rejected ? null : { routes, terms, length };
+}
+
+/** `backend` names a backend of the same tree and is taken as it stands, like the name in a key. */
+function readBackend(backend: string, backendExists: (name: string) => boolean, problems: ProblemList): boolean {
+  if (backend !== '' && backendExists(backend)) return true;
+  const reason = backend === '' ? 'no backend is named' : `there is no backend ${quotedValue(backend)}`;
+  problems.add('backend', 'rejected', reason);
+  return false;
+}
+
+/** All problems of the frontend are reported at once, so that they can be mended at once. */
+export function buildFrontend(
+  name: string,
+  keys: ObjectKeys,
+  backendExists: (name: string) => boolean,
+  options: FrontendOptions,
+): Built<Frontend> {
+  const problems = new ProblemList(`${options.prefix}/frontends/${name}/`);
+  if (keys.size === 0) return { value: null, problems: problems.list };
+  const texts = collectKeys(keys, problems);
+
+  const priority = readInt(texts.priority, 0);
+  if (priority.problem !== '') problems.add('priority', 'defaulted', priority.problem);
+  const isOldSpelling = texts.passHostHeader === '';
+  const passHostHeader = readBool(isOldSpelling ? texts.passHostHeaderOld : texts.passHostHeader, true);
+  if (passHostHeader.problem !== '') {
+    problems.add(isOldSpelling ? 'passHostHeader' : 'passhostheader', 'defaulted', passHostHeader.problem);
+  }
+
+  const hasBackend = readBackend(texts.backend, backendExists, problems);
+  const entryPoints = readEntryPoints(texts, options, problems);
+  const matching = readRoutes(texts, problems);
+  if (!hasBackend || entryPoints === null || matching === null || texts.unguarded) {
+    return { value: null, problems: problems.list };
+  }
+  const frontend = {
+    name,
+    backend: texts.backend,
+    entryPoints,
+    routes: matching.routes,
+    priority: priority.value,
+    rank: priority.value > 0 ? priority.value : matching.length,
+    passHostHeader: passHostHeader.value,
+    terms: matching.terms,
+  };
+  return { value: frontend, problems: problems.list };
+}

@@ -1,0 +1,212 @@
+/**
+ * Key changes → the next model. Only touched frontends and backends are built again; a frontend depends on whether
+ * its backend exists and on nothing else outside its own keys.
+ *
+ *     changes ─▶ KvTree ─▶ touched names ─▶ buildBackend / buildFrontend ─▶ what differs ─▶ next Model
+ *
+ * A model is never changed once it was handed out: a map of it is copied before its first change of an update, and
+ * shared with the next model where nothing in it changes (copying 10 000 entries takes about a millisecond).
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { type BackendOptions, buildBackend } from './build-backend.ts';
+import { buildFrontend, type FrontendOptions } from './build-frontend.ts';
+import { type Change, KvTree } from './kv-tree.ts';
+import type { Backend, Frontend, Model, Problem } from './model.ts';
+import { type Built, unknownReason } from './problems.ts';
+import { OTHER_KEYS } from './schema.ts';
+
+export type ModelSettings = {
+  /** With its leading slash and without one at its end; '' for a folder. */
+  readonly prefix: string;
+  /** Names of the entrypoints that exist. */
+  readonly entryPoints: readonly string[];
+  readonly defaultEntryPoints: readonly string[];
+  readonly allowMinWeightZero: boolean;
+};
+
+export type ModelUpdate = {
+  /** The same object as before when nothing of it changed. */
+  readonly model: Model;
+  /** Names of the backends that are new, different or gone. */
+  readonly backends: ReadonlySet<string>;
+  /** Names of the frontends that are new, different or gone. */
+  readonly frontends: ReadonlySet<string>;
+  /** Problems that are new, or that have another state or reason than before. */
+  readonly appeared: readonly Problem[];
+  /** Keys that had a problem and have none any more. */
+  readonly mended: readonly string[];
+};
+
+const EMPTY_MODEL: Model = { backends: new Map(), frontends: new Map(), problems: new Map() };
+
+function describeOther(key: string): string {
+  const first = key.split('/', 1)[0];
+  // Traefik reads the names of its own settings in any case.
+  const known = OTHER_KEYS.get(first.toLowerCase());
+  if (known !== undefined) return known;
+  if (key.endsWith('/')) return '';
+  if (first === 'backends' || first === 'frontends') {
+    return `no key of a ${first.slice(0, -1)}: it must be ${first}/NAME/…`;
+  }
+  return unknownReason(first, ['backends', 'frontends', ...OTHER_KEYS.keys()]);
+}
+
+/** A map that is copied at its first change, so that readers of the old one never see it change. */
+class NextMap<Value> {
+  map: ReadonlyMap<string, Value>;
+  #copy: Map<string, Value> | null = null;
+
+  constructor(map: ReadonlyMap<string, Value>) {
+    this.map = map;
+  }
+
+  /** Sets or, with null, deletes; false when the value is deeply equal to the one that is there. */
+  put(key: string, value: Value | null): boolean {
+    const old = this.map.get(key);
+    if (value === null ? old === undefined : old !== undefined && isDeepStrictEqual(old, value)) return false;
+    if (this.#copy === null) {
+      this.#copy = new Map(this.map);
+      this.map = this.#copy;
+    }
+    if (value === null) this.#copy.delete(key);
+    else this.#copy.set(key, value);
+    return true;
+  }
+}
+
+export class ModelBuilder {
+  readonly #prefix: string;
+  readonly #backendOptions: BackendOptions;
+  readonly #frontendOptions: FrontendOptions;
+  readonly #tree = new KvTree();
+  /** Backend name → names of the frontends that name it, whether it exists or not. */
+  readonly #frontendsOf = new Map<string, Set<string>>();
+  /** Frontend name → the backend that it names. */
+  readonly #backendOf = new Map<string, string>();
+  /** Object (`backends/b`, `frontends/f`, `others/<key>`) → keys of its problems. */
+  readonly #problemKeys = new Map<string, readonly string[]>();
+  #model: Model = EMPTY_MODEL;
+
+  constructor(settings: ModelSettings) {
+    this.#prefix = settings.prefix;
+    this.#backendOptions = { prefix: settings.prefix, allowMinWeightZero: settings.allowMinWeightZero };
+    this.#frontendOptions = {
+      prefix: settings.prefix,
+      entryPoints: new Set(settings.entryPoints),
+      defaultEntryPoints: settings.defaultEntryPoints,
+    };
+  }
+
+  /** The model of all changes so far; empty before the first. */
+  get model(): Model {
+    return this.#model;
+  }
+
+  /** Applies one batch. Never throws for what stands in a key: that becomes a problem of the model. */
+  update(changes: Iterable<Change>): ModelUpdate {
+    const touched = this.#tree.apply(changes);
+    const next = new NextModel(this.#model, this.#problemKeys);
+    const frontends = new Set(touched.frontends);
+
+    for (const name of touched.backends) {
+      const existed = this.#model.backends.has(name);
+      next.putBackend(name, buildBackend(name, this.#tree.backend(name), this.#backendOptions));
+      if (existed === next.backends.map.has(name)) continue;
+      for (const frontend of this.#frontendsOf.get(name) ?? []) frontends.add(frontend);
+    }
+    const backendExists = (name: string): boolean => next.backends.map.has(name);
+    for (const name of frontends) {
+      const keys = this.#tree.frontend(name);
+      this.#link(name, keys.get('backend'));
+      next.putFrontend(name, buildFrontend(name, keys, backendExists, this.#frontendOptions));
+    }
+    for (const key of touched.others) {
+      const reason = this.#tree.hasOther(key) ? describeOther(key) : '';
+      next.putProblems(
+        `others/${key}`,
+        reason === '' ? [] : [{ key: `${this.#prefix}/${key}`, state: 'ignored', reason }],
+      );
+    }
+
+    const update = next.finish();
+    this.#model = update.model;
+    return update;
+  }
+
+  #link(frontend: string, backend: string | undefined): void {
+    const old = this.#backendOf.get(frontend);
+    if (old === backend) return;
+    if (old !== undefined) {
+      const users = this.#frontendsOf.get(old)!;
+      users.delete(frontend);
+      if (users.size === 0) this.#frontendsOf.delete(old);
+    }
+    if (backend === undefined) {
+      this.#backendOf.delete(frontend);
+      return;
+    }
+    this.#backendOf.set(frontend, backend);
+    const users = this.#frontendsOf.get(backend);
+    if (users === undefined) this.#frontendsOf.set(backend, new Set([frontend]));
+    else users.add(frontend);
+  }
+}
+
+/** One update in the making. */
+class NextModel {
+  readonly backends: NextMap<Backend>;
+  readonly frontends: NextMap<Frontend>;
+  readonly #old: Model;
+  readonly #problems: NextMap<Problem>;
+  readonly #problemKeys: Map<string, readonly string[]>;
+  readonly #changedBackends = new Set<string>();
+  readonly #changedFrontends = new Set<string>();
+  readonly #appeared: Problem[] = [];
+  readonly #mended: string[] = [];
+
+  constructor(old: Model, problemKeys: Map<string, readonly string[]>) {
+    this.#old = old;
+    this.backends = new NextMap(old.backends);
+    this.frontends = new NextMap(old.frontends);
+    this.#problems = new NextMap(old.problems);
+    this.#problemKeys = problemKeys;
+  }
+
+  putBackend(name: string, built: Built<Backend>): void {
+    if (this.backends.put(name, built.value)) this.#changedBackends.add(name);
+    this.putProblems(`backends/${name}`, built.problems);
+  }
+
+  putFrontend(name: string, built: Built<Frontend>): void {
+    if (this.frontends.put(name, built.value)) this.#changedFrontends.add(name);
+    this.putProblems(`frontends/${name}`, built.problems);
+  }
+
+  /** Replaces the problems of one object. */
+  putProblems(object: string, problems: readonly Problem[]): void {
+    const keys = new Set(problems.map((problem) => problem.key));
+    for (const key of this.#problemKeys.get(object) ?? []) {
+      if (keys.has(key)) continue;
+      this.#problems.put(key, null);
+      this.#mended.push(key);
+    }
+    for (const problem of problems) {
+      if (this.#problems.put(problem.key, problem)) this.#appeared.push(problem);
+    }
+    if (keys.size === 0) this.#problemKeys.delete(object);
+    else this.#problemKeys.set(object, [...keys]);
+  }
+
+  finish(): ModelUpdate {
+    const old = this.#old;
+    const next = { backends: this.backends.map, frontends: this.frontends.map, problems: this.#problems.map };
+    const isSame = next.backends === old.backends && next.frontends === old.frontends && next.problems === old.problems;
+    return {
+      model: isSame ? old : next,
+      backends: this.#changedBackends,
+      frontends: this.#changedFrontends,
+      appeared: this.#appeared,
+      mended: this.#mended,
+    };
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * All keys, filed by the object that they belong to, so that a change costs what it touches and not what exists.
+ *
+ *     backends/b1/servers/s1/url   →  backends → b1 → "servers/s1/url"
+ *     frontends/f1/priority        →  frontends → f1 → "priority"
+ *     anything else                →  others → the whole key
+ */
+
+/** One key that was set or deleted, relative to the prefix and without a leading slash. */
+export type Change = { readonly key: string /** null: deleted or expired */; readonly value: string | null };
+
+export type ObjectKeys = ReadonlyMap<string, string>;
+
+/** What a batch really changed; a key that was set to the value it has is not in it. */
+export type Touched = {
+  readonly backends: ReadonlySet<string>;
+  readonly frontends: ReadonlySet<string>;
+  /** Whole keys outside both. */
+  readonly others: ReadonlySet<string>;
+};
+
+type Objects = Map<string, Map<string, string>>;
+
+const NO_KEYS: ObjectKeys = new Map();
+
+/** Sets or deletes; false when that changes nothing. */
+function store(keys: Map<string, string>, key: string, value: string | null): boolean {
+  if (value === null) return keys.delete(key);
+  if (keys.get(key) === value) return false;
+  keys.set(key, value);
+  return true;
+}
+
+function storeInObject(objects: Objects, name: string, key: string, value: string | null): boolean {
+  let keys = objects.get(name);
+  if (keys === undefined) {
+    if (value === null) return false;
+    keys = new Map();
+    objects.set(name, keys);
+  }
+  const changed = store(keys, key, value);
+  if (keys.size === 0) objects.delete(name);
+  return changed;
+}
+
+export class KvTree {
+  readonly #backends: Objects = new Map();
+  readonly #frontends: Objects = new Map();
+  readonly #others = new Map<string, string>();
+
+  /** Keys below `backends/<name>/`; empty when there is no such backend. */
+  backend(name: string): ObjectKeys {
+    return this.#backends.get(name) ?? NO_KEYS;
+  }
+
+  /** Keys below `frontends/<name>/`; empty when there is no such frontend. */
+  frontend(name: string): ObjectKeys {
+    return this.#frontends.get(name) ?? NO_KEYS;
+  }
+
+  hasOther(key: string): boolean {
+    return this.#others.has(key);
+  }
+
+  apply(changes: Iterable<Change>): Touched {
+    const touched = { backends: new Set<string>(), frontends: new Set<string>(), others: new Set<string>() };
+    for (const { key, value } of changes) {
+      const kindEnd = key.indexOf('/');
+      const nameEnd = key.indexOf('/', kindEnd + 1);
+      const kind = nameEnd > kindEnd + 1 ? key.slice(0, kindEnd) : '';
+      if (kind === 'backends' || kind === 'frontends') {
+        const objects = kind === 'backends' ? this.#backends : this.#frontends;
+        const name = key.slice(kindEnd + 1, nameEnd);
+        if (storeInObject(objects, name, key.slice(nameEnd + 1), value)) touched[kind].add(name);
+      } else if (store(this.#others, key, value)) {
+        touched.others.add(key);
+      }
+    }
+    return touched;
+  }
+}

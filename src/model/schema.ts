@@ -1,0 +1,110 @@
+/**
+ * Every key that Traefik 1.x knows (shared/spec kv-schema §3.1, §5.1, §7, §9, §12), one row per key. `later` rows are
+ * known but not built yet; building one means to give it a field here and a case in build-backend or build-frontend.
+ */
+import { KeyTable } from './key-table.ts';
+
+export type BackendField = 'serverUrl' | 'serverWeight' | 'method' | 'later';
+
+export type FrontendField =
+  | 'backend'
+  | 'rule'
+  | 'priority'
+  | 'entryPoints'
+  | 'entryPointItem'
+  | 'passHostHeader'
+  | 'passHostHeaderOld'
+  /** Not built yet, and it protects the servers: a frontend that asks for it is left out, never served without. */
+  | 'laterGuard'
+  | 'later';
+
+type Row<Field> = readonly [pattern: string, field: Field | 'later'];
+
+function laterKeys(parent: string, names: string): Row<never>[] {
+  return names.split(' ').map((name) => [`${parent}/${name}`, 'later']);
+}
+
+/** A list is a leaf, or a parent of one child per item (kv-schema §2.4). */
+function laterLists(parent: string, names: string): Row<never>[] {
+  return [...laterKeys(parent, names), ...laterKeys(parent, names).map(([key]): Row<never> => [`${key}/*`, 'later'])];
+}
+
+/** Turns rows of later keys into rows of later guards. */
+function guards(rows: readonly Row<never>[]): Row<FrontendField>[] {
+  return rows.map(([pattern]) => [pattern, 'laterGuard']);
+}
+
+export const BACKEND_KEYS = new KeyTable<BackendField>([
+  ['servers/*/url', 'serverUrl'],
+  ['servers/*/weight', 'serverWeight'],
+  ['servers/*/tags', 'later'],
+  ['loadbalancer/method', 'method'],
+  ['loadbalancer/sticky', 'later'],
+  ['loadbalancer/stickiness', 'later'],
+  ...laterKeys('loadbalancer/stickiness', 'cookiename secure httponly samesite'),
+  ...laterKeys('maxconn', 'amount extractorfunc'),
+  ['circuitbreaker/expression', 'later'],
+  ...laterKeys('healthcheck', 'path scheme port interval hostname headers/*'),
+  ...laterKeys('buffering', 'maxrequestbodybytes memrequestbodybytes maxresponsebodybytes memresponsebodybytes'),
+  ['buffering/retryexpression', 'later'],
+  ['responseforwarding/flushinterval', 'later'],
+]);
+
+const CERTIFICATE_NAME_PARTS = 'commonname country domaincomponent locality organization province serialnumber';
+
+export const FRONTEND_KEYS = new KeyTable<FrontendField>([
+  ['backend', 'backend'],
+  ['routes/*/rule', 'rule'],
+  ['priority', 'priority'],
+  ['entrypoints', 'entryPoints'],
+  ['entrypoints/*', 'entryPointItem'],
+  ['passhostheader', 'passHostHeader'],
+  ['passHostHeader', 'passHostHeaderOld'],
+  ['passtlscert', 'later'],
+  ...laterKeys('passtlsclientcert', 'pem infos/notafter infos/notbefore infos/sans'),
+  ...laterKeys('passtlsclientcert/infos/subject', CERTIFICATE_NAME_PARTS),
+  ...laterKeys('passtlsclientcert/infos/issuer', CERTIFICATE_NAME_PARTS),
+  ['basicauth', 'laterGuard'],
+  ['basicauth/*', 'laterGuard'],
+  ...guards([
+    ['auth/headerfield', 'later'],
+    ...laterLists('auth/basic', 'users'),
+    ...laterKeys('auth/basic', 'usersfile removeheader'),
+    ...laterLists('auth/digest', 'users'),
+    ...laterKeys('auth/digest', 'usersfile removeheader'),
+    ...laterKeys('auth/forward', 'address trustforwardheader'),
+    // Traefik 1.7 reads the spelling with the dot; its documentation has the one without.
+    ...laterLists('auth/forward', 'authresponseheaders .authresponseheaders'),
+    ...laterKeys('auth/forward/tls', 'ca caoptional cert key insecureskipverify'),
+    ...laterLists('whitelist', 'sourcerange'),
+    ['whitelist/usexforwardedfor', 'later'],
+  ]),
+  ...laterKeys('redirect', 'entrypoint regex replacement permanent'),
+  ...laterLists('errors/*', 'status'),
+  ...laterKeys('errors/*', 'backend query'),
+  ['ratelimit/extractorfunc', 'later'],
+  ...laterKeys('ratelimit/rateset/*', 'period average burst'),
+  ...laterKeys('headers', 'customrequestheaders/* customresponseheaders/* sslproxyheaders/*'),
+  ...laterLists('headers', 'allowedhosts hostsproxyheaders'),
+  ...laterKeys('headers', 'sslredirect sslforcehost ssltemporaryredirect sslhost'),
+  ...laterKeys('headers', 'stsseconds stsincludesubdomains stspreload forcestsheader'),
+  ...laterKeys('headers', 'framedeny customframeoptionsvalue contenttypenosniff browserxssfilter'),
+  ...laterKeys('headers', 'custombrowserxssvalue contentsecuritypolicy publickey referrerpolicy isdevelopment'),
+]);
+
+/** First part of a key outside backends and frontends → what to say of it; '' for keys that are no configuration. */
+export const OTHER_KEYS: ReadonlyMap<string, string> = new Map([
+  ['alias', 'alias is not supported yet'],
+  ['tls', 'TLS certificates from keys are not supported yet'],
+  // Written by Traefik itself in cluster mode, and left behind by it.
+  ['leader', ''],
+  ...[
+    'accesslog accesslogsfile acme allowminweightzero api checknewversion constraints debug defaultentrypoints',
+    'entrypoints etcd forwardingtimeouts gracetimeout healthcheck hostresolver idletimeout insecureskipverify',
+    'keeptrailingslash lifecycle loglevel maxidleconnsperhost metrics ping providersthrottleduration',
+    'respondingtimeouts rest retry rootcas sendanonymoususage traefiklog traefiklogsfile web',
+  ]
+    .join(' ')
+    .split(' ')
+    .map((name): [string, string] => [name, 'settings of tsuji itself from keys are not supported yet: use flags']),
+]);

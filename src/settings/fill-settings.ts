@@ -1,0 +1,126 @@
+/** Puts the given settings together: defaults, sections, what one setting means for another. */
+import { availableParallelism } from 'node:os';
+import { TsujiError } from '../kernel/errors.ts';
+import { LOG_LEVELS, type LogLevel } from '../kernel/log.ts';
+import { parseEntryPoints } from './entrypoints.ts';
+import { fillEtcd } from './etcd-settings.ts';
+import { quoted } from './flag-values.ts';
+import type { Given } from './given.ts';
+import type { EntryPoint, Settings } from './settings.ts';
+import { fillWeb } from './web-settings.ts';
+
+type Warn = (line: string) => void;
+
+const MAX_WORKERS = 1024;
+/** As many as a metrics lane has room for. */
+const MAX_BUCKETS = 32;
+/** What Go's HTTP client takes when it is told 0. */
+const GO_IDLE_CONNECTIONS = 2;
+
+function bad(flag: string, reason: string): TsujiError {
+  return new TsujiError('BAD_SETTING', `--${flag}: ${reason}`);
+}
+
+function fillLogLevel(given: Given): LogLevel {
+  const text = given.has('logLevel') ? given.text('logLevel') : '';
+  if (text === '') return given.boolean('debug') ? 'DEBUG' : 'ERROR';
+  const wanted = text.toUpperCase() === 'WARNING' ? 'WARN' : text.toUpperCase();
+  const level = LOG_LEVELS.find((known) => known === wanted);
+  if (level === undefined) throw bad('logLevel', `${quoted(text)} is none of ${LOG_LEVELS.join(', ')}`);
+  return level;
+}
+
+function fillWorkers(given: Given): number {
+  if (!given.has('workers')) return availableParallelism();
+  const workers = given.integer('workers');
+  if (workers < 1 || workers > MAX_WORKERS) throw bad('workers', `${workers} is not between 1 and ${MAX_WORKERS}`);
+  return workers;
+}
+
+function fillBuckets(given: Given): number[] {
+  const older = given.has('web.metrics.prometheus.buckets') && !given.has('metrics.prometheus.buckets');
+  const flag = older ? 'web.metrics.prometheus.buckets' : 'metrics.prometheus.buckets';
+  const texts = given.list(flag).flatMap((item) => item.split(';'));
+  const buckets = texts
+    .map((text) => text.trim())
+    .filter((text) => text !== '')
+    .map((text) => {
+      const seconds = Number(text);
+      if (!Number.isFinite(seconds) || seconds <= 0) throw bad(flag, `${quoted(text)} is not a number above 0`);
+      return seconds;
+    });
+  const ascending = [...new Set(buckets)].sort((one, other) => one - other);
+  if (ascending.length === 0) throw bad(flag, 'it names no number');
+  if (ascending.length > MAX_BUCKETS) throw bad(flag, `${ascending.length} buckets are more than ${MAX_BUCKETS}`);
+  return ascending;
+}
+
+function fillDefaultEntryPoints(given: Given, entryPoints: readonly EntryPoint[], warn: Warn): string[] {
+  const known = new Set(entryPoints.map(({ name }) => name));
+  const wanted = [...new Set(given.list('defaultEntryPoints'))];
+  const unknown = wanted.filter((name) => !known.has(name));
+  if (unknown.length === 0) return wanted;
+  if (given.has('defaultEntryPoints') && given.has('entryPoints')) {
+    const names = unknown.map(quoted).join(', ');
+    const which = known.size === 0 ? 'there is none' : `there is ${[...known].join(', ')}`;
+    throw bad(
+      'defaultEntryPoints',
+      `${names} ${unknown.length === 1 ? 'is no entrypoint' : 'are no entrypoints'}; ${which}`,
+    );
+  }
+  if (!given.has('entryPoints')) {
+    // The entrypoint that is there without being asked for takes everything, as in the original.
+    warn(
+      `--defaultEntryPoints: without --entryPoints there is only http; ${unknown.map(quoted).join(', ')} is left out`,
+    );
+    return entryPoints.map(({ name }) => name);
+  }
+  // `http`, the default, does not exist. With one entrypoint there is no doubt which one is meant.
+  if (entryPoints.length === 1) return [entryPoints[0].name];
+  warn('no --defaultEntryPoints: frontends that name no entrypoint are not served');
+  return [];
+}
+
+function freezeDeep<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object' && inner !== null) freezeDeep(inner);
+  }
+  return Object.freeze(value);
+}
+
+/**
+ * @param warnings those of parsing; one line each, and more are added here
+ * @throws TsujiError that names the flag and what is wrong with its value
+ */
+export function fillSettings(given: Given, warnings: Set<string>): Settings {
+  const warn = (line: string): void => void warnings.add(line);
+  const defined = parseEntryPoints(given.texts('entryPoints'), warn);
+  const { web, entryPoints } = fillWeb(given, defined);
+  const defaultEntryPoints = fillDefaultEntryPoints(given, entryPoints, warn);
+  const etcd = fillEtcd(given, warn);
+  const folder = given.text('folder');
+  if (etcd === null && folder === '') {
+    warn('neither --etcd nor --folder is given: there are no routes, and every request is answered with 404');
+  }
+  const graceTimeOutMs = given.duration('graceTimeOut');
+  return freezeDeep({
+    logLevel: fillLogLevel(given),
+    entryPoints,
+    defaultEntryPoints,
+    etcd,
+    folder,
+    web,
+    workers: fillWorkers(given),
+    retryAttempts: given.enabled('retry') ? given.integer('retry.attempts') : null,
+    requestAcceptGraceTimeoutMs: given.duration('lifeCycle.requestAcceptGraceTimeout'),
+    graceTimeOutMs: graceTimeOutMs > 0 ? graceTimeOutMs : given.duration('lifeCycle.graceTimeOut'),
+    providersThrottleMs: given.duration('providersThrottleDuration'),
+    maxIdleConnsPerHost: given.integer('maxIdleConnsPerHost') || GO_IDLE_CONNECTIONS,
+    dialTimeoutMs: given.duration('forwardingTimeouts.dialTimeout'),
+    responseHeaderTimeoutMs: given.duration('forwardingTimeouts.responseHeaderTimeout'),
+    allowMinWeightZero: given.boolean('allowMinWeightZero'),
+    keepTrailingSlash: given.boolean('keepTrailingSlash'),
+    metricsBuckets: fillBuckets(given),
+    warnings: [...warnings],
+  });
+}

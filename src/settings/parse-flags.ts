@@ -1,0 +1,151 @@
+/**
+ * Command line and environment → settings (shared/spec cli-api §1). Flags win over the environment, the environment
+ * over the defaults.
+ */
+import { TsujiError } from '../kernel/errors.ts';
+import { nearestName } from '../kernel/nearest.ts';
+import { readEnvironment } from './environment.ts';
+import { fillSettings } from './fill-settings.ts';
+import { problemOf, quoted, sameValue, standsAlone } from './flag-values.ts';
+import { Given } from './given.ts';
+import { helpText } from './help.ts';
+import type { Row } from './row.ts';
+import { findRow, ROWS, SHORT_NAMES } from './rows.ts';
+import type { Settings } from './settings.ts';
+
+export type Command = 'run' | 'version' | 'healthcheck';
+
+export type Parsed =
+  | { readonly kind: 'run'; readonly command: Command; readonly settings: Settings }
+  | { readonly kind: 'help'; readonly text: string }
+  | { readonly kind: 'error'; readonly message: string };
+
+const COMMANDS: readonly string[] = ['version', 'healthcheck'];
+const LATER_COMMANDS: readonly string[] = ['storeconfig', 'bug'];
+
+type Flag = { readonly row: Row; readonly name: string; readonly text: string };
+
+function bad(message: string): TsujiError {
+  return new TsujiError('BAD_FLAG', message);
+}
+
+function isHelp(argument: string): boolean {
+  return argument === '-h' || argument.toLowerCase() === '--help';
+}
+
+/** The first argument without a dash is the command, and only there. */
+function splitCommand(argv: readonly string[]): { command: Command; flags: readonly string[] } {
+  const first = argv[0] ?? '-';
+  if (first.startsWith('-')) return { command: 'run', flags: argv };
+  const name = first.toLowerCase();
+  if (LATER_COMMANDS.includes(name)) throw bad(`the command ${name} is not supported yet`);
+  if (!COMMANDS.includes(name)) {
+    const near = nearestName(name, COMMANDS);
+    throw bad(`unknown command ${quoted(first)}${near === null ? '' : `; did you mean ${near}?`}`);
+  }
+  return { command: name as Command, flags: argv.slice(1) };
+}
+
+function unknownFlag(argument: string, name: string): TsujiError {
+  const near = nearestName(
+    name,
+    ROWS.map((row) => row.name),
+  );
+  return bad(`unknown flag ${quoted(argument)}${near === null ? '' : `; did you mean --${near}?`}`);
+}
+
+/** `--name=value`, or `--name` for what is complete without a value. */
+function readLong(argument: string): Flag {
+  const equals = argument.indexOf('=');
+  const written = equals === -1 ? argument : argument.slice(0, equals);
+  const name = written.slice(2);
+  const row = findRow(name);
+  if (row === undefined) throw unknownFlag(written, name);
+  if (equals !== -1) return { row, name, text: argument.slice(equals + 1) };
+  if (!standsAlone(row.kind)) throw bad(`${written} needs a value after "=": ${written}=VALUE`);
+  return { row, name, text: 'true' };
+}
+
+/** `-d`, `-lDEBUG`, `-l=DEBUG`, `-l DEBUG`, and booleans in a row before one of these. `next` gives the argument after. */
+function readShort(argument: string, next: () => string | undefined): Flag[] {
+  const long = argument.slice(1).replace(/=.*$/s, '');
+  if (findRow(long) !== undefined) throw bad(`-${long} needs two dashes: --${long}`);
+  const flags: Flag[] = [];
+  for (let index = 1; index < argument.length; index++) {
+    const name = SHORT_NAMES.get(argument[index]);
+    const row = name === undefined ? undefined : findRow(name);
+    if (name === undefined || row === undefined) throw bad(`unknown flag ${quoted(`-${argument.slice(index)}`)}`);
+    const rest = argument.slice(index + 1);
+    if (rest.startsWith('=')) return [...flags, { row, name, text: rest.slice(1) }];
+    if (!standsAlone(row.kind)) {
+      const text = rest === '' ? next() : rest;
+      if (text === undefined) throw bad(`-${argument[index]} needs a value: -${argument[index]} VALUE`);
+      return [...flags, { row, name, text }];
+    }
+    flags.push({ row, name, text: 'true' });
+  }
+  return flags;
+}
+
+function unexpected(argument: string, previous: string | undefined): TsujiError {
+  if (COMMANDS.includes(argument.toLowerCase())) return bad(`the command ${argument} must come first`);
+  const hint = previous?.startsWith('--') === true && !previous.includes('=') ? `; write ${previous}=VALUE` : '';
+  return bad(`unexpected argument ${quoted(argument)}${hint}`);
+}
+
+/** @throws TsujiError that names the flag and why */
+function readFlags(argv: readonly string[]): Flag[] {
+  const flags: Flag[] = [];
+  for (let index = 0; index < argv.length; index++) {
+    const argument = argv[index];
+    if (argument.startsWith('--') && argument !== '--') flags.push(readLong(argument));
+    else if (/^-[^-]/.test(argument)) flags.push(...readShort(argument, () => argv[++index]));
+    else throw unexpected(argument, argv[index - 1]);
+  }
+  for (const { row, name, text } of flags) {
+    const problem = problemOf(row, text);
+    if (problem !== '') throw bad(`--${name}: ${problem}`);
+  }
+  return flags;
+}
+
+function warnIfLater(row: Row, origin: string, text: string, warnings: Set<string>): void {
+  // To ask for what happens anyway is no reason for a warning.
+  if (row.support !== 'later' || sameValue(row, text, row.fallback)) return;
+  warnings.add(`${origin} is accepted, but not supported yet`);
+}
+
+/** Flags over environment, then filled. */
+function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): Settings {
+  const given = new Given();
+  const warnings = new Set<string>();
+  const flags = readFlags(argv);
+  const byFlag = new Set(flags.map(({ name }) => name.toLowerCase()));
+  const fromEnvironment = readEnvironment(env, (line) => warnings.add(line));
+  for (const { row, name, text, origin } of fromEnvironment) {
+    if (byFlag.has(name)) continue;
+    given.add(row, name, text);
+    warnIfLater(row, origin, text, warnings);
+  }
+  for (const { row, name, text } of flags) {
+    given.add(row, name, text);
+    warnIfLater(row, `--${name}`, text, warnings);
+  }
+  return fillSettings(given, warnings);
+}
+
+/**
+ * @param argv the arguments after the program's own name
+ * @param env where `TSUJI_…` variables are looked for
+ */
+export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv): Parsed {
+  if (argv.some(isHelp)) return { kind: 'help', text: helpText() };
+  try {
+    const { command, flags } = splitCommand(argv);
+    // `version` must answer whatever the environment says.
+    return { kind: 'run', command, settings: readSettings(flags, command === 'version' ? {} : env) };
+  } catch (error) {
+    if (!(error instanceof TsujiError)) throw error;
+    return { kind: 'error', message: `${error.message}\nsee --help` };
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * The settings table: one row per flag, from which parsing, defaults, environment variables and `--help` all come.
+ * Names and defaults are those of Traefik 1.7 (shared/spec cli-api §2); `tsuji` rows are our own.
+ */
+import { LATER_ROWS } from './later-rows.ts';
+import type { Row, RowGroup } from './row.ts';
+
+const ROW_GROUPS: readonly RowGroup[] = [
+  [
+    'Global',
+    'now',
+    [
+      ['entryPoints', 'entrypoint', 'Name:http Address::80', 'An address to listen on; repeat the flag for more'],
+      ['defaultEntryPoints', 'list', 'http', 'Entrypoints of the frontends that name none'],
+      ['logLevel', 'string', 'ERROR', 'DEBUG, INFO, WARN, ERROR, FATAL or PANIC'],
+      ['debug', 'boolean', 'false', 'Log level DEBUG, unless --logLevel is given'],
+      ['workers', 'integer', '', 'Worker threads that serve requests; without it, one per available CPU'],
+      ['providersThrottleDuration', 'duration', '0', 'Least time between two configurations; 0: apply changes at once'],
+      ['maxIdleConnsPerHost', 'integer', '200', 'Idle connections kept to each server; 0 means 2'],
+      ['allowMinWeightZero', 'boolean', 'false', 'Let a server weight of 0 mean "no requests"'],
+      ['keepTrailingSlash', 'boolean', 'false', 'Keep a trailing slash when rules are matched'],
+    ],
+  ],
+  [
+    'Global',
+    'silent',
+    [
+      ['checkNewVersion', 'boolean', 'true', 'Accepted and ignored: tsuji never phones home'],
+      ['sendAnonymousUsage', 'boolean', 'false', 'Accepted and ignored: tsuji never phones home'],
+    ],
+  ],
+  [
+    'Where the routes come from',
+    'now',
+    [
+      ['etcd', 'section', 'false', 'Follow an etcd, v2 and v3 keys alike'],
+      ['etcd.endpoint', 'list', '127.0.0.1:2379', 'Members of the cluster, host:port; https:// switches TLS on'],
+      ['etcd.prefix', 'string', '/traefik', 'The folder of the keys'],
+      ['etcd.watch', 'boolean', 'true', 'Follow changes; false: read once'],
+      ['etcd.useAPIV3', 'boolean', 'false', 'Keys of the v3 API only'],
+      ['etcd.username', 'string', '', 'User of etcd'],
+      ['etcd.password', 'string', '', 'Password of that user'],
+      ['etcd.tls', 'section', 'false', 'Connect with TLS'],
+      ['etcd.tls.ca', 'string', '', "Authorities to trust, instead of Node's: a PEM file or PEM text"],
+      ['etcd.tls.cert', 'string', '', 'Client certificate: a PEM file or PEM text'],
+      ['etcd.tls.key', 'string', '', 'Key of the client certificate: a PEM file or PEM text'],
+      ['etcd.tls.insecureSkipVerify', 'boolean', 'false', 'Accept any certificate of etcd'],
+      ['folder', 'string', '', 'Follow a folder: path = key, content = value'],
+    ],
+  ],
+  [
+    'Where the routes come from',
+    'silent',
+    [
+      ['etcd.tls.caOptional', 'boolean', 'false', 'Accepted and ignored: it means nothing to a client'],
+      ['etcd.templateVersion', 'integer', '0', 'Accepted and ignored, as in Traefik'],
+    ],
+  ],
+  [
+    'Timeouts, retry, life cycle',
+    'now',
+    [
+      ['retry', 'section', 'false', 'Try another server when one cannot be reached'],
+      ['retry.attempts', 'integer', '0', 'Tries in all; 0: as many as the backend has servers'],
+      ['forwardingTimeouts.dialTimeout', 'duration', '30s', 'To connect to a server'],
+      ['forwardingTimeouts.responseHeaderTimeout', 'duration', '0', 'Until a server answers; 0: no limit'],
+      ['lifeCycle.requestAcceptGraceTimeout', 'duration', '0', 'Keep accepting for so long after SIGTERM'],
+      ['lifeCycle.graceTimeOut', 'duration', '10s', 'Let running requests finish for so long after that'],
+      ['graceTimeOut', 'duration', '0', 'Older name of --lifeCycle.graceTimeOut; wins when above 0'],
+    ],
+  ],
+  [
+    'Timeouts, retry, life cycle',
+    'silent',
+    [
+      ['forwardingTimeouts', 'section', 'false', 'Accepted and ignored: only its flags count'],
+      ['respondingTimeouts', 'section', 'false', 'Accepted and ignored: only its flags count'],
+      ['lifeCycle', 'section', 'false', 'Accepted and ignored: only its flags count'],
+      ['healthCheck', 'section', 'false', 'Accepted and ignored: only its flags count'],
+    ],
+  ],
+  [
+    'Dashboard, API, ping, metrics',
+    'now',
+    [
+      ['web', 'section', 'false', 'Serve /dashboard/, /api, /health, /ping and /metrics'],
+      ['web.address', 'string', ':8080', 'Address of these pages'],
+      ['web.path', 'string', '/', 'Path below which they are served'],
+      ['api', 'section', 'false', 'The same as --web'],
+      ['ping', 'section', 'false', 'The same as --web'],
+      ['metrics.prometheus', 'section', 'false', 'The same as --web'],
+      [
+        'metrics.prometheus.buckets',
+        'list',
+        '0.001,0.0025,0.005,0.01,0.025,0.05,0.1,0.25,0.5,1,2.5,5,10',
+        'Upper bounds of the duration buckets, seconds',
+      ],
+      ['web.metrics.prometheus', 'section', 'false', 'The same as --web'],
+      ['web.metrics.prometheus.buckets', 'list', '', 'Older name of --metrics.prometheus.buckets'],
+    ],
+  ],
+  [
+    'Dashboard, API, ping, metrics',
+    'silent',
+    [['metrics', 'section', 'false', 'Accepted and ignored: does nothing without --metrics.prometheus']],
+  ],
+];
+
+/** Groups in the order of `--help`; in each the rows that work come first. */
+export const ROWS: readonly Row[] = [...ROW_GROUPS, ...LATER_ROWS].flatMap(([group, support, texts]) =>
+  texts.map(([name, kind, fallback, help]) => ({ group, support, name, kind, fallback, help })),
+);
+
+export const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
+  ['c', 'configFile'],
+  ['d', 'debug'],
+  ['g', 'graceTimeOut'],
+  ['l', 'logLevel'],
+]);
+
+const ROWS_BY_NAME: ReadonlyMap<string, Row> = new Map(ROWS.map((row) => [row.name.toLowerCase(), row]));
+const FAMILIES = ROWS.filter((row) => row.name.endsWith('.*'));
+
+/** The row of a flag, in any case; undefined when there is none. */
+export function findRow(name: string): Row | undefined {
+  const wanted = name.toLowerCase();
+  const exact = ROWS_BY_NAME.get(wanted);
+  if (exact !== undefined) return exact;
+  return FAMILIES.find((row) => `${wanted}.`.startsWith(row.name.slice(0, -1).toLowerCase()));
+}

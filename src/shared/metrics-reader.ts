@@ -1,0 +1,206 @@
+/**
+ * The reading side of the metrics lanes, for the main thread: sums over all workers. Sums of wrapping words wrap as
+ * well, so the difference of two readings is right modulo 2^32.
+ */
+import { LATENCY_BUCKETS } from './latency.ts';
+import {
+  FIRST_BACKEND,
+  LaneView,
+  METHODS,
+  OPEN_WORDS,
+  OTHER_BACKENDS,
+  PROTOCOLS,
+  SERIES_BUCKETS,
+  SERIES_COUNT,
+  SERIES_REQUEST_BYTES,
+  SERIES_RESPONSE_BYTES,
+  SERIES_SECONDS,
+  SUMMARY_COUNT,
+  SUMMARY_ERRORS,
+  SUMMARY_LATENCY,
+  SUMMARY_RETRIES,
+} from './metrics-layout.ts';
+
+/** Who a number belongs to; `other`: backends that found a lane full. */
+export type MetricsOwner =
+  | { readonly kind: 'entryPoint'; readonly index: number }
+  | { readonly kind: 'backend'; readonly slot: number }
+  | { readonly kind: 'other' };
+
+export function ownerOf(owner: number): MetricsOwner {
+  if (owner < OTHER_BACKENDS) return { kind: 'entryPoint', index: owner };
+  return owner === OTHER_BACKENDS ? { kind: 'other' } : { kind: 'backend', slot: owner - FIRST_BACKEND };
+}
+
+export type SeriesTotal = {
+  readonly owner: number;
+  readonly method: string;
+  /** 0 where the code was none, or the lane was full. */
+  readonly code: number;
+  readonly protocol: string;
+  count: number;
+  /** Sum of the durations. */
+  seconds: number;
+  requestBytes: number;
+  responseBytes: number;
+  /** Not cumulative; the last one is what lies above all bounds. */
+  readonly buckets: Float64Array;
+};
+
+export type SummaryTotal = {
+  readonly owner: number;
+  count: number;
+  /** Answers with a code from 500 on. */
+  errors: number;
+  retries: number;
+};
+
+export type OpenExchanges = {
+  readonly entryPoint: number;
+  readonly method: string;
+  readonly protocol: string;
+  readonly value: number;
+};
+
+/** A lane with a map from owner to summary; records never move, so the map only grows. */
+class LaneReader {
+  readonly buffer: SharedArrayBuffer;
+  readonly lane: LaneView;
+  readonly summaryOf = new Map<number, number>();
+  private seen = 0;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.buffer = buffer;
+    this.lane = new LaneView(buffer);
+  }
+
+  learn(): void {
+    const { lane } = this;
+    for (const used = lane.summariesUsed(); this.seen < used; this.seen++) {
+      const at = lane.summaryStart + this.seen * lane.summaryStride;
+      this.summaryOf.set(lane.words[at * 2], at);
+    }
+  }
+}
+
+export class MetricsReader {
+  private readonly lanesNow: () => readonly SharedArrayBuffer[];
+  private readers: LaneReader[] = [];
+
+  constructor(lanes: () => readonly SharedArrayBuffer[]) {
+    this.lanesNow = lanes;
+  }
+
+  /** Upper bounds of the buckets in seconds. All lanes are made with the same ones. */
+  bounds(): readonly number[] {
+    const lanes = this.lanes();
+    return lanes.length === 0 ? [] : lanes[0].lane.bounds;
+  }
+
+  /** All series that were ever counted in. `ofEntryPoints`: only those of entrypoints. */
+  series(ofEntryPoints = false): SeriesTotal[] {
+    const totals = new Map<number, SeriesTotal>();
+    for (const { lane } of this.lanes()) {
+      for (let i = 0, used = lane.seriesUsed(); i < used; i++) {
+        const at = lane.seriesStart + i * lane.seriesStride;
+        const owner = lane.words[at * 2];
+        if (lane.doubles[at + SERIES_COUNT] === 0 || (ofEntryPoints && owner >= OTHER_BACKENDS)) continue;
+        addSeries(totals, lane, at, owner, lane.words[at * 2 + 1]);
+      }
+    }
+    return [...totals.values()];
+  }
+
+  /** By owner, those with at least one request or retry. */
+  summaries(): Map<number, SummaryTotal> {
+    const totals = new Map<number, SummaryTotal>();
+    for (const { lane, summaryOf } of this.lanes()) {
+      for (const [owner, at] of summaryOf) {
+        const count = lane.doubles[at + SUMMARY_COUNT];
+        const retries = lane.doubles[at + SUMMARY_RETRIES];
+        if (count === 0 && retries === 0) continue;
+        let total = totals.get(owner);
+        if (total === undefined) {
+          total = { owner, count: 0, errors: 0, retries: 0 };
+          totals.set(owner, total);
+        }
+        total.count += count;
+        total.errors += lane.doubles[at + SUMMARY_ERRORS];
+        total.retries += retries;
+      }
+    }
+    return totals;
+  }
+
+  /** Counts per bucket of latency.ts, modulo 2^32. */
+  latency(owner: number): Uint32Array {
+    const sums = new Uint32Array(LATENCY_BUCKETS);
+    for (const { lane, summaryOf } of this.lanes()) {
+      const at = summaryOf.get(owner);
+      if (at === undefined) continue;
+      const from = at * 2 + SUMMARY_LATENCY;
+      for (let i = 0; i < LATENCY_BUCKETS; i++) sums[i] += lane.words[from + i];
+    }
+    return sums;
+  }
+
+  /** Those that are not 0. */
+  openExchanges(): OpenExchanges[] {
+    const sums = new Int32Array(OPEN_WORDS);
+    for (const { lane } of this.lanes()) {
+      for (let i = 0; i < OPEN_WORDS; i++) sums[i] += lane.words[lane.openStart + i];
+    }
+    const open: OpenExchanges[] = [];
+    for (let i = 0; i < OPEN_WORDS; i++) {
+      if (sums[i] === 0) continue;
+      const row = Math.floor(i / PROTOCOLS.length);
+      open.push({
+        entryPoint: Math.floor(row / METHODS.length),
+        method: METHODS[row % METHODS.length],
+        protocol: PROTOCOLS[i % PROTOCOLS.length],
+        value: sums[i],
+      });
+    }
+    return open;
+  }
+
+  openUpstreamConnections(): number {
+    let sum = 0;
+    for (const { lane } of this.lanes()) sum += lane.openUpstream();
+    return sum;
+  }
+
+  private lanes(): readonly LaneReader[] {
+    const buffers = this.lanesNow();
+    if (buffers.length !== this.readers.length || buffers.some((buffer, i) => buffer !== this.readers[i].buffer)) {
+      const known = new Map(this.readers.map((reader) => [reader.buffer, reader]));
+      this.readers = buffers.map((buffer) => known.get(buffer) ?? new LaneReader(buffer));
+    }
+    for (const reader of this.readers) reader.learn();
+    return this.readers;
+  }
+}
+
+function addSeries(totals: Map<number, SeriesTotal>, lane: LaneView, at: number, owner: number, labels: number): void {
+  const key = owner * 65_536 + labels;
+  let total = totals.get(key);
+  if (total === undefined) {
+    total = {
+      owner,
+      method: METHODS[labels >> 12] ?? METHODS[METHODS.length - 1],
+      code: (labels >> 2) & 1023,
+      protocol: PROTOCOLS[labels & 3] ?? PROTOCOLS[0],
+      count: 0,
+      seconds: 0,
+      requestBytes: 0,
+      responseBytes: 0,
+      buckets: new Float64Array(lane.bounds.length + 1),
+    };
+    totals.set(key, total);
+  }
+  total.count += lane.doubles[at + SERIES_COUNT];
+  total.seconds += lane.doubles[at + SERIES_SECONDS];
+  total.requestBytes += lane.doubles[at + SERIES_REQUEST_BYTES];
+  total.responseBytes += lane.doubles[at + SERIES_RESPONSE_BYTES];
+  for (let i = 0; i < total.buckets.length; i++) total.buckets[i] += lane.doubles[at + SERIES_BUCKETS + i];
+}

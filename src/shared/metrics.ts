@@ -1,0 +1,223 @@
+/**
+ * What a worker counts: one call when an exchange opens, one or two when it is done. Nothing here allocates or throws
+ * once the lane is open, whatever is passed in. The bytes are described in metrics-layout.ts, the sums are made in
+ * metrics-reader.ts.
+ */
+import { latencyBucket } from './latency.ts';
+import {
+  FIRST_BACKEND,
+  LaneView,
+  labelsOf,
+  MAX_ENTRY_POINTS,
+  METHODS,
+  OTHER_BACKENDS,
+  PROTOCOL,
+  PROTOCOLS,
+  SERIES_BUCKETS,
+  SERIES_COUNT,
+  SERIES_REQUEST_BYTES,
+  SERIES_RESPONSE_BYTES,
+  SERIES_SECONDS,
+  SUMMARY_COUNT,
+  SUMMARY_ERRORS,
+  SUMMARY_LATENCY,
+  SUMMARY_RETRIES,
+} from './metrics-layout.ts';
+import { RecordIndex } from './record-index.ts';
+
+/** The number of a method: its place in METHODS. */
+export function methodNumber(method: string): number {
+  switch (method) {
+    case 'GET':
+      return 0;
+    case 'HEAD':
+      return 1;
+    case 'POST':
+      return 2;
+    case 'PUT':
+      return 3;
+    case 'DELETE':
+      return 4;
+    case 'PATCH':
+      return 5;
+    case 'OPTIONS':
+      return 6;
+    case 'CONNECT':
+      return 7;
+    case 'TRACE':
+      return 8;
+    default:
+      return 9;
+  }
+}
+
+function entryPointOwner(entryPoint: number): number {
+  return entryPoint & (MAX_ENTRY_POINTS - 1);
+}
+
+function backendOwner(slot: number): number {
+  return slot >= 0 ? FIRST_BACKEND + slot : OTHER_BACKENDS;
+}
+
+function knownProtocol(protocol: number): number {
+  return protocol === PROTOCOL.websocket || protocol === PROTOCOL.sse ? protocol : PROTOCOL.http;
+}
+
+/** The writing side of a lane. One per worker; a lane must never have two at a time. */
+export class MetricsLane {
+  private readonly lane: LaneView;
+  private readonly words: Int32Array;
+  private readonly doubles: Float64Array;
+  private readonly bounds: Float64Array;
+  private readonly seriesIndex: RecordIndex;
+  private readonly summaryIndex: RecordIndex;
+  private seriesUsed: number;
+  private summariesUsed: number;
+
+  /** Goes on where the last worker of this lane stopped. Throws TsujiError METRICS_LANE for any other buffer. */
+  constructor(buffer: SharedArrayBuffer) {
+    const lane = new LaneView(buffer);
+    this.lane = lane;
+    this.words = lane.words;
+    this.doubles = lane.doubles;
+    this.bounds = Float64Array.from(lane.bounds);
+    this.seriesUsed = lane.seriesUsed();
+    this.summariesUsed = lane.summariesUsed();
+    this.seriesIndex = new RecordIndex(lane.words, lane.seriesStart * 2, lane.seriesStride * 2, lane.seriesCapacity);
+    for (let i = 0; i < this.seriesUsed; i++) this.seriesIndex.add(i);
+    this.summaryIndex = new RecordIndex(
+      lane.words,
+      lane.summaryStart * 2,
+      lane.summaryStride * 2,
+      lane.summaryCapacity,
+    );
+    for (let i = 0; i < this.summariesUsed; i++) this.summaryIndex.add(i);
+    lane.clearOpen();
+  }
+
+  /** A request head was read. `protocol`: one of PROTOCOL. */
+  exchangeOpened(entryPoint: number, method: string, protocol: number): void {
+    this.words[this.openWord(entryPoint, method, protocol)]++;
+  }
+
+  /** Exactly once for each `exchangeOpened`, with the same arguments. */
+  exchangeClosed(entryPoint: number, method: string, protocol: number): void {
+    this.words[this.openWord(entryPoint, method, protocol)]--;
+  }
+
+  upstreamOpened(): void {
+    this.lane.addOpenUpstream(1);
+  }
+
+  upstreamClosed(): void {
+    this.lane.addOpenUpstream(-1);
+  }
+
+  /**
+   * An exchange ended. `entryPoint`: its index; `code`: what the client was sent; `seconds`: from the request head to
+   * the last byte of the response; sizes are those of the bodies.
+   */
+  entryPointDone(
+    entryPoint: number,
+    method: string,
+    code: number,
+    protocol: number,
+    seconds: number,
+    requestBytes: number,
+    responseBytes: number,
+  ): void {
+    this.done(entryPointOwner(entryPoint), method, code, protocol, seconds, requestBytes, responseBytes);
+  }
+
+  /** The same for the backend that the exchange was routed to, local replies included. */
+  backendDone(
+    backendSlot: number,
+    method: string,
+    code: number,
+    protocol: number,
+    seconds: number,
+    requestBytes: number,
+    responseBytes: number,
+  ): void {
+    this.done(backendOwner(backendSlot), method, code, protocol, seconds, requestBytes, responseBytes);
+  }
+
+  /** A try after the first one. */
+  retries(backendSlot: number): void {
+    this.doubles[this.summary(backendOwner(backendSlot)) + SUMMARY_RETRIES]++;
+  }
+
+  private done(
+    owner: number,
+    method: string,
+    code: number,
+    protocol: number,
+    seconds: number,
+    requestBytes: number,
+    responseBytes: number,
+  ): void {
+    const { doubles, bounds } = this;
+    // One NaN would poison a sum for ever.
+    const duration = seconds >= 0 && seconds < Number.MAX_SAFE_INTEGER ? seconds : 0;
+    const status = code >= 100 && code <= 999 ? code | 0 : 0;
+
+    const series = this.series(owner, labelsOf(methodNumber(method), status, knownProtocol(protocol)));
+    doubles[series + SERIES_COUNT]++;
+    doubles[series + SERIES_SECONDS] += duration;
+    if (requestBytes > 0) doubles[series + SERIES_REQUEST_BYTES] += requestBytes;
+    if (responseBytes > 0) doubles[series + SERIES_RESPONSE_BYTES] += responseBytes;
+    let bucket = 0;
+    while (bucket < bounds.length && duration > bounds[bucket]) bucket++;
+    doubles[series + SERIES_BUCKETS + bucket]++;
+
+    const summary = this.summary(owner);
+    doubles[summary + SUMMARY_COUNT]++;
+    if (status >= 500) doubles[summary + SUMMARY_ERRORS]++;
+    this.words[summary * 2 + SUMMARY_LATENCY + latencyBucket(duration)]++;
+  }
+
+  /** Start of the series in 8-byte words. */
+  private series(owner: number, labels: number): number {
+    const { lane } = this;
+    let record = this.seriesIndex.find(owner, labels);
+    if (record < 0) record = this.claimSeries(owner, labels);
+    return lane.seriesStart + record * lane.seriesStride;
+  }
+
+  private claimSeries(owner: number, labels: number): number {
+    const { lane } = this;
+    if (this.seriesUsed === lane.seriesCapacity) return owner < FIRST_BACKEND ? owner : OTHER_BACKENDS;
+    const record = this.seriesUsed;
+    const at = (lane.seriesStart + record * lane.seriesStride) * 2;
+    this.words[at] = owner;
+    this.words[at + 1] = labels;
+    this.seriesIndex.add(record);
+    this.seriesUsed = record + 1;
+    lane.setSeriesUsed(record + 1);
+    return record;
+  }
+
+  /** Start of the summary in 8-byte words. */
+  private summary(owner: number): number {
+    const { lane } = this;
+    let record = owner < FIRST_BACKEND ? owner : this.summaryIndex.find(owner, 0);
+    if (record < 0) record = this.claimSummary(owner);
+    return lane.summaryStart + record * lane.summaryStride;
+  }
+
+  private claimSummary(owner: number): number {
+    const { lane } = this;
+    if (this.summariesUsed === lane.summaryCapacity) return OTHER_BACKENDS;
+    const record = this.summariesUsed;
+    this.words[(lane.summaryStart + record * lane.summaryStride) * 2] = owner;
+    this.summaryIndex.add(record);
+    this.summariesUsed = record + 1;
+    lane.setSummariesUsed(record + 1);
+    return record;
+  }
+
+  private openWord(entryPoint: number, method: string, protocol: number): number {
+    const row = entryPointOwner(entryPoint) * METHODS.length + methodNumber(method);
+    return this.lane.openStart + row * PROTOCOLS.length + knownProtocol(protocol);
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Slots: small numbers for backends and servers that outlive generations. What changes while serving (cursors,
+ * counters, pools) is kept per slot, so it survives every publish. Main thread only; workers meet slots in the table.
+ *
+ *     name ──slotOf──▶ slot ──▶ line of cursors.ts, series of metrics.ts, pool of a worker
+ *
+ * A name keeps its slot for the life of the process, also while it is away from the model, because a server that
+ * re-registers must find its state again. Only when all slots of a registry with `reuse` are taken, the names that have
+ * been away longest lose theirs: those that no generation names which a worker may still route by.
+ */
+import { TsujiError } from '../kernel/errors.ts';
+
+/** Slots of backends, and of servers. The lines of cursors.ts are as many. */
+export const SLOT_CAPACITY = 262_144;
+
+export type SlotRegistryOptions = {
+  /** For messages: what the names are names of. */
+  readonly kind: string;
+  /** May a slot change its name once all are taken? */
+  readonly reuse: boolean;
+  readonly capacity?: number;
+};
+
+/** The name under which a server has its slot: the same URL in two backends is two servers. */
+export function serverKey(backend: string, url: string): string {
+  return `${backend}\0${url}`;
+}
+
+export class SlotRegistry {
+  private readonly kind: string;
+  private readonly reuse: boolean;
+  private readonly capacity: number;
+  private readonly slots = new Map<string, number>();
+  private readonly names: string[] = [];
+  /** By slot: the newest generation that names it. */
+  private readonly lastNamed: number[] = [];
+  /** Every worker routes by this generation or a newer one. */
+  private applied = 0;
+  /** Slots that may be taken over, the longest unused last. */
+  private reusable: number[] = [];
+
+  constructor(options: SlotRegistryOptions) {
+    this.kind = options.kind;
+    this.reuse = options.reuse;
+    this.capacity = options.capacity ?? SLOT_CAPACITY;
+  }
+
+  /** The slot of a name in the table of `generation`. Throws TsujiError SLOTS_FULL. */
+  slotOf(name: string, generation: number): number {
+    const known = this.slots.get(name);
+    if (known !== undefined) {
+      this.lastNamed[known] = generation;
+      return known;
+    }
+    const slot = this.names.length < this.capacity ? this.names.length : this.takeOver();
+    this.slots.set(name, slot);
+    this.names[slot] = name;
+    this.lastNamed[slot] = generation;
+    return slot;
+  }
+
+  /** '' for a slot that was never given out. */
+  nameOf(slot: number): string {
+    return this.names[slot] ?? '';
+  }
+
+  /** Tells that every worker routes by `generation` or a newer one, so that nothing older is in use any more. */
+  retire(generation: number): void {
+    if (generation > this.applied) this.applied = generation;
+  }
+
+  private takeOver(): number {
+    if (this.reuse) {
+      const slot = this.popReusable() ?? (this.collectReusable() ? this.popReusable() : undefined);
+      if (slot !== undefined) {
+        this.slots.delete(this.names[slot]);
+        return slot;
+      }
+    }
+    throw new TsujiError('SLOTS_FULL', `there have been too many ${this.kind}s: all ${this.capacity} slots are taken`);
+  }
+
+  /** A slot may have been named again after it was collected. */
+  private popReusable(): number | undefined {
+    for (let slot = this.reusable.pop(); slot !== undefined; slot = this.reusable.pop()) {
+      if (this.lastNamed[slot] < this.applied) return slot;
+    }
+    return undefined;
+  }
+
+  /** Looks through all slots, so rarely: what it finds serves for as many new names. */
+  private collectReusable(): boolean {
+    const found: number[] = [];
+    for (let slot = 0; slot < this.lastNamed.length; slot++) {
+      if (this.lastNamed[slot] < this.applied) found.push(slot);
+    }
+    this.reusable = found.sort((a, b) => this.lastNamed[b] - this.lastNamed[a]);
+    return found.length > 0;
+  }
+}

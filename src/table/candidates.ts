@@ -1,0 +1,164 @@
+/**
+ * The writer's half of finding a frontend: which frontends to try for a host (layout.ts: host index, candidate lists,
+ * path indexes). Frontends are added in global order, so that every list comes out ascending.
+ */
+import type { MatchTerm } from '../rule/terms.ts';
+import { type StringHeap, WordBuffer } from './build-buffers.ts';
+import { cellsFor, HASH_HOST, HASH_PATH, HASH_PREFIX, hashOf } from './hash.ts';
+import { HOST_CELL, MAX_WALKED_CANDIDATES, PATH_CELL } from './layout.ts';
+
+/** The frontends of one cell of a path index, and its hash. */
+type Run = { readonly hash: number; readonly frontends: number[] };
+
+/** What a frontend is found by in a path index: alternatives of one of its terms. Null: it must be walked. */
+type PathKey = { readonly what: number; readonly texts: readonly string[] };
+
+/** Alternatives that can match at all: the spec lets a path without a leading slash stand, but it never matches. */
+export function liveAlternatives(texts: readonly string[]): readonly string[] {
+  return texts.filter((text) => text.startsWith('/'));
+}
+
+/** Hosts that satisfy every host term; null when there is no such term. An empty host never matches. */
+export function hostsOf(terms: readonly MatchTerm[]): ReadonlySet<string> | null {
+  let hosts: Set<string> | null = null;
+  for (const term of terms) {
+    if (term.kind !== 'host') continue;
+    const named = new Set(term.hosts);
+    hosts = hosts === null ? named : hosts.intersection(named);
+  }
+  hosts?.delete('');
+  return hosts;
+}
+
+function shortest(texts: readonly string[]): number {
+  let length = Number.POSITIVE_INFINITY;
+  for (const text of texts) length = Math.min(length, text.length);
+  return length;
+}
+
+/** A whole path tells most, else the term whose shortest prefix is the longest. */
+function pathKeyOf(terms: readonly MatchTerm[]): PathKey | null {
+  let best: PathKey | null = null;
+  for (const term of terms) {
+    if (term.kind === 'path') return { what: HASH_PATH, texts: liveAlternatives(term.paths) };
+    if (term.kind !== 'pathPrefix') continue;
+    const texts = liveAlternatives(term.prefixes);
+    if (best === null || shortest(texts) > shortest(best.texts)) best = { what: HASH_PREFIX, texts };
+  }
+  return best;
+}
+
+export class CandidateIndex {
+  readonly words = new WordBuffer();
+  private readonly heap: StringHeap;
+  private readonly termsOf: (frontend: number) => readonly MatchTerm[];
+  private readonly byHost = new Map<string, number[]>();
+  private readonly anyHost: number[] = [];
+
+  constructor(heap: StringHeap, termsOf: (frontend: number) => readonly MatchTerm[]) {
+    this.heap = heap;
+    this.termsOf = termsOf;
+    // Reference 0 means none.
+    this.words.push(0);
+  }
+
+  /** In ascending order of `frontend`. */
+  add(frontend: number): void {
+    const hosts = hostsOf(this.termsOf(frontend));
+    if (hosts === null) {
+      this.anyHost.push(frontend);
+      return;
+    }
+    for (const host of hosts) {
+      const list = this.byHost.get(host);
+      if (list === undefined) this.byHost.set(host, [frontend]);
+      else list.push(frontend);
+    }
+  }
+
+  /** Writes the list of the frontends that name no host; returns its code as in HOST_CELL.candidates. */
+  writeAnyHost(): number {
+    return this.writeList(this.anyHost);
+  }
+
+  writeHostIndex(): WordBuffer {
+    const index = new WordBuffer();
+    const cells = cellsFor(this.byHost.size);
+    index.reserve(cells * HOST_CELL.words);
+    for (const [host, frontends] of this.byHost) {
+      this.heap.add(host);
+      const { offset, byteLength } = this.heap;
+      const hash = hashOf(this.heap.bytes, offset, byteLength, HASH_HOST);
+      let cell = hash & (cells - 1);
+      while (index.get(cell * HOST_CELL.words + HOST_CELL.candidates) !== 0) cell = (cell + 1) & (cells - 1);
+      const word = cell * HOST_CELL.words;
+      index.set(word + HOST_CELL.hash, hash);
+      index.set(word + HOST_CELL.candidates, this.writeList(frontends));
+      index.set(word + HOST_CELL.host, offset);
+      index.set(word + HOST_CELL.host + 1, byteLength);
+    }
+    return index;
+  }
+
+  private writeList(frontends: readonly number[]): number {
+    if (frontends.length === 0) return 0;
+    if (frontends.length === 1) return ~frontends[0];
+    let pathIndex = 0;
+    let walked = frontends;
+    if (frontends.length > MAX_WALKED_CANDIDATES) {
+      const runs = new Map<number, Run>();
+      const lengths = new Set<number>();
+      walked = frontends.filter((frontend) => !this.addRuns(frontend, runs, lengths));
+      if (runs.size > 0) pathIndex = this.writePathIndex(runs, lengths);
+    }
+    const list = this.words.length;
+    this.words.push(pathIndex);
+    this.words.push(walked.length);
+    this.words.pushAll(walked);
+    return list;
+  }
+
+  private addRuns(frontend: number, runs: Map<number, Run>, lengths: Set<number>): boolean {
+    const key = pathKeyOf(this.termsOf(frontend));
+    if (key === null) return false;
+    for (const text of key.texts) {
+      this.heap.add(text);
+      const { bytes, offset, byteLength } = this.heap;
+      // A path is found with and without a final slash (shared/spec rules §7); its program knows which one was meant.
+      const slash = key.what === HASH_PATH && text.endsWith('/') ? 1 : 0;
+      const hash = hashOf(bytes, offset, byteLength - slash, key.what);
+      if (key.what === HASH_PREFIX) lengths.add(byteLength);
+      const run = runs.get(hash);
+      if (run === undefined) runs.set(hash, { hash, frontends: [frontend] });
+      else if (run.frontends[run.frontends.length - 1] !== frontend) run.frontends.push(frontend);
+    }
+    return true;
+  }
+
+  private writePathIndex(runs: ReadonlyMap<number, Run>, lengths: ReadonlySet<number>): number {
+    const words = this.words;
+    const codes = new Map<number, number>();
+    for (const { hash, frontends } of runs.values()) {
+      if (frontends.length === 1) {
+        codes.set(hash, ~frontends[0]);
+        continue;
+      }
+      codes.set(hash, words.length);
+      words.push(frontends.length);
+      words.pushAll(frontends);
+    }
+    const cells = cellsFor(runs.size);
+    const pathIndex = words.length;
+    words.push(cells - 1);
+    words.push(lengths.size);
+    words.pushAll([...lengths].sort((a, b) => a - b));
+    const first = words.reserve(cells * PATH_CELL.words);
+    for (const [hash, code] of codes) {
+      let cell = hash & (cells - 1);
+      while (words.get(first + cell * PATH_CELL.words + PATH_CELL.run) !== 0) cell = (cell + 1) & (cells - 1);
+      words.set(first + cell * PATH_CELL.words + PATH_CELL.hash, hash);
+      words.set(first + cell * PATH_CELL.words + PATH_CELL.run, code);
+    }
+    return pathIndex;
+  }
+}

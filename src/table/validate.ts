@@ -1,0 +1,161 @@
+/**
+ * Reads a finished table once more, in the thread that wrote it: every number that a reader follows must stay inside
+ * its section, so that a fault of the writer ends there and never in a worker. Costs one pass over the words.
+ */
+import { TsujiError } from '../kernel/errors.ts';
+import {
+  BACKEND,
+  CANDIDATE_LIST,
+  FRONTEND,
+  HOST_CELL,
+  OPCODE,
+  PATH_CELL,
+  PATH_INDEX,
+  RUN,
+  SCHEMES,
+  SERVER,
+} from './layout.ts';
+import { TableSections } from './sections.ts';
+
+function check(condition: boolean, what: string): void {
+  if (!condition) throw new TsujiError('TABLE_CORRUPT', `the routing table is corrupt: ${what}`);
+}
+
+class Validator {
+  private readonly sections: TableSections;
+  private readonly frontendCount: number;
+
+  constructor(sections: TableSections) {
+    this.sections = sections;
+    this.frontendCount = sections.frontends.length / FRONTEND.words;
+  }
+
+  run(): void {
+    this.checkBackends();
+    this.checkServers();
+    this.checkFrontends();
+    this.checkHostIndex();
+    this.checkCandidates(this.sections.anyHostCandidates);
+  }
+
+  private checkString(words: Int32Array, word: number): void {
+    const offset = words[word];
+    const length = words[word + 1];
+    check(offset >= 0 && length >= 0 && offset + length <= this.sections.strings.length, 'a text lies outside');
+  }
+
+  private checkBackends(): void {
+    const { backends, servers, schedules } = this.sections;
+    check(backends.length % BACKEND.words === 0, 'a backend is incomplete');
+    for (let word = 0; word < backends.length; word += BACKEND.words) {
+      this.checkString(backends, word + BACKEND.name);
+      check(backends[word + BACKEND.slot] >= 0, 'a backend has no slot');
+      const firstServer = backends[word + BACKEND.firstServer];
+      const serverCount = backends[word + BACKEND.serverCount];
+      const inside = firstServer >= 0 && serverCount >= 0 && firstServer + serverCount <= servers.length / SERVER.words;
+      check(inside, 'a backend has servers outside');
+      const firstTurn = backends[word + BACKEND.firstTurn];
+      const endTurn = firstTurn + backends[word + BACKEND.turnCount];
+      check(firstTurn >= 0 && endTurn >= firstTurn && endTurn <= schedules.length, 'a schedule lies outside');
+      for (let turn = firstTurn; turn < endTurn; turn++) {
+        check(schedules[turn] >= 0 && schedules[turn] < serverCount, 'a turn names no server of its backend');
+      }
+    }
+  }
+
+  private checkServers(): void {
+    const { servers } = this.sections;
+    check(servers.length % SERVER.words === 0, 'a server is incomplete');
+    for (let word = 0; word < servers.length; word += SERVER.words) {
+      check(servers[word + SERVER.slot] >= 0, 'a server has no slot');
+      const scheme = servers[word + SERVER.scheme];
+      check(scheme >= 0 && scheme < SCHEMES.length, 'a server has an unknown scheme');
+      for (const text of [SERVER.name, SERVER.url, SERVER.host, SERVER.hostHeader]) this.checkString(servers, word + text);
+    }
+  }
+
+  private checkFrontends(): void {
+    const { frontends, backends } = this.sections;
+    check(frontends.length % FRONTEND.words === 0, 'a frontend is incomplete');
+    for (let word = 0; word < frontends.length; word += FRONTEND.words) {
+      this.checkString(frontends, word + FRONTEND.name);
+      const backend = frontends[word + FRONTEND.backend];
+      check(backend >= 0 && backend < backends.length / BACKEND.words, 'a frontend has no backend');
+      this.checkProgram(frontends[word + FRONTEND.program]);
+    }
+  }
+
+  private checkProgram(program: number): void {
+    const { programs } = this.sections;
+    let word = program;
+    check(word >= 0 && word < programs.length, 'a program lies outside');
+    while (programs[word] !== OPCODE.end) {
+      const end = word + 2 + 2 * programs[word + 1];
+      check(programs[word] > 0 && programs[word] <= OPCODE.method, 'a program has an unknown instruction');
+      check(end > word && end < programs.length, 'a program has no end');
+      for (let text = word + 2; text < end; text += 2) this.checkString(programs, text);
+      word = end;
+    }
+  }
+
+  private checkHostIndex(): void {
+    const { hostIndex } = this.sections;
+    const cells = hostIndex.length / HOST_CELL.words;
+    check(cells >= 2 && Number.isInteger(Math.log2(cells)), 'the host index has a wrong size');
+    let empty = 0;
+    for (let word = 0; word < hostIndex.length; word += HOST_CELL.words) {
+      const code = hostIndex[word + HOST_CELL.candidates];
+      if (code === 0) {
+        empty += 1;
+        continue;
+      }
+      this.checkString(hostIndex, word + HOST_CELL.host);
+      this.checkCandidates(code);
+    }
+    check(empty > 0, 'the host index is full');
+  }
+
+  private checkCandidates(code: number): void {
+    if (code === 0) return;
+    if (code < 0) {
+      check(~code < this.frontendCount, 'a candidate is no frontend');
+      return;
+    }
+    this.checkRun(code + CANDIDATE_LIST.count);
+    const pathIndex = this.sections.candidates[code + CANDIDATE_LIST.pathIndex];
+    if (pathIndex !== 0) this.checkPathIndex(pathIndex);
+  }
+
+  /** `count │ frontend │ …`, ascending: what stands behind a run and at the end of a candidate list. */
+  private checkRun(run: number): void {
+    const { candidates } = this.sections;
+    const count = candidates[run + RUN.count];
+    check(run > 0 && count >= 0 && run + RUN.frontends + count <= candidates.length, 'a candidate list lies outside');
+    for (let word = run + RUN.frontends, before = -1; word < run + RUN.frontends + count; word++) {
+      check(candidates[word] > before && candidates[word] < this.frontendCount, 'a candidate list is out of order');
+      before = candidates[word];
+    }
+  }
+
+  private checkPathIndex(pathIndex: number): void {
+    const { candidates } = this.sections;
+    const cells = candidates[pathIndex + PATH_INDEX.cellMask] + 1;
+    const firstCell = pathIndex + PATH_INDEX.lengths + candidates[pathIndex + PATH_INDEX.lengthCount];
+    check(pathIndex > 0 && cells >= 2 && Number.isInteger(Math.log2(cells)), 'a path index has a wrong size');
+    const end = firstCell + cells * PATH_CELL.words;
+    check(firstCell > pathIndex && end <= candidates.length, 'a path index lies outside');
+    let empty = 0;
+    for (let word = firstCell; word < end; word += PATH_CELL.words) {
+      const run = candidates[word + PATH_CELL.run];
+      if (run > 0) this.checkRun(run);
+      else check(~run < this.frontendCount, 'a candidate is no frontend');
+      if (run === 0) empty += 1;
+    }
+    check(empty > 0, 'a path index is full');
+  }
+}
+
+/** Throws TsujiError TABLE_CORRUPT, naming what is wrong. */
+export function validateTable(buffer: SharedArrayBuffer): void {
+  new Validator(new TableSections(buffer)).run();
+}

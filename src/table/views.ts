@@ -1,0 +1,82 @@
+/**
+ * What routing hands out. A view is made when its frontend or backend is first used and lives as long as the table, so
+ * that a request only ever follows references; each class has one shape.
+ */
+import type { TableServer } from './input.ts';
+import {
+  BACKEND,
+  BACKEND_ALL_WEIGHTS_ZERO,
+  FRONTEND,
+  FRONTEND_PASS_HOST_HEADER,
+  SCHEMES,
+  SERVER,
+} from './layout.ts';
+import type { TableSections } from './sections.ts';
+
+export class ServerView {
+  readonly name: string;
+  /** See src/shared/slots.ts. */
+  readonly slot: number;
+  readonly url: string;
+  readonly scheme: TableServer['scheme'];
+  /** To connect to; an IPv6 literal has no brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** The Host field when the frontend does not pass the client's. */
+  readonly hostHeader: string;
+  readonly weight: number;
+
+  constructor(sections: TableSections, index: number) {
+    const { servers } = sections;
+    const word = index * SERVER.words;
+    this.name = sections.stringAt(servers, word + SERVER.name);
+    this.slot = servers[word + SERVER.slot];
+    this.url = sections.stringAt(servers, word + SERVER.url);
+    this.scheme = SCHEMES[servers[word + SERVER.scheme]];
+    this.host = sections.stringAt(servers, word + SERVER.host);
+    this.port = servers[word + SERVER.port];
+    this.hostHeader = sections.stringAt(servers, word + SERVER.hostHeader);
+    this.weight = servers[word + SERVER.weight];
+  }
+}
+
+export class BackendView {
+  readonly name: string;
+  /** Its line of src/shared/cursors.ts, among others. */
+  readonly slot: number;
+  readonly servers: readonly ServerView[];
+  /** One full cycle of turns, each an index into `servers`. Empty without servers and when all weights are 0. */
+  readonly schedule: Int32Array;
+  readonly scheduleLength: number;
+  /** There are servers, but none may be chosen: the answer is 500 (shared/spec kv-schema §4.1). */
+  readonly allWeightsZero: boolean;
+
+  constructor(sections: TableSections, index: number) {
+    const { backends } = sections;
+    const word = index * BACKEND.words;
+    this.name = sections.stringAt(backends, word + BACKEND.name);
+    this.slot = backends[word + BACKEND.slot];
+    const first = backends[word + BACKEND.firstServer];
+    const servers: ServerView[] = [];
+    for (let i = 0; i < backends[word + BACKEND.serverCount]; i++) servers.push(new ServerView(sections, first + i));
+    this.servers = servers;
+    const firstTurn = backends[word + BACKEND.firstTurn];
+    this.scheduleLength = backends[word + BACKEND.turnCount];
+    this.schedule = sections.schedules.subarray(firstTurn, firstTurn + this.scheduleLength);
+    this.allWeightsZero = (backends[word + BACKEND.flags] & BACKEND_ALL_WEIGHTS_ZERO) !== 0;
+  }
+}
+
+export class FrontendView {
+  readonly name: string;
+  readonly passHostHeader: boolean;
+  readonly backend: BackendView;
+
+  constructor(sections: TableSections, index: number, backend: BackendView) {
+    const { frontends } = sections;
+    const word = index * FRONTEND.words;
+    this.name = sections.stringAt(frontends, word + FRONTEND.name);
+    this.passHostHeader = (frontends[word + FRONTEND.flags] & FRONTEND_PASS_HOST_HEADER) !== 0;
+    this.backend = backend;
+  }
+}

@@ -1,0 +1,183 @@
+/** A real tsuji in a child process, on free ports, configured through a folder of keys or any other flags. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { waitFor } from './wait.ts';
+
+const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
+
+/** The parts of `/api/status` that tests look at. */
+export type Status = {
+  generation: number;
+  settled: boolean;
+  workers: { index: number; state: string; generation: number; restarts: number }[];
+  sources: { name: string; state: string; revision: string }[];
+  backends: { name: string; servers: { url: string }[] }[];
+};
+
+export type TsujiOptions = {
+  /** Keys to begin with, relative to the prefix. */
+  keys?: Record<string, string>;
+  flags?: string[];
+  workers?: number;
+  /** Modules that are loaded into every thread first (`--import`). */
+  imports?: string[];
+  env?: Record<string, string>;
+  /** Do not wait until the keys are routed. */
+  noWait?: boolean;
+};
+
+export class Tsuji {
+  readonly child: ChildProcess;
+  readonly folder: string;
+  /** Everything that it has printed. */
+  output = '';
+  /** Exit code or signal, null while it runs. */
+  exit: { code: number | null; signal: string | null } | null = null;
+  port = 0;
+  adminPort = 0;
+
+  constructor(options: TsujiOptions) {
+    this.folder = mkdtempSync(join(tmpdir(), 'tsuji-test-'));
+    for (const [key, value] of Object.entries(options.keys ?? {})) this.set(key, value);
+    const flags = options.flags ?? [];
+    const has = (name: string): boolean => flags.some((flag) => flag.toLowerCase().startsWith(`--${name}`));
+    const args = [
+      ...(options.imports ?? []).flatMap((url) => ['--import', url]),
+      MAIN,
+      ...(has('logLevel'.toLowerCase()) ? [] : ['--logLevel=INFO']),
+      ...(has('etcd') ? [] : [`--folder=${this.folder}`]),
+      '--web',
+      ...(has('web.address') ? [] : ['--web.address=127.0.0.1:0']),
+      ...(has('entrypoints') ? [] : ['--entryPoints=Name:http Address:127.0.0.1:0']),
+      `--workers=${options.workers ?? 1}`,
+      ...flags,
+    ];
+    this.child = spawn(process.execPath, args, {
+      env: { ...process.env, NODE_TEST_CONTEXT: '', ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const collect = (chunk: Buffer): void => {
+      this.output += chunk.toString();
+    };
+    this.child.stdout!.on('data', collect);
+    this.child.stderr!.on('data', collect);
+    this.child.on('exit', (code, signal) => {
+      this.exit = { code, signal };
+    });
+  }
+
+  /** Writes a key atomically. */
+  set(key: string, value: string): void {
+    const path = join(this.folder, key);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(`${path}.tmp`, value);
+    renameSync(`${path}.tmp`, path);
+  }
+
+  delete(key: string): void {
+    rmSync(join(this.folder, key), { recursive: true, force: true });
+  }
+
+  async api(path: string): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.adminPort}${path}`);
+  }
+
+  async status(): Promise<Status> {
+    return (await (await this.api('/api/status')).json()) as Status;
+  }
+
+  async metrics(): Promise<string> {
+    return (await this.api('/metrics')).text();
+  }
+
+  /** Until `condition` holds for what `/api/status` says. */
+  async waitForStatus(condition: (status: Status) => boolean, what: string): Promise<void> {
+    await waitFor(async () => condition(await this.status()), what);
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  async ended(): Promise<{ code: number | null; signal: string | null }> {
+    await waitFor(() => this.exit !== null, 'tsuji to end');
+    return this.exit!;
+  }
+}
+
+function portIn(output: string, line: RegExp): number {
+  const match = line.exec(output);
+  return match === null ? 0 : Number(match[1]);
+}
+
+/** Starts tsuji and waits until it listens and, unless told otherwise, routes by its first table. */
+export async function startTsuji(t: { after(fn: () => unknown): unknown }, options: TsujiOptions = {}): Promise<Tsuji> {
+  const tsuji = new Tsuji(options);
+  t.after(async () => {
+    if (tsuji.exit === null) {
+      tsuji.kill('SIGKILL');
+      await tsuji.ended();
+    }
+    rmSync(tsuji.folder, { recursive: true, force: true });
+  });
+  await waitFor(
+    () => {
+      if (tsuji.exit !== null) throw new Error(`tsuji ended with ${JSON.stringify(tsuji.exit)}:\n${tsuji.output}`);
+      tsuji.port = portIn(tsuji.output, /msg="Listening" entrypoint=\S+ port=(\d+)/);
+      tsuji.adminPort = portIn(tsuji.output, /msg="Admin pages" port=(\d+)/);
+      return tsuji.port > 0 && tsuji.adminPort > 0;
+    },
+    () => `tsuji to listen, it said:\n${tsuji.output}`,
+  );
+  if (!options.noWait) {
+    await tsuji.waitForStatus((status) => status.generation > 0, 'the first table');
+    await tsuji.waitForStatus(
+      (status) => status.workers.every((worker) => worker.generation === status.generation),
+      'every worker to apply it',
+    );
+  }
+  return tsuji;
+}
+
+let routes = 0;
+
+/** Adds a frontend of its own for these servers and waits until it is live; returns the host to ask for. */
+export async function addRoute(
+  tsuji: Tsuji,
+  urls: readonly string[],
+  keys: Record<string, string> = {},
+): Promise<string> {
+  const name = `r${++routes}`;
+  const host = `${name}.test`;
+  for (const [i, url] of urls.entries()) tsuji.set(`backends/${name}/servers/s${i + 1}/url`, url);
+  if (urls.length === 0) tsuji.set(`backends/${name}/servers/none/weight`, '1');
+  for (const [key, value] of Object.entries(keys)) tsuji.set(key.replace('$', name), value);
+  tsuji.set(`frontends/${name}/backend`, name);
+  tsuji.set(`frontends/${name}/routes/r/rule`, `Host:${host}`);
+  await waitFor(
+    async () => {
+      const frontend = await tsuji.api(`/api/providers/folder/frontends/${name}/routes/r`);
+      await frontend.arrayBuffer();
+      const servers = await tsuji.api(`/api/providers/folder/backends/${name}/servers`);
+      const known = servers.status === 200 ? Object.keys((await servers.json()) as object).length : 0;
+      return frontend.status === 200 && known === urls.length && (await tsuji.status()).settled === true;
+    },
+    `the route to ${urls.join(' ')}`,
+  );
+  return host;
+}
+
+/** Keys of one backend with these servers, behind `Host:<host>`. */
+export function routeKeys(urls: readonly string[], host = 'nginx.example.com'): Record<string, string> {
+  const keys: Record<string, string> = {
+    'frontends/frontend1/backend': 'backend1',
+    'frontends/frontend1/routes/test_1/rule': `Host:${host}`,
+  };
+  urls.forEach((url, i) => {
+    keys[`backends/backend1/servers/server${i + 1}/url`] = url;
+    keys[`backends/backend1/servers/server${i + 1}/weight`] = '10';
+  });
+  return keys;
+}

@@ -1,0 +1,123 @@
+/** Starting, stopping and failing (issue: SIGTERM drains, SIGKILL of a server or a broken worker ends nothing). */
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
+import { routeKeys, startTsuji, Tsuji } from '../harness/tsuji.ts';
+import { waitFor } from '../harness/wait.ts';
+
+const FAULT_HOOK = new URL('../harness/fault-hook.ts', import.meta.url).href;
+const HOST = 'nginx.example.com';
+const GET = `GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`;
+
+/** A server that answers only when told to. */
+async function held(t: TestContext) {
+  const server = await startRawServer(t);
+  const tsuji = await startTsuji(t, { keys: routeKeys([server.url]), workers: 2 });
+  const client = await rawClient(t, tsuji.port);
+  client.send(GET);
+  const upstream = await server.next();
+  await upstream.until('\r\n\r\n');
+  return { tsuji, client, upstream };
+}
+
+test('SIGTERM lets a running exchange end, accepts nothing new, and ends with code 0', async (t) => {
+  const { tsuji, client, upstream } = await held(t);
+  tsuji.kill('SIGTERM');
+  await waitFor(async () => (await tsuji.api('/ping')).status === 503, '/ping to say 503');
+  await waitFor(async () => {
+    const probe = await rawClient(t, tsuji.port).catch(() => null);
+    probe?.destroy();
+    return probe === null;
+  }, 'new connections to be refused');
+  assert.equal(tsuji.exit, null);
+  upstream.send(ok('at last'));
+  assert.match(await client.until('at last'), /^HTTP\/1\.1 200 OK\r\n/);
+  assert.deepEqual(await tsuji.ended(), { code: 0, signal: null });
+});
+
+test('SIGTERM ends with code 0 after the grace time although an exchange still hangs', async (t) => {
+  const server = await startRawServer(t);
+  const tsuji = await startTsuji(t, { keys: routeKeys([server.url]), flags: ['--lifeCycle.graceTimeOut=300ms'] });
+  const client = await rawClient(t, tsuji.port);
+  client.send(GET);
+  await (await server.next()).until('\r\n\r\n');
+  tsuji.kill('SIGTERM');
+  await client.untilClosed();
+  assert.deepEqual(await tsuji.ended(), { code: 0, signal: null });
+});
+
+test('idle kept connections do not hold SIGTERM up', async (t) => {
+  const server = await startRawServer(
+    t,
+    answering(() => ok('x')),
+  );
+  const tsuji = await startTsuji(t, { keys: routeKeys([server.url]), flags: ['--lifeCycle.graceTimeOut=60s'] });
+  const client = await rawClient(t, tsuji.port);
+  client.send(GET);
+  await client.until('\r\n\r\nx');
+  tsuji.kill('SIGTERM');
+  assert.deepEqual(await tsuji.ended(), { code: 0, signal: null });
+});
+
+test('an uncaught error in one worker is logged, that worker is replaced, and the others go on', async (t) => {
+  const server = await startRawServer(
+    t,
+    answering(() => ok('x')),
+  );
+  const tsuji = await startTsuji(t, { keys: routeKeys([server.url]), workers: 3, imports: [FAULT_HOOK] });
+  const before = (await tsuji.status()).workers as { restarts: number }[];
+  assert.equal(before.length, 3);
+  // The hook throws outside of any request, in whichever worker serves this one.
+  const client = await rawClient(t, tsuji.port);
+  client.send(`GET / HTTP/1.1\r\nHost: ${HOST}\r\nX-Fault: uncaught\r\n\r\n`);
+  await client.untilClosed();
+  await tsuji.waitForStatus(
+    (status) =>
+      status.workers.reduce((sum, worker) => sum + worker.restarts, 0) === 1 &&
+      status.workers.every((worker) => worker.state === 'serving' && worker.generation === status.generation),
+    'the worker to be replaced',
+  );
+  assert.match(tsuji.output, /level=error msg="worker failed: injected fault"/);
+  for (let i = 0; i < 30; i++) {
+    const again = await rawClient(t, tsuji.port);
+    again.send(GET);
+    await again.until('\r\n\r\nx');
+    again.destroy();
+  }
+  assert.equal(tsuji.exit, null);
+});
+
+test('a port that is taken ends the start with code 1 and names the address', async (t) => {
+  const server = await startRawServer(t);
+  const tsuji = new Tsuji({ flags: [`--entryPoints=Name:web Address:127.0.0.1:${server.port}`] });
+  t.after(() => tsuji.kill('SIGKILL'));
+  assert.equal((await tsuji.ended()).code, 1);
+  assert.match(tsuji.output, new RegExp(`level=fatal msg="entrypoint web: cannot listen on 127.0.0.1:${server.port}`));
+
+  const admin = new Tsuji({ flags: [`--web.address=127.0.0.1:${server.port}`] });
+  t.after(() => admin.kill('SIGKILL'));
+  assert.equal((await admin.ended()).code, 1);
+  assert.match(admin.output, new RegExp(`level=fatal msg=".*127.0.0.1:${server.port}`));
+});
+
+test('a server that is killed and comes back is used again at once', async (t) => {
+  const first = await startRawServer(
+    t,
+    answering(() => ok('old')),
+  );
+  const tsuji = await startTsuji(t, { keys: routeKeys([first.url]) });
+  const client = await rawClient(t, tsuji.port);
+  client.send(GET);
+  await client.until('old');
+  const { port } = first;
+  first.close();
+  client.send(GET);
+  await client.until('Bad Gateway');
+  await startRawServer(
+    t,
+    answering(() => ok('new')),
+    port,
+  );
+  client.send(GET);
+  await client.until('new');
+});

@@ -1,0 +1,237 @@
+/** What etcd v3 alone can do to a source. */
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { Etcd3 } from 'etcd3';
+import { EtcdV3Source, type EtcdV3Tuning } from '../../src/control/source/etcd-v3.ts';
+import type { EtcdSettings } from '../../src/settings/settings.ts';
+import { etcdSettings } from '../harness/etcd-settings.ts';
+import { SourceRecorder } from '../harness/source-recorder.ts';
+import { startTcpValve } from '../harness/tcp-valve.ts';
+import { type Etcd, freePort, startEtcd, waitFor } from '../harness/tools.ts';
+
+async function etcdOf(t: TestContext): Promise<Etcd> {
+  const etcd = await startEtcd({ enableV2: false });
+  t.after(() => etcd.stop());
+  return etcd;
+}
+
+function clientOf(t: TestContext, etcd: Etcd): Etcd3 {
+  const client = new Etcd3({ hosts: etcd.url });
+  t.after(() => client.close());
+  return client;
+}
+
+function followV3(
+  t: TestContext,
+  endpoints: readonly string[],
+  fields: Partial<EtcdSettings> = {},
+  tuning: Partial<EtcdV3Tuning> = {},
+): { source: EtcdV3Source; sink: SourceRecorder } {
+  const source = new EtcdV3Source(etcdSettings(endpoints, fields), tuning);
+  t.after(() => source.stop());
+  const sink = new SourceRecorder(source);
+  source.start(sink);
+  return { source, sink };
+}
+
+test('a transaction arrives as one batch with its revision', async (t) => {
+  const etcd = await etcdOf(t);
+  const client = clientOf(t, etcd);
+  await client.put('/traefik/old').value('1');
+  const { sink } = followV3(t, [etcd.endpoint]);
+  await sink.inState('live');
+  const done = await client
+    .if('/traefik/old', 'Version', '>', 0)
+    .then(client.put('/traefik/a').value('1'), client.put('/traefik/b').value('2'), client.delete().key('/traefik/old'))
+    .commit();
+  await sink.has('b', '2');
+  const last = sink.told.at(-1);
+  assert.equal(last?.kind, 'changes');
+  assert.equal(last.revision, done.header.revision);
+  assert.deepEqual(
+    new Map(last.changes.map(({ key, value }) => [key, value])),
+    new Map([
+      ['a', '1'],
+      ['b', '2'],
+      ['old', null],
+    ]),
+  );
+});
+
+test('5 000 keys are read in pages that belong to one revision, while they are written', async (t) => {
+  const etcd = await etcdOf(t);
+  const client = clientOf(t, etcd);
+  const writeAll = async (value: string) => {
+    for (let from = 0; from < 5000; from += 125) {
+      const puts = Array.from({ length: 125 }, (_, i) =>
+        client.put(`/traefik/k${String(from + i).padStart(4, '0')}`).value(value),
+      );
+      await client
+        .if('/none', 'Version', '==', 0)
+        .then(...puts)
+        .commit();
+    }
+  };
+  await writeAll('0');
+  let writing = true;
+  const writer = (async () => {
+    for (let round = 1; writing; round++)
+      await client
+        .if('/none', 'Version', '==', 0)
+        .then(client.put('/traefik/k0000').value(String(round)), client.put('/traefik/k4999').value(String(round)))
+        .commit();
+  })();
+  const { sink } = followV3(t, [etcd.endpoint], {}, { pageKeys: 500 });
+  await waitFor(() => sink.valuesOf('k4999').length > 20, 'changes after the snapshot', 10_000);
+  writing = false;
+  await writer;
+  const snapshot = sink.told[0];
+  assert.equal(snapshot.kind, 'snapshot');
+  assert.equal(snapshot.entries.size, 5000);
+  // Both were written in one transaction each time, so a reading of one revision has them equal.
+  assert.equal(snapshot.entries.get('k0000'), snapshot.entries.get('k4999'));
+  const rounds = sink.valuesOf('k4999').map(Number);
+  const first = Number(snapshot.entries.get('k4999')) + 1;
+  assert.deepEqual(
+    rounds,
+    rounds.map((_, i) => first + i),
+    'no gap between the reading and the watch',
+  );
+});
+
+test('values larger than a usual gRPC message are read', async (t) => {
+  const etcd = await etcdOf(t);
+  const client = clientOf(t, etcd);
+  const large = 'x'.repeat(1_200_000);
+  for (const key of ['a', 'b', 'c', 'd', 'e']) await client.put(`/traefik/${key}`).value(large);
+  const { sink } = followV3(t, [etcd.endpoint]);
+  await sink.inState('live', 10_000);
+  assert.equal(sink.keys.get('e')?.length, large.length);
+});
+
+test('a compaction while the source was cut off leads to a fresh reading', async (t) => {
+  const etcd = await etcdOf(t);
+  const client = clientOf(t, etcd);
+  const valve = await startTcpValve(etcd.endpoint);
+  t.after(() => valve.close());
+  await client.put('/traefik/gone').value('1');
+  const { sink } = followV3(t, [valve.endpoint], {}, { probeMs: 200, deadlineMs: 300 });
+  await sink.inState('live');
+  valve.shut();
+  await client.delete().key('/traefik/gone');
+  await client.put('/traefik/new').value('1');
+  const { header } = await client.put('/traefik/new').value('2');
+  await etcd.ctl(3, 'compact', header.revision);
+  await sink.inState('stale');
+  assert.deepEqual(Object.fromEntries(sink.keys), { gone: '1' });
+  valve.open();
+  await sink.has('new', '2', 10_000);
+  assert.deepEqual(Object.fromEntries(sink.keys), { new: '2' });
+});
+
+test('a watch that has gone silent is noticed and begun anew', async (t) => {
+  const etcd = await etcdOf(t);
+  const client = clientOf(t, etcd);
+  const valve = await startTcpValve(etcd.endpoint);
+  t.after(() => valve.close());
+  await client.put('/traefik/a').value('1');
+  const { source, sink } = followV3(t, [valve.endpoint], {}, { probeMs: 200, deadlineMs: 300 });
+  await sink.inState('live');
+  valve.shut();
+  await client.put('/traefik/a').value('2');
+  valve.open();
+  await sink.has('a', '2');
+  assert.equal(source.status().restarts, 1);
+});
+
+test('an etcd that is stopped and goes on is followed again', async (t) => {
+  const etcd = await etcdOf(t);
+  await etcd.ctl(3, 'put', '/traefik/a', '1');
+  const { sink } = followV3(t, [etcd.endpoint], {}, { probeMs: 200, deadlineMs: 300 });
+  await sink.has('a', '1');
+  etcd.signal('SIGSTOP');
+  await sink.inState('stale').finally(() => etcd.signal('SIGCONT'));
+  await etcd.ctl(3, 'put', '/traefik/a', '2');
+  await sink.has('a', '2', 10_000);
+});
+
+test('probes confirm a quiet watch, also when only foreign keys change, and never restart it', async (t) => {
+  const etcd = await etcdOf(t);
+  const client = clientOf(t, etcd);
+  await client.put('/traefik/a').value('1');
+  const { source, sink } = followV3(t, [etcd.endpoint], {}, { probeMs: 20, deadlineMs: 1000 });
+  await sink.inState('live');
+  for (let round = 0; round < 5; round++) {
+    await client.put('/foreign').value(String(round));
+    const { confirmedAt } = source.status();
+    await waitFor(() => source.status().confirmedAt > confirmedAt, 'a confirmation');
+  }
+  assert.equal(source.status().restarts, 0);
+  assert.equal(sink.told.length, 1);
+});
+
+test('of several endpoints the next one is taken when one is dead or dies', async (t) => {
+  const etcd = await etcdOf(t);
+  const valve = await startTcpValve(etcd.endpoint);
+  await etcd.ctl(3, 'put', '/traefik/a', '1');
+  const dead = `127.0.0.1:${await freePort()}`;
+  const { sink } = followV3(t, [dead, valve.endpoint, etcd.endpoint]);
+  await sink.has('a', '1');
+  await valve.close();
+  await etcd.ctl(3, 'put', '/traefik/a', '2');
+  await sink.has('a', '2');
+});
+
+test('a watch that is not wanted leaves it at one reading', async (t) => {
+  const etcd = await etcdOf(t);
+  const valve = await startTcpValve(etcd.endpoint);
+  t.after(() => valve.close());
+  await etcd.ctl(3, 'put', '/traefik/a', '1');
+  const { source, sink } = followV3(t, [valve.endpoint], { watch: false });
+  await sink.has('a', '1');
+  await waitFor(() => valve.connections() === 0, 'the connection to be closed');
+  assert.equal(source.status().state, 'live');
+});
+
+test('a user with read permission for the prefix follows it; a wrong password is told', async (t) => {
+  const etcd = await startEtcd({ args: ['--auth-token-ttl=1'] });
+  t.after(() => etcd.stop());
+  const root = ['--user', 'root:top'];
+  await etcd.ctl(3, 'user', 'add', 'root:top');
+  await etcd.ctl(3, 'user', 'add', 'reader:secret');
+  await etcd.ctl(3, 'role', 'add', 'reading');
+  await etcd.ctl(3, 'role', 'grant-permission', 'reading', 'read', '/traefik/', '/traefik0');
+  await etcd.ctl(3, 'user', 'grant-role', 'reader', 'reading');
+  await etcd.ctl(3, 'user', 'grant-role', 'root', 'root');
+  await etcd.ctl(3, 'auth', 'enable');
+  await etcd.ctl(3, ...root, 'put', '/traefik/a', '1');
+
+  const login = { username: 'reader', password: 'secret' };
+  const { source, sink } = followV3(t, [etcd.endpoint], login, { probeMs: 2500 });
+  await sink.has('a', '1');
+  await etcd.ctl(3, ...root, 'put', '/traefik/a', '2');
+  await sink.has('a', '2');
+
+  const refused = followV3(t, [etcd.endpoint], { ...login, password: 'wrong' });
+  await waitFor(() => refused.source.status().error !== '', 'an error');
+  assert.match(refused.source.status().error, /authentication failed/);
+  assert.equal(refused.sink.told.length, 0);
+
+  const anonymous = followV3(t, [etcd.endpoint]);
+  await waitFor(() => anonymous.source.status().error !== '', 'an error');
+  assert.match(anonymous.source.status().error, /user name is empty/);
+
+  // The token is long past its life at the next probe, which must fetch a new one and leave the watch alone.
+  const { confirmedAt } = source.status();
+  await waitFor(() => source.status().confirmedAt > confirmedAt, 'a probe with a new token', 8000);
+  await etcd.ctl(3, ...root, 'put', '/traefik/a', '3');
+  await sink.has('a', '3');
+  assert.equal(source.status().restarts, 0);
+});
+
+test('credentials for an etcd without authentication do no harm', async (t) => {
+  const etcd = await etcdOf(t);
+  await etcd.ctl(3, 'put', '/traefik/a', '1');
+  const { sink } = followV3(t, [etcd.endpoint], { username: 'u', password: 'p' });
+  await sink.has('a', '1');
+});

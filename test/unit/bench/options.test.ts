@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { parseResult } from '../../../bench/load.ts';
+import { chooseCores, osReleaseField } from '../../../bench/machine.ts';
+import { parseOptions } from '../../../bench/options.ts';
+import { expectedSeconds, fieldsOf, fitEfforts, SCENARIOS } from '../../../bench/scenarios.ts';
+
+test('without arguments everything that is installed is measured', () => {
+  assert.deepEqual(parseOptions([]), { kind: 'run', quick: false, rounds: null, scenarios: [], peers: [] });
+});
+
+test('scenarios and proxies are lists, rounds a number', () => {
+  assert.deepEqual(parseOptions(['--quick', '--rounds=3', '--scenario=small,1m', '--peers=nginx,tsuji']), {
+    kind: 'run',
+    quick: true,
+    rounds: 3,
+    scenarios: ['small', '1m'],
+    peers: ['nginx', 'tsuji'],
+  });
+});
+
+test('compare takes two revisions and flags for tsuji', () => {
+  assert.deepEqual(parseOptions(['compare', 'HEAD~1', 'work', '--rounds=9', '--', '--upstream.pipelining=16']), {
+    kind: 'compare',
+    before: 'HEAD~1',
+    after: 'work',
+    rounds: 9,
+    scenarios: ['small'],
+    flags: ['--upstream.pipelining=16'],
+  });
+});
+
+test('what is not understood is named', () => {
+  for (const args of [
+    ['--fast'],
+    ['--rounds=0'],
+    ['--rounds=x'],
+    ['compare', 'HEAD'],
+    ['compare', 'a', 'b', '--quick'],
+    ['nonsense'],
+    ['--', '--workers=2'],
+    ['--quick=yes'],
+    ['--scenario='],
+  ]) {
+    const options = parseOptions(args);
+    assert.equal(options.kind, 'error', args.join(' '));
+  }
+  const options = parseOptions(['--rounds=x']);
+  assert.ok(options.kind === 'error' && options.message.includes('--rounds=x'));
+});
+
+test('a whole run fits into its time with any number of proxies up to six', () => {
+  for (const [quick, limit] of [
+    [false, 330],
+    [true, 52],
+  ] as const) {
+    const scenarios = SCENARIOS.filter((scenario) => !quick || scenario.quick !== null);
+    for (let proxies = 1; proxies <= 6; proxies++) {
+      const efforts = fitEfforts(scenarios, quick, proxies, limit);
+      const total = scenarios.reduce(
+        (sum, scenario) => sum + expectedSeconds(scenario, efforts.get(scenario.name)!, proxies),
+        0,
+      );
+      assert.ok(total <= limit + 3, `${proxies} proxies take ${total} s of ${limit} s`);
+    }
+  }
+});
+
+test('time is saved in rounds, but never below two of them', () => {
+  const efforts = fitEfforts(SCENARIOS, false, 6, 1);
+  for (const scenario of SCENARIOS) {
+    assert.equal(efforts.get(scenario.name)!.rounds, Math.min(2, scenario.full.rounds), scenario.name);
+  }
+});
+
+test('every scenario has a name of its own and sends nine fields beside Host', () => {
+  assert.equal(new Set(SCENARIOS.map(({ name }) => name)).size, SCENARIOS.length);
+  for (const scenario of SCENARIOS) assert.equal(Object.keys(fieldsOf(scenario)).length, 10);
+});
+
+test('the result of a generator is the last line of its output', () => {
+  const result = { requests: 1, microseconds: 2, errors: 0, latencies: [[3, 1]] };
+  assert.deepEqual(parseResult(`Running 2s test\n${JSON.stringify(result)}\n`), result);
+  assert.throws(() => parseResult('unable to connect\n'), /no result: unable to connect/);
+});
+
+test('the proxy gets a core of its own where there are two', () => {
+  assert.deepEqual(chooseCores(2, true), { proxy: 1, load: 0 });
+  assert.deepEqual(chooseCores(8, true), { proxy: 7, load: 0 });
+  assert.deepEqual(chooseCores(1, true), { proxy: null, load: null });
+  assert.deepEqual(chooseCores(2, false), { proxy: null, load: null });
+});
+
+test('the name of the distribution is read with and without quotes', () => {
+  assert.equal(osReleaseField('ID=debian\nPRETTY_NAME="Debian GNU/Linux 12"\n', 'PRETTY_NAME'), 'Debian GNU/Linux 12');
+  assert.equal(osReleaseField('ID=debian\n', 'ID'), 'debian');
+  assert.equal(osReleaseField('ID=debian\n', 'NAME'), null);
+});

@@ -1,0 +1,107 @@
+/** A control plane made of plain values that a test changes; `changed()` tells the listeners. */
+
+import type { SourceStatus } from '../../../../src/control/source/source.ts';
+import type { ControlView, EntryPointView, WorkerView } from '../../../../src/control/view.ts';
+import type { Backend, Frontend, Problem, Server } from '../../../../src/model/model.ts';
+
+export function server(name: string, url: string, weight = 1): Server {
+  const { hostname, port, host } = new URL(url);
+  return { name, url, scheme: 'http', host: hostname, port: Number(port || 80), hostHeader: host, weight };
+}
+
+export function backend(name: string, ...servers: Server[]): Backend {
+  return { name, servers, method: 'wrr' };
+}
+
+export function frontend(name: string, backendName: string, rule: string, changes: Partial<Frontend> = {}): Frontend {
+  return {
+    name,
+    backend: backendName,
+    entryPoints: ['http'],
+    routes: [{ name: 'test_1', rule }],
+    priority: 0,
+    rank: rule.length,
+    passHostHeader: true,
+    terms: [],
+    ...changes,
+  };
+}
+
+export class FakeView implements ControlView {
+  readonly version = '0.1.0';
+  startedAt = Date.now();
+  provider = 'etcd';
+  prefix = '/traefik';
+  readonly backends = new Map<string, Backend>();
+  readonly frontends = new Map<string, Frontend>();
+  readonly problems = new Map<string, Problem>();
+  readonly lanes: SharedArrayBuffer[] = [];
+  /** By slot. */
+  backendNames: string[] = [];
+  entryPointList: EntryPointView[] = [{ name: 'http', address: ':80', port: 8000 }];
+  sourceList: SourceStatus[] = [];
+  workerList: WorkerView[] = [];
+  generationNow = 1;
+  isSettled = true;
+  isDraining = false;
+  private readonly listeners = new Set<() => void>();
+
+  put(...items: (Backend | Frontend)[]): void {
+    for (const item of items) {
+      if ('servers' in item) this.backends.set(item.name, item);
+      else this.frontends.set(item.name, item);
+    }
+  }
+
+  reject(key: string, reason: string, state: Problem['state'] = 'rejected'): void {
+    this.problems.set(key, { key, state, reason });
+  }
+
+  changed(): void {
+    for (const listener of this.listeners) listener();
+  }
+
+  listenerCount(): number {
+    return this.listeners.size;
+  }
+
+  entryPoints(): readonly EntryPointView[] {
+    return this.entryPointList;
+  }
+  model() {
+    return { backends: this.backends, frontends: this.frontends, problems: this.problems };
+  }
+  sources(): readonly SourceStatus[] {
+    return this.sourceList;
+  }
+  workers(): readonly WorkerView[] {
+    return this.workerList;
+  }
+  generation(): number {
+    return this.generationNow;
+  }
+  appliedAt(): number {
+    return this.startedAt + 500;
+  }
+  settled(): boolean {
+    return this.isSettled;
+  }
+  reloads(): number {
+    return this.generationNow;
+  }
+  draining(): boolean {
+    return this.isDraining;
+  }
+  backendName(slot: number): string {
+    return this.backendNames[slot] ?? '';
+  }
+  metricsLanes(): readonly SharedArrayBuffer[] {
+    return this.lanes;
+  }
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => {
+      this.listeners.delete(listener);
+    };
+  }
+}

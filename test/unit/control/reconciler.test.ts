@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { type ModelChange, Reconciler, type ReconcilerOptions } from '../../../src/control/reconciler.ts';
+import type { SourceName, SourceState, SourceStatus } from '../../../src/control/source/source.ts';
+import { type LogFields, log } from '../../../src/kernel/log.ts';
+import { ModelBuilder, type ModelUpdate } from '../../../src/model/build-model.ts';
+import type { Model } from '../../../src/model/model.ts';
+
+class FakeSource {
+  readonly name: SourceName;
+  state: SourceState = 'connecting';
+
+  constructor(name: SourceName) {
+    this.name = name;
+  }
+
+  status(): SourceStatus {
+    return { name: this.name, state: this.state, revision: '', confirmedAt: 0, restarts: 0, error: '' };
+  }
+}
+
+class CountingBuilder extends ModelBuilder {
+  updates = 0;
+
+  override update(...args: Parameters<ModelBuilder['update']>): ModelUpdate {
+    this.updates += 1;
+    return super.update(...args);
+  }
+}
+
+type Published = { readonly at: number; readonly model: Model; readonly changed: ModelChange };
+
+function start(t: TestContext, names: readonly SourceName[], options: Partial<ReconcilerOptions> = {}) {
+  const sources = names.map((name) => new FakeSource(name));
+  const published: Published[] = [];
+  const builder = new CountingBuilder({
+    prefix: '/traefik',
+    entryPoints: ['http'],
+    defaultEntryPoints: ['http'],
+    allowMinWeightZero: false,
+  });
+  const reconciler = new Reconciler({
+    sources,
+    builder,
+    onModel: (model, changed) => published.push({ at: performance.now(), model, changed }),
+    ...options,
+  });
+  t.after(() => reconciler.stop());
+  return { reconciler, published, sources, builder };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 5000;
+  while (!condition()) {
+    assert.ok(performance.now() < deadline, 'the awaited state did not come within 5 s');
+    await setImmediate();
+  }
+}
+
+function server(name: string, url = `http://${name}`) {
+  return { key: `backends/b/servers/${name}/url`, value: url };
+}
+
+function serversOf(model: Model): string[] {
+  return (model.backends.get('b')?.servers ?? []).map(({ url }) => url);
+}
+
+/** Resolves when a reconciler that starts now has published: one that started earlier would have by then, too. */
+async function otherPublishes(t: TestContext): Promise<void> {
+  const { reconciler, published } = start(t, ['folder']);
+  reconciler.snapshot('folder', '1', new Map());
+  await until(() => published.length === 1);
+}
+
+/** Records what is logged at `level` until the test ends. */
+function capture(t: TestContext, level: 'error' | 'warn' | 'info'): { message: string; fields?: LogFields }[] {
+  const lines: { message: string; fields?: LogFields }[] = [];
+  const original = log[level];
+  log[level] = (message, fields) => lines.push(fields === undefined ? { message } : { message, fields });
+  t.after(() => {
+    log[level] = original;
+  });
+  return lines;
+}
+
+test('the first snapshot becomes a model, even an empty one', async (t) => {
+  const { reconciler, published } = start(t, ['etcdv3']);
+  reconciler.snapshot('etcdv3', '1', new Map());
+  await until(() => published.length === 1);
+  assert.equal(published[0].model.backends.size, 0);
+});
+
+test('what arrives together becomes one model, with the names of what changed', async (t) => {
+  const { reconciler, published } = start(t, ['etcdv3']);
+  reconciler.snapshot('etcdv3', '1', new Map([['backends/other/servers/s/url', 'http://o']]));
+  await until(() => published.length === 1);
+  assert.deepEqual([...published[0].changed.backends], ['other']);
+  for (let index = 0; index < 5; index += 1) reconciler.changes('etcdv3', '2', [server(`s${index}`)]);
+  await until(() => published.length === 2);
+  assert.equal(serversOf(published[1].model).length, 5);
+  assert.deepEqual([...published[1].changed.backends], ['b']);
+  assert.deepEqual([...published[1].changed.frontends], []);
+});
+
+test('a stream of changes without quiet does not hold a model back', async (t) => {
+  const { reconciler, published } = start(t, ['etcdv3'], { coalesceMs: 1000, maxWaitMs: 20 });
+  reconciler.snapshot('etcdv3', '1', new Map());
+  let count = 0;
+  await until(() => {
+    reconciler.changes('etcdv3', '2', [server('s', `http://s${count++}`)]);
+    return published.length >= 3;
+  });
+  assert.ok(published[2].at - published[0].at < 500);
+});
+
+test('changes that change nothing make no model', async (t) => {
+  const { reconciler, published, builder } = start(t, ['etcdv3']);
+  reconciler.snapshot('etcdv3', '1', new Map([['backends/b/servers/s/url', 'http://s']]));
+  await until(() => published.length === 1);
+  reconciler.snapshot('etcdv3', '9', new Map([['backends/b/servers/s/url', 'http://s']]));
+  reconciler.changes('etcdv3', '10', [server('t'), { key: 'backends/b/servers/t/url', value: null }]);
+  reconciler.changes('etcdv3', '11', [{ key: 'backends/b/servers/s/weight', value: '1' }]);
+  await until(() => builder.updates === 2);
+  reconciler.changes('etcdv3', '12', [server('u')]);
+  await until(() => published.length === 2);
+  assert.deepEqual(serversOf(published[1].model), ['http://s', 'http://u']);
+});
+
+test('the first source of two wins, and the other shows when it lets go', async (t) => {
+  const { reconciler, published } = start(t, ['etcdv3', 'etcdv2']);
+  reconciler.snapshot('etcdv2', '1', new Map([['backends/b/servers/s/url', 'http://two']]));
+  reconciler.snapshot('etcdv3', '1', new Map([['backends/b/servers/s/url', 'http://three']]));
+  await until(() => published.length === 1);
+  assert.deepEqual(serversOf(published[0].model), ['http://three']);
+  reconciler.changes('etcdv3', '2', [{ key: 'backends/b/servers/s/url', value: null }]);
+  await until(() => published.length === 2);
+  assert.deepEqual(serversOf(published[1].model), ['http://two']);
+});
+
+test('the first model waits for every source, but not for one that is absent', async (t) => {
+  const { reconciler, published, sources } = start(t, ['etcdv3', 'etcdv2'], { firstWaitMs: 60_000 });
+  reconciler.snapshot('etcdv3', '1', new Map([['backends/b/servers/s/url', 'http://s']]));
+  reconciler.changes('etcdv3', '2', [server('t')]);
+  reconciler.statusChanged('etcdv2');
+  await otherPublishes(t);
+  assert.equal(published.length, 0);
+  sources[1].state = 'absent';
+  reconciler.statusChanged('etcdv2');
+  await until(() => published.length === 1);
+  assert.deepEqual(serversOf(published[0].model), ['http://s', 'http://t']);
+});
+
+test('a source that cannot be reached holds the first model back for a bounded time only', async (t) => {
+  const { reconciler, published } = start(t, ['etcdv3', 'etcdv2'], { firstWaitMs: 100 });
+  const begin = performance.now();
+  reconciler.snapshot('etcdv3', '1', new Map());
+  await until(() => published.length === 1);
+  assert.ok(published[0].at - begin >= 95);
+});
+
+test('a throttle lets the first model through at once and then the newest of each period', async (t) => {
+  const { reconciler, published } = start(t, ['etcdv3'], { throttleMs: 200 });
+  const begin = performance.now();
+  reconciler.snapshot('etcdv3', '1', new Map());
+  await until(() => published.length === 1);
+  assert.ok(published[0].at - begin < 150);
+  let count = 0;
+  await until(() => {
+    reconciler.changes('etcdv3', '2', [server('s', `http://s${count++}`)]);
+    return published.length === 2;
+  });
+  assert.ok(published[1].at - published[0].at >= 195);
+  const [url] = serversOf(published[1].model);
+  assert.ok(Number(url.slice('http://s'.length)) >= count - 2, `${url} is not the newest of ${count}`);
+});
+
+test('a problem is logged once, again when it comes back, and its end is logged', async (t) => {
+  const errors = capture(t, 'error');
+  const warnings = capture(t, 'warn');
+  const infos = capture(t, 'info');
+  const { reconciler, published } = start(t, ['etcdv3']);
+  const bad = { key: 'backends/b/servers/s/url', value: 'nonsense' };
+  const key = '/traefik/backends/b/servers/s/url';
+  reconciler.snapshot(
+    'etcdv3',
+    '1',
+    new Map([
+      ['nonsense', '1'],
+      [bad.key, bad.value],
+    ]),
+  );
+  await until(() => published.length === 1);
+  reconciler.changes('etcdv3', '2', [server('t')]);
+  await until(() => published.length === 2);
+  assert.deepEqual(
+    errors.map(({ fields }) => fields),
+    [{ key }],
+  );
+  assert.match(errors[0].message, /^Key rejected: "nonsense" is not a URL/);
+  assert.deepEqual(warnings, [{ message: 'Key ignored: unknown key', fields: { key: '/traefik/nonsense' } }]);
+
+  reconciler.changes('etcdv3', '3', [server('s')]);
+  await until(() => published.length === 3);
+  assert.deepEqual(infos, [{ message: 'Key in order again or gone', fields: { key } }]);
+  reconciler.changes('etcdv3', '4', [bad]);
+  await until(() => published.length === 4);
+  assert.equal(errors.length, 2);
+});
+
+test('after stop nothing is handed on', async (t) => {
+  const { reconciler, published } = start(t, ['etcdv3']);
+  reconciler.snapshot('etcdv3', '1', new Map());
+  reconciler.stop();
+  reconciler.changes('etcdv3', '2', [server('s')]);
+  reconciler.statusChanged('etcdv3');
+  await otherPublishes(t);
+  assert.equal(published.length, 0);
+});

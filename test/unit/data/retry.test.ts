@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { GIVE_UP, isRepeatable, NEXT_SERVER, RESEND, retryDecision, type Try } from '../../../src/data/retry.ts';
+import { FAULTS } from '../../../src/kernel/errors.ts';
+
+const FIRST: Try = { sent: false, reused: false, repeatable: true, answered: false, resent: false, triesLeft: 0 };
+
+test('what never reached a server goes to the next one while tries are left', () => {
+  assert.equal(retryDecision(FAULTS.connectRefused, { ...FIRST, triesLeft: 1 }), NEXT_SERVER);
+  assert.equal(retryDecision(FAULTS.connectTimeout, { ...FIRST, triesLeft: 1, repeatable: false }), NEXT_SERVER);
+  assert.equal(retryDecision(FAULTS.connectRefused, FIRST), GIVE_UP);
+});
+
+test('a kept connection that dies unanswered gives a repeatable request one more chance, with or without --retry', () => {
+  const kept = { ...FIRST, sent: true, reused: true };
+  assert.equal(retryDecision(FAULTS.upstreamClosed, kept), RESEND);
+  assert.equal(retryDecision(FAULTS.upstreamClosed, { ...kept, resent: true }), GIVE_UP);
+  assert.equal(retryDecision(FAULTS.upstreamClosed, { ...kept, repeatable: false, triesLeft: 5 }), GIVE_UP);
+  assert.equal(retryDecision(FAULTS.upstreamClosed, { ...kept, reused: false, triesLeft: 5 }), GIVE_UP);
+});
+
+test('nothing is tried again once the server has answered or the fault forbids it', () => {
+  for (const fault of Object.values(FAULTS)) {
+    for (const sent of [false, true]) {
+      for (const reused of [false, true]) {
+        const tried: Try = { sent, reused, repeatable: true, answered: true, resent: false, triesLeft: 9 };
+        assert.equal(retryDecision(fault, tried), GIVE_UP);
+        if (fault.retry === 'never') assert.equal(retryDecision(fault, { ...tried, answered: false }), GIVE_UP);
+      }
+    }
+  }
+});
+
+test('only methods that a server may see twice are repeatable', () => {
+  for (const method of ['GET', 'HEAD', 'OPTIONS', 'TRACE']) assert.equal(isRepeatable(method), true);
+  for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'get', 'CONNECT']) assert.equal(isRepeatable(method), false);
+});

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { REQUEST_CHUNKED, REQUEST_LENGTH, REQUEST_NO_BODY, RequestHead } from '../../../src/http/request-head.ts';
+
+function headOf(...fields: [string, string][]): RequestHead {
+  const head = new RequestHead();
+  head.begin('GET', '/', '/');
+  for (const [name, value] of fields) head.add(name, value);
+  head.finish();
+  return head;
+}
+
+const HOST: [string, string] = ['host', 'a.test'];
+
+test('framing is read from the fields, and contradictions are refused', () => {
+  assert.equal(headOf(HOST).body, REQUEST_NO_BODY);
+  assert.equal(headOf(HOST, ['content-length', '0']).body, REQUEST_LENGTH);
+  assert.equal(headOf(HOST, ['content-length', '7'], ['content-length', '7']).contentLength, 7);
+  assert.equal(headOf(HOST, ['transfer-encoding', 'Chunked']).body, REQUEST_CHUNKED);
+  const cases: [string, ...[string, string][]][] = [
+    ['two different Content-Lengths', ['content-length', '1'], ['content-length', '2']],
+    ['a Content-Length that is no number', ['content-length', '1e3']],
+    ['both Content-Length and Transfer-Encoding', ['content-length', '1'], ['transfer-encoding', 'chunked']],
+    ['both Content-Length and Transfer-Encoding', ['transfer-encoding', 'chunked'], ['content-length', '1']],
+    ['the transfer coding "gzip, chunked"', ['transfer-encoding', 'gzip, chunked']],
+    ['the transfer coding "chunked"', ['transfer-encoding', 'chunked'], ['transfer-encoding', 'chunked']],
+  ];
+  for (const [problem, ...fields] of cases) assert.equal(headOf(HOST, ...fields).problem, problem);
+});
+
+test('a request names exactly one host', () => {
+  assert.equal(headOf().problem, 'no Host field');
+  assert.equal(headOf(HOST, HOST).problem, 'several Host fields');
+});
+
+test('a field that Connection names cannot take a forwarded field away', () => {
+  const head = headOf(HOST, ['connection', 'x-forwarded-for, X-Secret'], ['x-secret', '1'], ['x-open', '2']);
+  assert.equal(head.fields, 'x-open: 2\r\n');
+  assert.match(head.forwardedLines('1.2.3.4', false, ''), /^x-forwarded-for: 1\.2\.3\.4\r\n/);
+});
+
+test('Upgrade counts only when Connection names it', () => {
+  assert.equal(headOf(HOST, ['upgrade', 'websocket']).upgrade, '');
+  assert.equal(headOf(HOST, ['upgrade', 'websocket'], ['connection', 'keep-alive, Upgrade']).upgrade, 'websocket');
+});
+
+test('X-Forwarded-Port comes from the Host field, IPv6 literals included, else from the scheme', () => {
+  const port = (host: string, secure = false): string =>
+    /x-forwarded-port: (\S+)/.exec(headOf(['host', host]).forwardedLines('::1', secure, ''))![1];
+  assert.equal(port('a.test'), '80');
+  assert.equal(port('a.test', true), '443');
+  assert.equal(port('a.test:8080'), '8080');
+  assert.equal(port('[::1]'), '80');
+  assert.equal(port('[::1]:81'), '81');
+});
+
+test('every other field is forwarded in order, as it stands', () => {
+  const name = fc.stringMatching(/^x-[a-z0-9]{1,20}$/).filter((text) => !/^x-(real-ip|forwarded-.*)$/.test(text));
+  const value = fc.stringMatching(/^[\x21-\x7e]{0,30}$/);
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, value)), (fields) => {
+      assert.equal(headOf(HOST, ...fields).fields, fields.map(([n, v]) => `${n}: ${v}\r\n`).join(''));
+    }),
+  );
+});

@@ -1,0 +1,264 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import type { ResponseHead } from '../../../src/http/response-head.ts';
+import { ResponseParser, type ResponseSink } from '../../../src/http/response-parser.ts';
+
+/** What a sink saw, put together so that it does not depend on how the bytes were cut. */
+class Recorder implements ResponseSink {
+  heads: string[] = [];
+  status = 0;
+  body = '';
+  ended = 0;
+  keepAlive = false;
+
+  responseHead(head: ResponseHead): void {
+    this.heads.push(head.text);
+    this.status = head.status;
+  }
+
+  responseBody(chunk: Uint8Array): void {
+    this.body += Buffer.from(chunk).toString('latin1');
+  }
+
+  responseEnd(): void {
+    this.ended++;
+  }
+}
+
+type Outcome = {
+  heads: string[];
+  status: number;
+  body: string;
+  ended: number;
+  problem: string;
+  unused: number;
+  keepAlive: boolean;
+};
+
+function read(pieces: Buffer[], method: string, fin: boolean): Outcome {
+  const parser = new ResponseParser();
+  const sink = new Recorder();
+  parser.expect(sink, method);
+  let unused = 0;
+  for (const piece of pieces) unused += piece.length - parser.execute(piece, 0, piece.length);
+  if (fin && parser.problem === '') parser.finish();
+  return {
+    heads: sink.heads,
+    status: sink.status,
+    body: sink.body,
+    ended: sink.ended,
+    problem: parser.problem,
+    unused: parser.problem === '' ? unused : 0,
+    keepAlive: parser.head.keepAlive,
+  };
+}
+
+/** Reads `text` whole, cut in two at every byte, and byte by byte; all must come to the same. */
+function readAnyhow(text: string, method = 'GET', fin = false): Outcome {
+  const bytes = Buffer.from(text, 'latin1');
+  const whole = read([bytes], method, fin);
+  for (let cut = 1; cut < bytes.length; cut++) {
+    assert.deepEqual(read([bytes.subarray(0, cut), bytes.subarray(cut)], method, fin), whole, `cut at ${cut}`);
+  }
+  const single = Array.from(bytes, (_, i) => bytes.subarray(i, i + 1));
+  assert.deepEqual(read(single, method, fin), whole, 'byte by byte');
+  return whole;
+}
+
+test('a response with a length is read to its last byte and the connection stays usable', () => {
+  const got = readAnyhow('HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 5\r\nETag: "1"\r\n\r\nhello');
+  assert.deepEqual(got, {
+    heads: ['200 OK\r\nServer: x\r\nETag: "1"'],
+    status: 200,
+    body: 'hello',
+    ended: 1,
+    problem: '',
+    unused: 0,
+    keepAlive: true,
+  });
+});
+
+test('bytes behind the end of a response are left over, not eaten', () => {
+  assert.equal(readAnyhow('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200').unused, 12);
+});
+
+test('a chunked body loses its framing, its extensions and its trailers', () => {
+  const got = readAnyhow(
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n1\r\n \r\n0005\r\nworld\r\n0\r\nX-T: 1\r\n\r\n',
+  );
+  assert.equal(got.body, 'hello world');
+  assert.equal(got.ended, 1);
+  assert.equal(got.heads[0], '200 OK');
+});
+
+test('a body without length ends with the connection, which is then not usable', () => {
+  const text = 'HTTP/1.1 200 OK\r\nX: y\r\n\r\nall of it';
+  assert.equal(readAnyhow(text, 'GET', false).ended, 0);
+  const got = readAnyhow(text, 'GET', true);
+  assert.equal(got.ended, 1);
+  assert.equal(got.body, 'all of it');
+  assert.equal(got.keepAlive, false);
+});
+
+test('a body that is shorter than its length never ends', () => {
+  assert.equal(readAnyhow('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort', 'GET', true).ended, 0);
+  assert.equal(readAnyhow('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel', 'GET', true).ended, 0);
+  assert.equal(
+    readAnyhow('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n', 'GET', true).ended,
+    0,
+  );
+});
+
+test('HEAD, 204 and 304 have no body whatever their fields say', () => {
+  assert.deepEqual(readAnyhow('HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n', 'HEAD').ended, 1);
+  assert.deepEqual(readAnyhow('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', 'HEAD').ended, 1);
+  assert.deepEqual(readAnyhow('HTTP/1.1 204 No Content\r\n\r\n').ended, 1);
+  assert.deepEqual(readAnyhow('HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n').ended, 1);
+});
+
+test('interim responses are swallowed, however many stand before the final one', () => {
+  const got = readAnyhow(
+    'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx',
+  );
+  assert.deepEqual(got.heads, ['200 OK']);
+  assert.equal(got.body, 'x');
+});
+
+test('hop-by-hop fields, Date and fields that Connection names are taken out, everything else stands byte for byte', () => {
+  const got = readAnyhow(
+    'HTTP/1.1 200 Very Well\r\ndate: now\r\nSet-Cookie: a=1\r\nX-Hop: 1\r\nset-cookie: b=2\r\nConnection: keep-alive, x-hop\r\n' +
+      'Keep-Alive: timeout=5\r\nTrailer: X\r\nUpgrade: h2c\r\nProxy-Authenticate: z\r\nX-Latin: caf\xe9\r\nContent-Length: 0\r\n\r\n',
+  );
+  assert.deepEqual(got.heads, ['200 Very Well\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\nX-Latin: caf\xe9']);
+});
+
+test('a head of nothing but dropped fields leaves the status line alone', () => {
+  assert.deepEqual(readAnyhow('HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n').heads, ['200']);
+  assert.deepEqual(readAnyhow('HTTP/1.1 200 OK\r\nConnection: x-a\r\nX-A: 1\r\nContent-Length: 0\r\n\r\n').heads, [
+    '200 OK',
+  ]);
+});
+
+test('HTTP/1.0 closes unless it says keep-alive, HTTP/1.1 stays unless it says close', () => {
+  assert.equal(readAnyhow('HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n').keepAlive, false);
+  assert.equal(readAnyhow('HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 0\r\n\r\n').keepAlive, true);
+  assert.equal(readAnyhow('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n').keepAlive, false);
+});
+
+test('a length beside a transfer coding is ignored and the connection is not used again', () => {
+  const got = readAnyhow(
+    'HTTP/1.1 200 OK\r\nContent-Length: 99\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n',
+  );
+  assert.equal(got.body, 'a');
+  assert.equal(got.keepAlive, false);
+});
+
+const MALFORMED: readonly (readonly [string, string])[] = [
+  ['HTTP/2 200 OK\r\n\r\n', 'a status line that is not HTTP/1'],
+  ['HTTP/1.7 200 OK\r\n\r\n', 'a status line that is not HTTP/1.0 or 1.1'],
+  ['ICY 200 OK\r\nContent-Length: 0\r\n\r\n', 'a status line that is not HTTP/1'],
+  ['HTTP/1.1 2000 OK\r\n\r\n', 'a status that is no three-digit number'],
+  ['HTTP/1.1 2x0 OK\r\n\r\n', 'a status that is no three-digit number'],
+  ['HTTP/1.1 099 OK\r\n\r\n', 'a status that is no three-digit number'],
+  ['HTTP/1.1 200 OK\r\nNo colon\r\n\r\n', 'a line that is no field'],
+  ['HTTP/1.1 200 OK\r\nSpaced : 1\r\n\r\n', 'a line that is no field'],
+  ['HTTP/1.1 200 OK\r\n folded\r\n\r\n', 'a line that is no field'],
+  ['HTTP/1.1 200 OK\r\n: empty\r\n\r\n', 'a line that is no field'],
+  ['HTTP/1.1 200 OK\r\nX: a\x00b\r\n\r\n', 'a control character in the head'],
+  ['HTTP/1.1 200 OK\r\nX: a\rb\r\n\r\n', 'a control character in the head'],
+  ['HTTP/1.1 200 OK\r\nX: a\nY: b\r\n\r\n', 'a line that ends with a bare LF'],
+  ['HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', 'two different Content-Lengths'],
+  ['HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n', 'a Content-Length that is no number'],
+  ['HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\n', 'a Content-Length that is no number'],
+  ['HTTP/1.1 200 OK\r\nContent-Length: 0x10\r\n\r\n', 'a Content-Length that is no number'],
+  ['HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n', 'the transfer coding "gzip, chunked"'],
+  ['HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', 'a transfer coding in HTTP/1.0'],
+  ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz', 'a chunk size that is no hexadecimal number'],
+  ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\nabc', 'a chunk size that is no hexadecimal number'],
+  ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n', 'a chunk longer than its size'],
+  ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffff\r\n', 'a chunk size that is too large'],
+  ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;a\nb\r\n', 'a bare LF in a chunk line'],
+];
+
+for (const [text, problem] of MALFORMED) {
+  test(`${JSON.stringify(text)} is refused: ${problem}`, () => {
+    const got = readAnyhow(text);
+    assert.equal(got.problem, problem);
+    assert.equal(got.ended, 0);
+  });
+}
+
+test('a head without end is refused, at 64 KiB', () => {
+  const parser = new ResponseParser();
+  parser.expect(new Recorder(), 'GET');
+  const line = Buffer.from(`X: ${'y'.repeat(1021)}\r\n`);
+  parser.execute(Buffer.from('HTTP/1.1 200 OK\r\n'), 0, 17);
+  for (let i = 0; i < 70 && parser.problem === ''; i++) parser.execute(line, 0, line.length);
+  assert.equal(parser.problem, 'a head of more than 65536 bytes');
+});
+
+test('lines with bare LF only are refused at once instead of waited for', () => {
+  const parser = new ResponseParser();
+  parser.expect(new Recorder(), 'GET');
+  const text = Buffer.from('HTTP/1.1 200 OK\nContent-Length: 0\n\n');
+  parser.execute(text, 0, text.length);
+  assert.equal(parser.problem, 'lines that end with a bare LF');
+});
+
+test('a sink that gives up in the middle of a read hears nothing more', () => {
+  for (const framing of [
+    'Content-Length: 6\r\n\r\nabcdef',
+    'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n',
+  ]) {
+    const parser = new ResponseParser();
+    const sink = new Recorder();
+    sink.responseBody = () => {
+      sink.body += '.';
+      parser.detach();
+    };
+    parser.expect(sink, 'GET');
+    const text = Buffer.from(`HTTP/1.1 200 OK\r\n${framing}`);
+    parser.execute(text, 0, text.length);
+    assert.equal(sink.body, '.');
+    assert.equal(sink.ended, 0);
+  }
+});
+
+test('any body in any chunking, cut anywhere, comes out as it went in', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { maxLength: 6 }),
+      fc.array(fc.nat(400)),
+      (chunks, cuts) => {
+        let text = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
+        let body = '';
+        for (const chunk of chunks) {
+          const data = Buffer.from(chunk).toString('latin1');
+          text += `${chunk.length.toString(16)}\r\n${data}\r\n`;
+          body += data;
+        }
+        const bytes = Buffer.from(`${text}0\r\n\r\n`, 'latin1');
+        const at = [...new Set(cuts.map((cut) => cut % bytes.length))].sort((a, b) => a - b);
+        const pieces = [0, ...at].map((from, i) => bytes.subarray(from, at[i] ?? bytes.length));
+        const got = read(pieces, 'GET', false);
+        assert.equal(got.problem, '');
+        assert.equal(got.body, body);
+        assert.equal(got.ended, 1);
+      },
+    ),
+  );
+});
+
+test('no bytes whatever make the parser throw or read past them', () => {
+  const start = fc.constantFrom('', 'HTTP/1.1 200 OK\r\n', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+  fc.assert(
+    fc.property(start, fc.uint8Array({ maxLength: 200 }), (prefix, noise) => {
+      const bytes = Buffer.concat([Buffer.from(prefix), noise]);
+      const parser = new ResponseParser();
+      parser.expect(new Recorder(), 'GET');
+      const used = parser.execute(bytes, 0, bytes.length);
+      assert.ok(used >= 0 && used <= bytes.length);
+    }),
+  );
+});

@@ -1,0 +1,395 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { ModelBuilder, type ModelSettings, type ModelUpdate } from '../../../src/model/build-model.ts';
+import type { Model } from '../../../src/model/model.ts';
+
+const SETTINGS: ModelSettings = {
+  prefix: '/traefik',
+  entryPoints: ['http', 'internal'],
+  defaultEntryPoints: ['http'],
+  allowMinWeightZero: false,
+};
+
+type Keys = Record<string, string | null>;
+
+function put(builder: ModelBuilder, keys: Keys): ModelUpdate {
+  return builder.update(Object.entries(keys).map(([key, value]) => ({ key, value })));
+}
+
+function modelOf(keys: Keys, settings: Partial<ModelSettings> = {}): Model {
+  return put(new ModelBuilder({ ...SETTINGS, ...settings }), keys).model;
+}
+
+/** The problems as `key state reason` lines without the prefix. */
+function problemsOf(model: Model): string[] {
+  return [...model.problems.values()].map(({ key, state, reason }) => `${key.slice(9)} ${state}: ${reason}`).sort();
+}
+
+/** A backend `b` and a frontend `f` on it, with further keys of each. */
+function small(keys: Keys): Keys {
+  return { 'backends/b/servers/s/url': 'http://10.0.0.1', 'frontends/f/backend': 'b', ...keys };
+}
+
+test('the keys of the tutorial become a backend with servers and a frontend with a rule', () => {
+  const model = modelOf({
+    'backends/nginx/servers/two/url': 'http://10.0.0.2:8080',
+    'backends/nginx/servers/two/weight': '3',
+    'backends/nginx/servers/one/url': 'http://10.0.0.1',
+    'frontends/nginx/backend': 'nginx',
+    'frontends/nginx/routes/main/rule': 'Host:example.com',
+  });
+  assert.deepEqual(problemsOf(model), []);
+  const server = { scheme: 'http', weight: 1 };
+  assert.deepEqual(model.backends.get('nginx'), {
+    name: 'nginx',
+    method: 'wrr',
+    servers: [
+      { ...server, name: 'one', url: 'http://10.0.0.1', host: '10.0.0.1', port: 80, hostHeader: '10.0.0.1' },
+      {
+        ...server,
+        name: 'two',
+        url: 'http://10.0.0.2:8080',
+        host: '10.0.0.2',
+        port: 8080,
+        hostHeader: '10.0.0.2:8080',
+        weight: 3,
+      },
+    ],
+  });
+  assert.deepEqual(model.frontends.get('nginx'), {
+    name: 'nginx',
+    backend: 'nginx',
+    entryPoints: ['http'],
+    routes: [{ name: 'main', rule: 'Host:example.com' }],
+    priority: 0,
+    rank: 16,
+    passHostHeader: true,
+    terms: [{ kind: 'host', hosts: ['example.com'] }],
+  });
+});
+
+test('a half-registered or half-expired server is no error and not there', () => {
+  const model = modelOf({ 'backends/b/servers/s/weight': '-1', 'backends/b/servers/t/url': '' });
+  assert.deepEqual(model.backends.get('b')?.servers, []);
+  assert.deepEqual(problemsOf(model), []);
+});
+
+test('a bad server costs only itself', () => {
+  const model = modelOf({
+    'backends/b/servers/a/url': '1.2.3.4:80',
+    'backends/b/servers/b/url': 'http://good',
+    'backends/b/servers/c/url': 'http://c',
+    'backends/b/servers/c/weight': '-1',
+    'backends/b/servers/d/url': 'http://d',
+    'backends/b/servers/d/weight': '1000001',
+    'backends/b/servers/e/url': 'http://e',
+    'backends/b/servers/e/weight': 'heavy',
+  });
+  assert.deepEqual(
+    model.backends.get('b')?.servers.map(({ name, weight }) => [name, weight]),
+    [
+      ['b', 1],
+      ['e', 1],
+    ],
+  );
+  assert.deepEqual(problemsOf(model), [
+    'backends/b/servers/a/url rejected: "1.2.3.4:80" is not a URL: write scheme://host:port, such as http://10.0.0.1:80',
+    'backends/b/servers/c/weight rejected: a weight must be from 0 to 1000000, not -1; the server is left out',
+    'backends/b/servers/d/weight rejected: a weight must be from 0 to 1000000, not 1000001; the server is left out',
+    'backends/b/servers/e/weight defaulted: "heavy" is not a whole number; 1 is used',
+  ]);
+});
+
+test('weight 0 means 1, or 0 where that is allowed', () => {
+  const keys = { 'backends/b/servers/s/url': 'http://s', 'backends/b/servers/s/weight': '0' };
+  assert.equal(modelOf(keys).backends.get('b')?.servers[0].weight, 1);
+  assert.equal(modelOf(keys, { allowMinWeightZero: true }).backends.get('b')?.servers[0].weight, 0);
+});
+
+test('two servers with the same address collapse into the last one by name', () => {
+  const model = modelOf({
+    'backends/b/servers/x/url': 'http://web',
+    'backends/b/servers/x/weight': '2',
+    'backends/b/servers/y/url': 'http://other',
+    'backends/b/servers/z/url': 'http://web:80',
+    'backends/b/servers/z/weight': '5',
+  });
+  assert.deepEqual(
+    model.backends.get('b')?.servers.map(({ name, weight }) => [name, weight]),
+    [
+      ['y', 1],
+      ['z', 5],
+    ],
+  );
+  assert.deepEqual(problemsOf(model), ['backends/b/servers/x/url ignored: the same server as "z", which is used']);
+});
+
+test('a method that is not built or not known falls back to wrr', () => {
+  const methodOf = (method: string): string[] => {
+    const model = modelOf({ 'backends/b/loadbalancer/method': method });
+    assert.equal(model.backends.get('b')?.method, 'wrr');
+    return problemsOf(model);
+  };
+  assert.deepEqual(methodOf('WRR'), []);
+  assert.deepEqual(methodOf('Drr'), [
+    'backends/b/loadbalancer/method defaulted: drr is not supported yet; wrr is used',
+  ]);
+  assert.deepEqual(methodOf('fast'), [
+    'backends/b/loadbalancer/method defaulted: "fast" is no known method; wrr is used',
+  ]);
+});
+
+test('a frontend whose backend is missing or unknown is left out until the backend is there', () => {
+  const builder = new ModelBuilder(SETTINGS);
+  const without = put(builder, { 'frontends/f/backend': 'b', 'frontends/g/priority': '1' }).model;
+  assert.equal(without.frontends.size, 0);
+  assert.deepEqual(problemsOf(without), [
+    'frontends/f/backend rejected: there is no backend "b"',
+    'frontends/g/backend rejected: no backend is named',
+  ]);
+
+  const added = put(builder, { 'backends/b/servers/s/url': 'http://s' });
+  assert.deepEqual([...added.model.frontends.keys()], ['f']);
+  assert.deepEqual([...added.frontends], ['f']);
+  assert.deepEqual(added.mended, ['/traefik/frontends/f/backend']);
+
+  const removed = put(builder, { 'backends/b/servers/s/url': null });
+  assert.equal(removed.model.frontends.size, 0);
+  assert.equal(removed.model.backends.size, 0);
+  assert.deepEqual(
+    removed.appeared.map(({ reason }) => reason),
+    ['there is no backend "b"'],
+  );
+});
+
+test('a change of a server leaves the frontends of its backend alone', () => {
+  const builder = new ModelBuilder(SETTINGS);
+  const before = put(builder, small({})).model;
+  const { model, backends, frontends } = put(builder, { 'backends/b/servers/s2/url': 'http://s2' });
+  assert.deepEqual([...backends], ['b']);
+  assert.deepEqual([...frontends], []);
+  assert.equal(model.frontends, before.frontends);
+  assert.equal(before.backends.get('b')?.servers.length, 1, 'the old model must not change');
+});
+
+test('an update that changes nothing gives the same model', () => {
+  const builder = new ModelBuilder(SETTINGS);
+  const { model } = put(builder, small({ 'frontends/f/priority': '5' }));
+  const again = put(builder, { 'frontends/f/priority': '+5', 'frontends/none/priority': null });
+  assert.equal(again.model, model);
+  assert.deepEqual([...again.backends, ...again.frontends, ...again.appeared, ...again.mended], []);
+});
+
+test('a bad rule costs its frontend and names its key, with every other problem at once', () => {
+  const model = modelOf(
+    small({
+      'frontends/f/routes/r1/rule': 'Hst:a.com',
+      'frontends/f/routes/r2/rule': 'Path:/x',
+      'frontends/f/priority': 'high',
+      'frontends/ok/backend': 'b',
+    }),
+  );
+  assert.deepEqual([...model.frontends.keys()], ['ok']);
+  assert.deepEqual(problemsOf(model), [
+    'frontends/f/priority defaulted: "high" is not a whole number; 0 is used',
+    'frontends/f/routes/r1/rule rejected: "Hst:a.com": "Hst" is no known function; did you mean Host? (at character 1 of the rule)',
+  ]);
+});
+
+test('the rules of all routes hold together, un-escaped and in order of name; an empty rule restricts nothing', () => {
+  const model = modelOf(
+    small({
+      'frontends/f/routes/b/rule': 'Path:/a\\\\b',
+      'frontends/f/routes/a/rule': 'Method:get',
+      'frontends/f/routes/c/rule': '',
+    }),
+  );
+  const frontend = model.frontends.get('f');
+  assert.deepEqual(frontend?.routes, [
+    { name: 'a', rule: 'Method:get' },
+    { name: 'b', rule: 'Path:/a\\b' },
+  ]);
+  assert.deepEqual(frontend?.terms, [
+    { kind: 'method', methods: ['GET'] },
+    { kind: 'path', paths: ['/a\\b'] },
+  ]);
+  assert.equal(frontend?.rank, 'Method:get'.length + 'Path:/a\\b'.length);
+  assert.deepEqual(problemsOf(model), ['frontends/f/routes/c/rule ignored: the rule is empty and restricts nothing']);
+});
+
+test('the rank is the priority, or the length of the rules in bytes', () => {
+  const rankOf = (keys: Keys): number | undefined => modelOf(small(keys)).frontends.get('f')?.rank;
+  assert.equal(rankOf({}), 0);
+  assert.equal(rankOf({ 'frontends/f/routes/r/rule': 'Path:/é' }), 8);
+  assert.equal(rankOf({ 'frontends/f/routes/r/rule': 'Path:/x', 'frontends/f/priority': '3' }), 3);
+  assert.equal(rankOf({ 'frontends/f/routes/r/rule': 'Path:/x', 'frontends/f/priority': '-3' }), 7);
+  // Rows 118 and 119 of rules §12.
+  assert.equal(rankOf({ 'frontends/f/routes/r/rule': 'PathPrefix:/toto' }), 16);
+  assert.equal(rankOf({ 'frontends/f/routes/r/rule': 'PathPrefix:/foo;Host:foo.com' }), 28);
+});
+
+test('entrypoints are a list or children; unknown ones are dropped and none left rejects', () => {
+  const model = modelOf({
+    'backends/b/servers/s/url': 'http://s',
+    'frontends/a/backend': 'b',
+    'frontends/a/entrypoints': 'internal, http,internal',
+    'frontends/b/backend': 'b',
+    'frontends/b/entrypoints/0': 'internal',
+    'frontends/c/backend': 'b',
+    'frontends/c/entrypoints': 'https,http',
+    'frontends/d/backend': 'b',
+    'frontends/d/entrypoints': 'https',
+  });
+  assert.deepEqual(
+    [...model.frontends.values()].map(({ name, entryPoints }) => [name, entryPoints.join()]),
+    [
+      ['a', 'internal,http'],
+      ['b', 'internal'],
+      ['c', 'http'],
+    ],
+  );
+  assert.deepEqual(problemsOf(model), [
+    'frontends/c/entrypoints defaulted: "https" is no entrypoint; only http is used',
+    'frontends/d/entrypoints rejected: none of "https" is an entrypoint',
+  ]);
+});
+
+test('the lower-case spelling of passhostheader wins unless it is empty', () => {
+  const passOf = (keys: Keys): boolean | undefined => modelOf(small(keys)).frontends.get('f')?.passHostHeader;
+  assert.equal(passOf({ 'frontends/f/passHostHeader': 'false' }), false);
+  assert.equal(passOf({ 'frontends/f/passHostHeader': 'false', 'frontends/f/passhostheader': 'true' }), true);
+  assert.equal(passOf({ 'frontends/f/passHostHeader': 'false', 'frontends/f/passhostheader': '' }), false);
+  const model = modelOf(small({ 'frontends/f/passhostheader': 'no' }));
+  assert.deepEqual(problemsOf(model), [
+    'frontends/f/passhostheader defaulted: "no" is neither true nor false; true is used',
+  ]);
+});
+
+test('keys that do nothing are reported and cost nothing', () => {
+  const model = modelOf(
+    small({
+      'backends/b/servers/s/wieght': '5',
+      'backends/b/maxconn/amount': '10',
+      'frontends/f/errors/e/query': '/x',
+      'frontends/f/rule': 'Host:a',
+      'backends/b': 'x',
+      'frontends//backend': 'x',
+      'frontend/f/backend': 'b',
+      alias: '/other',
+      'EntryPoints/http/address': ':80',
+      leader: 'id',
+      'frontends/f/auth/': '',
+      'acme/': '',
+    }),
+  );
+  assert.equal(model.frontends.size, 1);
+  assert.deepEqual(problemsOf(model), [
+    'EntryPoints/http/address ignored: settings of tsuji itself from keys are not supported yet: use flags',
+    'acme/ ignored: settings of tsuji itself from keys are not supported yet: use flags',
+    'alias ignored: alias is not supported yet',
+    'backends/b ignored: no key of a backend: it must be backends/NAME/…',
+    'backends/b/maxconn/amount ignored: not supported yet',
+    'backends/b/servers/s/wieght ignored: unknown key; did you mean "weight"?',
+    'frontend/f/backend ignored: unknown key; did you mean "frontends"?',
+    'frontends//backend ignored: no key of a frontend: it must be frontends/NAME/…',
+    'frontends/f/errors/e/query ignored: not supported yet',
+    'frontends/f/rule ignored: unknown key',
+  ]);
+});
+
+test('a problem that goes away is reported as mended, one that changes as new', () => {
+  const builder = new ModelBuilder(SETTINGS);
+  put(builder, small({ 'frontends/f/priority': 'x', nonsense: '1' }));
+  const changed = put(builder, { 'frontends/f/priority': 'y', nonsense: '2' });
+  assert.deepEqual(
+    changed.appeared.map(({ reason }) => reason),
+    ['"y" is not a whole number; 0 is used'],
+  );
+  assert.deepEqual(changed.mended, []);
+  const mended = put(builder, { 'frontends/f/priority': '1', nonsense: null });
+  assert.deepEqual(mended.mended, ['/traefik/frontends/f/priority', '/traefik/nonsense']);
+  assert.equal(mended.model.problems.size, 0);
+});
+
+test('names that are properties of every object are plain names', () => {
+  const model = modelOf({
+    'backends/__proto__/servers/constructor/url': 'http://s',
+    'frontends/toString/backend': '__proto__',
+  });
+  assert.deepEqual([...model.backends.keys(), ...model.frontends.keys()], ['__proto__', 'toString']);
+});
+
+const name = fc.constantFrom('a', 'b', 'c');
+const key = fc.oneof(
+  fc.tuple(name, name).map(([b, s]) => `backends/${b}/servers/${s}/url`),
+  fc.tuple(name, name).map(([b, s]) => `backends/${b}/servers/${s}/weight`),
+  name.map((b) => `backends/${b}/loadbalancer/method`),
+  name.map((f) => `frontends/${f}/backend`),
+  name.map((f) => `frontends/${f}/priority`),
+  name.map((f) => `frontends/${f}/entrypoints`),
+  fc.tuple(name, name).map(([f, r]) => `frontends/${f}/routes/${r}/rule`),
+  fc.constantFrom('alias', 'nonsense', 'backends/a', 'frontends/a/auth/basic/users'),
+);
+const value = fc.oneof(
+  fc.constant(null),
+  fc.constantFrom('a', 'b', 'c', 'http://s', 'http://s:80', 'http://t', 'bad', '', '0', '2', 'http', 'Host:a', 'drr'),
+);
+
+test('after any sequence of batches the model equals one that is built from scratch', () => {
+  const batch = fc.array(fc.record({ key, value }), { maxLength: 6 });
+  fc.assert(
+    fc.property(fc.array(batch, { maxLength: 12 }), (batches) => {
+      const builder = new ModelBuilder(SETTINGS);
+      const all = new Map<string, string>();
+      for (const changes of batches) {
+        const before = builder.model;
+        const { model, backends, frontends } = builder.update(changes);
+        for (const change of changes) {
+          if (change.value === null) all.delete(change.key);
+          else all.set(change.key, change.value);
+        }
+        const fresh = new ModelBuilder(SETTINGS).update(Array.from(all, ([k, v]) => ({ key: k, value: v })));
+        assert.deepEqual(model, fresh.model);
+        for (const kind of ['backends', 'frontends'] as const) {
+          const changed = kind === 'backends' ? backends : frontends;
+          for (const n of ['a', 'b', 'c']) {
+            assert.equal(before[kind].get(n) !== model[kind].get(n), changed.has(n), `${kind} ${n}`);
+          }
+        }
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('no key and no value, however odd, makes an update throw', () => {
+  const part = fc.constantFrom('backends', 'frontends', 'servers', 'routes', 'url', 'rule', 'x', '', '*', '__proto__');
+  const odd = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('http://[', 'Path:/{', '\\u', '9'.repeat(50)));
+  const oddKey = fc.array(part, { maxLength: 7 }).map((parts) => parts.join('/'));
+  fc.assert(
+    fc.property(fc.array(fc.record({ key: fc.oneof(oddKey, key), value: fc.option(odd) })), (changes) => {
+      const { model } = new ModelBuilder(SETTINGS).update(changes);
+      for (const problem of model.problems.values()) assert.ok(problem.reason !== '');
+    }),
+  );
+});
+
+test('one change among ten thousand frontends is applied in a few milliseconds', () => {
+  const builder = new ModelBuilder(SETTINGS);
+  const keys: Keys = {};
+  for (let index = 0; index < 10_000; index += 1) {
+    keys[`backends/b${index}/servers/s/url`] = `http://10.0.0.1:${1 + index}`;
+    keys[`frontends/f${index}/backend`] = `b${index}`;
+    keys[`frontends/f${index}/routes/r/rule`] = `Host:h${index}.example.com`;
+  }
+  put(builder, keys);
+  const times: number[] = [];
+  for (let round = 0; round < 20; round += 1) {
+    const start = performance.now();
+    put(builder, { 'frontends/f77/priority': String(round + 1) });
+    times.push(performance.now() - start);
+  }
+  times.sort((a, b) => a - b);
+  assert.ok(times[10] < 20, `the median was ${times[10].toFixed(1)} ms`);
+});

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { KeyTable } from '../../../src/model/key-table.ts';
+import { BACKEND_KEYS, FRONTEND_KEYS } from '../../../src/model/schema.ts';
+
+test('a star takes any one name and hands it back', () => {
+  const table = new KeyTable([
+    ['servers/*/url', 'url'],
+    ['a/*/b/*', 'deep'],
+  ]);
+  assert.deepEqual(table.find('servers/s 1.x/url'), { kind: 'known', field: 'url', names: ['s 1.x'] });
+  assert.deepEqual(table.find('a/1/b/2'), { kind: 'known', field: 'deep', names: ['1', '2'] });
+});
+
+test('an unknown key says which part is unknown and what could stand there', () => {
+  const table = new KeyTable([
+    ['servers/*/url', 'url'],
+    ['servers/*/weight', 'weight'],
+  ]);
+  assert.deepEqual(table.find('servers/s/ulr'), { kind: 'unknown', part: 'ulr', expected: ['url', 'weight'] });
+  assert.deepEqual(table.find('servers/s'), { kind: 'unknown', part: '', expected: ['url', 'weight'] });
+  assert.deepEqual(table.find('servers//url'), { kind: 'unknown', part: '', expected: [] });
+  assert.deepEqual(table.find('servers/s/url/x'), { kind: 'unknown', part: 'x', expected: [] });
+});
+
+test('every key of the example tree of the spec has a row', () => {
+  const backendKeys = [
+    'servers/s1/url',
+    'servers/s1/weight',
+    'servers/s1/tags',
+    'loadbalancer/method',
+    'loadbalancer/stickiness',
+    'loadbalancer/stickiness/cookiename',
+    'maxconn/amount',
+    'maxconn/extractorfunc',
+    'circuitbreaker/expression',
+    'healthcheck/path',
+    'healthcheck/headers/X-A',
+    'buffering/memresponsebodybytes',
+  ];
+  const frontendKeys = [
+    'backend',
+    'entrypoints',
+    'entrypoints/0',
+    'priority',
+    'passHostHeader',
+    'routes/main/rule',
+    'auth/basic/users/0',
+    'auth/forward/.authresponseheaders',
+    'auth/forward/tls/ca',
+    'passtlsclientcert/infos/subject/commonname',
+    'errors/e/status/1',
+    'ratelimit/rateset/r/burst',
+    'headers/customrequestheaders/X-A',
+    'headers/allowedhosts',
+    'headers/stsseconds',
+    'whitelist/sourcerange',
+    'redirect/entrypoint',
+  ];
+  for (const key of backendKeys) assert.equal(BACKEND_KEYS.find(key).kind, 'known', key);
+  for (const key of frontendKeys) assert.equal(FRONTEND_KEYS.find(key).kind, 'known', key);
+});

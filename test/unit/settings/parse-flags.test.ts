@@ -1,0 +1,350 @@
+import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
+import test from 'node:test';
+import fc from 'fast-check';
+import { parseFlags } from '../../../src/settings/parse-flags.ts';
+import type { EtcdSettings, Settings } from '../../../src/settings/settings.ts';
+
+function settingsOf(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Settings {
+  const parsed = parseFlags(argv, env);
+  if (parsed.kind !== 'run') assert.fail(JSON.stringify(parsed));
+  return parsed.settings;
+}
+
+function etcdOf(argv: readonly string[]): EtcdSettings {
+  return settingsOf(argv).etcd ?? assert.fail('etcd is off');
+}
+
+function messageOf(argv: readonly string[], env: NodeJS.ProcessEnv = {}): string {
+  const parsed = parseFlags(argv, env);
+  if (parsed.kind !== 'error') assert.fail(JSON.stringify(parsed));
+  return parsed.message;
+}
+
+test('without flags the defaults hold, and it is said that there are no routes', () => {
+  const settings = settingsOf([]);
+  assert.deepEqual(settings, {
+    logLevel: 'ERROR',
+    entryPoints: [{ name: 'http', address: ':80', host: '', port: 80 }],
+    defaultEntryPoints: ['http'],
+    etcd: null,
+    folder: '',
+    web: null,
+    workers: availableParallelism(),
+    retryAttempts: null,
+    requestAcceptGraceTimeoutMs: 0,
+    graceTimeOutMs: 10_000,
+    providersThrottleMs: 0,
+    maxIdleConnsPerHost: 200,
+    dialTimeoutMs: 30_000,
+    responseHeaderTimeoutMs: 0,
+    allowMinWeightZero: false,
+    keepTrailingSlash: false,
+    metricsBuckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    warnings: ['neither --etcd nor --folder is given: there are no routes, and every request is answered with 404'],
+  });
+  assert.ok(Object.isFrozen(settings) && Object.isFrozen(settings.entryPoints[0]));
+});
+
+test("the tutorial's command line is understood without a warning", () => {
+  const settings = settingsOf([
+    '--web',
+    '--web.address=:8081',
+    '--etcd',
+    '--etcd.endpoint=10.0.0.1:2379,http://10.0.0.2:4001/ ',
+    '--etcd.prefix=traefik/',
+    '--etcd.watch',
+    '--logLevel=info',
+    '--entryPoints=Name:http Address::8000',
+    '--defaultEntryPoints=http',
+    '--providersThrottleDuration=100ms',
+    '--retry.attempts=3',
+  ]);
+  assert.deepEqual(settings.warnings, []);
+  assert.deepEqual(settings.web, { address: ':8081', host: '', port: 8081, path: '/' });
+  assert.deepEqual(settings.etcd, {
+    endpoints: ['10.0.0.1:2379', '10.0.0.2:4001'],
+    prefix: '/traefik',
+    useApiV3: false,
+    watch: true,
+    username: '',
+    password: '',
+    tls: null,
+  });
+  assert.equal(settings.logLevel, 'INFO');
+  assert.equal(settings.providersThrottleMs, 100);
+  assert.equal(settings.retryAttempts, 3);
+});
+
+const READINGS: readonly (readonly [readonly string[], keyof Settings, unknown])[] = [
+  [['--DEBUG'], 'logLevel', 'DEBUG'],
+  [['-d'], 'logLevel', 'DEBUG'],
+  [['-d', '--loglevel=Warning'], 'logLevel', 'WARN'],
+  [['-d', '--logLevel='], 'logLevel', 'DEBUG'],
+  [['-lFATAL'], 'logLevel', 'FATAL'],
+  [['-l=PANIC'], 'logLevel', 'PANIC'],
+  [['-l', 'info'], 'logLevel', 'INFO'],
+  [['-dl', 'info'], 'logLevel', 'INFO'],
+  [['-g', '3'], 'graceTimeOutMs', 3000],
+  [['-g0', '--lifeCycle.graceTimeOut=7s'], 'graceTimeOutMs', 7000],
+  [['--graceTimeOut=1m', '--lifeCycle.graceTimeOut=7s'], 'graceTimeOutMs', 60_000],
+  [['--lifecycle.requestacceptgracetimeout=1.5s'], 'requestAcceptGraceTimeoutMs', 1500],
+  [['--forwardingTimeouts.dialTimeout=200000h'], 'dialTimeoutMs', 2 ** 31 - 1],
+  [['--workers=0x10'], 'workers', 16],
+  [['--workers=010'], 'workers', 8],
+  [['--workers=2', '--workers=3'], 'workers', 3],
+  [['--maxIdleConnsPerHost=0'], 'maxIdleConnsPerHost', 2],
+  [['--retry'], 'retryAttempts', 0],
+  [['--retry=false'], 'retryAttempts', null],
+  [['--retry=false', '--retry.attempts=2'], 'retryAttempts', 2],
+  [['--keepTrailingSlash=T'], 'keepTrailingSlash', true],
+  [['--keepTrailingSlash', '--keepTrailingSlash=0'], 'keepTrailingSlash', false],
+  [['--metrics.prometheus.buckets=0.5;0.1,1e1'], 'metricsBuckets', [0.1, 0.5, 10]],
+  [['--web.metrics.prometheus.buckets=2,1,2'], 'metricsBuckets', [1, 2]],
+  [['--etcd=false'], 'etcd', null],
+  [['--web=false'], 'web', null],
+  [['--metrics'], 'web', null],
+  [['--folder=/a=b'], 'folder', '/a=b'],
+];
+
+for (const [argv, name, value] of READINGS) {
+  test(`${argv.join(' ')} gives ${name} ${JSON.stringify(value)}`, () => {
+    assert.deepEqual(settingsOf(argv)[name], value);
+  });
+}
+
+test('any flag below a section switches it on', () => {
+  assert.equal(etcdOf(['--etcd.useAPIV3']).useApiV3, true);
+  assert.equal(etcdOf(['--etcd=false', '--etcd.endpoint=a:1']).endpoints[0], 'a:1');
+  assert.equal(etcdOf(['--etcd', '--etcd.tls=false']).tls, null);
+  assert.equal(etcdOf(['--etcd.tls.insecureSkipVerify']).tls?.insecureSkipVerify, true);
+  assert.equal(settingsOf(['--web.path=/admin']).web?.path, '/admin/');
+});
+
+test('the older and newer flags of the dashboard all switch it on', () => {
+  for (const flag of ['--api', '--ping', '--metrics.prometheus', '--web', '--web.metrics.prometheus']) {
+    const { web, warnings } = settingsOf([flag, '--folder=f']);
+    assert.deepEqual([web?.port, warnings], [8080, []], flag);
+  }
+});
+
+test('an entrypoint called traefik is the address of the dashboard when that is on', () => {
+  const entryPoints = ['--entryPoints=Name:http Address::80', '--entryPoints=Name:traefik Address:127.0.0.1:9000'];
+  const on = settingsOf([...entryPoints, '--api']);
+  assert.deepEqual([on.web?.host, on.web?.port, on.entryPoints.length], ['127.0.0.1', 9000, 1]);
+  assert.equal(settingsOf(entryPoints).entryPoints.length, 2);
+  assert.equal(settingsOf([...entryPoints, '--web.address=:9001']).web?.port, 9001);
+  assert.match(messageOf(['--api', entryPoints[1]]), /define one more/);
+});
+
+test('endpoints of etcd may have schemes and lack ports, and https switches TLS on', () => {
+  assert.deepEqual(etcdOf(['--etcd.endpoint=a, [::1] ,http://b:1/,a:2379']).endpoints, ['a:2379', '[::1]:2379', 'b:1']);
+  const { endpoints, tls } = etcdOf(['--etcd.endpoint=https://a:1', '--etcd.endpoint=b:2']);
+  assert.deepEqual(endpoints, ['a:1', 'b:2']);
+  assert.deepEqual(tls, { ca: '', cert: '', key: '', insecureSkipVerify: false });
+  assert.match(messageOf(['--etcd.endpoint=https://a,http://b']), /http:\/\/ and https:\/\/ are mixed/);
+  assert.match(messageOf(['--etcd.endpoint=http://a', '--etcd.tls.ca=x']), /contradicts --etcd.tls/);
+});
+
+test('the prefix of etcd has a slash in front and none behind, and the root is empty', () => {
+  for (const [given, prefix] of Object.entries({ a: '/a', '/a/b/': '/a/b', '/': '', '': '', '//a//b': '/a/b' })) {
+    assert.equal(etcdOf([`--etcd.prefix=${given}`]).prefix, prefix);
+  }
+});
+
+test('a password for etcd without a user is not used, and that is said', () => {
+  assert.match(settingsOf(['--etcd.password=p']).warnings.join(), /--etcd.password is not used/);
+});
+
+test('default entrypoints must exist where both are given', () => {
+  const entryPoint = '--entryPoints=Name:web Address::80';
+  const two = [entryPoint, '--entryPoints=Name:more Address::81', '--folder=f'];
+  assert.match(messageOf([entryPoint, '--defaultEntryPoints=http,web']), /"http" is no entrypoint; there is web/);
+  assert.deepEqual(settingsOf([...two, '--defaultEntryPoints=more, web,more']).defaultEntryPoints, ['more', 'web']);
+  assert.deepEqual(settingsOf([entryPoint]).defaultEntryPoints, ['web']);
+  const none = settingsOf(two);
+  assert.deepEqual(none.defaultEntryPoints, []);
+  assert.match(none.warnings.join(), /frontends that name no entrypoint are not served/);
+});
+
+test('without entrypoints the one on port 80 takes everything, whatever the defaults say', () => {
+  const { entryPoints, defaultEntryPoints, warnings } = settingsOf(['--defaultEntryPoints=http,https', '--folder=f']);
+  assert.deepEqual([entryPoints[0].port, defaultEntryPoints], [80, ['http']]);
+  assert.match(warnings.join(), /"https" is left out/);
+});
+
+test('flags that do nothing yet are accepted with one warning each', () => {
+  const flags = ['--accessLog', '--rootCAs=a.pem', '--rootCAs=b.pem', '--tracing.jaeger.samplingType=const', '--acme'];
+  assert.deepEqual(
+    settingsOf([...flags, '--folder=f', '--configFile=x', '--respondingTimeouts.idleTimeout=3m1s']).warnings,
+    [
+      '--accessLog',
+      '--rootCAs',
+      '--tracing.jaeger.samplingType',
+      '--acme',
+      '--configFile',
+      '--respondingTimeouts.idleTimeout',
+    ].map((flag) => `${flag} is accepted, but not supported yet`),
+  );
+});
+
+test('to ask for what happens anyway gives no warning', () => {
+  const flags = ['--api.dashboard', '--ping.entryPoint=traefik', '--rest=false', '--healthCheck.interval=30'];
+  const silent = ['--checkNewVersion', '--sendAnonymousUsage=false', '--lifeCycle', '--etcd.tls.caOptional', '--etcd'];
+  assert.deepEqual(settingsOf([...flags, ...silent]).warnings, []);
+});
+
+const ERRORS: readonly (readonly [readonly string[], RegExp])[] = [
+  [['--etcd.endpiont=a:1'], /^unknown flag "--etcd.endpiont"; did you mean --etcd.endpoint\?\nsee --help$/],
+  [['--qqqqqqqqqqqq'], /^unknown flag "--qqqqqqqqqqqq"\n/],
+  [['--=x'], /unknown flag "--"/],
+  [['--etcd.endpoint', 'a:1'], /--etcd.endpoint needs a value after "=": --etcd.endpoint=VALUE/],
+  [['--etcd.password', 'secret'], /^(?!.*secret)/s],
+  [['--debug', 'true'], /unexpected argument "true"; write --debug=VALUE/],
+  [['--'], /unexpected argument "--"/],
+  [[''], /unexpected argument|unknown command ""/],
+  [['--web', 'healthcheck'], /the command healthcheck must come first/],
+  [['helthcheck'], /unknown command "helthcheck"; did you mean healthcheck\?/],
+  [['storeconfig'], /storeconfig is not supported yet/],
+  [['-etcd'], /-etcd needs two dashes: --etcd/],
+  [['-x'], /unknown flag "-x"/],
+  [['-dx'], /unknown flag "-x"/],
+  [['-l'], /-l needs a value/],
+  [['-lverbose'], /--logLevel: "verbose" is none of DEBUG/],
+  [['--etcd=maybe'], /--etcd: "maybe" is neither true nor false/],
+  [['--accessLog.bufferingSize=many'], /--accessLog.bufferingSize: "many" is not a whole number/],
+  [['--workers=0'], /--workers: 0 is not between 1 and 1024/],
+  [['--workers=-1'], /--workers: "-1" is not a whole number/],
+  [['--workers=08'], /--workers: "08"/],
+  [['--graceTimeOut=1 minute'], /--graceTimeOut: "1 minute" is not a duration/],
+  [['--web.address=8080'], /--web.address: "8080" has no colon/],
+  [['--web.address=:80'], /:80 is the address of the entrypoint http already/],
+  [['--web.path=/a?b'], /--web.path/],
+  [['--etcd.endpoint='], /it names no endpoint/],
+  [['--etcd.endpoint=:2379'], /":2379" lacks its host or port/],
+  [['--etcd.endpoint=a:b'], /port "b"/],
+  [['--etcd.endpoint=http://a/v2'], /--etcd.endpoint/],
+  [['--etcd.endpoint=http://u:secret@a'], /^(?!.*secret).*--etcd.username/s],
+  [['--metrics.prometheus.buckets=1,x'], /"x" is not a number above 0/],
+  [['--metrics.prometheus.buckets='], /names no number/],
+  [[`--metrics.prometheus.buckets=${Array.from({ length: 33 }, (_, i) => i + 1)}`], /33 buckets are more than 32/],
+  [['--entryPoints=Name:a'], /no address/],
+];
+
+for (const [argv, message] of ERRORS) {
+  test(`${argv.join(' ').slice(0, 60)} is refused with a reason`, () => {
+    assert.match(messageOf(argv), message);
+  });
+}
+
+test('help is given wherever it is asked for', () => {
+  for (const argv of [['--help'], ['-h'], ['--HELP', '--nonsense'], ['version', '-h']]) {
+    assert.equal(parseFlags(argv, {}).kind, 'help');
+  }
+});
+
+test('the command comes first, in any case', () => {
+  for (const [argv, command] of [
+    [['Version'], 'version'],
+    [['healthcheck', '--web'], 'healthcheck'],
+    [['--web'], 'run'],
+  ] as const) {
+    const parsed = parseFlags(argv, {});
+    assert.equal(parsed.kind === 'run' && parsed.command, command);
+  }
+});
+
+test('settings come from the environment too, and flags win over it', () => {
+  const env = {
+    TSUJI_ETCD_ENDPOINT: 'a:1,b:2',
+    TSUJI_ETCD_TLS_INSECURESKIPVERIFY: 'true',
+    TSUJI_WORKERS: '5',
+    TSUJI_LOGLEVEL: '',
+    TSUJI_ENTRYPOINTS: 'Name:a Address::1\nName:b Address::2\n',
+    TSUJI_DEFAULTENTRYPOINTS: 'a',
+    HOME: '/root',
+  };
+  const settings = settingsOf(['--Workers=6', '--etcd'], env);
+  assert.deepEqual(settings.etcd?.endpoints, ['a:1', 'b:2']);
+  assert.equal(settings.etcd?.tls?.insecureSkipVerify, true);
+  assert.equal(settings.workers, 6);
+  assert.deepEqual(
+    settings.entryPoints.map(({ port }) => port),
+    [1, 2],
+  );
+  assert.deepEqual(settings.warnings, []);
+  assert.deepEqual(settingsOf(['--etcd.endpoint=c:3'], env).etcd?.endpoints, ['c:3']);
+});
+
+test('a variable that means nothing or nothing yet is warned about, a bad value ends the start', () => {
+  const env = { TSUJI_WORKER: '1', TSUJI_ACCESSLOG: 'true', TSUJI_TRACING_JAEGER: 'x', TSUJI_FOLDER: 'f' };
+  assert.deepEqual(settingsOf([], env).warnings, [
+    'the environment variable TSUJI_WORKER is unknown; did you mean TSUJI_WORKERS?',
+    'TSUJI_ACCESSLOG is accepted, but not supported yet',
+    'TSUJI_TRACING_JAEGER is accepted, but not supported yet',
+  ]);
+  assert.match(messageOf([], { TSUJI_WORKERS: 'x' }), /^TSUJI_WORKERS: "x" is not a whole number/);
+  assert.equal(parseFlags(['version'], { TSUJI_WORKERS: 'x' }).kind, 'run');
+});
+
+test('settings that are written as flags are read back, in any order and case', () => {
+  const millis = fc.nat(2 ** 31 - 1);
+  const wanted = fc.record({
+    workers: fc.integer({ min: 1, max: 1024 }),
+    retryAttempts: fc.nat(),
+    graceTimeOutMs: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+    requestAcceptGraceTimeoutMs: millis,
+    providersThrottleMs: millis,
+    dialTimeoutMs: millis,
+    responseHeaderTimeoutMs: millis,
+    maxIdleConnsPerHost: fc.integer({ min: 1 }),
+    allowMinWeightZero: fc.boolean(),
+    keepTrailingSlash: fc.boolean(),
+    folder: fc.string({ minLength: 1 }),
+    logLevel: fc.constantFrom('DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL', 'PANIC'),
+  });
+  fc.assert(
+    fc.property(wanted, fc.infiniteStream(fc.nat()), (settings, random) => {
+      const flags = [
+        `--workers=${settings.workers}`,
+        `--retry.attempts=${settings.retryAttempts}`,
+        `--lifeCycle.graceTimeOut=${settings.graceTimeOutMs}ms`,
+        `--lifeCycle.requestAcceptGraceTimeout=${settings.requestAcceptGraceTimeoutMs}ms`,
+        `--providersThrottleDuration=${settings.providersThrottleMs}ms`,
+        `--forwardingTimeouts.dialTimeout=${settings.dialTimeoutMs}ms`,
+        `--forwardingTimeouts.responseHeaderTimeout=${settings.responseHeaderTimeoutMs}ms`,
+        `--maxIdleConnsPerHost=${settings.maxIdleConnsPerHost}`,
+        `--allowMinWeightZero=${settings.allowMinWeightZero}`,
+        `--keepTrailingSlash=${settings.keepTrailingSlash}`,
+        `--folder=${settings.folder}`,
+        `--logLevel=${settings.logLevel}`,
+      ];
+      const shuffled = flags
+        .map((flag) => ({ flag, key: random.next().value }))
+        .sort((one, other) => one.key - other.key)
+        .map(({ flag, key }) => {
+          const equals = flag.indexOf('=');
+          const name = flag.slice(0, equals);
+          return (key % 2 === 0 ? name.toUpperCase() : name) + flag.slice(equals);
+        });
+      const read: Record<string, unknown> = { ...settingsOf(shuffled) };
+      for (const [name, value] of Object.entries(settings)) assert.deepEqual(read[name], value, name);
+    }),
+  );
+});
+
+test('any arguments and variables give settings, help or a message, and never throw', () => {
+  const flag = fc.tuple(
+    fc.constantFrom('--', '-', '', '--etcd', '--etcd.endpoint', '--entryPoints', '--web.address', '-l', '--accessLog'),
+    fc.constantFrom('', '=', '.', ' '),
+    fc.string({ maxLength: 12 }),
+  );
+  const variable = fc.constantFrom('TSUJI_', 'TSUJI_WORKERS', 'TSUJI_ENTRYPOINTS', 'TSUJI_TRACING_X', 'TSUJI_Y');
+  fc.assert(
+    fc.property(
+      fc.array(flag.map((parts) => parts.join(''))),
+      fc.dictionary(variable, fc.string({ maxLength: 8 })),
+      (argv, env) => assert.match(parseFlags(argv, env).kind, /^(run|help|error)$/),
+    ),
+  );
+});
