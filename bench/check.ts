@@ -15,6 +15,7 @@ export type Expectation = {
 
 const ROUNDS = 6;
 const LIMIT_MS = 5_000;
+const ROUTED_MS = 15_000;
 
 type Answer = { readonly status: number; readonly fields: IncomingMessage['headers']; readonly body: Buffer };
 
@@ -40,7 +41,7 @@ function ask(what: Omit<Expectation, 'length'>, agent: Agent): Promise<Answer> {
 
 /** A proxy that has just begun to listen may not have its routes yet: its 404 and 503 are waited out. */
 async function untilRouted(what: Expectation, agent: Agent): Promise<void> {
-  const deadline = Date.now() + LIMIT_MS;
+  const deadline = Date.now() + ROUTED_MS;
   for (;;) {
     const { status } = await ask(what, agent);
     if (status === 200 || (status !== 404 && status !== 503) || Date.now() > deadline) return;

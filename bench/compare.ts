@@ -8,6 +8,7 @@ import type { CompareOptions } from './options.ts';
 import { startOrigin } from './origin.ts';
 import { tsujiAt } from './peers/tsuji.ts';
 import type { Processes } from './processes.ts';
+import { disturbances } from './report.ts';
 import { type Bench, runScenario } from './runner.ts';
 import { SCENARIOS } from './scenarios.ts';
 import { ratioOf, spreadOf, verdictOf } from './stats.ts';
@@ -77,6 +78,7 @@ export async function compareRevisions(
     );
     console.log(`${scenario.title}, ${options.rounds} pairs of ${scenario.full.seconds} s`);
     console.log(formatTable(['', 'CPU µs/request', 'min–max'], rows));
-    console.log(`after ÷ before: ${formatSpread(ratio)}: ${verdictOf(ratio)}\n`);
+    console.log(`after ÷ before: ${formatSpread(ratio)}: ${verdictOf(ratio, options.rounds)}`);
+    console.log([...disturbances(outcome), ''].join('\n'));
   }
 }

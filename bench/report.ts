@@ -161,7 +161,8 @@ function drawnHistograms(outcome: Outcome): string[] {
 /** Above this share of waiting a figure says more about the neighbours than about the proxy. */
 const WAIT_LIMIT = 0.05;
 
-function disturbances(outcome: Outcome): string[] {
+/** One line for each proxy that had to share its core. */
+export function disturbances(outcome: Outcome): string[] {
   return outcome.series
     .map(({ name, samples }) => ({ name, waited: Math.max(0, ...samples.map((sample) => sample.waited)) }))
     .filter(({ waited }) => waited > WAIT_LIMIT)
@@ -182,6 +183,12 @@ export function outcomeText(outcome: Outcome): string {
   return parts.join('\n');
 }
 
+function comparison(series: Series, best: Series | null) {
+  if (best === null || series.samples.length === 0) return { ratioToBest: null, difference: null };
+  const ratioToBest = ratioOf(cpuOf(series), cpuOf(best));
+  return { ratioToBest, difference: verdictOf(ratioToBest, series.samples.length) };
+}
+
 /** What `results/*.json` holds for a scenario: every sample, but of latencies only percentiles. */
 export function outcomeJson(outcome: Outcome): unknown {
   const { scenario, effort, generator, connections, rate, skipped } = outcome;
@@ -196,8 +203,7 @@ export function outcomeJson(outcome: Outcome): unknown {
     skipped,
     proxies: outcome.series.map((series) => ({
       name: series.name,
-      ratioToBest: best === null || series.samples.length === 0 ? null : ratioOf(cpuOf(series), cpuOf(best)),
-      difference: best === null || series.samples.length === 0 ? null : verdictOf(ratioOf(cpuOf(series), cpuOf(best))),
+      ...comparison(series, best),
       rounds: series.samples.map(({ latencies, ...figures }) => {
         const histogram = histogramOf(latencies);
         const percentiles = PERCENTILES.map((at) => [`p${at}`, percentile(histogram, at)]);

@@ -127,7 +127,9 @@ export async function runScenario(
     for (let round = 1; round <= effort.rounds; round++) {
       const direct: Target[] =
         scenario.kind === 'steady' ? [{ name: 'direct', port: bench.origin.direct, pid: null }] : [];
-      for (const target of [...direct, ...running]) {
+      // Every second round runs backwards, so that no proxy always follows the same other one.
+      const turns = [...direct, ...running];
+      for (const target of round % 2 === 1 ? turns : turns.toReversed()) {
         bench.tell(`${scenario.name}: round ${round} of ${effort.rounds}: ${target.name}`);
         const series = collected.get(target.name) ?? { samples: [], idle: [] };
         collected.set(target.name, series);

@@ -153,12 +153,16 @@ const OVERHEAD_SECONDS = 0.3;
 const START_SECONDS = 2;
 const WARM_UP_SECONDS = 1;
 const IDLE_SECONDS = 6;
+/** autocannon's groups start one after the other, and each ends at a full second. */
+const STAGGER_SECONDS = 1.2;
 
 /** Seconds that a scenario takes, roughly. */
 export function expectedSeconds(scenario: Scenario, effort: Effort, proxies: number): number {
   if (scenario.kind === 'idle') return START_SECONDS + effort.rounds * proxies * IDLE_SECONDS;
-  const turns = effort.rounds * (scenario.kind === 'steady' ? proxies + 1 : proxies);
-  return START_SECONDS + proxies * (WARM_UP_SECONDS + OVERHEAD_SECONDS) + turns * (effort.seconds + OVERHEAD_SECONDS);
+  const steady = scenario.kind === 'steady';
+  const turn = effort.seconds + OVERHEAD_SECONDS + (steady ? STAGGER_SECONDS : 0);
+  const turns = effort.rounds * (steady ? proxies + 1 : proxies);
+  return START_SECONDS + proxies * (WARM_UP_SECONDS + OVERHEAD_SECONDS) + turns * turn;
 }
 
 /**

@@ -26,10 +26,14 @@ export function ratioOf(a: readonly number[], b: readonly number[]): Spread {
   return spreadOf(ratios);
 }
 
-export type Verdict = 'less' | 'more' | 'within the noise';
+export type Verdict = 'less' | 'more' | 'within the noise' | 'too few rounds';
+
+/** With five rounds, equal series agree on a direction by chance once in sixteen times; with fewer far too often. */
+const FEWEST_ROUNDS = 5;
 
 /** A ratio counts as a difference only if every single round agrees on its direction. */
-export function verdictOf(ratio: Spread): Verdict {
+export function verdictOf(ratio: Spread, rounds: number): Verdict {
+  if (rounds < FEWEST_ROUNDS) return 'too few rounds';
   if (ratio.max < 1) return 'less';
   if (ratio.min > 1) return 'more';
   return 'within the noise';

@@ -88,8 +88,8 @@ async function main(useEtcd: boolean, once: boolean, stopped: Promise<void>): Pr
   const keys = tutorialKeys(HOST, servers);
   const store = useEtcd ? await openEtcdStore(keys, say) : openFolderStore(keys);
   cleanups.push(() => store.close());
-  const httpPort = await pickPort(80, 8000, new Set(), say);
-  const webPort = await pickPort(8080, 8081, new Set([httpPort]), say);
+  const httpPort = await pickPort(80, 8000, say);
+  const webPort = await pickPort(8080, 8081, say);
   const tsuji = await startTsuji(store.flags, httpPort, webPort);
 
   const url = `http://127.0.0.1${httpPort === 80 ? '' : `:${httpPort}`}/`;

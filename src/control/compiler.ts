@@ -6,6 +6,7 @@
  */
 import { Piscina } from 'piscina';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
+import { log } from '../kernel/log.ts';
 import type { TableInput } from '../table/input.ts';
 
 export class TableCompiler {
@@ -14,6 +15,11 @@ export class TableCompiler {
     minThreads: 1,
     maxThreads: 1,
   });
+
+  constructor() {
+    // A thread that dies between two tables is replaced by the pool; without a listener it would end the process.
+    this.pool.on('error', (error) => log.error('The compiler thread ended', { error: reasonOf(error) }));
+  }
 
   /**
    * Tables come out in the order they were asked for. Throws TsujiError COMPILE_FAILED with the reason; the next call

@@ -2,6 +2,7 @@
  * Starts the workers, replaces those that end by themselves, drains and stops them. A worker that fails while it boots
  * is tried again ever more slowly; the first of all must boot, or the start fails with its reason.
  */
+import { type AddressInfo, createServer } from 'node:net';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { TsujiError } from '../kernel/errors.ts';
 import { log } from '../kernel/log.ts';
@@ -42,6 +43,19 @@ type Member = {
   restart: NodeJS.Timeout | null;
 };
 
+/** uWebSockets shares a port between workers only when it is told which: 'any' is settled here (`:0`, for tests). */
+async function withPort(entryPoint: BootEntryPoint): Promise<BootEntryPoint> {
+  if (entryPoint.port !== 0) return entryPoint;
+  const probe = createServer();
+  await new Promise<void>((resolve, reject) => {
+    probe.once('error', reject);
+    probe.listen(0, entryPoint.host === '' ? undefined : entryPoint.host, resolve);
+  });
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return { ...entryPoint, port };
+}
+
 export class WorkerFleet {
   private readonly options: FleetOptions;
   private readonly members: Member[] = [];
@@ -67,7 +81,7 @@ export class WorkerFleet {
     }
   }
 
-  /** Ports that are listened on, in the order of the entrypoints; 0 before the start. */
+  /** Ports that are listened on, in the order of the entrypoints; before the start, 0 where any will do. */
   get ports(): readonly number[] {
     return this.entryPoints.map((entryPoint) => entryPoint.port);
   }
@@ -77,10 +91,9 @@ export class WorkerFleet {
    * @throws TsujiError WORKER_BOOT_FAILED with the worker's own words
    */
   async start(): Promise<void> {
-    // The first worker settles the port of an entrypoint that asks for any.
-    await this.boot(this.members[0]);
+    this.entryPoints = await Promise.all(this.entryPoints.map(withPort));
     if (this.stopping) return;
-    await Promise.all(this.members.slice(1).map((member) => this.boot(member)));
+    await Promise.all(this.members.map((member) => this.boot(member)));
   }
 
   /** To every worker that is ready. */
@@ -176,7 +189,6 @@ export class WorkerFleet {
   private received(member: Member, message: FromWorker): void {
     switch (message.kind) {
       case 'ready':
-        this.entryPoints = this.entryPoints.map((entryPoint, i) => ({ ...entryPoint, port: message.ports[i] }));
         member.readyAt = Date.now();
         member.state = 'serving';
         if (this.stopping) this.send(member.index, { kind: 'stop' });

@@ -18,7 +18,7 @@ export interface Downstream {
    * announced as Content-Length all the same. `close`: end the connection after it.
    */
   respond(head: string, length: number, body: Uint8Array | string | null, headLength: number, close: boolean): void;
-  /** The head of a response whose body follows in pieces; `length` in bytes or UNKNOWN_LENGTH. */
+  /** The head of a response whose body follows in pieces; it may wait for the first. `length` in bytes or UNKNOWN_LENGTH. */
   begin(head: string, length: number): void;
   /** Takes all of `chunk` (what it cannot send it copies). False: send no more until `downstreamWritable`. */
   write(chunk: Uint8Array): boolean;

@@ -233,18 +233,10 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
         this.phase = FLUSHING;
         return;
       }
-      this.beginResponse();
+      this.phase = RESPONDING;
+      this.downstream.begin(this.responseText, this.responseLength);
     }
     if (!this.downstream.write(chunk)) this.connection?.pause();
-  }
-
-  responsePause(): void {
-    if (this.phase === ANSWERED) this.beginResponse();
-  }
-
-  private beginResponse(): void {
-    this.phase = RESPONDING;
-    this.downstream.begin(this.responseText, this.responseLength);
   }
 
   responseEnd(): void {

@@ -100,7 +100,7 @@ async function start(): Promise<void> {
     listener.listen(entryPoint);
   });
   boot.port.on('message', receive);
-  post({ kind: 'ready', ports: listeners.map((listener) => listener.port) });
+  post({ kind: 'ready' });
   log.debug('worker is serving', { worker: boot.index });
 }
 

@@ -19,7 +19,6 @@ export type BootEntryPoint = {
   readonly name: string;
   /** '' means all interfaces. */
   readonly host: string;
-  /** 0: any free port; the first worker finds one and the others are given its number. */
   readonly port: number;
 };
 
@@ -50,7 +49,7 @@ export type ToWorker =
   | { readonly kind: 'stop' };
 
 export type FromWorker =
-  | { readonly kind: 'ready' /** One per entrypoint, in order. */; readonly ports: readonly number[] }
+  | { readonly kind: 'ready' }
   | { readonly kind: 'applied'; readonly generation: number }
   | { readonly kind: 'drained' }
   | { readonly kind: 'failed'; readonly during: 'boot' | 'serving'; readonly message: string; readonly stack: string };

@@ -45,47 +45,38 @@ export class WordBuffer {
   }
 }
 
-/** UTF-8 texts, equal ones once. After `add`, `offset` and `byteLength` tell where that text stands. */
+/**
+ * UTF-8 texts, one after the other. They are not deduplicated: few are equal (the map for that took most of the time of
+ * writing a table of 100 000 hosts, bench/micro/router.ts).
+ */
 export class StringHeap {
   bytes = new Uint8Array(4096);
   length = 0;
-  offset = 0;
-  byteLength = 0;
-  private readonly known = new Map<string, number>();
-  private readonly lengths = new Map<string, number>();
 
-  add(text: string): void {
-    const known = this.known.get(text);
-    if (known !== undefined) {
-      this.offset = known;
-      // Only a text with other than ASCII characters has an entry: for all others both lengths are equal.
-      this.byteLength = this.lengths.get(text) ?? text.length;
-      return;
-    }
+  /** Returns the length in bytes of the text that now ends the heap. */
+  add(text: string): number {
+    const byteLength = this.place(text);
+    this.length += byteLength;
+    return byteLength;
+  }
+
+  /** Writes the text behind the end, where the next text will overwrite it; returns its length in bytes. */
+  place(text: string): number {
     const start = this.length;
     if (start + text.length * 3 > this.bytes.length) this.grow(start + text.length * 3);
     const bytes = this.bytes;
-    let end = start;
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i);
-      if (code >= 0x80) {
-        end = start + encoder.encodeInto(text, bytes.subarray(start)).written;
-        this.lengths.set(text, end - start);
-        break;
-      }
-      bytes[end++] = code;
+      if (code >= 0x80) return encoder.encodeInto(text, bytes.subarray(start)).written;
+      bytes[start + i] = code;
     }
-    this.known.set(text, start);
-    this.length = end;
-    this.offset = start;
-    this.byteLength = end - start;
+    return text.length;
   }
 
   /** Adds the text and appends its reference, two words. */
   addTo(words: WordBuffer, text: string): void {
-    this.add(text);
-    words.push(this.offset);
-    words.push(this.byteLength);
+    words.push(this.length);
+    words.push(this.add(text));
   }
 
   view(): Uint8Array {

@@ -18,16 +18,12 @@ export function liveAlternatives(texts: readonly string[]): readonly string[] {
   return texts.filter((text) => text.startsWith('/'));
 }
 
-/** Hosts that satisfy every host term; null when there is no such term. An empty host never matches. */
-export function hostsOf(terms: readonly MatchTerm[]): ReadonlySet<string> | null {
-  let hosts: Set<string> | null = null;
-  for (const term of terms) {
-    if (term.kind !== 'host') continue;
-    const named = new Set(term.hosts);
-    hosts = hosts === null ? named : hosts.intersection(named);
-  }
-  hosts?.delete('');
-  return hosts;
+/** Hosts that satisfy every host term; null when there is no such term. */
+function hostsOf(terms: readonly MatchTerm[]): readonly string[] | null {
+  const named = terms.filter((term) => term.kind === 'host');
+  if (named.length === 0) return null;
+  const [{ hosts }, ...others] = named;
+  return others.length === 0 ? hosts : hosts.filter((host) => others.every((other) => other.hosts.includes(host)));
 }
 
 function shortest(texts: readonly string[]): number {
@@ -70,9 +66,11 @@ export class CandidateIndex {
       return;
     }
     for (const host of hosts) {
+      // A request without a host matches no Host rule (shared/spec rules §3).
+      if (host === '') continue;
       const list = this.byHost.get(host);
       if (list === undefined) this.byHost.set(host, [frontend]);
-      else list.push(frontend);
+      else if (list[list.length - 1] !== frontend) list.push(frontend);
     }
   }
 
@@ -86,8 +84,8 @@ export class CandidateIndex {
     const cells = cellsFor(this.byHost.size);
     index.reserve(cells * HOST_CELL.words);
     for (const [host, frontends] of this.byHost) {
-      this.heap.add(host);
-      const { offset, byteLength } = this.heap;
+      const offset = this.heap.length;
+      const byteLength = this.heap.add(host);
       const hash = hashOf(this.heap.bytes, offset, byteLength, HASH_HOST);
       let cell = hash & (cells - 1);
       while (index.get(cell * HOST_CELL.words + HOST_CELL.candidates) !== 0) cell = (cell + 1) & (cells - 1);
@@ -122,11 +120,10 @@ export class CandidateIndex {
     const key = pathKeyOf(this.termsOf(frontend));
     if (key === null) return false;
     for (const text of key.texts) {
-      this.heap.add(text);
-      const { bytes, offset, byteLength } = this.heap;
+      const byteLength = this.heap.place(text);
       // A path is found with and without a final slash (shared/spec rules §7); its program knows which one was meant.
       const slash = key.what === HASH_PATH && text.endsWith('/') ? 1 : 0;
-      const hash = hashOf(bytes, offset, byteLength - slash, key.what);
+      const hash = hashOf(this.heap.bytes, this.heap.length, byteLength - slash, key.what);
       if (key.what === HASH_PREFIX) lengths.add(byteLength);
       const run = runs.get(hash);
       if (run === undefined) runs.set(hash, { hash, frontends: [frontend] });

@@ -12,7 +12,7 @@
  *     │ programs   │   what a frontend asks for beyond its host
  *     │ hostIndex  │   hash table: host ──▶ candidates
  *     │ candidates │   which frontends to try, ascending
- *     │ strings    │   UTF-8, no terminators, equal texts once
+ *     │ strings    │   UTF-8, no terminators
  *     └────────────┘ total bytes
  *
  * Words are 32 bits in the order of the machine; sections begin at multiples of 8 bytes. Words written by: the writer

@@ -47,6 +47,11 @@ export function scheduleOf(weights: readonly number[]): Int32Array {
     if (weight > highest) highest = weight;
   }
   const turns = new Int32Array(length);
+  if (highest === 1 && length === cycle.length) {
+    // Equal weights, the common case: one round.
+    for (let server = 0; server < length; server++) turns[server] = server;
+    return turns;
+  }
   const byWeight = cycle.map((_, index) => index).filter((index) => cycle[index] > 0);
   byWeight.sort((a, b) => cycle[b] - cycle[a]);
 

@@ -222,7 +222,7 @@ test('uploads with a length and chunked ones arrive whole and framed anew', asyn
   await upstream.until('56789');
   upstream.send(ok('a'));
   await client.until('\r\n\r\na');
-  client.send(`PUT /chunked HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\n`);
+  client.send(`PUT /chunked HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`);
   const second = parse(await upstream.until('\r\n\r\n'));
   assert.deepEqual(second.fields.get('transfer-encoding'), ['chunked']);
   assert.equal(second.fields.has('content-length'), false);
@@ -362,7 +362,7 @@ test('a body of 64 MiB passes a slow client and a slow server with little memory
   const size = 64 * 1024 * 1024;
   const { host, server } = await setUp(t);
   const memory = async (): Promise<number> =>
-    Number(/process_resident_memory_bytes (\S+)/.exec(await tsuji.metrics())![1]);
+    Number(/^process_resident_memory_bytes (\S+)$/m.exec(await tsuji.metrics())![1]);
   const client = await rawClient(t, tsuji.port);
   client.keep = false;
   client.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
@@ -394,7 +394,8 @@ test('a body of 64 MiB passes a slow client and a slow server with little memory
       return still;
     }, 'the flow to stop');
     assert.ok(written < size, 'the server was not slowed down');
-    assert.ok((await memory()) - before < 24 * 1024 * 1024, 'memory grew with the body');
+    const grown = (await memory()) - before;
+    assert.ok(grown < 24 * 1024 * 1024, `memory grew by ${grown} bytes`);
     client.socket.resume();
     await waitFor(() => client.bytes - startBytes >= size, 'the rest of the body', 30_000);
     if (chunked) break;

@@ -30,6 +30,8 @@ export class UwsDownstream implements Downstream {
   private response: HttpResponse | null = null;
   private length = UNKNOWN_LENGTH;
   private head = '';
+  /** The head of a response in pieces goes out with its first piece: uWS cannot send it alone. */
+  private headOut = false;
   private body: Uint8Array | string | null = null;
   private headLength = NO_BODY;
   private close = false;
@@ -45,7 +47,6 @@ export class UwsDownstream implements Downstream {
   private ending = false;
 
   private readonly corkRespond = (): void => this.writeWhole();
-  private readonly corkBegin = (): void => this.writeHead();
   private readonly corkChunk = (): void => this.writeChunk();
   private readonly corkEnd = (): void => {
     this.response!.end();
@@ -114,23 +115,15 @@ export class UwsDownstream implements Downstream {
   }
 
   begin(head: string, length: number): void {
-    if (this.response === null) return;
     this.head = head;
     this.length = length;
-    this.response.cork(this.corkBegin);
-  }
-
-  private writeHead(): void {
-    const response = this.response!;
-    response.writeStatus(headBytes(this.head));
-    // Sends the head off alone. With an unknown length uWS cannot do that: the head waits for the first chunk.
-    if (this.length !== UNKNOWN_LENGTH) response.tryEnd('', this.length);
+    this.headOut = false;
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.response === null) return true;
+    if (this.response === null || chunk.length === 0) return true;
     if (this.stalled) {
-      this.pending.push(Uint8Array.from(chunk));
+      this.pending.push(chunk.slice());
       return false;
     }
     this.chunk = chunk;
@@ -139,10 +132,14 @@ export class UwsDownstream implements Downstream {
     return !this.stalled;
   }
 
-  /** Inside cork: sends `chunk`, keeps what is left of it. */
+  /** Inside cork: sends `chunk`, with the head before the first one, and keeps what is left of it. */
   private writeChunk(): void {
     const response = this.response!;
     let chunk = this.chunk!;
+    if (!this.headOut) {
+      this.headOut = true;
+      response.writeStatus(headBytes(this.head));
+    }
     if (this.length !== UNKNOWN_LENGTH) {
       const before = response.getWriteOffset();
       const [ok, done] = response.tryEnd(chunk, this.length);
@@ -164,7 +161,7 @@ export class UwsDownstream implements Downstream {
   private stall(rest: Uint8Array | null): void {
     this.stalled = true;
     this.probing = true;
-    if (rest !== null && rest.length > 0) this.pending.unshift(Uint8Array.from(rest));
+    if (rest !== null && rest.length > 0) this.pending.unshift(rest.slice());
     if (!this.listensWritable) {
       this.listensWritable = true;
       this.response!.onWritable(this.writable);

@@ -17,8 +17,6 @@ const MAX_FREE = 4096;
 const BAD_TARGET = /[^\x21-\x7e\x80-\ufffc\ufffe\uffff]/;
 
 export class UwsListener {
-  /** The port that is really listened on. */
-  port = 0;
   private readonly worker: WorkerContext;
   private readonly uws: Uws;
   private readonly entryPoint: number;
@@ -53,7 +51,6 @@ export class UwsListener {
           'not of this host, or the port needs a privilege (CAP_NET_BIND_SERVICE)',
       );
     }
-    this.port = this.uws.us_socket_local_port(this.socket as never);
   }
 
   /** Accepts no more; open connections live on. */
@@ -86,10 +83,10 @@ export class UwsListener {
     try {
       const head = this.head;
       const path = request.getUrl();
-      // Null without a `?`, '' for an empty query: the type does not know.
-      const query = request.getQuery() as string | null;
+      // Undefined without a `?`, '' for an empty query: the type does not know.
+      const query = request.getQuery() as string | undefined;
       const method = request.getCaseSensitiveMethod();
-      head.begin(method, query === null ? path : `${path}?${query}`, path);
+      head.begin(method, query === undefined ? path : `${path}?${query}`, path);
       request.forEach(this.addField);
       head.finish();
       if (head.problem === '' && BAD_TARGET.test(head.target)) head.problem = 'a character that no target may have';

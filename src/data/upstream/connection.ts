@@ -15,8 +15,6 @@ import type { UpstreamPool } from './pool.ts';
 export interface ConnectionUser extends ResponseSink {
   /** The dial has succeeded: the request can be written. */
   upstreamConnected(): void;
-  /** All bytes of one read were handed over; an unwritten head can go out now. */
-  responsePause(): void;
   /** After a `write` that returned false. */
   upstreamWritable(): void;
   /** The try has failed; the connection is closed and no longer ours. `detail` is for the log. */
@@ -147,7 +145,6 @@ export class UpstreamConnection extends TimerEntry {
       this.destroy();
       return false;
     }
-    const user = this.user;
     const used = this.parser.execute(buffer, 0, length);
     if (this.state === CLOSED) return false;
     if (this.parser.problem !== '') {
@@ -155,8 +152,6 @@ export class UpstreamConnection extends TimerEntry {
     } else if (this.user === null) {
       if (this.reusable && used === length) this.rest();
       else this.destroy();
-    } else {
-      user.responsePause();
     }
     return true;
   }

@@ -51,7 +51,7 @@ test('what is not understood is named', () => {
 
 test('a whole run fits into its time with any number of proxies up to six', () => {
   for (const [quick, limit] of [
-    [false, 330],
+    [false, 320],
     [true, 52],
   ] as const) {
     const scenarios = SCENARIOS.filter((scenario) => !quick || scenario.quick !== null);
@@ -61,7 +61,7 @@ test('a whole run fits into its time with any number of proxies up to six', () =
         (sum, scenario) => sum + expectedSeconds(scenario, efforts.get(scenario.name)!, proxies),
         0,
       );
-      assert.ok(total <= limit + 3, `${proxies} proxies take ${total} s of ${limit} s`);
+      assert.ok(total <= limit + 8, `${proxies} proxies take ${total} s of ${limit} s`);
     }
   }
 });

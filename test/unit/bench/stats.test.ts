@@ -34,9 +34,13 @@ test('a ratio of series of unequal length uses the rounds that both have', () =>
   assert.ok(Number.isNaN(ratioOf([], [1]).median));
 });
 
+test('fewer than five rounds say nothing', () => {
+  assert.equal(verdictOf({ median: 0.5, min: 0.4, max: 0.6 }, 4), 'too few rounds');
+});
+
 test('a difference counts only if all rounds agree on its direction', () => {
-  assert.equal(verdictOf({ median: 0.9, min: 0.8, max: 0.99 }), 'less');
-  assert.equal(verdictOf({ median: 1.2, min: 1.01, max: 1.3 }), 'more');
-  assert.equal(verdictOf({ median: 0.9, min: 0.8, max: 1.01 }), 'within the noise');
-  assert.equal(verdictOf(spreadOf([])), 'within the noise');
+  assert.equal(verdictOf({ median: 0.9, min: 0.8, max: 0.99 }, 7), 'less');
+  assert.equal(verdictOf({ median: 1.2, min: 1.01, max: 1.3 }, 7), 'more');
+  assert.equal(verdictOf({ median: 0.9, min: 0.8, max: 1.01 }, 7), 'within the noise');
+  assert.equal(verdictOf(spreadOf([]), 7), 'within the noise');
 });

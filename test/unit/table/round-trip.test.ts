@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { HEADER, SECTION, SECTION_COUNT } from '../../../src/table/layout.ts';
+import { RoutingTable } from '../../../src/table/reader.ts';
+import { validateTable } from '../../../src/table/validate.ts';
+import { writeTable } from '../../../src/table/writer.ts';
+import { backend, frontend, input, server } from './inputs.ts';
+
+const everything = input(
+  [
+    frontend('shop', [{ kind: 'host', hosts: ['shop.example.com'] }], { backend: 1, passHostHeader: false }),
+    frontend('rest', [], { entryPoints: 0x80000001 | 0, rank: 0 }),
+  ],
+  {
+    generation: 2 ** 40 + 2 ** 31 + 5,
+    backends: [
+      backend({ name: 'leer', slot: 9, servers: [] }),
+      backend({
+        name: 'bücher',
+        slot: 7,
+        servers: [
+          server({ name: 'a', slot: 262_143, weight: 3 }),
+          server({
+            name: 'b',
+            slot: 4,
+            url: 'https://[::1]:8443/x',
+            scheme: 'https',
+            host: '::1',
+            port: 8443,
+            hostHeader: '[::1]:8443',
+          }),
+          server({ name: 'c', slot: 5, url: 'h2c://c.example:65535', scheme: 'h2c', port: 65535, weight: 0 }),
+        ],
+      }),
+      backend({ name: 'idle', slot: 8, servers: [server({ weight: 0 })] }),
+    ],
+  },
+);
+
+test('every field of frontends, backends and servers comes back as it was given', () => {
+  const buffer = writeTable(everything);
+  validateTable(buffer);
+  const table = new RoutingTable(buffer, false);
+  assert.equal(table.generation, everything.generation);
+  const shop = table.route(0, 'GET', 'shop.example.com', '/');
+  assert.ok(shop);
+  assert.equal(shop.name, 'shop');
+  assert.equal(shop.passHostHeader, false);
+  const given = everything.backends[1];
+  assert.equal(shop.backend.name, given.name);
+  assert.equal(shop.backend.slot, given.slot);
+  assert.deepEqual(
+    shop.backend.servers.map((view) => ({ ...view })),
+    given.servers.map((each) => ({ ...each })),
+  );
+  assert.deepEqual([...shop.backend.schedule], [0, 0, 0, 1]);
+  assert.equal(shop.backend.scheduleLength, 4);
+  assert.equal(shop.backend.allWeightsZero, false);
+  const rest = table.route(31, 'GET', 'other', '/');
+  assert.equal(rest?.passHostHeader, true);
+  assert.equal(rest?.backend.scheduleLength, 0);
+  assert.equal(rest?.backend.allWeightsZero, false);
+  assert.equal(table.route(1, 'GET', 'other', '/'), null);
+});
+
+test('a backend whose servers all have weight 0 has no turn and says why', () => {
+  const zero = backend({ servers: [server({ weight: 0 }), server({ weight: 0 })] });
+  const table = new RoutingTable(writeTable(input([frontend('f', [])], { backends: [zero] })), false);
+  const view = table.route(0, 'GET', '', '/');
+  assert.equal(view?.backend.allWeightsZero, true);
+  assert.equal(view?.backend.scheduleLength, 0);
+  assert.equal(view?.backend.servers.length, 2);
+});
+
+test('a view is made once per table', () => {
+  const table = new RoutingTable(writeTable(everything), false);
+  const first = table.route(0, 'GET', 'shop.example.com', '/');
+  assert.equal(table.route(0, 'GET', 'SHOP.example.com:80', '/x'), first);
+});
+
+test('the slots of all servers are told, also of backends that no request has used', () => {
+  const slots: number[] = [];
+  new RoutingTable(writeTable(everything), false).forEachServerSlot((slot) => slots.push(slot));
+  assert.deepEqual(slots, [262_143, 4, 5, 0]);
+});
+
+test('an empty table routes nothing', () => {
+  const buffer = writeTable(input([], { backends: [] }));
+  validateTable(buffer);
+  assert.equal(new RoutingTable(buffer, false).route(0, 'GET', 'a', '/'), null);
+});
+
+test('memory that is no table is refused with the reason', () => {
+  const corrupt = { code: 'TABLE_CORRUPT' };
+  assert.throws(() => new RoutingTable(new SharedArrayBuffer(8), false), corrupt);
+  assert.throws(() => new RoutingTable(new SharedArrayBuffer(4096), false), /holds no routing table/);
+  for (const [word, reason] of [
+    [HEADER.formatVersion, /has format 77/],
+    [HEADER.totalBytes, /says it has 77 bytes/],
+    [HEADER.sections + 2 * SECTION.servers, /section 1 .* not made of whole words/],
+    [HEADER.sections + 2 * SECTION.strings + 1, undefined],
+  ] as const) {
+    const buffer = writeTable(everything);
+    new Int32Array(buffer)[word] = word === HEADER.sections + 2 * SECTION.strings + 1 ? 1 << 30 : 77;
+    assert.throws(() => validateTable(buffer), reason ? { ...corrupt, message: reason } : corrupt);
+  }
+});
+
+test('the check finds every number that would lead a reader out of its section', () => {
+  const paths = Array.from({ length: 12 }, (_, i) => frontend(`p${i}`, [{ kind: 'pathPrefix', prefixes: [`/p${i}/`] }]));
+  const whole = writeTable({ ...everything, frontends: [...everything.frontends, ...paths] });
+  const places = new Int32Array(whole).subarray(HEADER.sections, HEADER.sections + 2 * SECTION_COUNT);
+  const words = places[2 * SECTION.strings] >> 2;
+  let found = 0;
+  for (let word = HEADER.sections + 2 * SECTION_COUNT; word < words; word++) {
+    const buffer = whole.slice(0);
+    new Int32Array(buffer)[word] = 0x7ffffff0;
+    try {
+      validateTable(buffer);
+    } catch (thrown) {
+      assert.equal((thrown as { code?: string }).code, 'TABLE_CORRUPT', `word ${word}: ${thrown}`);
+      found += 1;
+      continue;
+    }
+    // What it lets pass must be harmless: a wrong route at most, never an error or an endless loop.
+    const table = new RoutingTable(buffer, false);
+    for (const host of ['shop.example.com', 'x']) table.route(0, 'GET', host, '/p3/x');
+  }
+  assert.ok(found > words / 4, `only ${found} of ${words} words are checked`);
+});
