@@ -82,7 +82,8 @@ export class RoutingTable {
       const word = cell * HOST_CELL.words;
       const found = hostIndex[word + HOST_CELL.candidates];
       if (found === 0) return 0;
-      if (hostIndex[word + HOST_CELL.hash] !== hostHash || hostIndex[word + HOST_CELL.host + 1] !== hostLength) continue;
+      if (hostIndex[word + HOST_CELL.hash] !== hostHash || hostIndex[word + HOST_CELL.host + 1] !== hostLength)
+        continue;
       const offset = hostIndex[word + HOST_CELL.host];
       let i = 0;
       while (i < hostLength && strings[offset + i] === host[i]) i++;

@@ -70,7 +70,8 @@ class Validator {
       check(servers[word + SERVER.slot] >= 0, 'a server has no slot');
       const scheme = servers[word + SERVER.scheme];
       check(scheme >= 0 && scheme < SCHEMES.length, 'a server has an unknown scheme');
-      for (const text of [SERVER.name, SERVER.url, SERVER.host, SERVER.hostHeader]) this.checkString(servers, word + text);
+      for (const text of [SERVER.name, SERVER.url, SERVER.host, SERVER.hostHeader])
+        this.checkString(servers, word + text);
     }
   }
 

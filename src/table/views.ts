@@ -3,14 +3,7 @@
  * that a request only ever follows references; each class has one shape.
  */
 import type { TableServer } from './input.ts';
-import {
-  BACKEND,
-  BACKEND_ALL_WEIGHTS_ZERO,
-  FRONTEND,
-  FRONTEND_PASS_HOST_HEADER,
-  SCHEMES,
-  SERVER,
-} from './layout.ts';
+import { BACKEND, BACKEND_ALL_WEIGHTS_ZERO, FRONTEND, FRONTEND_PASS_HOST_HEADER, SCHEMES, SERVER } from './layout.ts';
 import type { TableSections } from './sections.ts';
 
 export class ServerView {

@@ -122,7 +122,11 @@ function compareFrontends(a: TableFrontend, b: TableFrontend): number {
 }
 
 /** Lays the sections out one after the other behind the header. */
-function assemble(input: TableInput, sections: readonly (Int32Array | Uint8Array)[], anyHost: number): SharedArrayBuffer {
+function assemble(
+  input: TableInput,
+  sections: readonly (Int32Array | Uint8Array)[],
+  anyHost: number,
+): SharedArrayBuffer {
   const offsets: number[] = [];
   let end = HEADER_WORDS * WORD_BYTES;
   for (const section of sections) {

@@ -9,6 +9,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram } from '../../scripts/find-program.mjs';
+import { waitFor } from './wait.ts';
+
+export { waitFor } from './wait.ts';
 
 const children = new Set<ChildProcess>();
 const folders = new Set<string>();
@@ -27,26 +30,6 @@ export async function freePort(): Promise<number> {
   await once(server, 'close');
   if (address === null || typeof address === 'string') throw new Error('the system gave no port');
   return address.port;
-}
-
-/**
- * Asks `condition` every 10 ms until it gives something truthy, and returns that. What it throws counts as "not yet".
- * After `ms` milliseconds it fails with `what` and the last error.
- */
-export async function waitFor<T>(condition: () => T | Promise<T>, what: string, ms = 5000): Promise<NonNullable<T>> {
-  const deadline = performance.now() + ms;
-  let lastError = '';
-  for (;;) {
-    try {
-      const value = await condition();
-      if (value) return value;
-      lastError = '';
-    } catch (error) {
-      lastError = `: ${error instanceof Error ? error.message : error}`;
-    }
-    if (performance.now() > deadline) throw new Error(`after ${ms} ms still waiting for ${what}${lastError}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 /** An empty folder, removed at the latest when this process exits. */

@@ -124,13 +124,13 @@ export async function startTsuji(t: { after(fn: () => unknown): unknown }, optio
   });
   await waitFor(
     () => {
-      if (tsuji.exit !== null) throw new Error(`tsuji ended with ${JSON.stringify(tsuji.exit)}:\n${tsuji.output}`);
       tsuji.port = portIn(tsuji.output, /msg="Listening" entrypoint=\S+ port=(\d+)/);
       tsuji.adminPort = portIn(tsuji.output, /msg="Admin pages" port=(\d+)/);
-      return tsuji.port > 0 && tsuji.adminPort > 0;
+      return (tsuji.port > 0 && tsuji.adminPort > 0) || tsuji.exit !== null;
     },
     () => `tsuji to listen, it said:\n${tsuji.output}`,
   );
+  if (tsuji.exit !== null) throw new Error(`tsuji ended with ${JSON.stringify(tsuji.exit)}:\n${tsuji.output}`);
   if (!options.noWait) {
     await tsuji.waitForStatus((status) => status.generation > 0, 'the first table');
     await tsuji.waitForStatus(

@@ -3,16 +3,28 @@
 const PATIENCE = Number(process.env.TSUJI_TEST_PATIENCE ?? '1');
 const LOOK_EVERY_MS = 10;
 
-/** Resolves when `condition` is true; rejects after `ms`, saying what was waited for. */
-export async function waitFor(
-  condition: () => boolean | Promise<boolean>,
+/**
+ * Asks `condition` every 10 ms until it gives something truthy, and returns that. What it throws counts as "not yet".
+ * After `ms` milliseconds it fails with `what` and the last error.
+ */
+export async function waitFor<T>(
+  condition: () => T | Promise<T>,
   what: string | (() => string),
   ms = 15_000,
-): Promise<void> {
-  const deadline = Date.now() + ms * PATIENCE;
-  while (!(await condition())) {
-    if (Date.now() > deadline)
-      throw new Error(`waited ${ms} ms in vain for ${typeof what === 'string' ? what : what()}`);
+): Promise<NonNullable<T>> {
+  const deadline = performance.now() + ms * PATIENCE;
+  let lastError = '';
+  for (;;) {
+    try {
+      const value = await condition();
+      if (value) return value;
+      lastError = '';
+    } catch (error) {
+      lastError = `: ${error instanceof Error ? error.message : error}`;
+    }
+    if (performance.now() > deadline) {
+      throw new Error(`after ${ms} ms still waiting for ${typeof what === 'string' ? what : what()}${lastError}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
 }

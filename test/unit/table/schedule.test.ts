@@ -64,7 +64,10 @@ test('a cycle that would be too long is scaled down within the documented error'
       list.forEach((weight, server) => {
         if (sum === 0) return;
         const error = Math.abs(counts[server] / schedule.length - weight / sum);
-        assert.ok(error <= (positive + 1) / (MAX_TURNS - 2 * positive), `server ${server} of ${list} is off by ${error}`);
+        assert.ok(
+          error <= (positive + 1) / (MAX_TURNS - 2 * positive),
+          `server ${server} of ${list} is off by ${error}`,
+        );
         assert.equal(counts[server] > 0, weight > 0);
       });
     }),
@@ -74,7 +77,8 @@ test('a cycle that would be too long is scaled down within the documented error'
 
 test('nearly equal large weights and a great number of servers keep every server in the cycle', () => {
   const near = scheduleOf([1_000_001, 1_000_000]);
-  assert.equal(near.filter((server) => server === 0).length, near.filter((server) => server === 1).length);
+  const first = near.filter((server) => server === 0).length;
+  assert.ok(Math.abs(2 * first - near.length) <= 1);
   const many = scheduleOf(new Array(70_000).fill(1).map((_, i) => (i === 0 ? 1_000_000 : 1)));
   assert.equal(new Set(many).size, 70_000);
 });
