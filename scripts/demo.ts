@@ -134,7 +134,7 @@ const code = await Promise.race([
     process.stderr.write(`the demo failed: ${error.message}\n`);
     return 1;
   }),
-  stopped.then(() => 0),
+  stopped.then(() => (runOnce ? 1 : 0)),
 ]);
 if (interrupted) say('\ncleaning up');
 for (const cleanup of cleanups.reverse()) {

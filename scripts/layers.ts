@@ -23,9 +23,6 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Files that a layer may not import although it may import their folder. */
 const CLOSED: Readonly<Record<string, RegExp>> = { data: /^table\/writer/ };
 
-/** The one file outside src that may be imported, because it runs at install time too, by its path seen from src. */
-const OUTSIDE = '../scripts/uws-host.mjs';
-
 type Reference = { readonly line: number; readonly target: string; readonly kind: 'value' | 'type' | 'url' };
 
 const PATTERNS: readonly (readonly [kind: Reference['kind'] | 'statement', pattern: RegExp])[] = [
@@ -63,7 +60,6 @@ function layerOf(path: string): string {
 
 function isAllowed(from: string, to: string, kind: Reference['kind']): boolean {
   const layer = layerOf(from);
-  if (to === OUTSIDE) return true;
   if (to.startsWith('..') || CLOSED[layer]?.test(to)) return false;
   const target = layerOf(to);
   const allowed = MAY_IMPORT[layer];

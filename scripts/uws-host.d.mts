@@ -10,4 +10,3 @@ export function readHost(): Host;
 export function glibcMinorOf(glibc: string): number;
 export function whyUnsupported(host: Host): string;
 export function uwsFolder(): string;
-export function whyNotLoadable(host?: Host): string;

@@ -1,13 +1,10 @@
 /**
  * Says whether uWebSockets.js can run here, in words for the person who installs or starts tsuji.
- * Plain JavaScript: it runs at install time under whatever Node is there (20 or later), and again when the addon fails
- * to load.
+ * Plain JavaScript: it runs at install time under whatever Node is there (20 or later).
  */
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import process from 'node:process';
-import { fitToGlibc } from './elf-versions.mjs';
 
 /** The oldest glibc that offers all the addon asks for, but for the symbols that fit-uws renames. */
 export const OLDEST_GLIBC_MINOR = 36;
@@ -53,23 +50,4 @@ export function whyUnsupported(host) {
 /** The folder of the installed package; throws when it is not installed. */
 export function uwsFolder() {
   return dirname(createRequire(import.meta.url).resolve('uWebSockets.js'));
-}
-
-/** For the message after a failed load: the reason in words, or '' when nothing here explains the failure. */
-export function whyNotLoadable(host = readHost()) {
-  const reason = whyUnsupported(host);
-  if (reason !== '') return reason;
-  let addon;
-  try {
-    addon = readFileSync(join(uwsFolder(), `uws_${host.platform}_${host.arch}_${host.abi}.node`));
-  } catch {
-    return 'uWebSockets.js is not installed: run npm ci';
-  }
-  if (host.platform !== 'linux' || glibcMinorOf(host.glibc) >= NATIVE_GLIBC_MINOR) return '';
-  try {
-    if (fitToGlibc(addon, glibcMinorOf(host.glibc)) === 0) return '';
-  } catch (error) {
-    return `uWebSockets.js does not fit to glibc ${host.glibc}: ${error.message}`;
-  }
-  return `uWebSockets.js is not fitted to glibc ${host.glibc} yet: run node scripts/fit-uws.mjs`;
 }

@@ -3,8 +3,8 @@
  *
  *     node_modules/.bin/node bench/micro/router.ts [number of routes …]
  *
- * Requests come in random order over all routes, so that large tables are measured with a cold cache, and their texts
- * are made anew the way a server's parser makes them: flat strings that no earlier request has hashed.
+ * 4096 requests in random order over all routes, again and again; their texts
+ * are made the way a parser makes them: flat strings, not interned. Times are CPU time, so that other loads blur them less.
  */
 import type { TableFrontend, TableInput } from '../../src/table/input.ts';
 import { RoutingTable } from '../../src/table/reader.ts';

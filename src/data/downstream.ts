@@ -13,13 +13,19 @@ export const UNKNOWN_LENGTH = -2;
 export interface Downstream {
   /**
    * The whole response at once.
-   * `head`: `200 OK\r\nname: value\r\n…`, without framing, Date and last CRLF, one latin-1 character per byte.
+   * `head`: `200 OK\r\nname: value\r\n…`, without framing, Date and last CRLF; as bytes when some are above 0x7F.
    * `length`: bytes of the body, or NO_BODY where none may follow (204, 304, HEAD). With NO_BODY, `headLength` ≥ 0 is
    * announced as Content-Length all the same. `close`: end the connection after it.
    */
-  respond(head: string, length: number, body: Uint8Array | string | null, headLength: number, close: boolean): void;
+  respond(
+    head: string | Uint8Array,
+    length: number,
+    body: Uint8Array | string | null,
+    headLength: number,
+    close: boolean,
+  ): void;
   /** The head of a response whose body follows in pieces; it may wait for the first. `length` in bytes or UNKNOWN_LENGTH. */
-  begin(head: string, length: number): void;
+  begin(head: string | Uint8Array, length: number): void;
   /** Takes all of `chunk` (what it cannot send it copies). False: send no more until `downstreamWritable`. */
   write(chunk: Uint8Array): boolean;
   /** The body is complete. False: some of it still waits for the client; `downstreamWritable` comes when it is out. */

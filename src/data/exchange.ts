@@ -8,7 +8,7 @@
  *
  * Exchanges are reused from their engine's free list: every field is set anew by `begin`.
  */
-import { isNonAscii, REQUEST_CHUNKED, REQUEST_NO_BODY, type RequestHead } from '../http/request-head.ts';
+import { REQUEST_CHUNKED, REQUEST_NO_BODY, type RequestHead } from '../http/request-head.ts';
 import { NO_LENGTH, type ResponseHead } from '../http/response-head.ts';
 import { BODY_LENGTH, BODY_NONE } from '../http/response-parser.ts';
 import { FAULTS, type Fault } from '../kernel/errors.ts';
@@ -48,7 +48,6 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
   private requestLine = '';
   private host = '';
   private rest = '';
-  private nonAscii = false;
   private bodyKind = REQUEST_NO_BODY;
   private requestComplete = false;
   private queued: Buffer[] = [];
@@ -61,7 +60,7 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
   private resent = false;
   private triesLeft = 0;
   private status = 0;
-  private responseText = '';
+  private responseText: string | Uint8Array = '';
   private responseLength = UNKNOWN_LENGTH;
   private framing = BODY_NONE;
   private requestBytes = 0;
@@ -121,7 +120,6 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
     else if (head.body !== REQUEST_NO_BODY) rest += `content-length: ${head.contentLength}\r\n\r\n`;
     else rest += '\r\n';
     this.rest = rest;
-    this.nonAscii = isNonAscii(rest) || isNonAscii(this.requestLine) || isNonAscii(this.host);
   }
 
   private triesAllowed(backend: BackendView): number {
@@ -162,7 +160,7 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
     const connection = this.connection!;
     const host = this.frontend!.passHostHeader ? this.host : this.server!.hostHeader;
     this.phase = SENT;
-    connection.sendHead(this.requestLine + host + this.rest, this.nonAscii, this.method);
+    connection.sendHead(this.requestLine + host + this.rest, this.method);
     if (this.bodyKind === REQUEST_NO_BODY) return;
     let flowing = true;
     for (const chunk of this.queued) flowing = this.writeBody(chunk);
@@ -215,7 +213,7 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
   responseHead(head: ResponseHead, framing: number): void {
     this.connection!.headArrived();
     this.status = head.status;
-    this.responseText = head.text;
+    this.responseText = head.nonAscii ? Buffer.from(head.text, 'latin1') : head.text;
     this.framing = framing;
     if (framing === BODY_LENGTH) this.responseLength = head.contentLength;
     else if (framing === BODY_NONE) this.responseLength = this.method === 'HEAD' ? head.contentLength : NO_LENGTH;

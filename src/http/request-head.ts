@@ -1,15 +1,13 @@
 /**
  * Collects the fields of a request and writes the head that goes to the server (shared/spec proxying §2–§5).
  * One per worker, reused for every request: a listener fills it and the exchange takes what it needs before the
- * handler returns. Text is what the listener decoded; `nonAscii` says that it must be sent as UTF-8.
+ * handler returns. Text is what the listener decoded from UTF-8.
  */
 import { contentLengthOf, HOP_BY_HOP, listMembers, withoutFields } from './fields.ts';
 
 export const REQUEST_NO_BODY = 0;
 export const REQUEST_LENGTH = 1;
 export const REQUEST_CHUNKED = 2;
-
-const NON_ASCII = /[^\0-\x7f]/;
 
 export class RequestHead {
   method = '';
@@ -203,9 +201,4 @@ function portOf(host: string, proto: string): string {
   const colon = host.lastIndexOf(':');
   if (colon > 0 && colon > host.indexOf(']') && colon < host.length - 1) return host.slice(colon + 1);
   return proto === 'https' || proto === 'wss' ? '443' : '80';
-}
-
-/** Must this text be sent as UTF-8? Else every char is one byte. */
-export function isNonAscii(text: string): boolean {
-  return NON_ASCII.test(text);
 }

@@ -3,7 +3,7 @@
  * One parser per upstream connection; it owns no socket and keeps no bytes but an unfinished head.
  */
 import { ChunkedDecoder, type ChunkSink } from './chunked-decoder.ts';
-import { MAX_HEAD_BYTES, NO_LENGTH, ResponseHead } from './response-head.ts';
+import { INCOMPLETE, MALFORMED, MAX_HEAD_BYTES, NO_LENGTH, ResponseHead } from './response-head.ts';
 
 /** How the body of the response under way is delimited. */
 export const BODY_NONE = 0;
@@ -20,9 +20,6 @@ export interface ResponseSink {
   responseEnd(): void;
 }
 
-/** Most heads end within this many bytes: so much is looked at first. */
-const FIRST_LOOK = 2048;
-const HEAD_END = '\r\n\r\n';
 /** An interim response per request is usual, a few are possible; an endless row of them is an attack. */
 const MAX_INTERIM = 32;
 
@@ -87,44 +84,38 @@ export class ResponseParser implements ChunkSink {
 
   private readHead(bytes: Buffer, at: number, end: number): number {
     if (this.partial !== null) return this.readHeadSlow(bytes, at, end);
-    let text = bytes.toString('latin1', at, Math.min(end, at + FIRST_LOOK));
-    let headEnd = text.indexOf(HEAD_END);
-    if (headEnd < 0) {
-      if (end - at > FIRST_LOOK) {
-        text = bytes.toString('latin1', at, Math.min(end, at + MAX_HEAD_BYTES));
-        headEnd = text.indexOf(HEAD_END);
-      }
-      if (headEnd < 0) return this.readHeadSlow(bytes, at, end);
+    const behind = this.head.parse(bytes, at, end);
+    if (behind === INCOMPLETE) return this.readHeadSlow(bytes, at, end);
+    if (behind === MALFORMED) {
+      this.problem = this.head.problem;
+      return at;
     }
-    headEnd += HEAD_END.length;
-    this.headComplete(text.length === headEnd ? text : text.slice(0, headEnd));
-    return at + headEnd;
+    this.headComplete();
+    return behind;
   }
 
-  /** The head came in pieces: they are put together until its end shows. */
+  /** The head comes in pieces: they are put together until it is whole. */
   private readHeadSlow(bytes: Buffer, at: number, end: number): number {
     const had = this.partial === null ? 0 : this.partial.length;
     const taken = bytes.subarray(at, Math.min(end, at + MAX_HEAD_BYTES));
     const whole = this.partial === null ? Buffer.from(taken) : Buffer.concat([this.partial, taken]);
-    const headEnd = whole.indexOf(HEAD_END, Math.max(0, had - HEAD_END.length), 'latin1');
-    if (headEnd < 0) {
+    const behind = had === 0 ? INCOMPLETE : this.head.parse(whole, 0, whole.length);
+    if (behind === MALFORMED) {
+      this.problem = this.head.problem;
+      return at;
+    }
+    if (behind === INCOMPLETE) {
       if (whole.length >= MAX_HEAD_BYTES) this.problem = `a head of more than ${MAX_HEAD_BYTES} bytes`;
-      // A bare LF may be meant as the end of a line; waiting for a CRLF that never comes would look like a slow server.
-      else if (whole.indexOf('\n\n') >= 0) this.problem = 'lines that end with a bare LF';
       this.partial = whole;
       return at + taken.length;
     }
     this.partial = null;
-    this.headComplete(whole.toString('latin1', 0, headEnd + HEAD_END.length));
-    return at + headEnd + HEAD_END.length - had;
+    this.headComplete();
+    return at + behind - had;
   }
 
-  private headComplete(text: string): void {
+  private headComplete(): void {
     const head = this.head;
-    if (!head.parse(text)) {
-      this.problem = head.problem;
-      return;
-    }
     if (head.status < 200 && head.status !== 101) {
       if (++this.interim > MAX_INTERIM) this.problem = 'too many interim responses';
       return;

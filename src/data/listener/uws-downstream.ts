@@ -8,9 +8,9 @@
  * whether the kernel was full; how much of it is left nobody tells, so after a stall the next chunk is first tried with
  * a few bytes, and only when those go straight out is the rest sent. So at most one read buffer waits on each side.
  */
-import { isNonAscii } from '../../http/request-head.ts';
 import type { Downstream, DownstreamEvents } from '../downstream.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../downstream.ts';
+import { peerText } from './peer-address.ts';
 import type { HttpResponse } from './uws.ts';
 
 /** Bytes with which a stalled response of unknown length is tried: less than what one writable event makes room for. */
@@ -18,18 +18,13 @@ const PROBE_BYTES = 256;
 
 function nothing(): void {}
 
-/** A head as uWS takes it: a string goes out as UTF-8, so bytes above 0x7F must go as bytes. */
-function headBytes(head: string): string | Uint8Array {
-  return isNonAscii(head) ? Buffer.from(head, 'latin1') : head;
-}
-
 export class UwsDownstream implements Downstream {
   /** Set once: the exchange of this pair. */
   events!: DownstreamEvents;
   private readonly recycle: (pair: UwsDownstream) => void;
   private response: HttpResponse | null = null;
   private length = UNKNOWN_LENGTH;
-  private head = '';
+  private head: string | Uint8Array = '';
   /** The head of a response in pieces goes out with its first piece: uWS cannot send it alone. */
   private headOut = false;
   private body: Uint8Array | string | null = null;
@@ -77,7 +72,7 @@ export class UwsDownstream implements Downstream {
   }
 
   peerAddress(): string {
-    return Buffer.from(this.response!.getRemoteAddressAsText()).toString('latin1');
+    return peerText(this.response!);
   }
 
   pauseBody(): void {
@@ -88,7 +83,13 @@ export class UwsDownstream implements Downstream {
     this.response?.resume();
   }
 
-  respond(head: string, length: number, body: Uint8Array | string | null, headLength: number, close: boolean): void {
+  respond(
+    head: string | Uint8Array,
+    length: number,
+    body: Uint8Array | string | null,
+    headLength: number,
+    close: boolean,
+  ): void {
     if (this.response === null) return;
     this.head = head;
     this.length = length;
@@ -102,7 +103,7 @@ export class UwsDownstream implements Downstream {
 
   private writeWhole(): void {
     const response = this.response!;
-    response.writeStatus(headBytes(this.head));
+    response.writeStatus(this.head);
     if (this.length !== NO_BODY) {
       if (this.body === null) response.end('', this.close);
       else response.end(this.body, this.close);
@@ -114,7 +115,7 @@ export class UwsDownstream implements Downstream {
     }
   }
 
-  begin(head: string, length: number): void {
+  begin(head: string | Uint8Array, length: number): void {
     this.head = head;
     this.length = length;
     this.headOut = false;
@@ -138,7 +139,7 @@ export class UwsDownstream implements Downstream {
     let chunk = this.chunk!;
     if (!this.headOut) {
       this.headOut = true;
-      response.writeStatus(headBytes(this.head));
+      response.writeStatus(this.head);
     }
     if (this.length !== UNKNOWN_LENGTH) {
       const before = response.getWriteOffset();

@@ -72,14 +72,14 @@ export class UpstreamConnection extends TimerEntry {
     this.state = BUSY;
   }
 
-  /** Writes the head, and says which response comes next. */
-  sendHead(head: string, nonAscii: boolean, method: string): boolean {
+  /** Writes the head (as UTF-8, which is what the listener decoded), and says which response comes next. */
+  sendHead(head: string, method: string): boolean {
     this.parser.expect(this.user!, method);
     this.reusable = false;
     const timeout = this.pool.options.responseHeaderTimeoutMs;
     this.awaitsHead = timeout > 0;
     this.pool.wheel.arm(this, timeout > 0 ? timeout : NO_TIMEOUT_MS);
-    return this.socket.write(head, nonAscii ? 'utf8' : 'latin1');
+    return this.socket.write(head, 'utf8');
   }
 
   /** False: send no more until `upstreamWritable`. `chunk` must stay unchanged from now on. */

@@ -203,7 +203,7 @@ test('lines with bare LF only are refused at once instead of waited for', () => 
   parser.expect(new Recorder(), 'GET');
   const text = Buffer.from('HTTP/1.1 200 OK\nContent-Length: 0\n\n');
   parser.execute(text, 0, text.length);
-  assert.equal(parser.problem, 'lines that end with a bare LF');
+  assert.equal(parser.problem, 'a line that ends with a bare LF');
 });
 
 test('a sink that gives up in the middle of a read hears nothing more', () => {

@@ -1,0 +1,156 @@
+/** What tests of whole exchanges share: bytes cut at awkward places, a strict reader of responses, and the final count. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { RawConnection } from './raw.ts';
+import type { Tsuji } from './tsuji.ts';
+import { waitFor } from './wait.ts';
+
+export type Scope = { after(fn: () => unknown): void };
+
+async function gauge(tsuji: Tsuji, name: string): Promise<number> {
+  const line = new RegExp(`^${name} (\\S+)$`, 'm').exec(await tsuji.metrics());
+  assert.ok(line !== null, `${name} is missing in /metrics`);
+  return Number(line[1]);
+}
+
+export const openExchanges = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'tsuji_open_exchanges');
+export const openUpstream = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'tsuji_open_upstream_connections');
+export const residentBytes = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'process_resident_memory_bytes');
+
+/** Workers that had to be replaced: a fault in an exchange must never be one in its worker. */
+async function restarts(tsuji: Tsuji): Promise<number> {
+  return (await tsuji.status()).workers.reduce((sum, worker) => sum + worker.restarts, 0);
+}
+
+/**
+ * A test after which nothing may be left over: no worker died, and when its clients and servers are gone no exchange
+ * and no upstream connection is open.
+ */
+export function exchangeTest(title: string, tsuji: Tsuji, body: (t: Scope) => Promise<void>): void {
+  test(title, async () => {
+    const cleanups: (() => unknown)[] = [];
+    try {
+      await body({ after: (fn) => cleanups.push(fn) });
+    } finally {
+      for (const cleanup of cleanups.reverse()) await cleanup();
+    }
+    await waitFor(async () => (await openExchanges(tsuji)) === 0, 'every exchange to end', 5_000);
+    await waitFor(async () => (await openUpstream(tsuji)) === 0, 'every upstream connection to end', 5_000);
+    assert.equal(await restarts(tsuji), 0, 'a worker died');
+  });
+}
+
+/** Writes `text` in pieces of `size` bytes, each handed to the kernel before the next. */
+export async function sendPieces(connection: RawConnection, text: string, size: number): Promise<void> {
+  const bytes = Buffer.from(text, 'latin1');
+  for (let at = 0; at < bytes.length && !connection.socket.destroyed; at += size) {
+    await new Promise<void>((resolve) => connection.socket.write(bytes.subarray(at, at + size), () => resolve()));
+    await new Promise(setImmediate);
+  }
+}
+
+export type Received = {
+  readonly status: number;
+  readonly statusLine: string;
+  readonly fields: ReadonlyMap<string, readonly string[]>;
+  readonly body: string;
+};
+
+type Framed = { readonly head: string; readonly body: string; readonly used: number };
+
+/** Reads one chunked body, strictly; null while it is not whole. */
+function readChunks(text: string, from: number): { body: string; end: number } | null {
+  let body = '';
+  for (let at = from; ; ) {
+    const lineEnd = text.indexOf('\r\n', at);
+    if (lineEnd < 0) return null;
+    const line = text.slice(at, lineEnd);
+    assert.match(line, /^[0-9a-f]+$/i, 'a chunk size');
+    const size = Number.parseInt(line, 16);
+    const dataEnd = lineEnd + 2 + size;
+    if (text.length < dataEnd + 2) return null;
+    assert.equal(text.slice(dataEnd, dataEnd + 2), '\r\n', 'the end of a chunk');
+    if (size === 0) return { body, end: dataEnd + 2 };
+    body += text.slice(lineEnd + 2, dataEnd);
+    at = dataEnd + 2;
+  }
+}
+
+/** One message at the start of `text`; null while it is not whole. */
+function frame(text: string, hasBody: (head: string) => boolean): Framed | null {
+  const headEnd = text.indexOf('\r\n\r\n');
+  if (headEnd < 0) return null;
+  const head = text.slice(0, headEnd);
+  const bodyStart = headEnd + 4;
+  const lengths = head.match(/^content-length:.*$/gim) ?? [];
+  const codings = head.match(/^transfer-encoding:.*$/gim) ?? [];
+  assert.ok(lengths.length + codings.length <= 1, `two framings in ${JSON.stringify(head)}`);
+  if (!hasBody(head)) return { head, body: '', used: bodyStart };
+  if (codings.length === 1) {
+    const chunks = readChunks(text, bodyStart);
+    return chunks === null ? null : { head, body: chunks.body, used: chunks.end };
+  }
+  const length = lengths.length === 1 ? Number(lengths[0].split(':')[1]) : 0;
+  return text.length < bodyStart + length
+    ? null
+    : { head, body: text.slice(bodyStart, bodyStart + length), used: bodyStart + length };
+}
+
+function fieldsOf(lines: readonly string[]): Map<string, string[]> {
+  const fields = new Map<string, string[]>();
+  for (const line of lines) {
+    const colon = line.indexOf(':');
+    const name = line.slice(0, colon).toLowerCase();
+    fields.set(name, [...(fields.get(name) ?? []), line.slice(colon + 1).trim()]);
+  }
+  return fields;
+}
+
+function responseHasBody(method: string) {
+  return (head: string): boolean => {
+    const status = Number(head.slice(9, 12));
+    return method !== 'HEAD' && status >= 200 && status !== 204 && status !== 304;
+  };
+}
+
+/** Takes the next whole response off a client's connection; rejects when the connection closes before its end. */
+export async function response(client: RawConnection, method = 'GET'): Promise<Received> {
+  let framed: Framed | null = null;
+  await waitFor(
+    () => {
+      const closed = client.closed;
+      framed = frame(client.received, responseHasBody(method));
+      return framed !== null || closed;
+    },
+    () => `a whole response, so far ${JSON.stringify(client.received.slice(0, 2000))}`,
+  );
+  const whole = framed as Framed | null;
+  if (whole === null) throw new Error(`broken response: ${JSON.stringify(client.received.slice(0, 2000))}`);
+  client.received = client.received.slice(whole.used);
+  const [statusLine, ...lines] = whole.head.split('\r\n');
+  return { statusLine, status: Number(statusLine.slice(9, 12)), fields: fieldsOf(lines), body: whole.body };
+}
+
+/** Until the client's connection is closed without a whole response on it; fails when one came. */
+export async function brokenResponse(client: RawConnection, method = 'GET'): Promise<string> {
+  const received = await client.untilClosed();
+  assert.equal(frame(received, responseHasBody(method)), null, `a whole response: ${JSON.stringify(received)}`);
+  return received;
+}
+
+/** Takes the next whole request off a server's connection. */
+export async function request(server: RawConnection): Promise<Received> {
+  let framed: Framed | null = null;
+  await waitFor(
+    () => {
+      framed = frame(server.received, () => true);
+      return framed !== null || server.closed;
+    },
+    () => `a whole request, so far ${JSON.stringify(server.received.slice(0, 2000))}`,
+  );
+  const whole = framed as Framed | null;
+  if (whole === null) throw new Error(`broken request: ${JSON.stringify(server.received.slice(0, 2000))}`);
+  server.received = server.received.slice(whole.used);
+  const [statusLine, ...lines] = whole.head.split('\r\n');
+  return { statusLine, status: 0, fields: fieldsOf(lines), body: whole.body };
+}

@@ -1,0 +1,404 @@
+/** Everything that a client can do to a request and its body, on raw sockets (RFC 9112 §6, §9.3). */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { after } from 'node:test';
+import {
+  exchangeTest,
+  openExchanges,
+  request,
+  residentBytes,
+  response,
+  type Scope,
+  sendPieces,
+} from '../harness/exchanges.ts';
+import { answering, ok, type RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
+import { addRoute, startTsuji } from '../harness/tsuji.ts';
+import { waitFor } from '../harness/wait.ts';
+
+const tsuji = await startTsuji({ after }, { workers: 1 });
+const MIB = 1 << 20;
+
+async function setUp(t: Scope, serve?: (c: RawConnection) => void): Promise<{ host: string; server: RawServer }> {
+  const server = await startRawServer(t, serve);
+  return { host: await addRoute(tsuji, [server.url]), server };
+}
+
+/** A request that a proxy would only see if it took a body for what follows it. */
+const HIDDEN = 'GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n';
+
+const FORMS: readonly (readonly [what: string, method: string, rest: string, body: string])[] = [
+  ['a length', 'POST', 'Content-Length: 10\r\n\r\n0123456789', '0123456789'],
+  ['a length of zero', 'POST', 'Content-Length: 0\r\n\r\n', ''],
+  ['no body', 'POST', '\r\n', ''],
+  ['equal lengths', 'POST', 'Content-Length: 2, 2\r\n\r\nab', 'ab'],
+  ['chunks', 'PUT', 'Transfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n1\r\ne\r\n0\r\n\r\n', 'abcde'],
+  [
+    'chunks with extensions',
+    'PUT',
+    'Transfer-Encoding: chunked\r\n\r\n4;a=b\r\nabcd\r\n00A;c\r\n0123456789\r\n0;d\r\n\r\n',
+    'abcd0123456789',
+  ],
+  ['an empty chunked body', 'PATCH', 'Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n', ''],
+  ['a body of GET', 'GET', 'Content-Length: 3\r\n\r\nabc', 'abc'],
+  ['a body that looks like a request', 'POST', `Content-Length: ${HIDDEN.length}\r\n\r\n${HIDDEN}`, HIDDEN],
+  ['bytes above ASCII', 'POST', 'Content-Length: 4\r\n\r\n\x00\xff\x80\xe9', '\x00\xff\x80\xe9'],
+];
+
+exchangeTest('a request body of any form arrives as it is however its bytes are cut', tsuji, async (t) => {
+  const { host, server } = await setUp(t);
+  const client = await rawClient(t, tsuji.port);
+  let upstream: RawConnection | null = null;
+  for (const [what, method, rest, body] of FORMS) {
+    for (const size of [1 << 16, 1, 3]) {
+      if (what === 'equal lengths') continue;
+      await sendPieces(client, `${method} /up HTTP/1.1\r\nHost: ${host}\r\n${rest}`, size);
+      upstream ??= await server.next();
+      const got = await request(upstream);
+      assert.deepEqual([got.statusLine, got.body], [`${method} /up HTTP/1.1`, body], `${what} in pieces of ${size}`);
+      assert.equal(upstream.received, '', what);
+      upstream.send(ok(what));
+      assert.equal((await response(client)).body, what);
+    }
+  }
+  assert.equal(server.connections.length, 1);
+});
+
+exchangeTest('trailers of a request are dropped and what follows them is the next request', tsuji, async (t) => {
+  const { host, server } = await setUp(t);
+  const client = await rawClient(t, tsuji.port);
+  client.send(`POST /a HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX: y\r\n\r\n`);
+  // uWebSockets may refuse trailers; what it must not do is to take them for something else.
+  await waitFor(() => client.closed || server.connections.length === 1, 'the request or its refusal');
+  if (client.closed) return;
+  const upstream = await server.next();
+  await waitFor(() => upstream.closed || upstream.received.endsWith('0\r\n\r\n'), 'the request or its end');
+  if (upstream.closed) {
+    assert.equal(upstream.received.endsWith('0\r\n\r\n'), false, 'a broken request that looks whole');
+    return;
+  }
+  assert.equal((await request(upstream)).body, 'a');
+  upstream.send(ok('a'));
+  await response(client);
+  client.send(`GET /b HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  assert.match((await request(upstream)).statusLine, /\/b/);
+});
+
+exchangeTest(
+  'an answer before the body is through reaches the client whole, and nothing is confused',
+  tsuji,
+  async (t) => {
+    const answers = [
+      'HTTP/1.1 413 Too Much\r\nContent-Length: 8\r\n\r\ntoo much',
+      'HTTP/1.1 413 Too Much\r\nTransfer-Encoding: chunked\r\n\r\n8\r\ntoo much\r\n0\r\n\r\n',
+      'HTTP/1.1 413 Too Much\r\nConnection: close\r\n\r\ntoo much',
+    ];
+    for (const answer of answers) {
+      for (const framing of ['length', 'chunked']) {
+        const { host, server } = await setUp(t);
+        const client = await rawClient(t, tsuji.port);
+        const body = HIDDEN.repeat(100);
+        const half = body.slice(0, body.length / 2);
+        const rest = body.slice(half.length);
+        const chunk = (text: string): string =>
+          framing === 'length' ? text : `${text.length.toString(16)}\r\n${text}\r\n`;
+        const field = framing === 'length' ? `Content-Length: ${body.length}` : 'Transfer-Encoding: chunked';
+        client.send(`POST / HTTP/1.1\r\nHost: ${host}\r\n${field}\r\n\r\n${chunk(half)}`);
+        const upstream = await server.next();
+        await upstream.until(half.slice(-20));
+        upstream.send(answer);
+        if (answer.includes('close')) upstream.socket.end();
+        const got = await response(client);
+        assert.deepEqual([got.status, got.body], [413, 'too much']);
+        client.send(chunk(rest) + (framing === 'length' ? '' : '0\r\n\r\n'));
+        client.send(`GET /next HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+        await waitFor(() => client.closed || server.connections.length > 1, 'the next request or a closed connection');
+        assert.equal(upstream.received.includes('/next'), false, 'a request behind half a body');
+        if (server.connections.length > 1) {
+          const next = await server.next();
+          assert.match((await request(next)).statusLine, /^GET \/next /);
+          next.send(ok('next'));
+          assert.equal((await response(client)).body, 'next');
+        }
+      }
+    }
+  },
+);
+
+exchangeTest('an answer from a server that then resets the upload reaches the client', tsuji, async (t) => {
+  const { host } = await setUp(t, (connection) => {
+    connection.keep = false;
+    connection.socket.once('data', () => {
+      connection.socket.pause();
+      connection.socket.write('HTTP/1.1 413 Too Much\r\nContent-Length: 8\r\nConnection: close\r\n\r\ntoo much', () =>
+        connection.socket.resetAndDestroy(),
+      );
+    });
+  });
+  for (let i = 0; i < 5; i++) {
+    const client = await rawClient(t, tsuji.port);
+    client.send(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: ${8 * MIB}\r\n\r\n`);
+    client.send(Buffer.alloc(8 * MIB));
+    const got = await response(client);
+    assert.deepEqual([got.status, got.body], [413, 'too much']);
+    client.destroy();
+  }
+});
+
+exchangeTest(
+  'an upload that is refused early gets its refusal whole, however much it still sends',
+  tsuji,
+  async (t) => {
+    const dead = await startRawServer(t);
+    const hosts: readonly (readonly [string, number])[] = [
+      ['nobody.test', 404],
+      [await addRoute(tsuji, [dead.url]), 502],
+      [await addRoute(tsuji, []), 503],
+    ];
+    dead.close();
+    for (const [host, status] of hosts) {
+      for (const size of [10, 100_000, 16 * MIB]) {
+        const client = await rawClient(t, tsuji.port);
+        client.send(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: ${size}\r\n\r\n`);
+        client.send(Buffer.alloc(size));
+        assert.equal((await response(client)).status, status, `${host}, ${size} bytes`);
+        client.destroy();
+      }
+    }
+  },
+);
+
+exchangeTest('an upload with Expect that is refused gets its answer', tsuji, async (t) => {
+  const client = await rawClient(t, tsuji.port);
+  client.send('POST / HTTP/1.1\r\nHost: nobody.test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n');
+  const first = await response(client);
+  if (first.status === 100) assert.equal((await response(client)).status, 404);
+  else assert.equal(first.status, 404);
+});
+
+exchangeTest(
+  'a client that leaves in the middle of its upload leaves the server with a broken request',
+  tsuji,
+  async (t) => {
+    const { host, server } = await setUp(t);
+    for (const framing of ['Content-Length: 1000\r\n\r\nhalf', 'Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n']) {
+      for (const how of ['end', 'destroy', 'reset'] as const) {
+        const client = await rawClient(t, tsuji.port);
+        client.send(`POST / HTTP/1.1\r\nHost: ${host}\r\n${framing}`);
+        const upstream = await server.next();
+        await upstream.until('half');
+        if (how === 'end') client.socket.end();
+        else if (how === 'destroy') client.destroy();
+        else client.socket.resetAndDestroy();
+        await waitFor(() => upstream.closed, `the server to notice (${how})`, 3_000);
+        assert.equal(upstream.received.includes('0\r\n\r\n'), false);
+      }
+    }
+  },
+);
+
+exchangeTest(
+  'a reset in the middle of an upload that the server does not read is noticed at once',
+  tsuji,
+  async (t) => {
+    const { host, server } = await setUp(t, (connection) => {
+      connection.keep = false;
+    });
+    const client = await rawClient(t, tsuji.port);
+    client.send(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: ${64 * MIB}\r\n\r\n`);
+    const upstream = await server.next();
+    await waitFor(() => upstream.bytes > 0, 'the head');
+    upstream.socket.pause();
+    client.send(Buffer.alloc(64 * MIB));
+    let last = -1;
+    await waitFor(async () => {
+      const still = last === client.socket.bytesWritten - client.socket.writableLength;
+      last = client.socket.bytesWritten - client.socket.writableLength;
+      await openExchanges(tsuji);
+      return still;
+    }, 'the flow to stop');
+    client.socket.resetAndDestroy();
+    await waitFor(async () => (await openExchanges(tsuji)) === 0, 'the exchange to end', 3_000);
+    upstream.socket.resume();
+    await upstream.untilClosed();
+  },
+);
+
+exchangeTest('a malformed chunk in the middle of an upload never looks like its end', tsuji, async (t) => {
+  const { host, server } = await setUp(t);
+  for (const tail of ['zz\r\n', '-1\r\n', '4\r\nlonger\r\n', 'fffffffffffffffff\r\n', '\r\n0\r\n\r\n']) {
+    const client = await rawClient(t, tsuji.port);
+    client.send(`POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ngood\r\n`);
+    const upstream = await server.next();
+    await upstream.until('good');
+    client.send(tail);
+    client.send(HIDDEN);
+    await waitFor(() => upstream.closed, `the server to be told of ${JSON.stringify(tail)}`, 3_000);
+    assert.equal(upstream.received.includes('\r\n0\r\n'), false, JSON.stringify(tail));
+    assert.equal(upstream.received.includes('hidden'), false);
+  }
+});
+
+exchangeTest('64 MiB pass a server that reads slowly, byte for byte and with little memory', tsuji, async (t) => {
+  const size = 64 * MIB;
+  const pattern = Buffer.from(Array.from({ length: MIB + 7 }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
+  const sent = createHash('sha1');
+  const { host, server } = await setUp(t, (connection) => {
+    connection.keep = false;
+  });
+  const client = await rawClient(t, tsuji.port);
+  client.send(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: ${size}\r\n\r\n`);
+  const upstream = await server.next();
+  await waitFor(() => upstream.bytes > 0, 'the head');
+  const headBytes = upstream.bytes;
+  const got = createHash('sha1');
+  upstream.socket.on('data', (chunk: Buffer) => got.update(chunk));
+  upstream.socket.pause();
+  const before = await residentBytes(tsuji);
+  for (let at = 0; at < size; ) {
+    const piece = pattern.subarray(0, Math.min(pattern.length, size - at));
+    sent.update(piece);
+    client.send(piece);
+    at += piece.length;
+  }
+  let last = -1;
+  await waitFor(async () => {
+    const still = last === client.socket.writableLength;
+    last = client.socket.writableLength;
+    await openExchanges(tsuji);
+    return still;
+  }, 'the flow to stop');
+  assert.ok(client.socket.writableLength > 0, 'the client was not slowed down');
+  assert.ok((await residentBytes(tsuji)) - before < 24 * MIB, 'memory grew with the body');
+  upstream.socket.resume();
+  await waitFor(
+    () => upstream.bytes - headBytes >= size,
+    () => `the rest, so far ${upstream.bytes}`,
+    30_000,
+  );
+  assert.equal(got.digest('hex'), sent.digest('hex'));
+  upstream.send(ok('all'));
+  assert.equal((await response(client)).body, 'all');
+});
+
+exchangeTest(
+  'a request head of up to 64 KiB goes through, a longer one or one of too many fields is refused',
+  tsuji,
+  async (t) => {
+    const { host, server } = await setUp(
+      t,
+      answering((head) => ok(String(head.length))),
+    );
+    const fields = (count: number, length: number): string => {
+      let text = '';
+      for (let i = 0; i < count; i++) text += `X-${i}: ${'v'.repeat(length)}\r\n`;
+      return text;
+    };
+    // How many are taken is the listener's; what counts is that each is answered, and nothing dies.
+    const cases: readonly (readonly [string, number, number])[] = [
+      ['one of 60 KB', 1, 60_000],
+      ['90 of 600 bytes', 90, 600],
+      ['one of 70 KB', 1, 70_000],
+      ['120 short ones', 120, 2],
+      ['5000 short ones', 5_000, 2],
+      ['one of 1 MB', 1, 1_000_000],
+    ];
+    for (const [what, count, length] of cases) {
+      for (const whole of [true, false]) {
+        const client = await rawClient(t, tsuji.port);
+        const head = `GET / HTTP/1.1\r\nHost: ${host}\r\n${fields(count, length)}\r\n`;
+        if (whole) client.send(head);
+        else await sendPieces(client, head, 1_371);
+        const got = await response(client).catch(() => null);
+        if (count <= 90 && length <= 60_000) assert.equal(got?.status, 200, what);
+        else if (got !== null) assert.ok([400, 431].includes(got.status), `${what}: ${got.statusLine}`);
+        else assert.ok(client.closed && client.error !== '', `${what} closed without an answer: ${client.received}`);
+        client.destroy();
+      }
+    }
+    // Of those that went through none grew fields that the client did not send.
+    assert.ok(server.connections.length <= 2);
+  },
+);
+
+exchangeTest('a target in absolute form is answered for its host or refused', tsuji, async (t) => {
+  const { host, server } = await setUp(
+    t,
+    answering((head) => ok(head.split('\r\n', 1)[0])),
+  );
+  const client = await rawClient(t, tsuji.port);
+  client.send(`GET http://${host}/path?q HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  const got = await response(client).catch(() => null);
+  if (got?.status === 200) assert.match(got.body, /^GET (http:\/\/[^/]+)?\/path\?q HTTP\/1\.1$/);
+  else assert.ok(got === null ? client.closed : got.status === 400 || got.status === 404, got?.statusLine);
+  assert.ok(server.connections.length <= 1);
+});
+
+exchangeTest('odd request lines are refused or answered, never forwarded as something else', tsuji, async (t) => {
+  const { host, server } = await setUp(
+    t,
+    answering((head) => ok(head.split('\r\n', 1)[0])),
+  );
+  const lines = [
+    'GET / HTTP/1.0',
+    'GET /',
+    'GET  / HTTP/1.1',
+    'GET / HTTP/1.1 x',
+    'GET /a b HTTP/1.1',
+    'GET / HTTP/2.0',
+    'GET / http/1.1',
+    'GET\t/ HTTP/1.1',
+    'G@T / HTTP/1.1',
+    'GET * HTTP/1.1',
+    'OPTIONS * HTTP/1.1',
+    'CONNECT a:443 HTTP/1.1',
+    'GET /\x01 HTTP/1.1',
+    'GET /\x7f HTTP/1.1',
+    ' GET / HTTP/1.1',
+    '\r\nGET / HTTP/1.1',
+  ];
+  for (const line of lines) {
+    const client = await rawClient(t, tsuji.port);
+    client.send(`${line}\r\nHost: ${host}\r\n\r\n`);
+    const got = await response(client).catch(() => null);
+    if (got?.status === 200) assert.equal(got.body, line.trim());
+    client.destroy();
+  }
+  for (const connection of server.connections) assert.equal(connection.received, '');
+});
+
+exchangeTest('requests that a client pipelines are answered in order or not at all', tsuji, async (t) => {
+  const { host } = await setUp(
+    t,
+    answering((head) => ok(head.split(' ', 2)[1])),
+  );
+  for (let i = 0; i < 5; i++) {
+    const client = await rawClient(t, tsuji.port);
+    client.send([1, 2, 3].map((n) => `GET /${n} HTTP/1.1\r\nHost: ${host}\r\n\r\n`).join(''));
+    const bodies: string[] = [];
+    for (let n = 0; n < 3; n++) {
+      const got = await response(client).catch(() => null);
+      if (got === null) break;
+      bodies.push(got.body);
+    }
+    assert.deepEqual(bodies, ['/1', '/2', '/3'].slice(0, bodies.length));
+    client.destroy();
+  }
+});
+
+exchangeTest(
+  'a client that closes its half after a request is answered or cut off, and nothing is left open',
+  tsuji,
+  async (t) => {
+    const { host, server } = await setUp(
+      t,
+      answering(() => ok('x')),
+    );
+    for (let i = 0; i < 5; i++) {
+      const client = await rawClient(t, tsuji.port);
+      client.socket.end(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+      await client.untilClosed();
+      assert.ok(client.received === '' || client.received.endsWith('\r\n\r\nx'), client.received);
+    }
+    assert.ok(server.connections.length <= 5);
+  },
+);
