@@ -176,27 +176,27 @@ export class ResponseHead {
         return standsAt(bytes, at, DATE);
       case 7:
         if (standsAt(bytes, at, UPGRADE)) {
-          this.upgrade = valueOf(bytes, colon, valueEnd);
+          this.upgrade = fieldValue(bytes, colon, valueEnd);
           return true;
         }
         return standsAt(bytes, at, TRAILER);
       case 10:
         if (standsAt(bytes, at, CONNECTION)) {
-          this.noteConnection(valueOf(bytes, colon, valueEnd));
+          this.noteConnection(fieldValue(bytes, colon, valueEnd));
           return true;
         }
         if (!standsAt(bytes, at, KEEP_ALIVE)) return false;
-        this.noteKeepAlive(valueOf(bytes, colon, valueEnd));
+        this.noteKeepAlive(fieldValue(bytes, colon, valueEnd));
         return true;
       case 14:
         if (!standsAt(bytes, at, CONTENT_LENGTH)) return false;
-        this.noteLength(valueOf(bytes, colon, valueEnd));
+        this.noteLength(fieldValue(bytes, colon, valueEnd));
         return true;
       case 16:
         return standsAt(bytes, at, PROXY_CONNECTION);
       case 17:
         if (!standsAt(bytes, at, TRANSFER_ENCODING)) return false;
-        this.noteCoding(valueOf(bytes, colon, valueEnd).toLowerCase());
+        this.noteCoding(fieldValue(bytes, colon, valueEnd).toLowerCase());
         return true;
       case 18:
         return standsAt(bytes, at, PROXY_AUTHENTICATE);
@@ -265,7 +265,7 @@ export class ResponseHead {
 }
 
 /** The value between a colon and the end of its line, without the blanks around it. */
-function valueOf(bytes: Buffer, colon: number, end: number): string {
+function fieldValue(bytes: Buffer, colon: number, end: number): string {
   let start = colon + 1;
   while (start < end && (bytes[start] === SPACE || bytes[start] === 9)) start++;
   while (end > start && (bytes[end - 1] === SPACE || bytes[end - 1] === 9)) end--;

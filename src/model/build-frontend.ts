@@ -47,8 +47,7 @@ function collectKeys(keys: ObjectKeys, problems: ProblemList): FrontendKeys {
     else if (match.field === 'laterGuard') {
       collected.unguarded = true;
       problems.add(key, 'rejected', 'not supported yet, and the frontend must not be served without it');
-    }
-    else if (match.field === 'rule') collected.rules.set(match.names[0], value);
+    } else if (match.field === 'rule') collected.rules.set(match.names[0], value);
     else if (match.field === 'entryPointItem') collected.entryPointItems.set(match.names[0], unescapeValue(value));
     else collected[match.field] = value;
   }

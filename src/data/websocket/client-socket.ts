@@ -1,0 +1,44 @@
+/**
+ * What a listener engine gives to a WebSocket exchange: the client's side of the handshake, and of the messages after
+ * it. A second engine implements the same three and everything above stays as it is.
+ */
+import type { Downstream } from '../downstream.ts';
+
+/**
+ * Longest message, bytes, from either side. Messages are passed on whole, so each costs its length in memory while it
+ * comes in; a longer one ends its WebSocket.
+ */
+export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+
+/** The client of a handshake: gets an answer like any other, or becomes a WebSocket. */
+export interface HandshakeDownstream extends Downstream {
+  /** Answers 101. `head` as in `Downstream.respond`. The last call but `release`. */
+  upgrade(head: string, events: ClientSocketEvents): ClientSocket;
+}
+
+/** After `close` and `abort`, and after `clientClosed`, nothing may be called any more. */
+export interface ClientSocket {
+  /** Takes all of `message`, which may change afterwards. False: send no more until `clientWritable`. */
+  send(message: Uint8Array, binary: boolean): boolean;
+  /** `data`: at most 125 bytes. */
+  ping(data: Uint8Array): boolean;
+  /** Stops and restarts reading. Some messages may still come; a new `pause` then holds again. */
+  pause(): void;
+  resume(): void;
+  /** Sends what waits, then a close frame. `clientClosed` comes with the same code, possibly within the call. */
+  close(code: number, reason: Uint8Array): void;
+  /** Sends what waits and ends the connection without a close frame. `clientClosed` follows. */
+  abort(): void;
+}
+
+export interface ClientSocketEvents {
+  /** `message` is valid only during the call. */
+  clientMessage(message: Uint8Array, binary: boolean): void;
+  /** The engine has answered it. `data` is valid only during the call. */
+  clientPing(data: Uint8Array): void;
+  clientPong(data: Uint8Array): void;
+  /** After a `send` that returned false. */
+  clientWritable(): void;
+  /** Once. `problem`: what the client did wrong, '' when it ended by a close frame or by its connection. */
+  clientClosed(code: number, reason: Uint8Array, problem: string): void;
+}

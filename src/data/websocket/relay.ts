@@ -1,0 +1,111 @@
+/**
+ * An open WebSocket: messages, pings and pongs both ways, each side's flow stopped while the other is slow, and the end
+ * of one side made the end of the other.
+ *
+ * The client's pings go on to the server, and the listener answers them; so the server's answers end here. A pong that
+ * a server sends without having been asked ends here as well: uWebSockets cannot send one.
+ */
+import type { ClientSocket, ClientSocketEvents } from './client-socket.ts';
+import { GOING_AWAY, relayedClose } from './close.ts';
+import type { ServerSocket, ServerSocketEvents } from './server-socket.ts';
+
+export class Relay implements ClientSocketEvents, ServerSocketEvents {
+  /** Bytes of messages, without framing. */
+  requestBytes = 0;
+  responseBytes = 0;
+  /** Null from the end of its side on. */
+  private client: ClientSocket | null = null;
+  private server: ServerSocket | null;
+  private clientPaused = false;
+  private serverPaused = false;
+  private readonly ended: () => void;
+
+  /** `ended` is called once, when both sides are closed. */
+  constructor(server: ServerSocket, ended: () => void) {
+    this.server = server;
+    this.ended = ended;
+  }
+
+  /** Comes before all events. */
+  start(client: ClientSocket): void {
+    this.client = client;
+    this.server!.events = this;
+  }
+
+  clientMessage(message: Uint8Array, binary: boolean): void {
+    if (this.server === null) return;
+    this.requestBytes += message.length;
+    if (!this.server.send(message, binary)) this.pauseClient();
+  }
+
+  clientPing(data: Uint8Array): void {
+    if (this.server !== null && !this.server.ping(data)) this.pauseClient();
+  }
+
+  clientPong(data: Uint8Array): void {
+    if (this.server !== null && !this.server.pong(data)) this.pauseClient();
+  }
+
+  private pauseClient(): void {
+    this.clientPaused = true;
+    this.client?.pause();
+  }
+
+  serverWritable(): void {
+    if (!this.clientPaused) return;
+    this.clientPaused = false;
+    this.client?.resume();
+  }
+
+  serverMessage(message: Uint8Array, binary: boolean): void {
+    if (this.client === null) return;
+    this.responseBytes += message.length;
+    if (!this.client.send(message, binary)) this.pauseServer();
+  }
+
+  serverPing(data: Uint8Array): void {
+    if (this.client !== null && !this.client.ping(data)) this.pauseServer();
+  }
+
+  private pauseServer(): void {
+    if (this.serverPaused) return;
+    this.serverPaused = true;
+    this.server?.pause();
+  }
+
+  clientWritable(): void {
+    if (!this.serverPaused) return;
+    this.serverPaused = false;
+    this.server?.resume();
+  }
+
+  clientClosed(code: number, reason: Uint8Array, problem: string): void {
+    this.client = null;
+    const close = relayedClose(code, reason, problem);
+    if (this.server === null) this.ended();
+    else if (close === null) this.server.abort();
+    else this.server.close(close.code, close.reason);
+  }
+
+  serverClosed(code: number, reason: Uint8Array, problem: string): void {
+    this.server = null;
+    const close = relayedClose(code, reason, problem);
+    if (this.client === null) this.ended();
+    else if (close === null) this.client.abort();
+    else this.client.close(close.code, close.reason);
+  }
+
+  /** Tells both sides that we go away. */
+  shutDown(): void {
+    this.client?.close(GOING_AWAY, new Uint8Array(0));
+  }
+
+  /** Ends the server's side at once, without waiting for its answer. */
+  destroy(): void {
+    if (this.server === null) return;
+    this.server.destroy();
+    this.server = null;
+    if (this.client === null) this.ended();
+    else this.client.abort();
+  }
+}

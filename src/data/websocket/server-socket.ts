@@ -1,0 +1,227 @@
+/**
+ * The server's side of one WebSocket: dials, shakes hands, passes messages. The protocol itself is the library's.
+ *
+ *     DIALING ──connect──▶ ASKED ──101──▶ OPEN ──▶ ENDING ──▶ ENDED
+ *        │                   ├──any other status──▶ REFUSED ──▶ ENDED     the response is its user's
+ *        └───────────────────┴──error, timeout──▶ ENDED                   `serverFailed`
+ */
+import type { IncomingMessage } from 'node:http';
+import { connect, type Socket } from 'node:net';
+// ws: the WebSocket client library with the widest use, without dependencies; it frames, masks and checks towards servers.
+import { type ClientOptions, type RawData, WebSocket } from 'ws';
+import { MAX_HEAD_BYTES } from '../../http/response-head.ts';
+import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import { TimerEntry } from '../../kernel/timer-wheel.ts';
+import type { ServerView } from '../../table/views.ts';
+import type { WorkerContext } from '../context.ts';
+import { MAX_MESSAGE_BYTES } from './client-socket.ts';
+
+/** What the server is asked; text with one character per byte. */
+export type HandshakeRequest = {
+  readonly target: string;
+  readonly fields: Readonly<Record<string, string | string[]>>;
+};
+
+/** Whoever waits for the end of the handshake; exactly one of these comes. */
+export interface HandshakeUser {
+  /** `raw`: names and values of the 101 in turn. The events begin after this call. */
+  serverOpened(raw: readonly string[]): void;
+  /** Another status than 101. `response` is flowing only once somebody listens; `destroy` ends it. */
+  serverRefused(response: IncomingMessage): void;
+  /** `sent`: the request was written. */
+  serverFailed(fault: Fault, detail: string, sent: boolean): void;
+}
+
+export interface ServerSocketEvents {
+  serverMessage(message: Uint8Array, binary: boolean): void;
+  serverPing(data: Uint8Array): void;
+  /** After a `send` that returned false. */
+  serverWritable(): void;
+  /** Once. `problem`: what the server did wrong, '' when it ended by a close frame or by its connection. */
+  serverClosed(code: number, reason: Uint8Array, problem: string): void;
+}
+
+const DIALING = 0;
+const ASKED = 1;
+const REFUSED = 2;
+const OPEN = 3;
+const ENDING = 4;
+const ENDED = 5;
+
+/** The library wants a URL; the connection is ours and the target is set later. */
+const UNUSED_URL = 'ws://server/';
+/** How long a server may take to answer our close frame, or to take what was sent before the end. */
+const CLOSE_TIMEOUT_MS = 10_000;
+
+function isTimeout(error: NodeJS.ErrnoException): boolean {
+  return error.code === 'ETIMEDOUT';
+}
+
+/** Errors of the parser and of the library's own checks: the server answered, but not as it should. */
+function isBadAnswer(error: NodeJS.ErrnoException): boolean {
+  return error.code === undefined || error.code.startsWith('HPE_') || error.code.startsWith('WS_ERR_');
+}
+
+export class ServerSocket extends TimerEntry {
+  /** Set by `serverOpened`, at the latest. */
+  events: ServerSocketEvents | null = null;
+  private readonly worker: WorkerContext;
+  private readonly user: HandshakeUser;
+  private readonly ws: WebSocket;
+  private socket!: Socket;
+  private state = DIALING;
+  private problem = '';
+  private raw: readonly string[] = [];
+
+  /** @throws TypeError when a field has a name or value that HTTP does not allow */
+  constructor(worker: WorkerContext, server: ServerView, request: HandshakeRequest, user: HandshakeUser) {
+    super();
+    this.worker = worker;
+    this.user = user;
+    const options: ClientOptions & { maxHeaderSize: number } = {
+      headers: request.fields as Record<string, string>,
+      perMessageDeflate: false,
+      // The client's own pong is passed on instead.
+      autoPong: false,
+      maxPayload: MAX_MESSAGE_BYTES,
+      maxHeaderSize: MAX_HEAD_BYTES,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+      createConnection: () => this.dial(server),
+      // The library would normalize the path of a URL.
+      finishRequest: (out) => {
+        out.path = request.target;
+        out.end();
+      },
+    };
+    this.ws = new WebSocket(UNUSED_URL, options);
+    this.ws.on('error', (error) => this.failed(error));
+    this.ws.on('upgrade', (response) => this.answered(response));
+    this.ws.on('unexpected-response', (_, response) => this.refused(response));
+    this.ws.on('open', () => this.opened());
+    worker.wheel.arm(this, worker.options.dialTimeoutMs);
+  }
+
+  private dial(server: ServerView): Socket {
+    const { host, port } = server;
+    const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 });
+    this.socket = socket;
+    socket.once('connect', () => this.connected());
+    return socket;
+  }
+
+  /** Takes all of `message`, which may change afterwards. False: send no more until `serverWritable`. */
+  send(message: Uint8Array, binary: boolean): boolean {
+    this.ws.send(Buffer.from(message), { binary, compress: false });
+    return !this.socket.writableNeedDrain;
+  }
+
+  /** `data`: at most 125 bytes. */
+  ping(data: Uint8Array): boolean {
+    this.ws.ping(Buffer.from(data));
+    return !this.socket.writableNeedDrain;
+  }
+
+  pong(data: Uint8Array): boolean {
+    this.ws.pong(Buffer.from(data));
+    return !this.socket.writableNeedDrain;
+  }
+
+  pause(): void {
+    if (this.state === OPEN) this.ws.pause();
+  }
+
+  resume(): void {
+    if (this.state === OPEN) this.ws.resume();
+  }
+
+  /** Sends what waits, then a close frame. `serverClosed` follows. */
+  close(code: number, reason: Uint8Array): void {
+    if (this.state !== OPEN) return;
+    // A paused one would never see the answer.
+    this.ws.resume();
+    this.state = ENDING;
+    this.ws.close(code, Buffer.from(reason));
+  }
+
+  /** Sends what waits and ends the connection without a close frame. `serverClosed` follows. */
+  abort(): void {
+    if (this.state !== OPEN) return;
+    this.ws.resume();
+    this.state = ENDING;
+    this.worker.wheel.arm(this, CLOSE_TIMEOUT_MS);
+    this.socket.destroySoon();
+  }
+
+  /** Ends everything now. Its user hears nothing more. */
+  destroy(): void {
+    if (this.state === ENDED) return;
+    this.state = ENDED;
+    this.events = null;
+    this.worker.wheel.cancel(this);
+    this.socket.destroy();
+  }
+
+  override expired(): void {
+    if (this.state === DIALING) this.fail(FAULTS.connectTimeout, 'dial timeout');
+    else if (this.state === ASKED) this.fail(FAULTS.headerTimeout, 'response header timeout');
+    else this.socket.destroy();
+  }
+
+  private connected(): void {
+    this.worker.metrics.upstreamOpened();
+    this.socket.once('close', () => this.worker.metrics.upstreamClosed());
+    if (this.state !== DIALING) return;
+    this.state = ASKED;
+    this.worker.wheel.cancel(this);
+    const timeout = this.worker.options.responseHeaderTimeoutMs;
+    if (timeout > 0) this.worker.wheel.arm(this, timeout);
+  }
+
+  private answered(response: IncomingMessage): void {
+    this.raw = response.rawHeaders;
+    // Which subprotocol may be chosen is between the server and the client, not the library's to judge.
+    delete response.headers['sec-websocket-protocol'];
+  }
+
+  private opened(): void {
+    if (this.state !== ASKED) return;
+    this.state = OPEN;
+    this.worker.wheel.cancel(this);
+    this.ws.on('message', (data: RawData, binary) => this.events?.serverMessage(data as Buffer, binary));
+    this.ws.on('ping', (data) => this.events?.serverPing(data));
+    this.ws.on('close', (code, reason) => this.closed(code, reason));
+    this.socket.on('drain', () => this.events?.serverWritable());
+    this.user.serverOpened(this.raw);
+  }
+
+  private refused(response: IncomingMessage): void {
+    if (this.state !== ASKED) return;
+    this.state = REFUSED;
+    this.worker.wheel.cancel(this);
+    this.user.serverRefused(response);
+  }
+
+  private closed(code: number, reason: Buffer): void {
+    const events = this.events;
+    this.destroy();
+    events?.serverClosed(code, reason, this.problem);
+  }
+
+  private failed(error: NodeJS.ErrnoException): void {
+    const detail = error.message === '' ? String(error.code) : error.message;
+    if (this.state === DIALING) {
+      this.fail(isTimeout(error) ? FAULTS.connectTimeout : FAULTS.connectRefused, detail);
+    } else if (this.state === ASKED) {
+      this.fail(isBadAnswer(error) ? FAULTS.badResponse : FAULTS.upstreamClosed, detail);
+    } else if (isBadAnswer(error)) {
+      // The library has told the server; `close` follows.
+      this.problem = detail;
+    }
+  }
+
+  private fail(fault: Fault, detail: string): void {
+    const sent = this.state !== DIALING;
+    this.destroy();
+    this.user.serverFailed(fault, detail, sent);
+  }
+}
