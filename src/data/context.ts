@@ -4,6 +4,7 @@ import type { BootOptions } from '../protocol/messages.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
 import type { RoutingTable } from '../table/reader.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
+import type { WebSocketExchange } from './websocket/websocket-exchange.ts';
 
 export type WorkerContext = {
   readonly options: BootOptions;
@@ -20,6 +21,8 @@ export type WorkerContext = {
   draining: boolean;
   /** Requests without their end. */
   openExchanges: number;
+  /** Those of them that are WebSockets: at the end of the worker they are told. */
+  readonly webSockets: Set<WebSocketExchange>;
   /** Called when an exchange has ended: a drain waits for the last one. */
   exchangeEnded: () => void;
 };

@@ -18,7 +18,7 @@ import { UpstreamPools } from './upstream/pools.ts';
 
 /**
  * Between the end of the last exchange and the closing of what is left: uWS may still hold the last bytes of a response
- * for a slow client and does not tell when they are out.
+ * for a slow client and does not tell when they are out. WebSockets get as long to answer the close frame.
  */
 const LINGER_MS = 250;
 
@@ -36,6 +36,7 @@ const context: WorkerContext = {
   table: null,
   draining: false,
   openExchanges: 0,
+  webSockets: new Set(),
   exchangeEnded: () => {},
 };
 let closing = false;
@@ -48,6 +49,18 @@ function post(message: FromWorker): void {
 function closeAll(): void {
   if (closing) return;
   closing = true;
+  context.draining = true;
+  for (const listener of listeners) listener.stopListening();
+  if (context.webSockets.size === 0) {
+    closeHandles();
+    return;
+  }
+  for (const webSocket of context.webSockets) webSocket.shutDown();
+  setTimeout(closeHandles, LINGER_MS);
+}
+
+function closeHandles(): void {
+  for (const webSocket of [...context.webSockets]) webSocket.destroy();
   for (const listener of listeners) listener.close();
   pools.destroy();
   boot.port.close();

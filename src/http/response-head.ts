@@ -182,7 +182,12 @@ export class ResponseHead {
         return standsAt(bytes, at, TRAILER);
       case 10:
         if (standsAt(bytes, at, CONNECTION)) {
-          this.noteConnection(fieldValue(bytes, colon, valueEnd));
+          // By far the most common value, without making text of it.
+          if (valueEnd - colon !== 12 || !standsAt(bytes, colon + 2, KEEP_ALIVE)) {
+            this.noteConnection(fieldValue(bytes, colon, valueEnd));
+          } else {
+            this.keepAlive = true;
+          }
           return true;
         }
         if (!standsAt(bytes, at, KEEP_ALIVE)) return false;
@@ -190,7 +195,7 @@ export class ResponseHead {
         return true;
       case 14:
         if (!standsAt(bytes, at, CONTENT_LENGTH)) return false;
-        this.noteLength(fieldValue(bytes, colon, valueEnd));
+        this.noteLength(bytes, colon, valueEnd);
         return true;
       case 16:
         return standsAt(bytes, at, PROXY_CONNECTION);
@@ -207,8 +212,9 @@ export class ResponseHead {
     }
   }
 
-  private noteLength(value: string): void {
-    const length = contentLengthOf(value);
+  private noteLength(bytes: Buffer, colon: number, end: number): void {
+    let length = shortNumber(bytes, colon + 1, end);
+    if (length < 0) length = contentLengthOf(fieldValue(bytes, colon, end));
     if (length < 0) this.problem = 'a Content-Length that is no number';
     else if (this.sawLength && length !== this.contentLength) this.problem = 'two different Content-Lengths';
     this.sawLength = true;
@@ -226,11 +232,6 @@ export class ResponseHead {
   }
 
   private noteConnection(value: string): void {
-    // By far the most common ones, without a list.
-    if (value === 'keep-alive' || value === 'Keep-Alive') {
-      this.keepAlive = true;
-      return;
-    }
     for (const member of listMembers(value)) {
       if (member === 'close') this.keepAlive = false;
       else if (member === 'keep-alive') this.keepAlive = true;
@@ -270,4 +271,17 @@ function fieldValue(bytes: Buffer, colon: number, end: number): string {
   while (start < end && (bytes[start] === SPACE || bytes[start] === 9)) start++;
   while (end > start && (bytes[end - 1] === SPACE || bytes[end - 1] === 9)) end--;
   return bytes.toString('latin1', start, end);
+}
+
+/** The number that ` digits` says, -1 for anything else: the common spelling, without making text of it. */
+function shortNumber(bytes: Buffer, start: number, end: number): number {
+  if (bytes[start] === SPACE) start++;
+  if (end === start || end - start > 9) return -1;
+  let number = 0;
+  for (let at = start; at < end; at++) {
+    const digit = bytes[at] - ZERO;
+    if (digit < 0 || digit > 9) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
 }

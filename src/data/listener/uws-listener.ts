@@ -8,8 +8,11 @@ import { TsujiError } from '../../kernel/errors.ts';
 import type { BootEntryPoint } from '../../protocol/messages.ts';
 import type { WorkerContext } from '../context.ts';
 import { Exchange } from '../exchange.ts';
-import type { HttpRequest, HttpResponse, TemplatedApp, Uws, us_listen_socket } from './uws.ts';
+import { isHandshake } from '../websocket/handshake.ts';
+import { WebSocketExchange } from '../websocket/websocket-exchange.ts';
+import type { HttpRequest, HttpResponse, TemplatedApp, Uws, us_listen_socket, us_socket_context_t } from './uws.ts';
 import { UwsDownstream } from './uws-downstream.ts';
+import { UwsHandshake, webSocketBehavior } from './uws-websocket.ts';
 
 /** Pairs kept for reuse; more than that were only needed in a burst. */
 const MAX_FREE = 4096;
@@ -34,6 +37,10 @@ export class UwsListener {
     this.worker = worker;
     this.entryPoint = entryPoint;
     this.app = uws.App();
+    this.app.ws(
+      '/*',
+      webSocketBehavior((response, request, context) => this.onUpgrade(response, request, context)),
+    );
     this.app.any('/*', (response, request) => this.onRequest(response, request));
   }
 
@@ -81,20 +88,40 @@ export class UwsListener {
     downstream.attach(response);
     const exchange = downstream.events as Exchange;
     try {
-      const head = this.head;
-      const path = request.getUrl();
-      // Undefined without a `?`, '' for an empty query: the type does not know.
-      const query = request.getQuery() as string | undefined;
-      const method = request.getCaseSensitiveMethod();
-      head.begin(method, query === undefined ? path : `${path}?${query}`, path);
-      request.forEach(this.addField);
-      head.finish();
-      if (head.problem === '' && BAD_TARGET.test(head.target)) head.problem = 'a character that no target may have';
-      if (head.problem === '' && !isToken(method)) head.problem = 'a method that is no token';
-      if (head.body !== REQUEST_NO_BODY) downstream.expectBody();
-      exchange.begin(this.entryPoint, head);
+      this.readHead(request);
+      if (this.head.body !== REQUEST_NO_BODY) downstream.expectBody();
+      exchange.begin(this.entryPoint, this.head);
     } catch (error) {
       exchange.crash(error);
     }
+  }
+
+  private onUpgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
+    if (!isHandshake((name) => request.getHeader(name))) {
+      this.onRequest(response, request);
+      return;
+    }
+    const downstream = new UwsHandshake(response, request, context);
+    const exchange = new WebSocketExchange(this.worker, this.entryPoint, downstream);
+    downstream.events = exchange;
+    try {
+      this.readHead(request);
+      exchange.begin(this.head);
+    } catch (error) {
+      exchange.crash(error);
+    }
+  }
+
+  private readHead(request: HttpRequest): void {
+    const head = this.head;
+    const path = request.getUrl();
+    // Undefined without a `?`, '' for an empty query: the type does not know.
+    const query = request.getQuery() as string | undefined;
+    const method = request.getCaseSensitiveMethod();
+    head.begin(method, query === undefined ? path : `${path}?${query}`, path);
+    request.forEach(this.addField);
+    head.finish();
+    if (head.problem === '' && BAD_TARGET.test(head.target)) head.problem = 'a character that no target may have';
+    if (head.problem === '' && !isToken(method)) head.problem = 'a method that is no token';
   }
 }

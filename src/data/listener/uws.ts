@@ -4,7 +4,7 @@
  */
 import { reasonOf, TsujiError } from '../../kernel/errors.ts';
 
-export type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
+export type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, us_socket_context_t } from 'uWebSockets.js';
 
 export type Uws = typeof import('uWebSockets.js') & { _cfg(key: string): void };
 

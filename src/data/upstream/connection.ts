@@ -9,6 +9,7 @@ import { connect, type Socket } from 'node:net';
 import { ResponseParser, type ResponseSink } from '../../http/response-parser.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
+import { writeHead } from './direct-write.ts';
 import type { UpstreamPool } from './pool.ts';
 
 /** Whoever uses a connection for one request and its response. */
@@ -73,13 +74,13 @@ export class UpstreamConnection extends TimerEntry {
   }
 
   /** Writes the head (as UTF-8, which is what the listener decoded), and says which response comes next. */
-  sendHead(head: string, method: string): boolean {
+  sendHead(head: string, method: string): void {
     this.parser.expect(this.user!, method);
     this.reusable = false;
     const timeout = this.pool.options.responseHeaderTimeoutMs;
     this.awaitsHead = timeout > 0;
     this.pool.wheel.arm(this, timeout > 0 ? timeout : NO_TIMEOUT_MS);
-    return this.socket.write(head, 'utf8');
+    writeHead(this.socket, head);
   }
 
   /** False: send no more until `upstreamWritable`. `chunk` must stay unchanged from now on. */

@@ -13,7 +13,7 @@ export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 /** The client of a handshake: gets an answer like any other, or becomes a WebSocket. */
 export interface HandshakeDownstream extends Downstream {
   /** Answers 101. `head` as in `Downstream.respond`. The last call but `release`. */
-  upgrade(head: string, events: ClientSocketEvents): ClientSocket;
+  upgrade(head: Uint8Array, events: ClientSocketEvents): ClientSocket;
 }
 
 /** After `close` and `abort`, and after `clientClosed`, nothing may be called any more. */

@@ -78,7 +78,7 @@ export class ServerSocket extends TimerEntry {
     super();
     this.worker = worker;
     this.user = user;
-    const options: ClientOptions & { maxHeaderSize: number } = {
+    const options: ClientOptions & { maxHeaderSize: number; closeTimeout: number } = {
       headers: request.fields as Record<string, string>,
       perMessageDeflate: false,
       // The client's own pong is passed on instead.

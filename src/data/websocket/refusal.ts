@@ -1,0 +1,84 @@
+/** The response of a server that does not want the WebSocket, passed to the client as it is: status, fields and body. */
+import type { IncomingMessage } from 'node:http';
+import { contentLengthOf } from '../../http/fields.ts';
+import { NO_LENGTH } from '../../http/response-head.ts';
+import { type Downstream, NO_BODY, UNKNOWN_LENGTH } from '../downstream.ts';
+import { responseHead } from './handshake.ts';
+
+export class Refusal {
+  readonly status: number;
+  responseBytes = 0;
+  /** The head went downstream. */
+  begun = false;
+  private readonly response: IncomingMessage;
+  private readonly downstream: Downstream;
+  private readonly ended: (complete: boolean) => void;
+  private readonly head: Uint8Array;
+  private readonly length: number;
+  private through = false;
+  private settled = false;
+
+  /** `ended` is called once: all of it is with the client, or (false) the server ended it before its end. */
+  constructor(response: IncomingMessage, downstream: Downstream, ended: (complete: boolean) => void) {
+    this.response = response;
+    this.downstream = downstream;
+    this.ended = ended;
+    this.status = response.statusCode!;
+    this.head = responseHead(this.status, response.statusMessage ?? '', response.rawHeaders);
+    const { 'content-length': length, 'transfer-encoding': coding } = response.headers;
+    this.length = length === undefined || coding !== undefined ? UNKNOWN_LENGTH : contentLengthOf(length);
+  }
+
+  /** `close`: the client's connection is not used again. */
+  start(close: boolean): void {
+    const { response } = this;
+    response.on('data', (chunk: Buffer) => this.body(chunk));
+    response.on('end', () => this.end(close));
+    // `error` alone would be thrown; `close` without `end` is what tells of a broken response.
+    response.on('error', () => {});
+    response.on('close', () => {
+      if (!this.through) this.settle(false);
+    });
+  }
+
+  /** The client takes more. */
+  writable(): void {
+    if (this.through) this.settle(true);
+    else this.response.resume();
+  }
+
+  /** Ends the server's side; `ended` is not called any more. */
+  destroy(): void {
+    this.settled = true;
+    this.response.destroy();
+  }
+
+  private body(chunk: Buffer): void {
+    if (this.settled) return;
+    this.responseBytes += chunk.length;
+    if (!this.begun) {
+      this.begun = true;
+      this.downstream.begin(this.head, this.length);
+    }
+    if (!this.downstream.write(chunk)) this.response.pause();
+  }
+
+  private end(close: boolean): void {
+    this.through = true;
+    if (this.settled) return;
+    if (!this.begun) {
+      const none = this.status === 204 || this.status === 304;
+      const announced = none && this.length >= 0 ? this.length : NO_LENGTH;
+      this.downstream.respond(this.head, none ? NO_BODY : 0, null, announced, close);
+      this.settle(true);
+    } else if (this.downstream.end()) {
+      this.settle(true);
+    }
+  }
+
+  private settle(complete: boolean): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.ended(complete);
+  }
+}

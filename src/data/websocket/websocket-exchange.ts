@@ -1,0 +1,228 @@
+/**
+ * One WebSocket from its handshake to its end, in one worker. Every path ends in `finish`, exactly once.
+ *
+ *     begin ─▶ route ─▶ attempt ─▶ 101 ─▶ relay ─────────────▶ both sides closed ─▶ finish
+ *                │        ▲  │      └─ other status ─▶ refusal ─▶ all passed on ─▶ finish
+ *                │        └──┴─ retry                                               ▲
+ *                └─▶ local reply ───────────────────────────────────────────────────┘
+ *
+ * It is routed, balanced and counted as every request; its code in the metrics is 101 once it is open.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { RequestHead } from '../../http/request-head.ts';
+import { NO_LENGTH } from '../../http/response-head.ts';
+import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import { log } from '../../kernel/log.ts';
+import { PROTOCOL } from '../../shared/metrics-layout.ts';
+import type { BackendView, FrontendView, ServerView } from '../../table/views.ts';
+import { nextServer } from '../balancer.ts';
+import type { WorkerContext } from '../context.ts';
+import type { DownstreamEvents } from '../downstream.ts';
+import { type LocalReply, localReply, slashRedirect } from '../local-reply.ts';
+import { NEXT_SERVER, retryDecision } from '../retry.ts';
+import type { HandshakeDownstream } from './client-socket.ts';
+import { asBytes, requestFields, responseHead } from './handshake.ts';
+import { Refusal } from './refusal.ts';
+import { Relay } from './relay.ts';
+import { type HandshakeUser, ServerSocket } from './server-socket.ts';
+
+export class WebSocketExchange implements DownstreamEvents, HandshakeUser {
+  private readonly worker: WorkerContext;
+  private readonly entryPoint: number;
+  private readonly startedAt = performance.now();
+  /** Null once the client is a WebSocket or gone. */
+  private downstream: HandshakeDownstream | null;
+  private method = 'GET';
+  private host = '';
+  private target = '';
+  private fields: Record<string, string | string[]> = {};
+  private frontend: FrontendView | null = null;
+  private serverUrl = '';
+  private server: ServerSocket | null = null;
+  private refusal: Refusal | null = null;
+  private relay: Relay | null = null;
+  private triesLeft = 0;
+  private status = 0;
+  private responseBytes = 0;
+  private finished = false;
+
+  constructor(worker: WorkerContext, entryPoint: number, downstream: HandshakeDownstream) {
+    this.worker = worker;
+    this.entryPoint = entryPoint;
+    this.downstream = downstream;
+    worker.openExchanges++;
+    worker.webSockets.add(this);
+    worker.metrics.exchangeOpened(entryPoint, this.method, PROTOCOL.websocket);
+  }
+
+  /** `head` is valid only during the call. */
+  begin(head: RequestHead): void {
+    const { table } = this.worker;
+    if (head.problem !== '') {
+      log.debug('request refused', { reason: head.problem });
+      this.replyFault(FAULTS.badRequest);
+      return;
+    }
+    const frontend = table === null ? null : table.route(this.entryPoint, head.method, head.host, head.path);
+    if (frontend === null) {
+      this.replyFault(FAULTS.noRoute);
+      return;
+    }
+    this.frontend = frontend;
+    if (table!.redirectSlash) {
+      this.reply(301, slashRedirect(head.method, head.path, head.target));
+      return;
+    }
+    const { options, serverLine } = this.worker;
+    this.host = asBytes(head.host);
+    this.target = asBytes(head.target);
+    this.fields = requestFields(head.fields + head.forwardedLines(this.downstream!.peerAddress(), false, serverLine));
+    const attempts = options.retryAttempts;
+    if (attempts === null) this.triesLeft = 0;
+    else this.triesLeft = (attempts > 0 ? attempts : frontend.backend.servers.length) - 1;
+    this.attempt(frontend.backend);
+  }
+
+  /** One try: a server and a handshake with it. */
+  private attempt(backend: BackendView): void {
+    const server = nextServer(backend, this.worker.cursors);
+    if (server === null) {
+      this.replyFault(backend.allWeightsZero ? FAULTS.allWeightsZero : FAULTS.noServer);
+      return;
+    }
+    this.serverUrl = server.url;
+    if (server.scheme === 'http') this.dial(server);
+    else this.replyFault(FAULTS.unsupportedScheme);
+  }
+
+  private dial(server: ServerView): void {
+    const host = this.frontend!.passHostHeader ? this.host : server.hostHeader;
+    const request = { target: this.target, fields: { ...this.fields, host } };
+    try {
+      this.server = new ServerSocket(this.worker, server, request, this);
+    } catch (error) {
+      // Node's http checks names and values of fields.
+      log.debug('request refused', { reason: error instanceof Error ? error.message : String(error) });
+      this.replyFault(FAULTS.badRequest);
+    }
+  }
+
+  serverOpened(raw: readonly string[]): void {
+    const relay = new Relay(this.server!, () => this.relayEnded());
+    this.relay = relay;
+    this.status = 101;
+    const { downstream } = this;
+    this.downstream = null;
+    relay.start(downstream!.upgrade(responseHead(101, 'Switching Protocols', raw), relay));
+  }
+
+  private relayEnded(): void {
+    this.server = null;
+    this.finish();
+  }
+
+  serverRefused(response: IncomingMessage): void {
+    this.refusal = new Refusal(response, this.downstream!, (complete) => this.refusalEnded(complete));
+    this.status = this.refusal.status;
+    this.refusal.start(this.worker.draining);
+  }
+
+  private refusalEnded(complete: boolean): void {
+    const begun = this.refusal!.begun;
+    this.responseBytes = this.refusal!.responseBytes;
+    if (complete) this.finish();
+    else if (begun) this.breakOff();
+    else this.replyFault(FAULTS.truncated);
+  }
+
+  serverFailed(fault: Fault, detail: string, sent: boolean): void {
+    this.server = null;
+    const backend = this.frontend!.backend;
+    log.debug(fault.text, { backend: backend.name, server: this.serverUrl, detail });
+    const { triesLeft } = this;
+    const decision = retryDecision(fault, {
+      sent,
+      triesLeft,
+      reused: false,
+      repeatable: true,
+      answered: fault === FAULTS.badResponse,
+      resent: false,
+    });
+    if (decision === NEXT_SERVER) {
+      this.triesLeft--;
+      this.worker.metrics.retries(backend.slot);
+      this.attempt(backend);
+    } else {
+      this.replyFault(fault);
+    }
+  }
+
+  /** A handshake has no body. */
+  downstreamBody(): void {}
+
+  downstreamWritable(): void {
+    this.refusal?.writable();
+  }
+
+  downstreamAborted(): void {
+    if (this.refusal === null || !this.refusal.begun) this.status = FAULTS.clientClosed.status;
+    this.finish();
+  }
+
+  /** The worker ends: both sides are told. What has not come so far is broken off when its listener closes. */
+  shutDown(): void {
+    this.relay?.shutDown();
+  }
+
+  /** Ends it now, whatever either side is doing. */
+  destroy(): void {
+    if (this.relay === null) this.breakOff();
+    else this.relay.destroy();
+  }
+
+  /** An error of ours: whatever state this is in, it ends, and nothing else suffers. */
+  crash(error: unknown): void {
+    log.error('a WebSocket failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    if (this.status === 0) this.status = FAULTS.internal.status;
+    this.destroy();
+  }
+
+  private breakOff(): void {
+    this.downstream?.abort();
+    this.finish();
+  }
+
+  private replyFault(fault: Fault): void {
+    this.reply(fault.status, localReply(fault));
+  }
+
+  private reply(status: number, reply: LocalReply): void {
+    this.status = status;
+    this.responseBytes = reply.length;
+    this.downstream!.respond(reply.head, reply.length, reply.body, NO_LENGTH, this.worker.draining);
+    this.finish();
+  }
+
+  private finish(): void {
+    if (this.finished) return;
+    this.finished = true;
+    this.refusal?.destroy();
+    this.server?.destroy();
+    this.server = null;
+    const { worker, entryPoint, method, status, relay } = this;
+    const seconds = (performance.now() - this.startedAt) / 1000;
+    const sent = relay === null ? 0 : relay.requestBytes;
+    const received = relay === null ? this.responseBytes : relay.responseBytes;
+    worker.metrics.entryPointDone(entryPoint, method, status, PROTOCOL.websocket, seconds, sent, received);
+    if (this.frontend !== null) {
+      const { slot } = this.frontend.backend;
+      worker.metrics.backendDone(slot, method, status, PROTOCOL.websocket, seconds, sent, received);
+    }
+    worker.metrics.exchangeClosed(entryPoint, method, PROTOCOL.websocket);
+    worker.openExchanges--;
+    worker.webSockets.delete(this);
+    this.downstream?.release(true);
+    this.downstream = null;
+    worker.exchangeEnded();
+  }
+}
