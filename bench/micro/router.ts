@@ -62,7 +62,7 @@ function tableInput(scenario: Scenario, count: number): TableInput {
       hostHeader: `10.0.${k}.${i % 250}:${8000 + (i % 1000)}`,
       weight: 1,
     }));
-    backends.push({ name: `backend-${i}`, slot: i, servers });
+    backends.push({ name: `backend-${i}`, slot: i, servers, pipelining: 0 });
     const { terms } = scenario.frontend(i);
     frontends.push({ name: `frontend-${i}`, backend: i, rank: 20, entryPoints: 1, passHostHeader: true, terms });
   }

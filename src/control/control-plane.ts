@@ -81,6 +81,7 @@ export class ControlPlane implements ControlView {
       options: {
         retryAttempts: settings.retryAttempts,
         maxIdleConnsPerHost: settings.maxIdleConnsPerHost,
+        upstreamPipelining: settings.upstreamPipelining,
         dialTimeoutMs: settings.dialTimeoutMs,
         responseHeaderTimeoutMs: settings.responseHeaderTimeoutMs,
         keepTrailingSlash: settings.keepTrailingSlash,

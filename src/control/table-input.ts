@@ -16,6 +16,7 @@ function toTableBackend(
   return {
     name: backend.name,
     slot: backendSlots.slotOf(backend.name, generation),
+    pipelining: backend.pipelining,
     servers: backend.servers.map((server) => ({
       ...server,
       slot: serverSlots.slotOf(serverKey(backend.name, server.url), generation),

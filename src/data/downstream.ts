@@ -48,4 +48,6 @@ export interface DownstreamEvents {
   downstreamWritable(): void;
   /** The client is gone; the downstream is invalid from now on. */
   downstreamAborted(): void;
+  /** An error of ours in one of the above. Ends the exchange, whatever state it is in. */
+  crash(error: unknown): void;
 }

@@ -8,6 +8,8 @@
  *
  * Exchanges are reused from their engine's free list: every field is set anew by `begin`.
  */
+// The global of the same name is a getter: reading it costs more than the clock does.
+import { performance } from 'node:perf_hooks';
 import { REQUEST_CHUNKED, REQUEST_NO_BODY, type RequestHead } from '../http/request-head.ts';
 import { NO_LENGTH, type ResponseHead } from '../http/response-head.ts';
 import { BODY_LENGTH, BODY_NONE } from '../http/response-parser.ts';
@@ -73,11 +75,12 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
   /** A request has come; `head` is valid only during the call. */
   begin(entryPoint: number, head: RequestHead): void {
     const worker = this.worker;
+    this.phase = CONNECTING;
+    this.entryPoint = entryPoint;
+    this.method = head.method;
     worker.openExchanges++;
     worker.metrics.exchangeOpened(entryPoint, head.method, PROTOCOL.http);
     this.startedAt = performance.now();
-    this.entryPoint = entryPoint;
-    this.method = head.method;
     this.bodyKind = head.body;
     this.requestComplete = head.body === REQUEST_NO_BODY;
     this.bodyPaused = false;
@@ -90,7 +93,6 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
     this.triesLeft = 0;
     this.requestBytes = 0;
     this.responseBytes = 0;
-    this.phase = CONNECTING;
     if (head.problem !== '') {
       log.debug('request refused', { reason: head.problem });
       this.replyFault(FAULTS.badRequest);
@@ -141,6 +143,16 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
       return;
     }
     const pool = this.worker.pools.of(server);
+    if (this.mayPipeline(backend)) {
+      const shared = pool.takeForTurn(backend.pipelining || this.worker.options.upstreamPipelining);
+      if (shared !== null) {
+        this.reused = true;
+        this.connection = shared;
+        this.phase = SENT;
+        shared.enqueue(this, this.headFor(server), this.method);
+        return;
+      }
+    }
     const idle = pool.take(this);
     if (idle === null) {
       this.reused = false;
@@ -152,15 +164,24 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
     }
   }
 
+  /** Only what may be sent twice, and nothing with a body: it may be sent anew when it is held up or lost. */
+  private mayPipeline(backend: BackendView): boolean {
+    const depth = backend.pipelining === 0 ? this.worker.options.upstreamPipelining : backend.pipelining;
+    return depth > 1 && this.bodyKind === REQUEST_NO_BODY && isRepeatable(this.method);
+  }
+
+  private headFor(server: ServerView): string {
+    return this.requestLine + (this.frontend!.passHostHeader ? this.host : server.hostHeader) + this.rest;
+  }
+
   upstreamConnected(): void {
     this.send();
   }
 
   private send(): void {
     const connection = this.connection!;
-    const host = this.frontend!.passHostHeader ? this.host : this.server!.hostHeader;
     this.phase = SENT;
-    connection.sendHead(this.requestLine + host + this.rest, this.method);
+    connection.sendHead(this.headFor(this.server!), this.method);
     if (this.bodyKind === REQUEST_NO_BODY) return;
     let flowing = true;
     for (const chunk of this.queued) flowing = this.writeBody(chunk);
@@ -262,9 +283,8 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
 
   downstreamAborted(): void {
     if (this.phase === IDLE) return;
-    const connection = this.connection;
+    this.connection?.abandon(this);
     this.connection = null;
-    if (connection !== null) connection.destroy();
     if (this.phase < RESPONDING) this.status = FAULTS.clientClosed.status;
     this.finish();
   }
@@ -298,9 +318,8 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
 
   /** The response cannot be had: a local reply, or a broken connection when its head is out. */
   private breakOff(fault: Fault, detail: string): void {
-    const connection = this.connection;
+    this.connection?.abandon(this);
     this.connection = null;
-    if (connection !== null) connection.destroy();
     log.debug(fault.text, { backend: this.frontend?.backend.name ?? '', server: this.server?.url ?? '', detail });
     if (this.phase >= RESPONDING) {
       this.downstream.abort();
@@ -319,8 +338,9 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
     this.status = status;
     const head = this.method === 'HEAD';
     this.responseBytes = head ? 0 : reply.length;
-    // An upload that is refused would otherwise have to be read to its end.
-    const close = this.worker.draining || !this.requestComplete;
+    // An upload that is refused would otherwise have to be read to its end; and whoever sent a malformed request may mean
+    // something else by what follows than we would.
+    const close = this.worker.draining || !this.requestComplete || status === FAULTS.badRequest.status;
     if (head) this.downstream.respond(reply.head, NO_BODY, null, reply.length, close);
     else this.downstream.respond(reply.head, reply.length, reply.body, NO_LENGTH, close);
     this.finish();
@@ -330,17 +350,36 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
   crash(error: unknown): void {
     log.error('an exchange failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     if (this.phase === IDLE) return;
-    const connection = this.connection;
-    this.connection = null;
-    if (connection !== null) connection.destroy();
     this.status = FAULTS.internal.status;
-    this.downstream.abort();
-    this.finish();
+    // Something may still hold on to this pair: it is not used again.
+    this.requestComplete = false;
+    try {
+      this.connection?.abandon(this);
+      this.connection = null;
+      this.downstream.abort();
+    } finally {
+      this.finish();
+    }
   }
 
   private finish(): void {
     if (this.phase === IDLE) return;
     this.phase = IDLE;
+    const worker = this.worker;
+    try {
+      this.count();
+    } finally {
+      this.frontend = null;
+      this.server = null;
+      this.queued.length = 0;
+      worker.openExchanges--;
+      this.downstream.release(this.requestComplete);
+      worker.metrics.exchangeClosed(this.entryPoint, this.method, PROTOCOL.http);
+      worker.exchangeEnded();
+    }
+  }
+
+  private count(): void {
     const worker = this.worker;
     // Durations of a millisecond need a better clock than the coarse one: two calls, 60 ns of some 15 µs.
     const seconds = (performance.now() - this.startedAt) / 1000;
@@ -364,12 +403,5 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
         this.responseBytes,
       );
     }
-    worker.metrics.exchangeClosed(this.entryPoint, this.method, PROTOCOL.http);
-    this.frontend = null;
-    this.server = null;
-    this.queued.length = 0;
-    worker.openExchanges--;
-    this.downstream.release(this.requestComplete);
-    worker.exchangeEnded();
   }
 }

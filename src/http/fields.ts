@@ -16,6 +16,7 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
 const UNSAFE_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const DIGITS = /^[0-9]{1,15}$/;
+const HOST = /^[!$%&'()*+,\-.0-9:;=A-Z[\]_a-z~]*$/;
 
 /** RFC 9110 §5.5: no control characters but HTAB; bytes above 0x7F stand as latin-1 characters. */
 export function isFieldValue(text: string): boolean {
@@ -25,6 +26,14 @@ export function isFieldValue(text: string): boolean {
 /** RFC 9110 §5.6.2. */
 export function isToken(text: string): boolean {
   return TOKEN.test(text);
+}
+
+/**
+ * May this stand in a Host field? The bytes of RFC 3986 §3.2.2 and of a port, in any order, as Go and so Traefik has it;
+ * above all no blank, `/`, `?`, `#` or `@`, behind which a server may see another host.
+ */
+export function isHost(text: string): boolean {
+  return HOST.test(text);
 }
 
 /** The number of a Content-Length, -1 when it is none (RFC 9110 §8.6). Equal repetitions in one field are one. */

@@ -3,7 +3,7 @@
  * One per worker, reused for every request: a listener fills it and the exchange takes what it needs before the
  * handler returns. Text is what the listener decoded from UTF-8.
  */
-import { contentLengthOf, HOP_BY_HOP, listMembers, withoutFields } from './fields.ts';
+import { contentLengthOf, HOP_BY_HOP, isHost, listMembers, withoutFields } from './fields.ts';
 
 export const REQUEST_NO_BODY = 0;
 export const REQUEST_LENGTH = 1;
@@ -26,6 +26,8 @@ export class RequestHead {
   /** What is wrong, '' for a good head. */
   problem = '';
 
+  /** The last host that was found good: nearly always that of the next request as well. */
+  private goodHost = '';
   private hosts = 0;
   private lengths = 0;
   private forwardedFor = '';
@@ -62,6 +64,9 @@ export class RequestHead {
   /** `name` is lower case. Most fields fall through the first switch by their length alone. */
   add(name: string, value: string): void {
     switch (name.length) {
+      case 0:
+        this.problem = 'a field without a name';
+        return;
       case 2:
         if (name === 'te') {
           this.trailers = this.trailers || listMembers(value).includes('trailers');
@@ -146,6 +151,10 @@ export class RequestHead {
   /** All fields were added: settles what depends on several of them. False: see `problem`. */
   finish(): boolean {
     if (this.hosts !== 1) this.problem = this.hosts === 0 ? 'no Host field' : 'several Host fields';
+    else if (this.host !== this.goodHost) {
+      if (isHost(this.host)) this.goodHost = this.host;
+      else this.problem = 'a character that no host may have';
+    }
     if (this.connection !== '') this.settleConnection();
     if (this.trailers) this.fields += 'te: trailers\r\n';
     return this.problem === '';
@@ -163,7 +172,8 @@ export class RequestHead {
   }
 
   private addContentLength(value: string): void {
-    const length = contentLengthOf(value);
+    // The listener refuses a list, but only after it has given us the request.
+    const length = value.includes(',') ? -1 : contentLengthOf(value);
     if (length < 0) this.problem = 'a Content-Length that is no number';
     else if (this.lengths > 0 && length !== this.contentLength) this.problem = 'two different Content-Lengths';
     this.lengths++;

@@ -86,6 +86,14 @@ export const FAULTS = Object.freeze({
     BAD_GATEWAY,
     'the server closed the connection before it answered',
   ),
+  heldUp: fault(
+    'HELD_UP',
+    'upstream',
+    'reused',
+    504,
+    GATEWAY_TIMEOUT,
+    'a response before this one on the same connection takes too long',
+  ),
   headerTimeout: fault(
     'HEADER_TIMEOUT',
     'upstream',

@@ -16,6 +16,7 @@ export type BackendOptions = {
 
 /** Ours: far above any use, and small enough that sums of weights stay exact in 32 bits. */
 const MAX_WEIGHT = 1_000_000;
+const MAX_PIPELINING = 64;
 const DEFAULT_METHOD = 'wrr';
 
 type ServerKeys = { url: string; weight: string };
@@ -68,6 +69,19 @@ function buildServers(named: Map<string, ServerKeys>, options: BackendOptions, p
   return [...byIdentity.values()];
 }
 
+function readPipelining(text: string, problems: ProblemList): number {
+  const depth = readInt(text, 0);
+  if (depth.problem !== '') problems.add('pipelining', 'defaulted', depth.problem);
+  if (text === '' || depth.problem !== '') return 0;
+  if (depth.value >= 1 && depth.value <= MAX_PIPELINING) return depth.value;
+  problems.add(
+    'pipelining',
+    'defaulted',
+    `${depth.value} is not between 1 and ${MAX_PIPELINING}; the flag's value is used`,
+  );
+  return 0;
+}
+
 /** A backend exists as soon as it has any key; without a usable server its requests get a 503. */
 export function buildBackend(name: string, keys: ObjectKeys, options: BackendOptions): Built<Backend> {
   const problems = new ProblemList(`${options.prefix}/backends/${name}/`);
@@ -79,17 +93,20 @@ export function buildBackend(name: string, keys: ObjectKeys, options: BackendOpt
     return found;
   };
   let method = '';
+  let pipelining = '';
   for (const [key, value] of keys) {
     const match = BACKEND_KEYS.find(key);
     if (match.kind === 'unknown' || match.field === 'later') problems.addUnused(key, match);
     else if (match.field === 'serverUrl') server(match.names[0]).url = value;
     else if (match.field === 'serverWeight') server(match.names[0]).weight = value;
+    else if (match.field === 'pipelining') pipelining = value;
     else method = unescapeValue(value);
   }
   const backend = {
     name,
     servers: buildServers(servers, options, problems),
     method: readMethod(method, problems),
+    pipelining: readPipelining(pipelining, problems),
   };
   return { value: backend, problems: problems.list };
 }

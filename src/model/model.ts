@@ -25,6 +25,8 @@ export type Backend = {
   readonly servers: readonly Server[];
   /** As configured or its default; only `wrr` is known so far. */
   readonly method: string;
+  /** Requests in flight per connection to a server, 1 to 64; 0: not configured. Ours: Traefik has no such key. */
+  readonly pipelining: number;
 };
 
 export type Route = { readonly name: string; readonly rule: string };

@@ -4,7 +4,7 @@
  */
 import { KeyTable } from './key-table.ts';
 
-export type BackendField = 'serverUrl' | 'serverWeight' | 'method' | 'later';
+export type BackendField = 'serverUrl' | 'serverWeight' | 'method' | 'pipelining' | 'later';
 
 export type FrontendField =
   | 'backend'
@@ -39,6 +39,8 @@ export const BACKEND_KEYS = new KeyTable<BackendField>([
   ['servers/*/weight', 'serverWeight'],
   ['servers/*/tags', 'later'],
   ['loadbalancer/method', 'method'],
+  // Ours: not a key of Traefik.
+  ['pipelining', 'pipelining'],
   ['loadbalancer/sticky', 'later'],
   ['loadbalancer/stickiness', 'later'],
   ...laterKeys('loadbalancer/stickiness', 'cookiename secure httponly samesite'),

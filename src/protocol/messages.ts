@@ -26,6 +26,8 @@ export type BootOptions = {
   /** Total tries; 0: as many as the backend has servers; null: no retry. */
   readonly retryAttempts: number | null;
   readonly maxIdleConnsPerHost: number;
+  /** Requests in flight per connection to a server, for backends that do not say. */
+  readonly upstreamPipelining: number;
   readonly dialTimeoutMs: number;
   readonly responseHeaderTimeoutMs: number;
   readonly keepTrailingSlash: boolean;

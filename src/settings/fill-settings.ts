@@ -11,6 +11,8 @@ import { fillWeb } from './web-settings.ts';
 
 type Warn = (line: string) => void;
 
+/** More in flight would make a request wait for too many others. */
+const MAX_PIPELINING = 64;
 const MAX_WORKERS = 1024;
 /** As many as a metrics lane has room for. */
 const MAX_BUCKETS = 32;
@@ -92,6 +94,14 @@ function freezeDeep<T extends object>(value: T): T {
  * @param warnings those of parsing; one line each, and more are added here
  * @throws TsujiError that names the flag and what is wrong with its value
  */
+function fillPipelining(given: Given): number {
+  const depth = given.integer('upstream.pipelining');
+  if (depth < 1 || depth > MAX_PIPELINING) {
+    throw bad('upstream.pipelining', `${depth} is not between 1 and ${MAX_PIPELINING}`);
+  }
+  return depth;
+}
+
 export function fillSettings(given: Given, warnings: Set<string>): Settings {
   const warn = (line: string): void => void warnings.add(line);
   const defined = parseEntryPoints(given.texts('entryPoints'), warn);
@@ -116,6 +126,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     graceTimeOutMs: graceTimeOutMs > 0 ? graceTimeOutMs : given.duration('lifeCycle.graceTimeOut'),
     providersThrottleMs: given.duration('providersThrottleDuration'),
     maxIdleConnsPerHost: given.integer('maxIdleConnsPerHost') || GO_IDLE_CONNECTIONS,
+    upstreamPipelining: fillPipelining(given),
     dialTimeoutMs: given.duration('forwardingTimeouts.dialTimeout'),
     responseHeaderTimeoutMs: given.duration('forwardingTimeouts.responseHeaderTimeout'),
     allowMinWeightZero: given.boolean('allowMinWeightZero'),

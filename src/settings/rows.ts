@@ -17,6 +17,7 @@ const ROW_GROUPS: readonly RowGroup[] = [
       ['workers', 'integer', '', 'Worker threads that serve requests; without it, one per available CPU'],
       ['providersThrottleDuration', 'duration', '0', 'Least time between two configurations; 0: apply changes at once'],
       ['maxIdleConnsPerHost', 'integer', '200', 'Idle connections kept to each server; 0 means 2'],
+      ['upstream.pipelining', 'integer', '1', 'Requests in flight per connection to a server (see README); 1: none'],
       ['allowMinWeightZero', 'boolean', 'false', 'Let a server weight of 0 mean "no requests"'],
       ['keepTrailingSlash', 'boolean', 'false', 'Keep a trailing slash when rules are matched'],
     ],

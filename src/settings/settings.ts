@@ -56,6 +56,8 @@ export type Settings = {
   /** 0: no throttle. */
   readonly providersThrottleMs: number;
   readonly maxIdleConnsPerHost: number;
+  /** Requests in flight per connection to a server, 1: no pipelining. */
+  readonly upstreamPipelining: number;
   readonly dialTimeoutMs: number;
   /** 0: none. */
   readonly responseHeaderTimeoutMs: number;

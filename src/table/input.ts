@@ -20,6 +20,8 @@ export type TableBackend = {
   readonly name: string;
   readonly slot: number;
   readonly servers: readonly TableServer[];
+  /** Requests in flight per connection to a server; 0: as `--upstream.pipelining` says. */
+  readonly pipelining: number;
 };
 
 export type TableFrontend = {

@@ -23,7 +23,7 @@
 /** The bytes `TSUJ` on a little-endian machine. */
 export const MAGIC = 0x4a555354;
 /** To be raised with every change in this file. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 export const WORD_BYTES = 4;
 export const SECTION_ALIGNMENT = 8;
@@ -77,7 +77,9 @@ export const BACKEND = {
   firstTurn: 4,
   turnCount: 5,
   name: 6,
-  words: 8,
+  /** Requests in flight per connection to a server; 0: as the flag says. */
+  pipelining: 8,
+  words: 9,
 } as const;
 export const BACKEND_ALL_WEIGHTS_ZERO = 1;
 

@@ -43,6 +43,8 @@ export class BackendView {
   readonly scheduleLength: number;
   /** There are servers, but none may be chosen: the answer is 500 (shared/spec kv-schema §4.1). */
   readonly allWeightsZero: boolean;
+  /** Requests in flight per connection to a server; 0: as `--upstream.pipelining` says. */
+  readonly pipelining: number;
 
   constructor(sections: TableSections, index: number) {
     const { backends } = sections;
@@ -56,6 +58,7 @@ export class BackendView {
     const firstTurn = backends[word + BACKEND.firstTurn];
     this.scheduleLength = backends[word + BACKEND.turnCount];
     this.schedule = sections.schedules.subarray(firstTurn, firstTurn + this.scheduleLength);
+    this.pipelining = backends[word + BACKEND.pipelining];
     this.allWeightsZero = (backends[word + BACKEND.flags] & BACKEND_ALL_WEIGHTS_ZERO) !== 0;
   }
 }

@@ -93,6 +93,7 @@ function writeBackend(sections: Sections, backend: TableBackend): void {
   backends.push(schedules.length);
   backends.push(turns.length);
   heap.addTo(backends, backend.name);
+  backends.push(backend.pipelining);
   schedules.pushAll(turns);
   for (const server of backend.servers) {
     servers.push(server.slot);

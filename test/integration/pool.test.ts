@@ -91,7 +91,9 @@ async function fullPort(t: Scope): Promise<number> {
   const port = Number(output);
   child.kill('SIGSTOP');
   const fillers: Socket[] = [];
-  t.after(() => fillers.forEach((socket) => socket.destroy()));
+  t.after(() => {
+    for (const socket of fillers) socket.destroy();
+  });
   let connected = 0;
   // The queue is full when of two connections in a row none is accepted.
   for (let before = -1; before !== connected; ) {

@@ -7,7 +7,15 @@
  * and sent from `onWritable`. With an unknown length `write` takes everything into a buffer of its own and tells only
  * whether the kernel was full; how much of it is left nobody tells, so after a stall the next chunk is first tried with
  * a few bytes, and only when those go straight out is the rest sent. So at most one read buffer waits on each side.
+ *
+ * Which bytes are the next request. uWS (20.57) decides that, and leaves two gaps through which a client, or whoever
+ * stands behind a proxy in front of us, could slip a request past others. After an answer that ends the connection, it
+ * still serves what stands in the same read: such an answer waits for the end of the read, where it is in the way of
+ * the next request, for which uWS breaks the connection. And it reads chunk sizes carelessly (`;` and `g` are digits, a
+ * bare LF ends a line, nothing looks at what stands between chunks): so nothing may follow a chunked request.
  */
+import { reasonOf } from '../../kernel/errors.ts';
+import { log } from '../../kernel/log.ts';
 import type { Downstream, DownstreamEvents } from '../downstream.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../downstream.ts';
 import { peerText } from './peer-address.ts';
@@ -15,6 +23,8 @@ import type { HttpResponse } from './uws.ts';
 
 /** Bytes with which a stalled response of unknown length is tried: less than what one writable event makes room for. */
 const PROBE_BYTES = 256;
+
+const CLOSE_FIELD = Buffer.from('\r\nConnection: close');
 
 function nothing(): void {}
 
@@ -40,17 +50,42 @@ export class UwsDownstream implements Downstream {
   private listensWritable = false;
   /** `end` was called while something was still pending. */
   private ending = false;
+  /** The request is chunked: it is the last of its connection. */
+  private last = false;
+  /** We are inside the handler that brought the request. */
+  private inHandler = false;
+  /** A response that waits for the end of the handler. */
+  private waits = false;
 
   private readonly corkRespond = (): void => this.writeWhole();
   private readonly corkChunk = (): void => this.writeChunk();
   private readonly corkEnd = (): void => {
-    this.response!.end();
+    this.response!.end(undefined, this.last);
   };
-  private readonly aborted = (): void => this.onAborted();
+  private readonly respondLater = (): void => this.onHandled();
+  // What these three throw would end the whole worker.
+  private readonly aborted = (): void => {
+    try {
+      this.onAborted();
+    } catch (error) {
+      this.events.crash(error);
+    }
+  };
   private readonly data = (chunk: ArrayBuffer, last: boolean): void => {
-    this.events.downstreamBody(new Uint8Array(chunk), last);
+    try {
+      this.events.downstreamBody(new Uint8Array(chunk), last);
+    } catch (error) {
+      this.events.crash(error);
+    }
   };
-  private readonly writable = (): boolean => this.onWritable();
+  private readonly writable = (): boolean => {
+    try {
+      return this.onWritable();
+    } catch (error) {
+      this.events.crash(error);
+      return true;
+    }
+  };
 
   constructor(recycle: (pair: UwsDownstream) => void) {
     this.recycle = recycle;
@@ -63,12 +98,20 @@ export class UwsDownstream implements Downstream {
     this.stalled = false;
     this.probing = false;
     this.ending = false;
+    this.last = false;
+    this.inHandler = true;
     response.onAborted(this.aborted);
   }
 
   /** The request has a body. */
-  expectBody(): void {
+  expectBody(chunked: boolean): void {
+    this.last = chunked;
     this.response!.onData(this.data);
+  }
+
+  /** The handler that brought the request returns. */
+  handled(): void {
+    this.inHandler = false;
   }
 
   peerAddress(): string {
@@ -95,10 +138,30 @@ export class UwsDownstream implements Downstream {
     this.length = length;
     this.body = body;
     this.headLength = headLength;
-    this.close = close;
-    this.response.cork(this.corkRespond);
+    this.close = close || this.last;
+    if (this.close && this.inHandler) {
+      this.waits = true;
+      setImmediate(this.respondLater);
+      return;
+    }
+    this.respondNow();
+  }
+
+  private respondNow(): void {
+    this.response!.cork(this.corkRespond);
     this.response = null;
     this.body = null;
+  }
+
+  private onHandled(): void {
+    this.waits = false;
+    try {
+      if (this.response !== null) this.respondNow();
+    } catch (error) {
+      log.error('a response failed', { error: reasonOf(error) });
+      this.abort();
+    }
+    this.release(false);
   }
 
   private writeWhole(): void {
@@ -109,8 +172,10 @@ export class UwsDownstream implements Downstream {
       else response.end(this.body, this.close);
     } else if (this.headLength >= 0) {
       response.endWithoutBody(this.headLength, this.close);
+    } else if (this.close) {
+      // Announces a length of 0 where there should be none, but that is the only call that ends the connection.
+      response.endWithoutBody(0, true);
     } else {
-      // Its second argument cannot be given without the first, which would announce a length.
       response.endWithoutBody();
     }
   }
@@ -119,6 +184,10 @@ export class UwsDownstream implements Downstream {
     this.head = head;
     this.length = length;
     this.headOut = false;
+    if (!this.last) return;
+    // What ends by its length cannot end the connection as well.
+    this.length = UNKNOWN_LENGTH;
+    this.head = Buffer.concat([typeof head === 'string' ? Buffer.from(head, 'latin1') : head, CLOSE_FIELD]);
   }
 
   write(chunk: Uint8Array): boolean {
@@ -211,6 +280,7 @@ export class UwsDownstream implements Downstream {
   }
 
   release(requestComplete: boolean): void {
+    if (this.waits) return;
     this.response = null;
     this.pending.length = 0;
     // While an upload still comes in, uWS calls `data` of this pair: it is left to the garbage collector instead.

@@ -3,7 +3,7 @@
  * reads request heads, and gives each request to a pair of downstream and exchange from its free list.
  */
 import { isToken } from '../../http/fields.ts';
-import { REQUEST_NO_BODY, RequestHead } from '../../http/request-head.ts';
+import { REQUEST_CHUNKED, REQUEST_NO_BODY, RequestHead } from '../../http/request-head.ts';
 import { TsujiError } from '../../kernel/errors.ts';
 import type { BootEntryPoint } from '../../protocol/messages.ts';
 import type { WorkerContext } from '../context.ts';
@@ -89,11 +89,14 @@ export class UwsListener {
     const exchange = downstream.events as Exchange;
     try {
       this.readHead(request);
-      if (this.head.body !== REQUEST_NO_BODY) downstream.expectBody();
+      if (this.head.body !== REQUEST_NO_BODY) downstream.expectBody(this.head.body === REQUEST_CHUNKED);
       exchange.begin(this.entryPoint, this.head);
     } catch (error) {
       exchange.crash(error);
+      // It had not begun: then nobody else answers.
+      downstream.abort();
     }
+    downstream.handled();
   }
 
   private onUpgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
@@ -110,6 +113,7 @@ export class UwsListener {
     } catch (error) {
       exchange.crash(error);
     }
+    downstream.handled();
   }
 
   private readHead(request: HttpRequest): void {

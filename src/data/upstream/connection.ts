@@ -4,10 +4,19 @@
  *     DIALING ──connect──▶ BUSY ⇄ IDLE (in the pool)        any ──error, FIN, timeout, misbehaviour──▶ CLOSED
  *
  * It tells its user exactly once how a try ended: `responseEnd` (through the parser) or `upstreamFailed`.
+ *
+ * With pipelining several requests are in flight; their responses come in the order of the requests (RFC 9112 §9.3.2):
+ *
+ *     user ◀── the response being read        behind [ next … last ] ◀── enqueue, while the turn lasts
+ *
+ * Only requests of one turn of the event loop share a connection, so none waits for one that was there long before it.
+ * When the responses are not through after HOLD_MS, those behind the first are sent anew elsewhere and the server is not
+ * pipelined to for a while; so a slow answer holds others up for that long and no longer.
  */
 import { connect, type Socket } from 'node:net';
 import { ResponseParser, type ResponseSink } from '../../http/response-parser.ts';
-import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
+import { log } from '../../kernel/log.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
 import { writeHead } from './direct-write.ts';
 import type { UpstreamPool } from './pool.ts';
@@ -20,12 +29,17 @@ export interface ConnectionUser extends ResponseSink {
   upstreamWritable(): void;
   /** The try has failed; the connection is closed and no longer ours. `detail` is for the log. */
   upstreamFailed(fault: Fault, detail: string): void;
+  /** An error of ours while bytes of the connection were dealt with. Ends the exchange, whatever state it is in. */
+  crash(error: unknown): void;
 }
 
 const DIALING = 0;
 const BUSY = 1;
 const IDLE = 2;
 const CLOSED = 3;
+
+/** How long requests wait behind another one. */
+const HOLD_MS = 100;
 
 /** While a response runs nothing is timed but its head; the timer then only looks in again. */
 const NO_TIMEOUT_MS = 3_600_000;
@@ -41,6 +55,13 @@ export class UpstreamConnection extends TimerEntry {
   private reusable = false;
   private paused = false;
   private awaitsHead = false;
+  private readonly behind: ConnectionUser[] = [];
+  private readonly behindMethods: string[] = [];
+  /** Heads that are written when the turn of the event loop ends. */
+  private outgoing = '';
+  /** Responses will come that nobody waits for any more. */
+  private evicted = false;
+  private error: NodeJS.ErrnoException | null = null;
 
   constructor(pool: UpstreamPool, user: ConnectionUser) {
     super();
@@ -55,16 +76,55 @@ export class UpstreamConnection extends TimerEntry {
       keepAliveInitialDelay: 30_000,
       onread: {
         buffer: pool.readBuffer,
-        callback: (length: number, buffer: Uint8Array): boolean => this.read(length, buffer as Buffer),
+        callback: (length: number, buffer: Uint8Array): boolean => this.onRead(length, buffer as Buffer),
       },
     });
     this.socket = socket;
-    socket.on('connect', () => this.connected());
-    socket.on('drain', () => this.user?.upstreamWritable());
-    socket.on('end', () => this.ended());
-    socket.on('error', (error: NodeJS.ErrnoException) => this.failed(error));
-    socket.on('close', () => this.ended());
-    pool.wheel.arm(this, pool.options.dialTimeoutMs);
+    socket.on('connect', () => this.guard(this.connected));
+    socket.on('drain', () => this.guard(this.writable));
+    socket.on('end', () => this.guard(this.ended));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.error = error;
+      this.guard(this.failed);
+    });
+    socket.on('close', () => this.guard(this.ended));
+  }
+
+  /** The dial has begun: from now on it is timed. */
+  dialing(): void {
+    this.pool.wheel.arm(this, this.pool.options.dialTimeoutMs);
+  }
+
+  /** Runs one step for the socket or the timer: what it throws would end the whole worker. */
+  private guard(step: (this: UpstreamConnection) => void): void {
+    const user = this.user;
+    try {
+      step.call(this);
+    } catch (error) {
+      this.crash(user, error);
+    }
+  }
+
+  private onRead(length: number, buffer: Buffer): boolean {
+    const user = this.user;
+    try {
+      return this.read(length, buffer);
+    } catch (error) {
+      this.crash(user, error);
+      return false;
+    }
+  }
+
+  /** `user`: at the beginning of the step, in which it may have been let go. */
+  private crash(user: ConnectionUser | null, error: unknown): void {
+    const behind = this.behind.splice(0);
+    try {
+      this.destroy();
+      failAll(behind, FAULTS.upstreamClosed, 'the connection was given up');
+    } finally {
+      if (user !== null) user.crash(error);
+      else log.error('a connection to a server failed', { error: reasonOf(error) });
+    }
   }
 
   /** Takes the connection out of idleness for a request. */
@@ -77,10 +137,55 @@ export class UpstreamConnection extends TimerEntry {
   sendHead(head: string, method: string): void {
     this.parser.expect(this.user!, method);
     this.reusable = false;
+    this.awaitHead();
+    writeHead(this.socket, head);
+  }
+
+  private awaitHead(): void {
     const timeout = this.pool.options.responseHeaderTimeoutMs;
     this.awaitsHead = timeout > 0;
     this.pool.wheel.arm(this, timeout > 0 ? timeout : NO_TIMEOUT_MS);
-    writeHead(this.socket, head);
+  }
+
+  /** Requests in flight. */
+  get inFlight(): number {
+    return this.user === null ? 0 : 1 + this.behind.length;
+  }
+
+  /** One request more in this turn; it must be one that may be sent twice, and have no body. */
+  enqueue(user: ConnectionUser, head: string, method: string): void {
+    if (this.user === null) {
+      this.user = user;
+      this.state = BUSY;
+      this.parser.expect(user, method);
+      this.reusable = false;
+    } else {
+      this.behind.push(user);
+      this.behindMethods.push(method);
+    }
+    this.outgoing += head;
+  }
+
+  /** The turn is over: everything that was enqueued goes out in one write. */
+  flush(): void {
+    const heads = this.outgoing;
+    this.outgoing = '';
+    if (this.state === CLOSED) return;
+    if (this.behind.length > 0) this.pool.wheel.arm(this, HOLD_MS);
+    else this.awaitHead();
+    writeHead(this.socket, heads);
+  }
+
+  /** A user has no more interest. Its neighbours are sent anew when its response cannot be read past. */
+  abandon(user: ConnectionUser): void {
+    const at = this.behind.indexOf(user);
+    if (at >= 0) {
+      this.behind[at] = new Discard(this);
+      return;
+    }
+    const behind = this.behind.splice(0);
+    this.destroy();
+    failAll(behind, FAULTS.upstreamClosed, 'the request before it was given up');
   }
 
   /** False: send no more until `upstreamWritable`. `chunk` must stay unchanged from now on. */
@@ -112,7 +217,7 @@ export class UpstreamConnection extends TimerEntry {
   done(requestSent: boolean): void {
     this.user = null;
     this.served++;
-    this.reusable = requestSent && this.parser.head.keepAlive;
+    this.reusable = requestSent && !this.evicted && this.parser.head.keepAlive;
     this.resume();
   }
 
@@ -121,15 +226,20 @@ export class UpstreamConnection extends TimerEntry {
     if (this.state === CLOSED) return;
     this.state = CLOSED;
     this.user = null;
+    this.socket.destroy();
     this.parser.detach();
     this.pool.wheel.cancel(this);
     this.pool.forget(this);
-    this.socket.destroy();
   }
 
   override expired(): void {
+    this.guard(this.timedOut);
+  }
+
+  private timedOut(): void {
     if (this.state === DIALING) this.fail(FAULTS.connectTimeout, 'dial timeout');
     else if (this.state === IDLE) this.destroy();
+    else if (this.behind.length > 0) this.evict(FAULTS.heldUp, 'held up by the response before it');
     else if (this.awaitsHead) this.fail(FAULTS.headerTimeout, 'response header timeout');
     else this.pool.wheel.arm(this, NO_TIMEOUT_MS);
   }
@@ -140,21 +250,52 @@ export class UpstreamConnection extends TimerEntry {
     this.user!.upstreamConnected();
   }
 
+  private writable(): void {
+    this.user?.upstreamWritable();
+  }
+
   private read(length: number, buffer: Buffer): boolean {
     if (this.user === null) {
       // Bytes that nobody asked for would become the answer to somebody's next request.
       this.destroy();
       return false;
     }
-    const used = this.parser.execute(buffer, 0, length);
-    if (this.state === CLOSED) return false;
-    if (this.parser.problem !== '') {
-      this.fail(FAULTS.badResponse, this.parser.problem);
-    } else if (this.user === null) {
-      if (this.reusable && used === length) this.rest();
-      else this.destroy();
-    }
+    let used = 0;
+    do {
+      used = this.parser.execute(buffer, used, length);
+      if (this.state === CLOSED) return false;
+      if (this.parser.problem !== '') {
+        this.fail(FAULTS.badResponse, this.parser.problem);
+        return true;
+      }
+      if (this.user === null) this.responseDone(used === length);
+    } while (used < length && this.state === BUSY);
     return true;
+  }
+
+  /** A response is complete. `drained`: no bytes are left that would belong to the next one. */
+  private responseDone(drained: boolean): void {
+    if (this.behind.length === 0) {
+      if (this.reusable && drained) this.rest();
+      else this.destroy();
+    } else if (this.reusable) {
+      this.user = this.behind.shift()!;
+      this.parser.expect(this.user, this.behindMethods.shift()!);
+      this.reusable = false;
+      if (this.behind.length === 0) this.awaitHead();
+    } else {
+      this.evict(FAULTS.upstreamClosed, 'the server answers one request per connection');
+      this.destroy();
+    }
+  }
+
+  /** Sends everybody behind the first elsewhere, once; the connection ends with the response that is being read. */
+  private evict(fault: Fault, detail: string): void {
+    this.pool.avoidPipelining();
+    this.evicted = true;
+    this.behindMethods.length = 0;
+    if (this.user !== null) this.awaitHead();
+    failAll(this.behind.splice(0), fault, detail);
   }
 
   private rest(): void {
@@ -177,8 +318,9 @@ export class UpstreamConnection extends TimerEntry {
     }
   }
 
-  private failed(error: NodeJS.ErrnoException): void {
+  private failed(): void {
     if (this.state === CLOSED) return;
+    const error = this.error!;
     if (this.state === DIALING) {
       this.fail(error.code === 'ETIMEDOUT' ? FAULTS.connectTimeout : FAULTS.connectRefused, error.message);
     } else {
@@ -188,7 +330,33 @@ export class UpstreamConnection extends TimerEntry {
 
   private fail(fault: Fault, detail: string): void {
     const user = this.user;
+    const behind = this.behind.splice(0);
+    if (behind.length > 0) this.pool.avoidPipelining();
     this.destroy();
     if (user !== null) user.upstreamFailed(fault, detail);
+    failAll(behind, FAULTS.upstreamClosed, detail);
   }
+}
+
+function failAll(users: readonly ConnectionUser[], fault: Fault, detail: string): void {
+  for (const user of users) user.upstreamFailed(fault, detail);
+}
+
+/** In the place of a user that has left: reads its response past. */
+class Discard implements ConnectionUser {
+  private readonly connection: UpstreamConnection;
+
+  constructor(connection: UpstreamConnection) {
+    this.connection = connection;
+  }
+
+  responseHead(): void {}
+  responseBody(): void {}
+  responseEnd(): void {
+    this.connection.done(true);
+  }
+  upstreamConnected(): void {}
+  upstreamWritable(): void {}
+  upstreamFailed(): void {}
+  crash(): void {}
 }

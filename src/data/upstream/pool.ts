@@ -3,14 +3,18 @@
  *
  *     idle  [ oldest … newest ]  ◀─ keep ── connection ── take ─▶     at most maxIdleConnsPerHost
  */
+import { performance } from 'node:perf_hooks';
 import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
 import { type ConnectionUser, UpstreamConnection } from './connection.ts';
+import type { PipelineTurn } from './pipeline-turn.ts';
 
 /** How long an idle connection is kept when the server does not tell (shared/spec proxying §9). */
 const IDLE_MS = 90_000;
 /** We let go that much before the server's own announced timeout, so that the two do not cross. */
 const IDLE_MARGIN_MS = 1_000;
+/** How long a server is left alone after it closed on, or was too slow for, several requests in flight. */
+const PIPELINING_OFF_MS = 60_000;
 
 export class UpstreamPool {
   readonly host: string;
@@ -22,13 +26,26 @@ export class UpstreamPool {
   private readonly idle: UpstreamConnection[] = [];
   private readonly all = new Set<UpstreamConnection>();
   private closed = false;
+  /** What this turn's requests are enqueued on, null before the first of them. */
+  private filling: UpstreamConnection | null = null;
+  /** Milliseconds of performance.now() until which the server is not pipelined to; 0: it is. */
+  private pipeliningOffUntil = 0;
+  private readonly turn: PipelineTurn;
 
-  constructor(host: string, port: number, options: BootOptions, wheel: TimerWheel, readBuffer: Buffer) {
+  constructor(
+    host: string,
+    port: number,
+    options: BootOptions,
+    wheel: TimerWheel,
+    readBuffer: Buffer,
+    turn: PipelineTurn,
+  ) {
     this.host = host;
     this.port = port;
     this.options = options;
     this.wheel = wheel;
     this.readBuffer = readBuffer;
+    this.turn = turn;
   }
 
   get size(): number {
@@ -43,10 +60,39 @@ export class UpstreamPool {
     return connection;
   }
 
+  /** A connection on which one request more may be enqueued in this turn, `depth` at most; null: dial. */
+  takeForTurn(depth: number): UpstreamConnection | null {
+    if (this.pipeliningOffUntil !== 0) {
+      if (performance.now() < this.pipeliningOffUntil) return null;
+      this.pipeliningOffUntil = 0;
+    }
+    if (this.filling !== null && this.filling.inFlight > 0 && this.filling.inFlight < depth) return this.filling;
+    const connection = this.idle.pop();
+    if (connection === undefined) return null;
+    this.filling = connection;
+    this.turn.add(this, connection);
+    return connection;
+  }
+
+  turnEnded(): void {
+    this.filling = null;
+  }
+
+  /** The server does not take several requests well. */
+  avoidPipelining(): void {
+    this.pipeliningOffUntil = performance.now() + PIPELINING_OFF_MS;
+  }
+
   /** A new connection; `user` hears of `upstreamConnected` or `upstreamFailed`. */
   dial(user: ConnectionUser): UpstreamConnection {
     const connection = new UpstreamConnection(this, user);
     this.all.add(connection);
+    try {
+      connection.dialing();
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
     return connection;
   }
 

@@ -3,6 +3,7 @@ import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
 import type { RoutingTable } from '../../table/reader.ts';
 import type { ServerView } from '../../table/views.ts';
+import { PipelineTurn } from './pipeline-turn.ts';
 import { UpstreamPool } from './pool.ts';
 
 /** One read takes as much: fewer, larger reads are cheaper for large bodies; see bench/README.md. */
@@ -12,6 +13,7 @@ export class UpstreamPools {
   private readonly options: BootOptions;
   private readonly wheel: TimerWheel;
   private readonly readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  private readonly turn = new PipelineTurn();
   private readonly bySlot = new Map<number, UpstreamPool>();
   /** Pools of servers that left the table with exchanges still running. */
   private readonly retired = new Set<UpstreamPool>();
@@ -24,7 +26,7 @@ export class UpstreamPools {
   of(server: ServerView): UpstreamPool {
     const pool = this.bySlot.get(server.slot);
     if (pool !== undefined) return pool;
-    const made = new UpstreamPool(server.host, server.port, this.options, this.wheel, this.readBuffer);
+    const made = new UpstreamPool(server.host, server.port, this.options, this.wheel, this.readBuffer, this.turn);
     this.bySlot.set(server.slot, made);
     return made;
   }

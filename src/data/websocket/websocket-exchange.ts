@@ -97,7 +97,7 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser {
 
   private dial(server: ServerView): void {
     const host = this.frontend!.passHostHeader ? this.host : server.hostHeader;
-    const request = { target: this.target, fields: { ...this.fields, host } };
+    const request = { target: this.target, fields: { host, ...this.fields } };
     try {
       this.server = new ServerSocket(this.worker, server, request, this);
     } catch (error) {
@@ -199,7 +199,8 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser {
   private reply(status: number, reply: LocalReply): void {
     this.status = status;
     this.responseBytes = reply.length;
-    this.downstream!.respond(reply.head, reply.length, reply.body, NO_LENGTH, this.worker.draining);
+    const close = this.worker.draining || status === FAULTS.badRequest.status;
+    this.downstream!.respond(reply.head, reply.length, reply.body, NO_LENGTH, close);
     this.finish();
   }
 

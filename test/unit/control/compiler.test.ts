@@ -28,8 +28,8 @@ function model(backends: Backend[], frontends: Frontend[]): Model {
 
 const small = model(
   [
-    { name: 'b1', method: 'wrr', servers: [server('s1', 1), server('s2', 2)] },
-    { name: 'b2', method: 'wrr', servers: [server('s1', 1)] },
+    { name: 'b1', method: 'wrr', pipelining: 0, servers: [server('s1', 1), server('s2', 2)] },
+    { name: 'b2', method: 'wrr', pipelining: 0, servers: [server('s1', 1)] },
   ],
   [frontend('f1', 'b2', ['https', 'http']), frontend('f2', 'b1', ['https'])],
 );

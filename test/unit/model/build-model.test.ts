@@ -44,6 +44,7 @@ test('the keys of the tutorial become a backend with servers and a frontend with
   assert.deepEqual(model.backends.get('nginx'), {
     name: 'nginx',
     method: 'wrr',
+    pipelining: 0,
     servers: [
       { ...server, name: 'one', url: 'http://10.0.0.1', host: '10.0.0.1', port: 80, hostHeader: '10.0.0.1' },
       {

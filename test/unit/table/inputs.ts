@@ -17,7 +17,7 @@ export function server(part: Partial<TableServer> = {}): TableServer {
 }
 
 export function backend(part: Partial<TableBackend> = {}): TableBackend {
-  return { name: 'b1', slot: 0, servers: [server()], ...part };
+  return { name: 'b1', slot: 0, servers: [server()], pipelining: 0, ...part };
 }
 
 export function frontend(name: string, terms: readonly MatchTerm[], part: Partial<TableFrontend> = {}): TableFrontend {

@@ -10,7 +10,7 @@ export function server(name: string, url: string, weight = 1): Server {
 }
 
 export function backend(name: string, ...servers: Server[]): Backend {
-  return { name, servers, method: 'wrr' };
+  return { name, servers, method: 'wrr', pipelining: 0 };
 }
 
 export function frontend(name: string, backendName: string, rule: string, changes: Partial<Frontend> = {}): Frontend {
