@@ -40,6 +40,20 @@ export function exchangeTest(title: string, tsuji: Tsuji, body: (t: Scope) => Pr
   });
 }
 
+/** A server that answers the nth request with `script(connection, head, n)`. */
+export function scripted(script: (connection: RawConnection, head: string, n: number) => void) {
+  let requests = 0;
+  return (connection: RawConnection): void => {
+    connection.socket.on('data', () => {
+      for (let end = connection.received.indexOf('\r\n\r\n'); end >= 0; end = connection.received.indexOf('\r\n\r\n')) {
+        const head = connection.received.slice(0, end);
+        connection.received = connection.received.slice(end + 4);
+        script(connection, head, requests++);
+      }
+    });
+  };
+}
+
 /** Writes `text` in pieces of `size` bytes, each handed to the kernel before the next. */
 export async function sendPieces(connection: RawConnection, text: string, size: number): Promise<void> {
   const bytes = Buffer.from(text, 'latin1');
