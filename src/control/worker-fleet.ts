@@ -3,7 +3,7 @@
  * is tried again ever more slowly; the first of all must boot, or the start fails with its reason.
  */
 import { type AddressInfo, createServer } from 'node:net';
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads';
 import { TsujiError } from '../kernel/errors.ts';
 import { log } from '../kernel/log.ts';
 import type { Boot, BootEntryPoint, BootOptions, FromWorker, ToWorker } from '../protocol/messages.ts';
@@ -153,7 +153,13 @@ export class WorkerFleet {
       metrics: this.options.lanes[member.index],
       port: port2,
     };
-    const thread = new Worker(WORKER_URL, { workerData: data, transferList: [port2], name: `worker-${member.index}` });
+    const thread = new Worker(WORKER_URL, {
+      workerData: data,
+      transferList: [port2],
+      name: `worker-${member.index}`,
+      // uWebSockets reads the real environment (src/data/listener/uws.ts); a copy would hide from it what a worker sets.
+      env: SHARE_ENV,
+    });
     member.thread = thread;
     member.port = port1;
     member.state = 'starting';

@@ -25,12 +25,13 @@ const LINGER_MS = 250;
 const boot = workerData as Boot;
 const listeners: UwsListener[] = [];
 const wheel = new TimerWheel();
-const pools = new UpstreamPools(boot.options, wheel);
+const metrics = new MetricsLane(boot.metrics);
+const pools = new UpstreamPools(boot.options, wheel, metrics);
 const context: WorkerContext = {
   options: boot.options,
   wheel,
   cursors: new Int32Array(boot.cursors),
-  metrics: new MetricsLane(boot.metrics),
+  metrics,
   pools,
   serverLine: `x-forwarded-server: ${hostname()}\r\n`,
   table: null,

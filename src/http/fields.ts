@@ -39,7 +39,7 @@ export function isHost(text: string): boolean {
 /** The number of a Content-Length, -1 when it is none (RFC 9110 §8.6). Equal repetitions in one field are one. */
 export function contentLengthOf(value: string): number {
   if (DIGITS.test(value)) return Number(value);
-  const parts = value.split(',').map((part) => part.trim());
+  const parts = value.split(',').map((part) => part.replace(/^[\t ]+|[\t ]+$/g, ''));
   return parts.every((part) => part === parts[0]) && DIGITS.test(parts[0]) ? Number(parts[0]) : -1;
 }
 

@@ -9,6 +9,9 @@ export const REQUEST_NO_BODY = 0;
 export const REQUEST_LENGTH = 1;
 export const REQUEST_CHUNKED = 2;
 
+/** Not by `toLowerCase`, for which the Kelvin sign is a `k`. */
+const CHUNKED = /^chunked$/i;
+
 export class RequestHead {
   method = '';
   /** As received: path and query, or the absolute form. */
@@ -148,6 +151,11 @@ export class RequestHead {
     this.fields += `${name}: ${value}\r\n`;
   }
 
+  /** uWebSockets does not announce the end of an empty body when the head came in pieces: nobody may wait for it. */
+  get bodyFollows(): boolean {
+    return this.body === REQUEST_CHUNKED || (this.body === REQUEST_LENGTH && this.contentLength !== 0);
+  }
+
   /** All fields were added: settles what depends on several of them. False: see `problem`. */
   finish(): boolean {
     if (this.hosts !== 1) this.problem = this.hosts === 0 ? 'no Host field' : 'several Host fields';
@@ -184,7 +192,7 @@ export class RequestHead {
   }
 
   private addTransferEncoding(value: string): void {
-    if (value.toLowerCase() !== 'chunked' || this.body === REQUEST_CHUNKED) {
+    if (!CHUNKED.test(value) || this.body === REQUEST_CHUNKED) {
       this.problem = `the transfer coding ${JSON.stringify(value)}`;
     } else if (this.body === REQUEST_LENGTH) {
       this.problem = 'both Content-Length and Transfer-Encoding';

@@ -84,7 +84,7 @@ export class ResponseParser implements ChunkSink {
 
   private readHead(bytes: Buffer, at: number, end: number): number {
     if (this.partial !== null) return this.readHeadSlow(bytes, at, end);
-    const behind = this.head.parse(bytes, at, end);
+    const behind = this.head.parse(bytes, at, Math.min(end, at + MAX_HEAD_BYTES));
     if (behind === INCOMPLETE) return this.readHeadSlow(bytes, at, end);
     if (behind === MALFORMED) {
       this.problem = this.head.problem;

@@ -6,7 +6,8 @@ import { type RawConnection, type RawServer, startRawServer } from './raw.ts';
 
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\/[\x21-\x7e\x80-\xff]*) HTTP\/1\.1$/;
 // DEL may be kept in a value (RFC 9110 §5.5); every other control character may not.
-const FIELD = /^([!#$%&'*+.^_`|~0-9a-z-]+): ((?:[\x21-\x7f\x80-\xff](?:[\t\x20-\x7f\x80-\xff]*[\x21-\x7f\x80-\xff])?)?)$/;
+const FIELD =
+  /^([!#$%&'*+.^_`|~0-9a-z-]+): ((?:[\x21-\x7f\x80-\xff](?:[\t\x20-\x7f\x80-\xff]*[\x21-\x7f\x80-\xff])?)?)$/;
 const HOST = /^[!$%&'()*+,\-.0-9:;=A-Z[\]_a-z~]+$/;
 const LENGTH = /^(?:0|[1-9][0-9]{0,14})$/;
 const CHUNK_SIZE = /^[1-9a-f][0-9a-f]{0,7}$/;

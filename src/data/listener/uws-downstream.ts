@@ -60,7 +60,10 @@ export class UwsDownstream implements Downstream {
   private readonly corkRespond = (): void => this.writeWhole();
   private readonly corkChunk = (): void => this.writeChunk();
   private readonly corkEnd = (): void => {
-    this.response!.end(undefined, this.last);
+    // uWS can only end the connection with a response that is given at once. What is not read is not served, and the
+    // connection ends with its client, which was told, or with uWS's timeout.
+    if (this.last) this.response!.pause();
+    this.response!.end();
   };
   private readonly respondLater = (): void => this.onHandled();
   // What these three throw would end the whole worker.
@@ -185,8 +188,6 @@ export class UwsDownstream implements Downstream {
     this.length = length;
     this.headOut = false;
     if (!this.last) return;
-    // What ends by its length cannot end the connection as well.
-    this.length = UNKNOWN_LENGTH;
     this.head = Buffer.concat([typeof head === 'string' ? Buffer.from(head, 'latin1') : head, CLOSE_FIELD]);
   }
 
@@ -212,7 +213,10 @@ export class UwsDownstream implements Downstream {
     }
     if (this.length !== UNKNOWN_LENGTH) {
       const before = response.getWriteOffset();
-      const [ok, done] = response.tryEnd(chunk, this.length);
+      // The first piece announces the length and is never all of it. Behind it, a length that is never reached leaves the
+      // response open, and with it the means to end the connection.
+      const total = this.last && before > 0 ? this.length + 1 : this.length;
+      const [ok, done] = response.tryEnd(chunk, total);
       if (done) this.response = null;
       else if (!ok) this.stall(chunk.subarray(response.getWriteOffset() - before));
       return;
@@ -250,7 +254,7 @@ export class UwsDownstream implements Downstream {
       if (this.stalled) return false;
       if (this.response === null) break;
     }
-    if (this.ending && this.response !== null) this.endChunked();
+    if (this.ending && this.response !== null) this.endNow();
     this.events.downstreamWritable();
     return true;
   }
@@ -258,16 +262,20 @@ export class UwsDownstream implements Downstream {
   end(): boolean {
     if (this.response === null) return true;
     // With a known length the last byte is the end.
-    if (this.length !== UNKNOWN_LENGTH) return false;
+    if (this.length !== UNKNOWN_LENGTH && !this.last) return false;
     if (this.pending.length > 0) {
       this.ending = true;
       return false;
     }
-    this.endChunked();
+    this.endNow();
     return true;
   }
 
-  private endChunked(): void {
+  private endNow(): void {
+    if (this.length !== UNKNOWN_LENGTH) {
+      this.abort();
+      return;
+    }
     this.response!.cork(this.corkEnd);
     this.response = null;
   }

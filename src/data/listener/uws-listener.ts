@@ -41,7 +41,12 @@ export class UwsListener {
       '/*',
       webSocketBehavior((response, request, context) => this.onUpgrade(response, request, context)),
     );
-    this.app.any('/*', (response, request) => this.onRequest(response, request));
+    // A handler per method knows it without asking; the others ask and have to be checked.
+    this.app.get('/*', (response, request) => this.onRequest(response, request, 'GET'));
+    this.app.head('/*', (response, request) => this.onRequest(response, request, 'HEAD'));
+    this.app.post('/*', (response, request) => this.onRequest(response, request, 'POST'));
+    this.app.put('/*', (response, request) => this.onRequest(response, request, 'PUT'));
+    this.app.any('/*', (response, request) => this.onRequest(response, request, ''));
   }
 
   /** @throws TsujiError LISTEN_FAILED, naming the address. */
@@ -83,12 +88,13 @@ export class UwsListener {
     return made;
   }
 
-  private onRequest(response: HttpResponse, request: HttpRequest): void {
+  /** `method`: '' when it must be read from the request. */
+  private onRequest(response: HttpResponse, request: HttpRequest, method: string): void {
     const downstream = this.take();
     downstream.attach(response);
     const exchange = downstream.events as Exchange;
     try {
-      this.readHead(request);
+      this.readHead(request, method);
       if (this.head.body !== REQUEST_NO_BODY) downstream.expectBody(this.head.body === REQUEST_CHUNKED);
       exchange.begin(this.entryPoint, this.head);
     } catch (error) {
@@ -101,14 +107,14 @@ export class UwsListener {
 
   private onUpgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
     if (!isHandshake((name) => request.getHeader(name))) {
-      this.onRequest(response, request);
+      this.onRequest(response, request, '');
       return;
     }
     const downstream = new UwsHandshake(response, request, context);
     const exchange = new WebSocketExchange(this.worker, this.entryPoint, downstream);
     downstream.events = exchange;
     try {
-      this.readHead(request);
+      this.readHead(request, 'GET');
       exchange.begin(this.head);
     } catch (error) {
       exchange.crash(error);
@@ -116,16 +122,16 @@ export class UwsListener {
     downstream.handled();
   }
 
-  private readHead(request: HttpRequest): void {
+  private readHead(request: HttpRequest, known: string): void {
     const head = this.head;
     const path = request.getUrl();
     // Undefined without a `?`, '' for an empty query: the type does not know.
     const query = request.getQuery() as string | undefined;
-    const method = request.getCaseSensitiveMethod();
+    const method = known === '' ? request.getCaseSensitiveMethod() : known;
     head.begin(method, query === undefined ? path : `${path}?${query}`, path);
     request.forEach(this.addField);
     head.finish();
     if (head.problem === '' && BAD_TARGET.test(head.target)) head.problem = 'a character that no target may have';
-    if (head.problem === '' && !isToken(method)) head.problem = 'a method that is no token';
+    if (known === '' && head.problem === '' && !isToken(method)) head.problem = 'a method that is no token';
   }
 }

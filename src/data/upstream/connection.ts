@@ -62,6 +62,8 @@ export class UpstreamConnection extends TimerEntry {
   /** Responses will come that nobody waits for any more. */
   private evicted = false;
   private error: NodeJS.ErrnoException | null = null;
+  /** Whom the step under way is for; in it `user` may be let go already. */
+  private current: ConnectionUser | null = null;
 
   constructor(pool: UpstreamPool, user: ConnectionUser) {
     super();
@@ -97,26 +99,26 @@ export class UpstreamConnection extends TimerEntry {
 
   /** Runs one step for the socket or the timer: what it throws would end the whole worker. */
   private guard(step: (this: UpstreamConnection) => void): void {
-    const user = this.user;
+    this.current = this.user;
     try {
       step.call(this);
     } catch (error) {
-      this.crash(user, error);
+      this.crash(error);
     }
   }
 
   private onRead(length: number, buffer: Buffer): boolean {
-    const user = this.user;
+    this.current = this.user;
     try {
       return this.read(length, buffer);
     } catch (error) {
-      this.crash(user, error);
+      this.crash(error);
       return false;
     }
   }
 
-  /** `user`: at the beginning of the step, in which it may have been let go. */
-  private crash(user: ConnectionUser | null, error: unknown): void {
+  private crash(error: unknown): void {
+    const user = this.current;
     const behind = this.behind.splice(0);
     try {
       this.destroy();
@@ -133,12 +135,24 @@ export class UpstreamConnection extends TimerEntry {
     this.state = BUSY;
   }
 
-  /** Writes the head (as UTF-8, which is what the listener decoded), and says which response comes next. */
-  sendHead(head: string, method: string): void {
+  /**
+   * Writes the head (as UTF-8, which is what the listener decoded), and says which response comes next. `complete`: no
+   * body follows, so that the time for the response begins now; else with `bodySent`.
+   */
+  sendHead(head: string, method: string, complete: boolean): void {
     this.parser.expect(this.user!, method);
     this.reusable = false;
-    this.awaitHead();
+    if (complete) this.awaitHead();
+    else {
+      this.awaitsHead = false;
+      this.pool.wheel.arm(this, NO_TIMEOUT_MS);
+    }
     writeHead(this.socket, head);
+  }
+
+  /** The body was written to its end, and no response head has come yet. */
+  bodySent(): void {
+    this.awaitHead();
   }
 
   private awaitHead(): void {
@@ -168,6 +182,10 @@ export class UpstreamConnection extends TimerEntry {
 
   /** The turn is over: everything that was enqueued goes out in one write. */
   flush(): void {
+    this.guard(this.writeTurn);
+  }
+
+  private writeTurn(): void {
     const heads = this.outgoing;
     this.outgoing = '';
     if (this.state === CLOSED) return;
@@ -280,6 +298,7 @@ export class UpstreamConnection extends TimerEntry {
       else this.destroy();
     } else if (this.reusable) {
       this.user = this.behind.shift()!;
+      this.current = this.user;
       this.parser.expect(this.user, this.behindMethods.shift()!);
       this.reusable = false;
       if (this.behind.length === 0) this.awaitHead();
@@ -339,7 +358,14 @@ export class UpstreamConnection extends TimerEntry {
 }
 
 function failAll(users: readonly ConnectionUser[], fault: Fault, detail: string): void {
-  for (const user of users) user.upstreamFailed(fault, detail);
+  for (const user of users) {
+    try {
+      user.upstreamFailed(fault, detail);
+    } catch (error) {
+      // The others must be told all the same.
+      user.crash(error);
+    }
+  }
 }
 
 /** In the place of a user that has left: reads its response past. */

@@ -6,6 +6,7 @@
 import { performance } from 'node:perf_hooks';
 import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
+import type { MetricsLane } from '../../shared/metrics.ts';
 import { type ConnectionUser, UpstreamConnection } from './connection.ts';
 import type { PipelineTurn } from './pipeline-turn.ts';
 
@@ -31,6 +32,7 @@ export class UpstreamPool {
   /** Milliseconds of performance.now() until which the server is not pipelined to; 0: it is. */
   private pipeliningOffUntil = 0;
   private readonly turn: PipelineTurn;
+  private readonly metrics: MetricsLane;
 
   constructor(
     host: string,
@@ -39,6 +41,7 @@ export class UpstreamPool {
     wheel: TimerWheel,
     readBuffer: Buffer,
     turn: PipelineTurn,
+    metrics: MetricsLane,
   ) {
     this.host = host;
     this.port = port;
@@ -46,6 +49,7 @@ export class UpstreamPool {
     this.wheel = wheel;
     this.readBuffer = readBuffer;
     this.turn = turn;
+    this.metrics = metrics;
   }
 
   get size(): number {
@@ -87,6 +91,7 @@ export class UpstreamPool {
   dial(user: ConnectionUser): UpstreamConnection {
     const connection = new UpstreamConnection(this, user);
     this.all.add(connection);
+    this.metrics.upstreamOpened();
     try {
       connection.dialing();
     } catch (error) {
@@ -104,7 +109,8 @@ export class UpstreamPool {
   }
 
   forget(connection: UpstreamConnection): void {
-    this.all.delete(connection);
+    if (!this.all.delete(connection)) return;
+    this.metrics.upstreamClosed();
     const at = this.idle.lastIndexOf(connection);
     if (at >= 0) this.idle.splice(at, 1);
   }

@@ -1,6 +1,7 @@
 /** All pools of one worker, by server slot (src/shared/slots.ts), so that they outlive generations of the table. */
 import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
+import type { MetricsLane } from '../../shared/metrics.ts';
 import type { RoutingTable } from '../../table/reader.ts';
 import type { ServerView } from '../../table/views.ts';
 import { PipelineTurn } from './pipeline-turn.ts';
@@ -15,21 +16,31 @@ const READ_BUFFER_BYTES = 262_144;
 export class UpstreamPools {
   private readonly options: BootOptions;
   private readonly wheel: TimerWheel;
+  private readonly metrics: MetricsLane;
   private readonly readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   private readonly turn = new PipelineTurn();
   private readonly bySlot = new Map<number, UpstreamPool>();
   /** Pools of servers that left the table with exchanges still running. */
   private readonly retired = new Set<UpstreamPool>();
 
-  constructor(options: BootOptions, wheel: TimerWheel) {
+  constructor(options: BootOptions, wheel: TimerWheel, metrics: MetricsLane) {
     this.options = options;
     this.wheel = wheel;
+    this.metrics = metrics;
   }
 
   of(server: ServerView): UpstreamPool {
     const pool = this.bySlot.get(server.slot);
     if (pool !== undefined) return pool;
-    const made = new UpstreamPool(server.host, server.port, this.options, this.wheel, this.readBuffer, this.turn);
+    const made = new UpstreamPool(
+      server.host,
+      server.port,
+      this.options,
+      this.wheel,
+      this.readBuffer,
+      this.turn,
+      this.metrics,
+    );
     this.bySlot.set(server.slot, made);
     return made;
   }

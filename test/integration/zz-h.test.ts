@@ -8,12 +8,12 @@ import { addRoute, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { accept, handshake, nextFrame, startWsServer, TEXT, wsClient, frame as wsFrame } from '../harness/websocket.ts';
 
-const tsuji = await startTsuji({ after }, { workers: 1, flags: ['--logLevel=DEBUG'] });
+const tsuji = await startTsuji({ after }, { workers: 1, imports: [new URL('../harness/zz-hook.ts', import.meta.url).href] });
 const impatient = await startTsuji(
   { after },
   {
-    workers: 1,
-    flags: ['--logLevel=DEBUG', '--retry', '--retry.attempts=3', '--forwardingTimeouts.responseHeaderTimeout=200ms'],
+    workers: 1, imports: [new URL('../harness/zz-hook.ts', import.meta.url).href],
+    flags: ['--retry', '--retry.attempts=3', '--forwardingTimeouts.responseHeaderTimeout=200ms'],
   },
 );
 
@@ -306,6 +306,4 @@ exchangeTest('a handshake cut at every byte is one handshake', tsuji, async (t) 
   assert.equal(await openExchanges(tsuji), open.length);
 });
 
-after(() => { console.log('OUTPUT', tsuji.output.split('\n').filter((l)=>!/folder|reloaded|Changes/.test(l)).join('\n').slice(-6000)); });
-
-after(() => { console.log('OUTPUT2', impatient.output.split('\n').filter((l)=>!/folder|reloaded|Changes/.test(l)).join('\n').slice(-6000)); });
+after(() => { for (const x of [tsuji, impatient]) console.log('OUTPUT', (x.output.match(/CLOSED-INSIDE.*/g) ?? []).join('|')); });
