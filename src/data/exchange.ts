@@ -346,9 +346,9 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
     this.status = status;
     const head = this.method === 'HEAD';
     this.responseBytes = head ? 0 : reply.length;
-    // An upload that is refused would otherwise have to be read to its end; and whoever sent a malformed request may mean
-    // something else by what follows than we would.
-    const close = this.worker.draining || !this.requestComplete || status === FAULTS.badRequest.status;
+    // Whoever sent a malformed request may mean something else by what follows than we would. A refused upload of known
+    // length is read to its end instead: a reset would take the refusal from the client.
+    const close = this.worker.draining || status === FAULTS.badRequest.status;
     if (head) this.downstream.respond(reply.head, NO_BODY, null, reply.length, close);
     else this.downstream.respond(reply.head, reply.length, reply.body, NO_LENGTH, close);
     this.finish();

@@ -1,22 +1,111 @@
 /**
- * Preloaded into tsuji by tests (`--import`): a request with `X-Fault: uncaught` makes its worker throw outside of any
- * request, as a bug of ours would. The product itself has no such switch.
+ * Preloaded into tsuji by tests (`--import`). The product itself has no such switch. A field of a request arms one error
+ * in the worker that reads it:
+ *
+ *     X-Fault: uncaught                        outside of any request, as a bug of ours would
+ *     X-Fault: Exchange.attempt                when that method is called next, before it does anything
+ *     X-Fault: Exchange.attempt:2              at the second call
+ *     X-Fault: Exchange.attempt:1:after        when it has done its work
  */
 import { isMainThread } from 'node:worker_threads';
+import { Exchange } from '../../src/data/exchange.ts';
+import { UwsDownstream } from '../../src/data/listener/uws-downstream.ts';
+import { UwsListener } from '../../src/data/listener/uws-listener.ts';
+import { UpstreamConnection } from '../../src/data/upstream/connection.ts';
+import { PipelineTurn } from '../../src/data/upstream/pipeline-turn.ts';
+import { UpstreamPool } from '../../src/data/upstream/pool.ts';
+import { UpstreamPools } from '../../src/data/upstream/pools.ts';
+import { ChunkedDecoder } from '../../src/http/chunked-decoder.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
+import { ResponseHead } from '../../src/http/response-head.ts';
+import { ResponseParser } from '../../src/http/response-parser.ts';
+import { TimerWheel } from '../../src/kernel/timer-wheel.ts';
+import { MetricsLane } from '../../src/shared/metrics.ts';
+import { RoutingTable } from '../../src/table/reader.ts';
+
+type Method = (this: object, ...args: unknown[]) => unknown;
+
+const CLASSES = {
+  Exchange,
+  UwsDownstream,
+  UwsListener,
+  UpstreamConnection,
+  PipelineTurn,
+  UpstreamPool,
+  UpstreamPools,
+  ChunkedDecoder,
+  RequestHead,
+  ResponseHead,
+  ResponseParser,
+  TimerWheel,
+  MetricsLane,
+  RoutingTable,
+};
+
+function methodsOf(prototype: object): string[] {
+  return Object.getOwnPropertyNames(prototype).filter(
+    (name) => name !== 'constructor' && typeof Object.getOwnPropertyDescriptor(prototype, name)!.value === 'function',
+  );
+}
+
+/** Every method that can be made to fail, `Class.method`. */
+export const STEPS: readonly string[] = Object.entries(CLASSES).flatMap(([name, made]) =>
+  methodsOf(made.prototype).map((method) => `${name}.${method}`),
+);
+
+let armed = '';
+let callsLeft = 0;
+let afterwards = false;
+
+function arm(fault: string): void {
+  const [step, calls = '1', when = 'before'] = fault.split(':');
+  armed = step;
+  callsLeft = Number(calls);
+  afterwards = when === 'after';
+}
+
+/** Is this call of an armed step the one? It is never two. */
+function isDue(step: string): boolean {
+  if (armed !== step || --callsLeft > 0) return false;
+  armed = '';
+  return true;
+}
+
+function fire(step: string): never {
+  const { stderr } = process;
+  stderr.write(`fault: ${step}\n`);
+  throw new Error(`injected fault in ${step}`);
+}
+
+function wrap(prototype: Record<string, Method>, name: string, step: string): void {
+  const original = prototype[name];
+  prototype[name] = function (...args): unknown {
+    if (armed === '') return original.apply(this, args);
+    const due = isDue(step);
+    if (due && !afterwards) fire(step);
+    const result = original.apply(this, args);
+    if (due) fire(step);
+    return result;
+  };
+}
 
 if (!isMainThread) {
   const add = RequestHead.prototype.add;
+  for (const [name, made] of Object.entries(CLASSES)) {
+    const prototype = made.prototype as unknown as Record<string, Method>;
+    for (const method of methodsOf(prototype)) wrap(prototype, method, `${name}.${method}`);
+  }
+  const wrapped = RequestHead.prototype.add;
   RequestHead.prototype.add = function (name: string, value: string): void {
-    if (name === 'x-fault') {
-      if (value === 'uncaught') {
-        setImmediate(() => {
-          throw new Error('injected fault');
-        });
-      } else {
+    if (name !== 'x-fault') {
+      wrapped.call(this, name, value);
+    } else if (value === 'uncaught') {
+      setImmediate(() => {
         throw new Error('injected fault');
-      }
+      });
+      add.call(this, name, value);
+    } else {
+      arm(value);
     }
-    add.call(this, name, value);
   };
 }

@@ -42,16 +42,6 @@ exchangeTest('events of a stream reach the client one by one, at once', tsuji, a
   }
 });
 
-exchangeTest('the head of a stream reaches the client before its first event', tsuji, async (t) => {
-  const { host, server } = await setUp(t);
-  const client = await rawClient(t, tsuji.port);
-  client.send(get(host));
-  const upstream = await server.next();
-  await request(upstream);
-  upstream.send('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n');
-  await waitFor(() => client.received.includes('\r\n\r\n'), 'the head alone', 2_000);
-});
-
 exchangeTest('a client that leaves in the middle of a download is noticed by the server at once', tsuji, async (t) => {
   const { host, server } = await setUp(t);
   for (const stalled of [false, true]) {

@@ -98,6 +98,13 @@ exchangeTest('trailers of a request are dropped and what follows them is the nex
   assert.match((await request(upstream)).statusLine, /\/b/);
 });
 
+/** A request to nobody, on a connection of its own: when it is answered the worker has looked at everything before it. */
+async function ask(t: Scope): ReturnType<typeof response> {
+  const client = await rawClient(t, tsuji.port);
+  client.send('GET / HTTP/1.1\r\nHost: nobody\r\n\r\n');
+  return response(client);
+}
+
 exchangeTest(
   'an answer before the body is through reaches the client whole, and nothing is confused',
   tsuji,
@@ -126,6 +133,12 @@ exchangeTest(
         assert.deepEqual([got.status, got.body], [413, 'too much']);
         client.send(chunk(rest) + (framing === 'length' ? '' : '0\r\n\r\n'));
         client.send(`GET /next HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+        if (framing === 'chunked') {
+          // uWS cannot close behind a response in pieces: the connection is left unread then, until its own timeout.
+          assert.equal((await ask(t)).status, 404);
+          assert.equal(server.connections.length, 1, 'a request behind a chunked one');
+          continue;
+        }
         await waitFor(() => client.closed || server.connections.length > 1, 'the next request or a closed connection');
         assert.equal(upstream.received.includes('/next'), false, 'a request behind half a body');
         if (server.connections.length > 1) {

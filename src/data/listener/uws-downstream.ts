@@ -16,9 +16,11 @@
  */
 import { reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
+import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { Downstream, DownstreamEvents } from '../downstream.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../downstream.ts';
 import { peerText } from './peer-address.ts';
+import { SlowClientWatch, type WatchedClient } from './slow-client.ts';
 import type { HttpResponse } from './uws.ts';
 
 /** Bytes with which a stalled response of unknown length is tried: less than what one writable event makes room for. */
@@ -28,10 +30,11 @@ const CLOSE_FIELD = Buffer.from('\r\nConnection: close');
 
 function nothing(): void {}
 
-export class UwsDownstream implements Downstream {
+export class UwsDownstream implements Downstream, WatchedClient {
   /** Set once: the exchange of this pair. */
   events!: DownstreamEvents;
   private readonly recycle: (pair: UwsDownstream) => void;
+  private readonly watch: SlowClientWatch;
   private response: HttpResponse | null = null;
   private length = UNKNOWN_LENGTH;
   private head: string | Uint8Array = '';
@@ -76,6 +79,7 @@ export class UwsDownstream implements Downstream {
   };
   private readonly data = (chunk: ArrayBuffer, last: boolean): void => {
     try {
+      this.watch.uploadMoved(last);
       this.events.downstreamBody(new Uint8Array(chunk), last);
     } catch (error) {
       this.events.crash(error);
@@ -83,6 +87,7 @@ export class UwsDownstream implements Downstream {
   };
   private readonly writable = (): boolean => {
     try {
+      this.watch.downloadMoved();
       return this.onWritable();
     } catch (error) {
       this.events.crash(error);
@@ -90,8 +95,9 @@ export class UwsDownstream implements Downstream {
     }
   };
 
-  constructor(recycle: (pair: UwsDownstream) => void) {
+  constructor(recycle: (pair: UwsDownstream) => void, wheel: TimerWheel) {
     this.recycle = recycle;
+    this.watch = new SlowClientWatch(this, wheel);
   }
 
   /** Takes a response over. Comes before everything that may throw: uWS ends the process when nobody listens for aborts. */
@@ -110,6 +116,7 @@ export class UwsDownstream implements Downstream {
   expectBody(chunked: boolean): void {
     this.last = chunked;
     this.response!.onData(this.data);
+    this.watch.uploadBegins();
   }
 
   /** The handler that brought the request returns. */
@@ -122,11 +129,29 @@ export class UwsDownstream implements Downstream {
   }
 
   pauseBody(): void {
-    this.response?.pause();
+    if (this.response === null) return;
+    this.response.pause();
+    this.watch.uploadPaused();
   }
 
   resumeBody(): void {
-    this.response?.resume();
+    if (this.response === null) return;
+    this.response.resume();
+    this.watch.uploadResumed();
+  }
+
+  liveResponse(): HttpResponse | null {
+    return this.response;
+  }
+
+  isStalled(): boolean {
+    return this.stalled;
+  }
+
+  retryWrite(): boolean {
+    const offset = this.response!.getWriteOffset();
+    this.onWritable();
+    return this.response === null || this.response.getWriteOffset() !== offset;
   }
 
   respond(
@@ -235,6 +260,7 @@ export class UwsDownstream implements Downstream {
   private stall(rest: Uint8Array | null): void {
     this.stalled = true;
     this.probing = true;
+    this.watch.downloadStalls();
     if (rest !== null && rest.length > 0) this.pending.unshift(rest.slice());
     if (!this.listensWritable) {
       this.listensWritable = true;
@@ -288,6 +314,7 @@ export class UwsDownstream implements Downstream {
   }
 
   release(requestComplete: boolean): void {
+    this.watch.end();
     if (this.waits) return;
     this.response = null;
     this.pending.length = 0;

@@ -3,7 +3,7 @@
  * reads request heads, and gives each request to a pair of downstream and exchange from its free list.
  */
 import { isToken } from '../../http/fields.ts';
-import { REQUEST_CHUNKED, REQUEST_NO_BODY, RequestHead } from '../../http/request-head.ts';
+import { REQUEST_CHUNKED, RequestHead } from '../../http/request-head.ts';
 import { TsujiError } from '../../kernel/errors.ts';
 import type { BootEntryPoint } from '../../protocol/messages.ts';
 import type { WorkerContext } from '../context.ts';
@@ -81,7 +81,7 @@ export class UwsListener {
   private take(): UwsDownstream {
     const pair = this.free.pop();
     if (pair !== undefined) return pair;
-    const made = new UwsDownstream(this.recycle);
+    const made = new UwsDownstream(this.recycle, this.worker.wheel);
     const exchange = new Exchange(this.worker);
     made.events = exchange;
     exchange.downstream = made;
@@ -95,7 +95,7 @@ export class UwsListener {
     const exchange = downstream.events as Exchange;
     try {
       this.readHead(request, method);
-      if (this.head.body !== REQUEST_NO_BODY) downstream.expectBody(this.head.body === REQUEST_CHUNKED);
+      if (this.head.bodyFollows) downstream.expectBody(this.head.body === REQUEST_CHUNKED);
       exchange.begin(this.entryPoint, this.head);
     } catch (error) {
       exchange.crash(error);
@@ -110,7 +110,7 @@ export class UwsListener {
       this.onRequest(response, request, '');
       return;
     }
-    const downstream = new UwsHandshake(response, request, context);
+    const downstream = new UwsHandshake(response, request, context, this.worker.wheel);
     const exchange = new WebSocketExchange(this.worker, this.entryPoint, downstream);
     downstream.events = exchange;
     try {

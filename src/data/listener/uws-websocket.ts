@@ -7,7 +7,9 @@
  * same socket, and uWS does not look at whose method it is. So the two are borrowed. Without that, a server that does
  * not read could make us keep all that its client sends. A test of the integration would show a version that differs.
  */
+
 import type { WebSocket, WebSocketBehavior } from 'uWebSockets.js';
+import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import {
   type ClientSocket,
   type ClientSocketEvents,
@@ -106,8 +108,8 @@ export class UwsHandshake extends UwsDownstream implements HandshakeDownstream {
   private readonly context: us_socket_context_t;
   private readonly key: string;
 
-  constructor(response: HttpResponse, request: HttpRequest, context: us_socket_context_t) {
-    super(notRecycled);
+  constructor(response: HttpResponse, request: HttpRequest, context: us_socket_context_t, wheel: TimerWheel) {
+    super(notRecycled, wheel);
     this.attach(response);
     this.handshake = response;
     this.context = context;

@@ -1,0 +1,250 @@
+/**
+ * An error of ours at any step of an exchange costs that exchange and nothing else: its client gets an answer or sees its
+ * connection end, the worker lives on, nothing stays open. The hook makes one method at a time fail, in every class that
+ * an exchange passes through, and each scenario tries them all.
+ */
+import assert from 'node:assert/strict';
+import test, { after } from 'node:test';
+import { openExchanges } from '../harness/exchanges.ts';
+import { STEPS } from '../harness/fault-hook.ts';
+import { ok, type RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
+import { routeKeys, startTsuji, type Tsuji } from '../harness/tsuji.ts';
+import { waitFor } from '../harness/wait.ts';
+
+const FAULT_HOOK = new URL('../harness/fault-hook.ts', import.meta.url).href;
+const HOST = 'faults.test';
+const LARGE = 3 * 1024 * 1024;
+/** The longest that a client waits for an answer or an end. */
+const PATIENCE_MS = 2_000;
+
+/**
+ * What keeps the count itself: when it fails before it has counted, the count is wrong, and that is all that is wrong.
+ * It is tried after its work instead.
+ */
+const COUNTERS: ReadonlySet<string> = new Set([
+  'MetricsLane.exchangeOpened',
+  'MetricsLane.exchangeClosed',
+  'MetricsLane.openWord',
+  'MetricsLane.upstreamOpened',
+  'MetricsLane.upstreamClosed',
+]);
+/** What no exchange calls: the clock of the whole worker, its boot and its tables. */
+const NOT_OF_AN_EXCHANGE =
+  /^(TimerWheel\.turn|UwsListener\.(listen|stopListening|close)|UpstreamPools\.(keepOnly|destroy))$/;
+
+/** Answers by the path of the request. */
+function serve(connection: RawConnection): void {
+  connection.socket.on('data', () => {
+    for (let end = connection.received.indexOf('\r\n\r\n'); end >= 0; end = connection.received.indexOf('\r\n\r\n')) {
+      const head = connection.received.slice(0, end);
+      const length = Number(/\r\ncontent-length: (\d+)/.exec(head)?.[1] ?? 0);
+      let bodyEnd = end + 4 + length;
+      if (/\r\ntransfer-encoding/.test(head)) {
+        const last = connection.received.indexOf('\r\n0\r\n\r\n', end + 2);
+        if (last < 0) return;
+        bodyEnd = last + 7;
+      }
+      if (connection.received.length < bodyEnd) return;
+      connection.received = connection.received.slice(bodyEnd);
+      answer(connection, head.split(' ', 2)[1]);
+    }
+  });
+}
+
+function answer(connection: RawConnection, path: string): void {
+  if (path === '/pieces') {
+    connection.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n');
+    setImmediate(() => connection.send('6\r\nsecond\r\n0\r\n\r\n'));
+  } else if (path === '/large') {
+    connection.send(`HTTP/1.1 200 OK\r\nContent-Length: ${LARGE}\r\n\r\n`);
+    connection.socket.write(Buffer.alloc(LARGE, 'x'));
+  } else if (path === '/none') {
+    connection.send('HTTP/1.1 204 No Content\r\n\r\n');
+  } else if (path === '/refused') {
+    connection.destroy();
+  } else if (path === '/torn') {
+    connection.send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ntorn');
+    setImmediate(() => connection.destroy());
+  } else if (path === '/until-close') {
+    connection.send('HTTP/1.1 200 OK\r\n\r\nwhole');
+    connection.socket.end();
+  } else if (path === '/malformed') {
+    connection.send('HTTP/1.1 200 OK\r\nNo Field\r\n\r\n');
+  } else if (path === '/unasked') {
+    connection.send(`${ok('ok')}unasked`);
+  } else if (path !== '/silent') {
+    connection.send(ok('ok'));
+  }
+}
+
+/** Has a whole response come? */
+function isWhole(received: string, bytes: number): boolean {
+  const headEnd = received.indexOf('\r\n\r\n');
+  if (headEnd < 0) return false;
+  const head = received.slice(0, headEnd);
+  if (/^HTTP\/1\.1 204/.test(head)) return true;
+  const length = /\r\nContent-Length: (\d+)/.exec(head);
+  if (length !== null) return bytes >= headEnd + 4 + Number(length[1]);
+  return received.endsWith('\r\n0\r\n\r\n');
+}
+
+/** Until a whole response has come or the connection has ended; false when neither happens in time. */
+async function settled(client: RawConnection): Promise<boolean> {
+  const { socket } = client;
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (client.closed || isWhole(client.received, client.bytes)) done(true);
+    };
+    const done = (value: boolean): void => {
+      clearTimeout(timer);
+      socket.off('data', look).off('close', look);
+      resolve(value);
+    };
+    const timer = setTimeout(done, PATIENCE_MS, false);
+    socket.on('data', look).on('close', look);
+    look();
+  });
+}
+
+type Scenario = {
+  what: string;
+  flags?: string[];
+  /** Statuses that are the right answer, fault or not. */
+  statuses: readonly number[];
+  /** Sends the request with `field` in its head. */
+  send: (client: RawConnection, field: string) => void | Promise<void>;
+};
+
+function head(method: string, path: string, fields: string): string {
+  return `${method} ${path} HTTP/1.1\r\nHost: ${HOST}\r\n${fields}\r\n`;
+}
+
+const SCENARIOS: readonly Scenario[] = [
+  { what: 'a GET with a small answer', statuses: [200], send: (client, field) => client.send(head('GET', '/', field)) },
+  {
+    what: 'requests in flight together',
+    flags: ['--upstream.pipelining=4'],
+    statuses: [200],
+    send: (client, field) => client.send(head('GET', '/', field)),
+  },
+  { what: 'an answer in pieces', statuses: [200], send: (client, field) => client.send(head('GET', '/pieces', field)) },
+  {
+    what: 'an answer without a body',
+    statuses: [204],
+    send: (client, field) => client.send(head('GET', '/none', field)),
+  },
+  {
+    what: 'an upload with a length',
+    statuses: [200],
+    send: (client, field) => client.send(`${head('POST', '/', `Content-Length: 5\r\n${field}`)}hello`),
+  },
+  {
+    what: 'a chunked upload',
+    statuses: [200],
+    send: (client, field) =>
+      client.send(`${head('POST', '/pieces', `Transfer-Encoding: chunked\r\n${field}`)}5\r\nhello\r\n0\r\n\r\n`),
+  },
+  {
+    what: 'a large answer for a client that is slow to read',
+    statuses: [200],
+    send: async (client, field) => {
+      client.socket.pause();
+      client.send(head('GET', '/large', field));
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      client.socket.resume();
+    },
+  },
+  {
+    what: 'no route',
+    statuses: [404],
+    send: (client, field) => client.send(`GET / HTTP/1.1\r\nHost: x\r\n${field}\r\n`),
+  },
+  {
+    what: 'a malformed request',
+    statuses: [400],
+    send: (client, field) => client.send(head('GET', '/', `Host: second\r\n${field}`)),
+  },
+  {
+    what: 'an answer that never comes',
+    statuses: [502],
+    send: (client, field) => client.send(head('GET', '/refused', field)),
+  },
+  { what: 'an answer that is torn', statuses: [], send: (client, field) => client.send(head('GET', '/torn', field)) },
+  {
+    what: 'an answer until close',
+    statuses: [200],
+    send: (client, field) => client.send(head('GET', '/until-close', field)),
+  },
+  {
+    what: 'an answer with bytes that nobody asked for',
+    statuses: [200],
+    send: (client, field) => client.send(head('GET', '/unasked', field)),
+  },
+  {
+    what: 'a malformed answer',
+    statuses: [500],
+    send: (client, field) => client.send(head('GET', '/malformed', field)),
+  },
+  {
+    what: 'an answer that is too late',
+    flags: ['--forwardingTimeouts.responseHeaderTimeout=50ms'],
+    statuses: [504],
+    send: (client, field) => client.send(head('GET', '/silent', field)),
+  },
+  {
+    what: 'a client that leaves',
+    statuses: [],
+    send: async (client, field) => {
+      client.send(head('GET', '/silent', field));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      client.destroy();
+    },
+  },
+];
+
+/** One exchange with a fault, and what must hold after it. */
+async function tryFault(tsuji: Tsuji, server: RawServer, scenario: Scenario, fault: string): Promise<void> {
+  const scope = { after: () => {} };
+  const client = await rawClient(scope, tsuji.port);
+  await scenario.send(client, `X-Fault: ${fault}\r\n`);
+  assert.ok(await settled(client), `${fault}: neither an answer nor an end, so far ${client.received.slice(0, 300)}`);
+  const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(client.received)?.[1] ?? 0);
+  if (isWhole(client.received, client.bytes)) {
+    assert.ok(status >= 500 || scenario.statuses.includes(status), `${fault}: status ${status}`);
+  } else {
+    assert.ok(client.closed);
+  }
+  client.destroy();
+  await waitFor(async () => (await openExchanges(tsuji)) === 0, `${fault}: the exchange to end`, PATIENCE_MS);
+  const next = await rawClient(scope, tsuji.port);
+  next.send(head('GET', '/', ''));
+  assert.ok(await settled(next), `${fault}: the next request has no answer`);
+  assert.match(next.received, /^HTTP\/1\.1 200 [\s\S]*\r\n\r\nok$/, `${fault}: the next request`);
+  next.destroy();
+  // One at a time is asked: one connection is kept, and none of those before it is left.
+  await waitFor(() => server.open <= 1, `${fault}: the connection to the server to be given up`, PATIENCE_MS);
+  assert.doesNotMatch(tsuji.output, /worker failed/, `${fault}: the worker has died`);
+}
+
+let fired = 0;
+
+for (const scenario of SCENARIOS) {
+  test(`an error at any step of an exchange ends that exchange only: ${scenario.what}`, async (t) => {
+    const server = await startRawServer(t, serve);
+    const tsuji = await startTsuji(t, {
+      workers: 1,
+      keys: routeKeys([server.url], HOST),
+      imports: [FAULT_HOOK],
+      flags: scenario.flags ?? [],
+    });
+    for (const step of STEPS) {
+      if (NOT_OF_AN_EXCHANGE.test(step)) continue;
+      if (!COUNTERS.has(step)) await tryFault(tsuji, server, scenario, step);
+      await tryFault(tsuji, server, scenario, `${step}:1:after`);
+    }
+    fired += tsuji.output.match(/^fault: /gm)?.length ?? 0;
+    assert.equal((await tsuji.status()).workers[0].restarts, 0);
+  });
+}
+
+after(() => assert.ok(fired > 500, `only ${fired} faults were met`));
