@@ -21,9 +21,15 @@ export type CompareOptions = {
   readonly flags: readonly string[];
 };
 
+export type SoakOptions = {
+  readonly kind: 'soak';
+  readonly minutes: number;
+};
+
 export type Options =
   | RunOptions
   | CompareOptions
+  | SoakOptions
   | { readonly kind: 'help' }
   | { readonly kind: 'error'; readonly message: string };
 
@@ -35,7 +41,12 @@ export const HELP = `npm run bench -- [options]
 npm run bench -- compare REV1 REV2 [options] [-- FLAGS FOR TSUJI]
                        two git revisions against each other; "work" is the work tree as it stands
   --rounds=N           pairs of measurements (default 7)
-  --scenario=A,B       default: small`;
+  --scenario=A,B       default: small
+npm run bench -- soak [--minutes=N]
+                       mixed traffic, changes of keys, servers that die; 3 minutes, 30 at most`;
+
+const SOAK_MINUTES = 3;
+const MOST_SOAK_MINUTES = 30;
 
 function list(value: string): string[] {
   return value.split(',').filter((name) => name !== '');
@@ -49,6 +60,7 @@ export function parseOptions(args: readonly string[]): Options {
   let rounds: number | null = null;
   let scenarios: string[] = [];
   let peers: string[] = [];
+  let minutes: number | null = null;
   const words: string[] = [];
   for (const arg of end < 0 ? args : args.slice(0, end)) {
     const [name, value = ''] = arg.split(/=(.*)/s, 2) as [string, string?];
@@ -59,11 +71,23 @@ export function parseOptions(args: readonly string[]): Options {
       if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1_000) {
         return { kind: 'error', message: `--rounds=${value}: must be a whole number from 1 to 1000` };
       }
+    } else if (name === '--minutes') {
+      minutes = Number(value);
+      if (!(minutes > 0 && minutes <= MOST_SOAK_MINUTES)) {
+        return { kind: 'error', message: `--minutes=${value}: must be a number above 0, at most ${MOST_SOAK_MINUTES}` };
+      }
     } else if (name === '--scenario' && value !== '') scenarios = list(value);
     else if (name === '--peers' && value !== '') peers = list(value);
     else if (arg.startsWith('-')) return { kind: 'error', message: `${arg}: no such option\n${HELP}` };
     else words.push(arg);
   }
+  if (words.length === 1 && words[0] === 'soak') {
+    if (quick || rounds !== null || scenarios.length > 0 || peers.length > 0 || flags.length > 0) {
+      return { kind: 'error', message: 'soak takes --minutes and nothing else' };
+    }
+    return { kind: 'soak', minutes: minutes ?? SOAK_MINUTES };
+  }
+  if (minutes !== null) return { kind: 'error', message: '--minutes belongs to soak' };
   if (words.length === 0) {
     if (flags.length > 0) return { kind: 'error', message: 'flags for tsuji after -- belong to compare' };
     return { kind: 'run', quick, rounds, scenarios, peers };

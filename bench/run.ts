@@ -14,6 +14,7 @@ import { Processes } from './processes.ts';
 import { outcomeJson, outcomeText } from './report.ts';
 import { type Bench, type Outcome, runScenario } from './runner.ts';
 import { fitEfforts, SCENARIOS } from './scenarios.ts';
+import { soak } from './soak.ts';
 
 const RESULTS = join(import.meta.dirname, 'results');
 const FULL_SECONDS = 320;
@@ -108,6 +109,7 @@ else if (options.kind === 'error') {
   const processes = new Processes();
   try {
     if (options.kind === 'compare') await compareRevisions(options, processes, tell);
+    else if (options.kind === 'soak') process.exitCode = (await soak(options, processes, tell)) ? 0 : 1;
     else await run(options, processes);
   } catch (error) {
     tell('');

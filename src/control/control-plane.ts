@@ -14,11 +14,18 @@ import { AdminServer } from './admin/admin-server.ts';
 import { TableCompiler } from './compiler.ts';
 import { Publisher } from './publisher.ts';
 import { type ModelChange, Reconciler } from './reconciler.ts';
+import { loadRootCAs } from './root-cas.ts';
 import { sourcesFrom } from './source/from-settings.ts';
 import type { Source, SourceStatus } from './source/source.ts';
 import { toTableInput } from './table-input.ts';
 import type { ControlView, EntryPointView, WorkerView } from './view.ts';
 import { WorkerFleet } from './worker-fleet.ts';
+
+/**
+ * Threads of the pool that libuv has for the whole process. Lookups of names may hold half of them, and each for many
+ * seconds when its name server does not answer: with libuv's own 4, two such names would keep all others waiting.
+ */
+const POOL_THREADS = 16;
 
 /** The quickest rate at which listeners hear of changes, so that a storm of them costs no more than a few pages. */
 const NOTIFY_MS = 100;
@@ -54,6 +61,8 @@ export class ControlPlane implements ControlView {
 
   /** @throws TsujiError for TLS settings that cannot be used */
   constructor(settings: Settings, version: string) {
+    // Read once, when the pool is first used.
+    process.env.UV_THREADPOOL_SIZE ??= String(POOL_THREADS);
     this.settings = settings;
     this.version = version;
     this.provider = providerOf(settings);
@@ -84,6 +93,10 @@ export class ControlPlane implements ControlView {
         upstreamPipelining: settings.upstreamPipelining,
         dialTimeoutMs: settings.dialTimeoutMs,
         responseHeaderTimeoutMs: settings.responseHeaderTimeoutMs,
+        readTimeoutMs: settings.readTimeoutMs,
+        writeTimeoutMs: settings.writeTimeoutMs,
+        insecureSkipVerify: settings.insecureSkipVerify,
+        rootCAs: settings.rootCAs === null ? null : loadRootCAs(settings.rootCAs),
         keepTrailingSlash: settings.keepTrailingSlash,
       },
       cursors: createCursors(),

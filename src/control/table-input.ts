@@ -45,6 +45,7 @@ function toTableFrontend(
     entryPoints: bits,
     passHostHeader: frontend.passHostHeader,
     terms: frontend.terms,
+    ...(frontend.modifiers === undefined ? {} : { modifiers: frontend.modifiers }),
   };
 }
 

@@ -5,7 +5,6 @@
  *                │          ▲         │         │
  *                │          └──retry──┴─────────┘      nothing has gone downstream yet
  *                └─▶ local reply ─────────────────────────────────────────────▶ finish
- *
  * Exchanges are reused from their engine's free list: every field is set anew by `begin`.
  */
 // The global of the same name is a getter: reading it costs more than the clock does.
@@ -20,8 +19,10 @@ import type { BackendView, FrontendView, ServerView } from '../table/views.ts';
 import { nextServer } from './balancer.ts';
 import type { WorkerContext } from './context.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, UNKNOWN_LENGTH } from './downstream.ts';
+import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
 import { type LocalReply, localReply, slashRedirect } from './local-reply.ts';
-import { GIVE_UP, isRepeatable, NEXT_SERVER, RESEND, retryDecision } from './retry.ts';
+import { modifyRequest } from './modifiers.ts';
+import { GIVE_UP, isRepeatable, NEXT_SERVER, RESEND, retryDecision, triesAllowed } from './retry.ts';
 import type { ConnectionUser, UpstreamConnection } from './upstream/connection.ts';
 
 const IDLE = 0;
@@ -38,11 +39,13 @@ const FLUSHING = 5;
 
 const LAST_CHUNK = '0\r\n\r\n';
 
-export class Exchange implements DownstreamEvents, ConnectionUser {
+export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange {
   /** Set once by the engine that owns this pair. */
   downstream!: Downstream;
 
+  requestComplete = false;
   private readonly worker: WorkerContext;
+  private readonly timer: ExchangeTimer | null;
   private phase = IDLE;
   private startedAt = 0;
   private entryPoint = 0;
@@ -51,7 +54,6 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
   private host = '';
   private rest = '';
   private bodyKind = REQUEST_NO_BODY;
-  private requestComplete = false;
   private queued: Buffer[] = [];
   private queuedBytes = 0;
   private bodyPaused = false;
@@ -70,6 +72,7 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
 
   constructor(worker: WorkerContext) {
     this.worker = worker;
+    this.timer = ExchangeTimer.for(worker, this);
   }
 
   /** A request has come; `head` is valid only during the call. */
@@ -83,6 +86,7 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
     this.startedAt = performance.now();
     this.bodyKind = head.body;
     this.requestComplete = !head.bodyFollows;
+    this.timer?.start();
     this.bodyPaused = false;
     this.queuedBytes = 0;
     this.frontend = null;
@@ -98,19 +102,19 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
       this.replyFault(FAULTS.badRequest);
       return;
     }
-    const table = worker.table;
-    const frontend = table === null ? null : table.route(entryPoint, head.method, head.host, head.path);
-    if (frontend === null) {
-      this.replyFault(FAULTS.noRoute);
-      return;
-    }
+    const frontend = worker.table?.route(entryPoint, head.method, head.host, head.path, head) ?? null;
     this.frontend = frontend;
-    if (table!.redirectSlash) {
+    if (frontend !== null && worker.table!.redirectSlash) {
       this.reply(301, slashRedirect(head.method, head.path, head.target));
       return;
     }
+    const refusal = frontend === null ? FAULTS.noRoute : modifyRequest(frontend.modifiers, head);
+    if (frontend === null || refusal !== null) {
+      this.replyFault(refusal ?? FAULTS.noRoute);
+      return;
+    }
     this.takeRequest(head);
-    this.triesLeft = this.triesAllowed(frontend.backend) - 1;
+    this.triesLeft = triesAllowed(worker.options.retryAttempts, frontend.backend.servers.length) - 1;
     this.attempt(frontend.backend);
   }
 
@@ -124,22 +128,16 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
     this.rest = rest;
   }
 
-  private triesAllowed(backend: BackendView): number {
-    const attempts = this.worker.options.retryAttempts;
-    if (attempts === null) return 1;
-    return attempts > 0 ? attempts : backend.servers.length;
-  }
-
   /** One try: a server, a connection, the request. */
   private attempt(backend: BackendView): void {
-    const server = nextServer(backend, this.worker.cursors);
+    const server = nextServer(backend, this.worker.cursors, this.server?.url ?? '');
     if (server === null) {
       this.replyFault(backend.allWeightsZero ? FAULTS.allWeightsZero : FAULTS.noServer);
       return;
     }
     this.server = server;
-    if (server.scheme !== 'http') {
-      this.replyFault(FAULTS.unsupportedScheme);
+    if (server.scheme === 'h2c') {
+      this.breakOff(FAULTS.unsupportedScheme, 'HTTP/2 is not spoken to servers');
       return;
     }
     const pool = this.worker.pools.of(server);
@@ -175,6 +173,7 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
   }
 
   upstreamConnected(): void {
+    if (this.phase !== CONNECTING) throw new Error('a connection came for an exchange that does not wait for one');
     this.send();
   }
 
@@ -325,7 +324,7 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
   }
 
   /** The response cannot be had: a local reply, or a broken connection when its head is out. */
-  private breakOff(fault: Fault, detail: string): void {
+  breakOff(fault: Fault, detail: string): void {
     this.connection?.abandon(this);
     this.connection = null;
     log.debug(fault.text, { backend: this.frontend?.backend.name ?? '', server: this.server?.url ?? '', detail });
@@ -348,7 +347,8 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
     this.responseBytes = head ? 0 : reply.length;
     // Whoever sent a malformed request may mean something else by what follows than we would. A refused upload of known
     // length is read to its end instead: a reset would take the refusal from the client.
-    const close = this.worker.draining || status === FAULTS.badRequest.status;
+    const close =
+      this.worker.draining || status === FAULTS.badRequest.status || status === FAULTS.requestTimeout.status;
     if (head) this.downstream.respond(reply.head, NO_BODY, null, reply.length, close);
     else this.downstream.respond(reply.head, reply.length, reply.body, NO_LENGTH, close);
     this.finish();
@@ -373,6 +373,7 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
   private finish(): void {
     if (this.phase === IDLE) return;
     this.phase = IDLE;
+    this.timer?.stop();
     const worker = this.worker;
     try {
       this.count();
@@ -381,9 +382,9 @@ export class Exchange implements DownstreamEvents, ConnectionUser {
       this.server = null;
       this.queued.length = 0;
       worker.openExchanges--;
-      this.downstream.release(this.requestComplete);
       worker.metrics.exchangeClosed(this.entryPoint, this.method, PROTOCOL.http);
       worker.exchangeEnded();
+      this.downstream.release(this.requestComplete);
     }
   }
 

@@ -12,6 +12,12 @@ export function isRepeatable(method: string): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE';
 }
 
+/** In all, the first one included. `attempts`: of `--retry`, 0 for as many as there are servers; null: no retry. */
+export function triesAllowed(attempts: number | null, servers: number): number {
+  if (attempts === null) return 1;
+  return attempts > 0 ? attempts : servers;
+}
+
 export type Try = {
   /** Bytes of the request were written in this try. */
   readonly sent: boolean;

@@ -12,6 +12,8 @@ export const REQUEST_CHUNKED = 2;
 /** Not by `toLowerCase`, for which the Kelvin sign is a `k`. */
 const CHUNKED = /^chunked$/i;
 
+const LF = 0x0a;
+
 export class RequestHead {
   method = '';
   /** As received: path and query, or the absolute form. */
@@ -28,6 +30,8 @@ export class RequestHead {
   upgrade = '';
   /** What is wrong, '' for a good head. */
   problem = '';
+  /** As `fields`, of those that are not forwarded as they stand: only for `values`. */
+  private withheld = '';
 
   /** The last host that was found good: nearly always that of the next request as well. */
   private goodHost = '';
@@ -52,6 +56,7 @@ export class RequestHead {
     this.contentLength = 0;
     this.upgrade = '';
     this.problem = '';
+    this.withheld = '';
     this.hosts = 0;
     this.lengths = 0;
     this.forwardedFor = '';
@@ -64,91 +69,116 @@ export class RequestHead {
     this.trailers = false;
   }
 
-  /** `name` is lower case. Most fields fall through the first switch by their length alone. */
+  /** `name` is lower case. */
   add(name: string, value: string): void {
+    if (this.forwards(name, value)) this.fields += `${name}: ${value}\r\n`;
+    else if (name !== 'host') this.withheld += `${name}: ${value}\r\n`;
+  }
+
+  /**
+   * All values of a field as received; `name` is in lower case. `Host` is no field here. When `Connection` lists fields,
+   * values that are forwarded are given twice.
+   */
+  values(name: string): string[] {
+    const found: string[] = [];
+    const start = `${name}: `;
+    for (const lines of [this.fields, this.withheld]) {
+      for (let at = lines.indexOf(start); at >= 0; at = lines.indexOf(start, at + 1)) {
+        if (at === 0 || lines.charCodeAt(at - 1) === LF) {
+          found.push(lines.slice(at + start.length, lines.indexOf('\r\n', at)));
+        }
+      }
+    }
+    return found;
+  }
+
+  /** As received, without the `?`; '' for none. */
+  get query(): string {
+    return this.target.slice(this.path.length + 1);
+  }
+
+  /** Keeps what we need of a field. Most fall through the first switch by their length alone. */
+  private forwards(name: string, value: string): boolean {
     switch (name.length) {
-      case 0:
-        this.problem = 'a field without a name';
-        return;
       case 2:
         if (name === 'te') {
           this.trailers = this.trailers || listMembers(value).includes('trailers');
-          return;
+          return false;
         }
         break;
       case 4:
         if (name === 'host') {
           this.host = value;
           this.hosts++;
-          return;
+          return false;
         }
         break;
       case 6:
         // The listener has answered `100-continue` itself; the server must not be asked again.
-        if (name === 'expect') return;
+        if (name === 'expect') return false;
         break;
       case 7:
         if (name === 'upgrade') {
           this.upgradeValue = value;
-          return;
+          return false;
         }
-        if (name === 'trailer') return;
+        if (name === 'trailer') return false;
         break;
       case 9:
         if (name === 'x-real-ip') {
           this.realIp = value;
-          return;
+          return false;
         }
         break;
       case 10:
         if (name === 'connection') {
           this.connection = this.connection === '' ? value : `${this.connection},${value}`;
-          return;
+          return false;
         }
-        if (name === 'keep-alive') return;
+        if (name === 'keep-alive') return false;
         break;
       case 14:
         if (name === 'content-length') {
           this.addContentLength(value);
-          return;
+          return false;
         }
         break;
       case 15:
         if (name === 'x-forwarded-for') {
           this.forwardedFor = this.forwardedFor === '' ? value : `${this.forwardedFor}, ${value}`;
-          return;
+          return false;
         }
         break;
       case 16:
         if (name === 'x-forwarded-host') {
           if (this.forwardedHost === '') this.forwardedHost = value;
-          return;
+          return false;
         }
         if (name === 'x-forwarded-port') {
           if (this.forwardedPort === '') this.forwardedPort = value;
-          return;
+          return false;
         }
-        if (name === 'proxy-connection') return;
+        if (name === 'proxy-connection') return false;
         break;
       case 17:
         if (name === 'x-forwarded-proto') {
           if (this.forwardedProto === '') this.forwardedProto = value;
-          return;
+          return false;
         }
         if (name === 'transfer-encoding') {
           this.addTransferEncoding(value);
-          return;
+          return false;
         }
         break;
       case 18:
-        if (name === 'x-forwarded-server' || name === 'proxy-authenticate') return;
+        if (name === 'x-forwarded-server' || name === 'proxy-authenticate') return false;
         break;
       case 19:
-        if (name === 'proxy-authorization') return;
+        if (name === 'proxy-authorization') return false;
         break;
       default:
     }
-    this.fields += `${name}: ${value}\r\n`;
+    return true;
   }
 
   /** uWebSockets does not announce the end of an empty body when the head came in pieces: nobody may wait for it. */
@@ -210,7 +240,9 @@ export class RequestHead {
         listed.push(member);
       }
     }
-    if (listed !== null) this.fields = withoutFields(this.fields, listed);
+    if (listed === null) return;
+    this.withheld += this.fields;
+    this.fields = withoutFields(this.fields, listed);
   }
 }
 

@@ -102,6 +102,23 @@ export const FAULTS = Object.freeze({
     GATEWAY_TIMEOUT,
     'the server sent no response head in time',
   ),
+  tlsFailed: fault('TLS_FAILED', 'upstream', 'unsent', 500, SERVER_ERROR, 'the TLS handshake with the server failed'),
+  requestTimeout: fault(
+    'REQUEST_TIMEOUT',
+    'downstream',
+    'never',
+    408,
+    'Request Timeout',
+    'the request did not come within --respondingTimeouts.readTimeout',
+  ),
+  responseTimeout: fault(
+    'RESPONSE_TIMEOUT',
+    'upstream',
+    'never',
+    504,
+    GATEWAY_TIMEOUT,
+    'the response was not done within --respondingTimeouts.writeTimeout',
+  ),
   badResponse: fault('BAD_RESPONSE', 'upstream', 'never', 500, SERVER_ERROR, 'the response of the server is malformed'),
   truncated: fault('TRUNCATED', 'upstream', 'never', 502, BAD_GATEWAY, 'the server ended the response before its end'),
   unsupportedScheme: fault(

@@ -14,6 +14,8 @@
 // The global of the same name is a getter: reading it costs more than the clock does.
 import { performance } from 'node:perf_hooks';
 
+import { log } from './log.ts';
+
 export const TICK_MS = 50;
 const SLOTS = 256;
 const SLOT_MASK = SLOTS - 1;
@@ -107,7 +109,7 @@ export class TimerWheel {
           this.hang(entry);
         } else {
           entry.deadline = 0;
-          entry.expired();
+          expire(entry);
         }
         // Whatever `expired` did to the list, its head is what is still to be looked at; an entry hung again is elsewhere.
         entry = this.heads[this.cursor];
@@ -117,6 +119,15 @@ export class TimerWheel {
       clearInterval(this.interval);
       this.interval = null;
     }
+  }
+}
+
+/** An error of one entry must not keep the others of its slot waiting, nor end the thread. */
+function expire(entry: TimerEntry): void {
+  try {
+    entry.expired();
+  } catch (error) {
+    log.error('a timer failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   }
 }
 

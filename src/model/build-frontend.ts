@@ -1,7 +1,6 @@
 /** The keys below `frontends/<name>/` → one frontend. Source: shared/spec kv-schema §5, rules §9. */
 import { reasonOf } from '../kernel/errors.ts';
-import { compileRule } from '../rule/compile-rule.ts';
-import type { MatchTerm } from '../rule/terms.ts';
+import { RuleCompiler } from '../rule/compile-rule.ts';
 import type { ObjectKeys } from './kv-tree.ts';
 import type { Frontend, Route } from './model.ts';
 import { type Built, ProblemList } from './problems.ts';
@@ -77,9 +76,9 @@ function readEntryPoints(keys: FrontendKeys, options: FrontendOptions, problems:
 function readRoutes(
   keys: FrontendKeys,
   problems: ProblemList,
-): { routes: Route[]; terms: MatchTerm[]; length: number } | null {
+): { routes: Route[]; rules: RuleCompiler; length: number } | null {
   const routes: Route[] = [];
-  const terms: MatchTerm[] = [];
+  const rules = new RuleCompiler();
   let length = 0;
   let rejected = false;
   for (const name of [...keys.rules.keys()].sort()) {
@@ -90,7 +89,8 @@ function readRoutes(
       continue;
     }
     try {
-      terms.push(...compileRule(rule));
+      const notes = rules.add(rule);
+      if (notes.length > 0) problems.add(key, 'defaulted', `${quotedValue(rule)}: ${notes.join('; ')}`);
       routes.push({ name, rule });
       length += Buffer.byteLength(rule);
     } catch (error) {
@@ -98,7 +98,7 @@ function readRoutes(
       rejected = true;
     }
   }
-  return rejected ? null : { routes, terms, length };
+  return rejected ? null : { routes, rules, length };
 }
 
 /** `backend` names a backend of the same tree and is taken as it stands, like the name in a key. */
@@ -134,6 +134,7 @@ export function buildFrontend(
   if (!hasBackend || entryPoints === null || matching === null || texts.unguarded) {
     return { value: null, problems: problems.list };
   }
+  const { terms, modifiers } = matching.rules;
   const frontend = {
     name,
     backend: texts.backend,
@@ -142,7 +143,8 @@ export function buildFrontend(
     priority: priority.value,
     rank: priority.value > 0 ? priority.value : matching.length,
     passHostHeader: passHostHeader.value,
-    terms: matching.terms,
+    terms,
+    ...(modifiers === null ? {} : { modifiers }),
   };
   return { value: frontend, problems: problems.list };
 }

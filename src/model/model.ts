@@ -2,7 +2,7 @@
  * What the keys mean: immutable frontends, backends and servers, and a status for every key that was not accepted.
  * The words are the user's (shared/spec kv-schema); nothing here knows of sockets or of shared memory.
  */
-import type { MatchTerm } from '../rule/terms.ts';
+import type { MatchTerm, PathModifiers } from '../rule/terms.ts';
 
 export type ServerScheme = 'http' | 'https' | 'h2c';
 
@@ -45,6 +45,8 @@ export type Frontend = {
   readonly passHostHeader: boolean;
   /** Of all routes together. Empty: matches every request. */
   readonly terms: readonly MatchTerm[];
+  /** Of all routes together. Absent: paths are forwarded as they came. */
+  readonly modifiers?: PathModifiers;
 };
 
 /**

@@ -30,6 +30,14 @@ export type BootOptions = {
   readonly upstreamPipelining: number;
   readonly dialTimeoutMs: number;
   readonly responseHeaderTimeoutMs: number;
+  /** Time for a request to come, body included; 0: none. */
+  readonly readTimeoutMs: number;
+  /** Time from a request to the end of its response; 0: none. */
+  readonly writeTimeoutMs: number;
+  /** Certificates of https:// servers are not verified. */
+  readonly insecureSkipVerify: boolean;
+  /** PEM texts, one certificate each, that replace the system's roots; null: the system's. */
+  readonly rootCAs: readonly string[] | null;
   readonly keepTrailingSlash: boolean;
 };
 

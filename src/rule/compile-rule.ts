@@ -1,72 +1,78 @@
-/**
- * Syntax tree → match terms. One row per function of the language (shared/spec rules §3, §4); a row that is not
- * built yet refuses its rule, because serving a frontend without one of its conditions would be silently wrong.
- */
+/** Syntax tree → match terms and path modifiers. One row per function of the language (shared/spec rules §3, §4). */
 import { nearestName } from '../kernel/nearest.ts';
+import {
+  compileHeaders,
+  compileHeadersRegexp,
+  compileHost,
+  compileHostRegexp,
+  compileMethod,
+  compilePath,
+  compilePathPrefix,
+  compilePathPrefixTemplate,
+  compileQuery,
+  type RuleContext,
+} from './conditions.ts';
+import { addPrefix, NO_MODIFIERS, replacePath, replacePathRegex, stripPrefixes, stripTemplates } from './modifiers.ts';
 import { parseRule, type RuleSegment, ruleError } from './parse-rule.ts';
-import type { MatchTerm } from './terms.ts';
+import type { MatchTerm, PathModifiers } from './terms.ts';
 
-type CompileFunction = (segment: RuleSegment) => MatchTerm;
+type Condition = (segment: RuleSegment, context: RuleContext) => void;
+type Modifier = (segment: RuleSegment, context: RuleContext) => Partial<PathModifiers>;
+type RuleFunction = { readonly condition?: Condition; readonly modifier?: Modifier };
 
-function refuseTemplates(segment: RuleSegment): void {
-  const template = segment.args.find((arg) => arg.includes('{'));
-  if (template === undefined) return;
-  throw ruleError(`${segment.name}: the template ${JSON.stringify(template)} is not supported yet`, segment.position);
-}
-
-function compileHost(segment: RuleSegment): MatchTerm {
-  return { kind: 'host', hosts: segment.args.map((arg) => arg.toLowerCase()).filter((host) => host !== '') };
-}
-
-function compilePath(segment: RuleSegment): MatchTerm {
-  refuseTemplates(segment);
-  // A brace that closes nothing is a template error, and those never match (rules §3).
-  return { kind: 'path', paths: segment.args.filter((arg) => arg.startsWith('/') && !arg.includes('}')) };
-}
-
-function compilePathPrefix(segment: RuleSegment): MatchTerm {
-  refuseTemplates(segment);
-  return { kind: 'pathPrefix', prefixes: segment.args.filter((arg) => arg.startsWith('/')) };
-}
-
-function compileMethod(segment: RuleSegment): MatchTerm {
-  return { kind: 'method', methods: segment.args.map((arg) => arg.toUpperCase()).filter((method) => method !== '') };
-}
-
-/** null: known to the language, not built yet. */
-const FUNCTIONS: ReadonlyMap<string, CompileFunction | null> = new Map<string, CompileFunction | null>([
-  ['Host', compileHost],
-  ['HostRegexp', null],
-  ['Path', compilePath],
-  ['PathStrip', null],
-  ['PathStripRegex', null],
-  ['PathPrefix', compilePathPrefix],
-  ['PathPrefixStrip', null],
-  ['PathPrefixStripRegex', null],
-  ['Method', compileMethod],
-  ['Headers', null],
-  ['HeadersRegexp', null],
-  ['Query', null],
-  ['AddPrefix', null],
-  ['ReplacePath', null],
-  ['ReplacePathRegex', null],
+const FUNCTIONS: ReadonlyMap<string, RuleFunction> = new Map<string, RuleFunction>([
+  ['Host', { condition: compileHost }],
+  ['HostRegexp', { condition: compileHostRegexp }],
+  ['Path', { condition: compilePath }],
+  ['PathStrip', { condition: compilePath, modifier: stripPrefixes }],
+  ['PathStripRegex', { condition: compilePath, modifier: stripTemplates }],
+  ['PathPrefix', { condition: compilePathPrefix }],
+  ['PathPrefixStrip', { condition: compilePathPrefix, modifier: stripPrefixes }],
+  ['PathPrefixStripRegex', { condition: compilePathPrefixTemplate, modifier: stripTemplates }],
+  ['Method', { condition: compileMethod }],
+  ['Headers', { condition: compileHeaders }],
+  ['HeadersRegexp', { condition: compileHeadersRegexp }],
+  ['Query', { condition: compileQuery }],
+  ['AddPrefix', { modifier: addPrefix }],
+  ['ReplacePath', { modifier: replacePath }],
+  ['ReplacePathRegex', { modifier: replacePathRegex }],
 ]);
 
-function compileSegment(segment: RuleSegment): MatchTerm {
-  const compile = FUNCTIONS.get(segment.name);
-  if (compile === undefined) {
-    const nearest = nearestName(segment.name, FUNCTIONS.keys());
-    const hint = nearest === null ? '' : `; did you mean ${nearest}?`;
-    throw ruleError(`${JSON.stringify(segment.name)} is no known function${hint}`, segment.position);
-  }
-  if (compile === null) throw ruleError(`${segment.name} is not supported yet`, segment.position);
-  return compile(segment);
+function functionOf(segment: RuleSegment): RuleFunction {
+  const found = FUNCTIONS.get(segment.name);
+  if (found !== undefined) return found;
+  const nearest = nearestName(segment.name, FUNCTIONS.keys());
+  const hint = nearest === null ? '' : `; did you mean ${nearest}?`;
+  throw ruleError(`${JSON.stringify(segment.name)} is no known function${hint}`, segment.position);
 }
 
-/**
- * The terms of one rule, which must all hold. Alternatives that can never match are left out. Throws a TsujiError
- * BAD_RULE whose message says what is wrong and where.
- */
-export function compileRule(rule: string): readonly MatchTerm[] {
-  return parseRule(rule).map(compileSegment);
+/** Compiles the rules of one frontend, which must all hold, one after the other. */
+export class RuleCompiler {
+  /** Of all rules so far; meaningless once a rule was refused. */
+  readonly terms: MatchTerm[] = [];
+  private slots: PathModifiers = NO_MODIFIERS;
+  private readonly queryVariables = new Set<string>();
+
+  /** Of all rules so far. null: paths are forwarded as they came. */
+  get modifiers(): PathModifiers | null {
+    const { stripTemplates: templates, stripPrefixes: prefixes, replacePathRegex: regex } = this.slots;
+    const { addPrefix: prefix, replacePath: path } = this.slots;
+    const none = templates === null && prefixes === null && regex === null && prefix === '' && path === '';
+    return none ? null : this.slots;
+  }
+
+  /**
+   * Returns what the rule asks for in vain, such as an alternative that can never match, one sentence each. Throws a
+   * TsujiError BAD_RULE whose message says what is wrong and where.
+   */
+  add(rule: string): readonly string[] {
+    const notes: string[] = [];
+    const context: RuleContext = { terms: this.terms, queryVariables: this.queryVariables, notes };
+    for (const segment of parseRule(rule)) {
+      const { condition, modifier } = functionOf(segment);
+      condition?.(segment, context);
+      if (modifier !== undefined) this.slots = { ...this.slots, ...modifier(segment, context) };
+    }
+    return notes;
+  }
 }

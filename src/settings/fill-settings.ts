@@ -18,6 +18,8 @@ const MAX_WORKERS = 1024;
 const MAX_BUCKETS = 32;
 /** What Go's HTTP client takes when it is told 0. */
 const GO_IDLE_CONNECTIONS = 2;
+/** After which uWebSockets closes an idle connection of a client; it is fixed there. */
+const CLIENT_IDLE_MS = 10_000;
 
 function bad(flag: string, reason: string): TsujiError {
   return new TsujiError('BAD_SETTING', `--${flag}: ${reason}`);
@@ -90,6 +92,19 @@ function freezeDeep<T extends object>(value: T): T {
   return Object.freeze(value);
 }
 
+function fillRootCAs(given: Given): string[] | null {
+  const rootCAs = given.list('rootCAs');
+  return rootCAs.length > 0 ? rootCAs : null;
+}
+
+function warnIdleTimeout(given: Given, warn: Warn): void {
+  for (const flag of ['respondingTimeouts.idleTimeout', 'idleTimeout']) {
+    const ms = given.has(flag) ? given.duration(flag) : 0;
+    if (ms === 0 || ms === CLIENT_IDLE_MS) continue;
+    warn(`--${flag} is ignored: an idle connection of a client is always closed after ${CLIENT_IDLE_MS / 1000} s`);
+  }
+}
+
 /**
  * @param warnings those of parsing; one line each, and more are added here
  * @throws TsujiError that names the flag and what is wrong with its value
@@ -112,6 +127,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
   if (etcd === null && folder === '') {
     warn('neither --etcd nor --folder is given: there are no routes, and every request is answered with 404');
   }
+  warnIdleTimeout(given, warn);
   const graceTimeOutMs = given.duration('graceTimeOut');
   return freezeDeep({
     logLevel: fillLogLevel(given),
@@ -129,6 +145,10 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     upstreamPipelining: fillPipelining(given),
     dialTimeoutMs: given.duration('forwardingTimeouts.dialTimeout'),
     responseHeaderTimeoutMs: given.duration('forwardingTimeouts.responseHeaderTimeout'),
+    readTimeoutMs: given.duration('respondingTimeouts.readTimeout'),
+    writeTimeoutMs: given.duration('respondingTimeouts.writeTimeout'),
+    insecureSkipVerify: given.boolean('insecureSkipVerify'),
+    rootCAs: fillRootCAs(given),
     allowMinWeightZero: given.boolean('allowMinWeightZero'),
     keepTrailingSlash: given.boolean('keepTrailingSlash'),
     metricsBuckets: fillBuckets(given),

@@ -7,8 +7,6 @@ export const LATER_ROWS: readonly RowGroup[] = [
     'later',
     [
       ['configFile', 'string', '', 'TOML file with these settings'],
-      ['insecureSkipVerify', 'boolean', 'false', 'Accept any certificate of a server'],
-      ['rootCAs', 'list', '', 'Authorities to trust for servers'],
       ['constraints', 'list', '', 'Take only what carries these tags'],
       ['cluster.*', 'any', '', 'Several nodes as one'],
     ],
@@ -23,17 +21,7 @@ export const LATER_ROWS: readonly RowGroup[] = [
       ['etcd.debugLogGeneratedTemplate', 'boolean', 'false', 'Log what the template gave'],
     ],
   ],
-  [
-    'Timeouts, retry, life cycle',
-    'later',
-    [
-      ['respondingTimeouts.readTimeout', 'duration', '0', 'To read a request'],
-      ['respondingTimeouts.writeTimeout', 'duration', '0', 'To write a response'],
-      ['respondingTimeouts.idleTimeout', 'duration', '180s', 'For an idle connection of a client'],
-      ['idleTimeout', 'duration', '0', 'Older name of --respondingTimeouts.idleTimeout'],
-      ['healthCheck.interval', 'duration', '30s', 'Between two health checks'],
-    ],
-  ],
+  ['Timeouts, retry, life cycle', 'later', [['healthCheck.interval', 'duration', '30s', 'Between two health checks']]],
   [
     'Dashboard, API, ping, metrics',
     'later',

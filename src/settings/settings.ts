@@ -61,6 +61,14 @@ export type Settings = {
   readonly dialTimeoutMs: number;
   /** 0: none. */
   readonly responseHeaderTimeoutMs: number;
+  /** Time for a request to come, body included; 0: none. */
+  readonly readTimeoutMs: number;
+  /** Time from a request to the end of its response; 0: none. */
+  readonly writeTimeoutMs: number;
+  /** Certificates of https:// servers are not verified. */
+  readonly insecureSkipVerify: boolean;
+  /** Each a path if such a file exists, else PEM text; they replace the system's roots. null when not given. */
+  readonly rootCAs: readonly string[] | null;
   readonly allowMinWeightZero: boolean;
   readonly keepTrailingSlash: boolean;
   /** Upper bounds of the duration buckets, seconds, ascending. */

@@ -4,11 +4,8 @@
  */
 import type { MatchTerm } from '../rule/terms.ts';
 import { type StringHeap, WordBuffer } from './build-buffers.ts';
-import { cellsFor, HASH_HOST, HASH_PATH, HASH_PREFIX, hashOf } from './hash.ts';
+import { cellsFor, HASH_HOST, HASH_PATH, HASH_PREFIX, HASH_SUFFIX, hashOf } from './hash.ts';
 import { HOST_CELL, MAX_WALKED_CANDIDATES, PATH_CELL } from './layout.ts';
-
-/** The frontends of one cell of a path index, and its hash. */
-type Run = { readonly hash: number; readonly frontends: number[] };
 
 /** What a frontend is found by in a path index: alternatives of one of its terms. Null: it must be walked. */
 type PathKey = { readonly what: number; readonly texts: readonly string[] };
@@ -32,16 +29,44 @@ function shortest(texts: readonly string[]): number {
   return length;
 }
 
+/**
+ * Suffixes, in lower case, one of which every host has that satisfies some host template; null when there is no such
+ * term. Beyond ASCII, letters may be equal in other ways than by lower case.
+ */
+function suffixesOf(terms: readonly MatchTerm[]): readonly string[] | null {
+  for (const term of terms) {
+    if (term.kind !== 'hostTemplate') continue;
+    const suffixes = term.templates.map(({ suffix }) => suffix.toLowerCase());
+    if (suffixes.every((suffix) => /^[\x21-\x7e]+$/.test(suffix))) return suffixes;
+  }
+  return null;
+}
+
+/** Prefixes, one of which every path has that satisfies the term; null when it is no condition on the path. */
+function prefixesOf(term: MatchTerm): readonly string[] | null {
+  if (term.kind === 'pathPrefix') return liveAlternatives(term.prefixes);
+  if (term.kind === 'pathTemplate' || term.kind === 'pathPrefixTemplate') {
+    return term.templates.map(({ prefix }) => prefix);
+  }
+  return null;
+}
+
 /** A whole path tells most, else the term whose shortest prefix is the longest. */
 function pathKeyOf(terms: readonly MatchTerm[]): PathKey | null {
   let best: PathKey | null = null;
   for (const term of terms) {
     if (term.kind === 'path') return { what: HASH_PATH, texts: liveAlternatives(term.paths) };
-    if (term.kind !== 'pathPrefix') continue;
-    const texts = liveAlternatives(term.prefixes);
+    const texts = prefixesOf(term);
+    if (texts === null) continue;
     if (best === null || shortest(texts) > shortest(best.texts)) best = { what: HASH_PREFIX, texts };
   }
   return best;
+}
+
+function addTo<Key>(lists: Map<Key, number[]>, key: Key, frontend: number): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [frontend]);
+  else if (list[list.length - 1] !== frontend) list.push(frontend);
 }
 
 export class CandidateIndex {
@@ -49,6 +74,8 @@ export class CandidateIndex {
   private readonly heap: StringHeap;
   private readonly termsOf: (frontend: number) => readonly MatchTerm[];
   private readonly byHost = new Map<string, number[]>();
+  private readonly bySuffix = new Map<number, number[]>();
+  private readonly suffixLengths = new Set<number>();
   private readonly anyHost: number[] = [];
 
   constructor(heap: StringHeap, termsOf: (frontend: number) => readonly MatchTerm[]) {
@@ -62,15 +89,25 @@ export class CandidateIndex {
   add(frontend: number): void {
     const hosts = hostsOf(this.termsOf(frontend));
     if (hosts === null) {
-      this.anyHost.push(frontend);
+      this.addWithoutHost(frontend);
       return;
     }
     for (const host of hosts) {
       // A request without a host matches no Host rule (shared/spec rules §3).
-      if (host === '') continue;
-      const list = this.byHost.get(host);
-      if (list === undefined) this.byHost.set(host, [frontend]);
-      else if (list[list.length - 1] !== frontend) list.push(frontend);
+      if (host !== '') addTo(this.byHost, host, frontend);
+    }
+  }
+
+  private addWithoutHost(frontend: number): void {
+    const suffixes = suffixesOf(this.termsOf(frontend));
+    if (suffixes === null) {
+      this.anyHost.push(frontend);
+      return;
+    }
+    for (const suffix of suffixes) {
+      const reversed = Buffer.from(suffix).reverse();
+      this.suffixLengths.add(reversed.length);
+      addTo(this.bySuffix, hashOf(reversed, 0, reversed.length, HASH_SUFFIX), frontend);
     }
   }
 
@@ -98,13 +135,21 @@ export class CandidateIndex {
     return index;
   }
 
+  /** Returns the reference to the suffix index, 0 for none. */
+  writeSuffixIndex(): number {
+    if (this.bySuffix.size === 0) return 0;
+    const codes = new Map<number, number>();
+    for (const [hash, frontends] of this.bySuffix) codes.set(hash, this.writeList(frontends));
+    return this.writeHashIndex(codes, this.suffixLengths);
+  }
+
   private writeList(frontends: readonly number[]): number {
     if (frontends.length === 0) return 0;
     if (frontends.length === 1) return ~frontends[0];
     let pathIndex = 0;
     let walked = frontends;
     if (frontends.length > MAX_WALKED_CANDIDATES) {
-      const runs = new Map<number, Run>();
+      const runs = new Map<number, number[]>();
       const lengths = new Set<number>();
       walked = frontends.filter((frontend) => !this.addRuns(frontend, runs, lengths));
       if (runs.size > 0) pathIndex = this.writePathIndex(runs, lengths);
@@ -116,7 +161,7 @@ export class CandidateIndex {
     return list;
   }
 
-  private addRuns(frontend: number, runs: Map<number, Run>, lengths: Set<number>): boolean {
+  private addRuns(frontend: number, runs: Map<number, number[]>, lengths: Set<number>): boolean {
     const key = pathKeyOf(this.termsOf(frontend));
     if (key === null) return false;
     for (const text of key.texts) {
@@ -125,17 +170,15 @@ export class CandidateIndex {
       const slash = key.what === HASH_PATH && text.endsWith('/') ? 1 : 0;
       const hash = hashOf(this.heap.bytes, this.heap.length, byteLength - slash, key.what);
       if (key.what === HASH_PREFIX) lengths.add(byteLength);
-      const run = runs.get(hash);
-      if (run === undefined) runs.set(hash, { hash, frontends: [frontend] });
-      else if (run.frontends[run.frontends.length - 1] !== frontend) run.frontends.push(frontend);
+      addTo(runs, hash, frontend);
     }
     return true;
   }
 
-  private writePathIndex(runs: ReadonlyMap<number, Run>, lengths: ReadonlySet<number>): number {
+  private writePathIndex(runs: ReadonlyMap<number, number[]>, lengths: ReadonlySet<number>): number {
     const words = this.words;
     const codes = new Map<number, number>();
-    for (const { hash, frontends } of runs.values()) {
+    for (const [hash, frontends] of runs) {
       if (frontends.length === 1) {
         codes.set(hash, ~frontends[0]);
         continue;
@@ -144,8 +187,13 @@ export class CandidateIndex {
       words.push(frontends.length);
       words.pushAll(frontends);
     }
-    const cells = cellsFor(runs.size);
-    const pathIndex = words.length;
+    return this.writeHashIndex(codes, lengths);
+  }
+
+  private writeHashIndex(codes: ReadonlyMap<number, number>, lengths: ReadonlySet<number>): number {
+    const words = this.words;
+    const cells = cellsFor(codes.size);
+    const index = words.length;
     words.push(cells - 1);
     words.push(lengths.size);
     words.pushAll([...lengths].sort((a, b) => a - b));
@@ -156,6 +204,6 @@ export class CandidateIndex {
       words.set(first + cell * PATH_CELL.words + PATH_CELL.hash, hash);
       words.set(first + cell * PATH_CELL.words + PATH_CELL.run, code);
     }
-    return pathIndex;
+    return index;
   }
 }

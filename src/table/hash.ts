@@ -9,6 +9,8 @@ export const HASH_START = 0x811c9dc5 | 0;
 export const HASH_HOST = 0;
 export const HASH_PATH = 1;
 export const HASH_PREFIX = 2;
+/** From its last byte to its first, so that every suffix of a host has its hash on the way. */
+export const HASH_SUFFIX = 3;
 
 export function hashByte(hash: number, byte: number): number {
   return Math.imul(hash ^ byte, 0x01000193);

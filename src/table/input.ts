@@ -2,7 +2,7 @@
  * What the table writer is given: the model with names resolved to numbers. Plain data, because it crosses into a
  * piscina thread by structured clone.
  */
-import type { MatchTerm } from '../rule/terms.ts';
+import type { MatchTerm, PathModifiers } from '../rule/terms.ts';
 
 export type TableServer = {
   readonly name: string;
@@ -34,6 +34,8 @@ export type TableFrontend = {
   readonly entryPoints: number;
   readonly passHostHeader: boolean;
   readonly terms: readonly MatchTerm[];
+  /** Absent: paths are forwarded as they came. */
+  readonly modifiers?: PathModifiers;
 };
 
 export type TableInput = {

@@ -9,7 +9,7 @@
  *     │ servers    │   records, those of one backend side by side, in the model's order
  *     │ schedules  │   one word per turn: the number of a server inside its backend
  *     │ frontends  │   records in global order (rank descending, then name ascending): index = order
- *     │ programs   │   what a frontend asks for beyond its host
+ *     │ programs   │   what a frontend asks for beyond its exact host, and how it modifies paths
  *     │ hostIndex  │   hash table: host ──▶ candidates
  *     │ candidates │   which frontends to try, ascending
  *     │ strings    │   UTF-8, no terminators
@@ -23,7 +23,7 @@
 /** The bytes `TSUJ` on a little-endian machine. */
 export const MAGIC = 0x4a555354;
 /** To be raised with every change in this file. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 export const WORD_BYTES = 4;
 export const SECTION_ALIGNMENT = 8;
@@ -40,7 +40,9 @@ export const HEADER = {
   totalBytes: 4,
   /** Candidates of the frontends that name no host, coded as in HOST_CELL.candidates. */
   anyHostCandidates: 5,
-  sections: 6,
+  /** Reference to a suffix index, 0: no host template has a literal suffix. */
+  suffixIndex: 6,
+  sections: 7,
 } as const;
 
 export const SECTION = {
@@ -65,6 +67,8 @@ export const FRONTEND = {
   backend: 2,
   flags: 3,
   name: 4,
+  /** Reference to a program of MODIFIER instructions, 0: none. */
+  modifiers: 6,
   words: 8,
 } as const;
 export const FRONTEND_PASS_HOST_HEADER = 1;
@@ -100,17 +104,51 @@ export const SCHEMES = ['http', 'https', 'h2c'] as const;
 /**
  * A program is a row of instructions that must all hold, closed by `end`:
  *
- *     opcode │ number of alternatives │ string │ string │ …       one alternative must hold
+ *     opcode │ number of strings │ string │ string │ …
  *
- * A Host matcher has no opcode: the host index answers it. Headers, queries and regular expressions get the next
- * numbers.
+ * Of OPERANDS strings that belong together, one such group must hold. A Host matcher has no opcode: the host index
+ * answers it. Patterns are RE2; what a term of the same name means is told in src/rule/terms.ts.
  */
 export const OPCODE = {
   end: 0,
+  /** path */
   path: 1,
+  /** prefix */
   pathPrefix: 2,
+  /** method */
   method: 3,
+  /** prefix, pattern, suffix */
+  hostTemplate: 4,
+  /** prefix, pattern, suffix: `/` or empty */
+  pathTemplate: 5,
+  /** prefix, pattern, suffix */
+  pathPrefixTemplate: 6,
+  /** name, value */
+  header: 7,
+  /** name, pattern */
+  headerRegexp: 8,
+  /** name, value */
+  query: 9,
+  /** name, pattern */
+  queryTemplate: 10,
 } as const;
+/** By opcode. */
+export const OPERANDS: readonly number[] = [0, 1, 1, 1, 3, 3, 3, 2, 2, 2, 2];
+
+/** The instructions of path modifiers (src/rule/terms.ts), at most one of each, coded as those of programs. */
+export const MODIFIER = {
+  end: 0,
+  /** pattern, … */
+  stripTemplates: 1,
+  /** prefix, … */
+  stripPrefixes: 2,
+  addPrefix: 3,
+  /** pattern, replacement */
+  replacePathRegex: 4,
+  replacePath: 5,
+} as const;
+/** By MODIFIER. */
+export const MODIFIER_OPERANDS: readonly number[] = [0, 1, 1, 1, 2, 1];
 
 /**
  * The host index is open addressing with linear steps over a power of two of cells, at most half of them in use.
@@ -140,6 +178,12 @@ export const CANDIDATE_LIST = { pathIndex: 0, count: 1, frontends: 2 } as const;
 export const PATH_INDEX = { cellMask: 0, lengthCount: 1, lengths: 2 } as const;
 export const PATH_CELL = { hash: 0, run: 1, words: 2 } as const;
 export const RUN = { count: 0, frontends: 1 } as const;
+
+/**
+ * The suffix index: which frontends have a host template that ends in a literal text, by the hash of that text. It is
+ * laid out as a path index, but `run` is a candidate list, coded as in HOST_CELL.candidates. Two texts with the same hash
+ * share a list: the programs compare.
+ */
 
 /** Lists up to this length are walked: that costs less than hashing the path. */
 export const MAX_WALKED_CANDIDATES = 8;

@@ -1,70 +1,93 @@
-/** Runs the programs of frontends (layout.ts: OPCODE) against one request. Nothing here allocates. */
+/** Runs the programs of frontends (layout.ts: OPCODE) against one request. */
 import { OPCODE } from './layout.ts';
+import { Operands } from './operands.ts';
+import { PathTests } from './path-tests.ts';
+import { firstQueryValue } from './query.ts';
+import { NO_FIELDS, type RequestFields } from './request-fields.ts';
 import { RequestText } from './request-text.ts';
+import type { TableSections } from './sections.ts';
 
-const SLASH = 0x2f;
-
-/** How far the path of the request at hand has been looked at. */
-const PATH_UNREAD = 0;
-const PATH_READ = 1;
-const PATH_INVALID = 2;
+/** Words of a template: prefix, pattern, suffix. */
+const PATTERN = 2;
+const TEMPLATE_WORDS = 6;
+/** Words of a field or parameter: name, value or pattern. */
+const VALUE = 2;
 
 export class ProgramRunner {
   readonly text = new RequestText();
   /** After a match: a final slash differs, so that the answer is a redirect to the other form (rules §7). */
   redirectSlash = false;
-  private method = '';
-  private rawPath = '';
-  private pathState = PATH_UNREAD;
   private readonly programs: Int32Array;
   private readonly strings: Uint8Array;
-  private readonly keepTrailingSlash: boolean;
+  private readonly operands: Operands;
+  private readonly path: PathTests;
+  private method = '';
+  private host = '';
+  private fields = NO_FIELDS;
 
-  constructor(programs: Int32Array, strings: Uint8Array, keepTrailingSlash: boolean) {
+  constructor(sections: TableSections, keepTrailingSlash: boolean) {
+    const { programs, strings } = sections;
     this.programs = programs;
     this.strings = strings;
-    this.keepTrailingSlash = keepTrailingSlash;
+    this.operands = new Operands(sections);
+    this.path = new PathTests(this.text, programs, strings, this.operands, keepTrailingSlash);
   }
 
-  begin(method: string, rawPath: string): void {
+  begin(method: string, host: string, rawPath: string, fields: RequestFields): void {
     this.method = method;
-    this.rawPath = rawPath;
-    this.pathState = PATH_UNREAD;
+    this.host = host;
+    this.fields = fields;
+    this.path.begin(rawPath);
+    this.text.setHost(host);
   }
 
   /** Makes `text.path` ready, at most once per request; false when no path rule can match it. */
   readPath(): boolean {
-    if (this.pathState === PATH_UNREAD) {
-      this.text.setPath(this.rawPath);
-      this.pathState = this.text.pathLength < 0 ? PATH_INVALID : PATH_READ;
-    }
-    return this.pathState === PATH_READ;
+    return this.path.read();
   }
 
   /** Do all instructions from that word of the section hold? Sets `redirectSlash`. */
   matches(program: number): boolean {
-    const programs = this.programs;
+    const { programs, path } = this;
     let word = program;
     let redirect = false;
     for (let opcode = programs[word]; opcode !== OPCODE.end; opcode = programs[word]) {
-      const count = programs[word + 1];
       const first = word + 2;
-      word = first + 2 * count;
-      if (opcode === OPCODE.method) {
-        if (!this.matchesMethod(first, word)) return false;
-        continue;
-      }
-      if (!this.readPath()) return false;
-      if (opcode === OPCODE.pathPrefix) {
-        if (!this.matchesPrefix(first, word)) return false;
-      } else {
-        const found = this.keepTrailingSlash ? this.findExactPath(first, word) : this.findPath(first, word);
+      word = first + 2 * programs[word + 1];
+      if (opcode === OPCODE.path || opcode === OPCODE.pathTemplate) {
+        if (!path.read()) return false;
+        const found = opcode === OPCODE.path ? path.findPath(first, word) : path.findPathTemplate(first, word);
         if (found < 0) return false;
-        redirect ||= this.endsWithSlash() !== this.alternativeEndsWithSlash(found);
+        redirect ||= path.slashDiffers(found);
+      } else if (!this.holds(opcode, first, word)) {
+        return false;
       }
     }
     this.redirectSlash = redirect;
     return true;
+  }
+
+  private holds(opcode: number, first: number, end: number): boolean {
+    switch (opcode) {
+      case OPCODE.pathPrefix:
+        return this.path.read() && this.path.hasPrefix(first, end);
+      case OPCODE.method:
+        return this.matchesMethod(first, end);
+      case OPCODE.hostTemplate:
+        return this.matchesHostTemplate(first, end);
+      case OPCODE.pathPrefixTemplate:
+        return this.path.read() && this.path.hasPrefixTemplate(first, end);
+      case OPCODE.header:
+        return this.hasField(first);
+      case OPCODE.headerRegexp:
+        return this.fields
+          .values(this.operands.text(first))
+          .some((value) => this.operands.matches(first + VALUE, value));
+      case OPCODE.query:
+        return this.hasParameter(first);
+      default:
+        return this.matchesParameter(first);
+    }
   }
 
   private matchesMethod(first: number, end: number): boolean {
@@ -79,51 +102,31 @@ export class ProgramRunner {
     return false;
   }
 
-  private matchesPrefix(first: number, end: number): boolean {
-    const programs = this.programs;
-    for (let word = first; word < end; word += 2) {
-      const length = programs[word + 1];
-      if (length <= this.text.pathLength && this.pathStartsWith(programs[word], length)) return true;
+  /** Templates see the host up to its first colon (rules §2). */
+  private matchesHostTemplate(first: number, end: number): boolean {
+    const colon = this.host.indexOf(':');
+    const host = colon < 0 ? this.host : this.host.slice(0, colon);
+    for (let word = first; word < end; word += TEMPLATE_WORDS) {
+      if (this.operands.matches(word + PATTERN, host, '(?i)^', '$')) return true;
     }
     return false;
   }
 
-  private findExactPath(first: number, end: number): number {
-    const programs = this.programs;
-    for (let word = first; word < end; word += 2) {
-      const length = programs[word + 1];
-      if (length === this.text.pathLength && this.pathStartsWith(programs[word], length)) return word;
-    }
-    return -1;
+  private hasField(first: number): boolean {
+    const values = this.fields.values(this.operands.text(first));
+    const wanted = this.operands.text(first + VALUE);
+    return wanted === '' ? values.length > 0 : values.includes(wanted);
   }
 
-  /** The first alternative that equals the path, give or take one final slash. */
-  private findPath(first: number, end: number): number {
-    const { programs, text } = this;
-    for (let word = first; word < end; word += 2) {
-      const base = programs[word + 1] - (this.alternativeEndsWithSlash(word) ? 1 : 0);
-      const rest = text.pathLength - base;
-      if (rest !== 0 && (rest !== 1 || text.path[base] !== SLASH)) continue;
-      if (this.pathStartsWith(programs[word], base)) return word;
-    }
-    return -1;
+  private hasParameter(first: number): boolean {
+    const value = firstQueryValue(this.fields.query, this.operands.text(first));
+    const wanted = this.operands.text(first + VALUE);
+    return wanted === '' ? value !== null : value === wanted;
   }
 
-  private pathStartsWith(offset: number, length: number): boolean {
-    const { strings } = this;
-    const path = this.text.path;
-    for (let i = 0; i < length; i++) {
-      if (path[i] !== strings[offset + i]) return false;
-    }
-    return true;
-  }
-
-  private endsWithSlash(): boolean {
-    const { path, pathLength } = this.text;
-    return pathLength > 0 && path[pathLength - 1] === SLASH;
-  }
-
-  private alternativeEndsWithSlash(word: number): boolean {
-    return this.strings[this.programs[word] + this.programs[word + 1] - 1] === SLASH;
+  private matchesParameter(first: number): boolean {
+    const name = this.operands.text(first);
+    const value = firstQueryValue(this.fields.query, name);
+    return value !== null && this.operands.matches(first + VALUE, `${name}=${value}`);
   }
 }

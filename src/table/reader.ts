@@ -2,20 +2,23 @@
  * Routing by the shared table (layout.ts): what a worker does with it. One reader belongs to one thread, many readers
  * share the memory.
  *
- *     host ──▶ host index ──▶ candidates of that host ─┐
- *                                                      ├─▶ smallest matching index = the first in global order
- *     ──────────────────────▶ candidates of any host ──┘
+ *     host ──▶ host index ────▶ candidates of that host ────┐
+ *     host ──▶ suffix index ──▶ candidates of its suffixes ─┼─▶ smallest matching index = the first in global order
+ *     ────────────────────────▶ candidates of any host ─────┘
  *
  * Every candidate list is ascending, so a walk ends at its first match, and no list is walked beyond the best match of
  * those before it.
  */
-import { HASH_PATH, HASH_PREFIX, HASH_START, hashByte, hashEnd } from './hash.ts';
+import { HASH_PATH, HASH_PREFIX, HASH_START, HASH_SUFFIX, hashByte, hashEnd } from './hash.ts';
 import { BACKEND, CANDIDATE_LIST, FRONTEND, HOST_CELL, PATH_CELL, PATH_INDEX, RUN, SERVER } from './layout.ts';
 import { ProgramRunner } from './program.ts';
+import { NO_FIELDS, type RequestFields } from './request-fields.ts';
 import { TableSections } from './sections.ts';
 import { BackendView, FrontendView } from './views.ts';
 
 const SLASH = 0x2f;
+const UPPER_A = 0x41;
+const UPPER_Z = 0x5a;
 
 /** Throws TsujiError TABLE_CORRUPT when the buffer is no table of this format. */
 export class RoutingTable {
@@ -29,6 +32,7 @@ export class RoutingTable {
   private readonly hostMask: number;
   private readonly candidates: Int32Array;
   private readonly anyHostCandidates: number;
+  private readonly suffixIndex: number;
   private readonly frontendViews: (FrontendView | null)[];
   private readonly backendViews: (BackendView | null)[];
   /** Bit of the entrypoint of the request at hand. */
@@ -41,28 +45,36 @@ export class RoutingTable {
     const sections = new TableSections(buffer);
     this.sections = sections;
     this.generation = sections.generation;
-    this.runner = new ProgramRunner(sections.programs, sections.strings, keepTrailingSlash);
+    this.runner = new ProgramRunner(sections, keepTrailingSlash);
     this.frontends = sections.frontends;
     this.hostIndex = sections.hostIndex;
     this.hostMask = sections.hostIndex.length / HOST_CELL.words - 1;
     this.candidates = sections.candidates;
     this.anyHostCandidates = sections.anyHostCandidates;
+    this.suffixIndex = sections.suffixIndex;
     this.frontendViews = new Array(sections.frontends.length / FRONTEND.words).fill(null);
     this.backendViews = new Array(sections.backends.length / BACKEND.words).fill(null);
   }
 
   /**
    * The frontend that serves a request, null for none (404). `entryPoint`: its index; `method`: as received; `host`: the
-   * Host field as received, '' for none; `path`: as received, still percent-encoded, without the query.
+   * Host field as received, '' for none; `path`: as received, still percent-encoded, without the query; `fields`: only
+   * used during the call.
    */
-  route(entryPoint: number, method: string, host: string, path: string): FrontendView | null {
+  route(
+    entryPoint: number,
+    method: string,
+    host: string,
+    path: string,
+    fields: RequestFields = NO_FIELDS,
+  ): FrontendView | null {
     const none = this.frontendViews.length;
     this.entryPointBit = 1 << entryPoint;
     this.best = none;
     this.bestRedirects = false;
-    this.runner.begin(method, path);
-    this.runner.text.setHost(host);
+    this.runner.begin(method, host, path, fields);
     this.tryCandidates(this.candidatesOfHost());
+    if (this.suffixIndex !== 0) this.trySuffixes(host);
     this.tryCandidates(this.anyHostCandidates);
     this.redirectSlash = this.bestRedirects;
     return this.best === none ? null : (this.frontendViews[this.best] ?? this.makeFrontendView(this.best));
@@ -101,6 +113,25 @@ export class RoutingTable {
     this.tryAscending(code + CANDIDATE_LIST.frontends, candidates[code + CANDIDATE_LIST.count]);
     const pathIndex = candidates[code + CANDIDATE_LIST.pathIndex];
     if (pathIndex !== 0 && this.runner.readPath()) this.tryPathIndex(pathIndex);
+  }
+
+  /** One pass from the end of the host to its beginning, with a look at every length that a suffix has. */
+  private trySuffixes(field: string): void {
+    const candidates = this.candidates;
+    const colon = field.indexOf(':');
+    const hostLength = colon < 0 ? field.length : colon;
+    let lengthWord = this.suffixIndex + PATH_INDEX.lengths;
+    const lengthsEnd = lengthWord + candidates[this.suffixIndex + PATH_INDEX.lengthCount];
+    let hash = HASH_START;
+    for (let length = 1; length <= hostLength && lengthWord < lengthsEnd; length++) {
+      const code = field.charCodeAt(hostLength - length);
+      // A suffix in the index is ASCII, and in lower case.
+      if (code >= 0x80) return;
+      hash = hashByte(hash, code >= UPPER_A && code <= UPPER_Z ? code | 0x20 : code);
+      if (length !== candidates[lengthWord]) continue;
+      this.tryCandidates(this.cellOf(this.suffixIndex, lengthsEnd, hashEnd(hash, HASH_SUFFIX)));
+      lengthWord += 1;
+    }
   }
 
   private tryAscending(first: number, count: number): void {
@@ -151,16 +182,19 @@ export class RoutingTable {
   }
 
   private probe(pathIndex: number, firstCell: number, hash: number): void {
+    const run = this.cellOf(pathIndex, firstCell, hash);
+    if (run < 0) this.tryFrontend(~run);
+    else if (run > 0) this.tryAscending(run + RUN.frontends, this.candidates[run + RUN.count]);
+  }
+
+  /** What a hash index has for a hash, 0 for nothing. */
+  private cellOf(index: number, firstCell: number, hash: number): number {
     const candidates = this.candidates;
-    const mask = candidates[pathIndex + PATH_INDEX.cellMask];
+    const mask = candidates[index + PATH_INDEX.cellMask];
     for (let cell = hash & mask; ; cell = (cell + 1) & mask) {
       const word = firstCell + cell * PATH_CELL.words;
       const run = candidates[word + PATH_CELL.run];
-      if (run === 0) return;
-      if (candidates[word + PATH_CELL.hash] !== hash) continue;
-      if (run < 0) this.tryFrontend(~run);
-      else this.tryAscending(run + RUN.frontends, candidates[run + RUN.count]);
-      return;
+      if (run === 0 || candidates[word + PATH_CELL.hash] === hash) return run;
     }
   }
 

@@ -2,6 +2,7 @@
  * Host and path of a request as the bytes that rules are compared with (shared/spec rules §2, §8), in two buffers that
  * live as long as their table. The common case is one loop over the text; everything unusual goes the slow way beside it.
  */
+import { textOf } from '../kernel/percent.ts';
 import { HASH_HOST, HASH_START, hashByte, hashEnd } from './hash.ts';
 
 const PERCENT = 0x25;
@@ -46,6 +47,8 @@ export class RequestText {
   path = new Uint8Array(4096);
   /** -1: an escape of the path is invalid, so that no path rule can match. */
   pathLength = 0;
+  /** null: not yet asked for. */
+  private decodedText: string | null = null;
 
   /** Takes the Host field as received. */
   setHost(field: string): void {
@@ -75,6 +78,7 @@ export class RequestText {
   /** Takes the path as received, without the query. */
   setPath(raw: string): void {
     const length = raw.length;
+    this.decodedText = null;
     if (length > this.path.length) {
       this.setPathSlow(raw);
       return;
@@ -89,6 +93,13 @@ export class RequestText {
       bytes[i] = code;
     }
     this.pathLength = length;
+    this.decodedText = raw;
+  }
+
+  /** The path as text, for patterns; a byte that is no UTF-8 as in src/kernel/percent.ts. */
+  pathText(): string {
+    this.decodedText ??= textOf(this.path.subarray(0, this.pathLength));
+    return this.decodedText;
   }
 
   private isPort(field: string, from: number): boolean {

@@ -7,6 +7,8 @@ export class TableSections {
   readonly generation: number;
   /** As in HOST_CELL.candidates. */
   readonly anyHostCandidates: number;
+  /** As in HEADER.suffixIndex. */
+  readonly suffixIndex: number;
   readonly backends: Int32Array;
   readonly servers: Int32Array;
   readonly schedules: Int32Array;
@@ -37,6 +39,7 @@ export class TableSections {
     }
     this.generation = header[HEADER.generationHigh] * 2 ** 32 + (header[HEADER.generationLow] >>> 0);
     this.anyHostCandidates = header[HEADER.anyHostCandidates];
+    this.suffixIndex = header[HEADER.suffixIndex];
     this.backends = wordsOf(buffer, header, SECTION.backends);
     this.servers = wordsOf(buffer, header, SECTION.servers);
     this.schedules = wordsOf(buffer, header, SECTION.schedules);

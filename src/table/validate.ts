@@ -8,7 +8,9 @@ import {
   CANDIDATE_LIST,
   FRONTEND,
   HOST_CELL,
+  MODIFIER_OPERANDS,
   OPCODE,
+  OPERANDS,
   PATH_CELL,
   PATH_INDEX,
   RUN,
@@ -36,6 +38,8 @@ class Validator {
     this.checkFrontends();
     this.checkHostIndex();
     this.checkCandidates(this.sections.anyHostCandidates);
+    const { suffixIndex } = this.sections;
+    if (suffixIndex !== 0) this.checkHashIndex(suffixIndex, (code) => this.checkCandidates(code));
   }
 
   private checkString(words: Int32Array, word: number): void {
@@ -82,17 +86,19 @@ class Validator {
       this.checkString(frontends, word + FRONTEND.name);
       const backend = frontends[word + FRONTEND.backend];
       check(backend >= 0 && backend < backends.length / BACKEND.words, 'a frontend has no backend');
-      this.checkProgram(frontends[word + FRONTEND.program]);
+      this.checkProgram(frontends[word + FRONTEND.program], OPERANDS);
+      this.checkProgram(frontends[word + FRONTEND.modifiers], MODIFIER_OPERANDS);
     }
   }
 
-  private checkProgram(program: number): void {
+  private checkProgram(program: number, operands: readonly number[]): void {
     const { programs } = this.sections;
     let word = program;
     check(word >= 0 && word < programs.length, 'a program lies outside');
     while (programs[word] !== OPCODE.end) {
       const end = word + 2 + 2 * programs[word + 1];
-      check(programs[word] > 0 && programs[word] <= OPCODE.method, 'a program has an unknown instruction');
+      check(programs[word] > 0 && programs[word] < operands.length, 'a program has an unknown instruction');
+      check(programs[word + 1] % operands[programs[word]] === 0, 'an instruction has a wrong number of texts');
       check(end > word && end < programs.length, 'a program has no end');
       for (let text = word + 2; text < end; text += 2) this.checkString(programs, text);
       word = end;
@@ -124,7 +130,7 @@ class Validator {
     }
     this.checkRun(code + CANDIDATE_LIST.count);
     const pathIndex = this.sections.candidates[code + CANDIDATE_LIST.pathIndex];
-    if (pathIndex !== 0) this.checkPathIndex(pathIndex);
+    if (pathIndex !== 0) this.checkHashIndex(pathIndex, (run) => this.checkPathRun(run));
   }
 
   /** `count │ frontend │ …`, ascending: what stands behind a run and at the end of a candidate list. */
@@ -138,21 +144,26 @@ class Validator {
     }
   }
 
-  private checkPathIndex(pathIndex: number): void {
+  private checkPathRun(run: number): void {
+    if (run > 0) this.checkRun(run);
+    else check(~run < this.frontendCount, 'a candidate is no frontend');
+  }
+
+  /** `checkCode` is given what stands in the cells that are not empty. */
+  private checkHashIndex(index: number, checkCode: (code: number) => void): void {
     const { candidates } = this.sections;
-    const cells = candidates[pathIndex + PATH_INDEX.cellMask] + 1;
-    const firstCell = pathIndex + PATH_INDEX.lengths + candidates[pathIndex + PATH_INDEX.lengthCount];
-    check(pathIndex > 0 && cells >= 2 && Number.isInteger(Math.log2(cells)), 'a path index has a wrong size');
+    const cells = candidates[index + PATH_INDEX.cellMask] + 1;
+    const firstCell = index + PATH_INDEX.lengths + candidates[index + PATH_INDEX.lengthCount];
+    check(index > 0 && cells >= 2 && Number.isInteger(Math.log2(cells)), 'a hash index has a wrong size');
     const end = firstCell + cells * PATH_CELL.words;
-    check(firstCell > pathIndex && end <= candidates.length, 'a path index lies outside');
+    check(firstCell > index && end <= candidates.length, 'a hash index lies outside');
     let empty = 0;
     for (let word = firstCell; word < end; word += PATH_CELL.words) {
-      const run = candidates[word + PATH_CELL.run];
-      if (run > 0) this.checkRun(run);
-      else check(~run < this.frontendCount, 'a candidate is no frontend');
-      if (run === 0) empty += 1;
+      const code = candidates[word + PATH_CELL.run];
+      if (code === 0) empty += 1;
+      else checkCode(code);
     }
-    check(empty > 0, 'a path index is full');
+    check(empty > 0, 'a hash index is full');
   }
 }
 

@@ -2,8 +2,17 @@
  * What routing hands out. A view is made when its frontend or backend is first used and lives as long as the table, so
  * that a request only ever follows references; each class has one shape.
  */
+import { compileRegex, type Regex } from '../kernel/regex.ts';
 import type { TableServer } from './input.ts';
-import { BACKEND, BACKEND_ALL_WEIGHTS_ZERO, FRONTEND, FRONTEND_PASS_HOST_HEADER, SCHEMES, SERVER } from './layout.ts';
+import {
+  BACKEND,
+  BACKEND_ALL_WEIGHTS_ZERO,
+  FRONTEND,
+  FRONTEND_PASS_HOST_HEADER,
+  MODIFIER,
+  SCHEMES,
+  SERVER,
+} from './layout.ts';
 import type { TableSections } from './sections.ts';
 
 export class ServerView {
@@ -63,10 +72,41 @@ export class BackendView {
   }
 }
 
+/** How a frontend modifies paths: src/rule/terms.ts, with its patterns compiled. */
+export class ModifiersView {
+  readonly stripTemplates: readonly Regex[] | null;
+  readonly stripPrefixes: readonly string[] | null;
+  readonly addPrefix: string;
+  readonly replacePathRegex: Regex | null;
+  readonly replacement: string;
+  readonly replacePath: string;
+
+  constructor(sections: TableSections, program: number) {
+    const { programs } = sections;
+    const texts: (readonly string[])[] = [];
+    for (let word = program; programs[word] !== MODIFIER.end; ) {
+      const end = word + 2 + 2 * programs[word + 1];
+      const strings: string[] = [];
+      for (let text = word + 2; text < end; text += 2) strings.push(sections.stringAt(programs, text));
+      texts[programs[word]] = strings;
+      word = end;
+    }
+    this.stripTemplates = texts[MODIFIER.stripTemplates]?.map(compileRegex) ?? null;
+    this.stripPrefixes = texts[MODIFIER.stripPrefixes] ?? null;
+    this.addPrefix = texts[MODIFIER.addPrefix]?.[0] ?? '';
+    const replace = texts[MODIFIER.replacePathRegex];
+    this.replacePathRegex = replace === undefined ? null : compileRegex(replace[0]);
+    this.replacement = replace?.[1] ?? '';
+    this.replacePath = texts[MODIFIER.replacePath]?.[0] ?? '';
+  }
+}
+
 export class FrontendView {
   readonly name: string;
   readonly passHostHeader: boolean;
   readonly backend: BackendView;
+  /** null: paths are forwarded as they came. */
+  readonly modifiers: ModifiersView | null;
 
   constructor(sections: TableSections, index: number, backend: BackendView) {
     const { frontends } = sections;
@@ -74,5 +114,7 @@ export class FrontendView {
     this.name = sections.stringAt(frontends, word + FRONTEND.name);
     this.passHostHeader = (frontends[word + FRONTEND.flags] & FRONTEND_PASS_HOST_HEADER) !== 0;
     this.backend = backend;
+    const modifiers = frontends[word + FRONTEND.modifiers];
+    this.modifiers = modifiers === 0 ? null : new ModifiersView(sections, modifiers);
   }
 }

@@ -3,7 +3,7 @@
  * is allocated once, at its exact size, and written once.
  */
 import { TsujiError } from '../kernel/errors.ts';
-import type { MatchTerm } from '../rule/terms.ts';
+import type { MatchTerm, PathModifiers, Template } from '../rule/terms.ts';
 import { StringHeap, WordBuffer } from './build-buffers.ts';
 import { CandidateIndex, liveAlternatives } from './candidates.ts';
 import type { TableBackend, TableFrontend, TableInput } from './input.ts';
@@ -15,6 +15,7 @@ import {
   HEADER,
   HEADER_WORDS,
   MAGIC,
+  MODIFIER,
   OPCODE,
   SCHEMES,
   SECTION,
@@ -42,23 +43,50 @@ class Sections {
   }
 }
 
-type Instruction = { readonly opcode: number; readonly alternatives: readonly string[] };
+type Instruction = { readonly opcode: number; readonly strings: readonly string[] };
+
+function templateStrings(templates: readonly Template[]): string[] {
+  return templates.flatMap(({ prefix, pattern, suffix }) => [prefix, pattern, suffix]);
+}
 
 function instructionOf(term: MatchTerm): Instruction | null {
   switch (term.kind) {
     case 'host':
       return null;
     case 'path':
-      return { opcode: OPCODE.path, alternatives: liveAlternatives(term.paths) };
+      return { opcode: OPCODE.path, strings: liveAlternatives(term.paths) };
     case 'pathPrefix':
-      return { opcode: OPCODE.pathPrefix, alternatives: liveAlternatives(term.prefixes) };
+      return { opcode: OPCODE.pathPrefix, strings: liveAlternatives(term.prefixes) };
     case 'method':
-      return { opcode: OPCODE.method, alternatives: term.methods };
+      return { opcode: OPCODE.method, strings: term.methods };
+    case 'header':
+      return { opcode: OPCODE.header, strings: [term.name, term.value] };
+    case 'headerRegexp':
+      return { opcode: OPCODE.headerRegexp, strings: [term.name, term.pattern] };
+    case 'query':
+      return { opcode: OPCODE.query, strings: [term.name, term.value] };
+    case 'queryTemplate':
+      return { opcode: OPCODE.queryTemplate, strings: [term.name, `^${term.pattern}$`] };
+    case 'pathTemplate':
+    case 'pathPrefixTemplate':
+    case 'hostTemplate':
+      return { opcode: OPCODE[term.kind], strings: templateStrings(term.templates) };
   }
 }
 
 /** The cheapest test first. */
-const TEST_ORDER: readonly number[] = [OPCODE.method, OPCODE.path, OPCODE.pathPrefix];
+const TEST_ORDER: readonly number[] = [
+  OPCODE.method,
+  OPCODE.path,
+  OPCODE.pathPrefix,
+  OPCODE.header,
+  OPCODE.query,
+  OPCODE.pathTemplate,
+  OPCODE.pathPrefixTemplate,
+  OPCODE.hostTemplate,
+  OPCODE.headerRegexp,
+  OPCODE.queryTemplate,
+];
 
 function instructionsOf(terms: readonly MatchTerm[]): Instruction[] {
   const instructions: Instruction[] = [];
@@ -69,14 +97,29 @@ function instructionsOf(terms: readonly MatchTerm[]): Instruction[] {
   return instructions.sort((a, b) => TEST_ORDER.indexOf(a.opcode) - TEST_ORDER.indexOf(b.opcode));
 }
 
+function modifierInstructions(modifiers: PathModifiers | undefined): Instruction[] {
+  if (modifiers === undefined) return [];
+  const { stripTemplates, stripPrefixes, addPrefix, replacePathRegex, replacePath } = modifiers;
+  const instructions: Instruction[] = [];
+  if (stripTemplates !== null) instructions.push({ opcode: MODIFIER.stripTemplates, strings: stripTemplates });
+  if (stripPrefixes !== null) instructions.push({ opcode: MODIFIER.stripPrefixes, strings: stripPrefixes });
+  if (addPrefix !== '') instructions.push({ opcode: MODIFIER.addPrefix, strings: [addPrefix] });
+  if (replacePathRegex !== null) {
+    const { pattern, replacement } = replacePathRegex;
+    instructions.push({ opcode: MODIFIER.replacePathRegex, strings: [pattern, replacement] });
+  }
+  if (replacePath !== '') instructions.push({ opcode: MODIFIER.replacePath, strings: [replacePath] });
+  return instructions;
+}
+
 function writeProgram(sections: Sections, instructions: readonly Instruction[]): number {
   if (instructions.length === 0) return 0;
   const { programs, heap } = sections;
   const program = programs.length;
-  for (const { opcode, alternatives } of instructions) {
+  for (const { opcode, strings } of instructions) {
     programs.push(opcode);
-    programs.push(alternatives.length);
-    for (const text of alternatives) heap.addTo(programs, text);
+    programs.push(strings.length);
+    for (const text of strings) heap.addTo(programs, text);
   }
   programs.push(OPCODE.end);
   return program;
@@ -109,12 +152,14 @@ function writeBackend(sections: Sections, backend: TableBackend): void {
 
 function writeFrontend(sections: Sections, frontend: TableFrontend, program: number): void {
   const { frontends, heap } = sections;
+  const modifiers = writeProgram(sections, modifierInstructions(frontend.modifiers));
   frontends.push(frontend.entryPoints);
   frontends.push(program);
   frontends.push(frontend.backend);
   frontends.push(frontend.passHostHeader ? FRONTEND_PASS_HOST_HEADER : 0);
   heap.addTo(frontends, frontend.name);
-  frontends.reserve(FRONTEND.words - FRONTEND.name - 2);
+  frontends.push(modifiers);
+  frontends.reserve(FRONTEND.words - FRONTEND.modifiers - 1);
 }
 
 function compareFrontends(a: TableFrontend, b: TableFrontend): number {
@@ -127,6 +172,7 @@ function assemble(
   input: TableInput,
   sections: readonly (Int32Array | Uint8Array)[],
   anyHost: number,
+  suffixIndex: number,
 ): SharedArrayBuffer {
   const offsets: number[] = [];
   let end = HEADER_WORDS * WORD_BYTES;
@@ -151,6 +197,7 @@ function assemble(
   header[HEADER.generationHigh] = Math.floor(input.generation / 2 ** 32);
   header[HEADER.totalBytes] = totalBytes;
   header[HEADER.anyHostCandidates] = anyHost;
+  header[HEADER.suffixIndex] = suffixIndex;
   const bytes = new Uint8Array(buffer);
   for (let i = 0; i < sections.length; i++) {
     const { buffer: from, byteOffset, byteLength } = sections[i];
@@ -172,10 +219,11 @@ export function writeTable(input: TableInput): SharedArrayBuffer {
     const instructions = instructionsOf(ordered[i].terms);
     writeFrontend(sections, ordered[i], writeProgram(sections, instructions));
     // Without an alternative a term never matches, so nobody needs to find the frontend.
-    if (instructions.every((instruction) => instruction.alternatives.length > 0)) candidates.add(i);
+    if (instructions.every((instruction) => instruction.strings.length > 0)) candidates.add(i);
   }
   const anyHost = candidates.writeAnyHost();
   const hostIndex = candidates.writeHostIndex();
+  const suffixIndex = candidates.writeSuffixIndex();
 
   const views: (Int32Array | Uint8Array)[] = new Array(SECTION_COUNT);
   views[SECTION.backends] = sections.backends.view();
@@ -186,5 +234,5 @@ export function writeTable(input: TableInput): SharedArrayBuffer {
   views[SECTION.hostIndex] = hostIndex.view();
   views[SECTION.candidates] = candidates.words.view();
   views[SECTION.strings] = sections.heap.view();
-  return assemble(input, views, anyHost);
+  return assemble(input, views, anyHost, suffixIndex);
 }

@@ -6,6 +6,7 @@
  *     X-Fault: Exchange.attempt                when that method is called next, before it does anything
  *     X-Fault: Exchange.attempt:2              at the second call
  *     X-Fault: Exchange.attempt:1:after        when it has done its work
+ *     X-Fault: trace                           none; the next X-Fault prints which methods were called in between
  */
 import { isMainThread } from 'node:worker_threads';
 import { Exchange } from '../../src/data/exchange.ts';
@@ -56,8 +57,12 @@ export const STEPS: readonly string[] = Object.entries(CLASSES).flatMap(([name, 
 let armed = '';
 let callsLeft = 0;
 let afterwards = false;
+/** While tracing. */
+let called: Set<string> | null = null;
 
 function arm(fault: string): void {
+  if (called !== null) process.stderr.write(`steps: ${[...called].join(' ')}\n`);
+  called = fault === 'trace' ? new Set() : null;
   const [step, calls = '1', when = 'before'] = fault.split(':');
   armed = step;
   callsLeft = Number(calls);
@@ -80,6 +85,7 @@ function fire(step: string): never {
 function wrap(prototype: Record<string, Method>, name: string, step: string): void {
   const original = prototype[name];
   prototype[name] = function (...args): unknown {
+    called?.add(step);
     if (armed === '') return original.apply(this, args);
     const due = isDue(step);
     if (due && !afterwards) fire(step);

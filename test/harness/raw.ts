@@ -116,8 +116,12 @@ export async function startRawServer(
   return raw;
 }
 
-export async function rawClient(t: { after(fn: () => unknown): unknown }, port: number): Promise<RawConnection> {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+export async function rawClient(
+  t: { after(fn: () => unknown): unknown },
+  port: number,
+  host = '127.0.0.1',
+): Promise<RawConnection> {
+  const socket = connect({ port, host, noDelay: true });
   const connection = new RawConnection(socket);
   t.after(() => connection.destroy());
   await new Promise<void>((resolve, reject) => {

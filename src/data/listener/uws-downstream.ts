@@ -30,6 +30,11 @@ const CLOSE_FIELD = Buffer.from('\r\nConnection: close');
 
 function nothing(): void {}
 
+/** Not `slice`: that of a Buffer copies nothing, and the next read would overwrite what waits here. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}
+
 export class UwsDownstream implements Downstream, WatchedClient {
   /** Set once: the exchange of this pair. */
   events!: DownstreamEvents;
@@ -219,7 +224,7 @@ export class UwsDownstream implements Downstream, WatchedClient {
   write(chunk: Uint8Array): boolean {
     if (this.response === null || chunk.length === 0) return true;
     if (this.stalled) {
-      this.pending.push(chunk.slice());
+      this.pending.push(copyOf(chunk));
       return false;
     }
     this.chunk = chunk;
@@ -261,7 +266,7 @@ export class UwsDownstream implements Downstream, WatchedClient {
     this.stalled = true;
     this.probing = true;
     this.watch.downloadStalls();
-    if (rest !== null && rest.length > 0) this.pending.unshift(rest.slice());
+    if (rest !== null && rest.length > 0) this.pending.unshift(copyOf(rest));
     if (!this.listensWritable) {
       this.listensWritable = true;
       this.response!.onWritable(this.writable);
@@ -310,7 +315,11 @@ export class UwsDownstream implements Downstream, WatchedClient {
     const response = this.response;
     if (response === null) return;
     this.response = null;
-    response.close();
+    try {
+      response.close();
+    } catch {
+      // It had ended, after an error of ours: then there is nothing to break.
+    }
   }
 
   release(requestComplete: boolean): void {

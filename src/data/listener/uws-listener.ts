@@ -10,6 +10,7 @@ import type { WorkerContext } from '../context.ts';
 import { Exchange } from '../exchange.ts';
 import { isHandshake } from '../websocket/handshake.ts';
 import { WebSocketExchange } from '../websocket/websocket-exchange.ts';
+import type { ForeignCork } from './foreign-cork.ts';
 import type { HttpRequest, HttpResponse, TemplatedApp, Uws, us_listen_socket, us_socket_context_t } from './uws.ts';
 import { UwsDownstream } from './uws-downstream.ts';
 import { UwsHandshake, webSocketBehavior } from './uws-websocket.ts';
@@ -22,6 +23,7 @@ const BAD_TARGET = /[^\x21-\x7e\x80-\ufffc\ufffe\uffff]/;
 export class UwsListener {
   private readonly worker: WorkerContext;
   private readonly uws: Uws;
+  private readonly cork: ForeignCork;
   private readonly entryPoint: number;
   private readonly app: TemplatedApp;
   private readonly head = new RequestHead();
@@ -32,8 +34,9 @@ export class UwsListener {
     if (this.free.length < MAX_FREE) this.free.push(pair);
   };
 
-  constructor(uws: Uws, worker: WorkerContext, entryPoint: number) {
+  constructor(uws: Uws, cork: ForeignCork, worker: WorkerContext, entryPoint: number) {
     this.uws = uws;
+    this.cork = cork;
     this.worker = worker;
     this.entryPoint = entryPoint;
     this.app = uws.App();
@@ -91,9 +94,9 @@ export class UwsListener {
   /** `method`: '' when it must be read from the request. */
   private onRequest(response: HttpResponse, request: HttpRequest, method: string): void {
     const downstream = this.take();
-    downstream.attach(response);
     const exchange = downstream.events as Exchange;
     try {
+      downstream.attach(response);
       this.readHead(request, method);
       if (this.head.bodyFollows) downstream.expectBody(this.head.body === REQUEST_CHUNKED);
       exchange.begin(this.entryPoint, this.head);
@@ -110,7 +113,7 @@ export class UwsListener {
       this.onRequest(response, request, '');
       return;
     }
-    const downstream = new UwsHandshake(response, request, context, this.worker.wheel);
+    const downstream = new UwsHandshake(response, request, context, this.worker.wheel, this.cork);
     const exchange = new WebSocketExchange(this.worker, this.entryPoint, downstream);
     downstream.events = exchange;
     try {

@@ -6,21 +6,24 @@
  * and `resume` only tell the socket which events to wait for, the object of a WebSocket and that of a response hold the
  * same socket, and uWS does not look at whose method it is. So the two are borrowed. Without that, a server that does
  * not read could make us keep all that its client sends. A test of the integration would show a version that differs.
+ * It does not stop at once: uWS reads on for as long as each read fills its 512 KiB, with nothing else in between.
  */
-
 import type { WebSocket, WebSocketBehavior } from 'uWebSockets.js';
-import type { TimerWheel } from '../../kernel/timer-wheel.ts';
+import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';
 import {
   type ClientSocket,
   type ClientSocketEvents,
   type HandshakeDownstream,
   MAX_MESSAGE_BYTES,
 } from '../websocket/client-socket.ts';
+import type { ForeignCork } from './foreign-cork.ts';
 import type { HttpRequest, HttpResponse, us_socket_context_t } from './uws.ts';
 import { UwsDownstream } from './uws-downstream.ts';
 
 /** The server is read again when less than this waits for the client, bytes. */
 const LOW_WATER_BYTES = 65_536;
+/** How often what waits is looked at, besides uWS's own event. */
+const LOOK_EVERY_MS = 50;
 /** What uWS says of a connection that ended without a close frame; every other text tells of an invalid frame. */
 const NO_CLOSE_FRAME: ReadonlySet<string> = new Set(['', 'Received TCP FIN before WebSocket close frame']);
 const ABNORMAL = 1006;
@@ -32,17 +35,27 @@ type Flow = (this: unknown) => unknown;
 
 function notRecycled(): void {}
 
-export class UwsClientSocket implements ClientSocket {
+/**
+ * What the kernel does not take waits in uWS. Its `drain` event tells only of what goes out when the socket becomes
+ * writable; what goes out because something was read or sent meanwhile it does not tell. So while something waits, it
+ * is looked at from time to time as well.
+ */
+export class UwsClientSocket extends TimerEntry implements ClientSocket {
   readonly events: ClientSocketEvents;
   /** Null before the handshake is out and after the end. */
   private ws: WebSocket<UserData> | null = null;
+  private readonly wheel: TimerWheel;
   private readonly pauseSocket: Flow;
   private readonly resumeSocket: Flow;
   private paused = false;
+  /** Something waited for the kernel when it was last looked at. */
+  private waits = false;
   private aborting = false;
 
-  constructor(response: HttpResponse, events: ClientSocketEvents) {
+  constructor(response: HttpResponse, wheel: TimerWheel, events: ClientSocketEvents) {
+    super();
     this.events = events;
+    this.wheel = wheel;
     this.pauseSocket = response.pause;
     this.resumeSocket = response.resume;
   }
@@ -52,11 +65,26 @@ export class UwsClientSocket implements ClientSocket {
   }
 
   send(message: Uint8Array, binary: boolean): boolean {
-    return this.ws === null || this.ws.send(message, binary, false) === SENT;
+    return this.ws === null || this.wasSent(this.ws.send(message, binary, false));
   }
 
   ping(data: Uint8Array): boolean {
-    return this.ws === null || this.ws.ping(data) === SENT;
+    return this.ws === null || this.wasSent(this.ws.ping(data));
+  }
+
+  private wasSent(result: number): boolean {
+    if (result === SENT) {
+      // All of it went out, and so did what waited before.
+      this.look();
+      return true;
+    }
+    this.wait();
+    return false;
+  }
+
+  private wait(): void {
+    this.waits = true;
+    this.wheel.arm(this, LOOK_EVERY_MS);
   }
 
   pause(): void {
@@ -81,21 +109,35 @@ export class UwsClientSocket implements ClientSocket {
   abort(): void {
     this.resume();
     this.aborting = true;
-    if (this.ws !== null && this.ws.getBufferedAmount() === 0) this.ws.close();
+    this.wait();
+    this.look();
   }
 
-  drained(): void {
-    if (this.ws === null) return;
-    const waiting = this.ws.getBufferedAmount();
+  /** May more be sent, or the end be made, that waited for what was sent before? */
+  look(): void {
+    if (this.ws === null || !this.waits) return;
+    const bytes = this.ws.getBufferedAmount();
     if (this.aborting) {
-      if (waiting === 0) this.ws.close();
-    } else if (waiting < LOW_WATER_BYTES) {
+      if (bytes === 0) this.ws.close();
+    } else if (bytes < LOW_WATER_BYTES) {
+      this.waits = false;
+      this.wheel.cancel(this);
       this.events.clientWritable();
     }
   }
 
+  override expired(): void {
+    try {
+      this.look();
+    } catch (error) {
+      this.events.crash(error);
+    }
+    if (this.waits && this.ws !== null) this.wait();
+  }
+
   closed(code: number, message: ArrayBuffer): void {
     this.ws = null;
+    this.wheel.cancel(this);
     const reason = new Uint8Array(message.slice(0));
     const text = code === ABNORMAL ? Buffer.from(message).toString() : '';
     this.events.clientClosed(code, reason, NO_CLOSE_FRAME.has(text) ? '' : text);
@@ -107,19 +149,29 @@ export class UwsHandshake extends UwsDownstream implements HandshakeDownstream {
   private readonly handshake: HttpResponse;
   private readonly context: us_socket_context_t;
   private readonly key: string;
+  private readonly timers: TimerWheel;
+  private readonly cork: ForeignCork;
 
-  constructor(response: HttpResponse, request: HttpRequest, context: us_socket_context_t, wheel: TimerWheel) {
+  constructor(
+    response: HttpResponse,
+    request: HttpRequest,
+    context: us_socket_context_t,
+    wheel: TimerWheel,
+    cork: ForeignCork,
+  ) {
     super(notRecycled, wheel);
     this.attach(response);
     this.handshake = response;
     this.context = context;
+    this.timers = wheel;
+    this.cork = cork;
     this.key = request.getHeader('sec-websocket-key');
   }
 
   upgrade(head: Uint8Array, events: ClientSocketEvents): ClientSocket {
     const response = this.handshake;
-    const socket = new UwsClientSocket(response, events);
-    response.cork(() => {
+    const socket = new UwsClientSocket(response, this.timers, events);
+    this.cork.run(() => {
       response.writeStatus(head);
       const userData: UserData = { socket };
       response.upgrade(userData, this.key, '', '', this.context);
@@ -127,6 +179,18 @@ export class UwsHandshake extends UwsDownstream implements HandshakeDownstream {
     this.release(true);
     return socket;
   }
+}
+
+/** What a handler throws would end the whole worker. */
+function guarded<Rest extends unknown[]>(handle: (socket: UwsClientSocket, ...rest: Rest) => void) {
+  return (ws: WebSocket<UserData>, ...rest: Rest): void => {
+    const { socket } = ws.getUserData();
+    try {
+      handle(socket, ...rest);
+    } catch (error) {
+      socket.events.crash(error);
+    }
+  };
 }
 
 /** `upgrade` gets every GET with a Sec-WebSocket-Key. */
@@ -142,10 +206,13 @@ export function webSocketBehavior(
     sendPingsAutomatically: false,
     upgrade,
     open: (ws) => ws.getUserData().socket.opened(ws),
-    message: (ws, message, binary) => ws.getUserData().socket.events.clientMessage(new Uint8Array(message), binary),
-    ping: (ws, data) => ws.getUserData().socket.events.clientPing(new Uint8Array(data)),
-    pong: (ws, data) => ws.getUserData().socket.events.clientPong(new Uint8Array(data)),
-    drain: (ws) => ws.getUserData().socket.drained(),
-    close: (ws, code, message) => ws.getUserData().socket.closed(code, message),
+    message: guarded((socket, message: ArrayBuffer, binary: boolean) => {
+      socket.events.clientMessage(new Uint8Array(message), binary);
+      socket.look();
+    }),
+    ping: guarded((socket, data: ArrayBuffer) => socket.events.clientPing(new Uint8Array(data))),
+    pong: guarded((socket, data: ArrayBuffer) => socket.events.clientPong(new Uint8Array(data))),
+    drain: guarded((socket) => socket.look()),
+    close: guarded((socket, code: number, message: ArrayBuffer) => socket.closed(code, message)),
   };
 }

@@ -13,11 +13,12 @@
  * When the responses are not through after HOLD_MS, those behind the first are sent anew elsewhere and the server is not
  * pipelined to for a while; so a slow answer holds others up for that long and no longer.
  */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { ResponseParser, type ResponseSink } from '../../http/response-parser.ts';
 import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
+import { dialDetail, TLS_HANDSHAKE_TIMEOUT_MS } from './dial.ts';
 import { writeHead } from './direct-write.ts';
 import type { UpstreamPool } from './pool.ts';
 
@@ -70,19 +71,13 @@ export class UpstreamConnection extends TimerEntry {
     this.pool = pool;
     this.user = user;
     // The callbacks are made once per connection, none per request.
-    const socket = connect({
-      host: pool.host,
-      port: pool.port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: 30_000,
-      onread: {
-        buffer: pool.readBuffer,
-        callback: (length: number, buffer: Uint8Array): boolean => this.onRead(length, buffer as Buffer),
-      },
+    const socket = pool.target.dial({
+      buffer: pool.readBuffer,
+      callback: (length: number, buffer: Uint8Array): boolean => this.onRead(length, buffer as Buffer),
     });
     this.socket = socket;
-    socket.on('connect', () => this.guard(this.connected));
+    if (pool.target.secure) socket.on('connect', () => this.guard(this.accepted));
+    socket.on(pool.target.ready, () => this.guard(this.connected));
     socket.on('drain', () => this.guard(this.writable));
     socket.on('end', () => this.guard(this.ended));
     socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -94,7 +89,7 @@ export class UpstreamConnection extends TimerEntry {
 
   /** The dial has begun: from now on it is timed. */
   dialing(): void {
-    this.pool.wheel.arm(this, this.pool.options.dialTimeoutMs);
+    this.pool.wheel.arm(this, this.pool.options.dialTimeoutMs || NO_TIMEOUT_MS);
   }
 
   /** Runs one step for the socket or the timer: what it throws would end the whole worker. */
@@ -188,7 +183,7 @@ export class UpstreamConnection extends TimerEntry {
   private writeTurn(): void {
     const heads = this.outgoing;
     this.outgoing = '';
-    if (this.state === CLOSED) return;
+    if (this.state === CLOSED || heads === '') return;
     if (this.behind.length > 0) this.pool.wheel.arm(this, HOLD_MS);
     else this.awaitHead();
     writeHead(this.socket, heads);
@@ -255,11 +250,17 @@ export class UpstreamConnection extends TimerEntry {
   }
 
   private timedOut(): void {
-    if (this.state === DIALING) this.fail(FAULTS.connectTimeout, 'dial timeout');
+    if (this.state === DIALING)
+      this.fail(FAULTS.connectTimeout, this.socket.connecting ? 'dial timeout' : 'TLS handshake timeout');
     else if (this.state === IDLE) this.destroy();
     else if (this.behind.length > 0) this.evict(FAULTS.heldUp, 'held up by the response before it');
     else if (this.awaitsHead) this.fail(FAULTS.headerTimeout, 'response header timeout');
     else this.pool.wheel.arm(this, NO_TIMEOUT_MS);
+  }
+
+  /** The server has accepted; the TLS handshake is timed by itself. */
+  private accepted(): void {
+    if (this.state === DIALING) this.pool.wheel.arm(this, TLS_HANDSHAKE_TIMEOUT_MS);
   }
 
   private connected(): void {
@@ -341,7 +342,7 @@ export class UpstreamConnection extends TimerEntry {
     if (this.state === CLOSED) return;
     const error = this.error!;
     if (this.state === DIALING) {
-      this.fail(error.code === 'ETIMEDOUT' ? FAULTS.connectTimeout : FAULTS.connectRefused, error.message);
+      this.fail(this.pool.target.fault(error), dialDetail(error));
     } else {
       this.fail(this.parser.untouched ? FAULTS.upstreamClosed : FAULTS.truncated, error.message);
     }

@@ -18,7 +18,7 @@ type StreamBinding = {
   readonly streamBaseState: Int32Array;
   readonly kLastWriteWasAsync: number;
 };
-type Innards = Socket & { readonly _handle: Handle | null };
+type Innards = Socket & { readonly _handle: Handle | null; readonly encrypted?: boolean };
 
 function loadBinding(): StreamBinding | null {
   try {
@@ -48,10 +48,14 @@ function completed(this: WriteRequest, status: number): void {
   if (status < 0 && socket !== null) socket.destroy(failure(status));
 }
 
-/** The socket is plain TCP or a pipe, connected, and nothing that was written before waits in its stream. */
+/**
+ * The socket is plain TCP or a pipe, connected, and nothing that was written before waits in its stream. A TLS handle
+ * has the same calls, but a second write while one is under way, which only its stream knows, would end the process.
+ */
 function canWriteDirectly(socket: Innards): boolean {
   return (
     binding !== null &&
+    socket.encrypted !== true &&
     socket.writableLength === 0 &&
     socket._handle !== null &&
     typeof socket._handle.writeUtf8String === 'function'

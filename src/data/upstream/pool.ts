@@ -8,6 +8,7 @@ import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import { type ConnectionUser, UpstreamConnection } from './connection.ts';
+import type { DialTarget } from './dial.ts';
 import type { PipelineTurn } from './pipeline-turn.ts';
 
 /** How long an idle connection is kept when the server does not tell (shared/spec proxying §9). */
@@ -18,8 +19,7 @@ const IDLE_MARGIN_MS = 1_000;
 const PIPELINING_OFF_MS = 60_000;
 
 export class UpstreamPool {
-  readonly host: string;
-  readonly port: number;
+  readonly target: DialTarget;
   readonly options: BootOptions;
   readonly wheel: TimerWheel;
   /** Shared by all connections of the worker: bytes are used up before the next read. */
@@ -35,16 +35,14 @@ export class UpstreamPool {
   private readonly metrics: MetricsLane;
 
   constructor(
-    host: string,
-    port: number,
+    target: DialTarget,
     options: BootOptions,
     wheel: TimerWheel,
     readBuffer: Buffer,
     turn: PipelineTurn,
     metrics: MetricsLane,
   ) {
-    this.host = host;
-    this.port = port;
+    this.target = target;
     this.options = options;
     this.wheel = wheel;
     this.readBuffer = readBuffer;
@@ -60,7 +58,12 @@ export class UpstreamPool {
   take(user: ConnectionUser): UpstreamConnection | null {
     const connection = this.idle.pop();
     if (connection === undefined) return null;
-    connection.use(user);
+    try {
+      connection.use(user);
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
     return connection;
   }
 
@@ -71,10 +74,11 @@ export class UpstreamPool {
       this.pipeliningOffUntil = 0;
     }
     if (this.filling !== null && this.filling.inFlight > 0 && this.filling.inFlight < depth) return this.filling;
-    const connection = this.idle.pop();
+    const connection = this.idle.at(-1);
     if (connection === undefined) return null;
-    this.filling = connection;
     this.turn.add(this, connection);
+    this.idle.pop();
+    this.filling = connection;
     return connection;
   }
 
@@ -91,8 +95,8 @@ export class UpstreamPool {
   dial(user: ConnectionUser): UpstreamConnection {
     const connection = new UpstreamConnection(this, user);
     this.all.add(connection);
-    this.metrics.upstreamOpened();
     try {
+      this.metrics.upstreamOpened();
       connection.dialing();
     } catch (error) {
       connection.destroy();

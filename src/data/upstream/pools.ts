@@ -4,6 +4,7 @@ import type { BootOptions } from '../../protocol/messages.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import type { RoutingTable } from '../../table/reader.ts';
 import type { ServerView } from '../../table/views.ts';
+import { Dialer } from './dial.ts';
 import { PipelineTurn } from './pipeline-turn.ts';
 import { UpstreamPool } from './pool.ts';
 
@@ -17,6 +18,7 @@ export class UpstreamPools {
   private readonly options: BootOptions;
   private readonly wheel: TimerWheel;
   private readonly metrics: MetricsLane;
+  private readonly dialer: Dialer;
   private readonly readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   private readonly turn = new PipelineTurn();
   private readonly bySlot = new Map<number, UpstreamPool>();
@@ -27,14 +29,14 @@ export class UpstreamPools {
     this.options = options;
     this.wheel = wheel;
     this.metrics = metrics;
+    this.dialer = new Dialer(options, wheel);
   }
 
   of(server: ServerView): UpstreamPool {
     const pool = this.bySlot.get(server.slot);
     if (pool !== undefined) return pool;
     const made = new UpstreamPool(
-      server.host,
-      server.port,
+      this.dialer.target(server),
       this.options,
       this.wheel,
       this.readBuffer,

@@ -10,6 +10,12 @@ import type { Downstream } from '../downstream.ts';
  */
 export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
+/**
+ * What may wait for a server, bytes. The flow of its client is stopped long before; but a listener that cannot stop it
+ * at once must not fill our memory: then the WebSocket is closed with 1013.
+ */
+export const MAX_WAITING_BYTES = 2 * MAX_MESSAGE_BYTES;
+
 /** The client of a handshake: gets an answer like any other, or becomes a WebSocket. */
 export interface HandshakeDownstream extends Downstream {
   /** Answers 101. `head` as in `Downstream.respond`. The last call but `release`. */
@@ -41,4 +47,6 @@ export interface ClientSocketEvents {
   clientWritable(): void;
   /** Once. `problem`: what the client did wrong, '' when it ended by a close frame or by its connection. */
   clientClosed(code: number, reason: Uint8Array, problem: string): void;
+  /** An error of ours in one of the above. Ends both sides. */
+  crash(error: unknown): void;
 }

@@ -1,7 +1,10 @@
 /** How the end of one side of a WebSocket reaches the other (RFC 6455 §7.4, shared/spec proxying §10). */
 
-export const NORMAL = 1000;
+const NORMAL = 1000;
 export const GOING_AWAY = 1001;
+/** The server is too slow for what its client sends. */
+export const TRY_AGAIN_LATER = 1013;
+export const NO_REASON: Uint8Array = new Uint8Array(0);
 /** Never in a frame: there was a close frame without a code. */
 const NO_STATUS = 1005;
 /** Never in a frame: the connection ended without a close frame. */
@@ -10,7 +13,6 @@ const ABNORMAL = 1006;
 const TLS_FAILED = 1015;
 /** A control frame takes 125 bytes (RFC 6455 §5.5), two of them the code. */
 const MAX_REASON_BYTES = 123;
-const NO_REASON: Uint8Array = new Uint8Array(0);
 
 export type Close = { readonly code: number; readonly reason: Uint8Array };
 

@@ -5,8 +5,9 @@
  * The client's pings go on to the server, and the listener answers them; so the server's answers end here. A pong that
  * a server sends without having been asked ends here as well: uWebSockets cannot send one.
  */
-import type { ClientSocket, ClientSocketEvents } from './client-socket.ts';
-import { GOING_AWAY, relayedClose } from './close.ts';
+import { log } from '../../kernel/log.ts';
+import { type ClientSocket, type ClientSocketEvents, MAX_WAITING_BYTES } from './client-socket.ts';
+import { GOING_AWAY, NO_REASON, relayedClose, TRY_AGAIN_LATER } from './close.ts';
 import type { ServerSocket, ServerSocketEvents } from './server-socket.ts';
 
 export class Relay implements ClientSocketEvents, ServerSocketEvents {
@@ -16,6 +17,8 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
   /** Null from the end of its side on. */
   private client: ClientSocket | null = null;
   private server: ServerSocket | null;
+  /** It may be over before `start`. */
+  private clientOver = false;
   private clientPaused = false;
   private serverPaused = false;
   private readonly ended: () => void;
@@ -28,7 +31,7 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
 
   /** Comes before all events. */
   start(client: ClientSocket): void {
-    this.client = client;
+    if (!this.clientOver) this.client = client;
     this.server!.events = this;
   }
 
@@ -48,7 +51,8 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
 
   private pauseClient(): void {
     this.clientPaused = true;
-    this.client?.pause();
+    if (this.server!.waiting > MAX_WAITING_BYTES) this.client?.close(TRY_AGAIN_LATER, NO_REASON);
+    else this.client?.pause();
   }
 
   serverWritable(): void {
@@ -81,6 +85,7 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
 
   clientClosed(code: number, reason: Uint8Array, problem: string): void {
     this.client = null;
+    this.clientOver = true;
     const close = relayedClose(code, reason, problem);
     if (this.server === null) this.ended();
     else if (close === null) this.server.abort();
@@ -97,15 +102,20 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
 
   /** Tells both sides that we go away. */
   shutDown(): void {
-    this.client?.close(GOING_AWAY, new Uint8Array(0));
+    this.client?.close(GOING_AWAY, NO_REASON);
   }
 
-  /** Ends the server's side at once, without waiting for its answer. */
+  /** Ends both sides now; the client still gets what it was sent before. */
   destroy(): void {
-    if (this.server === null) return;
-    this.server.destroy();
+    const { server, client } = this;
     this.server = null;
-    if (this.client === null) this.ended();
-    else this.client.abort();
+    server?.destroy();
+    if (client !== null) client.abort();
+    else if (server !== null) this.ended();
+  }
+
+  crash(error: unknown): void {
+    log.error('a WebSocket failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    this.destroy();
   }
 }

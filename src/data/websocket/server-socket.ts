@@ -30,6 +30,8 @@ export interface HandshakeUser {
   serverRefused(response: IncomingMessage): void;
   /** `sent`: the request was written. */
   serverFailed(fault: Fault, detail: string, sent: boolean): void;
+  /** An error of ours in one of the above. Ends the exchange, whatever state it is in. */
+  crash(error: unknown): void;
 }
 
 export interface ServerSocketEvents {
@@ -39,6 +41,8 @@ export interface ServerSocketEvents {
   serverWritable(): void;
   /** Once. `problem`: what the server did wrong, '' when it ended by a close frame or by its connection. */
   serverClosed(code: number, reason: Uint8Array, problem: string): void;
+  /** An error of ours in one of the above. Ends both sides. */
+  crash(error: unknown): void;
 }
 
 const DIALING = 0;
@@ -115,6 +119,11 @@ export class ServerSocket extends TimerEntry {
     return !this.socket.writableNeedDrain;
   }
 
+  /** Bytes that were sent and that the kernel has not taken. */
+  get waiting(): number {
+    return this.socket.writableLength;
+  }
+
   /** `data`: at most 125 bytes. */
   ping(data: Uint8Array): boolean {
     this.ws.ping(Buffer.from(data));
@@ -187,24 +196,47 @@ export class ServerSocket extends TimerEntry {
     if (this.state !== ASKED) return;
     this.state = OPEN;
     this.worker.wheel.cancel(this);
-    this.ws.on('message', (data: RawData, binary) => this.events?.serverMessage(data as Buffer, binary));
-    this.ws.on('ping', (data) => this.events?.serverPing(data));
+    this.ws.on('message', (data: RawData, binary) =>
+      this.tell((events) => events.serverMessage(data as Buffer, binary)),
+    );
+    this.ws.on('ping', (data) => this.tell((events) => events.serverPing(data)));
     this.ws.on('close', (code, reason) => this.closed(code, reason));
-    this.socket.on('drain', () => this.events?.serverWritable());
-    this.user.serverOpened(this.raw);
+    this.socket.on('drain', () => this.tell((events) => events.serverWritable()));
+    this.tellUser((user) => user.serverOpened(this.raw));
   }
 
   private refused(response: IncomingMessage): void {
     if (this.state !== ASKED) return;
     this.state = REFUSED;
     this.worker.wheel.cancel(this);
-    this.user.serverRefused(response);
+    this.tellUser((user) => user.serverRefused(response));
   }
 
   private closed(code: number, reason: Buffer): void {
-    const events = this.events;
+    this.tell((events) => {
+      this.destroy();
+      events.serverClosed(code, reason, this.problem);
+    });
     this.destroy();
-    events?.serverClosed(code, reason, this.problem);
+  }
+
+  /** What is thrown here would end the whole worker. */
+  private tell(event: (events: ServerSocketEvents) => void): void {
+    const { events } = this;
+    if (events === null) return;
+    try {
+      event(events);
+    } catch (error) {
+      events.crash(error);
+    }
+  }
+
+  private tellUser(event: (user: HandshakeUser) => void): void {
+    try {
+      event(this.user);
+    } catch (error) {
+      this.user.crash(error);
+    }
   }
 
   private failed(error: NodeJS.ErrnoException): void {
@@ -222,6 +254,6 @@ export class ServerSocket extends TimerEntry {
   private fail(fault: Fault, detail: string): void {
     const sent = this.state !== DIALING;
     this.destroy();
-    this.user.serverFailed(fault, detail, sent);
+    this.tellUser((user) => user.serverFailed(fault, detail, sent));
   }
 }

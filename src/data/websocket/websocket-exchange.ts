@@ -85,7 +85,7 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser {
 
   /** One try: a server and a handshake with it. */
   private attempt(backend: BackendView): void {
-    const server = nextServer(backend, this.worker.cursors);
+    const server = nextServer(backend, this.worker.cursors, this.serverUrl);
     if (server === null) {
       this.replyFault(backend.allWeightsZero ? FAULTS.allWeightsZero : FAULTS.noServer);
       return;

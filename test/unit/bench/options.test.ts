@@ -30,6 +30,12 @@ test('compare takes two revisions and flags for tsuji', () => {
   });
 });
 
+test('a soak takes minutes within bounds', () => {
+  assert.deepEqual(parseOptions(['soak']), { kind: 'soak', minutes: 3 });
+  assert.deepEqual(parseOptions(['soak', '--minutes=0.5']), { kind: 'soak', minutes: 0.5 });
+  assert.deepEqual(parseOptions(['soak', '--minutes=30']), { kind: 'soak', minutes: 30 });
+});
+
 test('what is not understood is named', () => {
   for (const args of [
     ['--fast'],
@@ -41,6 +47,13 @@ test('what is not understood is named', () => {
     ['--', '--workers=2'],
     ['--quick=yes'],
     ['--scenario='],
+    ['soak', '--minutes=31'],
+    ['soak', '--minutes=0'],
+    ['soak', '--minutes='],
+    ['soak', '--minutes=x'],
+    ['soak', '--quick'],
+    ['soak', 'more'],
+    ['--minutes=3'],
   ]) {
     const options = parseOptions(args);
     assert.equal(options.kind, 'error', args.join(' '));

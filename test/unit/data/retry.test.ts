@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { GIVE_UP, isRepeatable, NEXT_SERVER, RESEND, retryDecision, type Try } from '../../../src/data/retry.ts';
+import {
+  GIVE_UP,
+  isRepeatable,
+  NEXT_SERVER,
+  RESEND,
+  retryDecision,
+  type Try,
+  triesAllowed,
+} from '../../../src/data/retry.ts';
 import { FAULTS } from '../../../src/kernel/errors.ts';
 
 const FIRST: Try = { sent: false, reused: false, repeatable: true, answered: false, resent: false, triesLeft: 0 };
@@ -34,4 +42,10 @@ test('nothing is tried again once the server has answered or the fault forbids i
 test('only methods that a server may see twice are repeatable', () => {
   for (const method of ['GET', 'HEAD', 'OPTIONS', 'TRACE']) assert.equal(isRepeatable(method), true);
   for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'get', 'CONNECT']) assert.equal(isRepeatable(method), false);
+});
+
+test('without --retry there is one try; with it as many as it says, or as there are servers', () => {
+  assert.equal(triesAllowed(null, 5), 1);
+  assert.equal(triesAllowed(3, 5), 3);
+  assert.equal(triesAllowed(0, 5), 5);
 });

@@ -39,6 +39,10 @@ test('without flags the defaults hold, and it is said that there are no routes',
     upstreamPipelining: 1,
     dialTimeoutMs: 30_000,
     responseHeaderTimeoutMs: 0,
+    readTimeoutMs: 0,
+    writeTimeoutMs: 0,
+    insecureSkipVerify: false,
+    rootCAs: null,
     allowMinWeightZero: false,
     keepTrailingSlash: false,
     metricsBuckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
@@ -176,18 +180,35 @@ test('without entrypoints the one on port 80 takes everything, whatever the defa
 });
 
 test('flags that do nothing yet are accepted with one warning each', () => {
-  const flags = ['--accessLog', '--rootCAs=a.pem', '--rootCAs=b.pem', '--tracing.jaeger.samplingType=const', '--acme'];
+  const flags = ['--accessLog', '--constraints=a', '--constraints=b', '--tracing.jaeger.samplingType=const', '--acme'];
   assert.deepEqual(
-    settingsOf([...flags, '--folder=f', '--configFile=x', '--respondingTimeouts.idleTimeout=3m1s']).warnings,
+    settingsOf([...flags, '--folder=f', '--configFile=x', '--healthCheck.interval=3m1s']).warnings,
     [
       '--accessLog',
-      '--rootCAs',
+      '--constraints',
       '--tracing.jaeger.samplingType',
       '--acme',
       '--configFile',
-      '--respondingTimeouts.idleTimeout',
+      '--healthCheck.interval',
     ].map((flag) => `${flag} is accepted, but not supported yet`),
   );
+});
+
+test('an idle timeout that cannot be had is ignored with a warning that says what happens instead', () => {
+  for (const flag of ['--respondingTimeouts.idleTimeout', '--idleTimeout']) {
+    assert.deepEqual(settingsOf(['--folder=f', `${flag}=180s`]).warnings, [
+      `${flag} is ignored: an idle connection of a client is always closed after 10 s`,
+    ]);
+    assert.deepEqual(settingsOf(['--folder=f', `${flag}=10s`]).warnings, []);
+  }
+  assert.deepEqual(settingsOf(['--folder=f', '--idleTimeout=0']).warnings, []);
+});
+
+test('authorities for servers are a list of files and PEM texts; an empty one is none', () => {
+  const pem = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----';
+  assert.deepEqual(settingsOf(['--rootCAs=a.pem, b.pem', `--rootCAs=${pem}`]).rootCAs, ['a.pem', 'b.pem', pem]);
+  assert.equal(settingsOf(['--rootCAs=']).rootCAs, null);
+  assert.equal(settingsOf(['--insecureSkipVerify']).insecureSkipVerify, true);
 });
 
 test('to ask for what happens anyway gives no warning', () => {
@@ -299,6 +320,8 @@ test('settings that are written as flags are read back, in any order and case', 
     providersThrottleMs: millis,
     dialTimeoutMs: millis,
     responseHeaderTimeoutMs: millis,
+    readTimeoutMs: millis,
+    writeTimeoutMs: millis,
     maxIdleConnsPerHost: fc.integer({ min: 1 }),
     allowMinWeightZero: fc.boolean(),
     keepTrailingSlash: fc.boolean(),
@@ -315,6 +338,8 @@ test('settings that are written as flags are read back, in any order and case', 
         `--providersThrottleDuration=${settings.providersThrottleMs}ms`,
         `--forwardingTimeouts.dialTimeout=${settings.dialTimeoutMs}ms`,
         `--forwardingTimeouts.responseHeaderTimeout=${settings.responseHeaderTimeoutMs}ms`,
+        `--respondingTimeouts.readTimeout=${settings.readTimeoutMs}ms`,
+        `--respondingTimeouts.writeTimeout=${settings.writeTimeoutMs}ms`,
         `--maxIdleConnsPerHost=${settings.maxIdleConnsPerHost}`,
         `--allowMinWeightZero=${settings.allowMinWeightZero}`,
         `--keepTrailingSlash=${settings.keepTrailingSlash}`,

@@ -1,14 +1,34 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { PathModifiers } from '../../../src/rule/terms.ts';
 import { HEADER, SECTION, SECTION_COUNT } from '../../../src/table/layout.ts';
 import { RoutingTable } from '../../../src/table/reader.ts';
 import { validateTable } from '../../../src/table/validate.ts';
 import { writeTable } from '../../../src/table/writer.ts';
 import { backend, frontend, input, server } from './inputs.ts';
 
+const modifiers: PathModifiers = {
+  stripTemplates: ['^/a/([^/]+)', '^/b'],
+  stripPrefixes: ['/lang', '/c'],
+  addPrefix: '/ä',
+  replacePathRegex: { pattern: 'x+', replacement: '$0-' },
+  replacePath: '/z',
+};
+
 const everything = input(
   [
     frontend('shop', [{ kind: 'host', hosts: ['shop.example.com'] }], { backend: 1, passHostHeader: false }),
+    frontend(
+      'templates',
+      [
+        { kind: 'hostTemplate', templates: [{ pattern: '([a-z]+)\\.bücher', prefix: '', suffix: '.example' }] },
+        { kind: 'pathTemplate', templates: [{ pattern: '/([^/]+)', prefix: '/', suffix: '' }] },
+        { kind: 'header', name: 'x-a', value: '1' },
+        { kind: 'queryTemplate', name: 'q', pattern: 'q=.*' },
+      ],
+      { rank: 3 },
+    ),
+    frontend('modified', [{ kind: 'path', paths: ['/modified'] }], { modifiers, rank: 2 }),
     frontend('rest', [], { entryPoints: 0x80000001 | 0, rank: 0 }),
   ],
   {
@@ -72,6 +92,29 @@ test('a backend whose servers all have weight 0 has no turn and says why', () =>
   assert.equal(view?.backend.servers.length, 2);
 });
 
+test('the modifiers of a frontend come back with their patterns compiled', () => {
+  const table = new RoutingTable(writeTable(everything), false);
+  const view = table.route(0, 'GET', 'a', '/modified')?.modifiers;
+  assert.ok(view);
+  assert.deepEqual(
+    view.stripTemplates?.map((regex) => [regex.matchAtStart('/a/x/y'), regex.matchAtStart('/bb')]),
+    [
+      ['/a/x', null],
+      [null, '/b'],
+    ],
+  );
+  assert.deepEqual(view.stripPrefixes, modifiers.stripPrefixes);
+  assert.equal(view.addPrefix, modifiers.addPrefix);
+  assert.equal(view.replacePathRegex?.replaceAll('axx', view.replacement), 'axx-');
+  assert.equal(view.replacePath, modifiers.replacePath);
+  assert.equal(table.route(0, 'GET', 'shop.example.com', '/')?.modifiers, null);
+  // A list of nothing is something else than no list: nothing can be stripped, so that every request gets 404.
+  const none = { ...modifiers, stripTemplates: [], stripPrefixes: null, addPrefix: '', replacePathRegex: null };
+  const bare = new RoutingTable(writeTable(input([frontend('f', [], { modifiers: none })])), false);
+  const empty = bare.route(0, 'GET', 'a', '/')?.modifiers;
+  assert.deepEqual([empty?.stripTemplates, empty?.stripPrefixes, empty?.replacePathRegex], [[], null, null]);
+});
+
 test('a view is made once per table', () => {
   const table = new RoutingTable(writeTable(everything), false);
   const first = table.route(0, 'GET', 'shop.example.com', '/');
@@ -97,7 +140,7 @@ test('memory that is no table is refused with the reason', () => {
   const rows: [number, number, RegExp][] = [
     [HEADER.formatVersion, 77, /has format 77/],
     [HEADER.totalBytes, 77, /says it has 77 bytes/],
-    [HEADER.sections + 2 * SECTION.servers, 91, /section 1 .* not made of whole words/],
+    [HEADER.sections + 2 * SECTION.servers, 93, /section 1 .* not made of whole words/],
     [HEADER.sections + 2 * SECTION.strings + 1, 1 << 30, /section 7 .* outside/],
   ];
   for (const [word, value, reason] of rows) {
@@ -127,7 +170,7 @@ test('the check finds every number that would lead a reader out of its section',
     }
     // What it lets pass must be harmless: a wrong route at most, never an error or an endless loop.
     const table = new RoutingTable(buffer, false);
-    for (const host of ['shop.example.com', 'x']) table.route(0, 'GET', host, '/p3/x');
+    for (const host of ['shop.example.com', 'a.example']) table.route(0, 'GET', host, '/p3/x');
   }
   assert.ok(found > words / 4, `only ${found} of ${words} words are checked`);
 });

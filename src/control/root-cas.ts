@@ -1,0 +1,46 @@
+/** The certificates of `--rootCAs`: each item is a PEM file or PEM text, with one certificate or several. */
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { reasonOf } from '../kernel/errors.ts';
+import { log } from '../kernel/log.ts';
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/gs;
+
+/** The PEM text of one item, or '' with an entry in the log. */
+function read(item: string): string {
+  try {
+    return readFileSync(item, 'utf8');
+  } catch (error) {
+    if (item.includes('-----BEGIN ')) return item;
+    log.error('An item of --rootCAs is neither a readable file nor PEM text', { item, reason: reasonOf(error) });
+    return '';
+  }
+}
+
+function isCertificate(pem: string, item: string): boolean {
+  try {
+    new X509Certificate(pem);
+    return true;
+  } catch (error) {
+    log.error('A certificate of --rootCAs cannot be used', { item: shown(item), reason: reasonOf(error) });
+    return false;
+  }
+}
+
+function shown(item: string): string {
+  return item.includes('-----BEGIN ') ? 'PEM text' : item;
+}
+
+/**
+ * PEM texts of one certificate each. What cannot be read is logged and left out, so the list may be empty; nobody is
+ * trusted then, for that is what was asked for (shared/spec cli-api §2).
+ */
+export function loadRootCAs(items: readonly string[]): string[] {
+  return items.flatMap((item) => {
+    const text = read(item);
+    const found = text.match(CERTIFICATE) ?? [];
+    if (text !== '' && found.length === 0)
+      log.error('An item of --rootCAs holds no certificate', { item: shown(item) });
+    return found.filter((pem) => isCertificate(pem, item));
+  });
+}

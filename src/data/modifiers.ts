@@ -1,0 +1,103 @@
+/**
+ * Applies the path modifiers of a frontend to a request, in the order that the language fixes (shared/spec rules §4):
+ * strip by pattern, strip a text, add a prefix, replace by pattern, replace.
+ */
+import type { RequestHead } from '../http/request-head.ts';
+import { FAULTS, type Fault } from '../kernel/errors.ts';
+import { decodedPath, encodedPath, escapedBytes, isEncodedPath } from '../kernel/percent.ts';
+import type { ModifiersView } from '../table/views.ts';
+
+/** What may not stand in the value of a field: control characters, and bytes that are no text. */
+const UNSAFE = /[\0-\x1f\x7f\udc80-\udcff]/g;
+
+/** A path, decoded, and as it was sent for as long as that can be kept. */
+type Path = { readonly text: string; readonly raw: string | null };
+
+function rooted(path: string): string {
+  return path.startsWith('/') ? path : `/${path}`;
+}
+
+/** A path is the client's text: decoded, it could end the field and begin another. */
+function fieldLine(name: string, path: string): string {
+  return `${name}: ${path.replaceAll(UNSAFE, escapedBytes)}\r\n`;
+}
+
+function encoded({ text, raw }: Path): string {
+  if (raw !== null && isEncodedPath(raw) && decodedPath(raw) === text) return rooted(raw);
+  return rooted(encodedPath(text));
+}
+
+/** What the first of the patterns to match has matched, null for none. */
+function matchedPrefix(modifiers: ModifiersView, text: string): string | null {
+  for (const regex of modifiers.stripTemplates ?? []) {
+    const matched = regex.matchAtStart(text);
+    if (matched !== null) return matched;
+  }
+  return null;
+}
+
+class Modification {
+  path: Path;
+  /** The fields that tell the server of it. */
+  lines = '';
+
+  constructor(path: Path) {
+    this.path = path;
+  }
+
+  strip(modifiers: ModifiersView): boolean {
+    const { stripTemplates, stripPrefixes } = modifiers;
+    if (stripTemplates !== null) {
+      const prefix = matchedPrefix(modifiers, this.path.text);
+      if (prefix === null) return false;
+      this.cut(prefix, (rest) => rest);
+    }
+    if (stripPrefixes !== null) {
+      const prefix = stripPrefixes.find((each) => this.path.text.startsWith(each));
+      if (prefix === undefined) return false;
+      this.cut(prefix, rooted);
+    }
+    return true;
+  }
+
+  addPrefix(prefix: string): void {
+    const { text, raw } = this.path;
+    this.path = { text: prefix + text, raw: raw === null ? null : prefix + raw };
+  }
+
+  replace(path: string): void {
+    this.lines += fieldLine('x-replaced-path', this.path.text);
+    this.path = { text: path, raw: null };
+  }
+
+  private cut(prefix: string, settle: (rest: string) => string): void {
+    const { text, raw } = this.path;
+    const rest = raw?.startsWith(prefix) ? settle(raw.slice(prefix.length)) : null;
+    this.path = { text: settle(text.slice(prefix.length)), raw: rest };
+    this.lines += fieldLine('x-forwarded-prefix', prefix);
+  }
+}
+
+/**
+ * Changes the target and adds the fields that tell of it. Returns why the request cannot be served instead: nothing of
+ * the path is to be stripped, or the path is malformed.
+ */
+export function modifyRequest(modifiers: ModifiersView | null, head: RequestHead): Fault | null {
+  if (modifiers === null) return null;
+  const text = decodedPath(head.path);
+  if (text === null) return FAULTS.badRequest;
+  const modification = new Modification({ text, raw: head.path });
+  if (!modification.strip(modifiers)) return FAULTS.noRoute;
+  if (modifiers.addPrefix !== '') modification.addPrefix(modifiers.addPrefix);
+  if (modifiers.replacePathRegex !== null) {
+    const { path } = modification;
+    const replaced = modifiers.replacePathRegex.replaceAll(path.text, modifiers.replacement);
+    if (replaced !== null) modification.replace(replaced);
+  }
+  if (modifiers.replacePath !== '') modification.replace(modifiers.replacePath);
+  const query = head.target.slice(head.path.length);
+  head.path = encoded(modification.path);
+  head.target = head.path + query;
+  head.fields += modification.lines;
+  return null;
+}

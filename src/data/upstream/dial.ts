@@ -1,0 +1,130 @@
+/**
+ * Makes the sockets of connections to servers: plain TCP for `http://`, TLS for `https://`. Both read into the buffer
+ * they are given, and both try all addresses of a name, one after the other (happy eyeballs, RFC 8305).
+ *
+ * TLS (shared/spec proxying §2, §7, §12): the name that is asked for (SNI) and verified is the host of the server URL,
+ * never the client's Host field; an address is verified against the addresses of the certificate. What is not told by
+ * Node is whether a connection ended with close_notify: a body that only the end of its connection delimits may
+ * therefore be cut short unnoticed, as in every client made with it.
+ */
+import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
+import { connect as connectTls, createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import type { TimerWheel } from '../../kernel/timer-wheel.ts';
+import type { BootOptions } from '../../protocol/messages.ts';
+import type { ServerView } from '../../table/views.ts';
+import { Resolver } from './resolve.ts';
+
+/** From the accepted connection to the end of the TLS handshake (shared/spec proxying §9). */
+export const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
+
+const KEEP_ALIVE_MS = 30_000;
+const ALPN = ['http/1.1'];
+
+type Lookup = Resolver['lookup'];
+
+/** What all https:// servers of a worker share. Reading the system's roots takes some 50 ms: not before it is needed. */
+export class TlsTrust {
+  readonly verifies: boolean;
+  private readonly rootCAs: readonly string[] | null;
+  private made: SecureContext | null = null;
+
+  constructor(options: Pick<BootOptions, 'insecureSkipVerify' | 'rootCAs'>) {
+    this.verifies = !options.insecureSkipVerify;
+    this.rootCAs = options.rootCAs;
+  }
+
+  context(): SecureContext {
+    this.made ??= createSecureContext(this.roots());
+    return this.made;
+  }
+
+  private roots(): { ca?: string[] } {
+    // An empty list trusts nobody, which is right when none of the given roots could be read.
+    if (this.rootCAs !== null) return { ca: [...this.rootCAs] };
+    const system = this.verifies ? [...new Set(getCACertificates('system'))] : [];
+    // A container without them: then those that Node brings along.
+    return system.length > 0 ? { ca: system } : {};
+  }
+}
+
+/** Where the connections of one pool go. */
+export class DialTarget {
+  readonly secure: boolean;
+  private readonly host: string;
+  private readonly port: number;
+  private readonly lookup: Lookup;
+  private readonly trust: TlsTrust;
+  /** Resumes the last session: no certificates, and with TLS 1.2 a round trip less. */
+  private session: Buffer | undefined = undefined;
+
+  constructor(server: Pick<ServerView, 'scheme' | 'host' | 'port'>, lookup: Lookup, trust: TlsTrust) {
+    this.secure = server.scheme === 'https';
+    this.host = server.host;
+    this.port = server.port;
+    this.lookup = lookup;
+    this.trust = trust;
+  }
+
+  /** The event after which the socket takes a request. Before it, `connect` tells that the server has accepted. */
+  get ready(): 'connect' | 'secureConnect' {
+    return this.secure ? 'secureConnect' : 'connect';
+  }
+
+  dial(onread: OnReadOpts): Socket {
+    const { host, port, lookup } = this;
+    const to = { host, port, lookup, autoSelectFamily: true, onread };
+    if (!this.secure) return connect({ ...to, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
+    const socket = connectTls({
+      ...to,
+      secureContext: this.trust.context(),
+      rejectUnauthorized: this.trust.verifies,
+      ALPNProtocols: ALPN,
+      ...(isIP(host) === 0 ? { servername: host.replace(/\.$/, '') } : {}),
+      ...(this.session === undefined ? {} : { session: this.session }),
+    });
+    // tls.connect does not pass these two on.
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    socket.on('session', (session: Buffer) => {
+      this.session = session;
+    });
+    // Should a server stumble over its own session, the next dial is without.
+    socket.on('error', () => {
+      this.session = undefined;
+    });
+    return socket;
+  }
+
+  /** What the error of a socket that was not ready yet means. */
+  fault(error: NodeJS.ErrnoException): Fault {
+    if (error.code === 'ETIMEDOUT') return FAULTS.connectTimeout;
+    // What the system says has a number; OpenSSL and the verification speak without one.
+    const system = error.errno !== undefined || error.code === 'ECONNRESET' || error instanceof AggregateError;
+    return this.secure && !system ? FAULTS.tlsFailed : FAULTS.connectRefused;
+  }
+}
+
+/** Makes the targets of one worker. */
+export class Dialer {
+  private readonly resolver: Resolver;
+  private readonly trust: TlsTrust;
+
+  constructor(options: BootOptions, wheel: TimerWheel) {
+    this.resolver = new Resolver(wheel);
+    this.trust = new TlsTrust(options);
+  }
+
+  target(server: ServerView): DialTarget {
+    return new DialTarget(server, this.resolver.lookup, this.trust);
+  }
+}
+
+/** The text of an error of a socket, for the log. */
+export function dialDetail(error: NodeJS.ErrnoException & { reason?: unknown }): string {
+  if (error instanceof AggregateError) return error.errors.map(dialDetail).join('; ');
+  // OpenSSL's own text is a line of codes around its reason.
+  if (typeof error.reason === 'string' && error.reason !== '') return error.reason;
+  // Node goes on with an advice to whoever starts Node.
+  return error.message.replace(/; if the root CA is installed locally.*$/s, '');
+}

@@ -1,0 +1,45 @@
+/** Texts and compiled patterns of programs, made when they are first asked for and kept as long as their table. */
+import { reasonOf } from '../kernel/errors.ts';
+import { log } from '../kernel/log.ts';
+import { compileRegex, type Regex } from '../kernel/regex.ts';
+
+import type { TableSections } from './sections.ts';
+
+export class Operands {
+  private readonly sections: TableSections;
+  private readonly texts = new Map<number, string>();
+  private readonly regexes = new Map<number, Regex | null>();
+
+  constructor(sections: TableSections) {
+    this.sections = sections;
+  }
+
+  /** The string whose two words begin at that word of the programs. */
+  text(word: number): string {
+    const known = this.texts.get(word);
+    if (known !== undefined) return known;
+    const text = this.sections.stringAt(this.sections.programs, word);
+    this.texts.set(word, text);
+    return text;
+  }
+
+  /** That string as a pattern, between `before` and `after`, which are always the same for a word. */
+  matches(word: number, text: string, before = '', after = ''): boolean {
+    let regex = this.regexes.get(word);
+    if (regex === undefined) {
+      regex = this.compile(before + this.sections.stringAt(this.sections.programs, word) + after);
+      this.regexes.set(word, regex);
+    }
+    return regex?.test(text) ?? false;
+  }
+
+  /** null: a rule whose pattern is refused was let through, and matches nothing. */
+  private compile(pattern: string): Regex | null {
+    try {
+      return compileRegex(pattern);
+    } catch (error) {
+      log.error('a pattern of the routing table was refused', { pattern, reason: reasonOf(error) });
+      return null;
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/** Certificates made by openssl, and servers that speak TLS and otherwise do nothing by themselves. */
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { createServer, type TLSSocket, type TlsOptions } from 'node:tls';
+import { RawConnection } from './raw.ts';
+import { run } from './tools.ts';
+
+type Scope = { after(fn: () => unknown): unknown };
+
+/** Paths of PEM files. */
+export type Certificate = { readonly cert: string; readonly key: string };
+
+const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+
+async function openssl(...args: string[]): Promise<void> {
+  const result = await run('openssl', args);
+  assert.equal(result.code, 0, result.stderr);
+}
+
+/** A self-signed certificate that may sign others. */
+export async function makeAuthority(folder: string, name: string): Promise<Certificate> {
+  const made = { cert: join(folder, `${name}.pem`), key: join(folder, `${name}.key`) };
+  const files = ['-keyout', made.key, '-out', made.cert];
+  await openssl('req', '-x509', ...NEW_KEY, ...files, '-subj', `/CN=${name}`, '-days', '2');
+  return made;
+}
+
+/** `names`: as in subjectAltName, such as `DNS:localhost,IP:127.0.0.1`. `days`: 0 for one that has expired. */
+export async function makeCertificate(
+  folder: string,
+  authority: Certificate,
+  name: string,
+  names: string,
+  days = 2,
+): Promise<Certificate> {
+  const made = { cert: join(folder, `${name}.pem`), key: join(folder, `${name}.key`) };
+  const request = join(folder, `${name}.csr`);
+  const extensions = join(folder, `${name}.ext`);
+  writeFileSync(extensions, `subjectAltName=${names}\n`);
+  await openssl('req', ...NEW_KEY, '-keyout', made.key, '-out', request, '-subj', `/CN=${name}`);
+  const signer = ['-CA', authority.cert, '-CAkey', authority.key, '-CAcreateserial'];
+  const files = ['-in', request, '-out', made.cert, '-extfile', extensions];
+  await openssl('x509', '-req', ...signer, ...files, '-days', String(days));
+  return made;
+}
+
+export class TlsServer {
+  /** Those whose handshake has succeeded. */
+  readonly connections: RawConnection[] = [];
+  readonly port: number;
+  /** Of each connection: whether it resumed a session. */
+  readonly resumed: boolean[] = [];
+
+  constructor(port: number) {
+    this.port = port;
+  }
+
+  url(host: string): string {
+    return `https://${host}:${this.port}`;
+  }
+
+  socket(index: number): TLSSocket {
+    return this.connections[index].socket as TLSSocket;
+  }
+}
+
+export async function startTlsServer(
+  t: Scope,
+  certificate: Certificate,
+  onConnection?: (connection: RawConnection) => void,
+  options: TlsOptions = {},
+): Promise<TlsServer> {
+  const files = { cert: readFileSync(certificate.cert), key: readFileSync(certificate.key) };
+  const server = createServer({ ...files, ALPNProtocols: ['http/1.1'], ...options });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const started = new TlsServer((server.address() as AddressInfo).port);
+  server.on('secureConnection', (socket) => {
+    const connection = new RawConnection(socket);
+    started.connections.push(connection);
+    started.resumed.push(socket.isSessionReused());
+    onConnection?.(connection);
+  });
+  server.on('tlsClientError', () => {});
+  t.after(() => {
+    server.close();
+    for (const connection of started.connections) connection.destroy();
+  });
+  return started;
+}
