@@ -27,6 +27,10 @@ export function visitWebSocket(port: number, backend: string, seed: number, leav
       sent++;
       socket.send(expected, { binary: true });
     };
+    const finish = (): void => {
+      clearTimeout(deadline);
+      resolve({ kind, backend, repeatable: false, startedAt, endedAt: performance.now(), status, ending, detail });
+    };
     const deadline = setTimeout(() => {
       ending = 'wrong';
       socket.terminate();
@@ -52,16 +56,17 @@ export function visitWebSocket(port: number, backend: string, seed: number, leav
       status = response.statusCode!;
       detail = `refused with ${status}`;
       ending = 'whole';
+      // What node makes of a request that is destroyed now depends on the moment: `close` may not come.
       request.destroy();
+      finish();
     });
     socket.on('error', (error) => {
       detail = error.message;
     });
     socket.on('close', (code) => {
-      clearTimeout(deadline);
       if (ending === 'broken' && status === 101 && sent === MESSAGES && code === 1000) ending = 'whole';
       else if (ending === 'broken') detail += `, close code ${code}, ${sent} messages`;
-      resolve({ kind, backend, repeatable: false, startedAt, endedAt: performance.now(), status, ending, detail });
+      finish();
     });
   });
 }

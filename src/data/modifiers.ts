@@ -3,8 +3,10 @@
  * strip by pattern, strip a text, add a prefix, replace by pattern, replace.
  */
 import type { RequestHead } from '../http/request-head.ts';
-import { FAULTS, type Fault } from '../kernel/errors.ts';
+import { FAULTS, type Fault, reasonOf } from '../kernel/errors.ts';
+import { log } from '../kernel/log.ts';
 import { decodedPath, encodedPath, escapedBytes, isEncodedPath } from '../kernel/percent.ts';
+import type { Regex } from '../kernel/regex.ts';
 import type { ModifiersView } from '../table/views.ts';
 
 /** What may not stand in the value of a field: control characters, and bytes that are no text. */
@@ -65,6 +67,18 @@ class Modification {
     this.path = { text: prefix + text, raw: raw === null ? null : prefix + raw };
   }
 
+  /** False: the path is too long for its many matches. */
+  replaceMatches(regex: Regex, replacement: string): boolean {
+    try {
+      const replaced = regex.replaceAll(this.path.text, replacement);
+      if (replaced !== null) this.replace(replaced);
+      return true;
+    } catch (error) {
+      log.debug('request refused', { reason: reasonOf(error) });
+      return false;
+    }
+  }
+
   replace(path: string): void {
     this.lines += fieldLine('x-replaced-path', this.path.text);
     this.path = { text: path, raw: null };
@@ -79,8 +93,8 @@ class Modification {
 }
 
 /**
- * Changes the target and adds the fields that tell of it. Returns why the request cannot be served instead: nothing of
- * the path is to be stripped, or the path is malformed.
+ * Changes the target and adds the fields that tell of it. Returns why the request cannot be served instead: the path has
+ * nothing to be stripped, is malformed, or is too long for its many matches.
  */
 export function modifyRequest(modifiers: ModifiersView | null, head: RequestHead): Fault | null {
   if (modifiers === null) return null;
@@ -89,10 +103,11 @@ export function modifyRequest(modifiers: ModifiersView | null, head: RequestHead
   const modification = new Modification({ text, raw: head.path });
   if (!modification.strip(modifiers)) return FAULTS.noRoute;
   if (modifiers.addPrefix !== '') modification.addPrefix(modifiers.addPrefix);
-  if (modifiers.replacePathRegex !== null) {
-    const { path } = modification;
-    const replaced = modifiers.replacePathRegex.replaceAll(path.text, modifiers.replacement);
-    if (replaced !== null) modification.replace(replaced);
+  if (
+    modifiers.replacePathRegex !== null &&
+    !modification.replaceMatches(modifiers.replacePathRegex, modifiers.replacement)
+  ) {
+    return FAULTS.badRequest;
   }
   if (modifiers.replacePath !== '') modification.replace(modifiers.replacePath);
   const query = head.target.slice(head.path.length);

@@ -122,7 +122,7 @@ test('a changed pattern is in force at once, over many generations', async (t) =
   for (let i = 0; i < 5; i++) {
     tsuji.set('frontends/any/routes/r/rule', `HostRegexp:{sub:[a-c]+${i}}.any.test;AddPrefix:/g${i}`);
     await tsuji.waitForStatus(
-      (status) => JSON.stringify(status).includes(`AddPrefix:/g${i}`) && status.settled,
+      (status) => JSON.stringify(status).includes(`AddPrefix:/g${i}`) && status.settled && status.settled,
       `generation ${i}`,
     );
     assert.deepEqual(sent(await ask(t, `abc${i}.any.test`, '/x')), [`/g${i}/x`]);
