@@ -12,7 +12,7 @@ import type { Boot, FromWorker, ToWorker } from '../protocol/messages.ts';
 import { MetricsLane } from '../shared/metrics.ts';
 import { RoutingTable } from '../table/reader.ts';
 import type { WorkerContext } from './context.ts';
-import { ForeignCork } from './listener/foreign-cork.ts';
+import { HeldResponse } from './listener/held-response.ts';
 import { loadUws } from './listener/uws.ts';
 import { UwsListener } from './listener/uws-listener.ts';
 import { UpstreamPools } from './upstream/pools.ts';
@@ -41,7 +41,7 @@ const context: WorkerContext = {
   webSockets: new Set(),
   exchangeEnded: () => {},
 };
-let cork: ForeignCork | null = null;
+let held: HeldResponse | null = null;
 let closing = false;
 
 function post(message: FromWorker): void {
@@ -65,7 +65,7 @@ function closeAll(): void {
 function closeHandles(): void {
   for (const webSocket of [...context.webSockets]) webSocket.destroy();
   for (const listener of listeners) listener.close();
-  cork?.close();
+  held?.close();
   pools.destroy();
   boot.port.close();
 }
@@ -111,10 +111,10 @@ function receive(message: ToWorker): void {
 async function start(): Promise<void> {
   setLogLevel(boot.logLevel as LogLevel);
   const uws = await loadUws();
-  const foreignCork = new ForeignCork(uws);
-  cork = foreignCork;
+  const response = await HeldResponse.open(uws);
+  held = response;
   boot.entryPoints.forEach((entryPoint, index) => {
-    const listener = new UwsListener(uws, foreignCork, context, index);
+    const listener = new UwsListener(uws, response, context, index);
     listeners.push(listener);
     listener.listen(entryPoint);
   });

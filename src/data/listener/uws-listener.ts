@@ -10,7 +10,7 @@ import type { WorkerContext } from '../context.ts';
 import { Exchange } from '../exchange.ts';
 import { isHandshake } from '../websocket/handshake.ts';
 import { WebSocketExchange } from '../websocket/websocket-exchange.ts';
-import type { ForeignCork } from './foreign-cork.ts';
+import type { HeldResponse } from './held-response.ts';
 import type { HttpRequest, HttpResponse, TemplatedApp, Uws, us_listen_socket, us_socket_context_t } from './uws.ts';
 import { UwsDownstream } from './uws-downstream.ts';
 import { UwsHandshake, webSocketBehavior } from './uws-websocket.ts';
@@ -23,7 +23,7 @@ const BAD_TARGET = /[^\x21-\x7e\x80-\ufffc\ufffe\uffff]/;
 export class UwsListener {
   private readonly worker: WorkerContext;
   private readonly uws: Uws;
-  private readonly cork: ForeignCork;
+  private readonly held: HeldResponse;
   private readonly entryPoint: number;
   private readonly app: TemplatedApp;
   private readonly head = new RequestHead();
@@ -34,9 +34,9 @@ export class UwsListener {
     if (this.free.length < MAX_FREE) this.free.push(pair);
   };
 
-  constructor(uws: Uws, cork: ForeignCork, worker: WorkerContext, entryPoint: number) {
+  constructor(uws: Uws, held: HeldResponse, worker: WorkerContext, entryPoint: number) {
     this.uws = uws;
-    this.cork = cork;
+    this.held = held;
     this.worker = worker;
     this.entryPoint = entryPoint;
     this.app = uws.App();
@@ -113,7 +113,7 @@ export class UwsListener {
       this.onRequest(response, request, '');
       return;
     }
-    const downstream = new UwsHandshake(response, request, context, this.worker.wheel, this.cork);
+    const downstream = new UwsHandshake(response, request, context, this.worker.wheel, this.held);
     const exchange = new WebSocketExchange(this.worker, this.entryPoint, downstream);
     downstream.events = exchange;
     try {

@@ -1,12 +1,17 @@
 /**
- * The client's side of a WebSocket on uWebSockets.
+ * The client's side of a WebSocket on uWebSockets (20.57), and how its limits are met.
  *
- * Its limits (version 20.57): it answers pings itself and cannot send a pong; it takes close codes 1012–1014 and
- * 3000–3999 for invalid; and it has no call that stops reading from a WebSocket. For an HTTP response it has: `pause`
- * and `resume` only tell the socket which events to wait for, the object of a WebSocket and that of a response hold the
- * same socket, and uWS does not look at whose method it is. So the two are borrowed. Without that, a server that does
- * not read could make us keep all that its client sends. A test of the integration would show a version that differs.
- * It does not stop at once: uWS reads on for as long as each read fills its 512 KiB, with nothing else in between.
+ * It answers pings itself and cannot send a pong. It takes close codes 1012–1014 and 3000–3999 for invalid. And it has
+ * no call that stops reading from a WebSocket. For an HTTP response it has: `pause` and `resume` only tell the socket what
+ * to poll for, the object of a WebSocket and that of a response hold the same socket, and uWS does not look at whose
+ * method it is. So the two are borrowed; without them a server that does not read could make us keep all that its client
+ * sends. What is to know of them, each shown by a test of the integration:
+ *  - `pause` stops the sending as well. So while both directions are stopped, what waits is sent by looking at it from
+ *    time to time: an empty cork sends it.
+ *  - A write that the kernel refuses starts the reading again, and reading goes on for as long as each read fills its
+ *    512 KiB, with nothing else in between. So messages may come while it is paused.
+ *  - `resume` arms a timer that is meant for HTTP requests and counts some random time for a WebSocket; of all things
+ *    only a read disarms it. So the client is pinged, and its pong is for us.
  */
 import type { WebSocket, WebSocketBehavior } from 'uWebSockets.js';
 import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';
@@ -16,7 +21,7 @@ import {
   type HandshakeDownstream,
   MAX_MESSAGE_BYTES,
 } from '../websocket/client-socket.ts';
-import type { ForeignCork } from './foreign-cork.ts';
+import type { HeldResponse } from './held-response.ts';
 import type { HttpRequest, HttpResponse, us_socket_context_t } from './uws.ts';
 import { UwsDownstream } from './uws-downstream.ts';
 
@@ -30,10 +35,12 @@ const ABNORMAL = 1006;
 /** What `send` and `ping` return when all of it went to the kernel. */
 const SENT = 1;
 
+const EMPTY = new Uint8Array(0);
+
 type UserData = { socket: UwsClientSocket };
 type Flow = (this: unknown) => unknown;
 
-function notRecycled(): void {}
+function nothing(): void {}
 
 /**
  * What the kernel does not take waits in uWS. Its `drain` event tells only of what goes out when the socket becomes
@@ -48,6 +55,8 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
   private readonly pauseSocket: Flow;
   private readonly resumeSocket: Flow;
   private paused = false;
+  /** Pings of ours that are not answered. */
+  private ownPings = 0;
   /** Something waited for the kernel when it was last looked at. */
   private waits = false;
   private aborting = false;
@@ -98,6 +107,13 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
     if (!this.paused || this.ws === null) return;
     this.paused = false;
     this.resumeSocket.call(this.ws);
+    this.ownPings++;
+    this.ping(EMPTY);
+  }
+
+  ponged(data: Uint8Array): void {
+    if (this.ownPings > 0 && data.length === 0) this.ownPings--;
+    else this.events.clientPong(data);
   }
 
   close(code: number, reason: Uint8Array): void {
@@ -116,6 +132,7 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
   /** May more be sent, or the end be made, that waited for what was sent before? */
   look(): void {
     if (this.ws === null || !this.waits) return;
+    if (this.paused) this.ws.cork(nothing);
     const bytes = this.ws.getBufferedAmount();
     if (this.aborting) {
       if (bytes === 0) this.ws.close();
@@ -150,28 +167,28 @@ export class UwsHandshake extends UwsDownstream implements HandshakeDownstream {
   private readonly context: us_socket_context_t;
   private readonly key: string;
   private readonly timers: TimerWheel;
-  private readonly cork: ForeignCork;
+  private readonly held: HeldResponse;
 
   constructor(
     response: HttpResponse,
     request: HttpRequest,
     context: us_socket_context_t,
     wheel: TimerWheel,
-    cork: ForeignCork,
+    held: HeldResponse,
   ) {
-    super(notRecycled, wheel);
+    super(nothing, wheel);
     this.attach(response);
     this.handshake = response;
     this.context = context;
     this.timers = wheel;
-    this.cork = cork;
+    this.held = held;
     this.key = request.getHeader('sec-websocket-key');
   }
 
   upgrade(head: Uint8Array, events: ClientSocketEvents): ClientSocket {
     const response = this.handshake;
     const socket = new UwsClientSocket(response, this.timers, events);
-    this.cork.run(() => {
+    this.held.run(response, () => {
       response.writeStatus(head);
       const userData: UserData = { socket };
       response.upgrade(userData, this.key, '', '', this.context);
@@ -211,7 +228,7 @@ export function webSocketBehavior(
       socket.look();
     }),
     ping: guarded((socket, data: ArrayBuffer) => socket.events.clientPing(new Uint8Array(data))),
-    pong: guarded((socket, data: ArrayBuffer) => socket.events.clientPong(new Uint8Array(data))),
+    pong: guarded((socket, data: ArrayBuffer) => socket.ponged(new Uint8Array(data))),
     drain: guarded((socket) => socket.look()),
     close: guarded((socket, code: number, message: ArrayBuffer) => socket.closed(code, message)),
   };
