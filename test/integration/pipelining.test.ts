@@ -74,8 +74,8 @@ test('requests of one turn share a connection, and each client gets its own answ
     return `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${`body of ${path}`.length.toString(16)}\r\nbody of ${path}\r\n0\r\n\r\n`;
   });
   const bytes = Buffer.from(responses.join(''), 'latin1');
-  for (let at = 0; at < bytes.length; at += 7) {
-    kept.send(bytes.subarray(at, at + 7));
+  for (let at = 0; at < bytes.length; at += 41) {
+    kept.send(bytes.subarray(at, at + 41));
     await new Promise((resolve) => setImmediate(resolve));
   }
   for (const [i, client] of clients.entries()) {
