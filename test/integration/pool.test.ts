@@ -1,9 +1,8 @@
 /** The connections to servers: how many are kept and how long, and what their deaths and silences cost a client. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { connect, type Socket } from 'node:net';
 import { after } from 'node:test';
 import { exchangeTest, request, response, type Scope } from '../harness/exchanges.ts';
+import { startFullPort } from '../harness/full-port.ts';
 import { answering, ok, type RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -77,43 +76,11 @@ exchangeTest('an idle connection is let go before the time that its server annou
   }
 });
 
-/** A port on 127.0.0.1 whose accept queue is full: a process that listens, and is stopped. */
-async function fullPort(t: Scope): Promise<number> {
-  const code =
-    "const s=require('node:net').createServer();s.listen({port:0,host:'127.0.0.1',backlog:1},()=>console.log(s.address().port))";
-  const child = spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'ignore'] });
-  t.after(() => child.kill('SIGKILL'));
-  let output = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    output += chunk.toString();
-  });
-  await waitFor(() => output.includes('\n'), 'the listening process');
-  const port = Number(output);
-  child.kill('SIGSTOP');
-  const fillers: Socket[] = [];
-  t.after(() => {
-    for (const socket of fillers) socket.destroy();
-  });
-  let connected = 0;
-  // The queue is full when of two connections in a row none is accepted.
-  for (let before = -1; before !== connected; ) {
-    before = connected;
-    for (let i = 0; i < 2; i++) {
-      const socket = connect(port, '127.0.0.1');
-      socket.on('error', () => {});
-      socket.on('connect', () => connected++);
-      fillers.push(socket);
-    }
-    await later(150);
-  }
-  return port;
-}
-
 exchangeTest(
   'a server that does not accept in time is a 504, and another one is not tried without retry',
   tsuji,
   async (t) => {
-    const port = await fullPort(t);
+    const port = await startFullPort(t, '127.0.0.1', 0);
     const host = await addRoute(tsuji, [`http://127.0.0.1:${port}`]);
     const client = await rawClient(t, tsuji.port);
     const from = performance.now();
@@ -126,7 +93,7 @@ exchangeTest(
 );
 
 exchangeTest('a client that leaves while its server is dialled leaves nothing behind', tsuji, async (t) => {
-  const port = await fullPort(t);
+  const port = await startFullPort(t, '127.0.0.1', 0);
   const host = await addRoute(tsuji, [`http://127.0.0.1:${port}`]);
   for (const head of [get(host), `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 10\r\n\r\nhalf`]) {
     const client = await rawClient(t, tsuji.port);
