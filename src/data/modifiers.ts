@@ -25,7 +25,9 @@ function fieldLine(name: string, path: string): string {
 }
 
 function encoded({ text, raw }: Path): string {
-  if (raw !== null && isEncodedPath(raw) && decodedPath(raw) === text) return rooted(raw);
+  // A rest that begins with `%2F` has its slash already: another one in front would mean another path.
+  const sameStart = raw !== null && raw.startsWith('/') === text.startsWith('/');
+  if (raw !== null && sameStart && isEncodedPath(raw) && decodedPath(raw) === text) return rooted(raw);
   return rooted(encodedPath(text));
 }
 
