@@ -86,7 +86,7 @@ export class ControlPlane implements ControlView {
     this.fleet = new WorkerFleet({
       count: settings.workers,
       logLevel: settings.logLevel,
-      entryPoints: settings.entryPoints.map(({ name, host, port }) => ({ name, host, port })),
+      entryPoints: settings.entryPoints,
       options: {
         retryAttempts: settings.retryAttempts,
         maxIdleConnsPerHost: settings.maxIdleConnsPerHost,

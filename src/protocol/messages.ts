@@ -13,6 +13,13 @@
  *     main ◀── failed ────────────  worker      an uncaught error; the worker closes everything and ends
  */
 import type { MessagePort } from 'node:worker_threads';
+import type {
+  Engine,
+  EntryPointTls,
+  RedirectOptions,
+  TrustOptions,
+  WhiteListOptions,
+} from '../kernel/entrypoint-options.ts';
 
 /** What the data plane needs to know of an entrypoint. Its index is its bit in the table. */
 export type BootEntryPoint = {
@@ -20,6 +27,13 @@ export type BootEntryPoint = {
   /** '' means all interfaces. */
   readonly host: string;
   readonly port: number;
+  readonly engine: Engine;
+  readonly tls: EntryPointTls | null;
+  readonly redirect: RedirectOptions | null;
+  readonly compress: boolean;
+  readonly whiteList: WhiteListOptions | null;
+  readonly forwardedHeaders: TrustOptions;
+  readonly proxyProtocol: TrustOptions | null;
 };
 
 export type BootOptions = {

@@ -1,103 +1,147 @@
 /**
- * The value of `--entryPoints`: blank-separated `Key:value`, keys in any case, the value is all after the first colon
- * (shared/spec cli-api §3).
+ * What is written of an entrypoint → the entrypoint, or why not (shared/spec cli-api §3).
  *
  * An option that guards an entrypoint and that we cannot honour is refused: to serve without it would open what its
- * author meant to close. One that only changes how things look is accepted with a warning.
+ * author meant to close.
  */
-import { TsujiError } from '../kernel/errors.ts';
-import { nearestName } from '../kernel/nearest.ts';
+import type { Engine, RedirectOptions, TrustOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
+import { reasonOf, TsujiError } from '../kernel/errors.ts';
+import { compileRegex } from '../kernel/regex.ts';
 import { parseAddress, sameAddress } from './address.ts';
+import { type EntryPointText, readEntryPointText, refuse } from './entrypoint-text.ts';
+import { fillEntryPointTls } from './entrypoint-tls.ts';
 import { quoted } from './flag-values.ts';
+import { OptionReader } from './option-reader.ts';
 import type { EntryPoint } from './settings.ts';
+
+type Warn = (line: string) => void;
 
 /** As many as the bit mask of a frontend has bits. */
 export const MAX_ENTRY_POINTS = 32;
 
-/** `guard`: refused when it asks for anything; `look`: a warning then. */
-const OPTIONS: ReadonlyMap<string, 'guard' | 'look'> = new Map([
-  ['Compress', 'look'],
-  ...[
-    'TLS TLS.MinVersion TLS.CipherSuites TLS.SniStrict TLS.DefaultCertificate.Cert TLS.DefaultCertificate.Key',
-    'CA CA.Optional Redirect.EntryPoint Redirect.Regex Redirect.Replacement Redirect.Permanent',
-    'WhiteList.SourceRange WhiteList.UseXForwardedFor WhiteListSourceRange',
-    'ProxyProtocol.TrustedIPs ProxyProtocol.Insecure ForwardedHeaders.TrustedIPs',
-    'Auth.Basic.Users Auth.Basic.RemoveHeader Auth.Digest.Users Auth.Digest.RemoveHeader Auth.HeaderField',
-    'Auth.Forward.Address Auth.Forward.AuthResponseHeaders Auth.Forward.TrustForwardHeader Auth.Forward.TLS.CA',
-    'Auth.Forward.TLS.CAOptional Auth.Forward.TLS.Cert Auth.Forward.TLS.Key Auth.Forward.TLS.InsecureSkipVerify',
-  ].flatMap((names) => names.split(' ').map((name) => [name, 'guard'] as const)),
-]);
-const OPTION_NAMES = ['Name', 'Address', 'ForwardedHeaders.Insecure', ...OPTIONS.keys()];
-const SPELLINGS: ReadonlyMap<string, string> = new Map(OPTION_NAMES.map((name) => [name.toLowerCase(), name]));
-
-const ON_TEXTS = new Set(['true', 'enable', 'on']);
-const OFF_TEXTS = new Set(['false', 'disable', 'off', '']);
-
-/** Names the entrypoint and not its whole text, which may hold the users of Auth.Basic. */
-function refuse(name: string, reason: string): never {
-  throw new TsujiError('BAD_ENTRY_POINT', `--entryPoints: ${name === '' ? '' : `${quoted(name)}: `}${reason}`);
+function fillRedirect(options: OptionReader): RedirectOptions | null {
+  const [entryPoint, regex, replacement] = ['EntryPoint', 'Regex', 'Replacement'].map((part) =>
+    options.text(`Redirect.${part}`),
+  );
+  const permanent = options.boolean('Redirect.Permanent');
+  if (entryPoint !== '') return { entryPoint, regex: '', replacement: '', permanent };
+  if (regex === '' && replacement === '') return null;
+  if (regex === '') options.refuse('Redirect.Replacement', 'there is no Redirect.Regex');
+  if (replacement === '') options.refuse('Redirect.Regex', 'there is no Redirect.Replacement');
+  try {
+    compileRegex(regex);
+  } catch (error) {
+    options.refuse('Redirect.Regex', `${quoted(regex)}: ${reasonOf(error)}`);
+  }
+  return { entryPoint, regex, replacement, permanent };
 }
 
-/** Option name in the spec's spelling → value. Later duplicates win. `TLS` alone has no colon and no value. */
-function readOptions(text: string): Map<string, string> {
-  const options = new Map<string, string>();
-  for (const word of text.split(/\s+/).filter((part) => part !== '')) {
-    const colon = word.indexOf(':');
-    const given = colon === -1 ? word : word.slice(0, colon);
-    const name = SPELLINGS.get(given.toLowerCase());
-    if (name === undefined) {
-      const near = nearestName(given, OPTION_NAMES);
-      refuse('', `unknown option ${quoted(given)}${near === null ? '' : `; did you mean ${near}?`}`);
-    }
-    if (colon === -1 && name !== 'TLS') refuse('', `${name} needs a value: ${name}:…`);
-    options.set(name, colon === -1 ? 'true' : word.slice(colon + 1));
+/** Without a range there is nothing to compare with, as in the original. */
+function fillWhiteList(options: OptionReader): WhiteListOptions | null {
+  const own = options.ranges('WhiteList.SourceRange');
+  const older = options.ranges('WhiteListSourceRange');
+  const sourceRange = own.length > 0 ? own : older;
+  const useXForwardedFor = options.boolean('WhiteList.UseXForwardedFor');
+  return sourceRange.length === 0 ? null : { sourceRange, useXForwardedFor };
+}
+
+/** Everybody is trusted by default; a list of whom to trust ends that. */
+function fillForwardedHeaders(options: OptionReader): TrustOptions {
+  const trustedIPs = options.ranges('ForwardedHeaders.TrustedIPs');
+  const given = options.has('ForwardedHeaders.Insecure');
+  return { insecure: given ? options.boolean('ForwardedHeaders.Insecure') : trustedIPs.length === 0, trustedIPs };
+}
+
+function fillProxyProtocol(options: OptionReader): TrustOptions | null {
+  if (!options.has('ProxyProtocol.TrustedIPs') && !options.has('ProxyProtocol.Insecure')) return null;
+  const trustedIPs = options.ranges('ProxyProtocol.TrustedIPs');
+  const insecure = options.boolean('ProxyProtocol.Insecure');
+  if (!insecure && trustedIPs.length === 0) {
+    options.refuse('ProxyProtocol', 'whom to believe? Give TrustedIPs, or Insecure:true for everybody');
   }
-  return options;
+  return { insecure, trustedIPs };
+}
+
+function fillEngine(options: OptionReader, needsNode: string): Engine {
+  const text = options.text('Engine');
+  const engine = text.toLowerCase();
+  if (text === '') return needsNode === '' ? 'uws' : 'node';
+  if (engine !== 'uws' && engine !== 'node') return options.refuse('Engine', `${quoted(text)} is neither uws nor node`);
+  if (engine === 'uws' && needsNode === 'ProxyProtocol') options.refuse('Engine', 'uws has no PROXY protocol');
+  return engine;
 }
 
 /**
  * One entrypoint.
- * @param warn takes one line for each option that is accepted but does nothing yet
- * @throws TsujiError BAD_ENTRY_POINT, naming the option and why
+ * @param warn takes one line for each option that means nothing here
+ * @throws TsujiError BAD_ENTRY_POINT, naming the entrypoint, the option and why
  */
-export function parseEntryPoint(text: string, warn: (line: string) => void): EntryPoint {
-  const options = readOptions(text);
-  const name = options.get('Name') ?? '';
-  const address = options.get('Address') ?? '';
+export function fillEntryPoint(written: EntryPointText, warn: Warn): EntryPoint {
+  const options = new OptionReader(written);
+  const { name } = options;
+  const address = options.text('Address');
   if (name === '') refuse('', 'an entrypoint has no name: write Name:http');
   if (address === '') refuse(name, 'it has no address: write Address::80');
   const parsed = parseAddress(address);
   if (typeof parsed === 'string') refuse(name, `Address ${parsed}`);
+  for (const option of options.names()) {
+    if (option.startsWith('Auth.') && options.asks(option)) refuseUnbuilt(name, option);
+  }
+  const tls = fillEntryPointTls(options, warn);
+  const proxyProtocol = fillProxyProtocol(options);
+  return {
+    name,
+    address,
+    host: parsed.host,
+    port: parsed.port,
+    engine: fillEngine(options, proxyProtocol !== null ? 'ProxyProtocol' : tls !== null ? 'TLS' : ''),
+    tls,
+    redirect: fillRedirect(options),
+    compress: options.boolean('Compress'),
+    whiteList: fillWhiteList(options),
+    forwardedHeaders: fillForwardedHeaders(options),
+    proxyProtocol,
+  };
+}
 
-  // All forwarded fields are trusted, which is what Insecure:true (the default) asks for; all other texts mean false.
-  const insecure = options.get('ForwardedHeaders.Insecure');
-  if (insecure !== undefined && !ON_TEXTS.has(insecure.toLowerCase())) {
-    refuse(name, `ForwardedHeaders.Insecure:${insecure} is not supported yet: X-Forwarded-* is trusted from everybody`);
+/** @throws TsujiError BAD_ENTRY_POINT */
+export function parseEntryPoint(text: string, warn: Warn): EntryPoint {
+  return fillEntryPoint(readEntryPointText(text), warn);
+}
+
+function refuseUnbuilt(name: string, option: string): never {
+  return refuse(name, `${option} is not supported yet, and it would not be safe to serve without it`);
+}
+
+/** What is read, but not built yet. */
+function checkBuilt({ name, engine, tls, redirect, whiteList, forwardedHeaders, proxyProtocol }: EntryPoint): void {
+  if (tls !== null) refuseUnbuilt(name, 'TLS');
+  if (proxyProtocol !== null) refuseUnbuilt(name, 'ProxyProtocol');
+  if (engine === 'node') refuseUnbuilt(name, 'Engine:node');
+  if (redirect !== null) refuseUnbuilt(name, 'Redirect');
+  if (whiteList !== null) refuseUnbuilt(name, 'WhiteList.SourceRange');
+  if (!forwardedHeaders.insecure) refuseUnbuilt(name, 'ForwardedHeaders');
+}
+
+/** A redirect leads to another entrypoint that is there. */
+function checkRedirect({ name, redirect }: EntryPoint, names: ReadonlySet<string>): void {
+  const target = redirect?.entryPoint ?? '';
+  if (target === '') return;
+  if (target === name) refuse(name, 'Redirect.EntryPoint: it leads to the entrypoint itself');
+  if (!names.has(target)) {
+    refuse(name, `Redirect.EntryPoint: ${quoted(target)} is no entrypoint; there is ${[...names].join(', ')}`);
   }
-  for (const [option, effect] of OPTIONS) {
-    const value = options.get(option);
-    if (value === undefined || (option !== 'TLS' && OFF_TEXTS.has(value.toLowerCase()))) continue;
-    if (effect === 'guard')
-      refuse(name, `${option} is not supported yet, and it would not be safe to serve without it`);
-    warn(`--entryPoints: ${option} of ${name} is accepted, but not supported yet`);
-  }
-  return { name, address, host: parsed.host, port: parsed.port };
 }
 
 /**
- * All entrypoints, in the order of their first mention. Of two with one name the later one wins.
+ * What must hold between entrypoints.
  * @throws TsujiError BAD_ENTRY_POINT
  */
-export function parseEntryPoints(texts: readonly string[], warn: (line: string) => void): EntryPoint[] {
-  const byName = new Map<string, EntryPoint>();
-  for (const text of texts) {
-    const entryPoint = parseEntryPoint(text, warn);
-    byName.set(entryPoint.name, entryPoint);
-  }
-  const entryPoints = [...byName.values()];
+export function checkTogether(entryPoints: readonly EntryPoint[]): void {
   if (entryPoints.length > MAX_ENTRY_POINTS) {
     throw new TsujiError('BAD_ENTRY_POINT', `--entryPoints: ${entryPoints.length} are more than ${MAX_ENTRY_POINTS}`);
   }
+  const names = new Set(entryPoints.map(({ name }) => name));
   for (const [index, one] of entryPoints.entries()) {
     // The system would let them share the port, and each would get some of the connections.
     const other = entryPoints.slice(0, index).find((earlier) => sameAddress(earlier, one));
@@ -107,6 +151,25 @@ export function parseEntryPoints(texts: readonly string[], warn: (line: string) 
         `--entryPoints: ${other.name} and ${one.name} both listen on ${one.address}`,
       );
     }
+    checkRedirect(one, names);
+    checkBuilt(one);
+  }
+}
+
+/**
+ * All entrypoints, in the order of their first mention. Of two with one name the later one wins.
+ * @throws TsujiError BAD_ENTRY_POINT
+ */
+export function parseEntryPoints(texts: readonly string[], warn: Warn): EntryPoint[] {
+  const byName = new Map<string, EntryPoint>();
+  for (const text of texts) {
+    const entryPoint = parseEntryPoint(text, warn);
+    byName.set(entryPoint.name, entryPoint);
+  }
+  const entryPoints = [...byName.values()];
+  checkTogether(entryPoints);
+  for (const { name, compress } of entryPoints) {
+    if (compress) warn(`--entryPoints: Compress of ${name} is accepted, but not supported yet`);
   }
   return entryPoints;
 }

@@ -1,4 +1,11 @@
 /** The settings of one run: filled and frozen, nothing optional. Made by parse-flags.ts from the rows of rows.ts. */
+import type {
+  Engine,
+  EntryPointTls,
+  RedirectOptions,
+  TrustOptions,
+  WhiteListOptions,
+} from '../kernel/entrypoint-options.ts';
 import type { LogLevel } from '../kernel/log.ts';
 
 export type EntryPoint = {
@@ -9,6 +16,15 @@ export type EntryPoint = {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  readonly engine: Engine;
+  readonly tls: EntryPointTls | null;
+  readonly redirect: RedirectOptions | null;
+  readonly compress: boolean;
+  readonly whiteList: WhiteListOptions | null;
+  /** Whose X-Forwarded-* are believed. */
+  readonly forwardedHeaders: TrustOptions;
+  /** null: no connection begins with a PROXY header. */
+  readonly proxyProtocol: TrustOptions | null;
 };
 
 export type TlsSettings = {

@@ -4,6 +4,25 @@ import fc from 'fast-check';
 import { parseAddress, sameAddress } from '../../../src/settings/address.ts';
 import { MAX_ENTRY_POINTS, parseEntryPoint, parseEntryPoints } from '../../../src/settings/entrypoints.ts';
 
+/** What an entrypoint is that was told its name and address only. */
+const PLAIN = {
+  engine: 'uws',
+  tls: null,
+  redirect: null,
+  compress: false,
+  whiteList: null,
+  forwardedHeaders: { insecure: true, trustedIPs: [] },
+  proxyProtocol: null,
+};
+const TLS = {
+  certificates: [],
+  minVersion: 'TLSv1.2',
+  cipherSuites: [],
+  sniStrict: false,
+  defaultCertificate: null,
+  clientCA: null,
+};
+
 function unexpectedWarning(line: string): never {
   throw new Error(`warned: ${line}`);
 }
@@ -22,7 +41,86 @@ const GOOD: readonly (readonly [string, string, string, string, number])[] = [
 
 for (const [text, name, address, host, port] of GOOD) {
   test(`${text} is read`, () => {
-    assert.deepEqual(parseEntryPoint(text, unexpectedWarning), { name, address, host, port });
+    assert.deepEqual(parseEntryPoint(text, unexpectedWarning), { ...PLAIN, name, address, host, port });
+  });
+}
+
+const OPTIONS: readonly (readonly [string, object])[] = [
+  ['Engine:node', { engine: 'node' }],
+  ['TLS', { engine: 'node', tls: TLS }],
+  ['tls Engine:UWS', { tls: TLS }],
+  ['TLS:', { engine: 'node', tls: TLS }],
+  [
+    'TLS:a.crt,a.key;b.crt,b.key',
+    {
+      engine: 'node',
+      tls: {
+        ...TLS,
+        certificates: [
+          { cert: 'a.crt', key: 'a.key' },
+          { cert: 'b.crt', key: 'b.key' },
+        ],
+      },
+    },
+  ],
+  [
+    'TLS TLS.MinVersion:VersionTLS10 TLS.SniStrict:on TLS.DefaultCertificate.Cert:c TLS.DefaultCertificate.Key:k',
+    {
+      engine: 'node',
+      tls: { ...TLS, minVersion: 'TLSv1', sniStrict: true, defaultCertificate: { cert: 'c', key: 'k' } },
+    },
+  ],
+  [
+    'TLS TLS.CipherSuites:TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_RSA_WITH_AES_256_CBC_SHA,TLS_AES_128_GCM_SHA256',
+    {
+      engine: 'node',
+      tls: { ...TLS, cipherSuites: ['ECDHE-RSA-AES128-GCM-SHA256', 'AES256-SHA', 'TLS_AES_128_GCM_SHA256'] },
+    },
+  ],
+  ['TLS CA:a.pem,b.pem', { engine: 'node', tls: { ...TLS, clientCA: { files: ['a.pem', 'b.pem'], optional: false } } }],
+  [
+    'TLS CA:a.pem CA.Optional:true',
+    { engine: 'node', tls: { ...TLS, clientCA: { files: ['a.pem'], optional: true } } },
+  ],
+  ['Redirect.Permanent:true', {}],
+  [
+    'Redirect.EntryPoint:https Redirect.Permanent:true',
+    { redirect: { entryPoint: 'https', regex: '', replacement: '', permanent: true } },
+  ],
+  [
+    'Redirect.Regex:^http://a:80/(.*) Redirect.Replacement:https://b/$1',
+    { redirect: { entryPoint: '', regex: '^http://a:80/(.*)', replacement: 'https://b/$1', permanent: false } },
+  ],
+  ['Compress:enable', { compress: true }],
+  ['WhiteList.UseXForwardedFor:true', {}],
+  [
+    'WhiteList.SourceRange:10.1.2.3/8,::1,fe80::/10 WhiteList.UseXForwardedFor:true',
+    { whiteList: { sourceRange: ['10.1.2.3/8', '::1', 'fe80::/10'], useXForwardedFor: true } },
+  ],
+  ['WhiteListSourceRange:10.0.0.1', { whiteList: { sourceRange: ['10.0.0.1'], useXForwardedFor: false } }],
+  ['ForwardedHeaders.Insecure:false', { forwardedHeaders: { insecure: false, trustedIPs: [] } }],
+  ['ForwardedHeaders.TrustedIPs:10.0.0.1', { forwardedHeaders: { insecure: false, trustedIPs: ['10.0.0.1'] } }],
+  [
+    'ForwardedHeaders.TrustedIPs:10.0.0.1 ForwardedHeaders.Insecure:true',
+    { forwardedHeaders: { insecure: true, trustedIPs: ['10.0.0.1'] } },
+  ],
+  ['ProxyProtocol.Insecure:true', { engine: 'node', proxyProtocol: { insecure: true, trustedIPs: [] } }],
+  [
+    'ProxyProtocol.TrustedIPs:10.0.0.0/8',
+    { engine: 'node', proxyProtocol: { insecure: false, trustedIPs: ['10.0.0.0/8'] } },
+  ],
+];
+
+for (const [options, expected] of OPTIONS) {
+  test(`the options ${options} are read`, () => {
+    assert.deepEqual(parseEntryPoint(`Name:a Address::80 ${options}`, unexpectedWarning), {
+      ...PLAIN,
+      name: 'a',
+      address: ':80',
+      host: '',
+      port: 80,
+      ...expected,
+    });
   });
 }
 
@@ -39,18 +137,23 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   ['Name:http Address:localhost:', /port ""/],
   ['Name:http Adress::80', /unknown option "Adress"; did you mean Address\?/],
   ['Name:http Address', /Address needs a value/],
-  ['Name:https Address::443 TLS', /"https": TLS is not supported yet/],
-  ['Name:https Address::443 tls:a.crt,a.key', /TLS is not supported yet/],
-  ['Name:https Address::443 TLS:', /TLS is not supported yet/],
-  ['Name:a Address::80 TLS.MinVersion:VersionTLS12', /TLS.MinVersion is not/],
-  ['Name:a Address::80 CA:ca.pem', /CA is not supported yet/],
-  ['Name:a Address::80 Redirect.EntryPoint:https', /Redirect.EntryPoint is not/],
-  ['Name:a Address::80 WhiteList.SourceRange:10.0.0.0/8', /WhiteList.SourceRange is not/],
-  ['Name:a Address::80 WhiteListSourceRange:10.0.0.0/8', /WhiteListSourceRange is not/],
-  ['Name:a Address::80 ProxyProtocol.Insecure:true', /ProxyProtocol.Insecure is not/],
-  ['Name:a Address::80 ForwardedHeaders.TrustedIPs:10.0.0.1', /ForwardedHeaders.TrustedIPs is not/],
-  ['Name:a Address::80 ForwardedHeaders.Insecure:false', /ForwardedHeaders.Insecure:false is not supported yet/],
-  ['Name:a Address::80 Auth.HeaderField:X-User', /Auth.HeaderField is not/],
+  ['Name:a Address::80 Engine:go', /"a": Engine: "go" is neither uws nor node/],
+  ['Name:a Address::80 Engine:uws ProxyProtocol.Insecure:true', /"a": Engine: uws has no PROXY protocol/],
+  ['Name:a Address::80 TLS:a.crt', /"a": TLS: pair 1 is not a certificate and a key/],
+  ['Name:a Address::80 TLS:a,b;c,d,e', /"a": TLS: pair 2 is not/],
+  ['Name:a Address::80 TLS TLS.MinVersion:TLS12', /TLS.MinVersion: "TLS12" is none of VersionTLS10, /],
+  ['Name:a Address::80 TLS TLS.CipherSuites:TLS_RSA_WITH_AES_128_CBC_SH', /did you mean TLS_RSA_WITH_AES_128_CBC_SHA/],
+  ['Name:a Address::80 TLS TLS.DefaultCertificate.Cert:a', /TLS.DefaultCertificate: there is no Key/],
+  ['Name:a Address::80 TLS TLS.SniStrict:maybe', /TLS.SniStrict: "maybe" is neither true nor false/],
+  ['Name:a Address::80 Redirect.Regex:a', /Redirect.Regex: there is no Redirect.Replacement/],
+  ['Name:a Address::80 Redirect.Replacement:a', /Redirect.Replacement: there is no Redirect.Regex/],
+  ['Name:a Address::80 Redirect.Regex:( Redirect.Replacement:a', /Redirect.Regex: "\(": missing closing \)/],
+  ['Name:a Address::80 WhiteList.SourceRange:10.0.0.0/33', /"10.0.0.0\/33" has more bits/],
+  ['Name:a Address::80 WhiteList.SourceRange:10.0.0', /"10.0.0" is no IP address/],
+  ['Name:a Address::80 WhiteListSourceRange:a.example.com', /WhiteListSourceRange: "a.example.com" is no IP/],
+  ['Name:a Address::80 ProxyProtocol.Insecure:false', /ProxyProtocol: whom to believe\?/],
+  ['Name:a Address::80 ForwardedHeaders.TrustedIPs:x', /ForwardedHeaders.TrustedIPs: "x" is no IP/],
+  ['Name:a Address::80 Auth.HeaderField:X-User', /Auth.HeaderField is not supported yet/],
 ];
 
 for (const [text, reason] of BAD) {
@@ -66,9 +169,47 @@ test('users and their passwords are not shown when an entrypoint is refused', ()
   );
 });
 
+test('options of TLS without TLS are ignored with a warning', () => {
+  const warnings: string[] = [];
+  const { tls } = parseEntryPoint('Name:a Address::80 CA:ca.pem TLS.SniStrict:true', (line) => warnings.push(line));
+  assert.equal(tls, null);
+  assert.deepEqual(warnings.sort(), [
+    '--entryPoints: CA of a is ignored, because the entrypoint has no TLS',
+    '--entryPoints: TLS.SniStrict of a is ignored, because the entrypoint has no TLS',
+  ]);
+});
+
+test('a cipher suite that Node has no more is left out with a warning, and refused when no other is left', () => {
+  const warnings: string[] = [];
+  const text = 'Name:a Address::80 TLS TLS.CipherSuites:TLS_RSA_WITH_RC4_128_SHA';
+  const warn = (line: string): void => void warnings.push(line);
+  assert.throws(() => parseEntryPoint(text, warn), /"a": TLS.CipherSuites: none of them is left/);
+  assert.deepEqual(parseEntryPoint(`${text},TLS_AES_128_GCM_SHA256`, warn).tls?.cipherSuites, [
+    'TLS_AES_128_GCM_SHA256',
+  ]);
+  assert.match(warnings[0], /TLS_RSA_WITH_RC4_128_SHA is too weak/);
+});
+
+test('a redirect to the entrypoint itself or to one that is not there is refused', () => {
+  assert.throws(
+    () => parseEntryPoints(['Name:a Address::80 Redirect.EntryPoint:a'], unexpectedWarning),
+    /"a": Redirect.EntryPoint: it leads to the entrypoint itself/,
+  );
+  assert.throws(
+    () => parseEntryPoints(['Name:a Address::80 Redirect.EntryPoint:b', 'Name:c Address::81'], unexpectedWarning),
+    /"a": Redirect.EntryPoint: "b" is no entrypoint; there is a, c/,
+  );
+});
+
+test('what is not built yet is refused, because it would not be safe to serve without it', () => {
+  for (const options of ['TLS', 'Engine:node', 'ProxyProtocol.Insecure:true', 'WhiteList.SourceRange:10.0.0.1']) {
+    assert.throws(() => parseEntryPoints([`Name:a Address::80 ${options}`], unexpectedWarning), /is not supported yet/);
+  }
+});
+
 test('compression is accepted with a warning', () => {
   const warnings: string[] = [];
-  parseEntryPoint('Name:http Address::80 Compress:true', (line) => warnings.push(line));
+  parseEntryPoints(['Name:http Address::80 Compress:true'], (line) => warnings.push(line));
   assert.deepEqual(warnings, ['--entryPoints: Compress of http is accepted, but not supported yet']);
 });
 

@@ -25,7 +25,21 @@ test('without flags the defaults hold, and it is said that there are no routes',
   const settings = settingsOf([]);
   assert.deepEqual(settings, {
     logLevel: 'ERROR',
-    entryPoints: [{ name: 'http', address: ':80', host: '', port: 80 }],
+    entryPoints: [
+      {
+        name: 'http',
+        address: ':80',
+        host: '',
+        port: 80,
+        engine: 'uws',
+        tls: null,
+        redirect: null,
+        compress: false,
+        whiteList: null,
+        forwardedHeaders: { insecure: true, trustedIPs: [] },
+        proxyProtocol: null,
+      },
+    ],
     defaultEntryPoints: ['http'],
     etcd: null,
     folder: '',

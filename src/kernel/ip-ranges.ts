@@ -1,0 +1,33 @@
+/** Lists of addresses and CIDR ranges, IPv4 and IPv6. */
+import { BlockList, isIP } from 'node:net';
+
+const RANGE = /^([^/]*)\/([0-9]{1,3})$/;
+
+/** Why the text is neither an address nor a range; '' when it is one. Bits of the host may be set (`10.1.2.3/8`). */
+export function rangeProblem(text: string): string {
+  const [, address, bits] = RANGE.exec(text) ?? [text, text, '0'];
+  const family = isIP(address);
+  if (family === 0 || address.includes('%'))
+    return `${JSON.stringify(text)} is no IP address and no range like 10.0.0.0/8`;
+  return Number(bits) > (family === 4 ? 32 : 128) ? `${JSON.stringify(text)} has more bits than an address` : '';
+}
+
+export class IpRanges {
+  private readonly list = new BlockList();
+
+  /** Of texts without a `rangeProblem`. */
+  constructor(texts: readonly string[]) {
+    for (const text of texts) {
+      const [, address, bits] = RANGE.exec(text) ?? [text, text, ''];
+      const family = isIP(address) === 4 ? 'ipv4' : 'ipv6';
+      if (bits === '') this.list.addAddress(address, family);
+      else this.list.addSubnet(address, Number(bits), family);
+    }
+  }
+
+  /** False for what is no address. `::ffff:10.0.0.1` is in 10.0.0.0/8. */
+  contains(address: string): boolean {
+    const family = isIP(address);
+    return family !== 0 && this.list.check(address, family === 4 ? 'ipv4' : 'ipv6');
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * The value of `--entryPoints`: blank-separated `Key:value`, keys in any case, the value is all after the first colon
+ * (shared/spec cli-api §3).
+ */
+import type { CertificatePair } from '../kernel/entrypoint-options.ts';
+import { TsujiError } from '../kernel/errors.ts';
+import { nearestName } from '../kernel/nearest.ts';
+import { quoted } from './flag-values.ts';
+
+/** An entrypoint as it was written, whatever it was written in. */
+export type EntryPointText = {
+  readonly name: string;
+  /** Option in the spec's spelling → its value; a list has an item each. `TLS` is there when TLS is asked for. */
+  readonly options: ReadonlyMap<string, readonly string[]>;
+  readonly certificates: readonly CertificatePair[];
+};
+
+/** Their values are split at commas. */
+const LISTS = new Set([
+  'TLS.CipherSuites',
+  'CA',
+  'WhiteList.SourceRange',
+  'WhiteListSourceRange',
+  'ProxyProtocol.TrustedIPs',
+  'ForwardedHeaders.TrustedIPs',
+  'Auth.Basic.Users',
+  'Auth.Digest.Users',
+  'Auth.Forward.AuthResponseHeaders',
+]);
+
+export const OPTION_NAMES: readonly string[] = [
+  ...LISTS,
+  ...[
+    'Name Address Engine Compress TLS TLS.MinVersion TLS.SniStrict TLS.DefaultCertificate.Cert',
+    'TLS.DefaultCertificate.Key CA.Optional Redirect.EntryPoint Redirect.Regex Redirect.Replacement',
+    'Redirect.Permanent WhiteList.UseXForwardedFor ProxyProtocol.Insecure ForwardedHeaders.Insecure',
+    'Auth.Basic.RemoveHeader Auth.Digest.RemoveHeader Auth.HeaderField Auth.Forward.Address',
+    'Auth.Forward.TrustForwardHeader Auth.Forward.TLS.CA Auth.Forward.TLS.CAOptional Auth.Forward.TLS.Cert',
+    'Auth.Forward.TLS.Key Auth.Forward.TLS.InsecureSkipVerify',
+  ].flatMap((names) => names.split(' ')),
+];
+const SPELLINGS: ReadonlyMap<string, string> = new Map(OPTION_NAMES.map((name) => [name.toLowerCase(), name]));
+
+/** Names the entrypoint and not its whole text, which may hold the users of Auth.Basic. */
+export function refuse(name: string, reason: string): never {
+  throw new TsujiError('BAD_ENTRY_POINT', `--entryPoints: ${name === '' ? '' : `${quoted(name)}: `}${reason}`);
+}
+
+function items(value: string): string[] {
+  return value.split(',').filter((item) => item !== '');
+}
+
+/** Later duplicates win. `TLS` alone has no colon and no value. */
+function readOptions(text: string): Map<string, string> {
+  const options = new Map<string, string>();
+  for (const word of text.split(/\s+/).filter((part) => part !== '')) {
+    const colon = word.indexOf(':');
+    const given = colon === -1 ? word : word.slice(0, colon);
+    const name = SPELLINGS.get(given.toLowerCase());
+    if (name === undefined) {
+      const near = nearestName(given, OPTION_NAMES);
+      refuse('', `unknown option ${quoted(given)}${near === null ? '' : `; did you mean ${near}?`}`);
+    }
+    if (colon === -1 && name !== 'TLS') refuse('', `${name} needs a value: ${name}:…`);
+    options.set(name, colon === -1 ? '' : word.slice(colon + 1));
+  }
+  return options;
+}
+
+/** `cert,key;cert2,key2` */
+function readPairs(name: string, text: string): CertificatePair[] {
+  const pairs = text.split(';').filter((pair) => pair !== '');
+  return pairs.map((pair, index) => {
+    const parts = pair.split(',');
+    // Not quoted: a key may stand in it.
+    if (parts.length !== 2 || parts.includes('')) {
+      refuse(name, `TLS: pair ${index + 1} is not a certificate and a key with one comma between them`);
+    }
+    return { cert: parts[0], key: parts[1] };
+  });
+}
+
+/** @throws TsujiError BAD_ENTRY_POINT for an unknown option or a bad pair of certificate and key */
+export function readEntryPointText(text: string): EntryPointText {
+  const words = readOptions(text);
+  const name = words.get('Name') ?? '';
+  const options = new Map<string, readonly string[]>();
+  for (const [option, value] of words) options.set(option, LISTS.has(option) ? items(value) : [value]);
+  return { name, options, certificates: readPairs(name, words.get('TLS') ?? '') };
+}

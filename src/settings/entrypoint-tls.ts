@@ -1,0 +1,71 @@
+/** The TLS options of an entrypoint (shared/spec cli-api §3). */
+import type { CertificatePair, EntryPointTls, TlsVersion } from '../kernel/entrypoint-options.ts';
+import { nearestName } from '../kernel/nearest.ts';
+import { GO_CIPHER_SUITES, openSslName } from './cipher-suites.ts';
+import { quoted } from './flag-values.ts';
+import type { OptionReader } from './option-reader.ts';
+
+const VERSIONS: ReadonlyMap<string, TlsVersion> = new Map([
+  ['VersionTLS10', 'TLSv1'],
+  ['VersionTLS11', 'TLSv1.1'],
+  ['VersionTLS12', 'TLSv1.2'],
+  ['VersionTLS13', 'TLSv1.3'],
+]);
+
+function fillMinVersion(options: OptionReader): TlsVersion {
+  const text = options.text('TLS.MinVersion');
+  if (text === '') return 'TLSv1.2';
+  const version = VERSIONS.get(text);
+  if (version !== undefined) return version;
+  return options.refuse('TLS.MinVersion', `${quoted(text)} is none of ${[...VERSIONS.keys()].join(', ')}`);
+}
+
+/** One that Node cannot speak any more is left out with a warning, as long as another one is left. */
+function fillCipherSuites(options: OptionReader, warn: (line: string) => void): readonly string[] {
+  const known: string[] = [];
+  for (const text of options.list('TLS.CipherSuites')) {
+    const name = openSslName(text);
+    if (name === undefined) {
+      const near = nearestName(text, GO_CIPHER_SUITES);
+      options.refuse('TLS.CipherSuites', `unknown ${quoted(text)}${near === null ? '' : `; did you mean ${near}?`}`);
+    }
+    if (name === '') warn(`--entryPoints: TLS.CipherSuites of ${options.name}: ${text} is too weak and left out`);
+    else known.push(name);
+  }
+  if (known.length === 0 && options.list('TLS.CipherSuites').length > 0) {
+    options.refuse('TLS.CipherSuites', 'none of them is left');
+  }
+  return known;
+}
+
+function fillDefaultCertificate(options: OptionReader): CertificatePair | null {
+  const cert = options.text('TLS.DefaultCertificate.Cert');
+  const key = options.text('TLS.DefaultCertificate.Key');
+  if ((cert === '') !== (key === '')) {
+    options.refuse('TLS.DefaultCertificate', `there is no ${cert === '' ? 'Cert' : 'Key'}; both are needed`);
+  }
+  return cert === '' ? null : { cert, key };
+}
+
+/**
+ * null without `TLS`; then the other options mean nothing, as in the original.
+ * @throws TsujiError BAD_ENTRY_POINT
+ */
+export function fillEntryPointTls(options: OptionReader, warn: (line: string) => void): EntryPointTls | null {
+  if (!options.has('TLS')) {
+    for (const option of options.names()) {
+      if (!/^(?:TLS|CA)(?:\.|$)/.test(option) || !options.asks(option)) continue;
+      warn(`--entryPoints: ${option} of ${options.name} is ignored, because the entrypoint has no TLS`);
+    }
+    return null;
+  }
+  const files = options.list('CA');
+  return {
+    certificates: options.certificates,
+    minVersion: fillMinVersion(options),
+    cipherSuites: fillCipherSuites(options, warn),
+    sniStrict: options.boolean('TLS.SniStrict'),
+    defaultCertificate: fillDefaultCertificate(options),
+    clientCA: files.length === 0 ? null : { files, optional: options.boolean('CA.Optional') },
+  };
+}
