@@ -36,7 +36,7 @@ export function metKill(outcome: Outcome, kills: readonly Kill[]): boolean {
 /**
  * Why an outcome is in order: '' for a good one, a few words for one that we provoked, null for one that nothing
  * explains. A retry is allowed only before anything of a request was sent, or on a connection that had served before
- * (src/data/retry.ts), so the server that is killed takes the requests with it that it was just answering.
+ * (src/data/balancing/retry.ts), so the server that is killed takes the requests with it that it was just answering.
  */
 export function explain(outcome: Outcome, kills: readonly Kill[]): string | null {
   if (outcome.ending === 'wrong') return null;

@@ -16,13 +16,13 @@ import { FAULTS, type Fault } from '../kernel/errors.ts';
 import { log } from '../kernel/log.ts';
 import { PROTOCOL } from '../shared/metrics-layout.ts';
 import type { BackendView, FrontendView, ServerView } from '../table/views.ts';
-import { nextServer } from './balancer.ts';
+import { Assignment } from './balancing/assignment.ts';
+import { GIVE_UP, isRepeatable, NEXT_SERVER, RESEND, retryDecision } from './balancing/retry.ts';
 import type { WorkerContext } from './context.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, UNKNOWN_LENGTH } from './downstream.ts';
 import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
 import { type LocalReply, localReply, slashRedirect } from './local-reply.ts';
 import { modifyRequest } from './modifiers.ts';
-import { GIVE_UP, isRepeatable, NEXT_SERVER, RESEND, retryDecision, triesAllowed } from './retry.ts';
 import type { ConnectionUser, UpstreamConnection } from './upstream/connection.ts';
 
 const IDLE = 0;
@@ -58,11 +58,10 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
   private queuedBytes = 0;
   private bodyPaused = false;
   private frontend: FrontendView | null = null;
-  private server: ServerView | null = null;
+  private readonly assignment: Assignment;
   private connection: UpstreamConnection | null = null;
   private reused = false;
   private resent = false;
-  private triesLeft = 0;
   private status = 0;
   private responseText: string | Uint8Array = '';
   private responseLength = UNKNOWN_LENGTH;
@@ -72,6 +71,7 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
 
   constructor(worker: WorkerContext) {
     this.worker = worker;
+    this.assignment = new Assignment(worker);
     this.timer = ExchangeTimer.for(worker, this);
   }
 
@@ -90,11 +90,9 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
     this.bodyPaused = false;
     this.queuedBytes = 0;
     this.frontend = null;
-    this.server = null;
     this.connection = null;
     this.reused = false;
     this.resent = false;
-    this.triesLeft = 0;
     this.requestBytes = 0;
     this.responseBytes = 0;
     if (head.problem !== '') {
@@ -108,13 +106,16 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
       this.reply(301, slashRedirect(head.method, head.path, head.target));
       return;
     }
-    const refusal = frontend === null ? FAULTS.noRoute : modifyRequest(frontend.modifiers, head);
-    if (frontend === null || refusal !== null) {
-      this.replyFault(refusal ?? FAULTS.noRoute);
+    if (frontend === null) {
+      this.replyFault(FAULTS.noRoute);
+      return;
+    }
+    const refusal = modifyRequest(frontend.modifiers, head) ?? this.assignment.begin(frontend.backend, head);
+    if (refusal !== null) {
+      this.replyFault(refusal);
       return;
     }
     this.takeRequest(head);
-    this.triesLeft = triesAllowed(worker.options.retryAttempts, frontend.backend.servers.length) - 1;
     this.attempt(frontend.backend);
   }
 
@@ -130,12 +131,12 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
 
   /** One try: a server, a connection, the request. */
   private attempt(backend: BackendView): void {
-    const server = nextServer(backend, this.worker.cursors, this.server?.url ?? '');
-    if (server === null) {
-      this.replyFault(backend.allWeightsZero ? FAULTS.allWeightsZero : FAULTS.noServer);
+    const refusal = this.assignment.next();
+    if (refusal !== null) {
+      this.replyFault(refusal);
       return;
     }
-    this.server = server;
+    const server = this.assignment.server!;
     if (server.scheme === 'h2c') {
       this.breakOff(FAULTS.unsupportedScheme, 'HTTP/2 is not spoken to servers');
       return;
@@ -182,7 +183,7 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
     this.phase = SENT;
     // Pieces that are queued are sent below, and then the end of the body.
     const complete = this.requestComplete && this.queued.length === 0 && this.bodyKind !== REQUEST_CHUNKED;
-    connection.sendHead(this.headFor(this.server!), this.method, complete);
+    connection.sendHead(this.headFor(this.assignment.server!), this.method, complete);
     if (complete) return;
     let flowing = true;
     for (const chunk of this.queued) flowing = this.writeBody(chunk);
@@ -304,9 +305,10 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
       repeatable: this.bodyKind === REQUEST_NO_BODY && isRepeatable(this.method),
       answered: this.phase >= ANSWERED || fault === FAULTS.truncated,
       resent: this.resent,
-      triesLeft: this.triesLeft,
+      triesLeft: this.assignment.triesLeft,
     });
     this.connection = null;
+    this.assignment.tryFailed(fault);
     if (decision === GIVE_UP) {
       this.breakOff(fault, detail);
       return;
@@ -315,10 +317,9 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
     if (decision === RESEND) {
       this.resent = true;
       this.reused = false;
-      this.connection = this.worker.pools.of(this.server!).dial(this);
+      this.connection = this.worker.pools.of(this.assignment.server!).dial(this);
     } else if (decision === NEXT_SERVER) {
-      this.triesLeft--;
-      this.worker.metrics.retries(this.frontend!.backend.slot);
+      this.assignment.retry();
       this.attempt(this.frontend!.backend);
     }
   }
@@ -327,7 +328,11 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
   breakOff(fault: Fault, detail: string): void {
     this.connection?.abandon(this);
     this.connection = null;
-    log.debug(fault.text, { backend: this.frontend?.backend.name ?? '', server: this.server?.url ?? '', detail });
+    log.debug(fault.text, {
+      backend: this.frontend?.backend.name ?? '',
+      server: this.assignment.server?.url ?? '',
+      detail,
+    });
     if (this.phase >= RESPONDING) {
       this.downstream.abort();
       this.finish();
@@ -379,7 +384,6 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
       this.count();
     } finally {
       this.frontend = null;
-      this.server = null;
       this.queued.length = 0;
       worker.openExchanges--;
       worker.metrics.exchangeClosed(this.entryPoint, this.method, PROTOCOL.http);
@@ -395,6 +399,7 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
     const seconds = (performance.now() - this.startedAt) / 1000;
     metrics.entryPointDone(this.entryPoint, method, status, PROTOCOL.http, seconds, requestBytes, responseBytes);
     if (frontend === null) return;
+    this.assignment.end(status, seconds);
     metrics.backendDone(frontend.backend.slot, method, status, PROTOCOL.http, seconds, requestBytes, responseBytes);
   }
 }

@@ -3,6 +3,7 @@
  * piscina thread by structured clone.
  */
 import type { MatchTerm, PathModifiers } from '../rule/terms.ts';
+import type { BackendPolicy, FrontendOptions } from './options.ts';
 
 export type TableServer = {
   readonly name: string;
@@ -22,6 +23,7 @@ export type TableBackend = {
   readonly servers: readonly TableServer[];
   /** Requests in flight per connection to a server; 0: as `--upstream.pipelining` says. */
   readonly pipelining: number;
+  readonly policy?: BackendPolicy;
 };
 
 export type TableFrontend = {
@@ -36,6 +38,7 @@ export type TableFrontend = {
   readonly terms: readonly MatchTerm[];
   /** Absent: paths are forwarded as they came. */
   readonly modifiers?: PathModifiers;
+  readonly options?: FrontendOptions;
 };
 
 export type TableInput = {

@@ -23,7 +23,7 @@
 /** The bytes `TSUJ` on a little-endian machine. */
 export const MAGIC = 0x4a555354;
 /** To be raised with every change in this file. */
-export const FORMAT_VERSION = 3;
+export const FORMAT_VERSION = 4;
 
 export const WORD_BYTES = 4;
 export const SECTION_ALIGNMENT = 8;
@@ -69,6 +69,8 @@ export const FRONTEND = {
   name: 4,
   /** Reference to a program of MODIFIER instructions, 0: none. */
   modifiers: 6,
+  /** Word index in `programs` of a string: `FrontendOptions` (options.ts) as JSON. 0: none. */
+  options: 7,
   words: 8,
 } as const;
 export const FRONTEND_PASS_HOST_HEADER = 1;
@@ -83,7 +85,9 @@ export const BACKEND = {
   name: 6,
   /** Requests in flight per connection to a server; 0: as the flag says. */
   pipelining: 8,
-  words: 9,
+  /** A string: `BackendPolicy` (options.ts) as JSON, empty for none. */
+  policy: 9,
+  words: 11,
 } as const;
 export const BACKEND_ALL_WEIGHTS_ZERO = 1;
 

@@ -53,6 +53,7 @@ class Validator {
     check(backends.length % BACKEND.words === 0, 'a backend is incomplete');
     for (let word = 0; word < backends.length; word += BACKEND.words) {
       this.checkString(backends, word + BACKEND.name);
+      this.checkString(backends, word + BACKEND.policy);
       check(backends[word + BACKEND.slot] >= 0, 'a backend has no slot');
       const firstServer = backends[word + BACKEND.firstServer];
       const serverCount = backends[word + BACKEND.serverCount];
@@ -80,7 +81,7 @@ class Validator {
   }
 
   private checkFrontends(): void {
-    const { frontends, backends } = this.sections;
+    const { frontends, backends, programs } = this.sections;
     check(frontends.length % FRONTEND.words === 0, 'a frontend is incomplete');
     for (let word = 0; word < frontends.length; word += FRONTEND.words) {
       this.checkString(frontends, word + FRONTEND.name);
@@ -88,6 +89,9 @@ class Validator {
       check(backend >= 0 && backend < backends.length / BACKEND.words, 'a frontend has no backend');
       this.checkProgram(frontends[word + FRONTEND.program], OPERANDS);
       this.checkProgram(frontends[word + FRONTEND.modifiers], MODIFIER_OPERANDS);
+      const options = frontends[word + FRONTEND.options];
+      check(options === 0 || (options > 0 && options + 1 < programs.length), 'the options of a frontend lie outside');
+      if (options > 0) this.checkString(programs, options);
     }
   }
 

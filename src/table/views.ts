@@ -13,6 +13,7 @@ import {
   SCHEMES,
   SERVER,
 } from './layout.ts';
+import { type BackendPolicy, type FrontendOptions, readOptions } from './options.ts';
 import type { TableSections } from './sections.ts';
 
 export class ServerView {
@@ -54,6 +55,8 @@ export class BackendView {
   readonly allWeightsZero: boolean;
   /** Requests in flight per connection to a server; 0: as `--upstream.pipelining` says. */
   readonly pipelining: number;
+  /** null: nothing beyond weighted round robin. */
+  readonly policy: BackendPolicy | null;
 
   constructor(sections: TableSections, index: number) {
     const { backends } = sections;
@@ -68,6 +71,7 @@ export class BackendView {
     this.scheduleLength = backends[word + BACKEND.turnCount];
     this.schedule = sections.schedules.subarray(firstTurn, firstTurn + this.scheduleLength);
     this.pipelining = backends[word + BACKEND.pipelining];
+    this.policy = readOptions<BackendPolicy>(sections.stringAt(backends, word + BACKEND.policy));
     this.allWeightsZero = (backends[word + BACKEND.flags] & BACKEND_ALL_WEIGHTS_ZERO) !== 0;
   }
 }
@@ -107,6 +111,8 @@ export class FrontendView {
   readonly backend: BackendView;
   /** null: paths are forwarded as they came. */
   readonly modifiers: ModifiersView | null;
+  /** null: nothing is asked for. */
+  readonly options: FrontendOptions | null;
 
   constructor(sections: TableSections, index: number, backend: BackendView) {
     const { frontends } = sections;
@@ -116,5 +122,7 @@ export class FrontendView {
     this.backend = backend;
     const modifiers = frontends[word + FRONTEND.modifiers];
     this.modifiers = modifiers === 0 ? null : new ModifiersView(sections, modifiers);
+    const options = frontends[word + FRONTEND.options];
+    this.options = readOptions<FrontendOptions>(options === 0 ? '' : sections.stringAt(sections.programs, options));
   }
 }

@@ -10,7 +10,6 @@ import type { TableBackend, TableFrontend, TableInput } from './input.ts';
 import {
   BACKEND_ALL_WEIGHTS_ZERO,
   FORMAT_VERSION,
-  FRONTEND,
   FRONTEND_PASS_HOST_HEADER,
   HEADER,
   HEADER_WORDS,
@@ -24,6 +23,7 @@ import {
   SERVER,
   WORD_BYTES,
 } from './layout.ts';
+import { optionsText } from './options.ts';
 import { scheduleOf } from './schedule.ts';
 
 /** References are signed words, and an offset in bytes must fit one as well. */
@@ -137,6 +137,7 @@ function writeBackend(sections: Sections, backend: TableBackend): void {
   backends.push(turns.length);
   heap.addTo(backends, backend.name);
   backends.push(backend.pipelining);
+  heap.addTo(backends, optionsText(backend.policy));
   schedules.pushAll(turns);
   for (const server of backend.servers) {
     servers.push(server.slot);
@@ -150,6 +151,14 @@ function writeBackend(sections: Sections, backend: TableBackend): void {
   }
 }
 
+function writeOptions({ heap, programs }: Sections, { options }: TableFrontend): number {
+  const text = optionsText(options);
+  if (text === '') return 0;
+  const word = programs.length;
+  heap.addTo(programs, text);
+  return word;
+}
+
 function writeFrontend(sections: Sections, frontend: TableFrontend, program: number): void {
   const { frontends, heap } = sections;
   const modifiers = writeProgram(sections, modifierInstructions(frontend.modifiers));
@@ -159,7 +168,7 @@ function writeFrontend(sections: Sections, frontend: TableFrontend, program: num
   frontends.push(frontend.passHostHeader ? FRONTEND_PASS_HOST_HEADER : 0);
   heap.addTo(frontends, frontend.name);
   frontends.push(modifiers);
-  frontends.reserve(FRONTEND.words - FRONTEND.modifiers - 1);
+  frontends.push(writeOptions(sections, frontend));
 }
 
 function compareFrontends(a: TableFrontend, b: TableFrontend): number {

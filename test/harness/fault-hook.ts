@@ -9,6 +9,7 @@
  *     X-Fault: trace                           none; the next X-Fault prints which methods were called in between
  */
 import { isMainThread } from 'node:worker_threads';
+import { Assignment } from '../../src/data/balancing/assignment.ts';
 import { Exchange } from '../../src/data/exchange.ts';
 import { UwsDownstream } from '../../src/data/listener/uws-downstream.ts';
 import { UwsListener } from '../../src/data/listener/uws-listener.ts';
@@ -27,6 +28,7 @@ import { RoutingTable } from '../../src/table/reader.ts';
 type Method = (this: object, ...args: unknown[]) => unknown;
 
 const CLASSES = {
+  Assignment,
   Exchange,
   UwsDownstream,
   UwsListener,

@@ -14,12 +14,12 @@ import { NO_LENGTH } from '../../http/response-head.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
-import type { BackendView, FrontendView, ServerView } from '../../table/views.ts';
-import { nextServer } from '../balancer.ts';
+import type { FrontendView, ServerView } from '../../table/views.ts';
+import { Assignment } from '../balancing/assignment.ts';
+import { NEXT_SERVER, retryDecision } from '../balancing/retry.ts';
 import type { WorkerContext } from '../context.ts';
 import type { DownstreamEvents } from '../downstream.ts';
 import { type LocalReply, localReply, slashRedirect } from '../local-reply.ts';
-import { NEXT_SERVER, retryDecision } from '../retry.ts';
 import type { HandshakeDownstream } from './client-socket.ts';
 import { asBytes, requestFields, responseHead } from './handshake.ts';
 import { Refusal } from './refusal.ts';
@@ -37,11 +37,10 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser {
   private target = '';
   private fields: Record<string, string | string[]> = {};
   private frontend: FrontendView | null = null;
-  private serverUrl = '';
+  private readonly assignment: Assignment;
   private server: ServerSocket | null = null;
   private refusal: Refusal | null = null;
   private relay: Relay | null = null;
-  private triesLeft = 0;
   private status = 0;
   private responseBytes = 0;
   private finished = false;
@@ -50,6 +49,7 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser {
     this.worker = worker;
     this.entryPoint = entryPoint;
     this.downstream = downstream;
+    this.assignment = new Assignment(worker);
     worker.openExchanges++;
     worker.webSockets.add(this);
     worker.metrics.exchangeOpened(entryPoint, this.method, PROTOCOL.websocket);
@@ -73,24 +73,26 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser {
       this.reply(301, slashRedirect(head.method, head.path, head.target));
       return;
     }
-    const { options, serverLine } = this.worker;
+    const refusal = this.assignment.begin(frontend.backend, head);
+    if (refusal !== null) {
+      this.replyFault(refusal);
+      return;
+    }
+    const { serverLine } = this.worker;
     this.host = asBytes(head.host);
     this.target = asBytes(head.target);
     this.fields = requestFields(head.fields + head.forwardedLines(this.downstream!.peerAddress(), false, serverLine));
-    const attempts = options.retryAttempts;
-    if (attempts === null) this.triesLeft = 0;
-    else this.triesLeft = (attempts > 0 ? attempts : frontend.backend.servers.length) - 1;
-    this.attempt(frontend.backend);
+    this.attempt();
   }
 
   /** One try: a server and a handshake with it. */
-  private attempt(backend: BackendView): void {
-    const server = nextServer(backend, this.worker.cursors, this.serverUrl);
-    if (server === null) {
-      this.replyFault(backend.allWeightsZero ? FAULTS.allWeightsZero : FAULTS.noServer);
+  private attempt(): void {
+    const refusal = this.assignment.next();
+    if (refusal !== null) {
+      this.replyFault(refusal);
       return;
     }
-    this.serverUrl = server.url;
+    const server = this.assignment.server!;
     if (server.scheme === 'http') this.dial(server);
     else this.replyFault(FAULTS.unsupportedScheme);
   }
@@ -138,8 +140,9 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser {
   serverFailed(fault: Fault, detail: string, sent: boolean): void {
     this.server = null;
     const backend = this.frontend!.backend;
-    log.debug(fault.text, { backend: backend.name, server: this.serverUrl, detail });
-    const { triesLeft } = this;
+    log.debug(fault.text, { backend: backend.name, server: this.assignment.server!.url, detail });
+    const { triesLeft } = this.assignment;
+    this.assignment.tryFailed(fault);
     const decision = retryDecision(fault, {
       sent,
       triesLeft,
@@ -149,9 +152,8 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser {
       resent: false,
     });
     if (decision === NEXT_SERVER) {
-      this.triesLeft--;
-      this.worker.metrics.retries(backend.slot);
-      this.attempt(backend);
+      this.assignment.retry();
+      this.attempt();
     } else {
       this.replyFault(fault);
     }
@@ -217,6 +219,7 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser {
     worker.metrics.entryPointDone(entryPoint, method, status, PROTOCOL.websocket, seconds, sent, received);
     if (this.frontend !== null) {
       const { slot } = this.frontend.backend;
+      this.assignment.end(status, seconds);
       worker.metrics.backendDone(slot, method, status, PROTOCOL.websocket, seconds, sent, received);
     }
     worker.metrics.exchangeClosed(entryPoint, method, PROTOCOL.websocket);

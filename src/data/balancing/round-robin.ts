@@ -2,8 +2,8 @@
  * Which server of a backend has its turn. Weighted round robin that is exact over all workers: the schedule stands in
  * the table, the cursor is one word in shared memory (DESIGN §5, shared/spec kv-schema §4.1).
  */
-import { takeTurn } from '../shared/cursors.ts';
-import type { BackendView, ServerView } from '../table/views.ts';
+import { takeTurn } from '../../shared/cursors.ts';
+import type { BackendView, ServerView } from '../../table/views.ts';
 
 /**
  * Null when the schedule is empty: no server, or all weights 0. `failedUrl`: of the server that has just failed this

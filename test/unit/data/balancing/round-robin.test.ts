@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { nextServer } from '../../../src/data/balancer.ts';
-import { createCursors } from '../../../src/shared/cursors.ts';
-import type { BackendView } from '../../../src/table/views.ts';
+import { nextServer } from '../../../../src/data/balancing/round-robin.ts';
+import { createCursors } from '../../../../src/shared/cursors.ts';
+import type { BackendView } from '../../../../src/table/views.ts';
 
 function backend(urls: readonly string[], schedule: readonly number[]): BackendView {
   const servers = urls.map((url) => ({ url }));

@@ -1,5 +1,5 @@
 /** May a failed try be followed by another? One pure function (shared/spec proxying §8), so that all cases are a table. */
-import type { Fault } from '../kernel/errors.ts';
+import type { Fault } from '../../kernel/errors.ts';
 
 export const GIVE_UP = 0;
 /** Once more to the same server, on a fresh connection. */

@@ -8,8 +8,8 @@ import {
   retryDecision,
   type Try,
   triesAllowed,
-} from '../../../src/data/retry.ts';
-import { FAULTS } from '../../../src/kernel/errors.ts';
+} from '../../../../src/data/balancing/retry.ts';
+import { FAULTS } from '../../../../src/kernel/errors.ts';
 
 const FIRST: Try = { sent: false, reused: false, repeatable: true, answered: false, resent: false, triesLeft: 0 };
 
