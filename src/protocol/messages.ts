@@ -6,6 +6,8 @@
  *     main ── boot (workerData) ──▶ worker
  *     main ◀── ready ─────────────  worker      listening, or `failed` and the worker ends
  *     main ── table ──────────────▶ worker      at any time after boot
+ *     main ── certificates ───────▶ worker      some are new, different or gone; those of the boot record come first
+ *     main ── ticketKeys ─────────▶ worker      a rotation
  *     main ◀── applied ───────────  worker      it routes by that generation from now on
  *     main ── drain ──────────────▶ worker      stop accepting, finish what runs
  *     main ◀── drained ───────────  worker      nothing runs any more; the worker ends by itself
@@ -55,11 +57,49 @@ export type BootOptions = {
   readonly keepTrailingSlash: boolean;
 };
 
+/**
+ * One certificate as workers serve it. An id is never used again: what changes gets a new one. The bytes lie in shared
+ * memory, once for all workers.
+ */
+export type WorkerCertificate = {
+  readonly id: number;
+  /** Bit mask of the entrypoints that serve it by its names. */
+  readonly entryPoints: number;
+  /** Bit mask of the entrypoints whose default it is: for clients whose name no certificate has. */
+  readonly defaultOf: number;
+  /** Lower case, without trailing dots: common name, DNS names with wildcards, IP addresses in their short form. */
+  readonly names: readonly string[];
+  /** Of two with the same name the one with the lower precedence is served. */
+  readonly precedence: string;
+  /** PEM: the certificate, then the rest of its chain. */
+  readonly cert: Uint8Array;
+  /** PEM. Never logged, shown or written anywhere. */
+  readonly key: Uint8Array;
+  /** SHA-256 of the certificate's DER, hex in lower case. */
+  readonly fingerprint: string;
+  /** The OCSP response to staple, DER; null: none. */
+  readonly staple: Uint8Array | null;
+};
+
+/** 48 bytes: name 16, HMAC key 16, AES key 16, as `tls.Server.setTicketKeys` takes them. */
+export type TicketKey = Uint8Array;
+
+/** Session tickets are made with the first one; tickets of all of them are accepted. */
+export type TicketKeyRing = readonly TicketKey[];
+
+export type BootTls = {
+  /** Of each entrypoint: PEM texts of the authorities of client certificates, one each; empty: none are asked for. */
+  readonly clientCAs: readonly (readonly string[])[];
+  readonly certificates: readonly WorkerCertificate[];
+  readonly ticketKeys: TicketKeyRing;
+};
+
 export type Boot = {
   readonly index: number;
   readonly logLevel: string;
   readonly entryPoints: readonly BootEntryPoint[];
   readonly options: BootOptions;
+  readonly tls: BootTls;
   /** src/shared/cursors.ts */
   readonly cursors: SharedArrayBuffer;
   /** This worker's lane of src/shared/metrics.ts */
@@ -69,6 +109,13 @@ export type Boot = {
 
 export type ToWorker =
   | { readonly kind: 'table'; readonly generation: number; readonly table: SharedArrayBuffer }
+  | {
+      readonly kind: 'certificates';
+      readonly added: readonly WorkerCertificate[];
+      /** Ids. */
+      readonly removed: readonly number[];
+    }
+  | { readonly kind: 'ticketKeys'; readonly ring: TicketKeyRing }
   | { readonly kind: 'drain' }
   | { readonly kind: 'stop' };
 

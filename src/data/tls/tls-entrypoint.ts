@@ -1,0 +1,181 @@
+/**
+ * TLS of one entrypoint in one worker, for the servers of node:https and node:http2:
+ *
+ *     const tls = new TlsEntryPoint(index, options, clientCAs, store, tickets);
+ *     const server = createSecureServer({ ...tls.serverOptions(), allowHTTP1: true });
+ *     tls.attach(server);
+ *
+ * From then on it picks the certificate of each handshake, follows the store and the ring of ticket keys without
+ * touching open connections, and staples OCSP responses.
+ */
+import { createHash } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { createSecureContext, DEFAULT_CIPHERS, type SecureContext, type Server, type TlsOptions } from 'node:tls';
+import type { EntryPointTls } from '../../kernel/entrypoint-options.ts';
+import { reasonOf } from '../../kernel/errors.ts';
+import { log } from '../../kernel/log.ts';
+import type { WorkerCertificate } from '../../protocol/messages.ts';
+import type { CertificateStore } from './certificate-store.ts';
+import { pemOf, SecureContexts } from './contexts.ts';
+import type { TicketKeys } from './ticket-keys.ts';
+
+/** Seconds for which a client may resume a session: as long as its ticket's key is known for sure. */
+const SESSION_SECONDS = 12 * 3600;
+const V4_IN_V6 = '::ffff:';
+
+/** What node keeps for itself: the context that a new connection begins with. */
+type ServerInside = Server & { _sharedCreds: SecureContext };
+
+function cipherList(tls: EntryPointTls): string {
+  const list = tls.cipherSuites.length > 0 ? tls.cipherSuites.join(':') : DEFAULT_CIPHERS;
+  // OpenSSL takes signatures with SHA-1, which TLS 1.1 and older need, at this level only.
+  return tls.minVersion < 'TLSv1.2' ? `${list}:@SECLEVEL=0` : list;
+}
+
+export class TlsEntryPoint {
+  private readonly entryPoint: number;
+  private readonly options: TlsOptions;
+  private readonly sniStrict: boolean;
+  private readonly store: CertificateStore;
+  private readonly tickets: TicketKeys;
+  private readonly contexts: SecureContexts;
+  /** By id: contexts that a connection begins with, for clients without SNI. */
+  private readonly firstContexts = new Map<number, SecureContext | null>();
+  /** For handshakes that no certificate is for: it has none, so they fail as they should. */
+  private readonly bare: SecureContext;
+  private readonly servers = new Set<Server>();
+
+  /** @param clientCAs PEM texts of the authorities of client certificates; empty: none are asked for */
+  constructor(
+    entryPoint: number,
+    tls: EntryPointTls,
+    clientCAs: readonly string[],
+    store: CertificateStore,
+    tickets: TicketKeys,
+  ) {
+    this.entryPoint = entryPoint;
+    this.sniStrict = tls.sniStrict;
+    this.store = store;
+    this.tickets = tickets;
+    this.contexts = new SecureContexts(clientCAs);
+    this.options = {
+      minVersion: tls.minVersion,
+      maxVersion: 'TLSv1.3',
+      ciphers: cipherList(tls),
+      ecdhCurve: 'auto',
+      honorCipherOrder: true,
+      ca: [...clientCAs],
+      requestCert: clientCAs.length > 0,
+      rejectUnauthorized: clientCAs.length > 0 && !tls.clientCA!.optional,
+      sessionTimeout: SESSION_SECONDS,
+      // The same on all workers and nodes, and another one where other clients are let in.
+      sessionIdContext: createHash('sha256')
+        .update(JSON.stringify(['tsuji', ...clientCAs]))
+        .digest('hex')
+        .slice(0, 32),
+      SNICallback: (name, callback) => this.pick(name, callback),
+    };
+    this.bare = this.firstContext(null)!;
+    store.onChange((removed) => this.changed(removed));
+  }
+
+  /** For `createSecureServer` and its kin. */
+  serverOptions(): TlsOptions {
+    return { ...this.options };
+  }
+
+  /** Right after the server was made, before it listens. */
+  attach(server: Server): void {
+    this.servers.add(server);
+    server.once('close', () => this.servers.delete(server));
+    // Before node's own listener, which begins the handshake.
+    server.prependListener('connection', (socket: Socket) => this.beginConnection(server, socket));
+    this.followStaples(server);
+    this.beginWith(server, this.defaultContext());
+  }
+
+  /** Without a context the handshake goes on with the one that it began with. */
+  private pick(name: string, callback: (error: Error | null, context?: SecureContext) => void): void {
+    const certificate = this.store.find(this.entryPoint, name);
+    const context = certificate === undefined ? null : this.contexts.get(certificate);
+    if (context !== null) callback(null, context);
+    else if (!this.store.hasAddresses) callback(null);
+    // It may have begun with the certificate of an address, which is for clients that name nobody.
+    else this.pickDefault(callback);
+  }
+
+  private pickDefault(callback: (error: Error | null, context?: SecureContext) => void): void {
+    const certificate = this.sniStrict ? undefined : this.store.defaultOf(this.entryPoint);
+    const context = certificate === undefined ? null : this.contexts.get(certificate);
+    if (context === null) callback(new Error('no certificate for this name'));
+    else callback(null, context);
+  }
+
+  private defaultContext(): SecureContext {
+    const certificate = this.sniStrict ? undefined : this.store.defaultOf(this.entryPoint);
+    return (certificate && this.contextOf(certificate)) ?? this.bare;
+  }
+
+  private contextOf(certificate: WorkerCertificate): SecureContext | null {
+    let context = this.firstContexts.get(certificate.id);
+    if (context === undefined) {
+      context = this.firstContext(certificate);
+      this.firstContexts.set(certificate.id, context);
+    }
+    return context;
+  }
+
+  private firstContext(certificate: WorkerCertificate | null): SecureContext | null {
+    const { SNICallback: _, ...options } = this.options;
+    try {
+      const context = createSecureContext({ ...options, ...(certificate === null ? {} : pemOf(certificate)) });
+      this.tickets.install(context);
+      return context;
+    } catch (error) {
+      if (certificate === null) throw error;
+      log.error('OpenSSL refuses a certificate', { names: certificate.names.join(','), reason: reasonOf(error) });
+      return null;
+    }
+  }
+
+  /**
+   * Without SNI node asks nobody which certificate to take, so the choice is made before the client has said anything:
+   * by the address that it came to, where a certificate has addresses among its names. With SNI it is made anew.
+   */
+  private beginConnection(server: Server, socket: Socket): void {
+    if (!this.store.hasAddresses) return;
+    const local = socket.localAddress ?? '';
+    const address = local.startsWith(V4_IN_V6) ? local.slice(V4_IN_V6.length) : local;
+    const certificate = this.store.find(this.entryPoint, address);
+    const context = certificate === undefined ? null : this.contextOf(certificate);
+    this.beginWith(server, context ?? this.defaultContext());
+  }
+
+  private beginWith(server: Server, context: SecureContext): void {
+    (server as ServerInside)._sharedCreds = context;
+  }
+
+  private changed(removed: readonly number[]): void {
+    this.contexts.forget(removed);
+    for (const id of removed) this.firstContexts.delete(id);
+    for (const server of this.servers) {
+      this.followStaples(server);
+      this.beginWith(server, this.defaultContext());
+    }
+  }
+
+  /** The listener costs each handshake of a client that asks for a staple; it is there only while there are any. */
+  private followStaples(server: Server): void {
+    server.off('OCSPRequest', this.staple);
+    if (this.store.hasStaples) server.on('OCSPRequest', this.staple);
+  }
+
+  private readonly staple = (
+    der: Buffer,
+    _issuer: Buffer,
+    callback: (error: Error | null, response: Buffer | null) => void,
+  ): void => {
+    const staple = this.store.stapleFor(der);
+    callback(null, staple === null ? null : Buffer.from(staple));
+  };
+}
