@@ -18,6 +18,7 @@ import { loadRootCAs } from './root-cas.ts';
 import { sourcesFrom } from './source/from-settings.ts';
 import type { Source, SourceStatus } from './source/source.ts';
 import { toTableInput } from './table-input.ts';
+import { TicketRing } from './tls/ticket-ring.ts';
 import type { ControlView, EntryPointView, WorkerView } from './view.ts';
 import { WorkerFleet } from './worker-fleet.ts';
 
@@ -49,6 +50,7 @@ export class ControlPlane implements ControlView {
   private readonly fleet: WorkerFleet;
   private readonly reconciler: Reconciler;
   private readonly sourceList: readonly Source[];
+  private readonly ticketRing: TicketRing;
   private readonly admin: AdminServer | null;
   private readonly listeners = new Set<() => void>();
   private notifying: NodeJS.Timeout | null = null;
@@ -83,6 +85,10 @@ export class ControlPlane implements ControlView {
       throttleMs: settings.providersThrottleMs,
     });
     this.publisher = new Publisher((generation) => this.serverSlots.retire(generation));
+    this.ticketRing = new TicketRing({
+      store: null,
+      onRing: (ring) => this.fleet.broadcast({ kind: 'ticketKeys', ring }),
+    });
     this.fleet = new WorkerFleet({
       count: settings.workers,
       logLevel: settings.logLevel,
@@ -99,6 +105,11 @@ export class ControlPlane implements ControlView {
         rootCAs: settings.rootCAs === null ? null : loadRootCAs(settings.rootCAs),
         keepTrailingSlash: settings.keepTrailingSlash,
       },
+      tls: () => ({
+        clientCAs: settings.entryPoints.map(() => []),
+        certificates: [],
+        ticketKeys: this.ticketRing.ring(),
+      }),
       cursors: createCursors(),
       lanes: this.lanes,
       onReady: (index) => this.publisher.welcome(index),
@@ -129,6 +140,7 @@ export class ControlPlane implements ControlView {
       if (this.stopping) return;
       log.info('Admin pages', { port, path: this.settings.web!.path });
     }
+    this.ticketRing.start();
     for (const source of this.sourceList) {
       source.start({
         snapshot: (name, revision, entries) => this.reconciler.snapshot(name, revision, entries),
@@ -153,6 +165,7 @@ export class ControlPlane implements ControlView {
     this.stopping = true;
     await this.fleet.drain(graceMs);
     this.reconciler.stop();
+    this.ticketRing.stop();
     await Promise.all(this.sourceList.map((source) => source.stop()));
     if (this.notifying !== null) clearTimeout(this.notifying);
     await this.admin?.close();

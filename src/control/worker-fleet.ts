@@ -6,7 +6,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads';
 import { TsujiError } from '../kernel/errors.ts';
 import { log } from '../kernel/log.ts';
-import type { Boot, BootEntryPoint, BootOptions, FromWorker, ToWorker } from '../protocol/messages.ts';
+import type { Boot, BootEntryPoint, BootOptions, BootTls, FromWorker, ToWorker } from '../protocol/messages.ts';
 import type { WorkerView } from './view.ts';
 
 const WORKER_URL = new URL('../data/worker.ts', import.meta.url);
@@ -21,6 +21,8 @@ export type FleetOptions = {
   readonly logLevel: string;
   readonly entryPoints: readonly BootEntryPoint[];
   readonly options: BootOptions;
+  /** As they are when a worker boots. */
+  readonly tls: () => BootTls;
   readonly cursors: SharedArrayBuffer;
   /** One lane per worker. */
   readonly lanes: readonly SharedArrayBuffer[];
@@ -149,6 +151,7 @@ export class WorkerFleet {
       logLevel: this.options.logLevel,
       entryPoints: this.entryPoints,
       options: this.options.options,
+      tls: this.options.tls(),
       cursors: this.options.cursors,
       metrics: this.options.lanes[member.index],
       port: port2,

@@ -3,6 +3,7 @@ import type { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { BootOptions } from '../protocol/messages.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
 import type { RoutingTable } from '../table/reader.ts';
+import type { TlsEntryPoint } from './tls/tls-entrypoint.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
 import type { WebSocketExchange } from './websocket/websocket-exchange.ts';
 
@@ -13,6 +14,8 @@ export type WorkerContext = {
   readonly cursors: Int32Array;
   readonly metrics: MetricsLane;
   readonly pools: UpstreamPools;
+  /** Of each entrypoint, null for one without TLS. */
+  readonly tls: readonly (TlsEntryPoint | null)[];
   /** `x-forwarded-server: name\r\n` of this host. */
   readonly serverLine: string;
   /** Null until the first table has come: everything is 404 then. */

@@ -15,6 +15,9 @@ import type { WorkerContext } from './context.ts';
 import { HeldResponse } from './listener/held-response.ts';
 import { loadUws } from './listener/uws.ts';
 import { UwsListener } from './listener/uws-listener.ts';
+import { CertificateStore } from './tls/certificate-store.ts';
+import { TicketKeys } from './tls/ticket-keys.ts';
+import { TlsEntryPoint } from './tls/tls-entrypoint.ts';
 import { UpstreamPools } from './upstream/pools.ts';
 
 /**
@@ -28,12 +31,17 @@ const listeners: UwsListener[] = [];
 const wheel = new TimerWheel();
 const metrics = new MetricsLane(boot.metrics);
 const pools = new UpstreamPools(boot.options, wheel, metrics);
+const certificates = new CertificateStore();
+const ticketKeys = new TicketKeys(boot.tls.ticketKeys);
 const context: WorkerContext = {
   options: boot.options,
   wheel,
   cursors: new Int32Array(boot.cursors),
   metrics,
   pools,
+  tls: boot.entryPoints.map(({ tls }, index) =>
+    tls === null ? null : new TlsEntryPoint(index, tls, boot.tls.clientCAs[index], certificates, ticketKeys),
+  ),
   serverLine: `x-forwarded-server: ${hostname()}\r\n`,
   table: null,
   draining: false,
@@ -100,6 +108,12 @@ function receive(message: ToWorker): void {
       pools.keepOnly(context.table);
       post({ kind: 'applied', generation: message.generation });
       return;
+    case 'certificates':
+      certificates.apply(message.added, message.removed);
+      return;
+    case 'ticketKeys':
+      ticketKeys.rotate(message.ring);
+      return;
     case 'drain':
       drain();
       return;
@@ -110,6 +124,7 @@ function receive(message: ToWorker): void {
 
 async function start(): Promise<void> {
   setLogLevel(boot.logLevel as LogLevel);
+  certificates.apply(boot.tls.certificates, []);
   const uws = await loadUws();
   const response = await HeldResponse.open(uws);
   held = response;
