@@ -76,6 +76,7 @@ export class ControlPlane implements ControlView {
       entryPoints: settings.entryPoints.map((entryPoint) => entryPoint.name),
       defaultEntryPoints: settings.defaultEntryPoints,
       allowMinWeightZero: settings.allowMinWeightZero,
+      constraints: settings.constraints,
     });
     this.current = builder.model;
     this.reconciler = new Reconciler({

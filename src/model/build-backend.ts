@@ -1,17 +1,20 @@
 /** The keys below `backends/<name>/` → one backend. Source: shared/spec kv-schema §3. */
 
+import { type Constraint, unmetConstraint } from '../kernel/constraints.ts';
 import type { ObjectKeys } from './kv-tree.ts';
-import type { Backend, Server } from './model.ts';
+import type { Backend, LeftOutServer, Server } from './model.ts';
 import { type Built, ProblemList } from './problems.ts';
 import { BACKEND_KEYS } from './schema.ts';
 import { parseServerUrl } from './server-url.ts';
 import { unescapeValue } from './unescape.ts';
-import { quotedValue, readInt } from './values.ts';
+import { quotedValue, readInt, readList } from './values.ts';
 
 export type BackendOptions = {
   /** The prefix of all keys, without a slash at its end. */
   readonly prefix: string;
   readonly allowMinWeightZero: boolean;
+  /** A server whose tags do not meet all of them is left out. */
+  readonly constraints: readonly Constraint[];
 };
 
 /** Ours: far above any use, and small enough that sums of weights stay exact in 32 bits. */
@@ -19,7 +22,8 @@ const MAX_WEIGHT = 1_000_000;
 const MAX_PIPELINING = 64;
 const DEFAULT_METHOD = 'wrr';
 
-type ServerKeys = { url: string; weight: string };
+type ServerKeys = { url: string; weight: string; tags: string };
+type Servers = { readonly used: Server[]; readonly leftOut: LeftOutServer[] };
 
 function readMethod(text: string, problems: ProblemList): string {
   const method = text.toLowerCase();
@@ -43,7 +47,8 @@ function readWeight(text: string, key: string, options: BackendOptions, problems
   return value === 0 && !options.allowMinWeightZero ? 1 : value;
 }
 
-function buildServers(named: Map<string, ServerKeys>, options: BackendOptions, problems: ProblemList): Server[] {
+function buildServers(named: Map<string, ServerKeys>, options: BackendOptions, problems: ProblemList): Servers {
+  const leftOut: LeftOutServer[] = [];
   const byIdentity = new Map<string, Server>();
   for (const name of [...named.keys()].sort()) {
     const keys = named.get(name)!;
@@ -57,6 +62,12 @@ function buildServers(named: Map<string, ServerKeys>, options: BackendOptions, p
       continue;
     }
     if (weight === null) continue;
+    const tags = readList(unescapeValue(keys.tags), new Map());
+    const unmet = unmetConstraint(options.constraints, tags);
+    if (unmet !== null) {
+      leftOut.push({ name, url, tags, constraint: unmet.text });
+      continue;
+    }
     const { identity, ...address } = parsed;
     const twin = byIdentity.get(identity);
     if (twin !== undefined) {
@@ -66,7 +77,7 @@ function buildServers(named: Map<string, ServerKeys>, options: BackendOptions, p
     }
     byIdentity.set(identity, { name, url, ...address, weight });
   }
-  return [...byIdentity.values()];
+  return { used: [...byIdentity.values()], leftOut };
 }
 
 function readPipelining(text: string, problems: ProblemList): number {
@@ -88,7 +99,7 @@ export function buildBackend(name: string, keys: ObjectKeys, options: BackendOpt
   if (keys.size === 0) return { value: null, problems: problems.list };
   const servers = new Map<string, ServerKeys>();
   const server = (serverName: string): ServerKeys => {
-    const found = servers.get(serverName) ?? { url: '', weight: '' };
+    const found = servers.get(serverName) ?? { url: '', weight: '', tags: '' };
     servers.set(serverName, found);
     return found;
   };
@@ -99,12 +110,15 @@ export function buildBackend(name: string, keys: ObjectKeys, options: BackendOpt
     if (match.kind === 'unknown' || match.field === 'later') problems.addUnused(key, match);
     else if (match.field === 'serverUrl') server(match.names[0]).url = value;
     else if (match.field === 'serverWeight') server(match.names[0]).weight = value;
+    else if (match.field === 'serverTags') server(match.names[0]).tags = value;
     else if (match.field === 'pipelining') pipelining = value;
     else method = unescapeValue(value);
   }
+  const { used, leftOut } = buildServers(servers, options, problems);
   const backend = {
     name,
-    servers: buildServers(servers, options, problems),
+    servers: used,
+    ...(leftOut.length === 0 ? {} : { leftOut }),
     method: readMethod(method, problems),
     pipelining: readPipelining(pipelining, problems),
   };

@@ -8,6 +8,7 @@
  * shared with the next model where nothing in it changes (copying 10 000 entries takes about a millisecond).
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { Constraint } from '../kernel/constraints.ts';
 import { type BackendOptions, buildBackend } from './build-backend.ts';
 import { buildFrontend, type FrontendOptions } from './build-frontend.ts';
 import { type Change, KvTree } from './kv-tree.ts';
@@ -22,6 +23,8 @@ export type ModelSettings = {
   readonly entryPoints: readonly string[];
   readonly defaultEntryPoints: readonly string[];
   readonly allowMinWeightZero: boolean;
+  /** What the tags of a server must meet; absent: nothing. */
+  readonly constraints?: readonly Constraint[];
 };
 
 export type ModelUpdate = {
@@ -89,7 +92,8 @@ export class ModelBuilder {
 
   constructor(settings: ModelSettings) {
     this.#prefix = settings.prefix;
-    this.#backendOptions = { prefix: settings.prefix, allowMinWeightZero: settings.allowMinWeightZero };
+    const { prefix, allowMinWeightZero, constraints = [] } = settings;
+    this.#backendOptions = { prefix, allowMinWeightZero, constraints };
     this.#frontendOptions = {
       prefix: settings.prefix,
       entryPoints: new Set(settings.entryPoints),

@@ -19,10 +19,21 @@ export type Server = {
   readonly weight: number;
 };
 
+/** A server that the constraints leave out: no mistake, and no part of any table. */
+export type LeftOutServer = {
+  readonly name: string;
+  readonly url: string;
+  readonly tags: readonly string[];
+  /** The first constraint that it does not meet, as written. */
+  readonly constraint: string;
+};
+
 export type Backend = {
   readonly name: string;
   /** In order of name. */
   readonly servers: readonly Server[];
+  /** In order of name. Absent: none. */
+  readonly leftOut?: readonly LeftOutServer[];
   /** As configured or its default; only `wrr` is known so far. */
   readonly method: string;
   /** Requests in flight per connection to a server, 1 to 64; 0: not configured. Ours: Traefik has no such key. */

@@ -4,7 +4,7 @@
  */
 import { KeyTable } from './key-table.ts';
 
-export type BackendField = 'serverUrl' | 'serverWeight' | 'method' | 'pipelining' | 'later';
+export type BackendField = 'serverUrl' | 'serverWeight' | 'serverTags' | 'method' | 'pipelining' | 'later';
 
 export type FrontendField =
   | 'backend'
@@ -37,7 +37,7 @@ function guards(rows: readonly Row<never>[]): Row<FrontendField>[] {
 export const BACKEND_KEYS = new KeyTable<BackendField>([
   ['servers/*/url', 'serverUrl'],
   ['servers/*/weight', 'serverWeight'],
-  ['servers/*/tags', 'later'],
+  ['servers/*/tags', 'serverTags'],
   ['loadbalancer/method', 'method'],
   // Ours: not a key of Traefik.
   ['pipelining', 'pipelining'],

@@ -1,6 +1,7 @@
 /** Puts the given settings together: defaults, sections, what one setting means for another. */
 import { availableParallelism } from 'node:os';
-import { TsujiError } from '../kernel/errors.ts';
+import { type Constraint, parseConstraint } from '../kernel/constraints.ts';
+import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../kernel/log.ts';
 import { parseEntryPoints } from './entrypoints.ts';
 import { fillEtcd } from './etcd-settings.ts';
@@ -97,6 +98,18 @@ function fillRootCAs(given: Given): string[] | null {
   return rootCAs.length > 0 ? rootCAs : null;
 }
 
+function fillConstraints(given: Given): Constraint[] {
+  return ['constraints', 'etcd.constraints'].flatMap((flag) =>
+    given.list(flag).map((text) => {
+      try {
+        return parseConstraint(text);
+      } catch (error) {
+        throw bad(flag, reasonOf(error));
+      }
+    }),
+  );
+}
+
 function warnIdleTimeout(given: Given, warn: Warn): void {
   for (const flag of ['respondingTimeouts.idleTimeout', 'idleTimeout']) {
     const ms = given.has(flag) ? given.duration(flag) : 0;
@@ -150,6 +163,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     insecureSkipVerify: given.boolean('insecureSkipVerify'),
     rootCAs: fillRootCAs(given),
     allowMinWeightZero: given.boolean('allowMinWeightZero'),
+    constraints: fillConstraints(given),
     keepTrailingSlash: given.boolean('keepTrailingSlash'),
     metricsBuckets: fillBuckets(given),
     warnings: [...warnings],

@@ -7,7 +7,6 @@ export const LATER_ROWS: readonly RowGroup[] = [
     'later',
     [
       ['configFile', 'string', '', 'TOML file with these settings'],
-      ['constraints', 'list', '', 'Take only what carries these tags'],
       ['cluster.*', 'any', '', 'Several nodes as one'],
     ],
   ],
@@ -15,7 +14,6 @@ export const LATER_ROWS: readonly RowGroup[] = [
     'Where the routes come from',
     'later',
     [
-      ['etcd.constraints', 'list', '', 'Take only what carries these tags'],
       ['etcd.filename', 'string', '', 'Template of the configuration'],
       ['etcd.trace', 'boolean', 'false', 'Log each step of the provider'],
       ['etcd.debugLogGeneratedTemplate', 'boolean', 'false', 'Log what the template gave'],

@@ -22,6 +22,7 @@ const ROW_GROUPS: readonly RowGroup[] = [
       ['upstream.pipelining', 'integer', '1', 'Requests in flight per connection to a server (see README); 1: none'],
       ['allowMinWeightZero', 'boolean', 'false', 'Let a server weight of 0 mean "no requests"'],
       ['keepTrailingSlash', 'boolean', 'false', 'Keep a trailing slash when rules are matched'],
+      ['constraints', 'list', '', 'Use only servers whose tags meet all of these: tag==glob, tag!=glob'],
     ],
   ],
   [
@@ -41,6 +42,7 @@ const ROW_GROUPS: readonly RowGroup[] = [
       ['etcd.prefix', 'string', '/traefik', 'The folder of the keys'],
       ['etcd.watch', 'boolean', 'true', 'Follow changes; false: read once'],
       ['etcd.useAPIV3', 'boolean', 'false', 'Keys of the v3 API only'],
+      ['etcd.constraints', 'list', '', 'More of --constraints'],
       ['etcd.username', 'string', '', 'User of etcd'],
       ['etcd.password', 'string', '', 'Password of that user'],
       ['etcd.tls', 'section', 'false', 'Connect with TLS'],

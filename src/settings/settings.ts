@@ -1,4 +1,5 @@
 /** The settings of one run: filled and frozen, nothing optional. Made by parse-flags.ts from the rows of rows.ts. */
+import type { Constraint } from '../kernel/constraints.ts';
 import type {
   Engine,
   EntryPointTls,
@@ -86,6 +87,8 @@ export type Settings = {
   /** Each a path if such a file exists, else PEM text; they replace the system's roots. null when not given. */
   readonly rootCAs: readonly string[] | null;
   readonly allowMinWeightZero: boolean;
+  /** What the tags of a server must meet, of `--constraints` and `--etcd.constraints` together. */
+  readonly constraints: readonly Constraint[];
   readonly keepTrailingSlash: boolean;
   /** Upper bounds of the duration buckets, seconds, ascending. */
   readonly metricsBuckets: readonly number[];

@@ -60,6 +60,10 @@ function fullView(): FakeView {
     ),
     backend('shop', server('s1', 'http://10.0.1.1:8080')),
     backend('empty'),
+    {
+      ...backend('far'),
+      leftOut: [{ name: 's7', url: 'http://10.9.0.7', tags: ['us', 'web'], constraint: 'tag==eu*' }],
+    },
     frontend('frontend1', 'backend1', 'Host:nginx.example.com'),
     frontend('shop-api', 'shop', 'Host:shop.example.com;PathPrefix:/api', { priority: 50, rank: 50 }),
     frontend('catch-all', 'backend1', '', { routes: [] }),
@@ -113,6 +117,7 @@ test('the dashboard', async (t) => {
     await row('Backends', 'backend1').getByText('http://10.0.0.2:80').waitFor();
     await row('Backends', 'backend1').getByText('3,000').waitFor();
     await row('Backends', 'empty').getByText('no server').waitFor();
+    await row('Backends', 'far').getByText('left out by tag==eu* · tags us, web').waitFor();
     await row('Sources of keys', 'etcdv2').getByText('connect ECONNREFUSED').waitFor();
     await row('Workers', '1').getByText('serving').waitFor();
     await row('Keys with problems', '/traefik/frontends/broken/routes/r1/rule').getByText('did you mean').waitFor();

@@ -75,6 +75,8 @@ function configuration(view: ControlView) {
         weight: server.weight,
         state: server.weight > 0 ? 'in rotation' : 'not used',
       })),
+      /** By --constraints: no mistake. */
+      leftOut: backend.leftOut ?? [],
     })),
     problems: [...problems.values()].sort((a, b) => (a.key < b.key ? -1 : 1)),
   };

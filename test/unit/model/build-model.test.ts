@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
+import { parseConstraint } from '../../../src/kernel/constraints.ts';
 import { ModelBuilder, type ModelSettings, type ModelUpdate } from '../../../src/model/build-model.ts';
 import type { Model } from '../../../src/model/model.ts';
 
@@ -393,4 +394,34 @@ test('one change among ten thousand frontends is applied in a few milliseconds',
   }
   times.sort((a, b) => a - b);
   assert.ok(times[10] < 20, `the median was ${times[10].toFixed(1)} ms`);
+});
+
+test('a server whose tags do not meet the constraints is left out, which is no problem', () => {
+  const keys = (tags: Keys): Keys => small({ 'backends/b/servers/none/url': 'http://10.0.0.9', ...tags });
+  const left = (constraints: readonly string[], tags: Keys): unknown => {
+    const model = modelOf(keys(tags), { constraints: constraints.map(parseConstraint) });
+    assert.deepEqual(problemsOf(model), []);
+    const { servers, leftOut } = model.backends.get('b')!;
+    return [servers.map(({ name }) => name), (leftOut ?? []).map(({ name, constraint }) => `${name} ${constraint}`)];
+  };
+  const tags = { 'backends/b/servers/s/tags': ' api, web ,' };
+  assert.deepEqual(left([], tags), [['none', 's'], []]);
+  assert.deepEqual(left(['tag==we*'], tags), [['s'], ['none tag==we*']]);
+  assert.deepEqual(left(['tag!=we*'], tags), [['none'], ['s tag!=we*']]);
+  assert.deepEqual(left(['tag==api', 'tag==x'], tags), [[], ['none tag==api', 's tag==x']]);
+  assert.deepEqual(left(['tag==x'], {}), [[], ['none tag==x', 's tag==x']]);
+  assert.deepEqual(left(['tag!=x'], {}), [['none', 's'], []]);
+});
+
+test('a change of tags alone moves a server in and out', () => {
+  const builder = new ModelBuilder({ ...SETTINGS, constraints: [parseConstraint('tag==live')] });
+  put(builder, small({}));
+  for (const [tags, count] of [
+    ['live', 1],
+    ['dark', 0],
+    [null, 0],
+  ] as const) {
+    const update = put(builder, { 'backends/b/servers/s/tags': tags });
+    assert.equal(update.model.backends.get('b')?.servers.length, count);
+  }
 });

@@ -58,6 +58,7 @@ test('without flags the defaults hold, and it is said that there are no routes',
     insecureSkipVerify: false,
     rootCAs: null,
     allowMinWeightZero: false,
+    constraints: [],
     keepTrailingSlash: false,
     metricsBuckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     warnings: ['neither --etcd nor --folder is given: there are no routes, and every request is answered with 404'],
@@ -194,18 +195,30 @@ test('without entrypoints the one on port 80 takes everything, whatever the defa
 });
 
 test('flags that do nothing yet are accepted with one warning each', () => {
-  const flags = ['--accessLog', '--constraints=a', '--constraints=b', '--tracing.jaeger.samplingType=const', '--acme'];
+  const flags = ['--accessLog', '--tracing.jaeger.samplingType=const', '--acme'];
   assert.deepEqual(
     settingsOf([...flags, '--folder=f', '--configFile=x', '--healthCheck.interval=3m1s']).warnings,
-    [
-      '--accessLog',
-      '--constraints',
-      '--tracing.jaeger.samplingType',
-      '--acme',
-      '--configFile',
-      '--healthCheck.interval',
-    ].map((flag) => `${flag} is accepted, but not supported yet`),
+    ['--accessLog', '--tracing.jaeger.samplingType', '--acme', '--configFile', '--healthCheck.interval'].map(
+      (flag) => `${flag} is accepted, but not supported yet`,
+    ),
   );
+});
+
+test('constraints of both flags count together, and one that is none ends the start by its name', () => {
+  const { constraints } = settingsOf(['--constraints=tag==a*,tag!=b', '--etcd.constraints=tag==c', '--constraints=']);
+  assert.deepEqual(
+    constraints.map(({ text, mustMatch, glob }) => [text, mustMatch, glob]),
+    [
+      ['tag==a*', true, 'a*'],
+      ['tag!=b', false, 'b'],
+      ['tag==c', true, 'c'],
+    ],
+  );
+  assert.match(
+    messageOf(['--constraints=tag=a']),
+    /--constraints: "tag=a" has no operator: write tag==NAME or tag!=NAME/,
+  );
+  assert.match(messageOf(['--etcd.constraints=tag==a,name!=b']), /--etcd\.constraints: "name!=b" is about "name"/);
 });
 
 test('an idle timeout that cannot be had is ignored with a warning that says what happens instead', () => {

@@ -24,9 +24,23 @@ function fillRules(cell, { routes }) {
   else cell.replaceChildren(...routes.map(({ rule }) => element('code', 'rule', rule)));
 }
 
-function fillServers(cell, { servers }) {
-  if (servers.length === 0) {
-    cell.replaceChildren(element('span', 'badge bad', 'no server'));
+/** What --constraints leaves out, with the tags that do not meet them. */
+function leftOutLine({ name, url, tags, constraint }) {
+  const why = `left out by ${constraint} · ${tags.length === 0 ? 'no tags' : `tags ${tags.join(', ')}`}`;
+  return element(
+    'li',
+    '',
+    element('span', 'dot calm'),
+    element('span', 'name', name),
+    element('code', '', url),
+    element('span', 'muted', why),
+  );
+}
+
+function fillServers(cell, { servers, leftOut }) {
+  const none = servers.length === 0 ? [element('span', 'badge bad', 'no server')] : [];
+  if (servers.length + leftOut.length === 0) {
+    cell.replaceChildren(...none);
     return;
   }
   const lines = servers.slice(0, SHOWN_SERVERS).map((server) => {
@@ -39,7 +53,11 @@ function fillServers(cell, { servers }) {
   if (servers.length > SHOWN_SERVERS) {
     lines.push(element('li', 'muted', `and ${countText(servers.length - SHOWN_SERVERS)} more`));
   }
-  cell.replaceChildren(element('ul', 'servers', ...lines));
+  lines.push(...leftOut.slice(0, SHOWN_SERVERS).map(leftOutLine));
+  if (leftOut.length > SHOWN_SERVERS) {
+    lines.push(element('li', 'muted', `and ${countText(leftOut.length - SHOWN_SERVERS)} more left out by constraints`));
+  }
+  cell.replaceChildren(...none, element('ul', 'servers', ...lines));
 }
 
 export const tables = {
