@@ -112,9 +112,11 @@ export function modifyRequest(modifiers: ModifiersView | null, head: RequestHead
     return FAULTS.badRequest;
   }
   if (modifiers.replacePath !== '') modification.replace(modifiers.replacePath);
+  head.fields += modification.lines;
+  // Untouched, it stays as it was sent, however odd.
+  if (modification.path.raw === head.path) return null;
   const query = head.target.slice(head.path.length);
   head.path = encoded(modification.path);
   head.target = head.path + query;
-  head.fields += modification.lines;
   return null;
 }

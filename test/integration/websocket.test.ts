@@ -258,6 +258,33 @@ exchangeTest('a side that does not read stops the other, and nothing is lost whe
   }
 });
 
+exchangeTest('both directions may be stopped at once, and both go on', tsuji, async (t) => {
+  // More than the kernel keeps of four connections, less than what closes a WebSocket whose client cannot be stopped.
+  const count = 100;
+  const { client, server } = await pair(t, (peer) => {
+    // An echo that reads no more while its own answers wait.
+    peer.ws.on('message', (data, binary) => {
+      peer.ws.pause();
+      peer.ws.send(data, { binary }, () => peer.ws.resume());
+    });
+  });
+  client.ws.pause();
+  for (let i = 0; i < count; i++) client.ws.send(Buffer.alloc(MIB, i));
+  let before = -1;
+  await waitFor(async () => {
+    const still = server.messages.length === before;
+    before = server.messages.length;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return still;
+  }, 'both to be stopped');
+  assert.ok(server.messages.length < count, 'nothing was stopped');
+  client.ws.resume();
+  await waitFor(() => client.messages.length === count, 'all echoes');
+  assert.ok(client.messages.every(({ data }, i) => data.length === MIB && data[0] === i && data[MIB - 1] === i));
+  // What was paused and resumed is not pinged on towards the server.
+  assert.deepEqual([server.pings, server.pongs], [[], []]);
+});
+
 exchangeTest('closing works while the other side does not read', tsuji, async (t) => {
   const first = await pair(t);
   first.client.ws.pause();

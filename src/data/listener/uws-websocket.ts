@@ -87,6 +87,7 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
       this.look();
       return true;
     }
+    if (this.paused) this.pauseSocket.call(this.ws);
     this.wait();
     return false;
   }
@@ -132,7 +133,11 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
   /** May more be sent, or the end be made, that waited for what was sent before? */
   look(): void {
     if (this.ws === null || !this.waits) return;
-    if (this.paused) this.ws.cork(nothing);
+    if (this.paused) {
+      this.ws.cork(nothing);
+      // The kernel may have refused some of it.
+      this.pauseSocket.call(this.ws);
+    }
     const bytes = this.ws.getBufferedAmount();
     if (this.aborting) {
       if (bytes === 0) this.ws.close();

@@ -11,10 +11,10 @@ import type { Downstream } from '../downstream.ts';
 export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 /**
- * What may wait for a server, bytes. The flow of its client is stopped long before; but a listener that cannot stop it
- * at once must not fill our memory: then the WebSocket is closed with 1013.
+ * What may be kept for a server, bytes, that came although the flow of its client was stopped: a listener that cannot
+ * stop it at once must not fill our memory. Beyond it the WebSocket is closed with 1013.
  */
-export const MAX_WAITING_BYTES = 2 * MAX_MESSAGE_BYTES;
+export const MAX_HELD_BYTES = 2 * MAX_MESSAGE_BYTES;
 
 /** The client of a handshake: gets an answer like any other, or becomes a WebSocket. */
 export interface HandshakeDownstream extends Downstream {

@@ -6,9 +6,18 @@
  * a server sends without having been asked ends here as well: uWebSockets cannot send one.
  */
 import { log } from '../../kernel/log.ts';
-import { type ClientSocket, type ClientSocketEvents, MAX_WAITING_BYTES } from './client-socket.ts';
+import { type ClientSocket, type ClientSocketEvents, MAX_HELD_BYTES } from './client-socket.ts';
 import { GOING_AWAY, NO_REASON, relayedClose, TRY_AGAIN_LATER } from './close.ts';
 import type { ServerSocket, ServerSocketEvents } from './server-socket.ts';
+
+const TEXT = 0;
+const BINARY = 1;
+const PING = 2;
+const PONG = 3;
+/** What keeping a message costs besides its bytes. */
+const HELD_COST = 200;
+
+type Held = { readonly kind: number; readonly data: Buffer };
 
 export class Relay implements ClientSocketEvents, ServerSocketEvents {
   /** Bytes of messages, without framing. */
@@ -20,6 +29,9 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
   /** It may be over before `start`. */
   private clientOver = false;
   private clientPaused = false;
+  /** What came from the client although it was paused. */
+  private held: Held[] = [];
+  private heldBytes = 0;
   private serverPaused = false;
   private readonly ended: () => void;
 
@@ -36,29 +48,64 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
   }
 
   clientMessage(message: Uint8Array, binary: boolean): void {
-    if (this.server === null) return;
     this.requestBytes += message.length;
-    if (!this.server.send(message, binary)) this.pauseClient();
+    this.toServer(binary ? BINARY : TEXT, message);
   }
 
   clientPing(data: Uint8Array): void {
-    if (this.server !== null && !this.server.ping(data)) this.pauseClient();
+    this.toServer(PING, data);
   }
 
   clientPong(data: Uint8Array): void {
-    if (this.server !== null && !this.server.pong(data)) this.pauseClient();
+    this.toServer(PONG, data);
+  }
+
+  private toServer(kind: number, data: Uint8Array): void {
+    if (this.server === null) return;
+    const copy = Buffer.from(data);
+    if (!this.clientPaused) {
+      if (!this.sendOn(kind, copy)) this.pauseClient();
+      return;
+    }
+    // Sending takes longer than keeping, and the listener may have to read faster than the client sends to get to stop.
+    this.held.push({ kind, data: copy });
+    this.heldBytes += copy.length + HELD_COST;
+    if (this.heldBytes > MAX_HELD_BYTES) this.client?.close(TRY_AGAIN_LATER, NO_REASON);
+    else this.client?.pause();
+  }
+
+  private sendOn(kind: number, data: Buffer): boolean {
+    const server = this.server!;
+    if (kind === PING) return server.ping(data);
+    if (kind === PONG) return server.pong(data);
+    return server.send(data, kind === BINARY);
   }
 
   private pauseClient(): void {
     this.clientPaused = true;
-    if (this.server!.waiting > MAX_WAITING_BYTES) this.client?.close(TRY_AGAIN_LATER, NO_REASON);
-    else this.client?.pause();
+    this.client?.pause();
   }
 
   serverWritable(): void {
-    if (!this.clientPaused) return;
+    if (!this.clientPaused || this.server === null) return;
+    let sent = 0;
+    let more = true;
+    while (more && sent < this.held.length) {
+      const { kind, data } = this.held[sent++];
+      this.heldBytes -= data.length + HELD_COST;
+      more = this.sendOn(kind, data);
+    }
+    this.held.splice(0, sent);
+    if (!more) return;
     this.clientPaused = false;
     this.client?.resume();
+  }
+
+  /** The client is through: the server gets all that came from it. */
+  private sendHeld(): void {
+    if (this.server !== null) for (const { kind, data } of this.held) this.sendOn(kind, data);
+    this.held = [];
+    this.heldBytes = 0;
   }
 
   serverMessage(message: Uint8Array, binary: boolean): void {
@@ -86,6 +133,7 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
   clientClosed(code: number, reason: Uint8Array, problem: string): void {
     this.client = null;
     this.clientOver = true;
+    this.sendHeld();
     const close = relayedClose(code, reason, problem);
     if (this.server === null) this.ended();
     else if (close === null) this.server.abort();
@@ -94,6 +142,7 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
 
   serverClosed(code: number, reason: Uint8Array, problem: string): void {
     this.server = null;
+    this.held = [];
     const close = relayedClose(code, reason, problem);
     if (this.client === null) this.ended();
     else if (close === null) this.client.abort();

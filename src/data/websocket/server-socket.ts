@@ -113,25 +113,20 @@ export class ServerSocket extends TimerEntry {
     return socket;
   }
 
-  /** Takes all of `message`, which may change afterwards. False: send no more until `serverWritable`. */
-  send(message: Uint8Array, binary: boolean): boolean {
-    this.ws.send(Buffer.from(message), { binary, compress: false });
+  /** `message` must stay unchanged from now on. False: send no more until `serverWritable`. */
+  send(message: Buffer, binary: boolean): boolean {
+    this.ws.send(message, { binary, compress: false });
     return !this.socket.writableNeedDrain;
-  }
-
-  /** Bytes that were sent and that the kernel has not taken. */
-  get waiting(): number {
-    return this.socket.writableLength;
   }
 
   /** `data`: at most 125 bytes. */
-  ping(data: Uint8Array): boolean {
-    this.ws.ping(Buffer.from(data));
+  ping(data: Buffer): boolean {
+    this.ws.ping(data);
     return !this.socket.writableNeedDrain;
   }
 
-  pong(data: Uint8Array): boolean {
-    this.ws.pong(Buffer.from(data));
+  pong(data: Buffer): boolean {
+    this.ws.pong(data);
     return !this.socket.writableNeedDrain;
   }
 
