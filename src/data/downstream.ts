@@ -11,6 +11,8 @@ export const NO_BODY = -1;
 export const UNKNOWN_LENGTH = -2;
 
 export interface Downstream {
+  /** `begin` shows the client the head at once; false: it goes out with the first piece of the body. */
+  readonly sendsHeads: boolean;
   /**
    * The whole response at once.
    * `head`: `200 OK\r\nname: value\r\n…`, without framing, Date and last CRLF; as bytes when some are above 0x7F.
@@ -24,12 +26,16 @@ export interface Downstream {
     headLength: number,
     close: boolean,
   ): void;
-  /** The head of a response whose body follows in pieces; it may wait for the first. `length` in bytes or UNKNOWN_LENGTH. */
+  /** The head of a response whose body follows in pieces. `length` in bytes or UNKNOWN_LENGTH. */
   begin(head: string | Uint8Array, length: number): void;
   /** Takes all of `chunk` (what it cannot send it copies). False: send no more until `downstreamWritable`. */
   write(chunk: Uint8Array): boolean;
-  /** The body is complete. False: some of it still waits for the client; `downstreamWritable` comes when it is out. */
-  end(): boolean;
+  /**
+   * The body is complete. `trailers`: `name: value\r\n` lines that may be passed on, a latin-1 character per byte, '' for
+   * none; only after an unknown length. An engine that cannot send them drops them. False: some of the body still waits
+   * for the client; `downstreamWritable` comes when it is out.
+   */
+  end(trailers: string): boolean;
   /** Breaks the connection, so that nobody takes the response for complete. */
   abort(): void;
   /** Stops and restarts the flow of `downstreamBody`. */
@@ -42,6 +48,11 @@ export interface Downstream {
 }
 
 export interface DownstreamEvents {
+  /**
+   * The request's trailers, before the last piece of its body: lines of `trailerLine` (src/http/trailers.ts), as text in
+   * the way in which the fields of the head are.
+   */
+  downstreamTrailers(trailers: string): void;
   /** A piece of the request's body. `chunk` is valid only during the call. */
   downstreamBody(chunk: Uint8Array, last: boolean): void;
   /** After a `write` that returned false: everything went out. */

@@ -23,7 +23,7 @@ import { type Downstream, type DownstreamEvents, NO_BODY, UNKNOWN_LENGTH } from 
 import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
 import { type LocalReply, localReply, slashRedirect } from './local-reply.ts';
 import { modifyRequest } from './modifiers.ts';
-import type { ConnectionUser, UpstreamConnection } from './upstream/connection.ts';
+import type { Upstream, UpstreamUser } from './upstream/upstream.ts';
 
 const IDLE = 0;
 /** Waiting for a connection; the request's body is queued. */
@@ -37,9 +37,7 @@ const RESPONDING = 4;
 /** The server is through, the client still reads. */
 const FLUSHING = 5;
 
-const LAST_CHUNK = '0\r\n\r\n';
-
-export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange {
+export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange {
   /** Set once by the engine that owns this pair. */
   downstream!: Downstream;
 
@@ -59,7 +57,8 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
   private bodyPaused = false;
   private frontend: FrontendView | null = null;
   private readonly assignment: Assignment;
-  private connection: UpstreamConnection | null = null;
+  private requestTrailers = '';
+  private connection: Upstream | null = null;
   private reused = false;
   private resent = false;
   private status = 0;
@@ -89,6 +88,7 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
     this.timer?.start();
     this.bodyPaused = false;
     this.queuedBytes = 0;
+    this.requestTrailers = '';
     this.frontend = null;
     this.connection = null;
     this.reused = false;
@@ -173,8 +173,9 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
     return this.requestLine + (this.frontend!.passHostHeader ? this.host : server.hostHeader) + this.rest;
   }
 
-  upstreamConnected(): void {
+  upstreamConnected(upstream: Upstream): void {
     if (this.phase !== CONNECTING) throw new Error('a connection came for an exchange that does not wait for one');
+    this.connection = upstream;
     this.send();
   }
 
@@ -183,22 +184,18 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
     this.phase = SENT;
     // Pieces that are queued are sent below, and then the end of the body.
     const complete = this.requestComplete && this.queued.length === 0 && this.bodyKind !== REQUEST_CHUNKED;
-    connection.sendHead(this.headFor(this.assignment.server!), this.method, complete);
+    connection.sendHead(this.headFor(this.assignment.server!), this.method, this.bodyKind, complete);
     if (complete) return;
     let flowing = true;
-    for (const chunk of this.queued) flowing = this.writeBody(chunk);
+    for (const chunk of this.queued) flowing = connection.write(chunk);
     this.queued = [];
     this.queuedBytes = 0;
-    if (this.requestComplete) this.endBody();
+    if (this.requestComplete) connection.endBody(this.requestTrailers);
     if (flowing) this.resumeBody();
   }
 
-  private writeBody(chunk: Buffer): boolean {
-    const connection = this.connection!;
-    if (this.bodyKind !== REQUEST_CHUNKED) return connection.write(chunk);
-    connection.write(`${chunk.length.toString(16)}\r\n`);
-    connection.write(chunk);
-    return connection.write('\r\n');
+  downstreamTrailers(trailers: string): void {
+    this.requestTrailers = trailers;
   }
 
   downstreamBody(chunk: Uint8Array, last: boolean): void {
@@ -213,14 +210,9 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
       this.pauseBody();
       return;
     }
-    if (copy.length > 0 && !this.writeBody(copy)) this.pauseBody();
-    if (last) this.endBody();
-  }
-
-  private endBody(): void {
-    const connection = this.connection!;
-    if (this.bodyKind === REQUEST_CHUNKED) connection.write(LAST_CHUNK);
-    if (this.phase === SENT) connection.bodySent();
+    if (copy.length > 0 && !this.connection.write(copy)) this.pauseBody();
+    // What the write failed with may have ended the try.
+    if (last) this.connection?.endBody(this.requestTrailers);
   }
 
   private pauseBody(): void {
@@ -260,18 +252,27 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
         this.phase = FLUSHING;
         return;
       }
-      this.phase = RESPONDING;
-      this.downstream.begin(this.responseText, this.responseLength);
+      this.beginResponse();
     }
     if (!this.downstream.write(chunk)) this.connection?.pause();
   }
 
-  responseEnd(): void {
+  responseWaits(): void {
+    if (this.phase === ANSWERED && this.downstream.sendsHeads) this.beginResponse();
+  }
+
+  private beginResponse(): void {
+    this.phase = RESPONDING;
+    this.downstream.begin(this.responseText, this.responseLength);
+  }
+
+  responseEnd(trailers: string): void {
     const connection = this.connection!;
     this.connection = null;
     // An upload that the server did not wait for is still coming: let the listener read it to its end.
     this.resumeBody();
     connection.done(this.requestComplete);
+    if (trailers !== '' && this.phase === ANSWERED) this.beginResponse();
     if (this.phase === ANSWERED) {
       const none = this.framing === BODY_NONE;
       this.downstream.respond(this.responseText, none ? NO_BODY : 0, null, this.responseLength, this.worker.draining);
@@ -280,7 +281,7 @@ export class Exchange implements DownstreamEvents, ConnectionUser, TimedExchange
       this.finish();
     } else {
       this.phase = FLUSHING;
-      if (this.downstream.end()) this.finish();
+      if (this.downstream.end(trailers)) this.finish();
     }
   }
 

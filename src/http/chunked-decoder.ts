@@ -1,10 +1,12 @@
 /**
- * Takes the chunked transfer coding off a body (RFC 9112 §7.1), however the bytes are cut. Chunk extensions and
- * trailers are read and dropped. Bare LF, sizes that are no hexadecimal number and endless lines are refused.
+ * Takes the chunked transfer coding off a body (RFC 9112 §7.1), however the bytes are cut. Chunk extensions are
+ * read and dropped, trailers kept. Bare LF, sizes that are no hexadecimal number and endless lines are refused.
  *
  *     SIZE ─▶ EXTENSION ─▶ SIZE_LF ─▶ DATA ─▶ DATA_CR ─▶ DATA_LF ─▶ SIZE …
  *                             └─(size 0)─▶ TRAILER ─▶ TRAILER_LINE ─▶ TRAILER_LF ─▶ TRAILER … ─▶ END_LF ─▶ DONE
  */
+
+import { trailerLine } from './trailers.ts';
 
 /** Bytes of chunk extensions of one chunk, or of the trailer section, that are put up with. */
 const MAX_LINE_BYTES = 16_384;
@@ -32,6 +34,11 @@ function hexDigit(code: number): number {
   return lower >= 97 && lower <= 102 ? lower - 87 : -1;
 }
 
+/** Without the blanks around it. */
+function trimmed(value: string): string {
+  return value.replace(/^[\t ]+|[\t ]+$/g, '');
+}
+
 export interface ChunkSink {
   /** `bytes[start, end)` are the next bytes of the body; valid during the call. */
   chunkData(bytes: Uint8Array, start: number, end: number): void;
@@ -40,10 +47,13 @@ export interface ChunkSink {
 export class ChunkedDecoder {
   /** What is wrong, '' so far nothing. */
   problem = '';
+  /** When done: the trailers that may be passed on, `name: value\r\n` each, a latin-1 character per byte. */
+  trailers = '';
   private state: number = SIZE;
   private remaining = 0;
   private digits = 0;
   private lineBytes = 0;
+  private line = '';
 
   get done(): boolean {
     return this.state === DONE;
@@ -51,6 +61,8 @@ export class ChunkedDecoder {
 
   reset(): void {
     this.problem = '';
+    this.trailers = '';
+    this.line = '';
     this.state = SIZE;
     this.remaining = 0;
     this.digits = 0;
@@ -115,21 +127,34 @@ export class ChunkedDecoder {
         if (code === CR) this.state = END_LF;
         else {
           this.state = TRAILER_LINE;
-          this.countLine(code);
+          this.addToLine(code);
         }
         return;
       case TRAILER_LINE:
         if (code === CR) this.state = TRAILER_LF;
-        else this.countLine(code);
+        else this.addToLine(code);
         return;
       case TRAILER_LF:
         if (code !== LF) this.problem = 'a trailer line without LF';
+        this.endTrailer();
         this.state = TRAILER;
         return;
       default:
         if (code !== LF) this.problem = 'a chunked body without its last LF';
         this.state = DONE;
     }
+  }
+
+  private addToLine(code: number): void {
+    this.line += String.fromCharCode(code);
+    this.countLine(code);
+  }
+
+  /** A line that is no field is dropped, as everything that may not be a trailer. */
+  private endTrailer(): void {
+    const colon = this.line.indexOf(':');
+    if (colon > 0) this.trailers += trailerLine(this.line.slice(0, colon), trimmed(this.line.slice(colon + 1)));
+    this.line = '';
   }
 
   private countLine(code: number): void {

@@ -17,7 +17,13 @@ export interface ResponseSink {
   responseHead(head: ResponseHead, framing: number): void;
   /** `chunk` is valid only during the call. */
   responseBody(chunk: Uint8Array): void;
-  responseEnd(): void;
+  /**
+   * More of the response will come, but not now: whoever can shows its client the head, when that is all there is. Comes
+   * at most once per response, before any of the body.
+   */
+  responseWaits(): void;
+  /** `trailers`: `name: value\r\n` lines that may be passed on, a latin-1 character per byte; '' for none. */
+  responseEnd(trailers: string): void;
 }
 
 /** An interim response per request is usual, a few are possible; an endless row of them is an attack. */
@@ -59,7 +65,12 @@ export class ResponseParser implements ChunkSink {
   execute(bytes: Buffer, at: number, end: number): number {
     if (at < end) this.untouched = false;
     while (at < end && !this.idle && this.problem === '') {
-      at = this.inBody ? this.readBody(bytes, at, end) : this.readHead(bytes, at, end);
+      if (this.inBody) {
+        at = this.readBody(bytes, at, end);
+      } else {
+        at = this.readHead(bytes, at, end);
+        if (at === end && this.inBody && this.sink !== null) this.sink.responseWaits();
+      }
     }
     return at;
   }
@@ -67,7 +78,7 @@ export class ResponseParser implements ChunkSink {
   /** The server sent its FIN. True: that was the proper end of the response. */
   finish(): boolean {
     if (!this.inBody || this.framing !== BODY_UNTIL_CLOSE) return false;
-    this.complete();
+    this.complete('');
     return true;
   }
 
@@ -135,14 +146,14 @@ export class ResponseParser implements ChunkSink {
     }
     this.sink!.responseHead(head, this.framing);
     if (this.sink === null) return;
-    if (this.framing === BODY_NONE || (this.framing === BODY_LENGTH && this.remaining === 0)) this.complete();
+    if (this.framing === BODY_NONE || (this.framing === BODY_LENGTH && this.remaining === 0)) this.complete('');
   }
 
   private readBody(bytes: Buffer, at: number, end: number): number {
     if (this.framing === BODY_CHUNKED) {
       const used = this.chunks.decode(bytes, at, end, this);
       if (this.chunks.problem !== '') this.problem = this.chunks.problem;
-      else if (this.chunks.done) this.complete();
+      else if (this.chunks.done) this.complete(this.chunks.trailers);
       return used;
     }
     if (this.framing === BODY_UNTIL_CLOSE) {
@@ -153,15 +164,15 @@ export class ResponseParser implements ChunkSink {
     this.remaining -= upTo - at;
     // A plain view is made in half the time that `subarray` of a Buffer takes.
     this.sink!.responseBody(new Uint8Array(bytes.buffer, bytes.byteOffset + at, upTo - at));
-    if (this.sink !== null && this.remaining === 0) this.complete();
+    if (this.sink !== null && this.remaining === 0) this.complete('');
     return upTo;
   }
 
-  private complete(): void {
+  private complete(trailers: string): void {
     const sink = this.sink;
     // Exchanges may be reused at once: nothing here may hold on to this one.
     this.sink = null;
     this.idle = true;
-    if (sink !== null) sink.responseEnd();
+    if (sink !== null) sink.responseEnd(trailers);
   }
 }

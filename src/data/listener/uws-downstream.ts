@@ -36,6 +36,7 @@ function copyOf(bytes: Uint8Array): Uint8Array {
 }
 
 export class UwsDownstream implements Downstream, WatchedClient {
+  readonly sendsHeads = false;
   /** Set once: the exchange of this pair. */
   events!: DownstreamEvents;
   private readonly recycle: (pair: UwsDownstream) => void;

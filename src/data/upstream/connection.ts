@@ -14,25 +14,15 @@
  * pipelined to for a while; so a slow answer holds others up for that long and no longer.
  */
 import type { Socket } from 'node:net';
-import { ResponseParser, type ResponseSink } from '../../http/response-parser.ts';
+import { REQUEST_CHUNKED } from '../../http/request-head.ts';
+import { ResponseParser } from '../../http/response-parser.ts';
 import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
 import { dialDetail, TLS_HANDSHAKE_TIMEOUT_MS } from './dial.ts';
 import { writeHead } from './direct-write.ts';
 import type { UpstreamPool } from './pool.ts';
-
-/** Whoever uses a connection for one request and its response. */
-export interface ConnectionUser extends ResponseSink {
-  /** The dial has succeeded: the request can be written. */
-  upstreamConnected(): void;
-  /** After a `write` that returned false. */
-  upstreamWritable(): void;
-  /** The try has failed; the connection is closed and no longer ours. `detail` is for the log. */
-  upstreamFailed(fault: Fault, detail: string): void;
-  /** An error of ours while bytes of the connection were dealt with. Ends the exchange, whatever state it is in. */
-  crash(error: unknown): void;
-}
+import type { Upstream, UpstreamUser } from './upstream.ts';
 
 const DIALING = 0;
 const BUSY = 1;
@@ -45,18 +35,24 @@ const HOLD_MS = 100;
 /** While a response runs nothing is timed but its head; the timer then only looks in again. */
 const NO_TIMEOUT_MS = 3_600_000;
 
-export class UpstreamConnection extends TimerEntry {
+const LAST_CHUNK = '0\r\n\r\n';
+
+export class UpstreamConnection extends TimerEntry implements Upstream {
   /** Requests that it has served. */
   served = 0;
   readonly parser = new ResponseParser();
   private readonly pool: UpstreamPool;
   private readonly socket: Socket;
-  private user: ConnectionUser | null;
+  private user: UpstreamUser | null;
   private state = DIALING;
   private reusable = false;
   private paused = false;
   private awaitsHead = false;
-  private readonly behind: ConnectionUser[] = [];
+  /** The request under way is sent with the chunked coding. */
+  private chunked = false;
+  /** The head of the response to it has come. */
+  private answered = false;
+  private readonly behind: UpstreamUser[] = [];
   private readonly behindMethods: string[] = [];
   /** Heads that are written when the turn of the event loop ends. */
   private outgoing = '';
@@ -64,9 +60,9 @@ export class UpstreamConnection extends TimerEntry {
   private evicted = false;
   private error: NodeJS.ErrnoException | null = null;
   /** Whom the step under way is for; in it `user` may be let go already. */
-  private current: ConnectionUser | null = null;
+  private current: UpstreamUser | null = null;
 
-  constructor(pool: UpstreamPool, user: ConnectionUser) {
+  constructor(pool: UpstreamPool, user: UpstreamUser) {
     super();
     this.pool = pool;
     this.user = user;
@@ -125,18 +121,17 @@ export class UpstreamConnection extends TimerEntry {
   }
 
   /** Takes the connection out of idleness for a request. */
-  use(user: ConnectionUser): void {
+  use(user: UpstreamUser): void {
     this.user = user;
     this.state = BUSY;
   }
 
-  /**
-   * Writes the head (as UTF-8, which is what the listener decoded), and says which response comes next. `complete`: no
-   * body follows, so that the time for the response begins now; else with `bodySent`.
-   */
-  sendHead(head: string, method: string, complete: boolean): void {
+  /** Writes the head (as UTF-8, which is what the listener decoded), and says which response comes next. */
+  sendHead(head: string, method: string, body: number, complete: boolean): void {
     this.parser.expect(this.user!, method);
     this.reusable = false;
+    this.chunked = body === REQUEST_CHUNKED;
+    this.answered = false;
     if (complete) this.awaitHead();
     else {
       this.awaitsHead = false;
@@ -145,9 +140,9 @@ export class UpstreamConnection extends TimerEntry {
     writeHead(this.socket, head);
   }
 
-  /** The body was written to its end, and no response head has come yet. */
-  bodySent(): void {
-    this.awaitHead();
+  endBody(trailers: string): void {
+    if (this.chunked) this.socket.write(trailers === '' ? LAST_CHUNK : `0\r\n${trailers}\r\n`, 'utf8');
+    if (!this.answered) this.awaitHead();
   }
 
   private awaitHead(): void {
@@ -162,7 +157,7 @@ export class UpstreamConnection extends TimerEntry {
   }
 
   /** One request more in this turn; it must be one that may be sent twice, and have no body. */
-  enqueue(user: ConnectionUser, head: string, method: string): void {
+  enqueue(user: UpstreamUser, head: string, method: string): void {
     if (this.user === null) {
       this.user = user;
       this.state = BUSY;
@@ -190,7 +185,7 @@ export class UpstreamConnection extends TimerEntry {
   }
 
   /** A user has no more interest. Its neighbours are sent anew when its response cannot be read past. */
-  abandon(user: ConnectionUser): void {
+  abandon(user: UpstreamUser): void {
     const at = this.behind.indexOf(user);
     if (at >= 0) {
       this.behind[at] = new Discard(this);
@@ -201,13 +196,15 @@ export class UpstreamConnection extends TimerEntry {
     failAll(behind, FAULTS.upstreamClosed, 'the request before it was given up');
   }
 
-  /** False: send no more until `upstreamWritable`. `chunk` must stay unchanged from now on. */
-  write(chunk: Uint8Array | string): boolean {
-    return typeof chunk === 'string' ? this.socket.write(chunk, 'latin1') : this.socket.write(chunk);
+  write(chunk: Uint8Array): boolean {
+    if (!this.chunked) return this.socket.write(chunk);
+    this.socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
+    this.socket.write(chunk);
+    return this.socket.write('\r\n', 'latin1');
   }
 
-  /** The response head is here: it is no longer waited for. */
   headArrived(): void {
+    this.answered = true;
     if (!this.awaitsHead) return;
     this.awaitsHead = false;
     this.pool.wheel.cancel(this);
@@ -226,7 +223,6 @@ export class UpstreamConnection extends TimerEntry {
     this.socket.resume();
   }
 
-  /** The user is through. `requestSent`: its request was written to the end, so that another may follow. */
   done(requestSent: boolean): void {
     this.user = null;
     this.served++;
@@ -266,7 +262,7 @@ export class UpstreamConnection extends TimerEntry {
   private connected(): void {
     if (this.state !== DIALING) return;
     this.state = BUSY;
-    this.user!.upstreamConnected();
+    this.user!.upstreamConnected(this);
   }
 
   private writable(): void {
@@ -358,7 +354,7 @@ export class UpstreamConnection extends TimerEntry {
   }
 }
 
-function failAll(users: readonly ConnectionUser[], fault: Fault, detail: string): void {
+function failAll(users: readonly UpstreamUser[], fault: Fault, detail: string): void {
   for (const user of users) {
     try {
       user.upstreamFailed(fault, detail);
@@ -370,7 +366,7 @@ function failAll(users: readonly ConnectionUser[], fault: Fault, detail: string)
 }
 
 /** In the place of a user that has left: reads its response past. */
-class Discard implements ConnectionUser {
+class Discard implements UpstreamUser {
   private readonly connection: UpstreamConnection;
 
   constructor(connection: UpstreamConnection) {
@@ -378,6 +374,7 @@ class Discard implements ConnectionUser {
   }
 
   responseHead(): void {}
+  responseWaits(): void {}
   responseBody(): void {}
   responseEnd(): void {
     this.connection.done(true);

@@ -7,9 +7,10 @@ import { performance } from 'node:perf_hooks';
 import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
-import { type ConnectionUser, UpstreamConnection } from './connection.ts';
+import { UpstreamConnection } from './connection.ts';
 import type { DialTarget } from './dial.ts';
 import type { PipelineTurn } from './pipeline-turn.ts';
+import type { UpstreamUser } from './upstream.ts';
 
 /** How long an idle connection is kept when the server does not tell (shared/spec proxying §9). */
 const IDLE_MS = 90_000;
@@ -55,7 +56,7 @@ export class UpstreamPool {
   }
 
   /** The idle connection that was used last, null when there is none. */
-  take(user: ConnectionUser): UpstreamConnection | null {
+  take(user: UpstreamUser): UpstreamConnection | null {
     const connection = this.idle.pop();
     if (connection === undefined) return null;
     try {
@@ -92,7 +93,7 @@ export class UpstreamPool {
   }
 
   /** A new connection; `user` hears of `upstreamConnected` or `upstreamFailed`. */
-  dial(user: ConnectionUser): UpstreamConnection {
+  dial(user: UpstreamUser): UpstreamConnection {
     const connection = new UpstreamConnection(this, user);
     this.all.add(connection);
     try {

@@ -71,7 +71,7 @@ export class Refusal {
       const announced = none && this.length >= 0 ? this.length : NO_LENGTH;
       this.downstream.respond(this.head, none ? NO_BODY : 0, null, announced, close);
       this.settle(true);
-    } else if (this.downstream.end()) {
+    } else if (this.downstream.end('')) {
       this.settle(true);
     }
   }

@@ -160,6 +160,8 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser {
   }
 
   /** A handshake has no body. */
+  downstreamTrailers(): void {}
+
   downstreamBody(): void {}
 
   downstreamWritable(): void {

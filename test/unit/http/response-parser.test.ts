@@ -10,6 +10,8 @@ class Recorder implements ResponseSink {
   status = 0;
   body = '';
   ended = 0;
+  waits = 0;
+  trailers = '';
   keepAlive = false;
 
   responseHead(head: ResponseHead): void {
@@ -21,8 +23,13 @@ class Recorder implements ResponseSink {
     this.body += Buffer.from(chunk).toString('latin1');
   }
 
-  responseEnd(): void {
+  responseWaits(): void {
+    this.waits++;
+  }
+
+  responseEnd(trailers: string): void {
     this.ended++;
+    this.trailers = trailers;
   }
 }
 
@@ -30,6 +37,7 @@ type Outcome = {
   heads: string[];
   status: number;
   body: string;
+  trailers: string;
   ended: number;
   problem: string;
   unused: number;
@@ -47,6 +55,7 @@ function read(pieces: Buffer[], method: string, fin: boolean): Outcome {
     heads: sink.heads,
     status: sink.status,
     body: sink.body,
+    trailers: sink.trailers,
     ended: sink.ended,
     problem: parser.problem,
     unused: parser.problem === '' ? unused : 0,
@@ -72,6 +81,7 @@ test('a response with a length is read to its last byte and the connection stays
     heads: ['200 OK\r\nServer: x\r\nETag: "1"'],
     status: 200,
     body: 'hello',
+    trailers: '',
     ended: 1,
     problem: '',
     unused: 0,
@@ -83,13 +93,51 @@ test('bytes behind the end of a response are left over, not eaten', () => {
   assert.equal(readAnyhow('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200').unused, 12);
 });
 
-test('a chunked body loses its framing, its extensions and its trailers', () => {
+test('a chunked body loses its framing and its extensions', () => {
   const got = readAnyhow(
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n1\r\n \r\n0005\r\nworld\r\n0\r\nX-T: 1\r\n\r\n',
   );
   assert.equal(got.body, 'hello world');
   assert.equal(got.ended, 1);
   assert.equal(got.heads[0], '200 OK');
+});
+
+test('trailers come with the end, but for those that may not be passed on', () => {
+  const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
+  const got = readAnyhow(
+    `${chunked}1\r\na\r\n0\r\nX-Sum: \t1 2 \r\nx-latin:caf\xe9\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n` +
+      'no field\r\n: 1\r\nHost: x\r\nSet-Cookie: a=1\r\nX-Forwarded-For: 1.2.3.4\r\nX B: 1\r\nx-nul: a\0b\r\nlast:\r\n\r\n',
+  );
+  assert.deepEqual([got.body, got.trailers], ['a', 'X-Sum: 1 2\r\nx-latin: caf\xe9\r\nlast: \r\n']);
+  assert.equal(readAnyhow(`${chunked}0\r\nX: 1\r\n\r\n`).trailers, 'X: 1\r\n');
+  const parser = new ResponseParser();
+  const sink = new Recorder();
+  for (const trailers of ['X: 1\r\n', '']) {
+    parser.expect(sink, 'GET');
+    const bytes = Buffer.from(`${chunked}0\r\n${trailers}\r\n`);
+    parser.execute(bytes, 0, bytes.length);
+    assert.equal(sink.trailers, trailers);
+  }
+});
+
+test('a head that comes alone is said to, once', () => {
+  for (const [text, waits] of [
+    ['HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n', 1],
+    ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', 1],
+    ['HTTP/1.1 200 OK\r\n\r\n', 1],
+    ['HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx', 0],
+    ['HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', 0],
+    ['HTTP/1.1 204 No Content\r\n\r\n', 0],
+    ['HTTP/1.1 100 Continue\r\n\r\n', 0],
+  ] as const) {
+    const parser = new ResponseParser();
+    const sink = new Recorder();
+    parser.expect(sink, 'GET');
+    const bytes = Buffer.from(text);
+    parser.execute(bytes, 0, bytes.length);
+    if (!parser.idle) parser.execute(Buffer.from('1\r\nx'), 0, 4);
+    assert.equal(sink.waits, waits, text);
+  }
 });
 
 test('a body without length ends with the connection, which is then not usable', () => {

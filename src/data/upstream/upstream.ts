@@ -1,0 +1,43 @@
+/**
+ * What the upstream side gives to an exchange: the server's side of one request, whatever protocol it is spoken in. An
+ * HTTP/1.1 connection and a stream of an HTTP/2 session implement it; everything above exists once.
+ *
+ * Order of calls: `sendHead` once, then `write` any number of times and `endBody` once, unless the head was complete;
+ * then `done` when the response has ended, or `abandon` at any time.
+ */
+import type { ResponseSink } from '../../http/response-parser.ts';
+import type { Fault } from '../../kernel/errors.ts';
+
+export interface Upstream {
+  /**
+   * `head`: the whole request head as HTTP/1.1 text, up to its empty line; other protocols translate it. `body`:
+   * REQUEST_NO_BODY, REQUEST_LENGTH or REQUEST_CHUNKED. `complete`: no body follows, so that the time for the response
+   * begins now; else with `endBody`.
+   */
+  sendHead(head: string, method: string, body: number, complete: boolean): void;
+  /** A piece of the body, not yet framed. False: send no more until `upstreamWritable`. It must stay unchanged. */
+  write(chunk: Uint8Array): boolean;
+  /** The body was written to its end. `trailers`: `name: value\r\n` lines, '' for none; a body with a length has none. */
+  endBody(trailers: string): void;
+  /** The response head is here: it is no longer waited for. */
+  headArrived(): void;
+  /** Stops and restarts the flow of `responseBody`. */
+  pause(): void;
+  resume(): void;
+  /** The response has ended. `requestSent`: the request was written to its end. */
+  done(requestSent: boolean): void;
+  /** `user` has no more interest and hears nothing more. */
+  abandon(user: UpstreamUser): void;
+}
+
+/** Whoever uses an upstream for one request and its response. */
+export interface UpstreamUser extends ResponseSink {
+  /** The dial has succeeded: the request can be written, to `upstream`, which may be another than the one that dialed. */
+  upstreamConnected(upstream: Upstream): void;
+  /** After a `write` that returned false. */
+  upstreamWritable(): void;
+  /** The try has failed; the upstream is closed and no longer ours. `detail` is for the log. */
+  upstreamFailed(fault: Fault, detail: string): void;
+  /** An error of ours while bytes of the server were dealt with. Ends the exchange, whatever state it is in. */
+  crash(error: unknown): void;
+}

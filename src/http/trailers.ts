@@ -1,0 +1,33 @@
+/** Trailer fields (RFC 9110 §6.5): which may be passed on, as `name: value\r\n` lines. */
+import { HOP_BY_HOP, isFieldValue, isToken } from './fields.ts';
+
+/**
+ * Lower-case names that mean something only before the body, or that somebody merging trailers into the head would
+ * believe (RFC 9110 §6.5.1): framing, routing, credentials, what the body is, and whom the request came from.
+ */
+const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
+  ...HOP_BY_HOP,
+  'authorization',
+  'cache-control',
+  'content-encoding',
+  'content-length',
+  'content-range',
+  'content-type',
+  'cookie',
+  'expect',
+  'host',
+  'location',
+  'max-forwards',
+  'range',
+  'set-cookie',
+  'www-authenticate',
+  'x-real-ip',
+]);
+const FORWARDED = /^(x-)?forwarded(-|$)/;
+
+/** The line of a trailer that may be passed on, '' for any other. `value` has one character per byte. */
+export function trailerLine(name: string, value: string): string {
+  const lower = name.toLowerCase();
+  if (NOT_IN_TRAILERS.has(lower) || FORWARDED.test(lower)) return '';
+  return isToken(name) && isFieldValue(value) ? `${name}: ${value}\r\n` : '';
+}
