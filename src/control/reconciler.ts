@@ -52,6 +52,8 @@ export class Reconciler implements SourceSink {
   #timer: NodeJS.Timeout | undefined = undefined;
   #stopped = false;
   #published = false;
+  /** `#aliasText()` of the last model. */
+  #publishedAlias = '';
   // Times are milliseconds of performance.now(), which does not jump with the clock.
   #firstHeardAt = 0;
   #waitingSince = 0;
@@ -82,9 +84,10 @@ export class Reconciler implements SourceSink {
     this.#take(this.#merge.apply(source, changes));
   }
 
-  /** A source that turns out to be absent is not waited for. */
+  /** A source that turns out to be absent is not waited for; what becomes of an alias is a matter of the model. */
   statusChanged(_source: SourceName): void {
-    if (!this.#stopped && !this.#published && this.#heard.size > 0) this.#schedule();
+    if (this.#stopped || this.#heard.size === 0) return;
+    if (!this.#published || this.#aliasText() !== this.#publishedAlias) this.#schedule();
   }
 
   /** Ends it: nothing is handed on from here on. */
@@ -114,11 +117,30 @@ export class Reconciler implements SourceSink {
     return this.#sources.every((source) => this.#heard.has(source.name) || source.status().state === 'absent');
   }
 
+  /** Sources with aliases of their own share the names of keys in messages: those of the first. */
+  #alias(): { readonly tree: string | undefined; readonly problem: string } {
+    const statuses = this.#sources.map((source) => source.status());
+    const problems = statuses.flatMap(({ name, aliasProblem = '' }) =>
+      aliasProblem === '' ? [] : [this.#sources.length === 1 ? aliasProblem : `${name}: ${aliasProblem}`],
+    );
+    return { tree: statuses.find(({ tree }) => tree !== undefined)?.tree, problem: problems.join('; ') };
+  }
+
+  #aliasText(): string {
+    const { tree, problem } = this.#alias();
+    return `${tree}\0${problem}`;
+  }
+
   #publish(): void {
     const changes = this.#pending;
     this.#pending = new Map();
     const before = this.#builder.model;
-    const update = this.#builder.update(Array.from(changes, ([key, value]) => ({ key, value })));
+    const { tree, problem } = this.#alias();
+    this.#publishedAlias = this.#aliasText();
+    const update = this.#builder.update(
+      Array.from(changes, ([key, value]) => ({ key, value })),
+      { ...(tree === undefined ? {} : { tree }), aliasProblem: problem },
+    );
     for (const problem of update.appeared) logProblem(problem);
     for (const key of update.mended) log.info('Key in order again or gone', { key });
     if (this.#published && update.model === before) return;

@@ -27,6 +27,14 @@ export type ModelSettings = {
   readonly constraints?: readonly Constraint[];
 };
 
+/** What the sources say of the key `alias` (kv-schema §9). */
+export type AliasState = {
+  /** The prefix that stands in for the configured one in the names of keys; absent: none. */
+  readonly tree?: string;
+  /** Why the alias is not obeyed, '' for no reason. */
+  readonly aliasProblem: string;
+};
+
 export type ModelUpdate = {
   /** The same object as before when nothing of it changed. */
   readonly model: Model;
@@ -79,8 +87,8 @@ class NextMap<Value> {
 
 export class ModelBuilder {
   readonly #prefix: string;
-  readonly #backendOptions: BackendOptions;
-  readonly #frontendOptions: FrontendOptions;
+  #backendOptions: BackendOptions;
+  #frontendOptions: FrontendOptions;
   readonly #tree = new KvTree();
   /** Backend name → names of the frontends that name it, whether it exists or not. */
   readonly #frontendsOf = new Map<string, Set<string>>();
@@ -107,10 +115,11 @@ export class ModelBuilder {
   }
 
   /** Applies one batch. Never throws for what stands in a key: that becomes a problem of the model. */
-  update(changes: Iterable<Change>): ModelUpdate {
+  update(changes: Iterable<Change>, alias: AliasState = { aliasProblem: '' }): ModelUpdate {
     const touched = this.#tree.apply(changes);
+    this.#callKeysBelow(alias.tree ?? this.#prefix, touched);
     const next = new NextModel(this.#model, this.#problemKeys);
-    const frontends = new Set(touched.frontends);
+    const frontends = touched.frontends;
 
     for (const name of touched.backends) {
       const existed = this.#model.backends.has(name);
@@ -132,9 +141,26 @@ export class ModelBuilder {
       );
     }
 
+    const { aliasProblem } = alias;
+    next.putProblems(
+      'alias',
+      aliasProblem === '' ? [] : [{ key: `${this.#prefix}/alias`, state: 'rejected', reason: aliasProblem }],
+    );
+
     const update = next.finish();
     this.#model = update.model;
     return update;
+  }
+
+  /** Problems name keys as an operator would type them: after a move of the tree what has some is built again. */
+  #callKeysBelow(prefix: string, touched: { backends: Set<string>; frontends: Set<string> }): void {
+    if (prefix === this.#backendOptions.prefix) return;
+    this.#backendOptions = { ...this.#backendOptions, prefix };
+    this.#frontendOptions = { ...this.#frontendOptions, prefix };
+    for (const object of this.#problemKeys.keys()) {
+      const [kind, name] = object.split(/\/(.*)/s);
+      if (kind === 'backends' || kind === 'frontends') touched[kind].add(name);
+    }
   }
 
   #link(frontend: string, backend: string | undefined): void {

@@ -13,8 +13,8 @@ export type ObjectKeys = ReadonlyMap<string, string>;
 
 /** What a batch really changed; a key that was set to the value it has is not in it. */
 export type Touched = {
-  readonly backends: ReadonlySet<string>;
-  readonly frontends: ReadonlySet<string>;
+  readonly backends: Set<string>;
+  readonly frontends: Set<string>;
   /** Whole keys outside both. */
   readonly others: ReadonlySet<string>;
 };

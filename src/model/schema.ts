@@ -96,7 +96,8 @@ export const FRONTEND_KEYS = new KeyTable<FrontendField>([
 
 /** First part of a key outside backends and frontends → what to say of it; '' for keys that are no configuration. */
 export const OTHER_KEYS: ReadonlyMap<string, string> = new Map([
-  ['alias', 'alias is not supported yet'],
+  // Obeyed where keys are read (control/source/key-trees.ts).
+  ['alias', ''],
   ['tls', 'TLS certificates from keys are not supported yet'],
   // Written by Traefik itself in cluster mode, and left behind by it.
   ['leader', ''],

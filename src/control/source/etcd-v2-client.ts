@@ -38,11 +38,15 @@ export const V2_ABSENT = 'V2_ABSENT';
 /** The events from the wanted index on are no longer kept; only a fresh reading helps. */
 export const V2_OUTDATED = 'V2_OUTDATED';
 
+/** The user may not read there. */
+export const V2_FORBIDDEN = 'V2_FORBIDDEN';
+
 type Answer = { readonly status: number; readonly index: number; readonly body: string; readonly endedByUs: boolean };
 type ErrorBody = { readonly errorCode?: number; readonly message?: string; readonly cause?: string };
 
 // Codes in the body of an error, from etcd's v2 API documentation.
 const KEY_NOT_FOUND = 100;
+const UNAUTHORIZED = 110;
 const EVENT_INDEX_CLEARED = 401;
 
 function parsed(body: string): unknown {
@@ -61,7 +65,8 @@ function refused(answer: Answer, body: ErrorBody | null): TsujiError {
     return new TsujiError(V2_OUTDATED, body.message ?? 'the wanted events are no longer kept');
   }
   const reason = body?.message === undefined ? '' : `: ${body.message}${body.cause ? ` (${body.cause})` : ''}`;
-  return new TsujiError('ETCD_V2', `etcd answered ${answer.status}${reason}`);
+  const code = body?.errorCode === UNAUTHORIZED ? V2_FORBIDDEN : 'ETCD_V2';
+  return new TsujiError(code, `etcd answered ${answer.status}${reason}`);
 }
 
 export class EtcdV2Client {

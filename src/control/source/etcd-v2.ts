@@ -1,13 +1,15 @@
 /**
  * Keys from etcd v2: the directory is read whole, then followed by long polls from the next index. When a poll fails or
- * etcd no longer keeps the events in between (it keeps 1 000 of the whole store), the directory is read anew.
+ * etcd no longer keeps the events in between (it keeps 1 000 of the whole store), the directory is read anew. With an
+ * alias there is a second directory, and a changed alias leads to a fresh reading of both.
  */
 import { reasonOf, TsujiError } from '../../kernel/errors.ts';
 import type { EtcdSettings } from '../../settings/settings.ts';
 import { followEndpoints } from './endpoint-loop.ts';
-import { EtcdV2Client, V2_ABSENT, V2_OUTDATED } from './etcd-v2-client.ts';
+import { type EtcdV2Access, EtcdV2Client, V2_ABSENT, V2_FORBIDDEN, V2_OUTDATED } from './etcd-v2-client.ts';
 import { changesOf, entriesBelow } from './etcd-v2-tree.ts';
-import type { Source, SourceSink, SourceStatus } from './source.ts';
+import { KeyTrees } from './key-trees.ts';
+import type { Change, Source, SourceSink, SourceStatus } from './source.ts';
 import { StatusKeeper } from './source-status.ts';
 import { loadTls } from './tls.ts';
 
@@ -22,19 +24,31 @@ export type EtcdV2Tuning = {
 
 const TUNING: EtcdV2Tuning = { pollMs: 10_000, deadlineMs: 5_000, absentMs: 60_000 };
 
+/** A directory that is followed: what it holds since which etcd index. */
+type Range = {
+  readonly client: EtcdV2Client;
+  readonly index: number;
+  /** Whole keys without their leading slash. */
+  readonly known: Set<string>;
+};
+
 export class EtcdV2Source implements Source {
   readonly name = 'etcdv2';
   readonly #settings: EtcdSettings;
   readonly #tuning: EtcdV2Tuning;
   readonly #status = new StatusKeeper('etcdv2');
   readonly #stopping = new AbortController();
+  readonly #trees: KeyTrees;
   #running: Promise<void> = Promise.resolve();
+  /** The newest etcd index of which all is known. */
+  #newest = 0;
   /** How many endpoints in a row have said that they have no v2 API. */
   #withoutV2 = 0;
 
   constructor(settings: EtcdSettings, tuning: Partial<EtcdV2Tuning> = {}) {
     this.#settings = settings;
     this.#tuning = { ...TUNING, ...tuning };
+    this.#trees = new KeyTrees(settings.prefix);
   }
 
   start(sink: SourceSink): void {
@@ -42,7 +56,7 @@ export class EtcdV2Source implements Source {
     this.#running = followEndpoints(
       this.#settings.endpoints,
       this.#stopping.signal,
-      (endpoint) => this.#follow(endpoint, sink),
+      (endpoint) => this.#tryEndpoint(endpoint, sink),
       (endpoint, error) => this.#status.failed(`etcd v2 at ${endpoint}: ${reasonOf(error)}`),
     );
   }
@@ -56,7 +70,7 @@ export class EtcdV2Source implements Source {
     return this.#status.current;
   }
 
-  async #follow(endpoint: string, sink: SourceSink): Promise<number | null> {
+  async #tryEndpoint(endpoint: string, sink: SourceSink): Promise<number | null> {
     try {
       await this.#session(endpoint, sink);
       return null;
@@ -76,32 +90,86 @@ export class EtcdV2Source implements Source {
 
   /** Resolves only when the keys are not to be watched. */
   async #session(endpoint: string, sink: SourceSink): Promise<void> {
-    const { prefix, username, password, tls, watch } = this.#settings;
-    const { deadlineMs } = this.#tuning;
+    const { username, password, tls } = this.#settings;
     const material = tls === null ? null : loadTls(tls);
-    const client = new EtcdV2Client({ endpoint, tls: material, username, password, deadlineMs }, prefix);
+    const access = { endpoint, tls: material, username, password, deadlineMs: this.#tuning.deadlineMs };
+    while (await this.#round(access, sink));
+  }
+
+  /** Reads all, tells it, and follows it until it must be read anew (true) or is not to be watched (false). */
+  async #round(access: EtcdV2Access, sink: SourceSink): Promise<boolean> {
     const { signal } = this.#stopping;
-    const close = () => client.close();
+    const clients: EtcdV2Client[] = [];
+    const close = () => {
+      for (const client of clients) client.close();
+    };
     signal.addEventListener('abort', close, { once: true });
     try {
-      for (;;) {
-        const { node, index } = await client.read(true);
-        signal.throwIfAborted();
-        const entries = entriesBelow(prefix, node);
-        sink.snapshot('etcdv2', String(index), entries);
-        this.#withoutV2 = 0;
-        this.#status.confirmed(String(index));
-        if (!watch) return;
-        await this.#poll(client, index, new Set(entries.keys()), sink);
-      }
+      const { ranges, entries } = await this.#read(access, clients);
+      signal.throwIfAborted();
+      this.#newest = Math.max(...ranges.map(({ index }) => index));
+      this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
+      sink.snapshot('etcdv2', String(this.#newest), entries);
+      this.#withoutV2 = 0;
+      this.#status.confirmed(String(this.#newest));
+      if (!this.#settings.watch) return false;
+      await this.#follow(ranges, close, sink);
+      return true;
     } finally {
       signal.removeEventListener('abort', close);
-      client.close();
+      close();
+    }
+  }
+
+  /** All keys of concern. etcd v2 cannot read two directories at one index, so each has its own. */
+  async #read(
+    access: EtcdV2Access,
+    clients: EtcdV2Client[],
+  ): Promise<{ ranges: Range[]; entries: Map<string, string> }> {
+    const trees = this.#trees;
+    const { prefix } = this.#settings;
+    const keys = new Map<string, string>();
+    const read = async (directory: string): Promise<Range> => {
+      const client = new EtcdV2Client(access, directory);
+      clients.push(client);
+      const { node, index } = await client.read(true);
+      const found = entriesBelow('', node);
+      for (const [key, value] of found) keys.set(`/${key}`, value);
+      return { client, index, known: new Set(found.keys()) };
+    };
+    const own = await read(prefix);
+    trees.aim(keys.get(trees.aliasKey));
+    const ranges: Range[] = [];
+    for (const directory of trees.ranges()) {
+      try {
+        ranges.push(directory === prefix ? own : await read(directory));
+      } catch (error) {
+        if (!(error instanceof TsujiError && error.code === V2_FORBIDDEN)) throw error;
+        trees.refuse(error.message);
+      }
+    }
+    trees.decide(keys.keys());
+    const entries = new Map<string, string>();
+    for (const [key, value] of keys) {
+      const relative = trees.relative(key);
+      if (relative !== null) entries.set(relative, value);
+    }
+    return { ranges, entries };
+  }
+
+  /** Resolves when one of the directories has to be read anew. */
+  async #follow(ranges: readonly Range[], close: () => void, sink: SourceSink): Promise<void> {
+    const polls = ranges.map((range) => this.#poll(range, sink));
+    try {
+      await Promise.race(polls);
+    } finally {
+      close();
+      await Promise.allSettled(polls);
     }
   }
 
   /** Resolves when the directory has to be read anew. */
-  async #poll(client: EtcdV2Client, after: number, known: Set<string>, sink: SourceSink): Promise<void> {
+  async #poll({ client, index: after, known }: Range, sink: SourceSink): Promise<void> {
     let seen = after;
     for (;;) {
       const waited = await client.wait(seen + 1, this.#tuning.pollMs).catch((error: unknown) => {
@@ -117,10 +185,16 @@ export class EtcdV2Source implements Source {
         await client.read(false);
       } else {
         seen = event.node.modifiedIndex ?? seen + 1;
-        const changes = changesOf(this.#settings.prefix, event, known);
+        const changes: Change[] = [];
+        for (const { key, value } of changesOf('', event, known)) {
+          if (this.#trees.unsettles(`/${key}`, value)) return;
+          const relative = this.#trees.relative(`/${key}`);
+          if (relative !== null) changes.push({ key: relative, value });
+        }
         if (changes.length > 0) sink.changes('etcdv2', String(seen), changes);
       }
-      this.#status.confirmed(String(seen));
+      this.#newest = Math.max(this.#newest, seen);
+      this.#status.confirmed(String(this.#newest));
     }
   }
 }

@@ -1,15 +1,15 @@
 /**
  * Keys from etcd v3: the prefix is read in pages at one revision and watched from the next. Whatever goes wrong (lost
  * connection, silence, compaction) ends the session; the next one begins with a fresh read, so nothing is ever missed,
- * not even when the store came back with other data.
+ * not even when the store came back with other data. A changed alias leads to a fresh read, too, on the same connection.
  */
-import { type IEvent, type IKeyValue, type IRangeRequest, KVClient } from 'etcd3';
+import { EtcdPermissionDeniedError, type IEvent, type IRangeRequest, KVClient } from 'etcd3';
 import { reasonOf } from '../../kernel/errors.ts';
 import type { EtcdSettings } from '../../settings/settings.ts';
 import { followEndpoints } from './endpoint-loop.ts';
 import { EtcdV3Connection } from './etcd-v3-connection.ts';
 import { type KeyRange, type WatchTiming, watchRange } from './etcd-v3-watch.ts';
-import { relativeKey } from './keys.ts';
+import { KeyTrees } from './key-trees.ts';
 import type { Change, Source, SourceSink, SourceStatus } from './source.ts';
 import { StatusKeeper } from './source-status.ts';
 import { loadTls } from './tls.ts';
@@ -33,7 +33,7 @@ export class EtcdV3Source implements Source {
   readonly name = 'etcdv3';
   readonly #settings: EtcdSettings;
   readonly #tuning: EtcdV3Tuning;
-  readonly #range: KeyRange;
+  readonly #trees: KeyTrees;
   readonly #status = new StatusKeeper('etcdv3');
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
@@ -41,7 +41,7 @@ export class EtcdV3Source implements Source {
   constructor(settings: EtcdSettings, tuning: Partial<EtcdV3Tuning> = {}) {
     this.#settings = settings;
     this.#tuning = { ...TUNING, ...tuning };
-    this.#range = rangeBelow(settings.prefix);
+    this.#trees = new KeyTrees(settings.prefix);
   }
 
   start(sink: SourceSink): void {
@@ -73,51 +73,113 @@ export class EtcdV3Source implements Source {
     signal.addEventListener('abort', close, { once: true });
     try {
       await connection.authenticate();
-      const { revision, entries } = await this.#read(connection);
-      signal.throwIfAborted();
-      sink.snapshot('etcdv3', String(revision), entries);
-      this.#status.confirmed(String(revision));
-      if (!watch) return null;
-      const observer = {
-        events: (at: number, events: readonly IEvent[]) => this.#deliver(sink, at, events),
-        confirmed: (at: number) => this.#status.confirmed(String(at)),
-      };
-      return await watchRange(connection, this.#range, revision, this.#tuning, observer, signal);
+      for (;;) {
+        const { revision, entries } = await this.#read(connection);
+        signal.throwIfAborted();
+        this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
+        sink.snapshot('etcdv3', String(revision), entries);
+        this.#status.confirmed(String(revision));
+        if (!watch) return null;
+        await this.#watch(connection, revision, sink);
+      }
     } finally {
       signal.removeEventListener('abort', close);
       connection.close();
     }
   }
 
-  /** All keys below the prefix as they were at one revision. Fails when that revision is compacted meanwhile. */
+  /** All keys of concern as they were at one revision. Fails when that revision is compacted meanwhile. */
   async #read(connection: EtcdV3Connection): Promise<{ revision: number; entries: Map<string, string> }> {
-    const kv = new KVClient(connection);
-    const { start, end } = this.#range;
+    const trees = this.#trees;
+    const { prefix } = this.#settings;
+    const keys = new Map<string, string>();
+    const revision = await this.#readBelow(connection, prefix, null, keys);
+    trees.aim(keys.get(trees.aliasKey));
+    for (const other of trees.ranges()) {
+      if (other === prefix) continue;
+      try {
+        await this.#readBelow(connection, other, revision, keys);
+      } catch (error) {
+        if (!(error instanceof EtcdPermissionDeniedError)) throw error;
+        trees.refuse(reasonOf(error));
+      }
+    }
+    trees.decide(keys.keys());
     const entries = new Map<string, string>();
+    for (const [key, value] of keys) {
+      const relative = trees.relative(key);
+      if (relative !== null) entries.set(relative, value);
+    }
+    return { revision: Number(revision), entries };
+  }
+
+  /** Adds what is below `prefix` at `revision`, null for the newest; returns the revision. */
+  async #readBelow(
+    connection: EtcdV3Connection,
+    prefix: string,
+    revision: string | null,
+    keys: Map<string, string>,
+  ): Promise<string> {
+    const kv = new KVClient(connection);
+    const { start, end } = rangeBelow(prefix);
     const page: IRangeRequest = { key: start, range_end: end, limit: this.#tuning.pageKeys };
-    let answer = await kv.range(page);
-    const { revision } = answer.header;
+    // The member has the revision once it has answered a page of it, so the others need no quorum.
+    let answer = await kv.range(revision === null ? page : { ...page, revision, serializable: true });
+    const at = revision ?? answer.header.revision;
     for (;;) {
-      for (const pair of answer.kvs) this.#take(entries, pair);
-      if (!answer.more) return { revision: Number(revision), entries };
+      for (const pair of answer.kvs) keys.set(pair.key.toString(), pair.value.toString());
+      if (!answer.more) return at;
       const next = Buffer.concat([answer.kvs.at(-1)!.key, NUL]);
-      // The member has this revision, since it answered the first page, so the others need no quorum.
-      answer = await kv.range({ ...page, key: next, revision, serializable: true });
+      answer = await kv.range({ ...page, key: next, revision: at, serializable: true });
     }
   }
 
-  #take(entries: Map<string, string>, pair: IKeyValue): void {
-    const key = relativeKey(this.#settings.prefix, pair.key.toString());
-    if (key !== null) entries.set(key, pair.value.toString());
+  /** Resolves when all has to be read anew; rejects when a watch is lost. */
+  async #watch(connection: EtcdV3Connection, after: number, sink: SourceSink): Promise<void> {
+    const round = new AbortController();
+    const over = AbortSignal.any([this.#stopping.signal, round.signal]);
+    let newest = after;
+    const ranges = this.#trees.ranges();
+    /** The watches that have confirmed since all had. */
+    const confirmed = new Set<string>();
+    const watches = ranges.map((prefix) => {
+      const observer = {
+        events: (revision: number, events: readonly IEvent[]): void => {
+          if (round.signal.aborted) return;
+          newest = Math.max(newest, revision);
+          if (this.#deliver(sink, revision, events)) this.#status.confirmed(String(newest));
+          else round.abort();
+        },
+        confirmed: (): void => {
+          confirmed.add(prefix);
+          if (confirmed.size < ranges.length) return;
+          confirmed.clear();
+          this.#status.confirmed(String(newest));
+        },
+      };
+      return watchRange(connection, rangeBelow(prefix), after, this.#tuning, observer, over);
+    });
+    try {
+      await Promise.race(watches);
+    } catch (error) {
+      if (!round.signal.aborted) throw error;
+    } finally {
+      round.abort();
+      await Promise.allSettled(watches);
+    }
   }
 
-  #deliver(sink: SourceSink, revision: number, events: readonly IEvent[]): void {
+  /** False when it tells nothing, because all has to be read anew. */
+  #deliver(sink: SourceSink, revision: number, events: readonly IEvent[]): boolean {
     const changes: Change[] = [];
     for (const { type, kv } of events) {
-      const key = relativeKey(this.#settings.prefix, kv.key.toString());
-      if (key !== null) changes.push({ key, value: type === 'Delete' ? null : kv.value.toString() });
+      const key = kv.key.toString();
+      const value = type === 'Delete' ? null : kv.value.toString();
+      if (this.#trees.unsettles(key, value)) return false;
+      const relative = this.#trees.relative(key);
+      if (relative !== null) changes.push({ key: relative, value });
     }
     if (changes.length > 0) sink.changes('etcdv3', String(revision), changes);
-    this.#status.confirmed(String(revision));
+    return true;
   }
 }

@@ -8,6 +8,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { reasonOf } from '../../kernel/errors.ts';
 import { type FolderEntry, scanFolder } from './folder-scan.ts';
+import { KeyTrees } from './key-trees.ts';
 import type { Change, Source, SourceSink, SourceStatus } from './source.ts';
 import { StatusKeeper } from './source-status.ts';
 
@@ -43,7 +44,11 @@ export class FolderSource implements Source {
   readonly #stopping = new AbortController();
   readonly #watchers = new Map<string, FSWatcher>();
   #running: Promise<void> = Promise.resolve();
+  readonly #trees = new KeyTrees('');
+  /** All files. */
   #entries: ReadonlyMap<string, FolderEntry> = new Map();
+  /** What was told of them: the keys of the tree in force. */
+  #told: ReadonlyMap<string, FolderEntry> = new Map();
   #given = false;
   #scans = 0;
   #watchTrouble = '';
@@ -93,15 +98,32 @@ export class FolderSource implements Source {
     const { entries, troubles } = await scanFolder(this.#root, this.#entries, (directory) => this.#watch(directory));
     if (this.#stopping.signal.aborted) return;
     const revision = String(++this.#scans);
+    const inForce = this.#inForce(entries);
+    this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
     if (this.#given) {
-      const changes = difference(this.#entries, entries);
+      const changes = difference(this.#told, inForce);
       if (changes.length > 0) sink.changes('folder', revision, changes);
     } else {
-      sink.snapshot('folder', revision, new Map([...entries].map(([key, { value }]) => [key, value])));
+      sink.snapshot('folder', revision, new Map([...inForce].map(([key, { value }]) => [key, value])));
     }
     this.#entries = entries;
+    this.#told = inForce;
     this.#given = true;
     this.#status.confirmed(revision, [...troubles, this.#watchTrouble].filter((text) => text !== '').join('; '));
+  }
+
+  /** An alias names a folder within this one, since this one is the root of its keys. */
+  #inForce(entries: ReadonlyMap<string, FolderEntry>): ReadonlyMap<string, FolderEntry> {
+    const alias = entries.get('alias');
+    this.#trees.aim(alias?.value);
+    this.#trees.decide(alias === undefined ? [] : entries.keys().map((key) => `/${key}`));
+    if (alias === undefined) return entries;
+    const inForce = new Map<string, FolderEntry>();
+    for (const [key, entry] of entries) {
+      const relative = this.#trees.relative(`/${key}`);
+      if (relative !== null) inForce.set(relative, entry);
+    }
+    return inForce;
   }
 
   async #settle(): Promise<void> {

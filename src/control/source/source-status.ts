@@ -18,6 +18,17 @@ export class StatusKeeper {
     this.#sink = sink;
   }
 
+  /** `tree`: in whose place of the prefix the keys are read, null for none; `problem`: of the alias, '' for none. */
+  aliased(tree: string | null, problem: string): void {
+    const { tree: _tree, aliasProblem: _problem, ...rest } = this.#status;
+    this.#status = {
+      ...rest,
+      ...(tree === null ? {} : { tree }),
+      ...(problem === '' ? {} : { aliasProblem: problem }),
+    };
+    this.#sink?.statusChanged(this.#status.name);
+  }
+
   /** The store has just confirmed that `revision` is all there is. `error`: a trouble that leaves the source live. */
   confirmed(revision: string, error = ''): void {
     if (this.#status.state !== 'live') log.info(`source ${this.#status.name} is live`, { revision });

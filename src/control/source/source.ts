@@ -28,6 +28,10 @@ export type SourceStatus = {
   readonly restarts: number;
   /** The last error in words, '' while all is well. */
   readonly error: string;
+  /** The prefix that an alias has put in the place of the configured one; absent: none (kv-schema §9). */
+  readonly tree?: string;
+  /** Why the alias is not obeyed; absent: all is well. */
+  readonly aliasProblem?: string;
 };
 
 export interface SourceSink {

@@ -289,7 +289,6 @@ test('keys that do nothing are reported and cost nothing', () => {
   assert.deepEqual(problemsOf(model), [
     'EntryPoints/http/address ignored: settings of tsuji itself from keys are not supported yet: use flags',
     'acme/ ignored: settings of tsuji itself from keys are not supported yet: use flags',
-    'alias ignored: alias is not supported yet',
     'backends/b ignored: no key of a backend: it must be backends/NAME/…',
     'backends/b/maxconn/amount ignored: not supported yet',
     'backends/b/servers/s/wieght ignored: unknown key; did you mean "weight"?',

@@ -120,6 +120,11 @@ export const tables = {
       { label: 'Revision', kind: 'number', text: ({ revision }) => revision || '–' },
       { label: 'Confirmed', kind: 'number', text: ({ ago }) => ago },
       { label: 'Restarts', kind: 'number', text: ({ restarts }) => countText(restarts) },
+      {
+        label: 'Alias',
+        kind: 'code',
+        text: ({ tree, aliasProblem }) => (aliasProblem ? 'not obeyed' : (tree ?? '–') || '/'),
+      },
       { label: 'Error', text: ({ error }) => error || '–' },
     ],
   }),
