@@ -45,6 +45,10 @@ function toTableFrontend(
     entryPoints: bits,
     passHostHeader: frontend.passHostHeader,
     terms: frontend.terms,
+    options: {
+      ...(frontend.whiteList === undefined ? {} : { whiteList: frontend.whiteList }),
+      ...(frontend.redirect === undefined ? {} : { redirect: frontend.redirect }),
+    },
     ...(frontend.modifiers === undefined ? {} : { modifiers: frontend.modifiers }),
   };
 }

@@ -1,14 +1,18 @@
 /** What everything in one worker shares. One per worker thread; made at boot, the table is swapped between two events. */
 import type { TimerWheel } from '../kernel/timer-wheel.ts';
-import type { BootOptions } from '../protocol/messages.ts';
+import type { BootEntryPoint, BootOptions } from '../protocol/messages.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
 import type { RoutingTable } from '../table/reader.ts';
+import type { EntryPointGuard } from './guards/entrypoint-guard.ts';
 import type { TlsEntryPoint } from './tls/tls-entrypoint.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
 import type { WebSocketExchange } from './websocket/websocket-exchange.ts';
 
 export type WorkerContext = {
   readonly options: BootOptions;
+  readonly entryPoints: readonly BootEntryPoint[];
+  /** Per entrypoint; null for one that lets everything through as it is. */
+  readonly guards: readonly (EntryPointGuard | null)[];
   readonly wheel: TimerWheel;
   /** src/shared/cursors.ts */
   readonly cursors: Int32Array;

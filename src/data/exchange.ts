@@ -16,13 +16,13 @@ import { FAULTS, type Fault } from '../kernel/errors.ts';
 import { log } from '../kernel/log.ts';
 import { PROTOCOL } from '../shared/metrics-layout.ts';
 import type { BackendView, FrontendView, ServerView } from '../table/views.ts';
+import { type Admitted, admit } from './admission.ts';
 import { Assignment } from './balancing/assignment.ts';
 import { GIVE_UP, isRepeatable, NEXT_SERVER, RESEND, retryDecision } from './balancing/retry.ts';
 import type { WorkerContext } from './context.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, UNKNOWN_LENGTH } from './downstream.ts';
 import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
-import { type LocalReply, localReply, slashRedirect } from './local-reply.ts';
-import { modifyRequest } from './modifiers.ts';
+import { type LocalReply, localReply } from './local-reply.ts';
 import type { Upstream, UpstreamUser } from './upstream/upstream.ts';
 
 const IDLE = 0;
@@ -37,7 +37,7 @@ const RESPONDING = 4;
 /** The server is through, the client still reads. */
 const FLUSHING = 5;
 
-export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange {
+export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, Admitted {
   /** Set once by the engine that owns this pair. */
   downstream!: Downstream;
 
@@ -55,8 +55,8 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange {
   private queued: Buffer[] = [];
   private queuedBytes = 0;
   private bodyPaused = false;
-  private frontend: FrontendView | null = null;
-  private readonly assignment: Assignment;
+  frontend: FrontendView | null = null;
+  readonly assignment: Assignment;
   private requestTrailers = '';
   private connection: Upstream | null = null;
   private reused = false;
@@ -95,28 +95,13 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange {
     this.resent = false;
     this.requestBytes = 0;
     this.responseBytes = 0;
-    if (head.problem !== '') {
-      log.debug('request refused', { reason: head.problem });
-      this.replyFault(FAULTS.badRequest);
-      return;
+    const refused = admit(this, worker, entryPoint, head, this.downstream);
+    if (refused === null) {
+      this.takeRequest(head);
+      this.attempt(this.frontend!.backend);
+    } else {
+      this.reply(refused);
     }
-    const frontend = worker.table?.route(entryPoint, head.method, head.host, head.path, head) ?? null;
-    this.frontend = frontend;
-    if (frontend !== null && worker.table!.redirectSlash) {
-      this.reply(301, slashRedirect(head.method, head.path, head.target));
-      return;
-    }
-    if (frontend === null) {
-      this.replyFault(FAULTS.noRoute);
-      return;
-    }
-    const refusal = modifyRequest(frontend.modifiers, head) ?? this.assignment.begin(frontend.backend, head);
-    if (refusal !== null) {
-      this.replyFault(refusal);
-      return;
-    }
-    this.takeRequest(head);
-    this.attempt(frontend.backend);
   }
 
   private takeRequest(head: RequestHead): void {
@@ -344,10 +329,11 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange {
   }
 
   private replyFault(fault: Fault): void {
-    this.reply(fault.status, localReply(fault));
+    this.reply(localReply(fault));
   }
 
-  private reply(status: number, reply: LocalReply): void {
+  private reply(reply: LocalReply): void {
+    const { status } = reply;
     this.status = status;
     const head = this.method === 'HEAD';
     this.responseBytes = head ? 0 : reply.length;

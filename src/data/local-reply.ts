@@ -1,10 +1,21 @@
 /** The responses that we make ourselves: prebuilt per fault (shared/spec proxying §7), and the trailing-slash redirect. */
 import { FAULTS, type Fault } from '../kernel/errors.ts';
 
-export type LocalReply = { readonly head: string; readonly body: string /** bytes */; readonly length: number };
+export type LocalReply = {
+  readonly status: number;
+  readonly head: string;
+  readonly body: string;
+  /** Of the body, bytes. */
+  readonly length: number;
+};
 
 const REASONS: Readonly<Record<number, string>> = {
+  301: 'Moved Permanently',
+  302: 'Found',
+  307: 'Temporary Redirect',
+  308: 'Permanent Redirect',
   400: 'Bad Request',
+  403: 'Forbidden',
   404: 'Not Found',
   408: 'Request Timeout',
   431: 'Request Header Fields Too Large',
@@ -18,7 +29,7 @@ const REASONS: Readonly<Record<number, string>> = {
 function replyOf(fault: Fault): LocalReply {
   let head = `${fault.status} ${REASONS[fault.status]}\r\nContent-Type: text/plain; charset=utf-8`;
   if (fault.status === 404) head += '\r\nX-Content-Type-Options: nosniff';
-  return Object.freeze({ head, body: fault.body, length: Buffer.byteLength(fault.body) });
+  return Object.freeze({ status: fault.status, head, body: fault.body, length: Buffer.byteLength(fault.body) });
 }
 
 const REPLIES: ReadonlyMap<string, LocalReply> = new Map(
@@ -44,9 +55,18 @@ export function slashRedirect(method: string, path: string, target: string): Loc
   const other = path.endsWith('/') ? cleaned(path) : `${cleaned(path)}/`;
   const location = other.replace(/[^\x21-\x7e]|["<>\\^`{|}]/gu, encodeURIComponent) + target.slice(path.length);
   let head = `301 Moved Permanently\r\nLocation: ${location}`;
-  if (method !== 'GET' && method !== 'HEAD') return { head, body: '', length: 0 };
+  if (method !== 'GET' && method !== 'HEAD') return { status: 301, head, body: '', length: 0 };
   head += '\r\nContent-Type: text/html; charset=utf-8';
   const href = location.replace(/&/g, '&amp;').replace(/"/g, '&#34;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
   const body = `<a href="${href}">Moved Permanently</a>.\n\n`;
-  return { head, body, length: Buffer.byteLength(body) };
+  return { status: 301, head, body, length: Buffer.byteLength(body) };
+}
+
+/** To wherever an entrypoint or a frontend sends its requests (shared/spec kv-schema §6.4). `location` is a URL. */
+export function redirectReply(method: string, permanent: boolean, location: string): LocalReply {
+  const status = method === 'GET' ? (permanent ? 301 : 302) : permanent ? 308 : 307;
+  const body = REASONS[status];
+  const safe = location.toWellFormed().replace(/[^\x21-\x7e]/gu, encodeURIComponent);
+  const head = `${status} ${body}\r\nLocation: ${safe}\r\nContent-Type: text/plain; charset=utf-8`;
+  return { status, head, body, length: body.length };
 }

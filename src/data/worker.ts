@@ -12,6 +12,7 @@ import type { Boot, FromWorker, ToWorker } from '../protocol/messages.ts';
 import { MetricsLane } from '../shared/metrics.ts';
 import { RoutingTable } from '../table/reader.ts';
 import type { WorkerContext } from './context.ts';
+import { EntryPointGuard } from './guards/entrypoint-guard.ts';
 import { HeldResponse } from './listener/held-response.ts';
 import { loadUws } from './listener/uws.ts';
 import { UwsListener } from './listener/uws-listener.ts';
@@ -35,6 +36,8 @@ const certificates = new CertificateStore();
 const ticketKeys = new TicketKeys(boot.tls.ticketKeys);
 const context: WorkerContext = {
   options: boot.options,
+  entryPoints: boot.entryPoints,
+  guards: boot.entryPoints.map((_, index) => EntryPointGuard.for(boot.entryPoints, index)),
   wheel,
   cursors: new Int32Array(boot.cursors),
   metrics,

@@ -12,6 +12,18 @@ export const REQUEST_CHUNKED = 2;
 /** Not by `toLowerCase`, for which the Kelvin sign is a `k`. */
 const CHUNKED = /^chunked$/i;
 
+/** What a peer that is not trusted must not tell (proxying §4). `X-Forwarded-Prefix` and `Forwarded` stay. */
+const FORWARDED: readonly string[] = [
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-proto',
+  'x-forwarded-server',
+  'x-forwarded-uri',
+  'x-forwarded-method',
+  'x-real-ip',
+];
+
 const LF = 0x0a;
 
 export class RequestHead {
@@ -37,10 +49,11 @@ export class RequestHead {
   private goodHost = '';
   private hosts = 0;
   private lengths = 0;
-  private forwardedFor = '';
+  /** Of the client, '' for none; several fields are one list. */
+  forwardedFor = '';
   private forwardedHost = '';
   private forwardedPort = '';
-  private forwardedProto = '';
+  forwardedProto = '';
   private realIp = '';
   private upgradeValue = '';
   private connection = '';
@@ -207,6 +220,17 @@ export class RequestHead {
       `\r\nx-forwarded-port: ${this.forwardedPort === '' ? portOf(this.host, proto) : this.forwardedPort}` +
       `\r\nx-forwarded-proto: ${proto}\r\n${serverLine}x-real-ip: ${this.realIp === '' ? peer : this.realIp}\r\n`
     );
+  }
+
+  /** Forgets what the client says of the hops before it (proxying §4): it is not trusted to. */
+  distrustForwarded(): void {
+    this.forwardedFor = '';
+    this.forwardedHost = '';
+    this.forwardedPort = '';
+    this.forwardedProto = '';
+    this.realIp = '';
+    this.fields = withoutFields(this.fields, FORWARDED);
+    this.withheld = withoutFields(this.withheld, FORWARDED);
   }
 
   private addContentLength(value: string): void {

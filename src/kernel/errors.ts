@@ -60,6 +60,22 @@ export const FAULTS = Object.freeze({
     'the client closed the connection',
   ),
   noRoute: fault('NO_ROUTE', 'config', 'never', 404, '404 page not found\n', 'no frontend matches'),
+  forbidden: fault(
+    'FORBIDDEN',
+    'downstream',
+    'never',
+    403,
+    'Forbidden',
+    'the client is not in the list of allowed addresses',
+  ),
+  badRedirect: fault(
+    'BAD_REDIRECT',
+    'config',
+    'never',
+    502,
+    BAD_GATEWAY,
+    'what the redirect makes of this request is no URL',
+  ),
   noServer: fault('NO_SERVER', 'config', 'never', 503, 'Service Unavailable', 'the backend has no server'),
   allWeightsZero: fault(
     'ALL_WEIGHTS_ZERO',

@@ -1,6 +1,7 @@
 /** The keys below `frontends/<name>/` → one frontend. Source: shared/spec kv-schema §5, rules §9. */
 import { reasonOf } from '../kernel/errors.ts';
 import { RuleCompiler } from '../rule/compile-rule.ts';
+import { emptyGuardKeys, type GuardKeys, type GuardText, readGuards } from './frontend-guards.ts';
 import type { ObjectKeys } from './kv-tree.ts';
 import type { Frontend, Route } from './model.ts';
 import { type Built, ProblemList } from './problems.ts';
@@ -25,9 +26,12 @@ type FrontendKeys = {
   entryPoints: string;
   readonly entryPointItems: Map<string, string>;
   readonly rules: Map<string, string>;
+  readonly guards: GuardKeys;
   /** It asks for a protection that tsuji cannot give yet. */
   unguarded: boolean;
 };
+
+type FrontendText = 'backend' | 'priority' | 'passHostHeader' | 'passHostHeaderOld' | 'entryPoints';
 
 function collectKeys(keys: ObjectKeys, problems: ProblemList): FrontendKeys {
   const collected: FrontendKeys = {
@@ -38,6 +42,7 @@ function collectKeys(keys: ObjectKeys, problems: ProblemList): FrontendKeys {
     entryPoints: '',
     entryPointItems: new Map(),
     rules: new Map(),
+    guards: emptyGuardKeys(),
     unguarded: false,
   };
   for (const [key, value] of keys) {
@@ -48,7 +53,9 @@ function collectKeys(keys: ObjectKeys, problems: ProblemList): FrontendKeys {
       problems.add(key, 'rejected', 'not supported yet, and the frontend must not be served without it');
     } else if (match.field === 'rule') collected.rules.set(match.names[0], value);
     else if (match.field === 'entryPointItem') collected.entryPointItems.set(match.names[0], unescapeValue(value));
-    else collected[match.field] = value;
+    else if (match.field === 'allowedRangeItem') collected.guards.allowedRangeItems.set(match.names[0], value);
+    else if (match.field in collected.guards) collected.guards[match.field as GuardText] = unescapeValue(value);
+    else collected[match.field as FrontendText] = value;
   }
   return collected;
 }
@@ -131,7 +138,8 @@ export function buildFrontend(
   const hasBackend = readBackend(texts.backend, backendExists, problems);
   const entryPoints = readEntryPoints(texts, options, problems);
   const matching = readRoutes(texts, problems);
-  if (!hasBackend || entryPoints === null || matching === null || texts.unguarded) {
+  const guards = readGuards(texts.guards, options.entryPoints, problems);
+  if (!hasBackend || entryPoints === null || matching === null || guards === null || texts.unguarded) {
     return { value: null, problems: problems.list };
   }
   const { terms, modifiers } = matching.rules;
@@ -145,6 +153,7 @@ export function buildFrontend(
     passHostHeader: passHostHeader.value,
     terms,
     ...(modifiers === null ? {} : { modifiers }),
+    ...guards,
   };
   return { value: frontend, problems: problems.list };
 }

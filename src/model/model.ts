@@ -2,6 +2,7 @@
  * What the keys mean: immutable frontends, backends and servers, and a status for every key that was not accepted.
  * The words are the user's (shared/spec kv-schema); nothing here knows of sockets or of shared memory.
  */
+import type { RedirectOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 import type { MatchTerm, PathModifiers } from '../rule/terms.ts';
 
 export type ServerScheme = 'http' | 'https' | 'h2c';
@@ -58,6 +59,10 @@ export type Frontend = {
   readonly terms: readonly MatchTerm[];
   /** Of all routes together. Absent: paths are forwarded as they came. */
   readonly modifiers?: PathModifiers;
+  /** Absent: everybody may ask. */
+  readonly whiteList?: WhiteListOptions;
+  /** Absent: nothing is redirected. */
+  readonly redirect?: RedirectOptions;
 };
 
 /**

@@ -14,6 +14,13 @@ export type FrontendField =
   | 'entryPointItem'
   | 'passHostHeader'
   | 'passHostHeaderOld'
+  | 'allowedRanges'
+  | 'allowedRangeItem'
+  | 'useXForwardedFor'
+  | 'redirectEntryPoint'
+  | 'redirectRegex'
+  | 'redirectReplacement'
+  | 'redirectPermanent'
   /** Not built yet, and it protects the servers: a frontend that asks for it is left out, never served without. */
   | 'laterGuard'
   | 'later';
@@ -78,10 +85,14 @@ export const FRONTEND_KEYS = new KeyTable<FrontendField>([
     // Traefik 1.7 reads the spelling with the dot; its documentation has the one without.
     ...laterLists('auth/forward', 'authresponseheaders .authresponseheaders'),
     ...laterKeys('auth/forward/tls', 'ca caoptional cert key insecureskipverify'),
-    ...laterLists('whitelist', 'sourcerange'),
-    ['whitelist/usexforwardedfor', 'later'],
   ]),
-  ...laterKeys('redirect', 'entrypoint regex replacement permanent'),
+  ['whitelist/sourcerange', 'allowedRanges'],
+  ['whitelist/sourcerange/*', 'allowedRangeItem'],
+  ['whitelist/usexforwardedfor', 'useXForwardedFor'],
+  ['redirect/entrypoint', 'redirectEntryPoint'],
+  ['redirect/regex', 'redirectRegex'],
+  ['redirect/replacement', 'redirectReplacement'],
+  ['redirect/permanent', 'redirectPermanent'],
   ...laterLists('errors/*', 'status'),
   ...laterKeys('errors/*', 'backend query'),
   ['ratelimit/extractorfunc', 'later'],

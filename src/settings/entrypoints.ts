@@ -27,6 +27,7 @@ function fillRedirect(options: OptionReader): RedirectOptions | null {
   if (entryPoint !== '') return { entryPoint, regex: '', replacement: '', permanent };
   if (regex === '' && replacement === '') return null;
   if (regex === '') options.refuse('Redirect.Replacement', 'there is no Redirect.Regex');
+  if (replacement.includes('{{')) options.refuse('Redirect.Replacement', 'templates ({{…}}) are not supported');
   if (replacement === '') options.refuse('Redirect.Regex', 'there is no Redirect.Replacement');
   try {
     compileRegex(regex);
@@ -114,13 +115,10 @@ function refuseUnbuilt(name: string, option: string): never {
 }
 
 /** What is read, but not built yet. */
-function checkBuilt({ name, engine, tls, redirect, whiteList, forwardedHeaders, proxyProtocol }: EntryPoint): void {
+function checkBuilt({ name, engine, tls, proxyProtocol }: EntryPoint): void {
   if (tls !== null) refuseUnbuilt(name, 'TLS');
   if (proxyProtocol !== null) refuseUnbuilt(name, 'ProxyProtocol');
   if (engine === 'node') refuseUnbuilt(name, 'Engine:node');
-  if (redirect !== null) refuseUnbuilt(name, 'Redirect');
-  if (whiteList !== null) refuseUnbuilt(name, 'WhiteList.SourceRange');
-  if (!forwardedHeaders.insecure) refuseUnbuilt(name, 'ForwardedHeaders');
 }
 
 /** A redirect leads to another entrypoint that is there. */

@@ -1,4 +1,5 @@
 /** The read-only API in the shapes of Traefik 1.7 (shared/spec cli-api §5.2 and §5.3). */
+import type { RedirectOptions, WhiteListOptions } from '../../kernel/entrypoint-options.ts';
 import type { Backend, Frontend, Route, Server } from '../../model/model.ts';
 import type { ControlView } from '../view.ts';
 import { jsonMap, jsonText } from './json.ts';
@@ -30,6 +31,17 @@ function routesJson(frontend: Frontend): string {
   return jsonMap(byName(frontend.routes), routeJson);
 }
 
+function whiteListJson({ sourceRange, useXForwardedFor }: WhiteListOptions): string {
+  return jsonText(useXForwardedFor ? { sourceRange, useXForwardedFor } : { sourceRange });
+}
+
+function redirectJson({ entryPoint, regex, replacement, permanent }: RedirectOptions): string {
+  return jsonText({
+    ...(entryPoint === '' ? { regex, replacement } : { entryPoint }),
+    ...(permanent && { permanent }),
+  });
+}
+
 /** Empty fields are left out, except `priority` and `basicAuth` (§5.3). */
 function frontendJson(frontend: Frontend): string {
   const fields: string[] = [];
@@ -38,6 +50,8 @@ function frontendJson(frontend: Frontend): string {
   if (frontend.routes.length > 0) fields.push(`"routes":${routesJson(frontend)}`);
   if (frontend.passHostHeader) fields.push('"passHostHeader":true');
   fields.push(`"priority":${frontend.priority}`, '"basicAuth":null');
+  if (frontend.whiteList !== undefined) fields.push(`"whiteList":${whiteListJson(frontend.whiteList)}`);
+  if (frontend.redirect !== undefined) fields.push(`"redirect":${redirectJson(frontend.redirect)}`);
   return `{${fields.join(',')}}`;
 }
 

@@ -15,18 +15,19 @@ import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import type { FrontendView, ServerView } from '../../table/views.ts';
+import { type Admitted, admit } from '../admission.ts';
 import { Assignment } from '../balancing/assignment.ts';
 import { NEXT_SERVER, retryDecision } from '../balancing/retry.ts';
 import type { WorkerContext } from '../context.ts';
 import type { DownstreamEvents } from '../downstream.ts';
-import { type LocalReply, localReply, slashRedirect } from '../local-reply.ts';
+import { type LocalReply, localReply } from '../local-reply.ts';
 import type { HandshakeDownstream } from './client-socket.ts';
 import { asBytes, requestFields, responseHead } from './handshake.ts';
 import { Refusal } from './refusal.ts';
 import { Relay } from './relay.ts';
 import { type HandshakeUser, ServerSocket } from './server-socket.ts';
 
-export class WebSocketExchange implements DownstreamEvents, HandshakeUser {
+export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Admitted {
   private readonly worker: WorkerContext;
   private readonly entryPoint: number;
   private readonly startedAt = performance.now();
@@ -36,8 +37,8 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser {
   private host = '';
   private target = '';
   private fields: Record<string, string | string[]> = {};
-  private frontend: FrontendView | null = null;
-  private readonly assignment: Assignment;
+  frontend: FrontendView | null = null;
+  readonly assignment: Assignment;
   private server: ServerSocket | null = null;
   private refusal: Refusal | null = null;
   private relay: Relay | null = null;
@@ -57,25 +58,9 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser {
 
   /** `head` is valid only during the call. */
   begin(head: RequestHead): void {
-    const { table } = this.worker;
-    if (head.problem !== '') {
-      log.debug('request refused', { reason: head.problem });
-      this.replyFault(FAULTS.badRequest);
-      return;
-    }
-    const frontend = table === null ? null : table.route(this.entryPoint, head.method, head.host, head.path);
-    if (frontend === null) {
-      this.replyFault(FAULTS.noRoute);
-      return;
-    }
-    this.frontend = frontend;
-    if (table!.redirectSlash) {
-      this.reply(301, slashRedirect(head.method, head.path, head.target));
-      return;
-    }
-    const refusal = this.assignment.begin(frontend.backend, head);
-    if (refusal !== null) {
-      this.replyFault(refusal);
+    const refused = admit(this, this.worker, this.entryPoint, head, this.downstream!);
+    if (refused !== null) {
+      this.reply(refused);
       return;
     }
     const { serverLine } = this.worker;
@@ -197,10 +182,11 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser {
   }
 
   private replyFault(fault: Fault): void {
-    this.reply(fault.status, localReply(fault));
+    this.reply(localReply(fault));
   }
 
-  private reply(status: number, reply: LocalReply): void {
+  private reply(reply: LocalReply): void {
+    const { status } = reply;
     this.status = status;
     this.responseBytes = reply.length;
     const close = this.worker.draining || status === FAULTS.badRequest.status;

@@ -2,13 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { ModelBuilder } from '../../../src/model/build-model.ts';
 
-const PROTECTIONS = [
-  'basicauth',
-  'auth/basic/users/0',
-  'auth/digest/users',
-  'auth/forward/address',
-  'whitelist/sourcerange',
-];
+const PROTECTIONS = ['basicauth', 'auth/basic/users/0', 'auth/digest/users', 'auth/forward/address'];
 
 for (const key of PROTECTIONS) {
   test(`a frontend that asks for ${key}, which is not built yet, is left out instead of being served without it`, () => {

@@ -1,0 +1,194 @@
+/** What entrypoints and frontends do to requests before they go to a server: redirects, allow lists, trust. */
+import assert from 'node:assert/strict';
+import test, { after, type TestContext } from 'node:test';
+import { type Received, response } from '../harness/exchanges.ts';
+import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
+import { addRoute, startTsuji } from '../harness/tsuji.ts';
+import { waitFor } from '../harness/wait.ts';
+
+const ENTRY_POINTS: Readonly<Record<string, string>> = {
+  http: '',
+  closed: 'WhiteList.SourceRange:10.0.0.0/8',
+  open: 'WhiteList.SourceRange:10.0.0.0/8,127.0.0.1',
+  chain: 'WhiteList.SourceRange:10.0.0.0/8 WhiteList.UseXForwardedFor:true',
+  untrusted: 'ForwardedHeaders.TrustedIPs:10.0.0.0/8',
+  nobody: 'ForwardedHeaders.Insecure:false',
+  trusted: 'ForwardedHeaders.TrustedIPs:127.0.0.0/8',
+  shut: 'ForwardedHeaders.Insecure:false WhiteList.SourceRange:10.0.0.0/8 WhiteList.UseXForwardedFor:true',
+  away: 'Redirect.EntryPoint:http',
+  forever: 'Redirect.EntryPoint:http Redirect.Permanent:true WhiteList.SourceRange:10.0.0.0/8',
+  regex: 'Redirect.Regex:^http://([a-z]+)\\.old\\.test(?::[0-9]+)?/(.*) Redirect.Replacement:http://$1.new.test/$2',
+};
+
+const tsuji = await startTsuji(
+  { after },
+  {
+    flags: [
+      ...Object.entries(ENTRY_POINTS).map(([name, rest]) => `--entryPoints=Name:${name} Address:127.0.0.1:0 ${rest}`),
+      `--defaultEntryPoints=${Object.keys(ENTRY_POINTS)}`,
+    ],
+  },
+);
+
+function portOf(entryPoint: string): number {
+  return Number(new RegExp(`msg="Listening" entrypoint=${entryPoint} port=(\\d+)`).exec(tsuji.output)![1]);
+}
+
+let lastHead = '';
+const server = await startRawServer(
+  { after },
+  answering((head) => {
+    lastHead = head;
+    return head.startsWith('HEAD ') ? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n' : ok('ok');
+  }),
+);
+const host = await addRoute(tsuji, [server.url]);
+
+async function ask(
+  t: TestContext,
+  entryPoint: string,
+  fields = '',
+  { method = 'GET', target = '/', name = host }: { method?: string; target?: string; name?: string } = {},
+): Promise<Received> {
+  const client = await rawClient(t, portOf(entryPoint));
+  client.send(`${method} ${target} HTTP/1.1\r\nHost: ${name}\r\n${fields}\r\n`);
+  return response(client, method);
+}
+
+const HANDSHAKE =
+  'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+  'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
+
+test('an allow list lets in whom it names and answers everybody else with 403', async (t) => {
+  assert.equal((await ask(t, 'open')).status, 200);
+  for (const fields of ['', HANDSHAKE, 'X-Forwarded-For: 10.0.0.1\r\n']) {
+    const refused = await ask(t, 'closed', fields);
+    assert.equal(refused.status, 403);
+    assert.equal(refused.body, 'Forbidden');
+  }
+});
+
+test('an allow list that uses X-Forwarded-For lets in whom any address of it names, up to one that is none', async (t) => {
+  const statuses: [string, number][] = [
+    ['10.1.1.1', 200],
+    ['203.0.113.1, 10.1.1.1', 200],
+    ['203.0.113.1', 403],
+    ['unknown, 10.1.1.1', 403],
+    ['10.1.1.1, unknown', 200],
+  ];
+  for (const [value, status] of statuses) {
+    assert.equal((await ask(t, 'chain', `X-Forwarded-For: ${value}\r\n`)).status, status, value);
+  }
+  assert.equal((await ask(t, 'chain')).status, 403);
+  assert.equal((await ask(t, 'chain', 'X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 10.0.0.1\r\n')).status, 200);
+});
+
+const TOLD =
+  'X-Forwarded-For: 198.51.100.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: a.example\r\nX-Real-Ip: 198.51.100.7\r\n' +
+  'X-Forwarded-Port: 4433\r\nX-Forwarded-Server: s\r\nX-Forwarded-Uri: /u\r\nX-Forwarded-Method: PUT\r\n' +
+  'X-Forwarded-Prefix: /p\r\nForwarded: for=198.51.100.7\r\n';
+
+test('the forwarded fields of a client are believed by default and when its address is trusted', async (t) => {
+  for (const entryPoint of ['http', 'trusted']) {
+    await ask(t, entryPoint, TOLD);
+    assert.match(lastHead, /^x-forwarded-for: 198\.51\.100\.7, 127\.0\.0\.1\r$/m);
+    assert.match(lastHead, /^x-forwarded-proto: https\r$/m);
+    assert.match(lastHead, /^x-forwarded-uri: \/u\r$/m);
+  }
+});
+
+test('from a client that is not trusted they are taken off, but not those that are not on the list', async (t) => {
+  for (const entryPoint of ['untrusted', 'nobody']) {
+    await ask(t, entryPoint, TOLD);
+    assert.match(lastHead, /^x-forwarded-for: 127\.0\.0\.1\r$/m);
+    assert.match(lastHead, /^x-real-ip: 127\.0\.0\.1\r$/m);
+    assert.match(lastHead, /^x-forwarded-proto: http\r$/m);
+    assert.match(lastHead, /^x-forwarded-port: 80\r$/m);
+    assert.match(lastHead, new RegExp(`^x-forwarded-host: ${host}\r$`, 'm'));
+    assert.doesNotMatch(lastHead, /x-forwarded-uri|x-forwarded-method|a\.example|: s\r/);
+    assert.match(lastHead, /^x-forwarded-prefix: \/p\r$/m);
+    assert.match(lastHead, /^forwarded: for=/m);
+  }
+});
+
+test('an X-Forwarded-For that is not believed opens no allow list', async (t) => {
+  assert.equal((await ask(t, 'shut', 'X-Forwarded-For: 10.0.0.1\r\n')).status, 403);
+});
+
+test('a redirect to another entrypoint keeps host, path and query and names the port', async (t) => {
+  const port = portOf('http');
+  const found = await ask(t, 'away', '', { target: '/a%2Fb/?c=d&e', name: 'any.example:8080' });
+  assert.equal(found.statusLine, 'HTTP/1.1 302 Found');
+  assert.equal(found.body, 'Found');
+  assert.deepEqual(found.fields.get('location'), [`http://any.example:${port}/a%2Fb/?c=d&e`]);
+  const literal = await ask(t, 'away', '', { name: '[::1]', target: '/y' });
+  assert.equal(literal.status, 302);
+  assert.deepEqual(literal.fields.get('location'), [`http://[::1]:${port}/y`]);
+  const text = await ask(t, 'away', '', { target: Buffer.from('/é"').toString('latin1') });
+  assert.deepEqual(text.fields.get('location'), [`http://${host}:${port}/%C3%A9"`]);
+});
+
+test('the status of a redirect keeps the method, and says whether it is for ever', async (t) => {
+  const statuses: [string, string, number][] = [
+    ['away', 'GET', 302],
+    ['away', 'HEAD', 307],
+    ['away', 'DELETE', 307],
+    ['forever', 'GET', 301],
+    ['forever', 'HEAD', 308],
+    ['forever', 'OPTIONS', 308],
+  ];
+  for (const [entryPoint, method, status] of statuses) {
+    assert.equal((await ask(t, entryPoint, '', { method })).status, status, `${entryPoint} ${method}`);
+  }
+  assert.equal((await ask(t, 'away', HANDSHAKE)).status, 302);
+});
+
+test('who asks by the scheme and port of the target already is served and not sent in circles', async (t) => {
+  assert.equal((await ask(t, 'away', '', { name: `${host}:${portOf('http')}` })).status, 200);
+  const secure = await ask(t, 'away', 'X-Forwarded-Proto: https\r\n', { name: `${host}:${portOf('http')}` });
+  assert.equal(secure.status, 302);
+});
+
+test('a redirect by pattern replaces its matches and lets everything else through', async (t) => {
+  const moved = await ask(t, 'regex', '', { name: 'shop.old.test:81', target: '/x?y=1' });
+  assert.deepEqual(moved.fields.get('location'), ['http://shop.new.test/x?y=1']);
+  assert.equal((await ask(t, 'regex')).status, 200);
+  assert.equal((await ask(t, 'regex', '', { name: 'other.test' })).status, 404);
+});
+
+test('a frontend has its own allow list and redirects, and they go live with their keys', async (t) => {
+  const listed = await addRoute(tsuji, [server.url], { 'frontends/$/whitelist/sourcerange': '10.0.0.0/8, 192.0.2.1' });
+  assert.equal((await ask(t, 'http', '', { name: listed })).body, 'Forbidden');
+  tsuji.set(`frontends/${listed.slice(0, -5)}/whitelist/usexforwardedfor`, 'true');
+  await waitFor(async () => {
+    const { status } = await ask(t, 'http', 'X-Forwarded-For: 192.0.2.1\r\n', { name: listed });
+    return status === 200;
+  }, 'X-Forwarded-For to be used');
+  const sent = await addRoute(tsuji, [server.url], {
+    'frontends/$/redirect/entrypoint': 'http',
+    'frontends/$/redirect/permanent': 'true',
+  });
+  assert.equal((await ask(t, 'http', '', { name: sent })).status, 200);
+  const moved = await ask(t, 'trusted', '', { name: sent, target: '/a?b' });
+  assert.equal(moved.status, 301);
+  assert.deepEqual(moved.fields.get('location'), [`http://${sent}:${portOf('http')}/a?b`]);
+  const renamed = await addRoute(tsuji, [server.url], {
+    'frontends/$/redirect/regex': '^http://[^/]+/(.*)\\\\.php$',
+    'frontends/$/redirect/replacement': 'http://b.test/$1',
+  });
+  assert.deepEqual((await ask(t, 'http', '', { name: renamed, target: '/a.php' })).fields.get('location'), [
+    'http://b.test/a',
+  ]);
+  assert.equal((await ask(t, 'http', '', { name: renamed, target: '/a.html' })).status, 200);
+  const shown = await (await tsuji.api(`/api/providers/folder/frontends/${sent.slice(0, -5)}`)).json();
+  assert.deepEqual((shown as { redirect: object }).redirect, { entryPoint: 'http', permanent: true });
+});
+
+test('redirects and refusals are counted with their status', async () => {
+  const metrics = await tsuji.metrics();
+  assert.match(
+    metrics,
+    /entrypoint_requests_total\{code="403",method="GET",protocol="http",entrypoint="closed"\} [1-9]/,
+  );
+  assert.match(metrics, /entrypoint_requests_total\{code="302",method="GET",protocol="http",entrypoint="away"\} [1-9]/);
+});
