@@ -9,6 +9,7 @@ import type { Model } from '../model/model.ts';
 import type { Settings } from '../settings/settings.ts';
 import { createCursors } from '../shared/cursors.ts';
 import { createMetricsLane } from '../shared/metrics-layout.ts';
+import { createServerState, ServerState } from '../shared/server-state.ts';
 import { SlotRegistry } from '../shared/slots.ts';
 import { AdminServer } from './admin/admin-server.ts';
 import { TableCompiler } from './compiler.ts';
@@ -43,7 +44,12 @@ export class ControlPlane implements ControlView {
   readonly prefix: string;
   private readonly settings: Settings;
   private readonly backendSlots = new SlotRegistry({ kind: 'backend', reuse: false });
-  private readonly serverSlots = new SlotRegistry({ kind: 'server', reuse: true });
+  private readonly serverSlots = new SlotRegistry({
+    kind: 'server',
+    reuse: true,
+    onReuse: (slot) => this.serverState.reset(slot),
+  });
+  private readonly serverState: ServerState;
   private readonly lanes: SharedArrayBuffer[];
   private readonly compiler = new TableCompiler();
   private readonly publisher: Publisher;
@@ -70,6 +76,8 @@ export class ControlPlane implements ControlView {
     this.provider = providerOf(settings);
     this.prefix = settings.etcd === null ? '' : settings.etcd.prefix;
     this.lanes = Array.from({ length: settings.workers }, () => createMetricsLane(settings.metricsBuckets));
+    const serverState = createServerState(settings.workers);
+    this.serverState = new ServerState(serverState);
     this.sourceList = sourcesFrom(settings);
     const builder = new ModelBuilder({
       prefix: this.prefix,
@@ -112,12 +120,14 @@ export class ControlPlane implements ControlView {
         ticketKeys: this.ticketRing.ring(),
       }),
       cursors: createCursors(),
+      serverState,
       lanes: this.lanes,
       onReady: (index) => this.publisher.welcome(index),
       onApplied: () => {
         this.publisher.acknowledged();
         this.notify();
       },
+      onEnded: (index) => this.serverState.laneDied(index, this.serverSlots.size),
       onChange: () => this.notify(),
     });
     this.publisher.attach(this.fleet);

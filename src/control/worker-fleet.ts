@@ -24,11 +24,14 @@ export type FleetOptions = {
   /** As they are when a worker boots. */
   readonly tls: () => BootTls;
   readonly cursors: SharedArrayBuffer;
+  readonly serverState: SharedArrayBuffer;
   /** One lane per worker. */
   readonly lanes: readonly SharedArrayBuffer[];
   /** A worker is ready for its first table. */
   readonly onReady: (index: number) => void;
   readonly onApplied: (index: number, generation: number) => void;
+  /** A worker has ended; it is replaced later, if at all. */
+  readonly onEnded: (index: number) => void;
   /** The state of a worker has changed. */
   readonly onChange: () => void;
 };
@@ -153,6 +156,7 @@ export class WorkerFleet {
       options: this.options.options,
       tls: this.options.tls(),
       cursors: this.options.cursors,
+      serverState: this.options.serverState,
       metrics: this.options.lanes[member.index],
       port: port2,
     };
@@ -219,6 +223,7 @@ export class WorkerFleet {
     member.port = null;
     member.state = 'ended';
     member.readyAt = 0;
+    this.options.onEnded(member.index);
     this.options.onChange();
     if (this.stopping) {
       this.checkEnded();

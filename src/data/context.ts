@@ -2,6 +2,7 @@
 import type { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { BootEntryPoint, BootOptions } from '../protocol/messages.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
+import type { ServerLane, ServerState } from '../shared/server-state.ts';
 import type { RoutingTable } from '../table/reader.ts';
 import type { EntryPointGuard } from './guards/entrypoint-guard.ts';
 import type { TlsEntryPoint } from './tls/tls-entrypoint.ts';
@@ -16,6 +17,9 @@ export type WorkerContext = {
   readonly wheel: TimerWheel;
   /** src/shared/cursors.ts */
   readonly cursors: Int32Array;
+  readonly serverState: ServerState;
+  /** This worker's part of it. */
+  readonly serverLane: ServerLane;
   readonly metrics: MetricsLane;
   readonly pools: UpstreamPools;
   /** Of each entrypoint, null for one without TLS. */

@@ -10,6 +10,7 @@ import { type LogLevel, log, setLogLevel } from '../kernel/log.ts';
 import { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { Boot, FromWorker, ToWorker } from '../protocol/messages.ts';
 import { MetricsLane } from '../shared/metrics.ts';
+import { ServerLane, ServerState } from '../shared/server-state.ts';
 import { RoutingTable } from '../table/reader.ts';
 import type { WorkerContext } from './context.ts';
 import { EntryPointGuard } from './guards/entrypoint-guard.ts';
@@ -40,6 +41,8 @@ const context: WorkerContext = {
   guards: boot.entryPoints.map((_, index) => EntryPointGuard.for(boot.entryPoints, index)),
   wheel,
   cursors: new Int32Array(boot.cursors),
+  serverState: new ServerState(boot.serverState),
+  serverLane: new ServerLane(boot.serverState, boot.index),
   metrics,
   pools,
   tls: boot.entryPoints.map(({ tls }, index) =>

@@ -102,6 +102,8 @@ export type Boot = {
   readonly tls: BootTls;
   /** src/shared/cursors.ts */
   readonly cursors: SharedArrayBuffer;
+  /** src/shared/server-state.ts; the lane of `index` is this worker's. */
+  readonly serverState: SharedArrayBuffer;
   /** This worker's lane of src/shared/metrics.ts */
   readonly metrics: SharedArrayBuffer;
   readonly port: MessagePort;

@@ -1,10 +1,14 @@
 /**
- * The cursors of balancing: one word per backend slot in shared memory, counting the turns that were taken, over all
- * workers. Adding and reading is one atomic step, so two requests never get the same turn.
+ * The cursors of balancing: one line per backend slot in shared memory. Its first word counts the turns that were taken,
+ * over all workers. Adding and reading is one atomic step, so two requests never get the same turn.
  *
- *     byte 0        64        128            written by: every worker, with Atomics.add; main writes nothing
- *          │ slot 0 │ slot 1  │ …            one cache line each, so that workers which serve different backends
- *          └ turns  └ turns                  do not slow each other down
+ *     byte 0        64        128            one cache line each, so that workers which serve different backends
+ *          │ slot 0 │ slot 1  │ …            do not slow each other down
+ *          ├ word 0  turns                   every worker, with Atomics.add
+ *          └ word 1  changes of its servers  main and, after a trial, a worker: see server-state.ts
+ *
+ * The count of changes stands beside the turns, so that a request which looks whether anything has changed touches no
+ * other line of memory.
  *
  * Wrap-around: the word wraps from 2³² − 1 to 0. Where the length of a schedule is no divisor of 2³², the turn after
  * that one may repeat or skip some servers, once in 4 294 967 296 requests of a backend.
@@ -23,4 +27,14 @@ export function createCursors(): SharedArrayBuffer {
 /** The number of this turn, 0 to 2³² − 1: take it modulo the length of the schedule. */
 export function takeTurn(cursors: Int32Array, slot: number): number {
   return Atomics.add(cursors, slot * LINE_WORDS, 1) >>> 0;
+}
+
+/** How often `serversChanged` was called for this backend, modulo 2³². */
+export function changesOf(cursors: Int32Array, slot: number): number {
+  return Atomics.load(cursors, slot * LINE_WORDS + 1);
+}
+
+/** Every worker looks at the server-state.ts words of this backend's servers before its next turn. */
+export function serversChanged(cursors: Int32Array, slot: number): void {
+  Atomics.add(cursors, slot * LINE_WORDS + 1, 1);
 }

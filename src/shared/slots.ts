@@ -19,6 +19,8 @@ export type SlotRegistryOptions = {
   /** May a slot change its name once all are taken? */
   readonly reuse: boolean;
   readonly capacity?: number;
+  /** A slot changes its name: what is kept by slot begins anew. */
+  readonly onReuse?: (slot: number) => void;
 };
 
 /** The name under which a server has its slot: the same URL in two backends is two servers. */
@@ -30,6 +32,7 @@ export class SlotRegistry {
   private readonly kind: string;
   private readonly reuse: boolean;
   private readonly capacity: number;
+  private readonly onReuse: (slot: number) => void;
   private readonly slots = new Map<string, number>();
   private readonly names: string[] = [];
   /** By slot: the newest generation that names it. */
@@ -43,6 +46,17 @@ export class SlotRegistry {
     this.kind = options.kind;
     this.reuse = options.reuse;
     this.capacity = options.capacity ?? SLOT_CAPACITY;
+    this.onReuse = options.onReuse ?? (() => {});
+  }
+
+  /** How many slots were ever given out: all slots are below. */
+  get size(): number {
+    return this.names.length;
+  }
+
+  /** The slot of a name, -1 when it has none. Does not count as naming it. */
+  find(name: string): number {
+    return this.slots.get(name) ?? -1;
   }
 
   /** The slot of a name in the table of `generation`. Throws TsujiError SLOTS_FULL. */
@@ -74,6 +88,7 @@ export class SlotRegistry {
       const slot = this.popReusable() ?? (this.collectReusable() ? this.popReusable() : undefined);
       if (slot !== undefined) {
         this.slots.delete(this.names[slot]);
+        this.onReuse(slot);
         return slot;
       }
     }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import test from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { createCursors, takeTurn } from '../../../src/shared/cursors.ts';
+import { changesOf, createCursors, serversChanged, takeTurn } from '../../../src/shared/cursors.ts';
 import { SLOT_CAPACITY } from '../../../src/shared/slots.ts';
 
 const TAKER = `
@@ -42,4 +42,12 @@ test('a cursor counts on beyond 2^31 and wraps to 0 after 2^32 - 1', () => {
   assert.deepEqual([takeTurn(cursors, 0), takeTurn(cursors, 0)], [2 ** 31 - 1, 2 ** 31]);
   cursors[0] = -1;
   assert.deepEqual([takeTurn(cursors, 0), takeTurn(cursors, 0)], [2 ** 32 - 1, 0]);
+});
+
+test('a change of servers is counted beside the turns and takes none', () => {
+  const cursors = new Int32Array(createCursors());
+  serversChanged(cursors, 4);
+  serversChanged(cursors, 4);
+  assert.deepEqual([changesOf(cursors, 4), changesOf(cursors, 3), changesOf(cursors, 5)], [2, 0, 0]);
+  assert.equal(takeTurn(cursors, 4), 0);
 });
