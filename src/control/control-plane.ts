@@ -5,7 +5,7 @@
 import { reasonOf } from '../kernel/errors.ts';
 import { log } from '../kernel/log.ts';
 import { ModelBuilder } from '../model/build-model.ts';
-import type { Model } from '../model/model.ts';
+import type { Model, Problem } from '../model/model.ts';
 import type { Settings } from '../settings/settings.ts';
 import { createCursors } from '../shared/cursors.ts';
 import { createMetricsLane } from '../shared/metrics-layout.ts';
@@ -19,8 +19,10 @@ import { loadRootCAs } from './root-cas.ts';
 import { sourcesFrom } from './source/from-settings.ts';
 import type { Source, SourceStatus } from './source/source.ts';
 import { toTableInput } from './table-input.ts';
+import { Certificates } from './tls/certificates.ts';
+import { loadClientCAs } from './tls/client-cas.ts';
 import { TicketRing } from './tls/ticket-ring.ts';
-import type { ControlView, EntryPointView, WorkerView } from './view.ts';
+import type { CertificateView, ControlView, EntryPointView, WorkerView } from './view.ts';
 import { WorkerFleet } from './worker-fleet.ts';
 
 /**
@@ -56,6 +58,7 @@ export class ControlPlane implements ControlView {
   private readonly fleet: WorkerFleet;
   private readonly reconciler: Reconciler;
   private readonly sourceList: readonly Source[];
+  private readonly certificateList: Certificates;
   private readonly ticketRing: TicketRing;
   private readonly admin: AdminServer | null;
   private readonly listeners = new Set<() => void>();
@@ -82,6 +85,7 @@ export class ControlPlane implements ControlView {
     const builder = new ModelBuilder({
       prefix: this.prefix,
       entryPoints: settings.entryPoints.map((entryPoint) => entryPoint.name),
+      tlsEntryPoints: settings.entryPoints.filter(({ tls }) => tls !== null).map(({ name }) => name),
       defaultEntryPoints: settings.defaultEntryPoints,
       allowMinWeightZero: settings.allowMinWeightZero,
       constraints: settings.constraints,
@@ -94,6 +98,12 @@ export class ControlPlane implements ControlView {
       throttleMs: settings.providersThrottleMs,
     });
     this.publisher = new Publisher((generation) => this.serverSlots.retire(generation));
+    const clientCAs = settings.entryPoints.map(loadClientCAs);
+    this.certificateList = new Certificates({
+      entryPoints: settings.entryPoints,
+      onPublish: (added, removed) => this.fleet.broadcast({ kind: 'certificates', added, removed }),
+      onChange: () => this.notify(),
+    });
     this.ticketRing = new TicketRing({
       store: null,
       onRing: (ring) => this.fleet.broadcast({ kind: 'ticketKeys', ring }),
@@ -115,8 +125,8 @@ export class ControlPlane implements ControlView {
         keepTrailingSlash: settings.keepTrailingSlash,
       },
       tls: () => ({
-        clientCAs: settings.entryPoints.map(() => []),
-        certificates: [],
+        clientCAs,
+        certificates: this.certificateList.published(),
         ticketKeys: this.ticketRing.ring(),
       }),
       cursors: createCursors(),
@@ -142,6 +152,8 @@ export class ControlPlane implements ControlView {
    * @throws TsujiError when an address cannot be listened on or a worker does not boot
    */
   async start(): Promise<void> {
+    await this.certificateList.start();
+    if (this.stopping) return;
     await this.fleet.start();
     // A signal may have come while the workers booted.
     if (this.stopping) return;
@@ -176,6 +188,7 @@ export class ControlPlane implements ControlView {
     this.stopping = true;
     await this.fleet.drain(graceMs);
     this.reconciler.stop();
+    this.certificateList.stop();
     this.ticketRing.stop();
     await Promise.all(this.sourceList.map((source) => source.stop()));
     if (this.notifying !== null) clearTimeout(this.notifying);
@@ -190,6 +203,15 @@ export class ControlPlane implements ControlView {
 
   model(): Model {
     return this.current;
+  }
+
+  problems(): ReadonlyMap<string, Problem> {
+    const others = this.certificateList.problems();
+    return others.size === 0 ? this.current.problems : new Map([...this.current.problems, ...others]);
+  }
+
+  certificates(): CertificateView[] {
+    return this.certificateList.views();
   }
 
   sources(): SourceStatus[] {
@@ -244,6 +266,7 @@ export class ControlPlane implements ControlView {
 
   private modelChanged(model: Model, changed: ModelChange): void {
     this.current = model;
+    this.certificateList.apply(model.certificates, changed.certificates);
     this.notify();
     // New problems alone change no route; the first table is published even when there is nothing in it.
     if (this.compiledGeneration > 0 && changed.backends.size === 0 && changed.frontends.size === 0) return;

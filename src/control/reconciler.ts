@@ -10,10 +10,11 @@ import type { Model, Problem } from '../model/model.ts';
 import { KvMerge } from './kv-merge.ts';
 import type { Change, Source, SourceName, SourceSink } from './source/source.ts';
 
-/** Names of what is new, different or gone since the model before. Both are empty when only problems changed. */
+/** Names of what is new, different or gone since the model before. All are empty when only problems changed. */
 export type ModelChange = {
   readonly backends: ReadonlySet<string>;
   readonly frontends: ReadonlySet<string>;
+  readonly certificates: ReadonlySet<string>;
 };
 
 export type ReconcilerOptions = {

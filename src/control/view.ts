@@ -1,5 +1,5 @@
 /** What the admin pages may see of the control plane: questions only, nothing here changes anything. */
-import type { Model } from '../model/model.ts';
+import type { Model, Problem } from '../model/model.ts';
 import type { SourceStatus } from './source/source.ts';
 
 export type EntryPointView = {
@@ -19,6 +19,30 @@ export type WorkerView = {
   readonly restarts: number;
 };
 
+/** What is known of one certificate; nothing of its key but the kind. */
+export type CertificateView = {
+  /** Where it is configured: a key, an entrypoint, or `self-signed`. */
+  readonly from: string;
+  /** Names of the entrypoints that serve it. */
+  readonly entryPoints: readonly string[];
+  /** Names of those that give it to clients whose name no certificate has. */
+  readonly defaultOf: readonly string[];
+  /** Lower case: common name, DNS names, addresses; empty when it could not be read. */
+  readonly names: readonly string[];
+  readonly commonName: string;
+  readonly dnsNames: readonly string[];
+  /** Decimal. */
+  readonly serial: string;
+  readonly keyType: string;
+  /** Unix milliseconds, 0 when it could not be read. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** An OCSP response goes with it. */
+  readonly stapled: boolean;
+  /** '' when all is well. */
+  readonly problem: string;
+};
+
 export interface ControlView {
   readonly version: string;
   /** Unix milliseconds. */
@@ -29,6 +53,9 @@ export interface ControlView {
   readonly prefix: string;
   entryPoints(): readonly EntryPointView[];
   model(): Model;
+  /** Problems of the keys, those of the model and those of the certificates, by key. */
+  problems(): ReadonlyMap<string, Problem>;
+  certificates(): readonly CertificateView[];
   sources(): readonly SourceStatus[];
   workers(): readonly WorkerView[];
   /** The newest published generation, 0 before the first. */

@@ -10,9 +10,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Constraint } from '../kernel/constraints.ts';
 import { type BackendOptions, buildBackend } from './build-backend.ts';
+import { buildCertificate, type CertificateOptions } from './build-certificate.ts';
 import { buildFrontend, type FrontendOptions } from './build-frontend.ts';
-import { type Change, KvTree } from './kv-tree.ts';
-import type { Backend, Frontend, Model, Problem } from './model.ts';
+import { type Change, KvTree, type Touched } from './kv-tree.ts';
+import type { Backend, ConfiguredCertificate, Frontend, Model, Problem } from './model.ts';
 import { type Built, unknownReason } from './problems.ts';
 import { OTHER_KEYS } from './schema.ts';
 
@@ -21,6 +22,8 @@ export type ModelSettings = {
   readonly prefix: string;
   /** Names of the entrypoints that exist. */
   readonly entryPoints: readonly string[];
+  /** Those of them that have TLS. */
+  readonly tlsEntryPoints: readonly string[];
   readonly defaultEntryPoints: readonly string[];
   readonly allowMinWeightZero: boolean;
   /** What the tags of a server must meet; absent: nothing. */
@@ -42,13 +45,15 @@ export type ModelUpdate = {
   readonly backends: ReadonlySet<string>;
   /** Names of the frontends that are new, different or gone. */
   readonly frontends: ReadonlySet<string>;
+  /** Names of the certificates that are new, different or gone. */
+  readonly certificates: ReadonlySet<string>;
   /** Problems that are new, or that have another state or reason than before. */
   readonly appeared: readonly Problem[];
   /** Keys that had a problem and have none any more. */
   readonly mended: readonly string[];
 };
 
-const EMPTY_MODEL: Model = { backends: new Map(), frontends: new Map(), problems: new Map() };
+const EMPTY_MODEL: Model = { backends: new Map(), frontends: new Map(), certificates: new Map(), problems: new Map() };
 
 function describeOther(key: string): string {
   const first = key.split('/', 1)[0];
@@ -59,7 +64,8 @@ function describeOther(key: string): string {
   if (first === 'backends' || first === 'frontends') {
     return `no key of a ${first.slice(0, -1)}: it must be ${first}/NAME/…`;
   }
-  return unknownReason(first, ['backends', 'frontends', ...OTHER_KEYS.keys()]);
+  if (first === 'tls') return 'no key of a certificate: it must be tls/NAME/…';
+  return unknownReason(first, ['backends', 'frontends', 'tls', ...OTHER_KEYS.keys()]);
 }
 
 /** A map that is copied at its first change, so that readers of the old one never see it change. */
@@ -89,12 +95,13 @@ export class ModelBuilder {
   readonly #prefix: string;
   #backendOptions: BackendOptions;
   #frontendOptions: FrontendOptions;
+  #certificateOptions: CertificateOptions;
   readonly #tree = new KvTree();
   /** Backend name → names of the frontends that name it, whether it exists or not. */
   readonly #frontendsOf = new Map<string, Set<string>>();
   /** Frontend name → the backend that it names. */
   readonly #backendOf = new Map<string, string>();
-  /** Object (`backends/b`, `frontends/f`, `others/<key>`) → keys of its problems. */
+  /** Object (`backends/b`, `frontends/f`, `tls/t`, `others/<key>`) → keys of its problems. */
   readonly #problemKeys = new Map<string, readonly string[]>();
   #model: Model = EMPTY_MODEL;
 
@@ -106,6 +113,10 @@ export class ModelBuilder {
       prefix: settings.prefix,
       entryPoints: new Set(settings.entryPoints),
       defaultEntryPoints: settings.defaultEntryPoints,
+    };
+    this.#certificateOptions = {
+      prefix: settings.prefix,
+      entryPoints: new Map(settings.entryPoints.map((name) => [name, settings.tlsEntryPoints.includes(name)])),
     };
   }
 
@@ -133,6 +144,9 @@ export class ModelBuilder {
       this.#link(name, keys.get('backend'));
       next.putFrontend(name, buildFrontend(name, keys, backendExists, this.#frontendOptions));
     }
+    for (const name of touched.certificates) {
+      next.putCertificate(name, buildCertificate(name, this.#tree.certificate(name), this.#certificateOptions));
+    }
     for (const key of touched.others) {
       const reason = this.#tree.hasOther(key) ? describeOther(key) : '';
       next.putProblems(
@@ -153,10 +167,12 @@ export class ModelBuilder {
   }
 
   /** Problems name keys as an operator would type them: after a move of the tree what has some is built again. */
-  #callKeysBelow(prefix: string, touched: { backends: Set<string>; frontends: Set<string> }): void {
+  #callKeysBelow(prefix: string, touched: Touched): void {
     if (prefix === this.#backendOptions.prefix) return;
     this.#backendOptions = { ...this.#backendOptions, prefix };
     this.#frontendOptions = { ...this.#frontendOptions, prefix };
+    this.#certificateOptions = { ...this.#certificateOptions, prefix };
+    for (const name of this.#tree.certificateNames()) touched.certificates.add(name);
     for (const object of this.#problemKeys.keys()) {
       const [kind, name] = object.split(/\/(.*)/s);
       if (kind === 'backends' || kind === 'frontends') touched[kind].add(name);
@@ -186,11 +202,13 @@ export class ModelBuilder {
 class NextModel {
   readonly backends: NextMap<Backend>;
   readonly frontends: NextMap<Frontend>;
+  readonly #certificates: NextMap<ConfiguredCertificate>;
   readonly #old: Model;
   readonly #problems: NextMap<Problem>;
   readonly #problemKeys: Map<string, readonly string[]>;
   readonly #changedBackends = new Set<string>();
   readonly #changedFrontends = new Set<string>();
+  readonly #changedCertificates = new Set<string>();
   readonly #appeared: Problem[] = [];
   readonly #mended: string[] = [];
 
@@ -198,6 +216,7 @@ class NextModel {
     this.#old = old;
     this.backends = new NextMap(old.backends);
     this.frontends = new NextMap(old.frontends);
+    this.#certificates = new NextMap(old.certificates);
     this.#problems = new NextMap(old.problems);
     this.#problemKeys = problemKeys;
   }
@@ -210,6 +229,11 @@ class NextModel {
   putFrontend(name: string, built: Built<Frontend>): void {
     if (this.frontends.put(name, built.value)) this.#changedFrontends.add(name);
     this.putProblems(`frontends/${name}`, built.problems);
+  }
+
+  putCertificate(name: string, built: Built<ConfiguredCertificate>): void {
+    if (this.#certificates.put(name, built.value)) this.#changedCertificates.add(name);
+    this.putProblems(`tls/${name}`, built.problems);
   }
 
   /** Replaces the problems of one object. */
@@ -229,12 +253,22 @@ class NextModel {
 
   finish(): ModelUpdate {
     const old = this.#old;
-    const next = { backends: this.backends.map, frontends: this.frontends.map, problems: this.#problems.map };
-    const isSame = next.backends === old.backends && next.frontends === old.frontends && next.problems === old.problems;
+    const next: Model = {
+      backends: this.backends.map,
+      frontends: this.frontends.map,
+      certificates: this.#certificates.map,
+      problems: this.#problems.map,
+    };
+    const isSame =
+      next.backends === old.backends &&
+      next.frontends === old.frontends &&
+      next.certificates === old.certificates &&
+      next.problems === old.problems;
     return {
       model: isSame ? old : next,
       backends: this.#changedBackends,
       frontends: this.#changedFrontends,
+      certificates: this.#changedCertificates,
       appeared: this.#appeared,
       mended: this.#mended,
     };

@@ -3,6 +3,7 @@
  *
  *     backends/b1/servers/s1/url   →  backends → b1 → "servers/s1/url"
  *     frontends/f1/priority        →  frontends → f1 → "priority"
+ *     tls/t1/entrypoints           →  certificates → t1 → "entrypoints"
  *     anything else                →  others → the whole key
  */
 
@@ -15,7 +16,8 @@ export type ObjectKeys = ReadonlyMap<string, string>;
 export type Touched = {
   readonly backends: Set<string>;
   readonly frontends: Set<string>;
-  /** Whole keys outside both. */
+  readonly certificates: Set<string>;
+  /** Whole keys outside these. */
   readonly others: ReadonlySet<string>;
 };
 
@@ -46,6 +48,7 @@ function storeInObject(objects: Objects, name: string, key: string, value: strin
 export class KvTree {
   readonly #backends: Objects = new Map();
   readonly #frontends: Objects = new Map();
+  readonly #certificates: Objects = new Map();
   readonly #others = new Map<string, string>();
 
   /** Keys below `backends/<name>/`; empty when there is no such backend. */
@@ -58,24 +61,40 @@ export class KvTree {
     return this.#frontends.get(name) ?? NO_KEYS;
   }
 
+  /** Keys below `tls/<name>/`; empty when there is no such certificate. */
+  certificate(name: string): ObjectKeys {
+    return this.#certificates.get(name) ?? NO_KEYS;
+  }
+
+  certificateNames(): Iterable<string> {
+    return this.#certificates.keys();
+  }
+
   hasOther(key: string): boolean {
     return this.#others.has(key);
   }
 
   apply(changes: Iterable<Change>): Touched {
-    const touched = { backends: new Set<string>(), frontends: new Set<string>(), others: new Set<string>() };
+    const backends = new Set<string>();
+    const frontends = new Set<string>();
+    const certificates = new Set<string>();
+    const others = new Set<string>();
+    const kinds = new Map([
+      ['backends', { objects: this.#backends, names: backends }],
+      ['frontends', { objects: this.#frontends, names: frontends }],
+      ['tls', { objects: this.#certificates, names: certificates }],
+    ]);
     for (const { key, value } of changes) {
       const kindEnd = key.indexOf('/');
       const nameEnd = key.indexOf('/', kindEnd + 1);
-      const kind = nameEnd > kindEnd + 1 ? key.slice(0, kindEnd) : '';
-      if (kind === 'backends' || kind === 'frontends') {
-        const objects = kind === 'backends' ? this.#backends : this.#frontends;
+      const kind = nameEnd > kindEnd + 1 ? kinds.get(key.slice(0, kindEnd)) : undefined;
+      if (kind !== undefined) {
         const name = key.slice(kindEnd + 1, nameEnd);
-        if (storeInObject(objects, name, key.slice(nameEnd + 1), value)) touched[kind].add(name);
+        if (storeInObject(kind.objects, name, key.slice(nameEnd + 1), value)) kind.names.add(name);
       } else if (store(this.#others, key, value)) {
-        touched.others.add(key);
+        others.add(key);
       }
     }
-    return touched;
+    return { backends, frontends, certificates, others };
   }
 }

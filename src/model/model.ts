@@ -65,14 +65,26 @@ export type Frontend = {
   readonly redirect?: RedirectOptions;
 };
 
+/** A pair below `tls/<name>/`. Its texts may hold a private key: it is never shown, logged or written. */
+export type ConfiguredCertificate = {
+  readonly name: string;
+  /** Where it stands, with the prefix and without a slash at its end. */
+  readonly key: string;
+  /** Existing entrypoints with TLS only. */
+  readonly entryPoints: readonly string[];
+  /** Each a path if such a file exists, else PEM text. */
+  readonly certText: string;
+  readonly keyText: string;
+};
+
 /**
  * A key that does not do what it was written for. `rejected`: its object is left out; `defaulted`: the default is
- * used in its place; `ignored`: the key means nothing to tsuji.
+ * used in its place; `warned`: it does, but not as it should; `ignored`: the key means nothing to tsuji.
  */
 export type Problem = {
   /** With the prefix, as an operator would type it, e.g. `/traefik/frontends/f1/routes/r1/rule`. */
   readonly key: string;
-  readonly state: 'rejected' | 'defaulted' | 'ignored';
+  readonly state: 'rejected' | 'defaulted' | 'warned' | 'ignored';
   /** What is wrong and why, one sentence. */
   readonly reason: string;
 };
@@ -81,6 +93,8 @@ export type Model = {
   readonly backends: ReadonlyMap<string, Backend>;
   /** Only those that can be routed to. */
   readonly frontends: ReadonlyMap<string, Frontend>;
+  /** By name, those that name both of their parts and an entrypoint with TLS. */
+  readonly certificates: ReadonlyMap<string, ConfiguredCertificate>;
   /** By key. */
   readonly problems: ReadonlyMap<string, Problem>;
 };

@@ -105,11 +105,19 @@ export const FRONTEND_KEYS = new KeyTable<FrontendField>([
   ...laterKeys('headers', 'custombrowserxssvalue contentsecuritypolicy publickey referrerpolicy isdevelopment'),
 ]);
 
-/** First part of a key outside backends and frontends → what to say of it; '' for keys that are no configuration. */
+export const CERTIFICATE_KEYS = new KeyTable<'entryPoints' | 'entryPointItem' | 'cert' | 'key' | 'later'>([
+  ['entrypoints', 'entryPoints'],
+  ['entrypoints/*', 'entryPointItem'],
+  ['certificate/certfile', 'cert'],
+  ['certificate/keyfile', 'key'],
+]);
+
+/** First part of a key outside backends, frontends and tls → what to say of it; '' for keys that are no configuration. */
 export const OTHER_KEYS: ReadonlyMap<string, string> = new Map([
   // Obeyed where keys are read (control/source/key-trees.ts).
   ['alias', ''],
-  ['tls', 'TLS certificates from keys are not supported yet'],
+  // Ours: the keys of session tickets that nodes share (src/control/tls/shared-ticket-keys.ts).
+  ['tsuji', ''],
   // Written by Traefik itself in cluster mode, and left behind by it.
   ['leader', ''],
   ...[

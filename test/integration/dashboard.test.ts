@@ -148,7 +148,7 @@ test('the dashboard', async (t) => {
     await page.getByText('http://10.0.9.9:9').waitFor();
     // The same page, and rows that did not change were not made anew.
     assert.equal(await page.evaluate('globalThis.marked.isConnected'), true);
-    view.problems.clear();
+    view.keyProblems.clear();
     view.changed();
     await page.getByRole('heading', { name: 'Keys with problems' }).waitFor({ state: 'hidden' });
   });

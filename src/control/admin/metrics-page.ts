@@ -111,8 +111,26 @@ function* configFamilies(view: ControlView) {
     yield sample('tsuji_config_applied_generation', labelText([['worker', String(index)]]), generation);
   }
   let rejected = 0;
-  for (const { state } of view.model().problems.values()) if (state === 'rejected') rejected++;
+  for (const { state } of view.problems().values()) if (state === 'rejected') rejected++;
   yield single('tsuji_config_keys_rejected', 'gauge', 'Keys whose object is left out for a mistake.', rejected);
+}
+
+/** Named as in Traefik 2 and later, where this metric comes from. */
+function* certificateFamilies(view: ControlView) {
+  const certificates = view.certificates().filter(({ notAfter }) => notAfter > 0);
+  if (certificates.length === 0) return;
+  yield head('traefik_tls_certs_not_after', 'gauge', 'End of the validity of a certificate, Unix time.');
+  // One certificate that is configured twice is one series.
+  const values = new Map<string, number>();
+  for (const { commonName, serial, dnsNames, notAfter } of certificates) {
+    const labels = labelText([
+      ['cn', commonName],
+      ['serial', serial],
+      ['sans', [...dnsNames].sort().join(',')],
+    ]);
+    values.set(labels, notAfter / 1000);
+  }
+  for (const [labels, value] of values) yield sample('traefik_tls_certs_not_after', labels, value);
 }
 
 function* sourceFamilies(view: ControlView) {
@@ -140,6 +158,7 @@ function* lines(view: ControlView, reader: MetricsReader, lag: number): Generato
   yield* requestFamilies('traefik_backend', 'a backend', backends, bounds);
   yield* backendFamilies(view, reader);
   yield* configFamilies(view);
+  yield* certificateFamilies(view);
   yield* sourceFamilies(view);
   yield head('tsuji_worker_restarts_total', 'counter', 'Workers replaced after a failure.');
   for (const { index, restarts } of view.workers()) {

@@ -57,9 +57,9 @@ function liveStatus(view: ControlView, reader: MetricsReader, live: LiveWindow) 
   };
 }
 
-/** What the keys say: frontends in the order in which they are tried, backends by name, problems by key. */
+/** What the keys say: frontends in the order in which they are tried, backends by name, certificates, problems by key. */
 function configuration(view: ControlView) {
-  const { frontends, backends, problems } = view.model();
+  const { frontends, backends } = view.model();
   const name = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
   return {
     configuredGeneration: view.generation(),
@@ -78,7 +78,8 @@ function configuration(view: ControlView) {
       /** By --constraints: no mistake. */
       leftOut: backend.leftOut ?? [],
     })),
-    problems: [...problems.values()].sort((a, b) => (a.key < b.key ? -1 : 1)),
+    certificates: [...view.certificates()].sort((a, b) => (a.from < b.from ? -1 : 1)),
+    problems: [...view.problems().values()].sort((a, b) => (a.key < b.key ? -1 : 1)),
   };
 }
 

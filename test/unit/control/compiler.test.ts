@@ -22,6 +22,7 @@ function model(backends: Backend[], frontends: Frontend[]): Model {
   return {
     backends: new Map(backends.map((backend) => [backend.name, backend])),
     frontends: new Map(frontends.map((each) => [each.name, each])),
+    certificates: new Map(),
     problems: new Map(),
   };
 }

@@ -37,6 +37,7 @@ function start(t: TestContext, names: readonly SourceName[], options: Partial<Re
   const builder = new CountingBuilder({
     prefix: '/traefik',
     entryPoints: ['http'],
+    tlsEntryPoints: [],
     defaultEntryPoints: ['http'],
     allowMinWeightZero: false,
   });

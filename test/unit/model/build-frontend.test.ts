@@ -9,6 +9,7 @@ for (const key of PROTECTIONS) {
     const builder = new ModelBuilder({
       prefix: '/traefik',
       entryPoints: ['http'],
+      tlsEntryPoints: [],
       defaultEntryPoints: ['http'],
       allowMinWeightZero: false,
     });

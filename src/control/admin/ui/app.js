@@ -73,7 +73,9 @@ function drawLive(live) {
   setText(byId('about'), `Provider ${live.provider}, keys below ${keys}. Rates and percentiles: last 5 to 10 s.`);
 }
 
-function drawConfiguration({ frontends, backends, problems }, live) {
+const DAY_MS = 86_400_000;
+
+function drawConfiguration({ frontends, backends, certificates, problems }, live) {
   const words = state.filter.toLowerCase().split(/\s+/).filter(Boolean);
   const matches = (...texts) => {
     const text = texts.join(' ').toLowerCase();
@@ -95,6 +97,15 @@ function drawConfiguration({ frontends, backends, problems }, live) {
     .map((backend) => ({ ...backend, numbers: numbers.get(backend.name) ?? NO_NUMBERS }));
   tables.backends.update(someBackends, noMatch);
   count('backends-count', someBackends.length, backends.length);
+
+  const now = live?.now ?? Date.now();
+  const someCertificates = certificates
+    .filter(({ from, names, problem }) => matches(from, problem, ...names))
+    .map((certificate) => ({ ...certificate, days: Math.floor((certificate.notAfter - now) / DAY_MS) }))
+    .sort((a, b) => a.notAfter - b.notAfter);
+  byId('certificates').hidden = certificates.length === 0;
+  tables.certificates.update(someCertificates, noMatch);
+  count('certificates-count', someCertificates.length, certificates.length);
 
   const severity = Object.keys(PROBLEM_MOODS);
   const someProblems = problems

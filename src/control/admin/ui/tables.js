@@ -17,7 +17,20 @@ function badge(cell, text, mood) {
 const SOURCE_MOODS = { live: 'good', connecting: 'warn', stale: 'bad', absent: 'calm' };
 const WORKER_MOODS = { serving: 'good', starting: 'warn', draining: 'warn', ended: 'bad' };
 /** The worst first. */
-export const PROBLEM_MOODS = { rejected: 'bad', defaulted: 'warn', ignored: 'calm' };
+export const PROBLEM_MOODS = { rejected: 'bad', defaulted: 'warn', warned: 'warn', ignored: 'calm' };
+
+/** A certificate that ends within these days is shown as a warning. */
+const SOON_DAYS = 14;
+
+function fillExpiry(cell, { notAfter, days }) {
+  if (notAfter === 0) badge(cell, 'not readable', 'bad');
+  else if (days < 0) badge(cell, `expired ${dayText(notAfter)}`, 'bad');
+  else badge(cell, `${dayText(notAfter)}, ${countText(days)} d`, days < SOON_DAYS ? 'warn' : 'good');
+}
+
+function dayText(milliseconds) {
+  return new Date(milliseconds).toISOString().slice(0, 10);
+}
 
 function fillRules(cell, { routes }) {
   if (routes.length === 0) cell.replaceChildren(element('span', 'muted', 'every request'));
@@ -109,6 +122,20 @@ export const tables = {
       latency('p50', 'p50'),
       latency('p99', 'p99'),
       { label: 'Requests', kind: 'number', text: ({ numbers }) => countText(numbers.requests) },
+    ],
+  }),
+  certificates: new Table(byId('certificates-table'), {
+    key: ({ from }) => from,
+    empty: 'There is no certificate.',
+    columns: [
+      { label: 'From', kind: 'code', text: ({ from }) => from },
+      { label: 'Names', text: ({ names }) => names.join(', ') || '–' },
+      { label: 'Entrypoints', text: ({ entryPoints }) => entryPoints.join(', ') || '–' },
+      { label: 'Default of', text: ({ defaultOf }) => defaultOf.join(', ') || '–' },
+      { label: 'Key', text: ({ keyType }) => keyType || '–' },
+      { label: 'Valid until', text: ({ notAfter, days }) => `${notAfter} ${days}`, fill: fillExpiry },
+      { label: 'OCSP', text: ({ stapled }) => (stapled ? 'stapled' : '–') },
+      { label: 'Problem', text: ({ problem }) => problem || '–' },
     ],
   }),
   sources: new Table(byId('sources-table'), {

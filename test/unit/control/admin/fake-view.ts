@@ -1,7 +1,7 @@
 /** A control plane made of plain values that a test changes; `changed()` tells the listeners. */
 
 import type { SourceStatus } from '../../../../src/control/source/source.ts';
-import type { ControlView, EntryPointView, WorkerView } from '../../../../src/control/view.ts';
+import type { CertificateView, ControlView, EntryPointView, WorkerView } from '../../../../src/control/view.ts';
 import type { Backend, Frontend, Problem, Server } from '../../../../src/model/model.ts';
 
 export function server(name: string, url: string, weight = 1): Server {
@@ -34,7 +34,8 @@ export class FakeView implements ControlView {
   prefix = '/traefik';
   readonly backends = new Map<string, Backend>();
   readonly frontends = new Map<string, Frontend>();
-  readonly problems = new Map<string, Problem>();
+  readonly keyProblems = new Map<string, Problem>();
+  certificateList: CertificateView[] = [];
   readonly lanes: SharedArrayBuffer[] = [];
   /** By slot. */
   backendNames: string[] = [];
@@ -54,7 +55,7 @@ export class FakeView implements ControlView {
   }
 
   reject(key: string, reason: string, state: Problem['state'] = 'rejected'): void {
-    this.problems.set(key, { key, state, reason });
+    this.keyProblems.set(key, { key, state, reason });
   }
 
   changed(): void {
@@ -69,7 +70,18 @@ export class FakeView implements ControlView {
     return this.entryPointList;
   }
   model() {
-    return { backends: this.backends, frontends: this.frontends, problems: this.problems };
+    return {
+      backends: this.backends,
+      frontends: this.frontends,
+      certificates: new Map(),
+      problems: this.keyProblems,
+    };
+  }
+  problems() {
+    return this.keyProblems;
+  }
+  certificates(): readonly CertificateView[] {
+    return this.certificateList;
   }
   sources(): readonly SourceStatus[] {
     return this.sourceList;

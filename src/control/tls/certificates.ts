@@ -1,0 +1,248 @@
+/**
+ * All certificates of this tsuji: those of the entrypoints, those of the keys, and a self-signed one. Each is read,
+ * checked and told to the workers; what cannot be used costs nobody else anything.
+ *
+ *     entrypoints ─┐                     ┌─ file changed
+ *     model ───────┴▶ entries ─▶ queue ◀─┘   read, check ─▶ publish ─▶ workers: added, removed
+ *
+ * The main thread serves admin pages and changes of routes meanwhile: it works in slices.
+ */
+import { reasonOf } from '../../kernel/errors.ts';
+import { log } from '../../kernel/log.ts';
+import type { ConfiguredCertificate, Problem } from '../../model/model.ts';
+import type { WorkerCertificate } from '../../protocol/messages.ts';
+import type { EntryPoint } from '../../settings/settings.ts';
+import type { CertificateView } from '../view.ts';
+import { type CertificateEntry, newEntry, problemOf, viewOf, workerCertificate } from './certificate-entry.ts';
+import { readPair } from './certificate-pair.ts';
+import { Defaults } from './defaults.ts';
+import { FileWatch } from './file-watch.ts';
+import { fileStamp, isPemText, readPemText } from './pem-text.ts';
+
+/** How long certificates are checked before something else may run, milliseconds. */
+const SLICE_MS = 8;
+/** Of a long load workers hear so often, milliseconds. */
+const PUBLISH_MS = 250;
+/** How often it is asked whether a certificate has expired. */
+const EXPIRY_MS = 60_000;
+
+export type CertificatesOptions = {
+  readonly entryPoints: readonly Pick<EntryPoint, 'name' | 'tls'>[];
+  readonly onPublish: (added: readonly WorkerCertificate[], removed: readonly number[]) => void;
+  /** A view or a problem has changed. */
+  readonly onChange: () => void;
+};
+
+/** The self-signed one may be nobody's default. */
+function isUsed({ entryPoints, defaultOf }: CertificateEntry): boolean {
+  return (entryPoints | defaultOf) !== 0;
+}
+
+export class Certificates {
+  private readonly options: CertificatesOptions;
+  private readonly names: readonly string[];
+  private readonly defaults: Defaults;
+  private readonly dynamic = new Map<string, CertificateEntry>();
+  private readonly watch: FileWatch<CertificateEntry>;
+  /** To be read, in the order of arrival. */
+  private readonly queue = new Set<CertificateEntry>();
+  private readonly removedIds: number[] = [];
+  private readonly problemsByKey = new Map<string, Problem>();
+  private working = false;
+  private idle = Promise.resolve();
+  private expiry: NodeJS.Timeout | null = null;
+  private lastId = 0;
+  private stopped = false;
+
+  constructor(options: CertificatesOptions) {
+    this.options = options;
+    this.names = options.entryPoints.map(({ name }) => name);
+    this.defaults = new Defaults(options.entryPoints);
+    this.watch = new FileWatch((entry) => this.read([entry]));
+  }
+
+  /** Resolves when all that the entrypoints name was read. Without TLS anywhere nothing is done at all. */
+  async start(): Promise<void> {
+    if (this.defaults.isIdle) return;
+    await this.defaults.makeSelfSigned();
+    this.read(this.defaults.entries);
+    await this.idle;
+    this.expiry = setInterval(() => this.tellProblems(), EXPIRY_MS);
+    this.expiry.unref();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    if (this.expiry !== null) clearInterval(this.expiry);
+    this.watch.stop();
+  }
+
+  /** `changed`: names of those that are new, different or gone. */
+  apply(configured: ReadonlyMap<string, ConfiguredCertificate>, changed: ReadonlySet<string>): void {
+    if (changed.size === 0 || this.stopped) return;
+    const toRead: CertificateEntry[] = [];
+    for (const name of changed) {
+      const before = this.dynamic.get(name);
+      const now = configured.get(name);
+      if (now === undefined) {
+        if (before !== undefined) this.forget(before);
+        this.dynamic.delete(name);
+        continue;
+      }
+      const entry = this.fromKeys(now);
+      if (before !== undefined) this.succeed(before, entry);
+      this.dynamic.set(name, entry);
+      toRead.push(entry);
+    }
+    this.read(toRead);
+  }
+
+  /** As workers know them. */
+  published(): WorkerCertificate[] {
+    return this.all().flatMap(({ published }) => published ?? []);
+  }
+
+  views(): CertificateView[] {
+    const now = Date.now();
+    return this.all()
+      .filter(isUsed)
+      .map((entry) => viewOf(entry, this.names, now));
+  }
+
+  problems(): ReadonlyMap<string, Problem> {
+    return this.problemsByKey;
+  }
+
+  private all(): CertificateEntry[] {
+    return [...this.defaults.entries, ...this.dynamic.values()];
+  }
+
+  private fromKeys({ name, key, entryPoints, certText, keyText }: ConfiguredCertificate): CertificateEntry {
+    return newEntry({
+      from: key,
+      problemKey: `${key}/certificate/certfile`,
+      entryPoints: entryPoints.reduce((mask, entryPoint) => mask | (1 << this.names.indexOf(entryPoint)), 0),
+      precedence: `1${name}`,
+      certText,
+      keyText,
+    });
+  }
+
+  /** The texts have changed. Until the new ones are found good, and if they are not, the old pair is served. */
+  private succeed(before: CertificateEntry, after: CertificateEntry): void {
+    this.drop(before);
+    after.pair = before.pair;
+    after.published = before.published;
+    after.publishedPair = before.publishedPair;
+  }
+
+  private forget(entry: CertificateEntry): void {
+    this.drop(entry);
+    if (entry.published !== null) this.removedIds.push(entry.published.id);
+  }
+
+  private drop(entry: CertificateEntry): void {
+    entry.removed = true;
+    this.queue.delete(entry);
+    this.problemsByKey.delete(entry.problemKey);
+    for (const path of entry.files) this.watch.remove(path, entry);
+  }
+
+  private read(entries: readonly CertificateEntry[]): void {
+    for (const entry of entries) if (!entry.removed) this.queue.add(entry);
+    if (this.working || this.stopped) return;
+    this.working = true;
+    this.idle = this.work();
+  }
+
+  private async work(): Promise<void> {
+    let sliceEnd = performance.now() + SLICE_MS;
+    let publishAt = performance.now() + PUBLISH_MS;
+    for (const entry of this.queue) {
+      this.queue.delete(entry);
+      await this.load(entry);
+      if (performance.now() > sliceEnd) {
+        if (performance.now() > publishAt) {
+          this.publish();
+          publishAt = performance.now() + PUBLISH_MS;
+        }
+        await new Promise(setImmediate);
+        sliceEnd = performance.now() + SLICE_MS;
+      }
+      if (this.stopped) return;
+    }
+    // In this order and without a pause: what comes later begins anew.
+    this.working = false;
+    this.publish();
+  }
+
+  private async load(entry: CertificateEntry): Promise<void> {
+    const files = [entry.certText, entry.keyText].filter((text) => !isPemText(text));
+    // Before they are read: what is written in between is noticed.
+    const stamps = await Promise.all(files.map(fileStamp));
+    let reason = '';
+    try {
+      const cert = await readPemText('certfile', entry.certText);
+      const key = await readPemText('keyfile', entry.keyText);
+      if (entry.pair === null || entry.pair.key !== key || entry.pair.source !== cert) entry.pair = readPair(cert, key);
+    } catch (error) {
+      reason = reasonOf(error);
+    }
+    entry.loadProblem = reason;
+    if (entry.removed) return;
+    files.forEach((path, i) => void this.watch.add(path, stamps[i], entry));
+    entry.files = files;
+  }
+
+  private publish(): void {
+    this.defaults.choose();
+    this.findShadowed();
+    const added: WorkerCertificate[] = [];
+    const removed = this.removedIds.splice(0);
+    for (const entry of this.all()) {
+      if (entry.pair === null) continue;
+      const next = isUsed(entry) ? workerCertificate(entry, entry.pair, () => ++this.lastId) : null;
+      if (next === entry.published) continue;
+      if (entry.published !== null) removed.push(entry.published.id);
+      if (next !== null) added.push(next);
+      entry.published = next;
+      entry.publishedPair = entry.pair;
+    }
+    this.tellProblems();
+    if (added.length > 0 || removed.length > 0) this.options.onPublish(added, removed);
+    this.options.onChange();
+  }
+
+  /** Of two with the same set of names on one entrypoint the later one is never served (kv-schema §7). */
+  private findShadowed(): void {
+    const holders = new Map<string, CertificateEntry>();
+    const entries = this.all().filter(({ pair, entryPoints }) => pair !== null && entryPoints !== 0);
+    for (const entry of entries.sort((a, b) => (a.precedence < b.precedence ? -1 : 1))) {
+      const names = [...entry.pair!.names].sort().join();
+      const masks: string[] = [];
+      for (let bit = 0; bit < this.names.length; bit++) {
+        if ((entry.entryPoints & (1 << bit)) !== 0) masks.push(`${bit} ${names}`);
+      }
+      const held = masks.map((key) => holders.get(key));
+      entry.shadowedBy = held.every((holder) => holder !== undefined) ? held[0]!.from : '';
+      for (const key of masks) if (!holders.has(key)) holders.set(key, entry);
+    }
+  }
+
+  private tellProblems(): void {
+    const now = Date.now();
+    for (const entry of this.all()) {
+      const problem = problemOf(entry, now);
+      if (problem?.state === entry.told?.state && problem?.reason === entry.told?.reason) continue;
+      entry.told = problem;
+      if (problem === null) log.info('Certificate in order again', { certificate: entry.from });
+      else {
+        const write = problem.state === 'rejected' ? log.error : log.warn;
+        write(`Certificate ${problem.state}: ${problem.reason}`, { certificate: entry.from });
+      }
+      if (entry.problemKey === '') continue;
+      if (problem === null) this.problemsByKey.delete(entry.problemKey);
+      else this.problemsByKey.set(entry.problemKey, { key: entry.problemKey, ...problem });
+    }
+  }
+}
