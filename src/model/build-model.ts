@@ -22,8 +22,8 @@ export type ModelSettings = {
   readonly prefix: string;
   /** Names of the entrypoints that exist. */
   readonly entryPoints: readonly string[];
-  /** Those of them that have TLS. */
-  readonly tlsEntryPoints: readonly string[];
+  /** Those of them that have TLS; absent: none. */
+  readonly tlsEntryPoints?: readonly string[];
   readonly defaultEntryPoints: readonly string[];
   readonly allowMinWeightZero: boolean;
   /** What the tags of a server must meet; absent: nothing. */
@@ -116,7 +116,7 @@ export class ModelBuilder {
     };
     this.#certificateOptions = {
       prefix: settings.prefix,
-      entryPoints: new Map(settings.entryPoints.map((name) => [name, settings.tlsEntryPoints.includes(name)])),
+      entryPoints: new Map(settings.entryPoints.map((name) => [name, settings.tlsEntryPoints?.includes(name) ?? false])),
     };
   }
 

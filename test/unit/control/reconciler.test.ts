@@ -37,7 +37,6 @@ function start(t: TestContext, names: readonly SourceName[], options: Partial<Re
   const builder = new CountingBuilder({
     prefix: '/traefik',
     entryPoints: ['http'],
-    tlsEntryPoints: [],
     defaultEntryPoints: ['http'],
     allowMinWeightZero: false,
   });

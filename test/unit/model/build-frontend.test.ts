@@ -9,7 +9,6 @@ for (const key of PROTECTIONS) {
     const builder = new ModelBuilder({
       prefix: '/traefik',
       entryPoints: ['http'],
-      tlsEntryPoints: [],
       defaultEntryPoints: ['http'],
       allowMinWeightZero: false,
     });

@@ -8,7 +8,6 @@ import type { Model } from '../../../src/model/model.ts';
 const SETTINGS: ModelSettings = {
   prefix: '/traefik',
   entryPoints: ['http', 'internal'],
-  tlsEntryPoints: [],
   defaultEntryPoints: ['http'],
   allowMinWeightZero: false,
 };
