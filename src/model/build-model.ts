@@ -116,7 +116,9 @@ export class ModelBuilder {
     };
     this.#certificateOptions = {
       prefix: settings.prefix,
-      entryPoints: new Map(settings.entryPoints.map((name) => [name, settings.tlsEntryPoints?.includes(name) ?? false])),
+      entryPoints: new Map(
+        settings.entryPoints.map((name) => [name, settings.tlsEntryPoints?.includes(name) ?? false]),
+      ),
     };
   }
 
