@@ -120,6 +120,7 @@ export class ControlPlane implements ControlView {
         responseHeaderTimeoutMs: settings.responseHeaderTimeoutMs,
         readTimeoutMs: settings.readTimeoutMs,
         writeTimeoutMs: settings.writeTimeoutMs,
+        clientIdleMs: settings.clientIdleMs,
         insecureSkipVerify: settings.insecureSkipVerify,
         rootCAs: settings.rootCAs === null ? null : loadRootCAs(settings.rootCAs),
         keepTrailingSlash: settings.keepTrailingSlash,

@@ -9,10 +9,14 @@
 /** How the body of a response is framed towards the client. */
 export const NO_BODY = -1;
 export const UNKNOWN_LENGTH = -2;
+/** Not a body: the connection becomes a tunnel, and what follows in either direction are bytes as they come. */
+export const TUNNEL = -3;
 
 export interface Downstream {
   /** `begin` shows the client the head at once; false: it goes out with the first piece of the body. */
   readonly sendsHeads: boolean;
+  /** The client's connection is encrypted. */
+  readonly secure: boolean;
   /**
    * The whole response at once.
    * `head`: `200 OK\r\nname: value\r\n…`, without framing, Date and last CRLF; as bytes when some are above 0x7F.
@@ -26,7 +30,10 @@ export interface Downstream {
     headLength: number,
     close: boolean,
   ): void;
-  /** The head of a response whose body follows in pieces. `length` in bytes or UNKNOWN_LENGTH. */
+  /**
+   * The head of a response whose body follows in pieces. `length` in bytes or UNKNOWN_LENGTH.
+   * TUNNEL only for a head with `tunnel`: from then on `downstreamBody` brings what the client sends.
+   */
   begin(head: string | Uint8Array, length: number): void;
   /** Takes all of `chunk` (what it cannot send it copies). False: send no more until `downstreamWritable`. */
   write(chunk: Uint8Array): boolean;

@@ -9,7 +9,7 @@
  */
 // The global of the same name is a getter: reading it costs more than the clock does.
 import { performance } from 'node:perf_hooks';
-import { REQUEST_CHUNKED, REQUEST_NO_BODY, type RequestHead } from '../http/request-head.ts';
+import { REQUEST_CHUNKED, REQUEST_NO_BODY, REQUEST_TUNNEL, type RequestHead } from '../http/request-head.ts';
 import { NO_LENGTH, type ResponseHead } from '../http/response-head.ts';
 import { BODY_LENGTH, BODY_NONE } from '../http/response-parser.ts';
 import { FAULTS, type Fault } from '../kernel/errors.ts';
@@ -20,7 +20,7 @@ import { type Admitted, admit } from './admission.ts';
 import { Assignment } from './balancing/assignment.ts';
 import { GIVE_UP, isRepeatable, NEXT_SERVER, RESEND, retryDecision } from './balancing/retry.ts';
 import type { WorkerContext } from './context.ts';
-import { type Downstream, type DownstreamEvents, NO_BODY, UNKNOWN_LENGTH } from './downstream.ts';
+import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL, UNKNOWN_LENGTH } from './downstream.ts';
 import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
 import { type LocalReply, localReply } from './local-reply.ts';
 import type { Upstream, UpstreamUser } from './upstream/upstream.ts';
@@ -37,6 +37,11 @@ const RESPONDING = 4;
 /** The server is through, the client still reads. */
 const FLUSHING = 5;
 
+function protocolOf(head: RequestHead): number {
+  if (head.tunnel && head.webSocket) return PROTOCOL.websocket;
+  return head.wantsEvents ? PROTOCOL.sse : PROTOCOL.http;
+}
+
 export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, Admitted {
   /** Set once by the engine that owns this pair. */
   downstream!: Downstream;
@@ -48,6 +53,9 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
   private startedAt = 0;
   private entryPoint = 0;
   private method = '';
+  private protocol: number = PROTOCOL.http;
+  private tunnel = false;
+  private latin1 = false;
   private requestLine = '';
   private host = '';
   private rest = '';
@@ -80,8 +88,11 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     this.phase = CONNECTING;
     this.entryPoint = entryPoint;
     this.method = head.method;
+    this.protocol = protocolOf(head);
+    this.tunnel = head.tunnel;
+    this.latin1 = head.latin1;
     worker.openExchanges++;
-    worker.metrics.exchangeOpened(entryPoint, head.method, PROTOCOL.http);
+    worker.metrics.exchangeOpened(entryPoint, head.method, this.protocol);
     this.startedAt = performance.now();
     this.bodyKind = head.body;
     this.requestComplete = !head.bodyFollows;
@@ -105,9 +116,11 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
   }
 
   private takeRequest(head: RequestHead): void {
+    const { downstream, worker } = this;
     this.requestLine = `${head.method} ${head.target} HTTP/1.1\r\nhost: `;
     this.host = head.host;
-    let rest = `\r\n${head.fields}${head.forwardedLines(this.downstream.peerAddress(), false, this.worker.serverLine)}`;
+    let rest = `\r\n${head.fields}${head.forwardedLines(downstream.peerAddress(), downstream.secure, worker.serverLine)}`;
+    if (head.tunnel) rest += head.upgradeLines;
     if (head.body === REQUEST_CHUNKED) rest += 'transfer-encoding: chunked\r\n\r\n';
     else if (head.body !== REQUEST_NO_BODY) rest += `content-length: ${head.contentLength}\r\n\r\n`;
     else rest += '\r\n';
@@ -151,11 +164,15 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
   /** Only what may be sent twice, and nothing with a body: it may be sent anew when it is held up or lost. */
   private mayPipeline(backend: BackendView): boolean {
     const depth = backend.pipelining === 0 ? this.worker.options.upstreamPipelining : backend.pipelining;
-    return depth > 1 && this.bodyKind === REQUEST_NO_BODY && isRepeatable(this.method);
+    if (depth <= 1 || this.bodyKind !== REQUEST_NO_BODY || !isRepeatable(this.method)) return false;
+    // A tunnel takes its connection over, and what is written in one piece has one encoding.
+    return !this.tunnel && !this.latin1;
   }
 
   private headFor(server: ServerView): string {
-    return this.requestLine + (this.frontend!.passHostHeader ? this.host : server.hostHeader) + this.rest;
+    // A client of HTTP/1.0 may have named no host.
+    const host = this.frontend!.passHostHeader && this.host !== '' ? this.host : server.hostHeader;
+    return this.requestLine + host + this.rest;
   }
 
   upstreamConnected(upstream: Upstream): void {
@@ -169,7 +186,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     this.phase = SENT;
     // Pieces that are queued are sent below, and then the end of the body.
     const complete = this.requestComplete && this.queued.length === 0 && this.bodyKind !== REQUEST_CHUNKED;
-    connection.sendHead(this.headFor(this.assignment.server!), this.method, this.bodyKind, complete);
+    connection.sendHead(this.headFor(this.assignment.server!), this.method, this.bodyKind, complete, this.latin1);
     if (complete) return;
     let flowing = true;
     for (const chunk of this.queued) flowing = connection.write(chunk);
@@ -225,8 +242,19 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     else if (framing === BODY_NONE) this.responseLength = this.method === 'HEAD' ? head.contentLength : NO_LENGTH;
     else this.responseLength = UNKNOWN_LENGTH;
     this.phase = ANSWERED;
-    // 101 is an answer to an Upgrade, which was not sent.
-    if (head.status === 101) this.breakOff(FAULTS.badResponse, 'an upgrade that was not asked for');
+    if (head.status !== 101) return;
+    if (this.tunnel) this.openTunnel(head);
+    else this.breakOff(FAULTS.badResponse, 'an upgrade that was not asked for');
+  }
+
+  /** The server agrees: from now on both bodies are what either side sends, until it ends. */
+  private openTunnel(head: ResponseHead): void {
+    const lines = `\r\nConnection: upgrade\r\nUpgrade: ${head.upgrade}`;
+    this.timer?.stop();
+    this.phase = RESPONDING;
+    this.bodyKind = REQUEST_TUNNEL;
+    this.requestComplete = false;
+    this.downstream.begin(head.nonAscii ? Buffer.from(head.text + lines, 'latin1') : head.text + lines, TUNNEL);
   }
 
   responseBody(chunk: Uint8Array): void {
@@ -373,7 +401,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
       this.frontend = null;
       this.queued.length = 0;
       worker.openExchanges--;
-      worker.metrics.exchangeClosed(this.entryPoint, this.method, PROTOCOL.http);
+      worker.metrics.exchangeClosed(this.entryPoint, this.method, this.protocol);
       worker.exchangeEnded();
       this.downstream.release(this.requestComplete);
     }
@@ -381,12 +409,12 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
 
   private count(): void {
     const { metrics } = this.worker;
-    const { frontend, method, status, requestBytes, responseBytes } = this;
+    const { frontend, method, status, protocol, requestBytes, responseBytes } = this;
     // Durations of a millisecond need a better clock than the coarse one: two calls, 60 ns of some 15 µs.
     const seconds = (performance.now() - this.startedAt) / 1000;
-    metrics.entryPointDone(this.entryPoint, method, status, PROTOCOL.http, seconds, requestBytes, responseBytes);
+    metrics.entryPointDone(this.entryPoint, method, status, protocol, seconds, requestBytes, responseBytes);
     if (frontend === null) return;
     this.assignment.end(status, seconds);
-    metrics.backendDone(frontend.backend.slot, method, status, PROTOCOL.http, seconds, requestBytes, responseBytes);
+    metrics.backendDone(frontend.backend.slot, method, status, protocol, seconds, requestBytes, responseBytes);
   }
 }

@@ -8,14 +8,16 @@ import { workerData } from 'node:worker_threads';
 import { reasonOf } from '../kernel/errors.ts';
 import { type LogLevel, log, setLogLevel } from '../kernel/log.ts';
 import { TimerWheel } from '../kernel/timer-wheel.ts';
-import type { Boot, FromWorker, ToWorker } from '../protocol/messages.ts';
+import type { Boot, BootEntryPoint, FromWorker, ToWorker } from '../protocol/messages.ts';
 import { MetricsLane } from '../shared/metrics.ts';
 import { ServerLane, ServerState } from '../shared/server-state.ts';
 import { RoutingTable } from '../table/reader.ts';
 import type { WorkerContext } from './context.ts';
 import { EntryPointGuard } from './guards/entrypoint-guard.ts';
 import { HeldResponse } from './listener/held-response.ts';
-import { loadUws } from './listener/uws.ts';
+import type { Listener } from './listener/listener.ts';
+import { NodeListener } from './listener/node/node-listener.ts';
+import { loadUws, type Uws } from './listener/uws.ts';
 import { UwsListener } from './listener/uws-listener.ts';
 import { CertificateStore } from './tls/certificate-store.ts';
 import { TicketKeys } from './tls/ticket-keys.ts';
@@ -29,7 +31,7 @@ import { UpstreamPools } from './upstream/pools.ts';
 const LINGER_MS = 250;
 
 const boot = workerData as Boot;
-const listeners: UwsListener[] = [];
+const listeners: Listener[] = [];
 const wheel = new TimerWheel();
 const metrics = new MetricsLane(boot.metrics);
 const pools = new UpstreamPools(boot.options, wheel, metrics);
@@ -67,7 +69,7 @@ function closeAll(): void {
   if (closing) return;
   closing = true;
   context.draining = true;
-  for (const listener of listeners) listener.stopListening();
+  for (const listener of listeners) listener.drain();
   if (context.webSockets.size === 0) {
     closeHandles();
     return;
@@ -102,7 +104,7 @@ function drainedWhenIdle(): void {
 function drain(): void {
   if (context.draining) return;
   context.draining = true;
-  for (const listener of listeners) listener.stopListening();
+  for (const listener of listeners) listener.drain();
   context.exchangeEnded = drainedWhenIdle;
   drainedWhenIdle();
 }
@@ -128,17 +130,22 @@ function receive(message: ToWorker): void {
   }
 }
 
+function makeListener(uws: Uws, index: number, entryPoint: BootEntryPoint): Listener {
+  if (entryPoint.engine === 'node') return new NodeListener(context, index, entryPoint);
+  return new UwsListener(uws, held!, context, index, entryPoint);
+}
+
 async function start(): Promise<void> {
   setLogLevel(boot.logLevel as LogLevel);
   certificates.apply(boot.tls.certificates, []);
+  // Loaded also when no entrypoint asks for it: a host where it cannot be is told of at once.
   const uws = await loadUws();
-  const response = await HeldResponse.open(uws);
-  held = response;
-  boot.entryPoints.forEach((entryPoint, index) => {
-    const listener = new UwsListener(uws, response, context, index);
+  if (boot.entryPoints.some(({ engine }) => engine === 'uws')) held = await HeldResponse.open(uws);
+  for (const [index, entryPoint] of boot.entryPoints.entries()) {
+    const listener = makeListener(uws, index, entryPoint);
     listeners.push(listener);
-    listener.listen(entryPoint);
-  });
+    await listener.listen();
+  }
   boot.port.on('message', receive);
   post({ kind: 'ready' });
   log.debug('worker is serving', { worker: boot.index });

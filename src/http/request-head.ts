@@ -1,13 +1,15 @@
 /**
  * Collects the fields of a request and writes the head that goes to the server (shared/spec proxying §2–§5).
  * One per worker, reused for every request: a listener fills it and the exchange takes what it needs before the
- * handler returns. Text is what the listener decoded from UTF-8.
+ * handler returns. Text is decoded UTF-8, but for heads with `latin1`.
  */
 import { contentLengthOf, HOP_BY_HOP, isHost, listMembers, withoutFields } from './fields.ts';
 
 export const REQUEST_NO_BODY = 0;
 export const REQUEST_LENGTH = 1;
 export const REQUEST_CHUNKED = 2;
+/** No body but the bytes of a tunnel; only once the server has agreed to it. */
+export const REQUEST_TUNNEL = 3;
 
 /** Not by `toLowerCase`, for which the Kelvin sign is a `k`. */
 const CHUNKED = /^chunked$/i;
@@ -40,6 +42,16 @@ export class RequestHead {
   contentLength = 0;
   /** Value of `Upgrade`, '' unless `Connection` lists it. */
   upgrade = '';
+  /** A WebSocket is asked for (shared/spec cli-api §6: what counts as one). */
+  webSocket = false;
+  /** `Accept` names `text/event-stream`. */
+  wantsEvents = false;
+  /** `Expect: 100-continue`. */
+  expectsContinue = false;
+  /** The listener hands its connection over when the server agrees to the upgrade. */
+  tunnel = false;
+  /** Some field has bytes that are no UTF-8, so the text has one character per byte; otherwise it is decoded UTF-8. */
+  latin1 = false;
   /** What is wrong, '' for a good head. */
   problem = '';
   /** As `fields`, of those that are not forwarded as they stand: only for `values`. */
@@ -68,6 +80,11 @@ export class RequestHead {
     this.body = REQUEST_NO_BODY;
     this.contentLength = 0;
     this.upgrade = '';
+    this.webSocket = false;
+    this.wantsEvents = false;
+    this.expectsContinue = false;
+    this.tunnel = false;
+    this.latin1 = false;
     this.problem = '';
     this.withheld = '';
     this.hosts = 0;
@@ -127,8 +144,12 @@ export class RequestHead {
         }
         break;
       case 6:
-        // The listener has answered `100-continue` itself; the server must not be asked again.
-        if (name === 'expect') return false;
+        // The listener answers `100-continue` itself; the server must not be asked again.
+        if (name === 'expect') {
+          this.expectsContinue = value.toLowerCase() === '100-continue';
+          return false;
+        }
+        if (name === 'accept' && value.includes('text/event-stream')) this.wantsEvents = true;
         break;
       case 7:
         if (name === 'upgrade') {
@@ -211,9 +232,10 @@ export class RequestHead {
     return this.problem === '';
   }
 
-  /** The forwarded fields (proxying §4, trusted as by default) and the framing; ends with the empty line. */
+  /** The forwarded fields (proxying §4, trusted as by default). */
   forwardedLines(peer: string, secure: boolean, serverLine: string): string {
-    const proto = this.forwardedProto === '' ? (secure ? 'https' : 'http') : this.forwardedProto;
+    let proto = this.forwardedProto === '' ? (secure ? 'https' : 'http') : this.forwardedProto;
+    if (this.tunnel && this.webSocket) proto = proto === 'https' ? 'wss' : 'ws';
     const chain = this.forwardedFor === '' ? peer : `${this.forwardedFor}, ${peer}`;
     return (
       `x-forwarded-for: ${chain}\r\nx-forwarded-host: ${this.forwardedHost === '' ? this.host : this.forwardedHost}` +
@@ -254,12 +276,19 @@ export class RequestHead {
     this.body = REQUEST_CHUNKED;
   }
 
+  /** `connection: upgrade\r\nupgrade: …\r\n` where a tunnel is asked for, else ''. */
+  get upgradeLines(): string {
+    return this.tunnel ? `connection: upgrade\r\nupgrade: ${this.upgrade}\r\n` : '';
+  }
+
   /** RFC 9110 §7.6.1: fields named in `Connection` end here; done before ours are written, so it cannot suppress them. */
   private settleConnection(): void {
     let listed: string[] | null = null;
     for (const member of listMembers(this.connection)) {
-      if (member === 'upgrade') this.upgrade = this.upgradeValue;
-      else if (member !== 'close' && !HOP_BY_HOP.has(member)) {
+      if (member === 'upgrade') {
+        this.upgrade = this.upgradeValue;
+        this.webSocket = this.upgrade.toLowerCase().includes('websocket');
+      } else if (member !== 'close' && !HOP_BY_HOP.has(member)) {
         listed ??= [];
         listed.push(member);
       }

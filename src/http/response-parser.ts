@@ -132,7 +132,11 @@ export class ResponseParser implements ChunkSink {
       return;
     }
     this.inBody = true;
-    if (this.isHead || head.status === 204 || head.status === 304 || head.status === 101) {
+    if (head.status === 101) {
+      // What follows belongs to the other protocol (RFC 9110 §15.2.2).
+      this.framing = BODY_UNTIL_CLOSE;
+      head.keepAlive = false;
+    } else if (this.isHead || head.status === 204 || head.status === 304) {
       this.framing = BODY_NONE;
     } else if (head.chunked) {
       this.framing = BODY_CHUNKED;

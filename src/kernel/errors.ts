@@ -43,6 +43,15 @@ const SERVER_ERROR = 'Internal Server Error';
 
 export const FAULTS = Object.freeze({
   badRequest: fault('BAD_REQUEST', 'downstream', 'never', 400, '400 Bad Request', 'the request is malformed'),
+  plainHttp: fault(
+    'PLAIN_HTTP',
+    'downstream',
+    'never',
+    400,
+    'Client sent an HTTP request to an HTTPS server.\n',
+    'a client speaks cleartext HTTP to a TLS entrypoint',
+  ),
+  noConnect: fault('NO_CONNECT', 'downstream', 'never', 501, 'Not Implemented', 'CONNECT is for forward proxies'),
   headTooLarge: fault(
     'HEAD_TOO_LARGE',
     'downstream',

@@ -55,6 +55,8 @@ export type BootOptions = {
   /** PEM texts, one certificate each, that replace the system's roots; null: the system's. */
   readonly rootCAs: readonly string[] | null;
   readonly keepTrailingSlash: boolean;
+  /** How long a client's connection may be idle; 0: for ever. uWebSockets has a time of its own. */
+  readonly clientIdleMs: number;
 };
 
 /**

@@ -116,9 +116,8 @@ function refuseUnbuilt(name: string, option: string): never {
 
 /** What is read, but not built yet. */
 function checkBuilt({ name, engine, tls, proxyProtocol }: EntryPoint): void {
-  if (tls !== null) refuseUnbuilt(name, 'TLS');
+  if (tls !== null && engine === 'uws') refuseUnbuilt(name, 'TLS with Engine:uws');
   if (proxyProtocol !== null) refuseUnbuilt(name, 'ProxyProtocol');
-  if (engine === 'node') refuseUnbuilt(name, 'Engine:node');
 }
 
 /** A redirect leads to another entrypoint that is there. */

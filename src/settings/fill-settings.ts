@@ -20,7 +20,7 @@ const MAX_BUCKETS = 32;
 /** What Go's HTTP client takes when it is told 0. */
 const GO_IDLE_CONNECTIONS = 2;
 /** After which uWebSockets closes an idle connection of a client; it is fixed there. */
-const CLIENT_IDLE_MS = 10_000;
+const UWS_IDLE_MS = 10_000;
 
 function bad(flag: string, reason: string): TsujiError {
   return new TsujiError('BAD_SETTING', `--${flag}: ${reason}`);
@@ -110,12 +110,16 @@ function fillConstraints(given: Given): Constraint[] {
   );
 }
 
-function warnIdleTimeout(given: Given, warn: Warn): void {
+/** As in the original the older name wins when it is above 0. uWebSockets has a time of its own. */
+function fillClientIdle(given: Given, entryPoints: readonly EntryPoint[], warn: Warn): number {
+  const ofUws = entryPoints.filter(({ engine }) => engine === 'uws').map(({ name }) => name);
   for (const flag of ['respondingTimeouts.idleTimeout', 'idleTimeout']) {
     const ms = given.has(flag) ? given.duration(flag) : 0;
-    if (ms === 0 || ms === CLIENT_IDLE_MS) continue;
-    warn(`--${flag} is ignored: an idle connection of a client is always closed after ${CLIENT_IDLE_MS / 1000} s`);
+    if (ms === 0 || ms === UWS_IDLE_MS || ofUws.length === 0) continue;
+    const where = `an idle connection of a client of ${ofUws.join(', ')}`;
+    warn(`--${flag} holds for Engine:node only: ${where} is always closed after ${UWS_IDLE_MS / 1000} s`);
   }
+  return given.duration('idleTimeout') || given.duration('respondingTimeouts.idleTimeout');
 }
 
 /**
@@ -140,7 +144,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
   if (etcd === null && folder === '') {
     warn('neither --etcd nor --folder is given: there are no routes, and every request is answered with 404');
   }
-  warnIdleTimeout(given, warn);
+  const clientIdleMs = fillClientIdle(given, entryPoints, warn);
   const graceTimeOutMs = given.duration('graceTimeOut');
   return freezeDeep({
     logLevel: fillLogLevel(given),
@@ -160,6 +164,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     responseHeaderTimeoutMs: given.duration('forwardingTimeouts.responseHeaderTimeout'),
     readTimeoutMs: given.duration('respondingTimeouts.readTimeout'),
     writeTimeoutMs: given.duration('respondingTimeouts.writeTimeout'),
+    clientIdleMs,
     insecureSkipVerify: given.boolean('insecureSkipVerify'),
     rootCAs: fillRootCAs(given),
     allowMinWeightZero: given.boolean('allowMinWeightZero'),

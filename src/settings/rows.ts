@@ -71,6 +71,13 @@ const ROW_GROUPS: readonly RowGroup[] = [
       ['forwardingTimeouts.responseHeaderTimeout', 'duration', '0', 'Until a server answers; 0: no limit'],
       ['respondingTimeouts.readTimeout', 'duration', '0', 'For a request to come, body included; 0: no limit'],
       ['respondingTimeouts.writeTimeout', 'duration', '0', 'From a request to the end of its response; 0: no limit'],
+      [
+        'respondingTimeouts.idleTimeout',
+        'duration',
+        '180s',
+        'For a client to say something, with Engine:node; uws: 10 s',
+      ],
+      ['idleTimeout', 'duration', '0', 'Older name of --respondingTimeouts.idleTimeout; wins when above 0'],
       ['lifeCycle.requestAcceptGraceTimeout', 'duration', '0', 'Keep accepting for so long after SIGTERM'],
       ['lifeCycle.graceTimeOut', 'duration', '10s', 'Let running requests finish for so long after that'],
       ['graceTimeOut', 'duration', '0', 'Older name of --lifeCycle.graceTimeOut; wins when above 0'],
@@ -82,13 +89,6 @@ const ROW_GROUPS: readonly RowGroup[] = [
     [
       ['forwardingTimeouts', 'section', 'false', 'Accepted and ignored: only its flags count'],
       ['respondingTimeouts', 'section', 'false', 'Accepted and ignored: only its flags count'],
-      [
-        'respondingTimeouts.idleTimeout',
-        'duration',
-        '180s',
-        'Accepted and ignored: an idle connection of a client is always closed after 10 s',
-      ],
-      ['idleTimeout', 'duration', '0', 'Older name of --respondingTimeouts.idleTimeout; ignored as well'],
       ['lifeCycle', 'section', 'false', 'Accepted and ignored: only its flags count'],
       ['healthCheck', 'section', 'false', 'Accepted and ignored: only its flags count'],
     ],

@@ -82,6 +82,8 @@ export type Settings = {
   readonly readTimeoutMs: number;
   /** Time from a request to the end of its response; 0: none. */
   readonly writeTimeoutMs: number;
+  /** How long a client's connection may be idle; 0: for ever. Entrypoints of uws have a time of their own. */
+  readonly clientIdleMs: number;
   /** Certificates of https:// servers are not verified. */
   readonly insecureSkipVerify: boolean;
   /** Each a path if such a file exists, else PEM text; they replace the system's roots. null when not given. */

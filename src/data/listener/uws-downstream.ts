@@ -39,6 +39,7 @@ export class UwsDownstream implements Downstream, WatchedClient {
   readonly sendsHeads = false;
   /** Set once: the exchange of this pair. */
   events!: DownstreamEvents;
+  readonly secure = false;
   private readonly recycle: (pair: UwsDownstream) => void;
   private readonly watch: SlowClientWatch;
   private response: HttpResponse | null = null;

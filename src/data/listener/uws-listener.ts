@@ -11,20 +11,21 @@ import { Exchange } from '../exchange.ts';
 import { isHandshake } from '../websocket/handshake.ts';
 import { WebSocketExchange } from '../websocket/websocket-exchange.ts';
 import type { HeldResponse } from './held-response.ts';
+import type { Listener } from './listener.ts';
+import { targetProblem } from './request-target.ts';
 import type { HttpRequest, HttpResponse, TemplatedApp, Uws, us_listen_socket, us_socket_context_t } from './uws.ts';
 import { UwsDownstream } from './uws-downstream.ts';
 import { UwsHandshake, webSocketBehavior } from './uws-websocket.ts';
 
 /** Pairs kept for reuse; more than that were only needed in a burst. */
 const MAX_FREE = 4096;
-/** What may stand in a request target (RFC 9112 §3.2), UTF-8 besides; U+FFFD stands for bytes that were none. */
-const BAD_TARGET = /[^\x21-\x7e\x80-\ufffc\ufffe\uffff]/;
 
-export class UwsListener {
+export class UwsListener implements Listener {
   private readonly worker: WorkerContext;
   private readonly uws: Uws;
   private readonly held: HeldResponse;
-  private readonly entryPoint: number;
+  private readonly index: number;
+  private readonly entryPoint: BootEntryPoint;
   private readonly app: TemplatedApp;
   private readonly head = new RequestHead();
   private readonly free: UwsDownstream[] = [];
@@ -34,10 +35,11 @@ export class UwsListener {
     if (this.free.length < MAX_FREE) this.free.push(pair);
   };
 
-  constructor(uws: Uws, held: HeldResponse, worker: WorkerContext, entryPoint: number) {
+  constructor(uws: Uws, held: HeldResponse, worker: WorkerContext, index: number, entryPoint: BootEntryPoint) {
     this.uws = uws;
     this.held = held;
     this.worker = worker;
+    this.index = index;
     this.entryPoint = entryPoint;
     this.app = uws.App();
     this.app.ws(
@@ -52,8 +54,8 @@ export class UwsListener {
     this.app.any('/*', (response, request) => this.onRequest(response, request, ''));
   }
 
-  /** @throws TsujiError LISTEN_FAILED, naming the address. */
-  listen(entryPoint: BootEntryPoint): void {
+  async listen(): Promise<void> {
+    const { entryPoint } = this;
     const listening = (socket: us_listen_socket | false): void => {
       if (socket !== false) this.socket = socket;
     };
@@ -68,14 +70,13 @@ export class UwsListener {
     }
   }
 
-  /** Accepts no more; open connections live on. */
-  stopListening(): void {
+  /** Open connections live on: each is closed with its next response, or by the end. */
+  drain(): void {
     if (this.socket === null) return;
     this.uws.us_listen_socket_close(this.socket);
     this.socket = null;
   }
 
-  /** Ends the listener and every connection, whatever runs on it. */
   close(): void {
     this.socket = null;
     this.app.close();
@@ -99,7 +100,7 @@ export class UwsListener {
       downstream.attach(response);
       this.readHead(request, method);
       if (this.head.bodyFollows) downstream.expectBody(this.head.body === REQUEST_CHUNKED);
-      exchange.begin(this.entryPoint, this.head);
+      exchange.begin(this.index, this.head);
     } catch (error) {
       exchange.crash(error);
       // It had not begun: then nobody else answers.
@@ -114,7 +115,7 @@ export class UwsListener {
       return;
     }
     const downstream = new UwsHandshake(response, request, context, this.worker.wheel, this.held);
-    const exchange = new WebSocketExchange(this.worker, this.entryPoint, downstream);
+    const exchange = new WebSocketExchange(this.worker, this.index, downstream);
     downstream.events = exchange;
     try {
       this.readHead(request, 'GET');
@@ -134,7 +135,7 @@ export class UwsListener {
     head.begin(method, query === undefined ? path : `${path}?${query}`, path);
     request.forEach(this.addField);
     head.finish();
-    if (head.problem === '' && BAD_TARGET.test(head.target)) head.problem = 'a character that no target may have';
+    if (head.problem === '') head.problem = targetProblem(head.target);
     if (known === '' && head.problem === '' && !isToken(method)) head.problem = 'a method that is no token';
   }
 }

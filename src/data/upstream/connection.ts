@@ -50,6 +50,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
   private awaitsHead = false;
   /** The request under way is sent with the chunked coding. */
   private chunked = false;
+  private encoding: 'utf8' | 'latin1' = 'utf8';
   /** The head of the response to it has come. */
   private answered = false;
   private readonly behind: UpstreamUser[] = [];
@@ -126,8 +127,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
     this.state = BUSY;
   }
 
-  /** Writes the head (as UTF-8, which is what the listener decoded), and says which response comes next. */
-  sendHead(head: string, method: string, body: number, complete: boolean): void {
+  sendHead(head: string, method: string, body: number, complete: boolean, latin1: boolean): void {
     this.parser.expect(this.user!, method);
     this.reusable = false;
     this.chunked = body === REQUEST_CHUNKED;
@@ -137,12 +137,16 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
       this.awaitsHead = false;
       this.pool.wheel.arm(this, NO_TIMEOUT_MS);
     }
-    writeHead(this.socket, head);
+    this.encoding = latin1 ? 'latin1' : 'utf8';
+    if (latin1) this.socket.write(head, 'latin1');
+    else writeHead(this.socket, head);
   }
 
   endBody(trailers: string): void {
-    if (this.chunked) this.socket.write(trailers === '' ? LAST_CHUNK : `0\r\n${trailers}\r\n`, 'utf8');
+    if (this.chunked) this.socket.write(trailers === '' ? LAST_CHUNK : `0\r\n${trailers}\r\n`, this.encoding);
     if (!this.answered) this.awaitHead();
+    // The end of one direction of a tunnel; the other one goes on.
+    else if (this.parser.head.status === 101) this.socket.end();
   }
 
   private awaitHead(): void {

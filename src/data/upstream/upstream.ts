@@ -12,12 +12,12 @@ export interface Upstream {
   /**
    * `head`: the whole request head as HTTP/1.1 text, up to its empty line; other protocols translate it. `body`:
    * REQUEST_NO_BODY, REQUEST_LENGTH or REQUEST_CHUNKED. `complete`: no body follows, so that the time for the response
-   * begins now; else with `endBody`.
+   * begins now; else with `endBody`. `latin1`: the text has one character per byte; else it is to be written as UTF-8.
    */
-  sendHead(head: string, method: string, body: number, complete: boolean): void;
+  sendHead(head: string, method: string, body: number, complete: boolean, latin1: boolean): void;
   /** A piece of the body, not yet framed. False: send no more until `upstreamWritable`. It must stay unchanged. */
   write(chunk: Uint8Array): boolean;
-  /** The body was written to its end. `trailers`: `name: value\r\n` lines, '' for none; a body with a length has none. */
+  /** The body was written to its end, or that direction of a tunnel is through. `trailers`: `name: value\r\n` lines, '' for none; a body with a length has none. */
   endBody(trailers: string): void;
   /** The response head is here: it is no longer waited for. */
   headArrived(): void;

@@ -55,6 +55,7 @@ test('without flags the defaults hold, and it is said that there are no routes',
     responseHeaderTimeoutMs: 0,
     readTimeoutMs: 0,
     writeTimeoutMs: 0,
+    clientIdleMs: 180_000,
     insecureSkipVerify: false,
     rootCAs: null,
     allowMinWeightZero: false,
@@ -221,14 +222,18 @@ test('constraints of both flags count together, and one that is none ends the st
   assert.match(messageOf(['--etcd.constraints=tag==a,name!=b']), /--etcd\.constraints: "name!=b" is about "name"/);
 });
 
-test('an idle timeout that cannot be had is ignored with a warning that says what happens instead', () => {
+test('an idle timeout holds where the engine has one, with a warning where it has not', () => {
+  const node = '--entryPoints=Name:slow Address::81 Engine:node';
   for (const flag of ['--respondingTimeouts.idleTimeout', '--idleTimeout']) {
     assert.deepEqual(settingsOf(['--folder=f', `${flag}=180s`]).warnings, [
-      `${flag} is ignored: an idle connection of a client is always closed after 10 s`,
+      `${flag} holds for Engine:node only: an idle connection of a client of http is always closed after 10 s`,
     ]);
     assert.deepEqual(settingsOf(['--folder=f', `${flag}=10s`]).warnings, []);
+    const settings = settingsOf(['--folder=f', node, '--defaultEntryPoints=slow', `${flag}=60s`]);
+    assert.deepEqual([settings.warnings, settings.clientIdleMs], [[], 60_000]);
   }
   assert.deepEqual(settingsOf(['--folder=f', '--idleTimeout=0']).warnings, []);
+  assert.equal(settingsOf(['--folder=f']).clientIdleMs, 180_000);
 });
 
 test('authorities for servers are a list of files and PEM texts; an empty one is none', () => {

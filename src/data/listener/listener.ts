@@ -1,0 +1,9 @@
+/** What a worker asks of an entrypoint, whichever engine serves it. */
+export interface Listener {
+  /** Accepts from now on. Rejects with TsujiError LISTEN_FAILED, naming the address. */
+  listen(): Promise<void>;
+  /** Accepts no more, and asks the clients that are there to go when what they have asked for is done. */
+  drain(): void;
+  /** Ends the listener and every connection, whatever runs on it. May be called at any time, and twice. */
+  close(): void;
+}

@@ -1,0 +1,185 @@
+/**
+ * The client's side of an exchange on a stream of HTTP/2. Flow control is nghttp2's: a paused stream gives no more
+ * window to its client, and a write that finds none waits.
+ */
+import { constants, type ServerHttp2Stream } from 'node:http2';
+import { type Downstream, type DownstreamEvents, NO_BODY, UNKNOWN_LENGTH } from '../../downstream.ts';
+import type { Http2Session } from './http2-session.ts';
+import { requestTrailers } from './request.ts';
+import { addFields, addLines, headText, ownCopy } from './response.ts';
+
+const NOTHING = new Uint8Array(0);
+
+export class Http2Downstream implements Downstream {
+  readonly secure: boolean;
+  readonly sendsHeads = true;
+  readonly events: DownstreamEvents;
+  private readonly session: Http2Session;
+  private readonly stream: ServerHttp2Stream;
+  /** The exchange has not let go of it. */
+  private live = true;
+  private paused = false;
+  private receiving = false;
+  private stalled = false;
+  private ending = false;
+  private trailers = '';
+
+  constructor(session: Http2Session, stream: ServerHttp2Stream, events: DownstreamEvents) {
+    this.session = session;
+    this.secure = session.secure;
+    this.stream = stream;
+    this.events = events;
+    // `close` follows.
+    stream.on('error', () => {});
+    stream.on('aborted', () => this.guard(this.aborted));
+    stream.on('close', () => this.guard(this.closed));
+    stream.on('drain', () => this.guard(this.writable));
+    stream.on('finish', () => this.guard(this.finished));
+    stream.on('wantTrailers', () => this.guard(this.sendTrailers));
+    stream.on('trailers', (_fields: unknown, _flags: unknown, raw: string[]) => this.trailed(raw));
+  }
+
+  /** What these steps throw would end the whole worker. */
+  private guard(step: (this: Http2Downstream) => void): void {
+    try {
+      step.call(this);
+    } catch (error) {
+      this.events.crash(error);
+    }
+  }
+
+  /** The request has a body. */
+  expectBody(continues: boolean): void {
+    this.receiving = true;
+    this.stream.on('data', (chunk: Buffer) => this.body(chunk, false));
+    this.stream.on('end', () => this.body(NOTHING, true));
+    if (continues) this.stream.additionalHeaders({ ':status': 100 });
+  }
+
+  private body(chunk: Uint8Array, last: boolean): void {
+    // A stream that was reset ends as well, but not as its client would have it.
+    if (this.stream.aborted) return;
+    if (last) this.receiving = false;
+    if (!this.live) return;
+    try {
+      this.events.downstreamBody(chunk, last);
+    } catch (error) {
+      this.events.crash(error);
+    }
+  }
+
+  /** The client owes bytes that we would take, or does not take those that it asked for. */
+  get isQuiet(): boolean {
+    return (this.receiving && !this.paused) || this.stalled || this.stream.writableEnded;
+  }
+
+  peerAddress(): string {
+    return this.session.peer;
+  }
+
+  respond(head: string | Uint8Array, length: number, body: Uint8Array | string | null, headLength: number): void {
+    if (!this.isOpen) return;
+    const empty = length === NO_BODY || length === 0 || body === null;
+    this.sendHead(head, length === NO_BODY ? headLength : length, empty);
+    if (!empty) this.stream.end(ownCopy(body));
+  }
+
+  begin(head: string | Uint8Array, length: number): void {
+    if (this.isOpen) this.sendHead(head, length, false);
+  }
+
+  private get isOpen(): boolean {
+    return this.live && !this.stream.destroyed && !this.stream.closed;
+  }
+
+  private sendHead(head: string | Uint8Array, length: number, endStream: boolean): void {
+    const text = headText(head);
+    const fields = [':status', text.slice(0, 3)];
+    addFields(fields, text);
+    if (length >= 0) fields.push('content-length', String(length));
+    for (let i = 2; i < fields.length; i += 2) fields[i] = fields[i].toLowerCase();
+    // Only a body of unknown length may have trailers, and waiting for them costs a frame.
+    this.stream.respond(fields as never, { endStream, waitForTrailers: length === UNKNOWN_LENGTH && !endStream });
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (!this.isOpen || chunk.length === 0) return true;
+    if (this.stream.write(ownCopy(chunk))) return true;
+    this.stalled = true;
+    return false;
+  }
+
+  end(trailers: string): boolean {
+    if (!this.isOpen) return true;
+    this.ending = true;
+    this.trailers = trailers;
+    this.stream.end();
+    return false;
+  }
+
+  private sendTrailers(): void {
+    const raw: string[] = [];
+    addLines(raw, this.trailers);
+    const fields: Record<string, string[]> = Object.create(null);
+    for (let i = 0; i < raw.length; i += 2) {
+      const name = raw[i].toLowerCase();
+      fields[name] ??= [];
+      fields[name].push(raw[i + 1]);
+    }
+    this.stream.sendTrailers(fields);
+  }
+
+  private trailed(raw: readonly string[]): void {
+    try {
+      if (this.live) this.events.downstreamTrailers(requestTrailers(raw));
+    } catch (error) {
+      this.events.crash(error);
+    }
+  }
+
+  abort(): void {
+    this.live = false;
+    this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+
+  pauseBody(): void {
+    this.paused = true;
+    this.stream.pause();
+  }
+
+  resumeBody(): void {
+    this.paused = false;
+    this.stream.resume();
+  }
+
+  release(requestComplete: boolean): void {
+    this.live = false;
+    if (requestComplete || this.stream.destroyed) return;
+    // The answer does not need the rest of the upload (RFC 9113 §8.1): the stream ends when the answer is out.
+    this.stream.resume();
+    this.stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+
+  private writable(): void {
+    this.stalled = false;
+    if (this.live) this.events.downstreamWritable();
+  }
+
+  private finished(): void {
+    if (this.live && this.ending) this.events.downstreamWritable();
+  }
+
+  private aborted(): void {
+    if (!this.live) return;
+    this.live = false;
+    this.session.takenBack();
+    this.events.downstreamAborted();
+  }
+
+  private closed(): void {
+    this.session.left(this);
+    if (!this.live) return;
+    this.live = false;
+    this.events.downstreamAborted();
+  }
+}

@@ -1,0 +1,37 @@
+/** Bounds of the node engine: times in milliseconds, sizes in bytes. */
+
+/** A request's head must be here within this, counted from its first byte or from the connection; uWS has the same. */
+export const HEAD_TIMEOUT_MS = 10_000;
+/** A TLS handshake must be done within this. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** A client that owes bytes, or does not take them, may do nothing for so long (as nginx has it). */
+export const QUIET_MS = 60_000;
+/** How often a client is looked at whose upload waits for a slow server: only this tells then that it is gone. */
+export const WATCH_PAUSED_MS = 1_000;
+/** After a refusal: what the client still sends is read past for so long, as a reset would take the refusal from it. */
+export const LINGER_MS = 1_000;
+
+/** Longest request head: as nginx with `large_client_header_buffers 8 8k`. */
+export const MAX_HEAD_BYTES = 65_536;
+/** Requests of one connection that run at the same time when its client does not wait for answers. */
+export const MAX_PIPELINED = 32;
+
+/** Of HTTP/2. */
+export const MAX_STREAMS = 250;
+/** Fields in one head; with 32 bytes for each, as RFC 9113 §6.5.2 counts, more than fit are never reached. */
+export const MAX_FIELDS = 2_048;
+/** What a client may send before it is read: per stream, and of all streams together. */
+export const STREAM_WINDOW = 131_072;
+export const SESSION_WINDOW = 4_194_304;
+/** What a session may hold of our memory, megabytes. */
+export const SESSION_MEMORY_MB = 32;
+/** Frames that a session may send wrong, or empty, and streams that it may open beyond what it may. */
+export const MAX_INVALID_FRAMES = 100;
+export const MAX_REJECTED_STREAMS = 100;
+/** Streams that a client may take back: so many at once, then so many per second. */
+export const RESET_BURST = 300;
+export const RESETS_PER_SECOND = 50;
+/** PING and SETTINGS frames that a client may send within FLOOD_MS. */
+export const MAX_CONTROL_FRAMES = 1_000;
+export const FLOOD_MS = 10_000;
+export const MAX_SETTINGS = 32;

@@ -1,0 +1,295 @@
+/**
+ * One entrypoint of one worker on node:http and node:http2: cleartext with what uWebSockets cannot do, and TLS. The port
+ * is shared with the other workers by SO_REUSEPORT.
+ *
+ *     front ── first bytes ─┬─ HTTP/1 ──────────────────────────▶ http1 ─▶ Http1Connection ─▶ exchange
+ *     (listens)             ├─ preface of HTTP/2 ───────────────▶ http2 ─▶ Http2Session ────▶ exchange
+ *                           └─ TLS ─▶ tls ── by what ALPN says ─▶ http1 or http2
+ *
+ * Only the front listens; the other servers are given its connections by their `connection` event, as node documents it.
+ * `Upgrade: h2c` is not taken: a server may ignore it (RFC 9110 §7.8), and RFC 9113 §3.1 has given it up.
+ */
+import {
+  createServer as createHttp1,
+  type Server as Http1Server,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import {
+  createServer as createHttp2,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+  type ServerOptions,
+} from 'node:http2';
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTls, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import { listMembers } from '../../../http/fields.ts';
+import { RequestHead } from '../../../http/request-head.ts';
+import { reasonOf, TsujiError } from '../../../kernel/errors.ts';
+import type { BootEntryPoint } from '../../../protocol/messages.ts';
+import type { WorkerContext } from '../../context.ts';
+import { Exchange } from '../../exchange.ts';
+import type { TlsEntryPoint } from '../../tls/tls-entrypoint.ts';
+import type { Listener } from '../listener.ts';
+import { type FirstBytes, lookAtFirstBytes } from './first-bytes.ts';
+import { Http1Connection } from './http1-connection.ts';
+import { Http1Downstream } from './http1-downstream.ts';
+import { Http2Downstream } from './http2-downstream.ts';
+import { Http2Session } from './http2-session.ts';
+import * as limits from './limits.ts';
+import { NO_CONNECT, PLAIN_HTTP } from './raw-reply.ts';
+import { fillHttp1, fillHttp2 } from './request.ts';
+import { TunnelDownstream } from './tunnel-downstream.ts';
+
+/** With what the types do not know yet. */
+type Http2Options = ServerOptions & {
+  maxSessionInvalidFrames: number;
+  maxSessionRejectedStreams: number;
+  strictSingleValueFields: boolean;
+};
+
+/** The last one is what clients of HTTP/1.0 offer, when they offer anything. */
+const ALPN = ['h2', 'http/1.1', 'http/1.0'];
+const KEEP_ALIVE_MS = 180_000;
+const CHECK_MS = 1_000;
+const BACKLOG = 511;
+
+export class NodeListener implements Listener {
+  readonly worker: WorkerContext;
+  private readonly index: number;
+  private readonly entryPoint: BootEntryPoint;
+  private readonly front: Server;
+  private readonly tls: TlsServer | null;
+  private readonly http1: Http1Server;
+  private readonly http2: Http2Server;
+  private readonly head = new RequestHead();
+  /** All open connections, whatever is spoken on them. */
+  private readonly sockets = new Set<Socket>();
+  private readonly connections = new Map<Socket, Http1Connection>();
+  private readonly sessions = new Map<ServerHttp2Session, Http2Session>();
+
+  constructor(worker: WorkerContext, index: number, entryPoint: BootEntryPoint) {
+    this.worker = worker;
+    this.index = index;
+    this.entryPoint = entryPoint;
+    this.http1 = this.makeHttp1();
+    this.http2 = this.makeHttp2();
+    const tls = worker.tls[index];
+    this.tls = tls === null ? null : this.makeTls(tls);
+    const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
+    // A client of cleartext that has said all that it has to say still gets its answers.
+    this.front = createServer({ ...options, allowHalfOpen: this.tls === null }, (socket) => this.accepted(socket));
+  }
+
+  listen(): Promise<void> {
+    const { name, host, port } = this.entryPoint;
+    return new Promise((resolve, reject) => {
+      this.front.once('error', (error) => {
+        reject(
+          new TsujiError('LISTEN_FAILED', `entrypoint ${name}: cannot listen on ${host}:${port}: ${reasonOf(error)}`),
+        );
+      });
+      const at = { port, backlog: BACKLOG, reusePort: true };
+      this.front.listen(host === '' ? at : { ...at, host }, () => resolve());
+    });
+  }
+
+  drain(): void {
+    this.front.close();
+    for (const connection of this.connections.values()) connection.drain();
+    for (const session of this.sessions.values()) session.drain();
+  }
+
+  close(): void {
+    this.front.close();
+    this.http1.close();
+    for (const session of this.sessions.values()) session.destroy();
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  /** A session has ended. */
+  forget(session: ServerHttp2Session): void {
+    this.sessions.delete(session);
+  }
+
+  private accepted(socket: Socket): void {
+    this.sockets.add(socket);
+    socket.once('close', () => this.sockets.delete(socket));
+    lookAtFirstBytes(socket, (first) => this.recognized(socket, first));
+  }
+
+  private recognized(socket: Socket, first: FirstBytes): void {
+    if (this.tls === null) {
+      // What is no HTTP is for node's parser to refuse.
+      (first === 'http2' ? this.http2 : this.http1).emit('connection', socket);
+    } else if (first === 'tls') {
+      this.tls.emit('connection', socket);
+    } else {
+      socket.on('error', () => {});
+      socket.end(PLAIN_HTTP);
+      socket.setTimeout(limits.LINGER_MS, () => socket.destroy());
+      socket.resume();
+    }
+  }
+
+  private makeTls(tls: TlsEntryPoint): TlsServer {
+    const options = { ...tls.serverOptions(), ALPNProtocols: ALPN, handshakeTimeout: limits.HANDSHAKE_TIMEOUT_MS };
+    const server = createTls(options);
+    tls.attach(server);
+    // What a client makes of its handshake is its own business; the socket is closed already.
+    server.on('tlsClientError', () => {});
+    server.on('secureConnection', (socket: TLSSocket) => {
+      (socket.alpnProtocol === 'h2' ? this.http2 : this.http1).emit('connection', socket);
+    });
+    return server;
+  }
+
+  private makeHttp1(): Http1Server {
+    const server = createHttp1({
+      insecureHTTPParser: false,
+      maxHeaderSize: limits.MAX_HEAD_BYTES,
+      // We say ourselves what is wrong with a head, so that it is counted.
+      requireHostHeader: false,
+      headersTimeout: limits.HEAD_TIMEOUT_MS,
+      // Slow uploads are never cut.
+      requestTimeout: 0,
+      connectionsCheckingInterval: CHECK_MS,
+      keepAliveTimeout: this.worker.options.clientIdleMs,
+      shouldUpgradeCallback: (request) => this.takesUpgrade(request),
+    });
+    // Without a limit: those beyond one would be dropped without a word.
+    server.maxHeadersCount = 0;
+    server.timeout = limits.QUIET_MS;
+    // Not in node's documentation, but since 0.6: answers go out after a FIN of the client.
+    (server as Http1Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
+    // After node's own listener, which prepares the socket.
+    server.on('connection', (socket: Socket) => this.connected(socket));
+    const requested = (request: IncomingMessage, response: ServerResponse): void => {
+      this.connections.get(request.socket)?.requested(request, response);
+    };
+    server.on('request', requested);
+    // An Expect that nobody knows is no reason to refuse a request (RFC 9110 §10.1.1 leaves it open).
+    server.on('checkExpectation', requested);
+    server.on('upgrade', (request, socket, early) => this.upgraded(request, socket as Socket, early));
+    server.on('connect', (_request, socket) => {
+      socket.on('error', () => {});
+      socket.end(NO_CONNECT);
+      (socket as Socket).setTimeout(limits.LINGER_MS, () => socket.destroy());
+      socket.resume();
+    });
+    server.on('clientError', (error, socket) => {
+      const connection = this.connections.get(socket as Socket);
+      if (connection === undefined) socket.destroy();
+      else connection.failed(error);
+    });
+    server.on('timeout', (socket) => this.connections.get(socket)?.timedOut());
+    // What watches over slow heads begins with this event, and nobody calls `listen` here.
+    server.emit('listening');
+    return server;
+  }
+
+  private makeHttp2(): Http2Server {
+    const options: Http2Options = {
+      settings: {
+        maxConcurrentStreams: limits.MAX_STREAMS,
+        initialWindowSize: limits.STREAM_WINDOW,
+        maxHeaderListSize: limits.MAX_HEAD_BYTES,
+        enablePush: false,
+      },
+      maxHeaderListPairs: limits.MAX_FIELDS,
+      maxSessionMemory: limits.SESSION_MEMORY_MB,
+      maxSessionInvalidFrames: limits.MAX_INVALID_FRAMES,
+      maxSessionRejectedStreams: limits.MAX_REJECTED_STREAMS,
+      maxSettings: limits.MAX_SETTINGS,
+      streamResetBurst: limits.RESET_BURST,
+      streamResetRate: limits.RESETS_PER_SECOND,
+      // Two fields where one would do are the server's to answer for; an exception would be ours.
+      strictSingleValueFields: false,
+    };
+    const server = createHttp2(options);
+    const idleMs = this.worker.options.clientIdleMs;
+    server.on('session', (session) => {
+      this.sessions.set(session, new Http2Session(this, session, this.tls !== null, idleMs));
+    });
+    server.on('sessionError', () => {});
+    return server;
+  }
+
+  private connected(socket: Socket): void {
+    const connection = new Http1Connection(this, socket, this.tls !== null);
+    this.connections.set(socket, connection);
+    socket.once('close', () => this.connections.delete(socket));
+  }
+
+  private takesUpgrade(request: IncomingMessage): boolean {
+    const asked = listMembers(request.headers.upgrade ?? '');
+    if (asked.length === 0 || asked.includes('h2c')) return false;
+    return this.connections.get(request.socket)?.mayUpgrade(request) ?? false;
+  }
+
+  /** One request of HTTP/1; `running` keeps it before it begins. Null: it failed and nobody answers. */
+  serveHttp1(
+    connection: Http1Connection,
+    request: IncomingMessage,
+    response: ServerResponse,
+    running: Http1Downstream[],
+  ): Http1Downstream | null {
+    const exchange = new Exchange(this.worker);
+    const downstream = new Http1Downstream(connection, request, response, exchange, this.worker.wheel);
+    exchange.downstream = downstream;
+    running.push(downstream);
+    try {
+      this.fill(request);
+      if (this.head.bodyFollows) downstream.expectBody();
+      exchange.begin(this.index, this.head);
+      return downstream;
+    } catch (error) {
+      exchange.crash(error);
+      return null;
+    }
+  }
+
+  private upgraded(request: IncomingMessage, socket: Socket, early: Buffer): void {
+    this.connections.delete(socket);
+    const exchange = new Exchange(this.worker);
+    const downstream = new TunnelDownstream(socket, this.tls !== null, early, exchange);
+    exchange.downstream = downstream;
+    try {
+      this.fill(request);
+      this.head.tunnel = true;
+      exchange.begin(this.index, this.head);
+    } catch (error) {
+      exchange.crash(error);
+      downstream.abort();
+    }
+  }
+
+  private fill(request: IncomingMessage): void {
+    const old = request.httpVersionMajor === 1 && request.httpVersionMinor === 0;
+    fillHttp1(this.head, request.method!, request.url!, request.rawHeaders, old);
+  }
+
+  /** One stream of HTTP/2. Null: it failed, or was answered without an exchange. */
+  serveHttp2(
+    session: Http2Session,
+    stream: ServerHttp2Stream,
+    endOfStream: boolean,
+    raw: readonly string[],
+  ): Http2Downstream | null {
+    const exchange = new Exchange(this.worker);
+    const downstream = new Http2Downstream(session, stream, exchange);
+    exchange.downstream = downstream;
+    try {
+      fillHttp2(this.head, raw, endOfStream);
+      if (this.head.bodyFollows) downstream.expectBody(this.head.expectsContinue);
+      else stream.resume();
+      exchange.begin(this.index, this.head);
+      return downstream;
+    } catch (error) {
+      exchange.crash(error);
+      downstream.abort();
+      return null;
+    }
+  }
+}

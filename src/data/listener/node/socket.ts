@@ -1,0 +1,28 @@
+/** What node's sockets do not tell by themselves. */
+import type { Socket } from 'node:net';
+
+const V4_IN_V6 = '::ffff:';
+
+/** The peer's address as text, IPv4 without the clothes of IPv6; '' when it is gone. */
+export function peerAddress(socket: Socket): string {
+  const address = socket.remoteAddress ?? '';
+  return address.startsWith(V4_IN_V6) ? address.slice(V4_IN_V6.length) : address;
+}
+
+type Handle = { getpeername?: (out: object) => number };
+
+/**
+ * Has the peer reset a connection that nobody reads from? Node remembers an address once it has told it, so the handle
+ * is asked; should a later Node hide that, a paused client that is gone is noticed when its upload goes on.
+ */
+export function isPeerGone(socket: Socket): boolean {
+  const handle = (socket as Socket & { _handle?: Handle | null })._handle;
+  return handle?.getpeername !== undefined && handle.getpeername({}) !== 0;
+}
+
+/** Breaks a connection so that its client cannot take it for a proper end. */
+export function breakOff(socket: Socket & { encrypted?: boolean }): void {
+  // TLS has its own: a connection that ends without close_notify. Only a plain socket can be reset.
+  if (socket.encrypted === true) socket.destroy();
+  else socket.resetAndDestroy();
+}
