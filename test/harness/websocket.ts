@@ -1,7 +1,9 @@
 /** WebSockets for tests: the library on either side, and frames byte by byte where it hides things (RFC 6455 §5). */
 import { createHash } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { TlsOptions } from 'node:tls';
 import { type ClientOptions, WebSocket, WebSocketServer } from 'ws';
 import type { RawConnection } from './raw.ts';
 import { waitFor } from './wait.ts';
@@ -134,8 +136,9 @@ export class WsServer {
   readonly requests: IncomingMessage[] = [];
   private taken = 0;
 
-  constructor(onPeer: (peer: Peer) => void) {
-    this.http = createServer((_, response) => response.end('no WebSocket'));
+  constructor(onPeer: (peer: Peer) => void, tls: TlsOptions | null) {
+    const answer = (_: IncomingMessage, response: ServerResponse): unknown => response.end('no WebSocket');
+    this.http = tls === null ? createServer(answer) : createTlsServer(tls, answer);
     const wss = new WebSocketServer({ server: this.http, perMessageDeflate: true, maxPayload: 256 << 20 });
     wss.on('connection', (ws, request) => {
       const peer = new Peer(ws);
@@ -145,8 +148,12 @@ export class WsServer {
     });
   }
 
+  get port(): number {
+    return (this.http.address() as AddressInfo).port;
+  }
+
   get url(): string {
-    return `http://127.0.0.1:${(this.http.address() as AddressInfo).port}`;
+    return `http://127.0.0.1:${this.port}`;
   }
 
   /** The next WebSocket that nobody has asked for yet. */
@@ -156,8 +163,13 @@ export class WsServer {
   }
 }
 
-export async function startWsServer(t: Scope, onPeer: (peer: Peer) => void = () => {}): Promise<WsServer> {
-  const server = new WsServer(onPeer);
+/** `tls`: for a server behind https://. */
+export async function startWsServer(
+  t: Scope,
+  onPeer: (peer: Peer) => void = () => {},
+  tls: TlsOptions | null = null,
+): Promise<WsServer> {
+  const server = new WsServer(onPeer, tls);
   await new Promise<void>((resolve) => server.http.listen(0, '127.0.0.1', resolve));
   t.after(() => {
     server.http.close();

@@ -113,6 +113,36 @@ exchangeTest(
   },
 );
 
+exchangeTest(
+  'rules ask for fields and the query of a handshake, and change its path, as of every request',
+  tsuji,
+  async (t) => {
+    const server = await startRawServer(t);
+    const host = await addRoute(tsuji, [server.url], {
+      'frontends/$/routes/f/rule': 'Headers:X-Room,a',
+      'frontends/$/routes/q/rule': 'Query:v=1',
+      'frontends/$/routes/p/rule': 'PathPrefixStrip:/chat;AddPrefix:/ws é',
+    });
+    const status = async (fields: string, target: string): Promise<number> => {
+      const client = await rawClient(t, tsuji.port);
+      client.send(handshake(host, fields, target));
+      return (await response(client)).status;
+    };
+    assert.equal(await status('', '/chat/r?v=1'), 404);
+    assert.equal(await status('X-Room: b\r\n', '/chat/r?v=1'), 404);
+    assert.equal(await status('X-Room: a\r\n', '/chat/r?v=2'), 404);
+    assert.equal(server.connections.length, 0);
+    const client = await rawClient(t, tsuji.port);
+    client.send(handshake(host, 'X-Room: a\r\n', '/chat/r%20%0d%0a?v=1&w'));
+    const upstream = await server.next();
+    const head = await upstream.until('\r\n\r\n');
+    assert.match(head, /^GET \/ws%20%C3%A9\/r%20%0[dD]%0[aA]\?v=1&w HTTP\/1\.1\r\n/);
+    assert.match(head, /\r\nx-forwarded-prefix: \/chat\r\n/);
+    upstream.send(accept(head));
+    assert.match(await client.until('\r\n\r\n'), /^HTTP\/1\.1 101 /);
+  },
+);
+
 exchangeTest('passHostHeader=false sends the host of the server URL', tsuji, async (t) => {
   const server = await startWsServer(t);
   const host = await addRoute(tsuji, [server.url], { 'frontends/$/passHostHeader': 'false' });

@@ -1,6 +1,6 @@
 /**
  * Makes the sockets of connections to servers: plain TCP for `http://`, TLS for `https://`. Both read into the buffer
- * they are given, and both try all addresses of a name, one after the other (happy eyeballs, RFC 8305).
+ * that they may be given, and both try all addresses of a name, one after the other (happy eyeballs, RFC 8305).
  *
  * TLS (shared/spec proxying §2, §7, §12): the name that is asked for (SNI) and verified is the host of the server URL,
  * never the client's Host field; an address is verified against the addresses of the certificate. What is not told by
@@ -48,7 +48,7 @@ export class TlsTrust {
   }
 }
 
-/** Where the connections of one pool go. */
+/** Where the connections to one server go, those of its pool and its WebSockets. */
 export class DialTarget {
   readonly secure: boolean;
   private readonly host: string;
@@ -71,9 +71,10 @@ export class DialTarget {
     return this.secure ? 'secureConnect' : 'connect';
   }
 
-  dial(onread: OnReadOpts): Socket {
+  /** `onread`: where the bytes go, null for a socket that is read by its events. */
+  dial(onread: OnReadOpts | null): Socket {
     const { host, port, lookup } = this;
-    const to = { host, port, lookup, autoSelectFamily: true, onread };
+    const to = { host, port, lookup, autoSelectFamily: true, ...(onread === null ? {} : { onread }) };
     if (!this.secure) return connect({ ...to, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
     const socket = connectTls({
       ...to,
@@ -98,10 +99,12 @@ export class DialTarget {
 
   /** What the error of a socket that was not ready yet means. */
   fault(error: NodeJS.ErrnoException): Fault {
-    if (error.code === 'ETIMEDOUT') return FAULTS.connectTimeout;
-    // What the system says has a number; OpenSSL and the verification speak without one.
-    const system = error.errno !== undefined || error.code === 'ECONNRESET' || error instanceof AggregateError;
-    return this.secure && !system ? FAULTS.tlsFailed : FAULTS.connectRefused;
+    const { code } = error;
+    if (code === 'ETIMEDOUT') return FAULTS.connectTimeout;
+    // What the system says has a number. OpenSSL and the verification speak without one, or, when it meets a write that
+    // waits for the handshake, as EPROTO.
+    const system = error.errno !== undefined || code === 'ECONNRESET' || error instanceof AggregateError;
+    return this.secure && (!system || code === 'EPROTO') ? FAULTS.tlsFailed : FAULTS.connectRefused;
   }
 }
 

@@ -4,7 +4,7 @@ import type { BootOptions } from '../../protocol/messages.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import type { RoutingTable } from '../../table/reader.ts';
 import type { ServerView } from '../../table/views.ts';
-import { Dialer } from './dial.ts';
+import { Dialer, type DialTarget } from './dial.ts';
 import { PipelineTurn } from './pipeline-turn.ts';
 import { UpstreamPool } from './pool.ts';
 
@@ -45,6 +45,11 @@ export class UpstreamPools {
     );
     this.bySlot.set(server.slot, made);
     return made;
+  }
+
+  /** For a connection of its own, that no pool knows. */
+  targetOf(server: ServerView): DialTarget {
+    return this.of(server).target;
   }
 
   /** A new table is in force: pools of servers that it does not know are let go. */

@@ -1,12 +1,12 @@
 /**
  * The server's side of one WebSocket: dials, shakes hands, passes messages. The protocol itself is the library's.
  *
- *     DIALING ──connect──▶ ASKED ──101──▶ OPEN ──▶ ENDING ──▶ ENDED
+ *     DIALING ───ready───▶ ASKED ──101──▶ OPEN ──▶ ENDING ──▶ ENDED
  *        │                   ├──any other status──▶ REFUSED ──▶ ENDED     the response is its user's
  *        └───────────────────┴──error, timeout──▶ ENDED                   `serverFailed`
  */
 import type { IncomingMessage } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 // ws: the WebSocket client library with the widest use, without dependencies; it frames, masks and checks towards servers.
 import { type ClientOptions, type RawData, WebSocket } from 'ws';
 import { MAX_HEAD_BYTES } from '../../http/response-head.ts';
@@ -14,6 +14,7 @@ import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
 import type { ServerView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
+import { type DialTarget, dialDetail, TLS_HANDSHAKE_TIMEOUT_MS } from '../upstream/dial.ts';
 import { MAX_MESSAGE_BYTES } from './client-socket.ts';
 
 /** What the server is asked; text with one character per byte. */
@@ -57,10 +58,6 @@ const UNUSED_URL = 'ws://server/';
 /** How long a server may take to answer our close frame, or to take what was sent before the end. */
 const CLOSE_TIMEOUT_MS = 10_000;
 
-function isTimeout(error: NodeJS.ErrnoException): boolean {
-  return error.code === 'ETIMEDOUT';
-}
-
 /** Errors of the parser and of the library's own checks: the server answered, but not as it should. */
 function isBadAnswer(error: NodeJS.ErrnoException): boolean {
   return error.code === undefined || error.code.startsWith('HPE_') || error.code.startsWith('WS_ERR_');
@@ -72,6 +69,7 @@ export class ServerSocket extends TimerEntry {
   private readonly worker: WorkerContext;
   private readonly user: HandshakeUser;
   private readonly ws: WebSocket;
+  private readonly target: DialTarget;
   private socket!: Socket;
   private state = DIALING;
   private problem = '';
@@ -82,6 +80,7 @@ export class ServerSocket extends TimerEntry {
     super();
     this.worker = worker;
     this.user = user;
+    this.target = worker.pools.targetOf(server);
     const options: ClientOptions & { maxHeaderSize: number; closeTimeout: number } = {
       headers: request.fields as Record<string, string>,
       perMessageDeflate: false,
@@ -90,7 +89,7 @@ export class ServerSocket extends TimerEntry {
       maxPayload: MAX_MESSAGE_BYTES,
       maxHeaderSize: MAX_HEAD_BYTES,
       closeTimeout: CLOSE_TIMEOUT_MS,
-      createConnection: () => this.dial(server),
+      createConnection: () => this.dial(),
       // The library would normalize the path of a URL.
       finishRequest: (out) => {
         out.path = request.target;
@@ -102,14 +101,15 @@ export class ServerSocket extends TimerEntry {
     this.ws.on('upgrade', (response) => this.answered(response));
     this.ws.on('unexpected-response', (_, response) => this.refused(response));
     this.ws.on('open', () => this.opened());
-    worker.wheel.arm(this, worker.options.dialTimeoutMs);
+    const { dialTimeoutMs } = worker.options;
+    if (dialTimeoutMs > 0) worker.wheel.arm(this, dialTimeoutMs);
   }
 
-  private dial(server: ServerView): Socket {
-    const { host, port } = server;
-    const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 });
+  private dial(): Socket {
+    const socket = this.target.dial(null);
     this.socket = socket;
-    socket.once('connect', () => this.connected());
+    socket.once('connect', () => this.accepted());
+    socket.once(this.target.ready, () => this.connected());
     return socket;
   }
 
@@ -166,14 +166,22 @@ export class ServerSocket extends TimerEntry {
   }
 
   override expired(): void {
-    if (this.state === DIALING) this.fail(FAULTS.connectTimeout, 'dial timeout');
+    if (this.state === DIALING)
+      this.fail(FAULTS.connectTimeout, this.socket.connecting ? 'dial timeout' : 'TLS handshake timeout');
     else if (this.state === ASKED) this.fail(FAULTS.headerTimeout, 'response header timeout');
     else this.socket.destroy();
   }
 
-  private connected(): void {
+  /** The TLS handshake, if there is one, is timed by itself. */
+  private accepted(): void {
     this.worker.metrics.upstreamOpened();
     this.socket.once('close', () => this.worker.metrics.upstreamClosed());
+    if (this.state !== DIALING || !this.target.secure) return;
+    this.worker.wheel.cancel(this);
+    this.worker.wheel.arm(this, TLS_HANDSHAKE_TIMEOUT_MS);
+  }
+
+  private connected(): void {
     if (this.state !== DIALING) return;
     this.state = ASKED;
     this.worker.wheel.cancel(this);
@@ -237,7 +245,7 @@ export class ServerSocket extends TimerEntry {
   private failed(error: NodeJS.ErrnoException): void {
     const detail = error.message === '' ? String(error.code) : error.message;
     if (this.state === DIALING) {
-      this.fail(isTimeout(error) ? FAULTS.connectTimeout : FAULTS.connectRefused, detail);
+      this.fail(this.target.fault(error), dialDetail(error));
     } else if (this.state === ASKED) {
       this.fail(isBadAnswer(error) ? FAULTS.badResponse : FAULTS.upstreamClosed, detail);
     } else if (isBadAnswer(error)) {

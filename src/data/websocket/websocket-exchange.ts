@@ -78,8 +78,8 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Admit
       return;
     }
     const server = this.assignment.server!;
-    if (server.scheme === 'http') this.dial(server);
-    else this.replyFault(FAULTS.unsupportedScheme);
+    if (server.scheme === 'h2c') this.replyFault(FAULTS.unsupportedScheme);
+    else this.dial(server);
   }
 
   private dial(server: ServerView): void {
