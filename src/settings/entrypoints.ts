@@ -165,8 +165,5 @@ export function parseEntryPoints(texts: readonly string[], warn: Warn): EntryPoi
   }
   const entryPoints = [...byName.values()];
   checkTogether(entryPoints);
-  for (const { name, compress } of entryPoints) {
-    if (compress) warn(`--entryPoints: Compress of ${name} is accepted, but not supported yet`);
-  }
   return entryPoints;
 }

@@ -7,7 +7,7 @@ import { REQUEST_CHUNKED, RequestHead } from '../../http/request-head.ts';
 import { TsujiError } from '../../kernel/errors.ts';
 import type { BootEntryPoint } from '../../protocol/messages.ts';
 import type { WorkerContext } from '../context.ts';
-import { Exchange } from '../exchange.ts';
+import { type RequestHandler, requestHandler } from '../request-handler.ts';
 import { isHandshake } from '../websocket/handshake.ts';
 import { WebSocketExchange } from '../websocket/websocket-exchange.ts';
 import type { HeldResponse } from './held-response.ts';
@@ -86,7 +86,7 @@ export class UwsListener implements Listener {
     const pair = this.free.pop();
     if (pair !== undefined) return pair;
     const made = new UwsDownstream(this.recycle, this.worker.wheel);
-    const exchange = new Exchange(this.worker);
+    const exchange = requestHandler(this.worker, this.entryPoint);
     made.events = exchange;
     exchange.downstream = made;
     return made;
@@ -95,7 +95,7 @@ export class UwsListener implements Listener {
   /** `method`: '' when it must be read from the request. */
   private onRequest(response: HttpResponse, request: HttpRequest, method: string): void {
     const downstream = this.take();
-    const exchange = downstream.events as Exchange;
+    const exchange = downstream.events as RequestHandler;
     try {
       downstream.attach(response);
       this.readHead(request, method);

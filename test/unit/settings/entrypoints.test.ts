@@ -211,12 +211,6 @@ test('what is not built yet is refused, because it would not be safe to serve wi
   }
 });
 
-test('compression is accepted with a warning', () => {
-  const warnings: string[] = [];
-  parseEntryPoints(['Name:http Address::80 Compress:true'], (line) => warnings.push(line));
-  assert.deepEqual(warnings, ['--entryPoints: Compress of http is accepted, but not supported yet']);
-});
-
 test('of two entrypoints with one name the later one wins', () => {
   const texts = ['Name:http Address::80', 'Name:other Address::81', 'Name:http Address::8000'];
   const entryPoints = parseEntryPoints(texts, unexpectedWarning);
