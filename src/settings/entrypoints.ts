@@ -115,9 +115,8 @@ function refuseUnbuilt(name: string, option: string): never {
 }
 
 /** What is read, but not built yet. */
-function checkBuilt({ name, engine, tls, proxyProtocol }: EntryPoint): void {
+function checkBuilt({ name, engine, tls }: EntryPoint): void {
   if (tls !== null && engine === 'uws') refuseUnbuilt(name, 'TLS with Engine:uws');
-  if (proxyProtocol !== null) refuseUnbuilt(name, 'ProxyProtocol');
 }
 
 /** A redirect leads to another entrypoint that is there. */

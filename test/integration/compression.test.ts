@@ -8,7 +8,16 @@ import { answering, type RawConnection, type RawServer, rawClient, startRawServe
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
-const tsuji = await startTsuji({ after }, { flags: ['--entryPoints=Name:http Address:127.0.0.1:0 Compress:true'] });
+const tsuji = await startTsuji(
+  { after },
+  {
+    flags: [
+      '--entryPoints=Name:http Address:127.0.0.1:0 Compress:true',
+      '--entryPoints=Name:node Address:127.0.0.1:0 Compress:true Engine:node',
+      '--defaultEntryPoints=http,node',
+    ],
+  },
+);
 
 const TEXT = 'tsuji means crossroads. '.repeat(40);
 const GZIP = 'Accept-Encoding: deflate, gzip\r\n';
@@ -22,8 +31,10 @@ function message(body: string, fields = '', status = '200 OK'): string {
   return `HTTP/1.1 ${status}\r\nContent-Length: ${body.length}\r\n${fields}\r\n${body}`;
 }
 
-async function ask(t: Scope, host: string, fields: string, method = 'GET'): Promise<Received> {
-  const client = await rawClient(t, tsuji.port);
+const nodePort = Number(/msg="Listening" entrypoint=node port=(\d+)/.exec(tsuji.output)![1]);
+
+async function ask(t: Scope, host: string, fields: string, method = 'GET', port = tsuji.port): Promise<Received> {
+  const client = await rawClient(t, port);
   client.send(`${method} / HTTP/1.1\r\nHost: ${host}\r\n${fields}\r\n`);
   return response(client, method);
 }
@@ -241,6 +252,18 @@ exchangeTest('one connection serves compressed and plain responses in turn', tsu
     const got = await response(client);
     assert.equal(value(got, 'content-encoding') === 'gzip' ? unpacked(got.body) : got.body, body);
   }
+});
+
+exchangeTest('the node engine compresses as well, at once and while it comes', tsuji, async (t) => {
+  const { host } = await setUp(
+    t,
+    answering((head) => message(head.includes('x-large') ? TEXT.repeat(2_000) : TEXT, 'X: \u00e9\r\n')),
+  );
+  assert.equal(unpacked((await ask(t, host, GZIP, 'GET', nodePort)).body), TEXT);
+  const large = await ask(t, host, `${GZIP}X-Large: 1\r\n`, 'GET', nodePort);
+  assert.equal(unpacked(large.body), TEXT.repeat(2_000));
+  assert.equal(value(large, 'vary'), 'Accept-Encoding');
+  assert.equal((await ask(t, host, '', 'GET', nodePort)).body, TEXT);
 });
 
 exchangeTest('answers of our own vary as well', tsuji, async (t) => {

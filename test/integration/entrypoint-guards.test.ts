@@ -17,6 +17,8 @@ const ENTRY_POINTS: Readonly<Record<string, string>> = {
   shut: 'ForwardedHeaders.Insecure:false WhiteList.SourceRange:10.0.0.0/8 WhiteList.UseXForwardedFor:true',
   away: 'Redirect.EntryPoint:http',
   forever: 'Redirect.EntryPoint:http Redirect.Permanent:true WhiteList.SourceRange:10.0.0.0/8',
+  secure: 'TLS',
+  upwards: 'Redirect.EntryPoint:secure',
   regex: 'Redirect.Regex:^http://([a-z]+)\\.old\\.test(?::[0-9]+)?/(.*) Redirect.Replacement:http://$1.new.test/$2',
 };
 
@@ -147,6 +149,13 @@ test('who asks by the scheme and port of the target already is served and not se
   assert.equal((await ask(t, 'away', '', { name: `${host}:${portOf('http')}` })).status, 200);
   const secure = await ask(t, 'away', 'X-Forwarded-Proto: https\r\n', { name: `${host}:${portOf('http')}` });
   assert.equal(secure.status, 302);
+});
+
+test('a redirect to an entrypoint with TLS makes the scheme https; behind TLS that has ended already it serves', async (t) => {
+  const port = portOf('secure');
+  assert.deepEqual((await ask(t, 'upwards')).fields.get('location'), [`https://${host}:${port}/`]);
+  const ended = await ask(t, 'upwards', 'X-Forwarded-Proto: https\r\n', { name: `${host}:${port}` });
+  assert.equal(ended.status, 200);
 });
 
 test('a redirect by pattern replaces its matches and lets everything else through', async (t) => {

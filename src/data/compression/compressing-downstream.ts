@@ -63,6 +63,10 @@ export class CompressingDownstream extends TimerEntry implements Downstream {
     return this.inner.sendsHeads;
   }
 
+  get secure(): boolean {
+    return this.inner.secure;
+  }
+
   /** Before each request. */
   prepare(varies: boolean, accepted: boolean): void {
     this.varies = varies;

@@ -86,7 +86,7 @@ export class UwsListener implements Listener {
     const pair = this.free.pop();
     if (pair !== undefined) return pair;
     const made = new UwsDownstream(this.recycle, this.worker.wheel);
-    const exchange = requestHandler(this.worker, this.entryPoint);
+    const exchange = requestHandler(this.worker, this.index);
     made.events = exchange;
     exchange.downstream = made;
     return made;

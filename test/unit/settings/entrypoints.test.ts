@@ -206,7 +206,7 @@ test('a redirect to the entrypoint itself or to one that is not there is refused
 });
 
 test('what is not built yet is refused, because it would not be safe to serve without it', () => {
-  for (const options of ['TLS Engine:uws', 'ProxyProtocol.Insecure:true']) {
+  for (const options of ['TLS Engine:uws']) {
     assert.throws(() => parseEntryPoints([`Name:a Address::80 ${options}`], unexpectedWarning), /is not supported yet/);
   }
 });

@@ -30,6 +30,7 @@ import { reasonOf, TsujiError } from '../../../kernel/errors.ts';
 import type { BootEntryPoint } from '../../../protocol/messages.ts';
 import type { WorkerContext } from '../../context.ts';
 import { Exchange } from '../../exchange.ts';
+import { requestHandler } from '../../request-handler.ts';
 import type { TlsEntryPoint } from '../../tls/tls-entrypoint.ts';
 import type { Listener } from '../listener.ts';
 import { type FirstBytes, lookAtFirstBytes } from './first-bytes.ts';
@@ -38,6 +39,7 @@ import { Http1Downstream } from './http1-downstream.ts';
 import { Http2Downstream } from './http2-downstream.ts';
 import { Http2Session } from './http2-session.ts';
 import * as limits from './limits.ts';
+import { ProxiedPeers } from './proxied-peers.ts';
 import { NO_CONNECT, PLAIN_HTTP } from './raw-reply.ts';
 import { fillHttp1, fillHttp2 } from './request.ts';
 import { TunnelDownstream } from './tunnel-downstream.ts';
@@ -59,6 +61,8 @@ export class NodeListener implements Listener {
   readonly worker: WorkerContext;
   private readonly index: number;
   private readonly entryPoint: BootEntryPoint;
+  /** null: no connection begins with a PROXY header. */
+  private readonly proxied: ProxiedPeers | null;
   private readonly front: Server;
   private readonly tls: TlsServer | null;
   private readonly http1: Http1Server;
@@ -73,6 +77,7 @@ export class NodeListener implements Listener {
     this.worker = worker;
     this.index = index;
     this.entryPoint = entryPoint;
+    this.proxied = entryPoint.proxyProtocol === null ? null : new ProxiedPeers(entryPoint.proxyProtocol);
     this.http1 = this.makeHttp1();
     this.http2 = this.makeHttp2();
     const tls = worker.tls[index];
@@ -116,7 +121,9 @@ export class NodeListener implements Listener {
   private accepted(socket: Socket): void {
     this.sockets.add(socket);
     socket.once('close', () => this.sockets.delete(socket));
-    lookAtFirstBytes(socket, (first) => this.recognized(socket, first));
+    const look = (): void => lookAtFirstBytes(socket, (first) => this.recognized(socket, first));
+    if (this.proxied === null) look();
+    else this.proxied.take(socket, look);
   }
 
   private recognized(socket: Socket, first: FirstBytes): void {
@@ -235,7 +242,7 @@ export class NodeListener implements Listener {
     response: ServerResponse,
     running: Http1Downstream[],
   ): Http1Downstream | null {
-    const exchange = new Exchange(this.worker);
+    const exchange = requestHandler(this.worker, this.index);
     const downstream = new Http1Downstream(connection, request, response, exchange, this.worker.wheel);
     exchange.downstream = downstream;
     running.push(downstream);
@@ -277,7 +284,7 @@ export class NodeListener implements Listener {
     endOfStream: boolean,
     raw: readonly string[],
   ): Http2Downstream | null {
-    const exchange = new Exchange(this.worker);
+    const exchange = requestHandler(this.worker, this.index);
     const downstream = new Http2Downstream(session, stream, exchange);
     exchange.downstream = downstream;
     try {

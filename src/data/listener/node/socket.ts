@@ -1,11 +1,12 @@
 /** What node's sockets do not tell by themselves. */
 import type { Socket } from 'node:net';
+import { proxiedAddress } from './proxied-peers.ts';
 
 const V4_IN_V6 = '::ffff:';
 
-/** The peer's address as text, IPv4 without the clothes of IPv6; '' when it is gone. */
+/** The peer's address, or the one that it tells by the PROXY protocol, as text, IPv4 without the clothes of IPv6; '' when it is gone. */
 export function peerAddress(socket: Socket): string {
-  const address = socket.remoteAddress ?? '';
+  const address = proxiedAddress(socket) ?? socket.remoteAddress ?? '';
   return address.startsWith(V4_IN_V6) ? address.slice(V4_IN_V6.length) : address;
 }
 
