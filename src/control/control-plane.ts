@@ -18,7 +18,7 @@ import { type ModelChange, Reconciler } from './reconciler.ts';
 import { loadRootCAs } from './root-cas.ts';
 import { sourcesFrom } from './source/from-settings.ts';
 import type { Source, SourceStatus } from './source/source.ts';
-import { toTableInput } from './table-input.ts';
+import { TableFeed } from './table-feed.ts';
 import { Certificates } from './tls/certificates.ts';
 import { loadClientCAs } from './tls/client-cas.ts';
 import { TicketRing } from './tls/ticket-ring.ts';
@@ -54,6 +54,7 @@ export class ControlPlane implements ControlView {
   private readonly serverState: ServerState;
   private readonly lanes: SharedArrayBuffer[];
   private readonly compiler = new TableCompiler();
+  private readonly feed: TableFeed;
   private readonly publisher: Publisher;
   private readonly fleet: WorkerFleet;
   private readonly reconciler: Reconciler;
@@ -91,6 +92,8 @@ export class ControlPlane implements ControlView {
       constraints: settings.constraints,
     });
     this.current = builder.model;
+    const names = settings.entryPoints.map((entryPoint) => entryPoint.name);
+    this.feed = new TableFeed(names, this.backendSlots, this.serverSlots);
     this.reconciler = new Reconciler({
       sources: this.sourceList,
       builder,
@@ -267,6 +270,7 @@ export class ControlPlane implements ControlView {
 
   private modelChanged(model: Model, changed: ModelChange): void {
     this.current = model;
+    this.feed.touch(changed);
     this.certificateList.apply(model.certificates, changed.certificates);
     this.notify();
     // New problems alone change no route; the first table is published even when there is nothing in it.
@@ -282,15 +286,16 @@ export class ControlPlane implements ControlView {
       this.outdated = false;
       const generation = ++this.compiledGeneration;
       try {
-        const names = this.settings.entryPoints.map((entryPoint) => entryPoint.name);
-        const table = await this.compiler.compile(
-          toTableInput(this.current, names, this.backendSlots, this.serverSlots, generation),
+        const table = await this.compiler.compile(this.feed.next(this.current, generation), () =>
+          this.feed.all(this.current, generation),
         );
+        this.feed.made(generation);
         if (this.stopping) return;
         this.publisher.publish(generation, table);
         for (const { address } of this.settings.entryPoints) log.info(`Server configuration reloaded on ${address}`);
       } catch (error) {
         // The table that is in force stays.
+        this.feed.failed();
         log.error('A routing table could not be compiled', { generation, reason: reasonOf(error) });
       }
     } while (this.outdated);
