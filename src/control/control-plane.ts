@@ -21,6 +21,7 @@ import type { Source, SourceStatus } from './source/source.ts';
 import { TableFeed } from './table-feed.ts';
 import { Certificates } from './tls/certificates.ts';
 import { loadClientCAs } from './tls/client-cas.ts';
+import { SharedTicketKeys } from './tls/shared-ticket-keys.ts';
 import { TicketRing } from './tls/ticket-ring.ts';
 import type { CertificateView, ControlView, EntryPointView, WorkerView } from './view.ts';
 import { WorkerFleet } from './worker-fleet.ts';
@@ -101,6 +102,7 @@ export class ControlPlane implements ControlView {
       throttleMs: settings.providersThrottleMs,
     });
     this.publisher = new Publisher((generation) => this.serverSlots.retire(generation));
+    const hasTls = settings.entryPoints.some(({ tls }) => tls !== null);
     const clientCAs = settings.entryPoints.map(loadClientCAs);
     this.certificateList = new Certificates({
       entryPoints: settings.entryPoints,
@@ -108,7 +110,7 @@ export class ControlPlane implements ControlView {
       onChange: () => this.notify(),
     });
     this.ticketRing = new TicketRing({
-      store: null,
+      store: hasTls && settings.tls.ticketKeys === 'etcd' ? new SharedTicketKeys(settings.etcd!) : null,
       onRing: (ring) => this.fleet.broadcast({ kind: 'ticketKeys', ring }),
     });
     this.fleet = new WorkerFleet({

@@ -7,7 +7,7 @@ import { parseEntryPoints } from './entrypoints.ts';
 import { fillEtcd } from './etcd-settings.ts';
 import { quoted } from './flag-values.ts';
 import type { Given } from './given.ts';
-import type { EntryPoint, Settings } from './settings.ts';
+import type { EntryPoint, EtcdSettings, Settings } from './settings.ts';
 import { fillWeb } from './web-settings.ts';
 
 type Warn = (line: string) => void;
@@ -122,6 +122,13 @@ function fillClientIdle(given: Given, entryPoints: readonly EntryPoint[], warn: 
   return given.duration('idleTimeout') || given.duration('respondingTimeouts.idleTimeout');
 }
 
+function fillTicketKeys(given: Given, etcd: EtcdSettings | null): 'local' | 'etcd' {
+  const text = given.text('tls.ticketKeys');
+  if (text !== 'local' && text !== 'etcd') throw bad('tls.ticketKeys', `${quoted(text)} is neither local nor etcd`);
+  if (text === 'etcd' && etcd === null) throw bad('tls.ticketKeys', 'there is no --etcd');
+  return text;
+}
+
 /**
  * @param warnings those of parsing; one line each, and more are added here
  * @throws TsujiError that names the flag and what is wrong with its value
@@ -153,6 +160,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     etcd,
     folder,
     web,
+    tls: { ticketKeys: fillTicketKeys(given, etcd), ocsp: given.boolean('tls.ocsp') },
     workers: fillWorkers(given),
     retryAttempts: given.enabled('retry') ? given.integer('retry.attempts') : null,
     requestAcceptGraceTimeoutMs: given.duration('lifeCycle.requestAcceptGraceTimeout'),

@@ -62,6 +62,14 @@ const ROW_GROUPS: readonly RowGroup[] = [
     ],
   ],
   [
+    'TLS',
+    'now',
+    [
+      ['tls.ticketKeys', 'string', 'local', 'Keys of session tickets: local, or etcd to share them between nodes'],
+      ['tls.ocsp', 'boolean', 'false', 'Ask the responders of certificates for OCSP responses and staple them'],
+    ],
+  ],
+  [
     'Timeouts, retry, life cycle',
     'now',
     [

@@ -49,6 +49,14 @@ export type EtcdSettings = {
   readonly tls: TlsSettings | null;
 };
 
+/** Of all entrypoints that have TLS. */
+export type TlsServingSettings = {
+  /** `etcd`: the nodes of one etcd share the keys of session tickets. */
+  readonly ticketKeys: 'local' | 'etcd';
+  /** Responders of certificates are asked for OCSP responses. */
+  readonly ocsp: boolean;
+};
+
 export type WebSettings = {
   readonly address: string;
   readonly host: string;
@@ -65,6 +73,7 @@ export type Settings = {
   /** A folder as a store of keys; '' when not given. */
   readonly folder: string;
   readonly web: WebSettings | null;
+  readonly tls: TlsServingSettings;
   readonly workers: number;
   /** Total tries; 0: as many as the backend has servers; null: no retry. */
   readonly retryAttempts: number | null;

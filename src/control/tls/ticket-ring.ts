@@ -14,7 +14,6 @@ import type { TicketKey, TicketKeyRing } from '../../protocol/messages.ts';
 /** A session lives as long (SESSION_SECONDS in src/data/tls/tls-entrypoint.ts), so its ticket's key outlives it. */
 export const TICKET_PERIOD_MS = 12 * 3600 * 1000;
 export const TICKET_KEY_BYTES = 48;
-/** After a store has failed. */
 const RETRY_MS = 5000;
 
 /** Where nodes share their keys. */
@@ -30,8 +29,9 @@ export interface TicketKeyStore {
 export type TicketRingOptions = {
   readonly store: TicketKeyStore | null;
   readonly onRing: (ring: TicketKeyRing) => void;
-  /** For tests. */
   readonly periodMs?: number;
+  /** Wait after the store has failed. */
+  readonly retryMs?: number;
 };
 
 type Held = { key: TicketKey; shared: boolean };
@@ -112,7 +112,7 @@ export class TicketRing {
       if (this.problem !== '') log.info('TLS session ticket keys are shared again');
       this.problem = '';
     } catch (error) {
-      wait = RETRY_MS;
+      wait = this.options.retryMs ?? RETRY_MS;
       if (this.problem === '') log.warn('TLS session ticket keys are not shared', { reason: reasonOf(error) });
       this.problem = reasonOf(error);
     }

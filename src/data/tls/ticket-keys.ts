@@ -14,7 +14,7 @@ import type { TicketKey, TicketKeyRing } from '../../protocol/messages.ts';
 /** What OpenSSL is told (SSL_CTX_set_tlsext_ticket_key_cb): 0 unknown, 1 take it, 2 take it and make a new one. */
 type TicketAnswer = 0 | 1 | 2;
 /** On making a ticket also the key's name and the IV. */
-type TicketReply = [answer: TicketAnswer, hmac?: Buffer, aes?: Buffer, name?: Buffer, iv?: Buffer];
+type TicketReply = [answer: TicketAnswer, hmac: Buffer, aes: Buffer, name?: Buffer, iv?: Buffer];
 
 type NativeContext = {
   onticketkeycallback?: (name: Buffer, iv: Buffer, making: boolean) => TicketReply;
@@ -76,7 +76,8 @@ export class TicketKeys {
 
   private take(name: Buffer): TicketReply {
     const at = this.ring.findIndex((key) => key.name.equals(name));
-    if (at === -1) return [0];
-    return [at === 0 ? 1 : 2, this.ring[at].hmac, this.ring[at].aes];
+    // Node ends the process when keys are missing, even where OpenSSL will not look at them.
+    const { hmac, aes } = this.ring[Math.max(at, 0)];
+    return [at === -1 ? 0 : at === 0 ? 1 : 2, hmac, aes];
   }
 }

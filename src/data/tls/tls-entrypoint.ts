@@ -68,9 +68,10 @@ export class TlsEntryPoint {
       requestCert: clientCAs.length > 0,
       rejectUnauthorized: clientCAs.length > 0 && !tls.clientCA!.optional,
       sessionTimeout: SESSION_SECONDS,
-      // The same on all workers and nodes, and another one where other clients are let in.
+      // The same on all workers and nodes, and another one where other clients are let in: a session that began without
+      // a client certificate must not be resumed where one is required.
       sessionIdContext: createHash('sha256')
-        .update(JSON.stringify(['tsuji', ...clientCAs]))
+        .update(JSON.stringify(['tsuji', tls.clientCA?.optional ?? null, clientCAs]))
         .digest('hex')
         .slice(0, 32),
       SNICallback: (name, callback) => this.pick(name, callback),
