@@ -11,19 +11,21 @@ import { createCursors } from '../shared/cursors.ts';
 import { createMetricsLane } from '../shared/metrics-layout.ts';
 import { createServerState, ServerState } from '../shared/server-state.ts';
 import { SlotRegistry } from '../shared/slots.ts';
+import { createTokenCounts, TokenCounts } from '../shared/token-counts.ts';
 import { AdminServer } from './admin/admin-server.ts';
+import { Breakers } from './balancing/breakers.ts';
 import { TableCompiler } from './compiler.ts';
 import { Publisher } from './publisher.ts';
 import { type ModelChange, Reconciler } from './reconciler.ts';
 import { loadRootCAs } from './root-cas.ts';
 import { sourcesFrom } from './source/from-settings.ts';
 import type { Source, SourceStatus } from './source/source.ts';
-import { TableFeed } from './table-feed.ts';
+import { toTableInput } from './table-input.ts';
 import { Certificates } from './tls/certificates.ts';
 import { loadClientCAs } from './tls/client-cas.ts';
 import { SharedTicketKeys } from './tls/shared-ticket-keys.ts';
 import { TicketRing } from './tls/ticket-ring.ts';
-import type { CertificateView, ControlView, EntryPointView, WorkerView } from './view.ts';
+import type { BreakerView, CertificateView, ControlView, EntryPointView, LimitView, WorkerView } from './view.ts';
 import { WorkerFleet } from './worker-fleet.ts';
 
 /**
@@ -53,9 +55,10 @@ export class ControlPlane implements ControlView {
     onReuse: (slot) => this.serverState.reset(slot),
   });
   private readonly serverState: ServerState;
+  private readonly tokenCounts: TokenCounts;
+  private readonly breakers: Breakers;
   private readonly lanes: SharedArrayBuffer[];
   private readonly compiler = new TableCompiler();
-  private readonly feed: TableFeed;
   private readonly publisher: Publisher;
   private readonly fleet: WorkerFleet;
   private readonly reconciler: Reconciler;
@@ -83,6 +86,9 @@ export class ControlPlane implements ControlView {
     this.lanes = Array.from({ length: settings.workers }, () => createMetricsLane(settings.metricsBuckets));
     const serverState = createServerState(settings.workers);
     this.serverState = new ServerState(serverState);
+    const tokenCounts = createTokenCounts(settings.workers);
+    this.tokenCounts = new TokenCounts(tokenCounts);
+    this.breakers = new Breakers(settings.workers);
     this.sourceList = sourcesFrom(settings);
     const builder = new ModelBuilder({
       prefix: this.prefix,
@@ -93,8 +99,6 @@ export class ControlPlane implements ControlView {
       constraints: settings.constraints,
     });
     this.current = builder.model;
-    const names = settings.entryPoints.map((entryPoint) => entryPoint.name);
-    this.feed = new TableFeed(names, this.backendSlots, this.serverSlots);
     this.reconciler = new Reconciler({
       sources: this.sourceList,
       builder,
@@ -137,13 +141,17 @@ export class ControlPlane implements ControlView {
       }),
       cursors: createCursors(),
       serverState,
+      tokenCounts,
       lanes: this.lanes,
       onReady: (index) => this.publisher.welcome(index),
       onApplied: () => {
         this.publisher.acknowledged();
         this.notify();
       },
-      onEnded: (index) => this.serverState.laneDied(index, this.serverSlots.size),
+      onEnded: (index) => {
+        this.serverState.laneDied(index, this.serverSlots.size);
+        this.tokenCounts.laneDied(index);
+      },
       onChange: () => this.notify(),
     });
     this.publisher.attach(this.fleet);
@@ -253,6 +261,17 @@ export class ControlPlane implements ControlView {
     return this.current.backends.has(name) ? name : '';
   }
 
+  breaker(backend: string): BreakerView | null {
+    return this.breakers.view(backend);
+  }
+
+  limit(backend: string): LimitView | null {
+    if (this.current.backends.get(backend)?.maxConn === undefined) return null;
+    const slot = this.backendSlots.find(backend);
+    if (slot < 0) return { inProgress: 0, refused: 0 };
+    return { inProgress: this.tokenCounts.inProgress(slot), refused: this.tokenCounts.refused(slot) };
+  }
+
   metricsLanes(): readonly SharedArrayBuffer[] {
     return this.lanes;
   }
@@ -272,7 +291,6 @@ export class ControlPlane implements ControlView {
 
   private modelChanged(model: Model, changed: ModelChange): void {
     this.current = model;
-    this.feed.touch(changed);
     this.certificateList.apply(model.certificates, changed.certificates);
     this.notify();
     // New problems alone change no route; the first table is published even when there is nothing in it.
@@ -288,16 +306,16 @@ export class ControlPlane implements ControlView {
       this.outdated = false;
       const generation = ++this.compiledGeneration;
       try {
-        const table = await this.compiler.compile(this.feed.next(this.current, generation), () =>
-          this.feed.all(this.current, generation),
-        );
-        this.feed.made(generation);
+        const names = this.settings.entryPoints.map((entryPoint) => entryPoint.name);
+        const input = toTableInput(this.current, names, this.backendSlots, this.serverSlots, generation);
+        const slotOf = (backend: string): number => this.backendSlots.slotOf(backend, generation);
+        const breakers = this.breakers.follow(this.current.backends, slotOf);
+        const table = await this.compiler.compile(input);
         if (this.stopping) return;
-        this.publisher.publish(generation, table);
+        this.publisher.publish(generation, table, breakers);
         for (const { address } of this.settings.entryPoints) log.info(`Server configuration reloaded on ${address}`);
       } catch (error) {
         // The table that is in force stays.
-        this.feed.failed();
         log.error('A routing table could not be compiled', { generation, reason: reasonOf(error) });
       }
     } while (this.outdated);

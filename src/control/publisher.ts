@@ -2,6 +2,7 @@
  * Hands each new table to all workers and follows their acknowledgements. The newest table is kept for workers that
  * come later; an older one is forgotten, and with the last worker that leaves it the memory is freed.
  */
+import type { ToWorker } from '../protocol/messages.ts';
 import type { WorkerFleet } from './worker-fleet.ts';
 
 export class Publisher {
@@ -11,7 +12,7 @@ export class Publisher {
   appliedAt = 0;
   /** Published tables. */
   count = 0;
-  private table: SharedArrayBuffer | null = null;
+  private table: Extract<ToWorker, { kind: 'table' }> | null = null;
   private fleet: WorkerFleet | null = null;
   private readonly onApplied: (generation: number) => void;
 
@@ -24,16 +25,17 @@ export class Publisher {
     this.fleet = fleet;
   }
 
-  publish(generation: number, table: SharedArrayBuffer): void {
+  /** `breakers`: of the backends in the table, by slot. */
+  publish(generation: number, table: SharedArrayBuffer, breakers: ReadonlyMap<number, SharedArrayBuffer>): void {
     this.generation = generation;
-    this.table = table;
+    this.table = { kind: 'table', generation, table, breakers };
     this.count++;
-    this.fleet?.broadcast({ kind: 'table', generation, table });
+    this.fleet?.broadcast(this.table);
   }
 
   /** A worker has come up: it gets the newest table at once. */
   welcome(index: number): void {
-    if (this.table !== null) this.fleet?.send(index, { kind: 'table', generation: this.generation, table: this.table });
+    if (this.table !== null) this.fleet?.send(index, this.table);
   }
 
   acknowledged(): void {

@@ -43,6 +43,28 @@ export type CertificateView = {
   readonly problem: string;
 };
 
+/** A backend's circuit breaker (shared/spec kv-schema §4.4). */
+export type BreakerView = {
+  readonly state: 'standby' | 'tripped' | 'recovering';
+  /** Unix milliseconds, 0 when it has never tripped. */
+  readonly since: number;
+  /** Since start. */
+  readonly trips: number;
+  readonly refused: number;
+  /** Of the last 10 s and since the last trip. */
+  readonly responses: number;
+  /** Those of them with 502 or 504. */
+  readonly networkErrors: number;
+};
+
+/** A backend's limit of requests in progress per source. */
+export type LimitView = {
+  /** Of all sources. */
+  readonly inProgress: number;
+  /** Since start. */
+  readonly refused: number;
+};
+
 export interface ControlView {
   readonly version: string;
   /** Unix milliseconds. */
@@ -70,6 +92,9 @@ export interface ControlView {
   draining(): boolean;
   /** The name behind a slot of the metrics lanes, '' when there is none any more. */
   backendName(slot: number): string;
+  /** null: the backend has none. */
+  breaker(backend: string): BreakerView | null;
+  limit(backend: string): LimitView | null;
   /** One lane of src/shared/metrics.ts per worker. */
   metricsLanes(): readonly SharedArrayBuffer[];
   /** Calls back, at most a few times a second, after any of the above has changed. Returns what ends it. */

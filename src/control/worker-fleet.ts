@@ -25,6 +25,7 @@ export type FleetOptions = {
   readonly tls: () => BootTls;
   readonly cursors: SharedArrayBuffer;
   readonly serverState: SharedArrayBuffer;
+  readonly tokenCounts: SharedArrayBuffer;
   /** One lane per worker. */
   readonly lanes: readonly SharedArrayBuffer[];
   /** A worker is ready for its first table. */
@@ -157,6 +158,7 @@ export class WorkerFleet {
       tls: this.options.tls(),
       cursors: this.options.cursors,
       serverState: this.options.serverState,
+      tokenCounts: this.options.tokenCounts,
       metrics: this.options.lanes[member.index],
       port: port2,
     };

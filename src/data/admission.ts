@@ -40,6 +40,6 @@ export function admit(
   if (worker.table!.redirectSlash) return slashRedirect(head.method, head.path, head.target);
   const guarded = frontend.options === null ? null : checkFrontend(frontend, worker, entryPoint, head, from);
   if (guarded !== null) return guarded;
-  const fault = modifyRequest(frontend.modifiers, head) ?? exchange.assignment.begin(frontend.backend, head);
+  const fault = modifyRequest(frontend.modifiers, head) ?? exchange.assignment.begin(frontend.backend, head, from);
   return fault === null ? null : localReply(fault);
 }

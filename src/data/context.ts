@@ -3,6 +3,7 @@ import type { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { BootEntryPoint, BootOptions } from '../protocol/messages.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
 import type { ServerLane, ServerState } from '../shared/server-state.ts';
+import type { TokenCounts } from '../shared/token-counts.ts';
 import type { RoutingTable } from '../table/reader.ts';
 import type { EntryPointGuard } from './guards/entrypoint-guard.ts';
 import type { TlsEntryPoint } from './tls/tls-entrypoint.ts';
@@ -10,6 +11,8 @@ import type { UpstreamPools } from './upstream/pools.ts';
 import type { WebSocketExchange } from './websocket/websocket-exchange.ts';
 
 export type WorkerContext = {
+  /** Of this worker; its lane in everything that has lanes. */
+  readonly index: number;
   readonly options: BootOptions;
   readonly entryPoints: readonly BootEntryPoint[];
   /** Per entrypoint; null for one that lets everything through as it is. */
@@ -20,6 +23,7 @@ export type WorkerContext = {
   readonly serverState: ServerState;
   /** This worker's part of it. */
   readonly serverLane: ServerLane;
+  readonly tokenCounts: TokenCounts;
   readonly metrics: MetricsLane;
   readonly pools: UpstreamPools;
   /** Of each entrypoint, null for one without TLS. */
@@ -28,6 +32,8 @@ export type WorkerContext = {
   readonly serverLine: string;
   /** Null until the first table has come: everything is 404 then. */
   table: RoutingTable | null;
+  /** Of the backends of that table, by slot: src/shared/breaker-state.ts */
+  breakers: ReadonlyMap<number, SharedArrayBuffer>;
   /** Nothing new is accepted; responses ask their client to close. */
   draining: boolean;
   /** Requests without their end. */

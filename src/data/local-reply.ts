@@ -1,5 +1,5 @@
-/** The responses that we make ourselves: prebuilt per fault (shared/spec proxying §7), and the trailing-slash redirect. */
-import { FAULTS, type Fault } from '../kernel/errors.ts';
+/** The responses that we make ourselves: one per fault (shared/spec proxying §7), and the trailing-slash redirect. */
+import type { Fault } from '../kernel/errors.ts';
 
 export type LocalReply = {
   readonly status: number;
@@ -18,6 +18,7 @@ const REASONS: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   404: 'Not Found',
   408: 'Request Timeout',
+  429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   499: 'Client Closed Request',
   500: 'Internal Server Error',
@@ -33,12 +34,16 @@ function replyOf(fault: Fault): LocalReply {
   return Object.freeze({ status: fault.status, head, body: fault.body, length: Buffer.byteLength(fault.body) });
 }
 
-const REPLIES: ReadonlyMap<string, LocalReply> = new Map(
-  Object.values(FAULTS).map((fault) => [fault.code, replyOf(fault)]),
-);
+/** Made when a fault first happens. Weak: some faults belong to a table and go with it. */
+const replies = new WeakMap<Fault, LocalReply>();
 
 export function localReply(fault: Fault): LocalReply {
-  return REPLIES.get(fault.code)!;
+  let reply = replies.get(fault);
+  if (reply === undefined) {
+    reply = replyOf(fault);
+    replies.set(fault, reply);
+  }
+  return reply;
 }
 
 /** `/a//b/../c` → `/a/c`: without empty and dot segments, so that a Location can never name another host. */

@@ -11,6 +11,7 @@ import { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { Boot, BootEntryPoint, FromWorker, ToWorker } from '../protocol/messages.ts';
 import { MetricsLane } from '../shared/metrics.ts';
 import { ServerLane, ServerState } from '../shared/server-state.ts';
+import { TokenCounts } from '../shared/token-counts.ts';
 import { RoutingTable } from '../table/reader.ts';
 import type { WorkerContext } from './context.ts';
 import { EntryPointGuard } from './guards/entrypoint-guard.ts';
@@ -38,6 +39,7 @@ const pools = new UpstreamPools(boot.options, wheel, metrics);
 const certificates = new CertificateStore();
 const ticketKeys = new TicketKeys(boot.tls.ticketKeys);
 const context: WorkerContext = {
+  index: boot.index,
   options: boot.options,
   entryPoints: boot.entryPoints,
   guards: boot.entryPoints.map((_, index) => EntryPointGuard.for(boot.entryPoints, index)),
@@ -45,6 +47,7 @@ const context: WorkerContext = {
   cursors: new Int32Array(boot.cursors),
   serverState: new ServerState(boot.serverState),
   serverLane: new ServerLane(boot.serverState, boot.index),
+  tokenCounts: new TokenCounts(boot.tokenCounts),
   metrics,
   pools,
   tls: boot.entryPoints.map(({ tls }, index) =>
@@ -52,6 +55,7 @@ const context: WorkerContext = {
   ),
   serverLine: `x-forwarded-server: ${hostname()}\r\n`,
   table: null,
+  breakers: new Map(),
   draining: false,
   openExchanges: 0,
   webSockets: new Set(),
@@ -112,6 +116,7 @@ function drain(): void {
 function receive(message: ToWorker): void {
   switch (message.kind) {
     case 'table':
+      context.breakers = message.breakers;
       context.table = new RoutingTable(message.table, boot.options.keepTrailingSlash);
       pools.keepOnly(context.table);
       post({ kind: 'applied', generation: message.generation });

@@ -86,6 +86,14 @@ export const FAULTS = Object.freeze({
     'what the redirect makes of this request is no URL',
   ),
   noServer: fault('NO_SERVER', 'config', 'never', 503, 'Service Unavailable', 'the backend has no server'),
+  circuitOpen: fault(
+    'CIRCUIT_OPEN',
+    'upstream',
+    'never',
+    503,
+    'Service Unavailable',
+    'the circuit breaker of the backend is open',
+  ),
   allWeightsZero: fault(
     'ALL_WEIGHTS_ZERO',
     'config',
@@ -156,6 +164,12 @@ export const FAULTS = Object.freeze({
   ),
   internal: fault('INTERNAL', 'internal', 'never', 500, SERVER_ERROR, 'an error inside tsuji'),
 });
+
+/** The refusal of `maxconn` (shared/spec kv-schema §4.3). Made once per backend, because its body has a number in it. */
+export function maxConnectionsFault(amount: number): Fault {
+  const body = `max connections reached: ${amount}`;
+  return fault('MAX_CONNECTIONS', 'downstream', 'never', 429, body, 'too many requests of one source are in progress');
+}
 
 /** An error of the control plane. `message` names what is wrong and why, so that it can be shown as it stands. */
 export class TsujiError extends Error {

@@ -4,6 +4,7 @@ import { type Constraint, unmetConstraint } from '../kernel/constraints.ts';
 import type { ObjectKeys } from './kv-tree.ts';
 import type { Backend, LeftOutServer, Server } from './model.ts';
 import { type Built, ProblemList } from './problems.ts';
+import { type ProtectionKeys, readProtection } from './protection-keys.ts';
 import { BACKEND_KEYS } from './schema.ts';
 import { parseServerUrl } from './server-url.ts';
 import { unescapeValue } from './unescape.ts';
@@ -103,6 +104,7 @@ export function buildBackend(name: string, keys: ObjectKeys, options: BackendOpt
     servers.set(serverName, found);
     return found;
   };
+  const protection: ProtectionKeys = {};
   let method = '';
   let pipelining = '';
   for (const [key, value] of keys) {
@@ -112,7 +114,8 @@ export function buildBackend(name: string, keys: ObjectKeys, options: BackendOpt
     else if (match.field === 'serverWeight') server(match.names[0]).weight = value;
     else if (match.field === 'serverTags') server(match.names[0]).tags = value;
     else if (match.field === 'pipelining') pipelining = value;
-    else method = unescapeValue(value);
+    else if (match.field === 'method') method = unescapeValue(value);
+    else protection[match.field] = value;
   }
   const { used, leftOut } = buildServers(servers, options, problems);
   const backend = {
@@ -121,6 +124,7 @@ export function buildBackend(name: string, keys: ObjectKeys, options: BackendOpt
     ...(leftOut.length === 0 ? {} : { leftOut }),
     method: readMethod(method, problems),
     pipelining: readPipelining(pipelining, problems),
+    ...readProtection(protection, problems),
   };
   return { value: backend, problems: problems.list };
 }

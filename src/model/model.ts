@@ -4,6 +4,7 @@
  */
 import type { RedirectOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 import type { MatchTerm, PathModifiers } from '../rule/terms.ts';
+import type { Protection } from './protection-keys.ts';
 
 export type ServerScheme = 'http' | 'https' | 'h2c';
 
@@ -29,7 +30,7 @@ export type LeftOutServer = {
   readonly constraint: string;
 };
 
-export type Backend = {
+export type Backend = Protection & {
   readonly name: string;
   /** In order of name. */
   readonly servers: readonly Server[];
@@ -89,7 +90,6 @@ export type Problem = {
   readonly reason: string;
 };
 
-/** The maps are live: they show the newest model, also in one that is older. Look, and do not keep what you saw. */
 export type Model = {
   readonly backends: ReadonlyMap<string, Backend>;
   /** Only those that can be routed to. */

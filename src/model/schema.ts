@@ -3,8 +3,16 @@
  * known but not built yet; building one means to give it a field here and a case in build-backend or build-frontend.
  */
 import { KeyTable } from './key-table.ts';
+import type { ProtectionText } from './protection-keys.ts';
 
-export type BackendField = 'serverUrl' | 'serverWeight' | 'serverTags' | 'method' | 'pipelining' | 'later';
+export type BackendField =
+  | 'serverUrl'
+  | 'serverWeight'
+  | 'serverTags'
+  | 'method'
+  | 'pipelining'
+  | ProtectionText
+  | 'later';
 
 export type FrontendField =
   | 'backend'
@@ -51,8 +59,9 @@ export const BACKEND_KEYS = new KeyTable<BackendField>([
   ['loadbalancer/sticky', 'later'],
   ['loadbalancer/stickiness', 'later'],
   ...laterKeys('loadbalancer/stickiness', 'cookiename secure httponly samesite'),
-  ...laterKeys('maxconn', 'amount extractorfunc'),
-  ['circuitbreaker/expression', 'later'],
+  ['maxconn/amount', 'maxConnAmount'],
+  ['maxconn/extractorfunc', 'maxConnExtractor'],
+  ['circuitbreaker/expression', 'breakerExpression'],
   ...laterKeys('healthcheck', 'path scheme port interval hostname headers/*'),
   ...laterKeys('buffering', 'maxrequestbodybytes memrequestbodybytes maxresponsebodybytes memresponsebodybytes'),
   ['buffering/retryexpression', 'later'],

@@ -106,13 +106,21 @@ export type Boot = {
   readonly cursors: SharedArrayBuffer;
   /** src/shared/server-state.ts; the lane of `index` is this worker's. */
   readonly serverState: SharedArrayBuffer;
+  /** src/shared/token-counts.ts */
+  readonly tokenCounts: SharedArrayBuffer;
   /** This worker's lane of src/shared/metrics.ts */
   readonly metrics: SharedArrayBuffer;
   readonly port: MessagePort;
 };
 
 export type ToWorker =
-  | { readonly kind: 'table'; readonly generation: number; readonly table: SharedArrayBuffer }
+  | {
+      readonly kind: 'table';
+      readonly generation: number;
+      readonly table: SharedArrayBuffer;
+      /** Of its backends that have a circuit breaker, by slot: src/shared/breaker-state.ts */
+      readonly breakers: ReadonlyMap<number, SharedArrayBuffer>;
+    }
   | {
       readonly kind: 'certificates';
       readonly added: readonly WorkerCertificate[];

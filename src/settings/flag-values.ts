@@ -1,5 +1,5 @@
 /** Reads the text behind a flag according to the kind of its row (shared/spec cli-api §1.3). */
-import { parseDuration } from './durations.ts';
+import { parseDuration } from '../kernel/durations.ts';
 import type { Row, RowKind } from './row.ts';
 
 const TRUE_TEXTS = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);

@@ -1,5 +1,5 @@
 /** The settings that were given, by flags or by the environment, checked one by one and not yet put together. */
-import { parseDuration } from './durations.ts';
+import { parseDuration } from '../kernel/durations.ts';
 import { parseBoolean, parseInteger, parseList } from './flag-values.ts';
 import type { Row } from './row.ts';
 import { findRow } from './rows.ts';

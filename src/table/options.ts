@@ -3,11 +3,23 @@
  * object, since nothing looks at it before the object is used: the view parses it once per generation, and whoever asks
  * for nothing has null there. A new feature adds an optional field here.
  */
+import type { BreakerCondition } from '../kernel/breaker-condition.ts';
 import type { RedirectOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 
 /** Per backend: how its servers are chosen and protected. */
-// biome-ignore lint/suspicious/noEmptyInterface: fields come with their features.
-export interface BackendPolicy {}
+export interface BackendPolicy {
+  readonly breaker?: { readonly expression: string; readonly condition: BreakerCondition };
+  readonly maxConn?: MaxConnPolicy;
+}
+
+/** So many requests in progress per client address, host, or value of a header. */
+export type MaxConnPolicy = {
+  /** Below 1: none at all. */
+  readonly amount: number;
+  readonly source: 'ip' | 'host' | 'header';
+  /** Lower case, '' for other sources. */
+  readonly header: string;
+};
 
 /** Per frontend: what happens to its requests before they reach the backend. */
 export interface FrontendOptions {

@@ -19,8 +19,18 @@ function serversJson(backend: Backend): string {
 }
 
 function backendJson(backend: Backend): string {
-  const servers = backend.servers.length === 0 ? '' : `"servers":${serversJson(backend)},`;
-  return `{${servers}"loadBalancer":${jsonText({ method: backend.method })}}`;
+  const { servers, circuitBreaker, maxConn } = backend;
+  const fields: string[] = [];
+  if (servers.length > 0) fields.push(`"servers":${serversJson(backend)}`);
+  if (circuitBreaker !== undefined) {
+    fields.push(`"circuitBreaker":${jsonText({ expression: circuitBreaker.expression })}`);
+  }
+  fields.push(`"loadBalancer":${jsonText({ method: backend.method })}`);
+  if (maxConn !== undefined) {
+    const { amount, extractorFunc } = maxConn;
+    fields.push(`"maxConn":${jsonText({ ...(amount === 0 ? {} : { amount }), extractorFunc })}`);
+  }
+  return `{${fields.join(',')}}`;
 }
 
 function routeJson(route: Route): string {

@@ -1,6 +1,6 @@
 /** `/metrics`: the names of Traefik 1.7 (shared/spec cli-api §6) and our own under `tsuji_`. */
 import { type MetricsReader, ownerOf, type SeriesTotal } from '../../shared/metrics-reader.ts';
-import type { ControlView } from '../view.ts';
+import type { BreakerView, ControlView, LimitView } from '../view.ts';
 import { head, histogramLines, labelText, sample, single } from './exposition.ts';
 import { processMetrics } from './process-metrics.ts';
 
@@ -99,6 +99,38 @@ function* backendFamilies(view: ControlView, reader: MetricsReader) {
   }
 }
 
+const BREAKER_STATES: Readonly<Record<BreakerView['state'], number>> = { standby: 0, recovering: 1, tripped: 2 };
+
+function* protectionFamilies(view: ControlView) {
+  const breakers: { labels: string; breaker: BreakerView }[] = [];
+  const limits: { labels: string; limit: LimitView }[] = [];
+  for (const name of view.model().backends.keys()) {
+    const labels = labelText([['backend', name]]);
+    const breaker = view.breaker(name);
+    const limit = view.limit(name);
+    if (breaker !== null) breakers.push({ labels, breaker });
+    if (limit !== null) limits.push({ labels, limit });
+  }
+  if (breakers.length > 0) {
+    yield head('tsuji_backend_breaker_state', 'gauge', 'Circuit breaker: 0 standby, 1 recovering, 2 tripped.');
+    for (const { labels, breaker } of breakers) {
+      yield sample('tsuji_backend_breaker_state', labels, BREAKER_STATES[breaker.state]);
+    }
+    yield head('tsuji_backend_breaker_trips_total', 'counter', 'Times that a circuit breaker tripped.');
+    for (const { labels, breaker } of breakers)
+      yield sample('tsuji_backend_breaker_trips_total', labels, breaker.trips);
+    yield head('tsuji_backend_breaker_refused_total', 'counter', 'Requests that a circuit breaker refused.');
+    for (const { labels, breaker } of breakers) {
+      yield sample('tsuji_backend_breaker_refused_total', labels, breaker.refused);
+    }
+  }
+  if (limits.length === 0) return;
+  yield head('tsuji_backend_maxconn_in_progress', 'gauge', 'Requests in progress that maxconn counts.');
+  for (const { labels, limit } of limits) yield sample('tsuji_backend_maxconn_in_progress', labels, limit.inProgress);
+  yield head('tsuji_backend_maxconn_refused_total', 'counter', 'Requests that maxconn refused.');
+  for (const { labels, limit } of limits) yield sample('tsuji_backend_maxconn_refused_total', labels, limit.refused);
+}
+
 function* configFamilies(view: ControlView) {
   const appliedAt = view.appliedAt() / 1000;
   yield single('traefik_config_reloads_total', 'counter', 'Configurations that were published.', view.reloads());
@@ -157,6 +189,7 @@ function* lines(view: ControlView, reader: MetricsReader, lag: number): Generato
   yield* openFamilies(view, reader, entryPoints);
   yield* requestFamilies('traefik_backend', 'a backend', backends, bounds);
   yield* backendFamilies(view, reader);
+  yield* protectionFamilies(view);
   yield* configFamilies(view);
   yield* certificateFamilies(view);
   yield* sourceFamilies(view);

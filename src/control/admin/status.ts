@@ -2,8 +2,9 @@
  * Our own status, for the dashboard and for scripts: `/api/status` gives both parts in one object, `/api/events`
  * each part as an event of its own, because the configuration is large and seldom changes.
  */
+import type { Backend } from '../../model/model.ts';
 import { type MetricsReader, ownerOf } from '../../shared/metrics-reader.ts';
-import type { ControlView } from '../view.ts';
+import type { BreakerView, ControlView, LimitView } from '../view.ts';
 import { jsonText } from './json.ts';
 import { type LiveNumbers, type LiveWindow, NO_NUMBERS } from './live-numbers.ts';
 
@@ -25,6 +26,16 @@ function numbersByName(
     if (known.has(name)) backends.push({ name, ...numbers });
   }
   return { entryPoints, backends };
+}
+
+/** Of the backends that have a circuit breaker or a limit. */
+function protections(view: ControlView) {
+  const found: { name: string; breaker: BreakerView | null; limit: LimitView | null }[] = [];
+  for (const { name, circuitBreaker, maxConn } of view.model().backends.values()) {
+    if (circuitBreaker === undefined && maxConn === undefined) continue;
+    found.push({ name, breaker: view.breaker(name), limit: view.limit(name) });
+  }
+  return found;
 }
 
 /** What changes all the time. Durations in seconds, points in time in Unix milliseconds. */
@@ -54,7 +65,14 @@ function liveStatus(view: ControlView, reader: MetricsReader, live: LiveWindow) 
     })),
     /** Those that had a request. */
     backendNumbers: numbers.backends,
+    protections: protections(view),
   };
+}
+
+function maxConnOf({ maxConn }: Backend): { amount: number; extractorFunc: string } | null {
+  if (maxConn === undefined) return null;
+  const { amount, extractorFunc } = maxConn;
+  return { amount, extractorFunc };
 }
 
 /** What the keys say: frontends in the order in which they are tried, backends by name, certificates, problems by key. */
@@ -69,6 +87,8 @@ function configuration(view: ControlView) {
     backends: [...backends.values()].sort(name).map((backend) => ({
       name: backend.name,
       method: backend.method,
+      breakerExpression: backend.circuitBreaker?.expression ?? null,
+      maxConn: maxConnOf(backend),
       servers: backend.servers.map((server) => ({
         name: server.name,
         url: server.url,

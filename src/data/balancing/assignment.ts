@@ -10,6 +10,8 @@ import type { RequestHead } from '../../http/request-head.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import type { BackendView, ServerView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
+import type { Peer } from '../guards/entrypoint-guard.ts';
+import { type BackendGuard, guardOf } from './backend-guard.ts';
 import { triesAllowed } from './retry.ts';
 import { nextServer } from './round-robin.ts';
 
@@ -20,6 +22,9 @@ export class Assignment {
   triesLeft = 0;
   private readonly worker: WorkerContext;
   private backend: BackendView | null = null;
+  private guard: BackendGuard | null = null;
+  /** What `guard` has taken for it. */
+  private taken = 0;
 
   constructor(worker: WorkerContext) {
     this.worker = worker;
@@ -29,11 +34,18 @@ export class Assignment {
    * The exchange comes to its backend. Returns why it may not, null when it may. `head`: as it is forwarded, valid only
    * during the call.
    */
-  begin(backend: BackendView, _head: RequestHead): Fault | null {
+  begin(backend: BackendView, head: RequestHead, from: Peer): Fault | null {
     this.backend = backend;
     this.server = null;
     this.triesLeft = triesAllowed(this.worker.options.retryAttempts, backend.servers.length) - 1;
-    return null;
+    this.guard = backend.policy === null ? null : guardOf(backend, this.worker);
+    return this.guard === null ? null : this.enter(this.guard, head, from);
+  }
+
+  private enter(guard: BackendGuard, head: RequestHead, from: Peer): Fault | null {
+    const refusal = guard.enter(head, from);
+    this.taken = guard.taken;
+    return refusal;
   }
 
   /** Takes a server for the next try: `server`. Returns why there is none, null when there is one. */
@@ -55,7 +67,9 @@ export class Assignment {
   }
 
   /** The exchange is over, also when `begin` never came: gives everything back. `status`: as counted; `seconds`: its duration. */
-  end(_status: number, _seconds: number): void {
+  end(status: number, seconds: number): void {
+    this.guard?.leave(this.taken, status, seconds);
+    this.guard = null;
     this.backend = null;
     this.server = null;
   }

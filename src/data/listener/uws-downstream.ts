@@ -19,7 +19,7 @@ import { log } from '../../kernel/log.ts';
 import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { Downstream, DownstreamEvents } from '../downstream.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../downstream.ts';
-import type { PeerAddresses } from './peer-address.ts';
+import { peerText } from './peer-address.ts';
 import { SlowClientWatch, type WatchedClient } from './slow-client.ts';
 import type { HttpResponse } from './uws.ts';
 
@@ -41,7 +41,6 @@ export class UwsDownstream implements Downstream, WatchedClient {
   events!: DownstreamEvents;
   readonly secure = false;
   private readonly recycle: (pair: UwsDownstream) => void;
-  private readonly peers: PeerAddresses;
   private readonly watch: SlowClientWatch;
   private response: HttpResponse | null = null;
   private length = UNKNOWN_LENGTH;
@@ -103,9 +102,8 @@ export class UwsDownstream implements Downstream, WatchedClient {
     }
   };
 
-  constructor(recycle: (pair: UwsDownstream) => void, peers: PeerAddresses, wheel: TimerWheel) {
+  constructor(recycle: (pair: UwsDownstream) => void, wheel: TimerWheel) {
     this.recycle = recycle;
-    this.peers = peers;
     this.watch = new SlowClientWatch(this, wheel);
   }
 
@@ -134,7 +132,7 @@ export class UwsDownstream implements Downstream, WatchedClient {
   }
 
   peerAddress(): string {
-    return this.peers.of(this.response!);
+    return peerText(this.response!);
   }
 
   pauseBody(): void {

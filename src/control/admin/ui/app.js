@@ -45,6 +45,7 @@ function worst(entryPoints, name) {
 
 // ── drawing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
+const NO_PROTECTION = { breaker: null, limit: null };
 const NO_NUMBERS = { requests: 0, retries: 0, requestsPerSecond: 0, errorsPerSecond: 0, latency: null };
 
 function drawLive(live) {
@@ -92,9 +93,14 @@ function drawConfiguration({ frontends, backends, certificates, problems }, live
   count('frontends-count', someFrontends.length, frontends.length);
 
   const numbers = new Map((live?.backendNumbers ?? []).map((entry) => [entry.name, entry]));
+  const protections = new Map((live?.protections ?? []).map((entry) => [entry.name, entry]));
   const someBackends = backends
     .filter((b) => matches(b.name, ...b.servers.flatMap(({ name, url }) => [name, url])))
-    .map((backend) => ({ ...backend, numbers: numbers.get(backend.name) ?? NO_NUMBERS }));
+    .map((backend) => ({
+      ...backend,
+      numbers: numbers.get(backend.name) ?? NO_NUMBERS,
+      protection: protections.get(backend.name) ?? NO_PROTECTION,
+    }));
   tables.backends.update(someBackends, noMatch);
   count('backends-count', someBackends.length, backends.length);
 

@@ -73,6 +73,37 @@ function fillServers(cell, { servers, leftOut }) {
   cell.replaceChildren(...none, element('ul', 'servers', ...lines));
 }
 
+const BREAKER_MOODS = { standby: 'good', recovering: 'warn', tripped: 'bad' };
+
+/** The circuit breaker and the limit of a backend, in words. */
+function protectionLines({ breakerExpression, maxConn, protection: { breaker, limit } }) {
+  const lines = [];
+  if (breaker !== null) {
+    lines.push([
+      `breaker ${breaker.state}`,
+      BREAKER_MOODS[breaker.state],
+      `${breakerExpression} · ${countText(breaker.trips)} trips · ${countText(breaker.refused)} refused`,
+    ]);
+  }
+  if (maxConn !== null && limit !== null) {
+    const full = limit.refused > 0 ? 'warn' : 'calm';
+    lines.push([
+      `maxconn ${countText(maxConn.amount)}`,
+      full,
+      `per ${maxConn.extractorFunc} · ${countText(limit.inProgress)} open · ${countText(limit.refused)} refused`,
+    ]);
+  }
+  return lines;
+}
+
+function fillProtection(cell, backend) {
+  const lines = protectionLines(backend).map(([name, mood, details]) =>
+    element('li', '', element('span', `badge ${mood}`, name), element('span', 'muted', details)),
+  );
+  if (lines.length === 0) cell.replaceChildren('–');
+  else cell.replaceChildren(element('ul', 'servers', ...lines));
+}
+
 export const tables = {
   problems: new Table(byId('problems-table'), {
     key: ({ key }) => key,
@@ -117,6 +148,7 @@ export const tables = {
     columns: [
       { label: 'Backend', text: ({ name }) => name },
       { label: 'Servers', kind: 'wide', text: ({ servers }) => JSON.stringify(servers), fill: fillServers },
+      { label: 'Protection', text: (b) => JSON.stringify(protectionLines(b)), fill: fillProtection },
       rate('Requests/s', 'requestsPerSecond'),
       rate('5xx/s', 'errorsPerSecond'),
       latency('p50', 'p50'),

@@ -139,8 +139,7 @@ export class Http2Downstream implements Downstream {
 
   abort(): void {
     this.live = false;
-    // Not by `close`: it ends the body properly before it resets the stream. An error means INTERNAL_ERROR.
-    this.stream.destroy(new Error('broken off'));
+    this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
 
   pauseBody(): void {

@@ -1,7 +1,14 @@
 /** A control plane made of plain values that a test changes; `changed()` tells the listeners. */
 
 import type { SourceStatus } from '../../../../src/control/source/source.ts';
-import type { CertificateView, ControlView, EntryPointView, WorkerView } from '../../../../src/control/view.ts';
+import type {
+  BreakerView,
+  CertificateView,
+  ControlView,
+  EntryPointView,
+  LimitView,
+  WorkerView,
+} from '../../../../src/control/view.ts';
 import type { Backend, Frontend, Problem, Server } from '../../../../src/model/model.ts';
 
 export function server(name: string, url: string, weight = 1): Server {
@@ -37,6 +44,8 @@ export class FakeView implements ControlView {
   readonly keyProblems = new Map<string, Problem>();
   certificateList: CertificateView[] = [];
   readonly lanes: SharedArrayBuffer[] = [];
+  readonly breakers = new Map<string, BreakerView>();
+  readonly limits = new Map<string, LimitView>();
   /** By slot. */
   backendNames: string[] = [];
   entryPointList: EntryPointView[] = [{ name: 'http', address: ':80', port: 8000 }];
@@ -106,6 +115,12 @@ export class FakeView implements ControlView {
   }
   backendName(slot: number): string {
     return this.backendNames[slot] ?? '';
+  }
+  breaker(name: string): BreakerView | null {
+    return this.breakers.get(name) ?? null;
+  }
+  limit(name: string): LimitView | null {
+    return this.limits.get(name) ?? null;
   }
   metricsLanes(): readonly SharedArrayBuffer[] {
     return this.lanes;

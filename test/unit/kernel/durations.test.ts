@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { parseDuration } from '../../../src/settings/durations.ts';
+import { parseDuration } from '../../../src/kernel/durations.ts';
 
 const UNITS: readonly (readonly [string, number])[] = [
   ['h', 3_600_000],

@@ -1,1 +1,0 @@
-export const SERVE_FLAGS: readonly string[];

@@ -1,0 +1,85 @@
+/**
+ * What a backend asks of a request before it gets a server: its circuit breaker and its limit of requests in progress
+ * per source, in Traefik's order (shared/spec kv-schema §4). A refusal by the limit is a response that the breaker counts.
+ */
+import type { RequestHead } from '../../http/request-head.ts';
+import { FAULTS, type Fault, maxConnectionsFault } from '../../kernel/errors.ts';
+import { log } from '../../kernel/log.ts';
+import { monotonicMs } from '../../kernel/monotonic-clock.ts';
+import type { MaxConnPolicy } from '../../table/options.ts';
+import type { BackendView } from '../../table/views.ts';
+import type { WorkerContext } from '../context.ts';
+import type { Peer } from '../guards/entrypoint-guard.ts';
+import { CircuitBreaker } from './circuit-breaker.ts';
+
+/** What `enter` has taken, for `leave`: the cell of TokenCounts, or one of these. */
+const UNCOUNTED = 0;
+const REFUSED_BY_BREAKER = -1;
+
+function tokenOf({ source, header }: MaxConnPolicy, head: RequestHead, from: Peer): string {
+  if (source === 'ip') return from.peerAddress();
+  return source === 'host' ? head.host : (head.values(header)[0] ?? '');
+}
+
+export class BackendGuard {
+  private readonly worker: WorkerContext;
+  private readonly backend: BackendView;
+  private readonly breaker: CircuitBreaker | null;
+  private readonly limit: MaxConnPolicy | null;
+  /** Of the limit: its text has the number in it. */
+  private readonly refusal: Fault | null;
+  /** Of the last `enter`: hand it to `leave`. */
+  taken = UNCOUNTED;
+
+  constructor(worker: WorkerContext, backend: BackendView) {
+    const { breaker, maxConn } = backend.policy!;
+    const buffer = breaker === undefined ? undefined : worker.breakers.get(backend.slot);
+    this.worker = worker;
+    this.backend = backend;
+    this.breaker =
+      breaker === undefined || buffer === undefined
+        ? null
+        : new CircuitBreaker(buffer, breaker.condition, worker.index, monotonicMs);
+    this.limit = maxConn ?? null;
+    this.refusal = maxConn === undefined ? null : maxConnectionsFault(maxConn.amount);
+  }
+
+  /** Null: it may go on. In either case `leave` follows, with `taken`. `head` as it is forwarded. */
+  enter(head: RequestHead, from: Peer): Fault | null {
+    this.taken = REFUSED_BY_BREAKER;
+    if (this.breaker !== null && !this.breaker.admits()) return FAULTS.circuitOpen;
+    this.taken = UNCOUNTED;
+    const { limit } = this;
+    if (limit === null) return null;
+    const { tokenCounts, index } = this.worker;
+    this.taken = tokenCounts.take(index, this.backend.slot, tokenOf(limit, head, from), limit.amount);
+    return this.taken === UNCOUNTED ? this.refusal : null;
+  }
+
+  /** Exactly once for each `enter`. `taken`: its, `status`: as counted, `seconds`: from the head to the end. */
+  leave(taken: number, status: number, seconds: number): void {
+    if (taken > UNCOUNTED) this.worker.tokenCounts.release(this.worker.index, taken);
+    if (taken === REFUSED_BY_BREAKER || this.breaker === null) return;
+    if (this.breaker.record(status, seconds)) {
+      log.warn('Circuit breaker tripped', {
+        backend: this.backend.name,
+        expression: this.backend.policy!.breaker!.expression,
+      });
+    }
+  }
+}
+
+/** Made when a backend is first asked for; they go with the table of their backend. */
+const guards = new WeakMap<BackendView, BackendGuard>();
+
+/** Null for a backend that asks for neither. */
+export function guardOf(backend: BackendView, worker: WorkerContext): BackendGuard | null {
+  const { policy } = backend;
+  if (policy === null || (policy.breaker === undefined && policy.maxConn === undefined)) return null;
+  let guard = guards.get(backend);
+  if (guard === undefined) {
+    guard = new BackendGuard(worker, backend);
+    guards.set(backend, guard);
+  }
+  return guard;
+}

@@ -1,0 +1,86 @@
+/** The keys of a backend's circuit breaker and of its limit per source (shared/spec kv-schema §3.1, §4.3, §4.4). */
+import type { BreakerCondition } from '../kernel/breaker-condition.ts';
+import { reasonOf } from '../kernel/errors.ts';
+import { parseBreakerExpression } from '../rule/breaker-expression.ts';
+import type { ProblemList } from './problems.ts';
+import { unescapeValue } from './unescape.ts';
+import { quotedValue, readInt } from './values.ts';
+
+export type ProtectionText = 'breakerExpression' | 'maxConnAmount' | 'maxConnExtractor';
+
+/** Values by field; a key that is not there has none. */
+export type ProtectionKeys = Partial<Record<ProtectionText, string>>;
+
+export type CircuitBreakerConfig = { readonly expression: string; readonly condition: BreakerCondition };
+
+export type MaxConn = {
+  /** Requests in progress per source. 0: no limit; below 0: every request is refused. */
+  readonly amount: number;
+  /** As configured or its default. */
+  readonly extractorFunc: string;
+  readonly source: 'ip' | 'host' | 'header';
+  /** Lower case, '' for other sources. */
+  readonly header: string;
+};
+
+export type Protection = { readonly circuitBreaker?: CircuitBreakerConfig; readonly maxConn?: MaxConn };
+
+const DEFAULT_EXTRACTOR = 'request.host';
+const HEADER_EXTRACTOR = /^request\.header\.([A-Za-z0-9!#$%&'*+.^_`|~-]+)$/;
+
+function readBreaker(text: string, problems: ProblemList): Protection {
+  if (text === '') return {};
+  try {
+    return { circuitBreaker: { expression: text, condition: parseBreakerExpression(text) } };
+  } catch (error) {
+    problems.add('circuitbreaker/expression', 'rejected', `${reasonOf(error)}; the backend has no circuit breaker`);
+    return {};
+  }
+}
+
+function sourceOf(extractorFunc: string): Pick<MaxConn, 'source' | 'header'> | null {
+  if (extractorFunc === 'client.ip') return { source: 'ip', header: '' };
+  if (extractorFunc === DEFAULT_EXTRACTOR) return { source: 'host', header: '' };
+  const header = HEADER_EXTRACTOR.exec(extractorFunc);
+  return header === null ? null : { source: 'header', header: header[1].toLowerCase() };
+}
+
+function readMaxConn(keys: ProtectionKeys, problems: ProblemList): Protection {
+  const { maxConnAmount: amountText = '' } = keys;
+  const extractorFunc = unescapeValue(keys.maxConnExtractor ?? DEFAULT_EXTRACTOR);
+  if (amountText === '') {
+    if (keys.maxConnExtractor !== undefined) {
+      problems.add('maxconn/extractorfunc', 'ignored', 'it does nothing without maxconn/amount');
+    }
+    return {};
+  }
+  if (!/^[+-]?[0-9]+$/.test(amountText)) {
+    problems.add('maxconn/amount', 'rejected', `${quotedValue(amountText)} is not a whole number; there is no limit`);
+    return {};
+  }
+  const { value: amount, problem } = readInt(amountText, 0);
+  if (problem !== '') {
+    problems.add(
+      'maxconn/amount',
+      'rejected',
+      `${quotedValue(amountText)} does not fit into 64 bits; there is no limit`,
+    );
+    return {};
+  }
+  if (extractorFunc === '') return {};
+  const source = sourceOf(extractorFunc);
+  if (source === null) {
+    const known = 'client.ip, request.host, request.header.<Name>';
+    const reason = `${quotedValue(extractorFunc)} is none of ${known}; there is no limit`;
+    problems.add('maxconn/extractorfunc', 'rejected', reason);
+    return {};
+  }
+  return { maxConn: { amount, extractorFunc, ...source } };
+}
+
+export function readProtection(keys: ProtectionKeys, problems: ProblemList): Protection {
+  return {
+    ...readBreaker(unescapeValue(keys.breakerExpression ?? ''), problems),
+    ...readMaxConn(keys, problems),
+  };
+}
