@@ -2,7 +2,7 @@
  * `node scripts/with-deps.mjs [--production] [--test-tools] FILE ARGS…`: runs FILE on the pinned Node 24 after making
  * sure that the packages are installed, so that every npm script works on a fresh clone.
  *
- * --production: development packages are not needed. --test-tools: the programs that tests run are installed too.
+ * --production: development packages are not needed, and Node is started to serve. --test-tools: the programs that tests run are installed too.
  * Plain JavaScript: it starts under whatever Node is there (20 or later).
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -11,6 +11,7 @@ import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { SERVE_FLAGS } from './node-flags.mjs';
 import { installPackages, whyNotInstalled } from './packages.mjs';
 import { provideTools, TEST_TOOLS } from './system-tools.mjs';
 
@@ -63,8 +64,8 @@ function isForeground() {
   }
 }
 
-function runChild(node, file, args) {
-  const child = spawn(node, [file, ...args], { stdio: 'inherit' });
+function runChild(node, words) {
+  const child = spawn(node, words, { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     let forwarded = false;
     process.on(signal, () => {
@@ -91,4 +92,4 @@ if (options.has('--test-tools')) {
   const problem = provideTools(TEST_TOOLS);
   if (problem !== '') fail(problem);
 }
-runChild(node, file, args);
+runChild(node, [...(production ? SERVE_FLAGS : []), file, ...args]);

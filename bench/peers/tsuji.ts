@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { SERVE_FLAGS } from '../../scripts/node-flags.mjs';
 import type { Peer, Site } from './peer.ts';
 
 function writeKeys(folder: string, site: Site): void {
@@ -50,6 +51,7 @@ export function tsujiAt(root: string, name: string, flags: readonly string[]): P
       return {
         file: process.execPath,
         args: [
+          ...SERVE_FLAGS,
           join(root, 'src/main.ts'),
           `--folder=${keys}`,
           `--entryPoints=Name:http Address:127.0.0.1:${site.port}`,

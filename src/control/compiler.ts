@@ -7,10 +7,10 @@
 import { Piscina } from 'piscina';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { log } from '../kernel/log.ts';
-import type { TableInput } from '../table/input.ts';
+import type { TableChange } from '../table/input.ts';
 
 export class TableCompiler {
-  private readonly pool = new Piscina<TableInput, SharedArrayBuffer>({
+  private readonly pool = new Piscina<TableChange, SharedArrayBuffer | null>({
     filename: new URL('./compile-table.task.ts', import.meta.url).href,
     minThreads: 1,
     maxThreads: 1,
@@ -22,16 +22,18 @@ export class TableCompiler {
   }
 
   /**
-   * Tables come out in the order they were asked for. Throws TsujiError COMPILE_FAILED with the reason; the next call
-   * is not affected.
+   * The table after a change. `all`: all there is as one change, asked for when the thread does not know the table that
+   * the change starts from. Throws TsujiError COMPILE_FAILED with the reason; the next change must then start from nothing.
    */
-  async compile(input: TableInput): Promise<SharedArrayBuffer> {
+  async compile(change: TableChange, all: () => TableChange): Promise<SharedArrayBuffer> {
     try {
-      return await this.pool.run(input);
+      const table = (await this.pool.run(change)) ?? (await this.pool.run(all()));
+      if (table === null) throw new Error('the compiler took a whole table for a step');
+      return table;
     } catch (thrown) {
       throw new TsujiError(
         'COMPILE_FAILED',
-        `the routing table of generation ${input.generation} was not made: ${reasonOf(thrown)}`,
+        `the routing table of generation ${change.generation} was not made: ${reasonOf(thrown)}`,
         { cause: thrown },
       );
     }

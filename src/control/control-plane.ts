@@ -20,7 +20,7 @@ import { type ModelChange, Reconciler } from './reconciler.ts';
 import { loadRootCAs } from './root-cas.ts';
 import { sourcesFrom } from './source/from-settings.ts';
 import type { Source, SourceStatus } from './source/source.ts';
-import { toTableInput } from './table-input.ts';
+import { TableFeed } from './table-feed.ts';
 import { Certificates } from './tls/certificates.ts';
 import { loadClientCAs } from './tls/client-cas.ts';
 import { SharedTicketKeys } from './tls/shared-ticket-keys.ts';
@@ -59,6 +59,7 @@ export class ControlPlane implements ControlView {
   private readonly breakers: Breakers;
   private readonly lanes: SharedArrayBuffer[];
   private readonly compiler = new TableCompiler();
+  private readonly feed: TableFeed;
   private readonly publisher: Publisher;
   private readonly fleet: WorkerFleet;
   private readonly reconciler: Reconciler;
@@ -99,6 +100,8 @@ export class ControlPlane implements ControlView {
       constraints: settings.constraints,
     });
     this.current = builder.model;
+    const names = settings.entryPoints.map((entryPoint) => entryPoint.name);
+    this.feed = new TableFeed(names, this.backendSlots, this.serverSlots);
     this.reconciler = new Reconciler({
       sources: this.sourceList,
       builder,
@@ -291,6 +294,7 @@ export class ControlPlane implements ControlView {
 
   private modelChanged(model: Model, changed: ModelChange): void {
     this.current = model;
+    this.feed.touch(changed);
     this.certificateList.apply(model.certificates, changed.certificates);
     this.notify();
     // New problems alone change no route; the first table is published even when there is nothing in it.
@@ -306,16 +310,20 @@ export class ControlPlane implements ControlView {
       this.outdated = false;
       const generation = ++this.compiledGeneration;
       try {
-        const names = this.settings.entryPoints.map((entryPoint) => entryPoint.name);
-        const input = toTableInput(this.current, names, this.backendSlots, this.serverSlots, generation);
-        const slotOf = (backend: string): number => this.backendSlots.slotOf(backend, generation);
-        const breakers = this.breakers.follow(this.current.backends, slotOf);
-        const table = await this.compiler.compile(input);
+        // A builder that must be told all is told of the newest model.
+        let told = this.current;
+        const table = await this.compiler.compile(this.feed.next(told, generation), () => {
+          told = this.current;
+          return this.feed.all(told, generation);
+        });
+        this.feed.made(generation);
+        const breakers = this.breakers.follow(told.backends, (name) => this.backendSlots.find(name));
         if (this.stopping) return;
         this.publisher.publish(generation, table, breakers);
         for (const { address } of this.settings.entryPoints) log.info(`Server configuration reloaded on ${address}`);
       } catch (error) {
         // The table that is in force stays.
+        this.feed.failed();
         log.error('A routing table could not be compiled', { generation, reason: reasonOf(error) });
       }
     } while (this.outdated);

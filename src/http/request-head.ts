@@ -28,6 +28,11 @@ const FORWARDED: readonly string[] = [
 
 const LF = 0x0a;
 
+/** Our own forwarded lines for one peer, as long as it asks for the same host. */
+type OwnLines = { readonly host: string; readonly secure: boolean; readonly lines: string };
+/** Beyond that the map starts anew. */
+const MAX_KEPT = 4_096;
+
 export class RequestHead {
   method = '';
   /** As received: path and query, or the absolute form. */
@@ -70,6 +75,9 @@ export class RequestHead {
   private upgradeValue = '';
   private connection = '';
   private trailers = false;
+  /** The client, or a proxy before us, sent one of the forwarded fields. */
+  private forwarded = false;
+  private readonly kept = new Map<string, OwnLines>();
 
   begin(method: string, target: string, path: string): void {
     this.method = method;
@@ -97,6 +105,7 @@ export class RequestHead {
     this.upgradeValue = '';
     this.connection = '';
     this.trailers = false;
+    this.forwarded = false;
   }
 
   /** `name` is lower case. */
@@ -161,6 +170,7 @@ export class RequestHead {
       case 9:
         if (name === 'x-real-ip') {
           this.realIp = value;
+          this.forwarded = true;
           return false;
         }
         break;
@@ -179,16 +189,19 @@ export class RequestHead {
         break;
       case 15:
         if (name === 'x-forwarded-for') {
+          this.forwarded = true;
           this.forwardedFor = this.forwardedFor === '' ? value : `${this.forwardedFor}, ${value}`;
           return false;
         }
         break;
       case 16:
         if (name === 'x-forwarded-host') {
+          this.forwarded = true;
           if (this.forwardedHost === '') this.forwardedHost = value;
           return false;
         }
         if (name === 'x-forwarded-port') {
+          this.forwarded = true;
           if (this.forwardedPort === '') this.forwardedPort = value;
           return false;
         }
@@ -196,6 +209,7 @@ export class RequestHead {
         break;
       case 17:
         if (name === 'x-forwarded-proto') {
+          this.forwarded = true;
           if (this.forwardedProto === '') this.forwardedProto = value;
           return false;
         }
@@ -234,6 +248,7 @@ export class RequestHead {
 
   /** The forwarded fields (proxying §4, trusted as by default). */
   forwardedLines(peer: string, secure: boolean, serverLine: string): string {
+    if (!this.forwarded && !this.tunnel) return this.ownLines(peer, secure, serverLine);
     let proto = this.forwardedProto === '' ? (secure ? 'https' : 'http') : this.forwardedProto;
     if (this.tunnel && this.webSocket) proto = proto === 'https' ? 'wss' : 'ws';
     const chain = this.forwardedFor === '' ? peer : `${this.forwardedFor}, ${peer}`;
@@ -242,6 +257,22 @@ export class RequestHead {
       `\r\nx-forwarded-port: ${this.forwardedPort === '' ? portOf(this.host, proto) : this.forwardedPort}` +
       `\r\nx-forwarded-proto: ${proto}\r\n${serverLine}x-real-ip: ${this.realIp === '' ? peer : this.realIp}\r\n`
     );
+  }
+
+  /** The same without anything that the client says; for the peers that came last they are kept. */
+  private ownLines(peer: string, secure: boolean, serverLine: string): string {
+    const kept = this.kept.get(peer);
+    if (kept !== undefined && kept.host === this.host && kept.secure === secure) return kept.lines;
+    const proto = secure ? 'https' : 'http';
+    const { host } = this;
+    // Text in one piece, which is not the case for what is put together: as part of a head it is copied once.
+    const lines = Buffer.from(
+      `x-forwarded-for: ${peer}\r\nx-forwarded-host: ${host}\r\nx-forwarded-port: ${portOf(host, proto)}\r\n` +
+        `x-forwarded-proto: ${proto}\r\n${serverLine}x-real-ip: ${peer}\r\n`,
+    ).toString();
+    if (this.kept.size >= MAX_KEPT) this.kept.clear();
+    this.kept.set(peer, { host, secure, lines });
+    return lines;
   }
 
   /** Forgets what the client says of the hops before it (proxying §4): it is not trusted to. */

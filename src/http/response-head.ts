@@ -55,6 +55,31 @@ const TRANSFER_ENCODING = name('transfer-encoding');
 const PROXY_AUTHENTICATE = name('proxy-authenticate');
 const PROXY_AUTHORIZATION = name('proxy-authorization');
 
+/** What `toString('latin1', …)` comes to after it has looked at its arguments; the types do not know it. */
+function latin1(bytes: Buffer, start: number, end: number): string {
+  return (bytes as Buffer & { latin1Slice(start: number, end: number): string }).latin1Slice(start, end);
+}
+
+/** Where the runs of lines that stay begin and end, while a head is read. Far more than any head has. */
+const MAX_RUNS = 512;
+const RUNS = new Int32Array(MAX_RUNS);
+
+/**
+ * The text of the runs that are noted and of the one from `start` to `end`, without its last CRLF. They are pushed
+ * together where they lie, since one conversion costs less than several and the joining of their strings. Only for a
+ * complete head: an incomplete one is read again from its beginning.
+ */
+function joined(bytes: Buffer, runs: number, start: number, end: number): string {
+  if (runs === 0) return latin1(bytes, start, end - 2);
+  const from = RUNS[0];
+  let to = RUNS[1];
+  for (let run = 2; run < runs; run += 2) {
+    for (let at = RUNS[run]; at < RUNS[run + 1]; at++) bytes[to++] = bytes[at];
+  }
+  for (let at = start; at < end; at++) bytes[to++] = bytes[at];
+  return latin1(bytes, from, to - 2);
+}
+
 export class ResponseHead {
   status = 0;
   /** `200 OK\r\nname: value\r\n…` without hop-by-hop fields, framing, Date and last CRLF; a latin-1 char per byte. */
@@ -76,7 +101,10 @@ export class ResponseHead {
   private sawLength = false;
   private oldVersion = false;
 
-  /** Reads a head that begins at `start`. Returns the index behind its empty line, INCOMPLETE or MALFORMED. */
+  /**
+   * Reads a head that begins at `start`. Returns the index behind its empty line, INCOMPLETE or MALFORMED. The bytes of a
+   * complete head are changed.
+   */
   parse(bytes: Buffer, start: number, end: number): number {
     this.contentLength = NO_LENGTH;
     this.chunked = false;
@@ -95,8 +123,8 @@ export class ResponseHead {
     if (!this.parseStatusLine(bytes, start, at)) return MALFORMED;
     at += 2;
 
-    let text = '';
     let runStart = start + 9; // behind `HTTP/1.1 `
+    let runs = 0;
     let seen = 0;
     for (;;) {
       const line = at;
@@ -110,14 +138,18 @@ export class ResponseHead {
       if (bytes[at] !== CR || bytes[at + 1] !== LF) return this.badByte(bytes, at);
       if (this.isDropped(bytes, line, colon, at)) {
         if (this.problem !== '') return MALFORMED;
-        if (runStart < line) text += bytes.toString('latin1', runStart, line);
+        if (runStart < line && runs < MAX_RUNS) {
+          RUNS[runs++] = runStart;
+          RUNS[runs++] = line;
+        } else if (runStart < line) {
+          return this.bad('too many fields that end here');
+        }
         runStart = at + 2;
       }
       at += 2;
     }
-    if (runStart < at) text += bytes.toString('latin1', runStart, at);
     this.nonAscii = (seen & HIGH) !== 0;
-    this.text = text.slice(0, -2);
+    this.text = joined(bytes, runs, runStart, at);
     if (this.listed !== null) this.dropListed();
     return this.checkFraming() ? at + 2 : MALFORMED;
   }

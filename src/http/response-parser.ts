@@ -60,7 +60,7 @@ export class ResponseParser implements ChunkSink {
 
   /**
    * Reads `bytes[at, end)` until the response is complete or the bytes are used up. Returns the index behind the last
-   * byte it used. `problem` tells when the response is malformed; then nothing more may be read.
+   * byte it used; the bytes of a head are changed. `problem` tells when the response is malformed; then nothing more may be read.
    */
   execute(bytes: Buffer, at: number, end: number): number {
     if (at < end) this.untouched = false;

@@ -26,6 +26,8 @@ export abstract class TimerEntry {
   deadline = 0;
   next: TimerEntry | null = null;
   previous: TimerEntry | null = null;
+  /** The deadline does not count until it is armed anew. */
+  onHold = false;
   /** Index of the slot that it hangs in, -1 for none. */
   slot = -1;
 
@@ -48,6 +50,7 @@ export class TimerWheel {
   /** Calls `entry.expired()` in `ms` milliseconds or a little later. Arming again replaces the deadline. */
   arm(entry: TimerEntry, ms: number): void {
     const deadline = performance.now() + ms;
+    entry.onHold = false;
     if (entry.slot !== -1) {
       if (deadline >= entry.deadline) {
         entry.deadline = deadline;
@@ -60,8 +63,17 @@ export class TimerWheel {
     this.hang(entry);
   }
 
+  /**
+   * Suspends a deadline that will be set anew soon: one store, without a look at the clock. The entry stays where it
+   * hangs; one that was not armed is left alone.
+   */
+  hold(entry: TimerEntry): void {
+    entry.onHold = entry.slot !== -1;
+  }
+
   cancel(entry: TimerEntry): void {
     entry.deadline = 0;
+    entry.onHold = false;
     if (entry.slot !== -1) this.unhang(entry);
   }
 
@@ -105,7 +117,10 @@ export class TimerWheel {
       let entry = this.heads[this.cursor];
       while (entry !== null) {
         this.unhang(entry);
-        if (entry.deadline > now) {
+        if (entry.onHold) {
+          entry.deadline = now + SLOTS * TICK_MS;
+          this.hang(entry);
+        } else if (entry.deadline > now) {
           this.hang(entry);
         } else {
           entry.deadline = 0;

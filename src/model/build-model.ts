@@ -4,8 +4,9 @@
  *
  *     changes ─▶ KvTree ─▶ touched names ─▶ buildBackend / buildFrontend ─▶ what differs ─▶ next Model
  *
- * A model is never changed once it was handed out: a map of it is copied before its first change of an update, and
- * shared with the next model where nothing in it changes (copying 10 000 entries takes about a millisecond).
+ * All models of a builder share their maps, which always show the newest one: copying them took 62 ms per change with
+ * 100 000 frontends. What stands in them is never changed, only replaced, and an update that changes anything gives a new
+ * model object, so that `===` tells whether there is news.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Constraint } from '../kernel/constraints.ts';
@@ -53,7 +54,12 @@ export type ModelUpdate = {
   readonly mended: readonly string[];
 };
 
-const EMPTY_MODEL: Model = { backends: new Map(), frontends: new Map(), certificates: new Map(), problems: new Map() };
+type LiveModel = {
+  readonly backends: Map<string, Backend>;
+  readonly frontends: Map<string, Frontend>;
+  readonly certificates: Map<string, ConfiguredCertificate>;
+  readonly problems: Map<string, Problem>;
+};
 
 function describeOther(key: string): string {
   const first = key.split('/', 1)[0];
@@ -68,12 +74,12 @@ function describeOther(key: string): string {
   return unknownReason(first, ['backends', 'frontends', 'tls', ...OTHER_KEYS.keys()]);
 }
 
-/** A map that is copied at its first change, so that readers of the old one never see it change. */
+/** A map of the model that is changed in place, and whether it was. */
 class NextMap<Value> {
-  map: ReadonlyMap<string, Value>;
-  #copy: Map<string, Value> | null = null;
+  readonly map: Map<string, Value>;
+  hasChanged = false;
 
-  constructor(map: ReadonlyMap<string, Value>) {
+  constructor(map: Map<string, Value>) {
     this.map = map;
   }
 
@@ -81,12 +87,9 @@ class NextMap<Value> {
   put(key: string, value: Value | null): boolean {
     const old = this.map.get(key);
     if (value === null ? old === undefined : old !== undefined && isDeepStrictEqual(old, value)) return false;
-    if (this.#copy === null) {
-      this.#copy = new Map(this.map);
-      this.map = this.#copy;
-    }
-    if (value === null) this.#copy.delete(key);
-    else this.#copy.set(key, value);
+    if (value === null) this.map.delete(key);
+    else this.map.set(key, value);
+    this.hasChanged = true;
     return true;
   }
 }
@@ -103,7 +106,7 @@ export class ModelBuilder {
   readonly #backendOf = new Map<string, string>();
   /** Object (`backends/b`, `frontends/f`, `tls/t`, `others/<key>`) → keys of its problems. */
   readonly #problemKeys = new Map<string, readonly string[]>();
-  #model: Model = EMPTY_MODEL;
+  #model: LiveModel = { backends: new Map(), frontends: new Map(), certificates: new Map(), problems: new Map() };
 
   constructor(settings: ModelSettings) {
     this.#prefix = settings.prefix;
@@ -163,9 +166,8 @@ export class ModelBuilder {
       aliasProblem === '' ? [] : [{ key: `${this.#prefix}/alias`, state: 'rejected', reason: aliasProblem }],
     );
 
-    const update = next.finish();
-    this.#model = update.model;
-    return update;
+    if (next.hasChanged) this.#model = { ...this.#model };
+    return next.finish(this.#model);
   }
 
   /** Problems name keys as an operator would type them: after a move of the tree what has some is built again. */
@@ -205,7 +207,6 @@ class NextModel {
   readonly backends: NextMap<Backend>;
   readonly frontends: NextMap<Frontend>;
   readonly #certificates: NextMap<ConfiguredCertificate>;
-  readonly #old: Model;
   readonly #problems: NextMap<Problem>;
   readonly #problemKeys: Map<string, readonly string[]>;
   readonly #changedBackends = new Set<string>();
@@ -214,8 +215,7 @@ class NextModel {
   readonly #appeared: Problem[] = [];
   readonly #mended: string[] = [];
 
-  constructor(old: Model, problemKeys: Map<string, readonly string[]>) {
-    this.#old = old;
+  constructor(old: LiveModel, problemKeys: Map<string, readonly string[]>) {
     this.backends = new NextMap(old.backends);
     this.frontends = new NextMap(old.frontends);
     this.#certificates = new NextMap(old.certificates);
@@ -253,21 +253,14 @@ class NextModel {
     else this.#problemKeys.set(object, [...keys]);
   }
 
-  finish(): ModelUpdate {
-    const old = this.#old;
-    const next: Model = {
-      backends: this.backends.map,
-      frontends: this.frontends.map,
-      certificates: this.#certificates.map,
-      problems: this.#problems.map,
-    };
-    const isSame =
-      next.backends === old.backends &&
-      next.frontends === old.frontends &&
-      next.certificates === old.certificates &&
-      next.problems === old.problems;
+  get hasChanged(): boolean {
+    const maps = [this.backends, this.frontends, this.#certificates, this.#problems];
+    return maps.some((map) => map.hasChanged);
+  }
+
+  finish(model: Model): ModelUpdate {
     return {
-      model: isSame ? old : next,
+      model,
       backends: this.#changedBackends,
       frontends: this.#changedFrontends,
       certificates: this.#changedCertificates,

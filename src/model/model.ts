@@ -90,6 +90,7 @@ export type Problem = {
   readonly reason: string;
 };
 
+/** The maps are live: they show the newest model, also in one that is older. Look, and do not keep what you saw. */
 export type Model = {
   readonly backends: ReadonlyMap<string, Backend>;
   /** Only those that can be routed to. */

@@ -37,6 +37,8 @@ export class SlotRegistry {
   private readonly names: string[] = [];
   /** By slot: the newest generation that names it. */
   private readonly lastNamed: number[] = [];
+  /** By slot: in every table until it is released. */
+  private readonly held: boolean[] = [];
   /** Every worker routes by this generation or a newer one. */
   private applied = 0;
   /** Slots that may be taken over, the longest unused last. */
@@ -73,6 +75,21 @@ export class SlotRegistry {
     return slot;
   }
 
+  /** As `slotOf`, and no generation needs to name it again until `release`. */
+  hold(name: string, generation: number): number {
+    const slot = this.slotOf(name, generation);
+    this.held[slot] = true;
+    return slot;
+  }
+
+  /** A name that was held is in no table of `generation` or later. */
+  release(name: string, generation: number): void {
+    const slot = this.slots.get(name);
+    if (slot === undefined) return;
+    this.held[slot] = false;
+    this.lastNamed[slot] = generation - 1;
+  }
+
   /** '' for a slot that was never given out. */
   nameOf(slot: number): string {
     return this.names[slot] ?? '';
@@ -98,16 +115,20 @@ export class SlotRegistry {
   /** A slot may have been named again after it was collected. */
   private popReusable(): number | undefined {
     for (let slot = this.reusable.pop(); slot !== undefined; slot = this.reusable.pop()) {
-      if (this.lastNamed[slot] < this.applied) return slot;
+      if (this.isReusable(slot)) return slot;
     }
     return undefined;
+  }
+
+  private isReusable(slot: number): boolean {
+    return this.held[slot] !== true && this.lastNamed[slot] < this.applied;
   }
 
   /** Looks through all slots, so rarely: what it finds serves for as many new names. */
   private collectReusable(): boolean {
     const found: number[] = [];
     for (let slot = 0; slot < this.lastNamed.length; slot++) {
-      if (this.lastNamed[slot] < this.applied) found.push(slot);
+      if (this.isReusable(slot)) found.push(slot);
     }
     this.reusable = found.sort((a, b) => this.lastNamed[b] - this.lastNamed[a]);
     return found.length > 0;

@@ -1,208 +1,274 @@
 /**
  * The writer's half of finding a frontend: which frontends to try for a host (layout.ts: host index, candidate lists,
- * path indexes). Frontends are added in global order, so that every list comes out ascending.
+ * path indexes). It outlives tables: a change moves a few entries between lists, and what is written for a table is
+ * nothing but words, with no text looked at again.
  */
-import type { MatchTerm } from '../rule/terms.ts';
 import { type StringHeap, WordBuffer } from './build-buffers.ts';
-import { cellsFor, HASH_HOST, HASH_PATH, HASH_PREFIX, HASH_SUFFIX, hashOf } from './hash.ts';
+import type { FindKeys, HashKey } from './find-keys.ts';
+import { cellsFor, HASH_HOST, hashOf } from './hash.ts';
 import { HOST_CELL, MAX_WALKED_CANDIDATES, PATH_CELL } from './layout.ts';
 
-/** What a frontend is found by in a path index: alternatives of one of its terms. Null: it must be walked. */
-type PathKey = { readonly what: number; readonly texts: readonly string[] };
+/** A frontend as it is filed. */
+export type Candidate = {
+  /** Its place in the global order of the table that is being written. */
+  index: number;
+  readonly keys: FindKeys;
+};
 
-/** Alternatives that can match at all: the spec lets a path without a leading slash stand, but it never matches. */
-export function liveAlternatives(texts: readonly string[]): readonly string[] {
-  return texts.filter((text) => text.startsWith('/'));
-}
+/** Candidates, to be written in ascending order. */
+class CandidateRun {
+  readonly items: Candidate[] = [];
+  private sorted = true;
 
-/** Hosts that satisfy every host term; null when there is no such term. */
-function hostsOf(terms: readonly MatchTerm[]): readonly string[] | null {
-  const named = terms.filter((term) => term.kind === 'host');
-  if (named.length === 0) return null;
-  const [{ hosts }, ...others] = named;
-  return others.length === 0 ? hosts : hosts.filter((host) => others.every((other) => other.hosts.includes(host)));
-}
-
-function shortest(texts: readonly string[]): number {
-  let length = Number.POSITIVE_INFINITY;
-  for (const text of texts) length = Math.min(length, text.length);
-  return length;
-}
-
-/**
- * Suffixes, in lower case, one of which every host has that satisfies some host template; null when there is no such
- * term. Beyond ASCII, letters may be equal in other ways than by lower case.
- */
-function suffixesOf(terms: readonly MatchTerm[]): readonly string[] | null {
-  for (const term of terms) {
-    if (term.kind !== 'hostTemplate') continue;
-    const suffixes = term.templates.map(({ suffix }) => suffix.toLowerCase());
-    if (suffixes.every((suffix) => /^[\x21-\x7e]+$/.test(suffix))) return suffixes;
+  /** False when it is there: two of its alternatives have one hash. */
+  add(candidate: Candidate): boolean {
+    if (this.items.at(-1) === candidate) return false;
+    this.items.push(candidate);
+    this.sorted = this.items.length === 1;
+    return true;
   }
-  return null;
-}
 
-/** Prefixes, one of which every path has that satisfies the term; null when it is no condition on the path. */
-function prefixesOf(term: MatchTerm): readonly string[] | null {
-  if (term.kind === 'pathPrefix') return liveAlternatives(term.prefixes);
-  if (term.kind === 'pathTemplate' || term.kind === 'pathPrefixTemplate') {
-    return term.templates.map(({ prefix }) => prefix);
+  delete(candidate: Candidate): void {
+    const at = this.items.indexOf(candidate);
+    if (at >= 0) this.items.splice(at, 1);
   }
-  return null;
-}
 
-/** A whole path tells most, else the term whose shortest prefix is the longest. */
-function pathKeyOf(terms: readonly MatchTerm[]): PathKey | null {
-  let best: PathKey | null = null;
-  for (const term of terms) {
-    if (term.kind === 'path') return { what: HASH_PATH, texts: liveAlternatives(term.paths) };
-    const texts = prefixesOf(term);
-    if (texts === null) continue;
-    if (best === null || shortest(texts) > shortest(best.texts)) best = { what: HASH_PREFIX, texts };
+  /** Places in the order shift from table to table, but two that stay never change sides. */
+  inOrder(): readonly Candidate[] {
+    if (!this.sorted) this.items.sort((a, b) => a.index - b.index);
+    this.sorted = true;
+    return this.items;
   }
-  return best;
 }
 
-function addTo<Key>(lists: Map<Key, number[]>, key: Key, frontend: number): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [frontend]);
-  else if (list[list.length - 1] !== frontend) list.push(frontend);
+/** How often each length occurs. */
+class Lengths {
+  readonly counts = new Map<number, number>();
+
+  add(length: number, count: number): void {
+    const now = (this.counts.get(length) ?? 0) + count;
+    if (now === 0) this.counts.delete(length);
+    else this.counts.set(length, now);
+  }
+
+  ascending(): number[] {
+    return [...this.counts.keys()].sort((a, b) => a - b);
+  }
 }
+
+/** The frontends of a long list by what is known of their paths. */
+class PathRuns {
+  /** Those that are tried for every path. */
+  readonly walked = new CandidateRun();
+  private readonly byHash = new Map<number, CandidateRun>();
+  private readonly lengths = new Lengths();
+
+  add(candidate: Candidate): void {
+    const { paths } = candidate.keys;
+    if (paths === null) this.walked.add(candidate);
+    for (const { hash, length } of paths ?? []) {
+      let run = this.byHash.get(hash);
+      if (run === undefined) {
+        run = new CandidateRun();
+        this.byHash.set(hash, run);
+      }
+      run.add(candidate);
+      if (length > 0) this.lengths.add(length, 1);
+    }
+  }
+
+  delete(candidate: Candidate): void {
+    const { paths } = candidate.keys;
+    if (paths === null) this.walked.delete(candidate);
+    for (const { hash, length } of paths ?? []) {
+      const run = this.byHash.get(hash);
+      run?.delete(candidate);
+      if (run?.items.length === 0) this.byHash.delete(hash);
+      if (length > 0) this.lengths.add(length, -1);
+    }
+  }
+
+  /** Returns the reference to the path index, 0 for none. */
+  write(words: WordBuffer): number {
+    if (this.byHash.size === 0) return 0;
+    const codes: number[] = [];
+    for (const [hash, run] of this.byHash) codes.push(hash, writeRun(words, run.inOrder()));
+    return writeHashIndex(words, codes, this.lengths.ascending());
+  }
+}
+
+/** The frontends to be tried for one host, or for one end of hosts. */
+class CandidateList {
+  private readonly all = new CandidateRun();
+  /** Only while it is long. */
+  private runs: PathRuns | null = null;
+
+  get size(): number {
+    return this.all.items.length;
+  }
+
+  add(candidate: Candidate): void {
+    if (!this.all.add(candidate)) return;
+    if (this.runs !== null) this.runs.add(candidate);
+    else if (this.size > MAX_WALKED_CANDIDATES) {
+      this.runs = new PathRuns();
+      for (const each of this.all.items) this.runs.add(each);
+    }
+  }
+
+  delete(candidate: Candidate): void {
+    this.all.delete(candidate);
+    if (this.size > MAX_WALKED_CANDIDATES) this.runs?.delete(candidate);
+    else this.runs = null;
+  }
+
+  /** Returns its code as in HOST_CELL.candidates. */
+  write(words: WordBuffer): number {
+    if (this.size === 0) return 0;
+    if (this.size === 1) return ~this.all.items[0].index;
+    const pathIndex = this.runs?.write(words) ?? 0;
+    const list = words.length;
+    words.push(pathIndex);
+    pushCandidates(words, (this.runs?.walked ?? this.all).inOrder());
+    return list;
+  }
+}
+
+function pushCandidates(words: WordBuffer, candidates: readonly Candidate[]): void {
+  words.push(candidates.length);
+  for (const { index } of candidates) words.push(index);
+}
+
+/** Returns its code as in PATH_CELL.run. */
+function writeRun(words: WordBuffer, candidates: readonly Candidate[]): number {
+  if (candidates.length === 1) return ~candidates[0].index;
+  const run = words.length;
+  pushCandidates(words, candidates);
+  return run;
+}
+
+/** `codes`: hash, code, hash, code, …; returns the reference. */
+function writeHashIndex(words: WordBuffer, codes: readonly number[], lengths: readonly number[]): number {
+  const cells = cellsFor(codes.length / 2);
+  const index = words.length;
+  words.push(cells - 1);
+  words.push(lengths.length);
+  words.pushAll(lengths);
+  const first = words.reserve(cells * PATH_CELL.words);
+  for (let i = 0; i < codes.length; i += 2) {
+    let cell = codes[i] & (cells - 1);
+    while (words.get(first + cell * PATH_CELL.words + PATH_CELL.run) !== 0) cell = (cell + 1) & (cells - 1);
+    words.set(first + cell * PATH_CELL.words + PATH_CELL.hash, codes[i]);
+    words.set(first + cell * PATH_CELL.words + PATH_CELL.run, codes[i + 1]);
+  }
+  return index;
+}
+
+type HostEntry = {
+  readonly hash: number;
+  readonly offset: number;
+  readonly byteLength: number;
+  readonly list: CandidateList;
+};
+
+export type WrittenCandidates = {
+  readonly words: WordBuffer;
+  readonly hostIndex: WordBuffer;
+  /** Code as in HOST_CELL.candidates. */
+  readonly anyHost: number;
+  /** Reference, 0 for none. */
+  readonly suffixIndex: number;
+};
 
 export class CandidateIndex {
-  readonly words = new WordBuffer();
   private readonly heap: StringHeap;
-  private readonly termsOf: (frontend: number) => readonly MatchTerm[];
-  private readonly byHost = new Map<string, number[]>();
-  private readonly bySuffix = new Map<number, number[]>();
-  private readonly suffixLengths = new Set<number>();
-  private readonly anyHost: number[] = [];
+  private readonly byHost = new Map<string, HostEntry>();
+  private readonly bySuffix = new Map<number, CandidateList>();
+  private readonly suffixLengths = new Lengths();
+  private readonly anyHost = new CandidateList();
 
-  constructor(heap: StringHeap, termsOf: (frontend: number) => readonly MatchTerm[]) {
+  /** `heap`: where the hosts are written, once each. */
+  constructor(heap: StringHeap) {
     this.heap = heap;
-    this.termsOf = termsOf;
+  }
+
+  add(candidate: Candidate): void {
+    const { hosts, suffixes } = candidate.keys;
+    if (hosts !== null) for (const host of hosts) this.hostEntry(host).list.add(candidate);
+    else if (suffixes === null) this.anyHost.add(candidate);
+    else for (const key of suffixes) this.addSuffix(key, candidate);
+  }
+
+  /** One that was added. */
+  delete(candidate: Candidate): void {
+    const { hosts, suffixes } = candidate.keys;
+    if (hosts !== null) {
+      for (const host of hosts) {
+        const entry = this.byHost.get(host)!;
+        entry.list.delete(candidate);
+        if (entry.list.size === 0) this.byHost.delete(host);
+      }
+    } else if (suffixes === null) this.anyHost.delete(candidate);
+    else {
+      for (const { hash, length } of suffixes) {
+        this.suffixLengths.add(length, -1);
+        const list = this.bySuffix.get(hash);
+        list?.delete(candidate);
+        if (list?.size === 0) this.bySuffix.delete(hash);
+      }
+    }
+  }
+
+  /** Everything anew, for the places that the candidates have in the order now. */
+  write(): WrittenCandidates {
+    const words = new WordBuffer();
     // Reference 0 means none.
-    this.words.push(0);
+    words.push(0);
+    const anyHost = this.anyHost.write(words);
+    const hostIndex = this.writeHostIndex(words);
+    let suffixIndex = 0;
+    if (this.bySuffix.size > 0) {
+      const codes: number[] = [];
+      for (const [hash, list] of this.bySuffix) codes.push(hash, list.write(words));
+      suffixIndex = writeHashIndex(words, codes, this.suffixLengths.ascending());
+    }
+    return { words, hostIndex, anyHost, suffixIndex };
   }
 
-  /** In ascending order of `frontend`. */
-  add(frontend: number): void {
-    const hosts = hostsOf(this.termsOf(frontend));
-    if (hosts === null) {
-      this.addWithoutHost(frontend);
-      return;
-    }
-    for (const host of hosts) {
-      // A request without a host matches no Host rule (shared/spec rules §3).
-      if (host !== '') addTo(this.byHost, host, frontend);
-    }
-  }
-
-  private addWithoutHost(frontend: number): void {
-    const suffixes = suffixesOf(this.termsOf(frontend));
-    if (suffixes === null) {
-      this.anyHost.push(frontend);
-      return;
-    }
-    for (const suffix of suffixes) {
-      const reversed = Buffer.from(suffix).reverse();
-      this.suffixLengths.add(reversed.length);
-      addTo(this.bySuffix, hashOf(reversed, 0, reversed.length, HASH_SUFFIX), frontend);
-    }
-  }
-
-  /** Writes the list of the frontends that name no host; returns its code as in HOST_CELL.candidates. */
-  writeAnyHost(): number {
-    return this.writeList(this.anyHost);
-  }
-
-  writeHostIndex(): WordBuffer {
-    const index = new WordBuffer();
-    const cells = cellsFor(this.byHost.size);
-    index.reserve(cells * HOST_CELL.words);
-    for (const [host, frontends] of this.byHost) {
+  private hostEntry(host: string): HostEntry {
+    let entry = this.byHost.get(host);
+    if (entry === undefined) {
       const offset = this.heap.length;
       const byteLength = this.heap.add(host);
       const hash = hashOf(this.heap.bytes, offset, byteLength, HASH_HOST);
+      entry = { hash, offset, byteLength, list: new CandidateList() };
+      this.byHost.set(host, entry);
+    }
+    return entry;
+  }
+
+  private addSuffix({ hash, length }: HashKey, candidate: Candidate): void {
+    this.suffixLengths.add(length, 1);
+    let list = this.bySuffix.get(hash);
+    if (list === undefined) {
+      list = new CandidateList();
+      this.bySuffix.set(hash, list);
+    }
+    list.add(candidate);
+  }
+
+  private writeHostIndex(words: WordBuffer): WordBuffer {
+    const index = new WordBuffer();
+    const cells = cellsFor(this.byHost.size);
+    index.reserve(cells * HOST_CELL.words);
+    for (const { hash, offset, byteLength, list } of this.byHost.values()) {
       let cell = hash & (cells - 1);
       while (index.get(cell * HOST_CELL.words + HOST_CELL.candidates) !== 0) cell = (cell + 1) & (cells - 1);
       const word = cell * HOST_CELL.words;
       index.set(word + HOST_CELL.hash, hash);
-      index.set(word + HOST_CELL.candidates, this.writeList(frontends));
+      index.set(word + HOST_CELL.candidates, list.write(words));
       index.set(word + HOST_CELL.host, offset);
       index.set(word + HOST_CELL.host + 1, byteLength);
-    }
-    return index;
-  }
-
-  /** Returns the reference to the suffix index, 0 for none. */
-  writeSuffixIndex(): number {
-    if (this.bySuffix.size === 0) return 0;
-    const codes = new Map<number, number>();
-    for (const [hash, frontends] of this.bySuffix) codes.set(hash, this.writeList(frontends));
-    return this.writeHashIndex(codes, this.suffixLengths);
-  }
-
-  private writeList(frontends: readonly number[]): number {
-    if (frontends.length === 0) return 0;
-    if (frontends.length === 1) return ~frontends[0];
-    let pathIndex = 0;
-    let walked = frontends;
-    if (frontends.length > MAX_WALKED_CANDIDATES) {
-      const runs = new Map<number, number[]>();
-      const lengths = new Set<number>();
-      walked = frontends.filter((frontend) => !this.addRuns(frontend, runs, lengths));
-      if (runs.size > 0) pathIndex = this.writePathIndex(runs, lengths);
-    }
-    const list = this.words.length;
-    this.words.push(pathIndex);
-    this.words.push(walked.length);
-    this.words.pushAll(walked);
-    return list;
-  }
-
-  private addRuns(frontend: number, runs: Map<number, number[]>, lengths: Set<number>): boolean {
-    const key = pathKeyOf(this.termsOf(frontend));
-    if (key === null) return false;
-    for (const text of key.texts) {
-      const byteLength = this.heap.place(text);
-      // A path is found with and without a final slash (shared/spec rules §7); its program knows which one was meant.
-      const slash = key.what === HASH_PATH && text.endsWith('/') ? 1 : 0;
-      const hash = hashOf(this.heap.bytes, this.heap.length, byteLength - slash, key.what);
-      if (key.what === HASH_PREFIX) lengths.add(byteLength);
-      addTo(runs, hash, frontend);
-    }
-    return true;
-  }
-
-  private writePathIndex(runs: ReadonlyMap<number, number[]>, lengths: ReadonlySet<number>): number {
-    const words = this.words;
-    const codes = new Map<number, number>();
-    for (const [hash, frontends] of runs) {
-      if (frontends.length === 1) {
-        codes.set(hash, ~frontends[0]);
-        continue;
-      }
-      codes.set(hash, words.length);
-      words.push(frontends.length);
-      words.pushAll(frontends);
-    }
-    return this.writeHashIndex(codes, lengths);
-  }
-
-  private writeHashIndex(codes: ReadonlyMap<number, number>, lengths: ReadonlySet<number>): number {
-    const words = this.words;
-    const cells = cellsFor(codes.size);
-    const index = words.length;
-    words.push(cells - 1);
-    words.push(lengths.size);
-    words.pushAll([...lengths].sort((a, b) => a - b));
-    const first = words.reserve(cells * PATH_CELL.words);
-    for (const [hash, code] of codes) {
-      let cell = hash & (cells - 1);
-      while (words.get(first + cell * PATH_CELL.words + PATH_CELL.run) !== 0) cell = (cell + 1) & (cells - 1);
-      words.set(first + cell * PATH_CELL.words + PATH_CELL.hash, hash);
-      words.set(first + cell * PATH_CELL.words + PATH_CELL.run, code);
     }
     return index;
   }

@@ -41,6 +41,21 @@ export type TableFrontend = {
   readonly options?: FrontendOptions;
 };
 
+/** A frontend that names its backend. */
+export type NamedFrontend = Omit<TableFrontend, 'backend'> & { readonly backend: string };
+
+/** The step from one table to the next. */
+export type TableChange = {
+  readonly generation: number;
+  /** The generation that it starts from; 0: from nothing, with all that there is. */
+  readonly base: number;
+  /** New ones and different ones. */
+  readonly backends: readonly TableBackend[];
+  readonly frontends: readonly NamedFrontend[];
+  readonly goneBackends: readonly string[];
+  readonly goneFrontends: readonly string[];
+};
+
 export type TableInput = {
   readonly generation: number;
   readonly backends: readonly TableBackend[];

@@ -82,8 +82,13 @@ export class RoutingTable {
 
   /** Every server of the table, so that what is kept per slot can be cleaned up. */
   forEachServerSlot(visit: (slot: number) => void): void {
-    const { servers } = this.sections;
-    for (let word = 0; word < servers.length; word += SERVER.words) visit(servers[word + SERVER.slot]);
+    const { backends, servers } = this.sections;
+    for (let word = 0; word < backends.length; word += BACKEND.words) {
+      // The section may hold servers of earlier tables as well.
+      const first = backends[word + BACKEND.firstServer];
+      const end = first + backends[word + BACKEND.serverCount];
+      for (let server = first; server < end; server++) visit(servers[server * SERVER.words + SERVER.slot]);
+    }
   }
 
   private candidatesOfHost(): number {

@@ -1,20 +1,26 @@
 /**
- * TableInput → the shared table (layout.ts). Every section is built beside the table first, so that the shared memory
- * is allocated once, at its exact size, and written once.
+ * The shared table (layout.ts), written by a builder that outlives it: what a change does not touch keeps its place and
+ * its words, so that a change costs little more than a copy of the table.
+ *
+ *     TableChange ─▶ builder: records, programs, texts, candidates ─▶ assemble ─▶ SharedArrayBuffer
+ *
+ * Texts and programs are only added. What nobody refers to any more is garbage, and when there is too much of it all is
+ * written anew. Frontends stand in global order, so their words are written for each table.
  */
 import { TsujiError } from '../kernel/errors.ts';
-import type { MatchTerm, PathModifiers, Template } from '../rule/terms.ts';
 import { StringHeap, WordBuffer } from './build-buffers.ts';
-import { CandidateIndex, liveAlternatives } from './candidates.ts';
-import type { TableBackend, TableFrontend, TableInput } from './input.ts';
+import { type Candidate, CandidateIndex, type WrittenCandidates } from './candidates.ts';
+import { findKeysOf } from './find-keys.ts';
+import type { NamedFrontend, TableBackend, TableChange, TableFrontend, TableInput } from './input.ts';
+import { type Instruction, instructionsOf, modifierInstructions } from './instructions.ts';
 import {
+  BACKEND,
   BACKEND_ALL_WEIGHTS_ZERO,
   FORMAT_VERSION,
   FRONTEND_PASS_HOST_HEADER,
   HEADER,
   HEADER_WORDS,
   MAGIC,
-  MODIFIER,
   OPCODE,
   SCHEMES,
   SECTION,
@@ -29,87 +35,26 @@ import { scheduleOf } from './schedule.ts';
 /** References are signed words, and an offset in bytes must fit one as well. */
 const MAX_TABLE_BYTES = 0x7fffffff;
 
+/** From so many times its size when all was written anew on, and not below so many words, all is written anew. */
+const GROWTH = 1.5;
+const SMALL_WORDS = 65_536;
+
 class Sections {
   readonly heap = new StringHeap();
   readonly backends = new WordBuffer();
   readonly servers = new WordBuffer();
   readonly schedules = new WordBuffer();
-  readonly frontends = new WordBuffer();
   readonly programs = new WordBuffer();
 
   constructor() {
     // Reference 0 means no program.
     this.programs.push(OPCODE.end);
   }
-}
 
-type Instruction = { readonly opcode: number; readonly strings: readonly string[] };
-
-function templateStrings(templates: readonly Template[]): string[] {
-  return templates.flatMap(({ prefix, pattern, suffix }) => [prefix, pattern, suffix]);
-}
-
-function instructionOf(term: MatchTerm): Instruction | null {
-  switch (term.kind) {
-    case 'host':
-      return null;
-    case 'path':
-      return { opcode: OPCODE.path, strings: liveAlternatives(term.paths) };
-    case 'pathPrefix':
-      return { opcode: OPCODE.pathPrefix, strings: liveAlternatives(term.prefixes) };
-    case 'method':
-      return { opcode: OPCODE.method, strings: term.methods };
-    case 'header':
-      return { opcode: OPCODE.header, strings: [term.name, term.value] };
-    case 'headerRegexp':
-      return { opcode: OPCODE.headerRegexp, strings: [term.name, term.pattern] };
-    case 'query':
-      return { opcode: OPCODE.query, strings: [term.name, term.value] };
-    case 'queryTemplate':
-      return { opcode: OPCODE.queryTemplate, strings: [term.name, `^${term.pattern}$`] };
-    case 'pathTemplate':
-    case 'pathPrefixTemplate':
-    case 'hostTemplate':
-      return { opcode: OPCODE[term.kind], strings: templateStrings(term.templates) };
+  /** Words that only grow. */
+  get size(): number {
+    return this.heap.length / WORD_BYTES + this.servers.length + this.schedules.length + this.programs.length;
   }
-}
-
-/** The cheapest test first. */
-const TEST_ORDER: readonly number[] = [
-  OPCODE.method,
-  OPCODE.path,
-  OPCODE.pathPrefix,
-  OPCODE.header,
-  OPCODE.query,
-  OPCODE.pathTemplate,
-  OPCODE.pathPrefixTemplate,
-  OPCODE.hostTemplate,
-  OPCODE.headerRegexp,
-  OPCODE.queryTemplate,
-];
-
-function instructionsOf(terms: readonly MatchTerm[]): Instruction[] {
-  const instructions: Instruction[] = [];
-  for (const term of terms) {
-    const instruction = instructionOf(term);
-    if (instruction !== null) instructions.push(instruction);
-  }
-  return instructions.sort((a, b) => TEST_ORDER.indexOf(a.opcode) - TEST_ORDER.indexOf(b.opcode));
-}
-
-function modifierInstructions(modifiers: PathModifiers | undefined): Instruction[] {
-  if (modifiers === undefined) return [];
-  const { stripTemplates, stripPrefixes, addPrefix, replacePathRegex, replacePath } = modifiers;
-  const instructions: Instruction[] = [];
-  if (stripTemplates !== null) instructions.push({ opcode: MODIFIER.stripTemplates, strings: stripTemplates });
-  if (stripPrefixes !== null) instructions.push({ opcode: MODIFIER.stripPrefixes, strings: stripPrefixes });
-  if (addPrefix !== '') instructions.push({ opcode: MODIFIER.addPrefix, strings: [addPrefix] });
-  if (replacePathRegex !== null) {
-    const { pattern, replacement } = replacePathRegex;
-    instructions.push({ opcode: MODIFIER.replacePathRegex, strings: [pattern, replacement] });
-  }
-  if (replacePath !== '') instructions.push({ opcode: MODIFIER.replacePath, strings: [replacePath] });
-  return instructions;
 }
 
 function writeProgram(sections: Sections, instructions: readonly Instruction[]): number {
@@ -125,19 +70,22 @@ function writeProgram(sections: Sections, instructions: readonly Instruction[]):
   return program;
 }
 
-function writeBackend(sections: Sections, backend: TableBackend): void {
-  const { heap, backends, servers, schedules } = sections;
+/** The words of its record; its servers and turns are added. */
+function backendWords({ heap, servers, schedules }: Sections, backend: TableBackend): number[] {
   const turns = scheduleOf(backend.servers.map((server) => server.weight));
   const allWeightsZero = backend.servers.length > 0 && turns.length === 0;
-  backends.push(backend.slot);
-  backends.push(allWeightsZero ? BACKEND_ALL_WEIGHTS_ZERO : 0);
-  backends.push(servers.length / SERVER.words);
-  backends.push(backend.servers.length);
-  backends.push(schedules.length);
-  backends.push(turns.length);
-  heap.addTo(backends, backend.name);
-  backends.push(backend.pipelining);
-  heap.addTo(backends, optionsText(backend.policy));
+  const words: number[] = new Array(BACKEND.words).fill(0);
+  words[BACKEND.slot] = backend.slot;
+  words[BACKEND.flags] = allWeightsZero ? BACKEND_ALL_WEIGHTS_ZERO : 0;
+  words[BACKEND.firstServer] = servers.length / SERVER.words;
+  words[BACKEND.serverCount] = backend.servers.length;
+  words[BACKEND.firstTurn] = schedules.length;
+  words[BACKEND.turnCount] = turns.length;
+  words[BACKEND.name] = heap.length;
+  words[BACKEND.name + 1] = heap.add(backend.name);
+  words[BACKEND.pipelining] = backend.pipelining;
+  words[BACKEND.policy] = heap.length;
+  words[BACKEND.policy + 1] = heap.add(optionsText(backend.policy));
   schedules.pushAll(turns);
   for (const server of backend.servers) {
     servers.push(server.slot);
@@ -149,9 +97,10 @@ function writeBackend(sections: Sections, backend: TableBackend): void {
     heap.addTo(servers, server.host);
     heap.addTo(servers, server.hostHeader);
   }
+  return words;
 }
 
-function writeOptions({ heap, programs }: Sections, { options }: TableFrontend): number {
+function writeOptions({ heap, programs }: Sections, { options }: Pick<TableFrontend, 'options'>): number {
   const text = optionsText(options);
   if (text === '') return 0;
   const word = programs.length;
@@ -159,29 +108,64 @@ function writeOptions({ heap, programs }: Sections, { options }: TableFrontend):
   return word;
 }
 
-function writeFrontend(sections: Sections, frontend: TableFrontend, program: number): void {
-  const { frontends, heap } = sections;
-  const modifiers = writeProgram(sections, modifierInstructions(frontend.modifiers));
-  frontends.push(frontend.entryPoints);
-  frontends.push(program);
-  frontends.push(frontend.backend);
-  frontends.push(frontend.passHostHeader ? FRONTEND_PASS_HOST_HEADER : 0);
-  heap.addTo(frontends, frontend.name);
-  frontends.push(modifiers);
-  frontends.push(writeOptions(sections, frontend));
+/** A frontend that is written: its words but for its place in the order. */
+type Entry = Candidate & {
+  readonly frontend: Pick<TableFrontend, 'name' | 'rank' | 'entryPoints' | 'passHostHeader'>;
+  /** Index of its backend. */
+  readonly backend: number;
+  readonly program: number;
+  readonly modifiers: number;
+  readonly options: number;
+  readonly nameOffset: number;
+  readonly nameLength: number;
+  /** Without an alternative a term never matches, so nobody needs to find the frontend. */
+  readonly findable: boolean;
+};
+
+function entryOf(sections: Sections, frontend: Omit<TableFrontend, 'backend'>, backend: number): Entry {
+  const instructions = instructionsOf(frontend.terms);
+  const program = writeProgram(sections, instructions);
+  const nameOffset = sections.heap.length;
+  const nameLength = sections.heap.add(frontend.name);
+  return {
+    index: 0,
+    keys: findKeysOf(frontend.terms),
+    frontend,
+    backend,
+    program,
+    modifiers: writeProgram(sections, modifierInstructions(frontend.modifiers)),
+    options: writeOptions(sections, frontend),
+    nameOffset,
+    nameLength,
+    findable: instructions.every((instruction) => instruction.strings.length > 0),
+  };
 }
 
-function compareFrontends(a: TableFrontend, b: TableFrontend): number {
+function writeFrontends(entries: readonly Entry[]): WordBuffer {
+  const words = new WordBuffer();
+  for (const entry of entries) {
+    words.push(entry.frontend.entryPoints);
+    words.push(entry.program);
+    words.push(entry.backend);
+    words.push(entry.frontend.passHostHeader ? FRONTEND_PASS_HOST_HEADER : 0);
+    words.push(entry.nameOffset);
+    words.push(entry.nameLength);
+    words.push(entry.modifiers);
+    words.push(entry.options);
+  }
+  return words;
+}
+
+function compareFrontends({ frontend: a }: Entry, { frontend: b }: Entry): number {
   if (a.rank !== b.rank) return b.rank - a.rank;
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
 
 /** Lays the sections out one after the other behind the header. */
 function assemble(
-  input: TableInput,
+  generation: number,
   sections: readonly (Int32Array | Uint8Array)[],
-  anyHost: number,
-  suffixIndex: number,
+  { anyHost, suffixIndex }: WrittenCandidates,
 ): SharedArrayBuffer {
   const offsets: number[] = [];
   let end = HEADER_WORDS * WORD_BYTES;
@@ -194,16 +178,15 @@ function assemble(
   if (totalBytes > MAX_TABLE_BYTES) {
     throw new TsujiError(
       'TABLE_TOO_LARGE',
-      `the routing table would need ${totalBytes} bytes for ${input.frontends.length} frontends and ` +
-        `${input.backends.length} backends; the limit is ${MAX_TABLE_BYTES}`,
+      `the routing table would need ${totalBytes} bytes; the limit is ${MAX_TABLE_BYTES}`,
     );
   }
   const buffer = new SharedArrayBuffer(totalBytes);
   const header = new Int32Array(buffer, 0, HEADER_WORDS);
   header[HEADER.magic] = MAGIC;
   header[HEADER.formatVersion] = FORMAT_VERSION;
-  header[HEADER.generationLow] = input.generation | 0;
-  header[HEADER.generationHigh] = Math.floor(input.generation / 2 ** 32);
+  header[HEADER.generationLow] = generation | 0;
+  header[HEADER.generationHigh] = Math.floor(generation / 2 ** 32);
   header[HEADER.totalBytes] = totalBytes;
   header[HEADER.anyHostCandidates] = anyHost;
   header[HEADER.suffixIndex] = suffixIndex;
@@ -217,31 +200,137 @@ function assemble(
   return buffer;
 }
 
+/** All that is written, in its present form. */
+class Written {
+  readonly sections = new Sections();
+  readonly backendIndexes = new Map<string, number>();
+  ordered: Entry[] = [];
+  private readonly entries = new Map<string, Entry>();
+  private readonly index = new CandidateIndex(this.sections.heap);
+  private candidates: WrittenCandidates | null = null;
+  private frontendWords = new WordBuffer();
+
+  /** In the place of the one of that name, or behind all others. */
+  putBackend(backend: TableBackend): void {
+    const { backends } = this.sections;
+    const words = backendWords(this.sections, backend);
+    const index = this.backendIndexes.get(backend.name);
+    if (index === undefined) {
+      this.backendIndexes.set(backend.name, backends.length / BACKEND.words);
+      backends.pushAll(words);
+    } else {
+      for (let i = 0; i < BACKEND.words; i++) backends.set(index * BACKEND.words + i, words[i]);
+    }
+  }
+
+  /** Its record stays, without servers: no frontend names it. */
+  dropBackend(name: string): void {
+    const index = this.backendIndexes.get(name);
+    if (index === undefined) return;
+    this.sections.backends.set(index * BACKEND.words + BACKEND.serverCount, 0);
+    this.sections.backends.set(index * BACKEND.words + BACKEND.turnCount, 0);
+  }
+
+  putFrontend(frontend: Omit<TableFrontend, 'backend'>, backend: number): void {
+    const entry = entryOf(this.sections, frontend, backend);
+    this.entries.set(frontend.name, entry);
+    if (entry.findable) this.index.add(entry);
+    this.candidates = null;
+  }
+
+  dropFrontend(name: string): void {
+    const entry = this.entries.get(name);
+    if (entry === undefined) return;
+    this.entries.delete(name);
+    if (entry.findable) this.index.delete(entry);
+    this.candidates = null;
+  }
+
+  table(generation: number): SharedArrayBuffer {
+    if (this.candidates === null) {
+      // Almost in order already, which the sort makes use of.
+      this.ordered = this.ordered.filter((entry) => this.entries.get(entry.frontend.name) === entry);
+      const known = new Set(this.ordered);
+      for (const entry of this.entries.values()) if (!known.has(entry)) this.ordered.push(entry);
+      this.ordered.sort(compareFrontends);
+      for (let i = 0; i < this.ordered.length; i++) this.ordered[i].index = i;
+      this.frontendWords = writeFrontends(this.ordered);
+      this.candidates = this.index.write();
+    }
+    const { sections, candidates } = this;
+    const views: (Int32Array | Uint8Array)[] = new Array(SECTION_COUNT);
+    views[SECTION.backends] = sections.backends.view();
+    views[SECTION.servers] = sections.servers.view();
+    views[SECTION.schedules] = sections.schedules.view();
+    views[SECTION.frontends] = this.frontendWords.view();
+    views[SECTION.programs] = sections.programs.view();
+    views[SECTION.hostIndex] = candidates.hostIndex.view();
+    views[SECTION.candidates] = candidates.words.view();
+    views[SECTION.strings] = sections.heap.view();
+    return assemble(generation, views, candidates);
+  }
+}
+
 /** Throws TsujiError TABLE_TOO_LARGE beyond 2 GiB. */
 export function writeTable(input: TableInput): SharedArrayBuffer {
-  const sections = new Sections();
-  for (const backend of input.backends) writeBackend(sections, backend);
+  const written = new Written();
+  for (const backend of input.backends) written.putBackend(backend);
+  for (const frontend of input.frontends) written.putFrontend(frontend, frontend.backend);
+  return written.table(input.generation);
+}
 
-  const ordered = [...input.frontends].sort(compareFrontends);
-  const candidates = new CandidateIndex(sections.heap, (frontend) => ordered[frontend].terms);
-  for (let i = 0; i < ordered.length; i++) {
-    const instructions = instructionsOf(ordered[i].terms);
-    writeFrontend(sections, ordered[i], writeProgram(sections, instructions));
-    // Without an alternative a term never matches, so nobody needs to find the frontend.
-    if (instructions.every((instruction) => instruction.strings.length > 0)) candidates.add(i);
+/** Keeps what it has been told, so that a table costs what has changed. */
+export class TableBuilder {
+  private generation = 0;
+  private readonly backends = new Map<string, TableBackend>();
+  private readonly frontends = new Map<string, NamedFrontend>();
+  private written = new Written();
+  private sizeAtRewrite = 0;
+
+  /**
+   * The next table; null when the change starts from another table than the last one, so that all must be told. Throws
+   * TsujiError UNKNOWN_BACKEND for a frontend whose backend there is not, and TABLE_TOO_LARGE.
+   */
+  apply(change: TableChange): SharedArrayBuffer | null {
+    if (change.base !== 0 && change.base !== this.generation) return null;
+    // Whatever fails below leaves half a step behind, from which no other starts.
+    this.generation = -1;
+    if (change.base === 0) {
+      this.backends.clear();
+      this.frontends.clear();
+    }
+    for (const name of change.goneFrontends) this.frontends.delete(name);
+    for (const name of change.goneBackends) this.backends.delete(name);
+    for (const backend of change.backends) this.backends.set(backend.name, backend);
+    for (const frontend of change.frontends) this.frontends.set(frontend.name, frontend);
+    if (change.base !== 0) this.step(change);
+    const { size } = this.written.sections;
+    if (change.base === 0 || size > this.sizeAtRewrite * GROWTH + SMALL_WORDS) this.rewrite();
+    const table = this.written.table(change.generation);
+    this.generation = change.generation;
+    return table;
   }
-  const anyHost = candidates.writeAnyHost();
-  const hostIndex = candidates.writeHostIndex();
-  const suffixIndex = candidates.writeSuffixIndex();
 
-  const views: (Int32Array | Uint8Array)[] = new Array(SECTION_COUNT);
-  views[SECTION.backends] = sections.backends.view();
-  views[SECTION.servers] = sections.servers.view();
-  views[SECTION.schedules] = sections.schedules.view();
-  views[SECTION.frontends] = sections.frontends.view();
-  views[SECTION.programs] = sections.programs.view();
-  views[SECTION.hostIndex] = hostIndex.view();
-  views[SECTION.candidates] = candidates.words.view();
-  views[SECTION.strings] = sections.heap.view();
-  return assemble(input, views, anyHost, suffixIndex);
+  private step({ goneFrontends, goneBackends, backends, frontends }: TableChange): void {
+    for (const name of goneFrontends) this.written.dropFrontend(name);
+    for (const { name } of frontends) this.written.dropFrontend(name);
+    for (const name of goneBackends) this.written.dropBackend(name);
+    for (const backend of backends) this.written.putBackend(backend);
+    for (const frontend of frontends) this.put(frontend);
+  }
+
+  private rewrite(): void {
+    this.written = new Written();
+    for (const backend of this.backends.values()) this.written.putBackend(backend);
+    for (const frontend of this.frontends.values()) this.put(frontend);
+    this.sizeAtRewrite = this.written.sections.size;
+  }
+
+  private put(frontend: NamedFrontend): void {
+    const backend = this.backends.has(frontend.backend) ? this.written.backendIndexes.get(frontend.backend) : undefined;
+    if (backend === undefined) {
+      throw new TsujiError('UNKNOWN_BACKEND', `frontend ${frontend.name} has no backend ${frontend.backend}`);
+    }
+    this.written.putFrontend(frontend, backend);
+  }
 }

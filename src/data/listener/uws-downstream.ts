@@ -19,7 +19,7 @@ import { log } from '../../kernel/log.ts';
 import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { Downstream, DownstreamEvents } from '../downstream.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../downstream.ts';
-import { peerText } from './peer-address.ts';
+import type { PeerAddresses } from './peer-address.ts';
 import { SlowClientWatch, type WatchedClient } from './slow-client.ts';
 import type { HttpResponse } from './uws.ts';
 
@@ -41,6 +41,7 @@ export class UwsDownstream implements Downstream, WatchedClient {
   events!: DownstreamEvents;
   readonly secure = false;
   private readonly recycle: (pair: UwsDownstream) => void;
+  private readonly peers: PeerAddresses;
   private readonly watch: SlowClientWatch;
   private response: HttpResponse | null = null;
   private length = UNKNOWN_LENGTH;
@@ -102,8 +103,9 @@ export class UwsDownstream implements Downstream, WatchedClient {
     }
   };
 
-  constructor(recycle: (pair: UwsDownstream) => void, wheel: TimerWheel) {
+  constructor(recycle: (pair: UwsDownstream) => void, peers: PeerAddresses, wheel: TimerWheel) {
     this.recycle = recycle;
+    this.peers = peers;
     this.watch = new SlowClientWatch(this, wheel);
   }
 
@@ -132,7 +134,7 @@ export class UwsDownstream implements Downstream, WatchedClient {
   }
 
   peerAddress(): string {
-    return peerText(this.response!);
+    return this.peers.of(this.response!);
   }
 
   pauseBody(): void {

@@ -12,6 +12,7 @@ import { isHandshake } from '../websocket/handshake.ts';
 import { WebSocketExchange } from '../websocket/websocket-exchange.ts';
 import type { HeldResponse } from './held-response.ts';
 import type { Listener } from './listener.ts';
+import { PeerAddresses } from './peer-address.ts';
 import { targetProblem } from './request-target.ts';
 import type { HttpRequest, HttpResponse, TemplatedApp, Uws, us_listen_socket, us_socket_context_t } from './uws.ts';
 import { UwsDownstream } from './uws-downstream.ts';
@@ -29,7 +30,14 @@ export class UwsListener implements Listener {
   private readonly app: TemplatedApp;
   private readonly head = new RequestHead();
   private readonly free: UwsDownstream[] = [];
+  private readonly peers = new PeerAddresses();
+  /** The last target that was found good: often that of the next request as well. */
+  private goodTarget = '';
   private socket: us_listen_socket | null = null;
+  /** `change`: 1 for a connection that was accepted, -1 for one that has ended. */
+  private readonly connectionChanged = (response: HttpResponse, change: unknown): void => {
+    if (change === 1) this.peers.connected(response);
+  };
   private readonly addField = (name: string, value: string): void => this.head.add(name, value);
   private readonly recycle = (pair: UwsDownstream): void => {
     if (this.free.length < MAX_FREE) this.free.push(pair);
@@ -42,6 +50,7 @@ export class UwsListener implements Listener {
     this.index = index;
     this.entryPoint = entryPoint;
     this.app = uws.App();
+    this.app.filter(this.connectionChanged);
     this.app.ws(
       '/*',
       webSocketBehavior((response, request, context) => this.onUpgrade(response, request, context)),
@@ -85,7 +94,7 @@ export class UwsListener implements Listener {
   private take(): UwsDownstream {
     const pair = this.free.pop();
     if (pair !== undefined) return pair;
-    const made = new UwsDownstream(this.recycle, this.worker.wheel);
+    const made = new UwsDownstream(this.recycle, this.peers, this.worker.wheel);
     const exchange = requestHandler(this.worker, this.index);
     made.events = exchange;
     exchange.downstream = made;
@@ -114,7 +123,7 @@ export class UwsListener implements Listener {
       this.onRequest(response, request, '');
       return;
     }
-    const downstream = new UwsHandshake(response, request, context, this.worker.wheel, this.held);
+    const downstream = new UwsHandshake(response, request, context, this.peers, this.worker.wheel, this.held);
     const exchange = new WebSocketExchange(this.worker, this.index, downstream);
     downstream.events = exchange;
     try {
@@ -135,7 +144,11 @@ export class UwsListener implements Listener {
     head.begin(method, query === undefined ? path : `${path}?${query}`, path);
     request.forEach(this.addField);
     head.finish();
-    if (head.problem === '') head.problem = targetProblem(head.target);
+    if (head.target !== this.goodTarget) {
+      const problem = targetProblem(head.target);
+      if (problem === '') this.goodTarget = head.target;
+      else if (head.problem === '') head.problem = problem;
+    }
     if (known === '' && head.problem === '' && !isToken(method)) head.problem = 'a method that is no token';
   }
 }

@@ -22,6 +22,7 @@ import {
   MAX_MESSAGE_BYTES,
 } from '../websocket/client-socket.ts';
 import type { HeldResponse } from './held-response.ts';
+import type { PeerAddresses } from './peer-address.ts';
 import type { HttpRequest, HttpResponse, us_socket_context_t } from './uws.ts';
 import { UwsDownstream } from './uws-downstream.ts';
 
@@ -178,10 +179,11 @@ export class UwsHandshake extends UwsDownstream implements HandshakeDownstream {
     response: HttpResponse,
     request: HttpRequest,
     context: us_socket_context_t,
+    peers: PeerAddresses,
     wheel: TimerWheel,
     held: HeldResponse,
   ) {
-    super(nothing, wheel);
+    super(nothing, peers, wheel);
     this.attach(response);
     this.handshake = response;
     this.context = context;

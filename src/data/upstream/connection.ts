@@ -20,7 +20,7 @@ import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
 import { dialDetail, TLS_HANDSHAKE_TIMEOUT_MS } from './dial.ts';
-import { writeHead } from './direct-write.ts';
+import { readDirectly, writeHead } from './direct-io.ts';
 import type { UpstreamPool } from './pool.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 
@@ -31,9 +31,6 @@ const CLOSED = 3;
 
 /** How long requests wait behind another one. */
 const HOLD_MS = 100;
-
-/** While a response runs nothing is timed but its head; the timer then only looks in again. */
-const NO_TIMEOUT_MS = 3_600_000;
 
 const LAST_CHUNK = '0\r\n\r\n';
 
@@ -86,7 +83,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
 
   /** The dial has begun: from now on it is timed. */
   dialing(): void {
-    this.pool.wheel.arm(this, this.pool.options.dialTimeoutMs || NO_TIMEOUT_MS);
+    if (this.pool.options.dialTimeoutMs > 0) this.pool.wheel.arm(this, this.pool.options.dialTimeoutMs);
   }
 
   /** Runs one step for the socket or the timer: what it throws would end the whole worker. */
@@ -135,7 +132,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
     if (complete) this.awaitHead();
     else {
       this.awaitsHead = false;
-      this.pool.wheel.arm(this, NO_TIMEOUT_MS);
+      this.pool.wheel.hold(this);
     }
     this.encoding = latin1 ? 'latin1' : 'utf8';
     if (latin1) this.socket.write(head, 'latin1');
@@ -152,7 +149,8 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
   private awaitHead(): void {
     const timeout = this.pool.options.responseHeaderTimeoutMs;
     this.awaitsHead = timeout > 0;
-    this.pool.wheel.arm(this, timeout > 0 ? timeout : NO_TIMEOUT_MS);
+    if (timeout > 0) this.pool.wheel.arm(this, timeout);
+    else this.pool.wheel.hold(this);
   }
 
   /** Requests in flight. */
@@ -211,8 +209,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
     this.answered = true;
     if (!this.awaitsHead) return;
     this.awaitsHead = false;
-    this.pool.wheel.cancel(this);
-    this.pool.wheel.arm(this, NO_TIMEOUT_MS);
+    this.pool.wheel.hold(this);
   }
 
   pause(): void {
@@ -255,7 +252,6 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
     else if (this.state === IDLE) this.destroy();
     else if (this.behind.length > 0) this.evict(FAULTS.heldUp, 'held up by the response before it');
     else if (this.awaitsHead) this.fail(FAULTS.headerTimeout, 'response header timeout');
-    else this.pool.wheel.arm(this, NO_TIMEOUT_MS);
   }
 
   /** The server has accepted; the TLS handshake is timed by itself. */
@@ -266,6 +262,8 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
   private connected(): void {
     if (this.state !== DIALING) return;
     this.state = BUSY;
+    const { readBuffer } = this.pool;
+    readDirectly(this.socket, (length) => this.onRead(length, readBuffer));
     this.user!.upstreamConnected(this);
   }
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { TableCompiler } from '../../../src/control/compiler.ts';
-import { toTableInput } from '../../../src/control/table-input.ts';
+import { TableFeed } from '../../../src/control/table-feed.ts';
 import type { Backend, Frontend, Model, Server } from '../../../src/model/model.ts';
 import { SlotRegistry } from '../../../src/shared/slots.ts';
-import type { TableInput } from '../../../src/table/input.ts';
+import type { TableChange } from '../../../src/table/input.ts';
 import { RoutingTable } from '../../../src/table/reader.ts';
 
 function server(name: string, port: number): Server {
@@ -42,11 +42,19 @@ function registries(capacity = 100): [SlotRegistry, SlotRegistry] {
   ];
 }
 
+function allOf(of: Model, entryPoints: string[], slots: [SlotRegistry, SlotRegistry], generation: number): TableChange {
+  return new TableFeed(entryPoints, ...slots).all(of, generation);
+}
+
+function never(): never {
+  assert.fail('all was asked for');
+}
+
 test('a model becomes a table in another thread, and its routes work', async (t) => {
   const compiler = new TableCompiler();
   t.after(() => compiler.close());
   const table = new RoutingTable(
-    await compiler.compile(toTableInput(small, ['http', 'https'], ...registries(), 4)),
+    await compiler.compile(allOf(small, ['http', 'https'], registries(), 4), never),
     false,
   );
   assert.equal(table.generation, 4);
@@ -68,12 +76,12 @@ test('tables come out in the order they were asked for, and one that fails costs
   const compiler = new TableCompiler();
   t.after(() => compiler.close());
   const slots = registries();
-  const inputs = [1, 2, 3].map((generation) => toTableInput(small, ['http'], ...slots, generation));
-  const broken = { ...inputs[1], backends: [null] } as unknown as TableInput;
+  const inputs = [1, 2, 3].map((generation) => allOf(small, ['http'], slots, generation));
+  const broken = { ...inputs[1], backends: [null] } as unknown as TableChange;
   const made: number[] = [];
   const results = await Promise.allSettled(
     [inputs[0], broken, inputs[2]].map(async (each) => {
-      await compiler.compile(each);
+      await compiler.compile(each, never);
       made.push(each.generation);
     }),
   );
@@ -90,16 +98,16 @@ test('tables come out in the order they were asked for, and one that fails costs
 test('a table that its reader would get lost in is not handed out', async (t) => {
   const compiler = new TableCompiler();
   t.after(() => compiler.close());
-  const good = toTableInput(small, ['http'], ...registries(), 1);
-  const lost = { ...good, frontends: good.frontends.map((each) => ({ ...each, backend: 7 })) };
-  await assert.rejects(compiler.compile(lost), /a frontend has no backend/);
+  const good = allOf(small, ['http'], registries(), 1);
+  const lost = { ...good, frontends: good.frontends.map((each) => ({ ...each, backend: 'b7' })) };
+  await assert.rejects(compiler.compile(lost, never), /frontend f1 has no backend b7/);
 });
 
 test('slots survive generations, and entrypoints are bits in their given order', () => {
   const slots = registries();
-  toTableInput(small, ['http'], ...slots, 1);
+  allOf(small, ['http'], slots, 1);
   const reversed = model([...small.backends.values()].reverse(), [...small.frontends.values()]);
-  const input = toTableInput(reversed, ['admin', 'http', 'https'], ...slots, 2);
+  const input = allOf(reversed, ['admin', 'http', 'https'], slots, 2);
   assert.deepEqual(
     input.backends.map(({ name, slot }) => [name, slot]),
     [
@@ -110,8 +118,8 @@ test('slots survive generations, and entrypoints are bits in their given order',
   assert.deepEqual(
     input.frontends.map(({ entryPoints, backend }) => [entryPoints, backend]),
     [
-      [0b110, 0],
-      [0b100, 1],
+      [0b110, 'b2'],
+      [0b100, 'b1'],
     ],
   );
   assert.equal(slots[0].nameOf(1), 'b2');
@@ -119,6 +127,47 @@ test('slots survive generations, and entrypoints are bits in their given order',
 
 test('more entrypoints or backends than there is room for are refused with the reason', () => {
   const names = Array.from({ length: 33 }, (_, i) => `e${i}`);
-  assert.throws(() => toTableInput(small, names, ...registries(), 1), { code: 'TOO_MANY_ENTRY_POINTS' });
-  assert.throws(() => toTableInput(small, ['http'], ...registries(1), 1), { code: 'SLOTS_FULL' });
+  assert.throws(() => allOf(small, names, registries(), 1), { code: 'TOO_MANY_ENTRY_POINTS' });
+  assert.throws(() => allOf(small, ['http'], registries(1), 1), { code: 'SLOTS_FULL' });
+});
+
+test('a step from a table that the thread does not know is told again with all there is', async (t) => {
+  const compiler = new TableCompiler();
+  t.after(() => compiler.close());
+  const feed = new TableFeed(['http'], ...registries());
+  await compiler.compile(feed.next(small, 1), never);
+  feed.made(1);
+  const renamed = { ...small, frontends: new Map([['f1', frontend('f1', 'b1', ['http'])]]) };
+  feed.touch({ backends: new Set(), frontends: new Set(['f1', 'f2']) });
+  const step = feed.next(renamed, 2);
+  assert.deepEqual([step.base, step.frontends.length, step.goneFrontends, step.backends], [1, 1, ['f2'], []]);
+  const other = new TableCompiler();
+  t.after(() => other.close());
+  for (const each of [compiler, other]) {
+    const table = new RoutingTable(await each.compile(step, () => feed.all(renamed, 2)), false);
+    assert.equal(table.route(0, 'GET', 'f1.example', '/')?.backend.name, 'b1');
+    assert.equal(table.route(0, 'GET', 'f2.example', '/'), null);
+  }
+});
+
+test('the slot of a server is free for others once its server is gone from every table, and not before', () => {
+  const [backends, servers] = registries(2);
+  const feed = new TableFeed(['http'], backends, servers);
+  const of = (...ports: number[]): Model =>
+    model([{ name: 'b', method: 'wrr', pipelining: 0, servers: ports.map((port) => server(`s${port}`, port)) }], []);
+  const touched = { backends: new Set(['b']), frontends: new Set<string>() };
+  const slotsOf = (change: TableChange): number[] => change.backends[0].servers.map(({ slot }) => slot);
+  assert.deepEqual(slotsOf(feed.next(of(1, 2), 1)), [0, 1]);
+  feed.made(1);
+  // A server that no step names for a long time still has its slot.
+  servers.retire(50);
+  feed.touch(touched);
+  assert.throws(() => feed.next(of(1, 2, 3), 51), { code: 'SLOTS_FULL' });
+  feed.failed();
+  feed.touch(touched);
+  assert.deepEqual(slotsOf(feed.next(of(2), 52)), [1]);
+  feed.made(52);
+  servers.retire(52);
+  feed.touch(touched);
+  assert.deepEqual(slotsOf(feed.next(of(2, 3), 53)), [1, 0]);
 });

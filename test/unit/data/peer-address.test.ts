@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { isIPv6 } from 'node:net';
 import test from 'node:test';
 import fc from 'fast-check';
-import { ipv6, peerText } from '../../../src/data/listener/peer-address.ts';
+import { ipv6, PeerAddresses, peerText } from '../../../src/data/listener/peer-address.ts';
 
 function peer(bytes: number[]): string {
   return peerText({ getRemoteAddress: () => Uint8Array.from(bytes).buffer } as never);
@@ -37,4 +37,28 @@ test('whatever the bytes, the text is an address that means them', () => {
 
 test('an address that is not there is the empty text', () => {
   assert.equal(peer([]), '');
+});
+
+test('as long as all connections come from one address nobody is asked, and afterwards everybody', () => {
+  const peers = new PeerAddresses();
+  let asked = 0;
+  const response = (...bytes: number[]): Parameters<typeof peerText>[0] => {
+    const getRemoteAddress = (): ArrayBuffer => {
+      asked++;
+      return Uint8Array.from(bytes).buffer;
+    };
+    return { getRemoteAddress } as never;
+  };
+  const first = response(10, 0, 0, 1);
+  const other = response(10, 0, 0, 2);
+  peers.connected(first);
+  peers.connected(first);
+  peers.connected(response());
+  asked = 0;
+  assert.equal(peers.of(first), '10.0.0.1');
+  assert.equal(asked, 0);
+  peers.connected(other);
+  assert.equal(peers.of(other), '10.0.0.2');
+  peers.connected(first);
+  assert.equal(peers.of(first), '10.0.0.1');
 });

@@ -64,3 +64,37 @@ test('every other field is forwarded in order, as it stands', () => {
     }),
   );
 });
+
+test('whoever asked before, the forwarded fields are those of this request', () => {
+  const text = fc.constantFrom('', 'a', 'b.test');
+  const forwarded = fc.constantFrom('', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip');
+  const request = fc.tuple(fc.constantFrom('a.test', 'b.test:81'), fc.constantFrom('::1', '1.2.3.4'), fc.boolean());
+  const lines = (
+    head: RequestHead,
+    [host, peer, secure]: [string, string, boolean],
+    name: string,
+    value: string,
+  ): string => {
+    head.begin('GET', '/', '/');
+    head.add('host', host);
+    if (name !== '') head.add(name, value);
+    head.finish();
+    return head.forwardedLines(peer, secure, 'x-forwarded-server: t\r\n');
+  };
+  fc.assert(
+    fc.property(fc.array(fc.tuple(request, forwarded, text)), (requests) => {
+      const used = new RequestHead();
+      for (const [asked, name, value] of requests) {
+        assert.equal(lines(used, asked, name, value), lines(new RequestHead(), asked, name, value));
+        const [host, peer, secure] = asked;
+        if (name !== '') continue;
+        assert.equal(
+          lines(used, asked, '', ''),
+          `x-forwarded-for: ${peer}\r\nx-forwarded-host: ${host}\r\n` +
+            `x-forwarded-port: ${host.includes(':') ? '81' : secure ? '443' : '80'}\r\n` +
+            `x-forwarded-proto: ${secure ? 'https' : 'http'}\r\nx-forwarded-server: t\r\nx-real-ip: ${peer}\r\n`,
+        );
+      }
+    }),
+  );
+});

@@ -49,7 +49,8 @@ function read(pieces: Buffer[], method: string, fin: boolean): Outcome {
   const sink = new Recorder();
   parser.expect(sink, method);
   let unused = 0;
-  for (const piece of pieces) unused += piece.length - parser.execute(piece, 0, piece.length);
+  // A copy: the parser pushes the bytes of a head together where they lie.
+  for (const piece of pieces) unused += piece.length - parser.execute(Buffer.from(piece), 0, piece.length);
   if (fin && parser.problem === '') parser.finish();
   return {
     heads: sink.heads,

@@ -116,3 +116,24 @@ test('whatever is armed and cancelled, exactly the rest expires', () => {
     { numRuns: 30 },
   );
 });
+
+test('a deadline that is held does not come until it is armed anew', () => {
+  const wheel = new TimerWheel();
+  const held = new Alarm();
+  const start = performance.now();
+  wheel.hold(held);
+  assert.equal(wheel.size, 0);
+  wheel.arm(held, 100);
+  wheel.hold(held);
+  pass(wheel, start, 30_000);
+  assert.equal(held.rang, 0);
+  assert.equal(wheel.size, 1);
+  wheel.arm(held, 200);
+  wheel.turn(performance.now() + 30_000);
+  pass(wheel, start + 30_000, 14_000);
+  assert.equal(held.rang, 1);
+  wheel.arm(held, 100);
+  wheel.hold(held);
+  wheel.cancel(held);
+  assert.equal(wheel.size, 0);
+});

@@ -139,7 +139,8 @@ export class Http2Downstream implements Downstream {
 
   abort(): void {
     this.live = false;
-    this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    // Not by `close`: it ends the body properly before it resets the stream. An error means INTERNAL_ERROR.
+    this.stream.destroy(new Error('broken off'));
   }
 
   pauseBody(): void {

@@ -128,6 +128,8 @@ export class NodeListener implements Listener {
 
   private recognized(socket: Socket, first: FirstBytes): void {
     if (this.tls === null) {
+      // HTTP/2 knows no half-closed connections, and node's would never hear of the end of one.
+      if (first === 'http2') socket.allowHalfOpen = false;
       // What is no HTTP is for node's parser to refuse.
       (first === 'http2' ? this.http2 : this.http1).emit('connection', socket);
     } else if (first === 'tls') {

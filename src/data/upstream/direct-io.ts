@@ -1,22 +1,31 @@
 /**
- * Writes a request head straight to the handle below a socket, past the stream on top of it.
+ * Writes request heads straight to the handle below a socket, and takes what it reads straight from there, past the
+ * stream on top of it. Both were measured with `npm run bench -- --scenario=small`: bench/README.md, "what was tried".
  *
  * `socket.write` costs a write request object, the bookkeeping of a Writable and a tick of the task queue per call,
  * although nearly every head goes out at once, in the same system call. Past it, one such object serves all heads that
- * do. Measured with `npm run bench -- --scenario=small`: see bench/README.md, "what was tried".
+ * do. Of a read, the stream's own callback looks up what `onread` is and restarts a timer that we do not use.
  *
  * This is an inside of Node: the version is pinned (package.json), everything is checked when the module loads, and
- * where anything is missing `canWriteDirectly` says no and the stream is used.
+ * where anything is missing the stream is used.
  */
 import type { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 
 type WriteRequest = { oncomplete: ((status: number) => void) | null; socket: Socket | null };
-type Handle = { writeUtf8String(request: WriteRequest, text: string): number };
+/** Called with the handle as `this`; how much was read, or why nothing was, stands in `streamBaseState`. */
+type OnRead = (this: Handle, bytes: ArrayBuffer | undefined) => unknown;
+type Handle = {
+  onread: OnRead;
+  reading: boolean;
+  writeUtf8String(request: WriteRequest, text: string): number;
+  readStop(): number;
+};
 type StreamBinding = {
   readonly WriteWrap: new () => WriteRequest;
   readonly streamBaseState: Int32Array;
   readonly kLastWriteWasAsync: number;
+  readonly kReadBytesOrError: number;
 };
 type Innards = Socket & { readonly _handle: Handle | null; readonly encrypted?: boolean };
 
@@ -26,7 +35,8 @@ function loadBinding(): StreamBinding | null {
     const whole =
       typeof binding.WriteWrap === 'function' &&
       binding.streamBaseState instanceof Int32Array &&
-      Number.isInteger(binding.kLastWriteWasAsync);
+      Number.isInteger(binding.kLastWriteWasAsync) &&
+      Number.isInteger(binding.kReadBytesOrError);
     return whole ? binding : null;
   } catch {
     return null;
@@ -80,4 +90,24 @@ export function writeHead(socket: Socket, head: string): void {
     request.socket = socket;
     spare = null;
   }
+}
+
+/**
+ * From now on `take` gets what `socket`, which was made with `onread` and is connected, reads into its buffer: the
+ * number of bytes; false stops the reading. Ends and errors go on to the stream. Does nothing for TLS.
+ */
+export function readDirectly(socket: Socket, take: (length: number) => boolean): void {
+  const handle = (socket as Innards)._handle;
+  if (binding === null || handle === null || (socket as Innards).encrypted === true) return;
+  if (typeof handle.onread !== 'function' || typeof handle.readStop !== 'function') return;
+  const { streamBaseState, kReadBytesOrError } = binding;
+  const before = handle.onread;
+  handle.onread = function (bytes) {
+    const length = streamBaseState[kReadBytesOrError];
+    if (length <= 0) return before.call(this, bytes);
+    if (take(length)) return undefined;
+    this.reading = false;
+    if (!socket.destroyed) this.readStop();
+    return undefined;
+  };
 }

@@ -1,0 +1,155 @@
+/**
+ * Models → what the table builder is told: only what changed, with names as numbers. The builder may have lost what it
+ * was told before, since its thread can be replaced: then all is told again.
+ */
+import { TsujiError } from '../kernel/errors.ts';
+import type { Backend, Frontend, Model } from '../model/model.ts';
+import { type SlotRegistry, serverKey } from '../shared/slots.ts';
+import type { NamedFrontend, TableBackend, TableChange } from '../table/input.ts';
+import type { BackendPolicy } from '../table/options.ts';
+import type { ModelChange } from './reconciler.ts';
+
+/** An entrypoint is a bit of one word. */
+export const MAX_ENTRY_POINTS = 32;
+
+function policyOf({ circuitBreaker, maxConn }: Backend): BackendPolicy {
+  const isLimited = maxConn !== undefined && maxConn.amount !== 0;
+  return {
+    ...(circuitBreaker === undefined ? {} : { breaker: circuitBreaker }),
+    ...(isLimited ? { maxConn: { amount: maxConn.amount, source: maxConn.source, header: maxConn.header } } : {}),
+  };
+}
+
+function toTableBackend(
+  backend: Backend,
+  backendSlots: SlotRegistry,
+  serverSlots: SlotRegistry,
+  generation: number,
+): TableBackend {
+  return {
+    name: backend.name,
+    slot: backendSlots.hold(backend.name, generation),
+    pipelining: backend.pipelining,
+    policy: policyOf(backend),
+    servers: backend.servers.map((server) => ({
+      ...server,
+      slot: serverSlots.hold(serverKey(backend.name, server.url), generation),
+    })),
+  };
+}
+
+function toTableFrontend(frontend: Frontend, entryPoints: readonly string[]): NamedFrontend {
+  let bits = 0;
+  for (const name of frontend.entryPoints) {
+    const index = entryPoints.indexOf(name);
+    if (index >= 0) bits |= 1 << index;
+  }
+  return {
+    name: frontend.name,
+    backend: frontend.backend,
+    rank: frontend.rank,
+    entryPoints: bits,
+    passHostHeader: frontend.passHostHeader,
+    terms: frontend.terms,
+    options: {
+      ...(frontend.whiteList === undefined ? {} : { whiteList: frontend.whiteList }),
+      ...(frontend.redirect === undefined ? {} : { redirect: frontend.redirect }),
+    },
+    ...(frontend.modifiers === undefined ? {} : { modifiers: frontend.modifiers }),
+  };
+}
+
+export class TableFeed {
+  private readonly entryPoints: readonly string[];
+  private readonly backendSlots: SlotRegistry;
+  private readonly serverSlots: SlotRegistry;
+  private readonly backends = new Set<string>();
+  private readonly frontends = new Set<string>();
+  /** Backend → the servers whose slots are held for it. */
+  private readonly held = new Map<string, readonly string[]>();
+  /** The generation that the builder has; 0: nothing that we know of. */
+  private base = 0;
+
+  /**
+   * `entryPoints`: names, whose index is their bit, as in the boot record of a worker. Throws TsujiError
+   * TOO_MANY_ENTRY_POINTS beyond 32.
+   */
+  constructor(entryPoints: readonly string[], backendSlots: SlotRegistry, serverSlots: SlotRegistry) {
+    if (entryPoints.length > MAX_ENTRY_POINTS) {
+      throw new TsujiError(
+        'TOO_MANY_ENTRY_POINTS',
+        `there are ${entryPoints.length} entrypoints; a routing table has room for ${MAX_ENTRY_POINTS}`,
+      );
+    }
+    this.entryPoints = entryPoints;
+    this.backendSlots = backendSlots;
+    this.serverSlots = serverSlots;
+  }
+
+  /** What the next step will have to tell. */
+  touch(changed: Pick<ModelChange, 'backends' | 'frontends'>): void {
+    for (const name of changed.backends) this.backends.add(name);
+    for (const name of changed.frontends) this.frontends.add(name);
+  }
+
+  /** The step from the last table that was made. Throws TsujiError SLOTS_FULL for a backend or server without a slot. */
+  next(model: Model, generation: number): TableChange {
+    if (this.base === 0) return this.all(model, generation);
+    return this.tell(model, this.base, generation, this.backends, this.frontends);
+  }
+
+  /** All there is, for a builder that knows nothing. */
+  all(model: Model, generation: number): TableChange {
+    const { backends, frontends } = model;
+    return this.tell(model, 0, generation, new Set([...this.held.keys(), ...backends.keys()]), frontends.keys());
+  }
+
+  /** The table of that generation was made. */
+  made(generation: number): void {
+    this.base = generation;
+  }
+
+  /** It was not, and who knows how far the builder came. */
+  failed(): void {
+    this.base = 0;
+  }
+
+  private tell(
+    model: Model,
+    base: number,
+    generation: number,
+    backends: Iterable<string>,
+    frontends: Iterable<string>,
+  ): TableChange {
+    const change = {
+      generation,
+      base,
+      backends: [] as TableBackend[],
+      frontends: [] as NamedFrontend[],
+      goneBackends: [] as string[],
+      goneFrontends: [] as string[],
+    };
+    for (const name of backends) {
+      for (const server of this.held.get(name) ?? []) this.serverSlots.release(server, generation);
+      this.held.delete(name);
+      const backend = model.backends.get(name);
+      if (backend === undefined) {
+        change.goneBackends.push(name);
+        continue;
+      }
+      this.held.set(
+        name,
+        backend.servers.map(({ url }) => serverKey(name, url)),
+      );
+      change.backends.push(toTableBackend(backend, this.backendSlots, this.serverSlots, generation));
+    }
+    for (const name of frontends) {
+      const frontend = model.frontends.get(name);
+      if (frontend === undefined) change.goneFrontends.push(name);
+      else change.frontends.push(toTableFrontend(frontend, this.entryPoints));
+    }
+    this.backends.clear();
+    this.frontends.clear();
+    return change;
+  }
+}

@@ -1,0 +1,190 @@
+/** The ways in which a client can reach tsuji, and one client for them all. */
+import { type IncomingHttpHeaders, request as requestHttp1 } from 'node:http';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
+import { request as requestTls } from 'node:https';
+import type { Readable, Writable } from 'node:stream';
+import { makeAuthority } from './tls.ts';
+import { temporaryFolder } from './tools.ts';
+import { startTsuji, type Tsuji, type TsujiOptions } from './tsuji.ts';
+
+export type Engine = 'uws' | 'node' | 'node-tls' | 'node-h2' | 'node-h2c';
+/** HTTP/2 with prior knowledge is what `node-h2` is, without TLS: test/integration/http2.test.ts has it. */
+export const ENGINES: readonly Engine[] = ['uws', 'node', 'node-tls', 'node-h2'];
+
+type Scope = { after(fn: () => unknown): unknown };
+
+export const isSecure = (engine: Engine): boolean => engine === 'node-tls' || engine === 'node-h2';
+export const isHttp2 = (engine: Engine): boolean => engine === 'node-h2' || engine === 'node-h2c';
+
+export type Answer = {
+  readonly status: number;
+  /** Lower-case names; repeated ones as node joins them. */
+  readonly fields: IncomingHttpHeaders;
+  readonly raw: readonly string[];
+};
+
+export type Asked = {
+  /** The request's body; ended at once when there is none. */
+  readonly upload: Writable;
+  /** Rejects when the connection or the stream ends before it. */
+  readonly head: Promise<Answer>;
+  /** Of the response. */
+  readonly body: Promise<Readable>;
+  /** As a client that goes away. */
+  leave(): void;
+};
+
+export type Ask = {
+  method?: string;
+  path?: string;
+  host: string;
+  /** Names and values; a list of values is several fields. */
+  fields?: Record<string, string | string[]>;
+  /** Left open: written by the caller. Otherwise a whole body with a length, or none. */
+  body?: Buffer | 'open' | undefined;
+};
+
+/** A tsuji with an entrypoint for each engine, and how to reach it. */
+export class EngineTsuji {
+  readonly tsuji: Tsuji;
+  private readonly ports: ReadonlyMap<string, number>;
+
+  constructor(tsuji: Tsuji, ports: ReadonlyMap<string, number>) {
+    this.tsuji = tsuji;
+    this.ports = ports;
+  }
+
+  port(engine: Engine): number {
+    return this.ports.get(entryPointOf(engine))!;
+  }
+
+  /** A client with connections of its own. */
+  client(t: Scope, engine: Engine): EngineClient {
+    const client = isHttp2(engine) ? new Http2Client(this, engine) : new Http1Client(this, engine);
+    t.after(() => client.close());
+    return client;
+  }
+}
+
+/** The entrypoint, as metrics name it. */
+export function entryPointOf(engine: Engine): string {
+  if (engine === 'uws') return 'uws';
+  return isSecure(engine) ? 'tls' : 'node';
+}
+
+export interface EngineClient {
+  ask(request: Ask): Asked;
+  close(): void;
+}
+
+class Http1Client implements EngineClient {
+  private readonly tsuji: EngineTsuji;
+  private readonly engine: Engine;
+
+  constructor(tsuji: EngineTsuji, engine: Engine) {
+    this.tsuji = tsuji;
+    this.engine = engine;
+  }
+
+  ask({ method = 'GET', path = '/', host, fields = {}, body }: Ask): Asked {
+    const options = { port: this.tsuji.port(this.engine), host: '127.0.0.1', method, path, agent: false as const };
+    const headers: Record<string, string | string[]> = { host, ...fields };
+    if (Buffer.isBuffer(body)) headers['content-length'] = String(body.length);
+    const sent = isSecure(this.engine)
+      ? requestTls({ ...options, headers, rejectUnauthorized: false })
+      : requestHttp1({ ...options, headers });
+    const response = new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
+      sent.on('response', resolve);
+      sent.on('error', reject);
+      sent.on('close', () => reject(new Error('closed without a response')));
+    });
+    const head = response.then((got) => ({ status: got.statusCode!, fields: got.headers, raw: got.rawHeaders }));
+    head.catch(() => {});
+    response.catch(() => {});
+    if (body !== 'open') sent.end(body);
+    else sent.flushHeaders();
+    return {
+      upload: sent,
+      head,
+      body: response,
+      leave: () => sent.destroy(),
+    };
+  }
+
+  close(): void {}
+}
+
+class Http2Client implements EngineClient {
+  readonly session: ClientHttp2Session;
+  private readonly scheme: string;
+
+  constructor(tsuji: EngineTsuji, engine: Engine) {
+    this.scheme = isSecure(engine) ? 'https' : 'http';
+    this.session = connectHttp2(`${this.scheme}://127.0.0.1:${tsuji.port(engine)}`, { rejectUnauthorized: false });
+    this.session.on('error', () => {});
+  }
+
+  ask({ method = 'GET', path = '/', host, fields = {}, body }: Ask): Asked {
+    const headers: Record<string, string | string[]> = {
+      ':method': method,
+      ':path': path,
+      ':scheme': this.scheme,
+      ':authority': host,
+      ...fields,
+    };
+    if (Buffer.isBuffer(body)) headers['content-length'] = String(body.length);
+    const stream = this.session.request(headers, { endStream: body === undefined });
+    const head = new Promise<Answer>((resolve, reject) => {
+      stream.on('response', (got, _flags, raw?: string[]) => {
+        resolve({ status: Number(got[':status']), fields: got as IncomingHttpHeaders, raw: raw ?? [] });
+      });
+      stream.on('error', reject);
+      stream.on('close', () => reject(new Error(`stream ended with ${stream.rstCode}`)));
+    });
+    const opened = head.then(() => stream);
+    opened.catch(() => {});
+    if (Buffer.isBuffer(body)) stream.end(body);
+    return { upload: stream, head, body: opened, leave: () => stream.close(8) };
+  }
+
+  close(): void {
+    this.session.destroy();
+  }
+}
+
+/** All of a body; rejects when it is broken off. */
+export async function bytesOf(body: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk as Buffer);
+  const { aborted, complete, rstCode } = body as Readable & { aborted?: boolean; complete?: boolean; rstCode?: number };
+  if (aborted || complete === false || (rstCode ?? 0) !== 0) throw new Error('the body was broken off');
+  return Buffer.concat(chunks);
+}
+
+/** Head and whole body of an answer. */
+export async function whole(asked: Asked): Promise<Answer & { body: Buffer }> {
+  const head = await asked.head;
+  return { ...head, body: await bytesOf(await asked.body) };
+}
+
+/** `keys` and `flags` as for `startTsuji`; the entrypoints are `uws`, `node` and `tls`. */
+export async function startEngines(t: Scope, options: TsujiOptions = {}): Promise<EngineTsuji> {
+  const folder = temporaryFolder();
+  t.after(() => folder.remove());
+  const pair = await makeAuthority(folder.path, 'localhost');
+  const tsuji = await startTsuji(t, {
+    ...options,
+    flags: [
+      '--entryPoints=Name:uws Address:127.0.0.1:0',
+      '--entryPoints=Name:node Address:127.0.0.1:0 Engine:node',
+      `--entryPoints=Name:tls Address:127.0.0.1:0 TLS:${pair.cert},${pair.key}`,
+      '--defaultEntryPoints=uws,node,tls',
+      ...(options.flags ?? []),
+    ],
+  });
+  const ports = new Map<string, number>();
+  for (const [, name, port] of tsuji.output.matchAll(/msg="?Listening"? entrypoint=(\S+) port=(\d+)/g)) {
+    ports.set(name, Number(port));
+  }
+  return new EngineTsuji(tsuji, ports);
+}

@@ -1,0 +1,131 @@
+/** A table that was made of many steps routes as one that is made at once. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import type { NamedFrontend, TableBackend, TableChange } from '../../../src/table/input.ts';
+import { RoutingTable } from '../../../src/table/reader.ts';
+import { validateTable } from '../../../src/table/validate.ts';
+import { TableBuilder } from '../../../src/table/writer.ts';
+import { backend, frontend, server } from './inputs.ts';
+import { naiveRoute, PROPERTY_RUNS, request, tableRoute, term } from './routing-cases.ts';
+
+const NOTHING = { base: 0, backends: [], frontends: [], goneBackends: [], goneFrontends: [] };
+
+function named(name: string, backendName: string, part: Partial<NamedFrontend> = {}): NamedFrontend {
+  return { ...frontend(name, [{ kind: 'host', hosts: [`${name}.example`] }]), ...part, backend: backendName };
+}
+
+function tableAfter(builder: TableBuilder, change: Partial<TableChange>): RoutingTable {
+  const buffer = builder.apply({ ...NOTHING, generation: 1, ...change });
+  assert.ok(buffer !== null);
+  validateTable(buffer);
+  return new RoutingTable(buffer, false);
+}
+
+const BACKENDS = ['b0', 'b1', 'b2'].map((name, slot) =>
+  backend({ name, slot, servers: [server({ name: `${name}s`, slot })] }),
+);
+
+const step = fc.record({
+  put: fc.array(
+    fc.record({
+      name: fc.nat({ max: 29 }).map((i) => `f${i}`),
+      terms: fc.array(term, { maxLength: 3 }),
+      rank: fc.nat({ max: 4 }),
+      entryPoints: fc.constantFrom(1, 2, 3),
+      backend: fc.nat({ max: 2 }),
+    }),
+    { maxLength: 25 },
+  ),
+  drop: fc.array(
+    fc.nat({ max: 29 }).map((i) => `f${i}`),
+    { maxLength: 10 },
+  ),
+});
+
+test('after any steps the table routes as a walk over the frontends that are left, to their backends', () => {
+  const cases = fc.tuple(fc.array(step, { maxLength: 6 }), fc.array(request, { minLength: 15, maxLength: 30 }));
+  fc.assert(
+    fc.property(cases, ([steps, requests]) => {
+      const builder = new TableBuilder();
+      const all = new Map<string, NamedFrontend>();
+      tableAfter(builder, { backends: BACKENDS });
+      let generation = 1;
+      for (const { put, drop } of steps) {
+        const frontends = new Map(
+          put.map((part) => [
+            part.name,
+            named(part.name, `b${part.backend}`, { ...part, backend: `b${part.backend}` }),
+          ]),
+        );
+        const goneFrontends = drop.filter((name) => !frontends.has(name));
+        for (const name of goneFrontends) all.delete(name);
+        for (const [name, each] of frontends) all.set(name, each);
+        const change = {
+          base: generation,
+          generation: generation + 1,
+          frontends: [...frontends.values()],
+          goneFrontends,
+        };
+        const table = tableAfter(builder, change);
+        generation += 1;
+        const walk = [...all.values()].map((each) => ({ ...each, backend: 0 }));
+        for (const each of requests) {
+          const expected = naiveRoute(walk, each, false);
+          assert.equal(tableRoute(table, each), expected, JSON.stringify(each));
+          const { entryPoint, method, host, path } = each;
+          const found = table.route(entryPoint, method, host, path);
+          if (found !== null) assert.equal(found.backend.name, all.get(found.name)?.backend);
+        }
+      }
+    }),
+    { numRuns: PROPERTY_RUNS },
+  );
+});
+
+test('a changed backend has its new servers, one that is gone has none, and one that returns is found again', () => {
+  const builder = new TableBuilder();
+  const frontends = BACKENDS.map(({ name }) => named(`f-${name}`, name));
+  tableAfter(builder, { backends: BACKENDS, frontends });
+  const serversOf = (table: RoutingTable, name: string) =>
+    table.route(0, 'GET', `f-${name}.example`, '/')?.backend.servers.map((each) => each.slot);
+  const slotsIn = (table: RoutingTable): number[] => {
+    const slots: number[] = [];
+    table.forEachServerSlot((slot) => slots.push(slot));
+    return slots.sort((a, b) => a - b);
+  };
+  const two: TableBackend = { ...BACKENDS[1], servers: [server({ slot: 7 }), server({ name: 's2', slot: 8 })] };
+  const changed = tableAfter(builder, { base: 1, generation: 2, backends: [two] });
+  assert.deepEqual([serversOf(changed, 'b0'), serversOf(changed, 'b1'), serversOf(changed, 'b2')], [[0], [7, 8], [2]]);
+  assert.deepEqual(slotsIn(changed), [0, 2, 7, 8]);
+  const gone = tableAfter(builder, { base: 2, generation: 3, goneBackends: ['b1'], goneFrontends: ['f-b1'] });
+  assert.deepEqual([serversOf(gone, 'b1'), serversOf(gone, 'b2'), slotsIn(gone)], [undefined, [2], [0, 2]]);
+  const back = tableAfter(builder, { base: 3, generation: 4, backends: [BACKENDS[1]], frontends: [frontends[1]] });
+  assert.deepEqual([serversOf(back, 'b1'), slotsIn(back)], [[1], [0, 1, 2]]);
+});
+
+test('ten thousand changes leave a table that is no larger than it must be', () => {
+  const builder = new TableBuilder();
+  const first = builder.apply({ ...NOTHING, generation: 1, backends: BACKENDS, frontends: [named('f', 'b0')] })!;
+  let last = first;
+  for (let i = 1; i <= 10_000; i++) {
+    const change = { ...NOTHING, base: i, generation: i + 1 };
+    const rule = { terms: [{ kind: 'host' as const, hosts: [`h${i}.example`] }] };
+    last = builder.apply({ ...change, backends: [BACKENDS[i % 3]], frontends: [named('f', 'b0', rule)] })!;
+  }
+  assert.ok(last.byteLength < first.byteLength + 600_000, `${last.byteLength} bytes`);
+  const table = new RoutingTable(last, false);
+  assert.equal(table.route(0, 'GET', 'h10000.example', '/')?.name, 'f');
+  assert.equal(table.route(0, 'GET', 'h9999.example', '/'), null);
+});
+
+test('a change that starts from another table, or follows one that failed, is not taken', () => {
+  const builder = new TableBuilder();
+  tableAfter(builder, { generation: 5, backends: BACKENDS });
+  assert.equal(builder.apply({ ...NOTHING, base: 4, generation: 6 }), null);
+  const lost = { ...NOTHING, base: 5, generation: 6, frontends: [named('f', 'nobody')] };
+  assert.throws(() => builder.apply(lost), { code: 'UNKNOWN_BACKEND', message: 'frontend f has no backend nobody' });
+  assert.equal(builder.apply({ ...NOTHING, base: 5, generation: 7 }), null);
+  assert.equal(builder.apply({ ...NOTHING, base: 6, generation: 7 }), null);
+  assert.equal(tableAfter(builder, { generation: 8, backends: BACKENDS }).generation, 8);
+});
