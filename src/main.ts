@@ -2,44 +2,44 @@
 /** The start: settings, control plane, signals; nothing else. */
 import { runHealthcheck } from './commands/healthcheck.ts';
 import { ownVersion, runVersion } from './commands/version.ts';
-import { ControlPlane } from './control/control-plane.ts';
+import { Launch } from './control/launch.ts';
 import { reasonOf } from './kernel/errors.ts';
 import { log, setLogLevel } from './kernel/log.ts';
-import { parseFlags } from './settings/parse-flags.ts';
-import type { Settings } from './settings/settings.ts';
+import { type Parsed, parseFlags } from './settings/parse-flags.ts';
+
+type Run = Extract<Parsed, { kind: 'run' }>;
 
 /** Drains and ends with exit code 0; a second signal ends the wait for running exchanges. */
-function stopOnSignal(plane: ControlPlane, settings: Settings): void {
+function stopOnSignal(launch: Launch): void {
   let signals = 0;
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     if (++signals > 1) {
-      await plane.stop(0);
+      await launch.stop(0);
       return;
     }
     log.info('Stopping', { signal });
-    plane.beginDrain();
-    if (settings.requestAcceptGraceTimeoutMs > 0) {
-      await new Promise((resolve) => setTimeout(resolve, settings.requestAcceptGraceTimeoutMs));
+    launch.beginDrain();
+    const { requestAcceptGraceTimeoutMs, graceTimeOutMs } = launch.current;
+    if (requestAcceptGraceTimeoutMs > 0) {
+      await new Promise((resolve) => setTimeout(resolve, requestAcceptGraceTimeoutMs));
     }
-    await plane.stop(settings.graceTimeOutMs);
+    await launch.stop(graceTimeOutMs);
     process.exitCode = 0;
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 }
 
-async function run(settings: Settings): Promise<number> {
+async function run({ settings, withStored }: Run): Promise<number> {
   setLogLevel(settings.logLevel);
-  // Not through the log: at its default level nobody would see them.
-  for (const warning of settings.warnings) process.stderr.write(`tsuji: ${warning}\n`);
-  const plane = new ControlPlane(settings, ownVersion());
-  stopOnSignal(plane, settings);
+  const launch = new Launch(settings, withStored, ownVersion());
+  stopOnSignal(launch);
   try {
-    await plane.start();
+    await launch.run();
     return 0;
   } catch (error) {
     log.fatal(reasonOf(error));
-    await plane.stop(0);
+    await launch.stop(0);
     return 1;
   }
 }
@@ -56,7 +56,7 @@ async function main(): Promise<number> {
   }
   if (parsed.command === 'version') return runVersion();
   if (parsed.command === 'healthcheck') return runHealthcheck(parsed.settings);
-  return run(parsed.settings);
+  return run(parsed);
 }
 
 main().then(

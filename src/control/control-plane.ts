@@ -20,6 +20,7 @@ import { type ModelChange, Reconciler } from './reconciler.ts';
 import { loadRootCAs } from './root-cas.ts';
 import { sourcesFrom } from './source/from-settings.ts';
 import type { Source, SourceStatus } from './source/source.ts';
+import type { StoredKeysReader } from './stored-keys.ts';
 import { TableFeed } from './table-feed.ts';
 import { Certificates } from './tls/certificates.ts';
 import { loadClientCAs } from './tls/client-cas.ts';
@@ -48,6 +49,7 @@ export class ControlPlane implements ControlView {
   readonly provider: string;
   readonly prefix: string;
   private readonly settings: Settings;
+  private readonly stored: StoredKeysReader;
   private readonly backendSlots = new SlotRegistry({ kind: 'backend', reuse: false });
   private readonly serverSlots = new SlotRegistry({
     kind: 'server',
@@ -73,11 +75,16 @@ export class ControlPlane implements ControlView {
   private compiledGeneration = 0;
   private compiling = false;
   private outdated = false;
+  private following = false;
   private isDraining = false;
   private stopping = false;
 
-  /** @throws TsujiError for TLS settings that cannot be used */
-  constructor(settings: Settings, version: string) {
+  /**
+   * `stored`: what was read of the settings in the store, before `follow` at the latest.
+   * @throws TsujiError for TLS settings that cannot be used
+   */
+  constructor(settings: Settings, version: string, stored: StoredKeysReader) {
+    this.stored = stored;
     // Read once, when the pool is first used.
     process.env.UV_THREADPOOL_SIZE ??= String(POOL_THREADS);
     this.settings = settings;
@@ -98,6 +105,7 @@ export class ControlPlane implements ControlView {
       defaultEntryPoints: settings.defaultEntryPoints,
       allowMinWeightZero: settings.allowMinWeightZero,
       constraints: settings.constraints,
+      stored,
     });
     this.current = builder.model;
     const names = settings.entryPoints.map((entryPoint) => entryPoint.name);
@@ -165,7 +173,7 @@ export class ControlPlane implements ControlView {
   }
 
   /**
-   * Resolves when every entrypoint and the admin address are listened on; routes follow as the sources answer.
+   * Resolves when every entrypoint and the admin address are listened on. No route is known before `follow`.
    * @throws TsujiError when an address cannot be listened on or a worker does not boot
    */
   async start(): Promise<void> {
@@ -181,6 +189,12 @@ export class ControlPlane implements ControlView {
       log.info('Admin pages', { port, path: this.settings.web!.path });
     }
     this.ticketRing.start();
+  }
+
+  /** Routes follow as the sources answer. */
+  follow(): void {
+    if (this.stopping) return;
+    this.following = true;
     for (const source of this.sourceList) {
       source.start({
         snapshot: (name, revision, entries) => this.reconciler.snapshot(name, revision, entries),
@@ -232,7 +246,7 @@ export class ControlPlane implements ControlView {
   }
 
   sources(): SourceStatus[] {
-    return this.sourceList.map((source) => source.status());
+    return this.following ? this.sourceList.map((source) => source.status()) : this.stored.statuses();
   }
 
   workers(): WorkerView[] {

@@ -29,7 +29,19 @@ export type ModelSettings = {
   readonly allowMinWeightZero: boolean;
   /** What the tags of a server must meet; absent: nothing. */
   readonly constraints?: readonly Constraint[];
+  /** What is known of the settings of tsuji itself that stand among the keys; absent: nothing. */
+  readonly stored?: StoredKeys;
 };
+
+/** Settings of tsuji itself as keys (kv-schema §12). They are read at the start, and here only talked about. */
+export type StoredKeys = {
+  /** First parts of such keys, in lower case. */
+  readonly sections: ReadonlySet<string>;
+  /** Why this key with this value is not in force, '' when it is. */
+  problemOf(key: string, value: string): string;
+};
+
+const NO_STORED_KEYS: StoredKeys = { sections: new Set(), problemOf: () => '' };
 
 /** What the sources say of the key `alias` (kv-schema §9). */
 export type AliasState = {
@@ -61,9 +73,10 @@ type LiveModel = {
   readonly problems: Map<string, Problem>;
 };
 
-function describeOther(key: string): string {
+function describeOther(key: string, value: string, stored: StoredKeys): string {
   const first = key.split('/', 1)[0];
   // Traefik reads the names of its own settings in any case.
+  if (stored.sections.has(first.toLowerCase())) return stored.problemOf(key, value);
   const known = OTHER_KEYS.get(first.toLowerCase());
   if (known !== undefined) return known;
   if (key.endsWith('/')) return '';
@@ -71,7 +84,7 @@ function describeOther(key: string): string {
     return `no key of a ${first.slice(0, -1)}: it must be ${first}/NAME/…`;
   }
   if (first === 'tls') return 'no key of a certificate: it must be tls/NAME/…';
-  return unknownReason(first, ['backends', 'frontends', 'tls', ...OTHER_KEYS.keys()]);
+  return unknownReason(first, ['backends', 'frontends', 'tls', ...OTHER_KEYS.keys(), ...stored.sections]);
 }
 
 /** A map of the model that is changed in place, and whether it was. */
@@ -96,6 +109,7 @@ class NextMap<Value> {
 
 export class ModelBuilder {
   readonly #prefix: string;
+  readonly #stored: StoredKeys;
   #backendOptions: BackendOptions;
   #frontendOptions: FrontendOptions;
   #certificateOptions: CertificateOptions;
@@ -110,6 +124,7 @@ export class ModelBuilder {
 
   constructor(settings: ModelSettings) {
     this.#prefix = settings.prefix;
+    this.#stored = settings.stored ?? NO_STORED_KEYS;
     const { prefix, allowMinWeightZero, constraints = [] } = settings;
     this.#backendOptions = { prefix, allowMinWeightZero, constraints };
     this.#frontendOptions = {
@@ -153,7 +168,8 @@ export class ModelBuilder {
       next.putCertificate(name, buildCertificate(name, this.#tree.certificate(name), this.#certificateOptions));
     }
     for (const key of touched.others) {
-      const reason = this.#tree.hasOther(key) ? describeOther(key) : '';
+      const value = this.#tree.other(key);
+      const reason = value === undefined ? '' : describeOther(key, value, this.#stored);
       next.putProblems(
         `others/${key}`,
         reason === '' ? [] : [{ key: `${this.#prefix}/${key}`, state: 'ignored', reason }],

@@ -70,8 +70,9 @@ export class KvTree {
     return this.#certificates.keys();
   }
 
-  hasOther(key: string): boolean {
-    return this.#others.has(key);
+  /** undefined: there is no such key. */
+  other(key: string): string | undefined {
+    return this.#others.get(key);
   }
 
   apply(changes: Iterable<Change>): Touched {

@@ -129,13 +129,4 @@ export const OTHER_KEYS: ReadonlyMap<string, string> = new Map([
   ['tsuji', ''],
   // Written by Traefik itself in cluster mode, and left behind by it.
   ['leader', ''],
-  ...[
-    'accesslog accesslogsfile acme allowminweightzero api checknewversion constraints debug defaultentrypoints',
-    'entrypoints etcd forwardingtimeouts gracetimeout healthcheck hostresolver idletimeout insecureskipverify',
-    'keeptrailingslash lifecycle loglevel maxidleconnsperhost metrics ping providersthrottleduration',
-    'respondingtimeouts rest retry rootcas sendanonymoususage traefiklog traefiklogsfile web',
-  ]
-    .join(' ')
-    .split(' ')
-    .map((name): [string, string] => [name, 'settings of tsuji itself from keys are not supported yet: use flags']),
 ]);

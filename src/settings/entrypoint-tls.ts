@@ -59,6 +59,11 @@ export function fillEntryPointTls(options: OptionReader, warn: (line: string) =>
     }
     return null;
   }
+  for (const [index, { cert, key }] of options.certificates.entries()) {
+    if (cert === '' || key === '') {
+      options.refuse('TLS', `pair ${index + 1} has no ${cert === '' ? 'certificate' : 'key'}`);
+    }
+  }
   const files = options.list('CA');
   return {
     certificates: options.certificates,

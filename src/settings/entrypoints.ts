@@ -156,13 +156,15 @@ export function checkTogether(entryPoints: readonly EntryPoint[]): void {
  * All entrypoints, in the order of their first mention. Of two with one name the later one wins.
  * @throws TsujiError BAD_ENTRY_POINT
  */
-export function parseEntryPoints(texts: readonly string[], warn: Warn): EntryPoint[] {
-  const byName = new Map<string, EntryPoint>();
-  for (const text of texts) {
-    const entryPoint = parseEntryPoint(text, warn);
-    byName.set(entryPoint.name, entryPoint);
-  }
-  const entryPoints = [...byName.values()];
+export function fillEntryPoints(written: readonly EntryPointText[], warn: Warn): EntryPoint[] {
+  const byName = new Map(written.map((each) => [each.name, each]));
+  if (byName.size === 0) refuse('', 'there is none left to listen on');
+  const entryPoints = [...byName.values()].map((each) => fillEntryPoint(each, warn));
   checkTogether(entryPoints);
   return entryPoints;
+}
+
+/** @throws TsujiError BAD_ENTRY_POINT */
+export function parseEntryPoints(texts: readonly string[], warn: Warn): EntryPoint[] {
+  return fillEntryPoints(texts.map(readEntryPointText), warn);
 }

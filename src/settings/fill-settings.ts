@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { type Constraint, parseConstraint } from '../kernel/constraints.ts';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../kernel/log.ts';
-import { parseEntryPoints } from './entrypoints.ts';
+import { fillEntryPoints } from './entrypoints.ts';
 import { fillEtcd } from './etcd-settings.ts';
 import { quoted } from './flag-values.ts';
 import type { Given } from './given.ts';
@@ -62,7 +62,7 @@ function fillBuckets(given: Given): number[] {
 
 function fillDefaultEntryPoints(given: Given, entryPoints: readonly EntryPoint[], warn: Warn): string[] {
   const known = new Set(entryPoints.map(({ name }) => name));
-  const wanted = [...new Set(given.list('defaultEntryPoints'))];
+  const wanted = [...new Set(given.list('defaultEntryPoints'))].filter((name) => !given.isDropped(name));
   const unknown = wanted.filter((name) => !known.has(name));
   if (unknown.length === 0) return wanted;
   if (given.has('defaultEntryPoints') && given.has('entryPoints')) {
@@ -143,7 +143,7 @@ function fillPipelining(given: Given): number {
 
 export function fillSettings(given: Given, warnings: Set<string>): Settings {
   const warn = (line: string): void => void warnings.add(line);
-  const defined = parseEntryPoints(given.texts('entryPoints'), warn);
+  const defined = fillEntryPoints(given.entryPoints(), warn);
   const { web, entryPoints } = fillWeb(given, defined);
   const defaultEntryPoints = fillDefaultEntryPoints(given, entryPoints, warn);
   const etcd = fillEtcd(given, warn);

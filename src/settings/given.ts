@@ -1,8 +1,10 @@
 /** The settings that were given, by flags or by the environment, checked one by one and not yet put together. */
 import { parseDuration } from '../kernel/durations.ts';
+import { type EntryPointText, readEntryPointText } from './entrypoint-text.ts';
 import { parseBoolean, parseInteger, parseList } from './flag-values.ts';
 import type { Row } from './row.ts';
 import { findRow } from './rows.ts';
+import type { TreeSetting } from './settings-tree.ts';
 
 /** What a timer of Node can wait for. A longer one would fire at once; 24 days and more mean "as good as never". */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -15,6 +17,8 @@ type Entry = { readonly row: Row; readonly texts: string[] };
  */
 export class Given {
   readonly #entries = new Map<string, Entry>();
+  readonly #entryPoints: EntryPointText[] = [];
+  readonly #dropped = new Set<string>();
 
   /** Repeating appends for kinds that say so; otherwise the last one counts. */
   add(row: Row, name: string, text: string): void {
@@ -25,8 +29,41 @@ export class Given {
     else entry.texts[0] = text;
   }
 
+  /** Takes the place of what was added before; of a list, item by item. */
+  put({ row, name, text, items }: TreeSetting): void {
+    if (items.size === 0) {
+      this.#entries.set(name, { row, texts: [text] });
+      return;
+    }
+    const list = this.#entries.has(name) ? this.list(name) : [];
+    for (const [index, item] of items) list[index] = item;
+    this.#entries.set(name, { row, texts: list.filter((item) => item !== undefined) });
+  }
+
+  /** Takes the place of one that has its name. */
+  putEntryPoint(written: EntryPointText): void {
+    this.#entryPoints.push(written);
+  }
+
+  /** All that were asked for, or the one that is there when none was. Of two with one name the later one wins. */
+  entryPoints(): EntryPointText[] {
+    const flags = this.#entryPoints.length === 0 || this.#entries.has('entrypoints') ? this.texts('entryPoints') : [];
+    const all = [...flags.map(readEntryPointText), ...this.#entryPoints];
+    return all.filter(({ name }) => !this.#dropped.has(name));
+  }
+
+  /** It is as if nobody had asked for it. */
+  dropEntryPoint(name: string): void {
+    this.#dropped.add(name);
+  }
+
+  isDropped(name: string): boolean {
+    return this.#dropped.has(name);
+  }
+
   has(name: string): boolean {
-    return this.#entries.has(name.toLowerCase());
+    const key = name.toLowerCase();
+    return this.#entries.has(key) || (key === 'entrypoints' && this.#entryPoints.length > 0);
   }
 
   /** Is a section on: by its own flag, or by any flag below it? */

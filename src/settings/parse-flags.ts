@@ -12,11 +12,18 @@ import { helpText } from './help.ts';
 import type { Row } from './row.ts';
 import { findRow, ROWS, SHORT_NAMES } from './rows.ts';
 import type { Settings } from './settings.ts';
+import { type Layer, type StoredSettings, withStored } from './stored-settings.ts';
 
 export type Command = 'run' | 'version' | 'healthcheck';
 
 export type Parsed =
-  | { readonly kind: 'run'; readonly command: Command; readonly settings: Settings }
+  | {
+      readonly kind: 'run';
+      readonly command: Command;
+      readonly settings: Settings;
+      /** The same with what a store of keys says on top of it. Keys are relative to the prefix. */
+      readonly withStored: (keys: ReadonlyMap<string, string>) => StoredSettings;
+    }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'error'; readonly message: string };
 
@@ -115,8 +122,8 @@ function warnIfLater(row: Row, origin: string, text: string, warnings: Set<strin
   warnings.add(`${origin} is accepted, but not supported yet`);
 }
 
-/** Flags over environment, then filled. */
-function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): Settings {
+/** What was given to the process itself, not put together yet: flags over environment. */
+function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv): Layer {
   const given = new Given();
   const warnings = new Set<string>();
   const flags = readFlags(argv);
@@ -131,7 +138,7 @@ function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): Settings
     given.add(row, name, text);
     warnIfLater(row, `--${name}`, text, warnings);
   }
-  return fillSettings(given, warnings);
+  return { given, warnings };
 }
 
 /**
@@ -143,7 +150,14 @@ export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv): Par
   try {
     const { command, flags } = splitCommand(argv);
     // `version` must answer whatever the environment says.
-    return { kind: 'run', command, settings: readSettings(flags, command === 'version' ? {} : env) };
+    const layer = (): Layer => readGiven(flags, command === 'version' ? {} : env);
+    const { given, warnings } = layer();
+    return {
+      kind: 'run',
+      command,
+      settings: fillSettings(given, warnings),
+      withStored: (keys) => withStored(layer, keys),
+    };
   } catch (error) {
     if (!(error instanceof TsujiError)) throw error;
     return { kind: 'error', message: `${error.message}\nsee --help` };

@@ -278,16 +278,12 @@ test('keys that do nothing are reported and cost nothing', () => {
       'frontends//backend': 'x',
       'frontend/f/backend': 'b',
       alias: '/other',
-      'EntryPoints/http/address': ':80',
       leader: 'id',
       'frontends/f/auth/': '',
-      'acme/': '',
     }),
   );
   assert.equal(model.frontends.size, 1);
   assert.deepEqual(problemsOf(model), [
-    'EntryPoints/http/address ignored: settings of tsuji itself from keys are not supported yet: use flags',
-    'acme/ ignored: settings of tsuji itself from keys are not supported yet: use flags',
     'backends/b ignored: no key of a backend: it must be backends/NAME/…',
     'backends/b/buffering/memrequestbodybytes ignored: not supported yet',
     'backends/b/servers/s/wieght ignored: unknown key; did you mean "weight"?',

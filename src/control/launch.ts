@@ -1,0 +1,100 @@
+/**
+ * From settings to a running control plane. The store may hold settings as well, which count more than all others: they
+ * are waited for, but not for ever, since whoever watches `/ping` must find somebody. When they come later and say
+ * something else than what runs, the control plane is made anew; no route was known before.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { log, setLogLevel } from '../kernel/log.ts';
+import type { Settings } from '../settings/settings.ts';
+import type { StoredSettings } from '../settings/stored-settings.ts';
+import { ControlPlane } from './control-plane.ts';
+import { StoredKeysReader } from './stored-keys.ts';
+
+/** After that tsuji listens by the settings that it has. */
+const PATIENCE_MS = 5_000;
+
+export class Launch {
+  private readonly settings: Settings;
+  private readonly withStored: (keys: ReadonlyMap<string, string>) => StoredSettings;
+  private readonly version: string;
+  private readonly reader: StoredKeysReader;
+  private plane: ControlPlane | null = null;
+  private inForce: Settings;
+  private stopping = false;
+  private draining = false;
+
+  /** @throws TsujiError for TLS settings that cannot be used */
+  constructor(settings: Settings, withStored: (keys: ReadonlyMap<string, string>) => StoredSettings, version: string) {
+    this.settings = settings;
+    this.withStored = withStored;
+    this.version = version;
+    this.inForce = settings;
+    this.reader = new StoredKeysReader(settings);
+  }
+
+  /** Those of the command line until others have come. */
+  get current(): Settings {
+    return this.inForce;
+  }
+
+  /**
+   * Resolves when tsuji listens and its routes are followed, or when it was stopped.
+   * @throws TsujiError when an address cannot be listened on or a worker does not boot
+   */
+  async run(): Promise<void> {
+    const reading = this.reader.read();
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<null>((resolve) => {
+      timer = setTimeout(resolve, PATIENCE_MS, null);
+    });
+    const early = await Promise.race([reading, patience]);
+    clearTimeout(timer);
+    if (this.stopping) return;
+    if (early !== null) {
+      await this.start(this.judge(early));
+    } else {
+      log.error('The settings in the store cannot be read: tsuji listens without them, and serves no route until then');
+      await this.start(this.settings);
+      const settings = this.judge(await reading);
+      if (this.stopping) return;
+      if (!isDeepStrictEqual(settings, this.settings)) {
+        log.warn('The store has other settings: starting anew by them');
+        await this.plane?.stop(0);
+        if (this.stopping) return;
+        await this.start(settings);
+      }
+    }
+    this.plane?.follow();
+  }
+
+  /** `/ping` answers 503 from now on. */
+  beginDrain(): void {
+    this.draining = true;
+    this.plane?.beginDrain();
+  }
+
+  /** Ends everything; exchanges that run may end within `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    this.stopping = true;
+    await Promise.all([this.reader.stop(), this.plane?.stop(graceMs)]);
+  }
+
+  private judge(keys: ReadonlyMap<string, string>): Settings {
+    const stored = this.withStored(keys);
+    this.reader.judged(stored);
+    return stored.settings;
+  }
+
+  private async start(settings: Settings): Promise<void> {
+    const told = new Set(this.plane === null ? [] : this.inForce.warnings);
+    this.inForce = settings;
+    setLogLevel(settings.logLevel);
+    for (const warning of settings.warnings) {
+      // Not through the log: at its default level nobody would see them.
+      if (!told.has(warning)) process.stderr.write(`tsuji: ${warning}\n`);
+    }
+    this.plane = new ControlPlane(settings, this.version, this.reader);
+    if (this.draining) this.plane.beginDrain();
+    await this.plane.start();
+  }
+}

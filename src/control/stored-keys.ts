@@ -1,0 +1,95 @@
+/**
+ * Reads the settings that stand in the store, once, before any route is made of it (shared/spec kv-schema §12). As long
+ * as no source answers it goes on asking, ever more slowly, and says so. Afterwards it tells which of these keys are not
+ * in force.
+ */
+import { log } from '../kernel/log.ts';
+import type { StoredKeys } from '../model/build-model.ts';
+import type { Settings } from '../settings/settings.ts';
+import { isStoredSetting, STORED_SECTIONS, type StoredSettings } from '../settings/stored-settings.ts';
+import { sourcesFrom } from './source/from-settings.ts';
+import type { Source, SourceName, SourceStatus } from './source/source.ts';
+
+/** How long the other API of etcd is waited for when one has answered. */
+const OTHER_API_MS = 1_000;
+/** How often it is said again that nothing has answered. */
+const REMIND_MS = 10_000;
+
+export class StoredKeysReader implements StoredKeys {
+  readonly sections = STORED_SECTIONS;
+  private readonly sources: readonly Source[];
+  private readonly found = new Map<SourceName, ReadonlyMap<string, string>>();
+  private keys: ReadonlyMap<string, string> = new Map();
+  private problems: StoredSettings['problems'] = new Map();
+  private settled: (() => void) | null = null;
+  private remind: NodeJS.Timeout | null = null;
+  private grace: NodeJS.Timeout | null = null;
+
+  /** @throws TsujiError for TLS settings of etcd that cannot be used */
+  constructor({ etcd, folder }: Settings) {
+    this.sources = sourcesFrom({ etcd: etcd === null ? null : { ...etcd, watch: false }, folder });
+  }
+
+  statuses(): SourceStatus[] {
+    return this.sources.map((source) => source.status());
+  }
+
+  /** All keys of the store; of one that several sources have, the first source's. */
+  async read(): Promise<ReadonlyMap<string, string>> {
+    if (this.sources.length === 0) return this.keys;
+    this.remind = setInterval(() => this.complain(), REMIND_MS);
+    await new Promise<void>((resolve) => {
+      this.settled = resolve;
+      for (const source of this.sources) {
+        source.start({
+          snapshot: (name, _revision, entries) => {
+            this.found.set(name, entries);
+            this.check();
+          },
+          changes: () => {},
+          statusChanged: () => this.check(),
+        });
+      }
+    });
+    await this.stop();
+    const merged = new Map<string, string>();
+    for (const { name } of this.sources) {
+      for (const [key, value] of this.found.get(name) ?? []) if (!merged.has(key)) merged.set(key, value);
+    }
+    this.found.clear();
+    this.keys = new Map([...merged].filter(([key, value]) => isStoredSetting(key, value)));
+    return this.keys;
+  }
+
+  /** Ends the reading; `read` does not resolve any more if it had not. */
+  async stop(): Promise<void> {
+    this.settled = null;
+    if (this.remind !== null) clearInterval(this.remind);
+    if (this.grace !== null) clearTimeout(this.grace);
+    await Promise.all(this.sources.map((source) => source.stop()));
+  }
+
+  /** What was made of the keys that were read. */
+  judged({ problems }: StoredSettings): void {
+    this.problems = problems;
+  }
+
+  problemOf(key: string, value: string): string {
+    if (!isStoredSetting(key, value)) return '';
+    if (this.keys.get(key) !== value) return 'new or changed since the start: it is read when tsuji starts again';
+    const entryPoint = key.split('/', 2).join('/');
+    return this.problems.get(key) ?? this.problems.get(entryPoint) ?? '';
+  }
+
+  private check(): void {
+    if (this.found.size === 0 || this.settled === null) return;
+    const missing = this.sources.some((source) => !this.found.has(source.name) && source.status().state !== 'absent');
+    if (!missing) this.settled();
+    else this.grace ??= setTimeout(() => this.settled?.(), OTHER_API_MS);
+  }
+
+  private complain(): void {
+    const errors = this.statuses().flatMap(({ error }) => (error === '' ? [] : [error]));
+    log.error('Still waiting for the settings in the store', { reason: errors.join('; ') });
+  }
+}
