@@ -54,6 +54,7 @@ function toTableFrontend(frontend: Frontend, entryPoints: readonly string[]): Na
     options: {
       ...(frontend.whiteList === undefined ? {} : { whiteList: frontend.whiteList }),
       ...(frontend.redirect === undefined ? {} : { redirect: frontend.redirect }),
+      ...(frontend.passTlsClientCert === undefined ? {} : { passTlsClientCert: frontend.passTlsClientCert }),
     },
     ...(frontend.modifiers === undefined ? {} : { modifiers: frontend.modifiers }),
   };

@@ -5,6 +5,7 @@
  * Order of calls: `begin…` once, `write` any number of times, then `end` once; or `respond` alone; or `abort` at any
  * time. `release` comes last and gives the object back to its engine.
  */
+import type { X509Certificate } from 'node:crypto';
 
 /** How the body of a response is framed towards the client. */
 export const NO_BODY = -1;
@@ -52,6 +53,8 @@ export interface Downstream {
   release(requestComplete: boolean): void;
   /** The peer's address as text, IPv6 in its short form. */
   peerAddress(): string;
+  /** What a client has presented by TLS, its own certificate first; empty for none. Absent: the engine knows of none. */
+  clientCertificates?(): readonly X509Certificate[];
 }
 
 export interface DownstreamEvents {

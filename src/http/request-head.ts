@@ -286,6 +286,12 @@ export class RequestHead {
     this.withheld = withoutFields(this.withheld, FORWARDED);
   }
 
+  /** Takes fields off, in whichever case the client may have sent them, and puts lines of ours in their place. */
+  replaceFields(names: readonly string[], lines: string): void {
+    this.fields = withoutFields(this.fields, names) + lines;
+    this.withheld = withoutFields(this.withheld, names);
+  }
+
   private addContentLength(value: string): void {
     // The listener refuses a list, but only after it has given us the request.
     const length = value.includes(',') ? -1 : contentLengthOf(value);

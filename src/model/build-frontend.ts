@@ -4,6 +4,7 @@ import { RuleCompiler } from '../rule/compile-rule.ts';
 import { emptyGuardKeys, type GuardKeys, type GuardText, readGuards } from './frontend-guards.ts';
 import type { ObjectKeys } from './kv-tree.ts';
 import type { Frontend, Route } from './model.ts';
+import { readPassClientCertificate } from './pass-client-certificate.ts';
 import { type Built, ProblemList } from './problems.ts';
 import { FRONTEND_KEYS } from './schema.ts';
 import { unescapeValue } from './unescape.ts';
@@ -27,6 +28,8 @@ type FrontendKeys = {
   readonly entryPointItems: Map<string, string>;
   readonly rules: Map<string, string>;
   readonly guards: GuardKeys;
+  /** By their whole key below the frontend. */
+  readonly clientCertificate: Map<string, string>;
   /** It asks for a protection that tsuji cannot give yet. */
   unguarded: boolean;
 };
@@ -43,6 +46,7 @@ function collectKeys(keys: ObjectKeys, problems: ProblemList): FrontendKeys {
     entryPointItems: new Map(),
     rules: new Map(),
     guards: emptyGuardKeys(),
+    clientCertificate: new Map(),
     unguarded: false,
   };
   for (const [key, value] of keys) {
@@ -53,6 +57,7 @@ function collectKeys(keys: ObjectKeys, problems: ProblemList): FrontendKeys {
       problems.add(key, 'rejected', 'not supported yet, and the frontend must not be served without it');
     } else if (match.field === 'rule') collected.rules.set(match.names[0], value);
     else if (match.field === 'entryPointItem') collected.entryPointItems.set(match.names[0], unescapeValue(value));
+    else if (match.field === 'clientCertificate') collected.clientCertificate.set(key, value);
     else if (match.field === 'allowedRangeItem') collected.guards.allowedRangeItems.set(match.names[0], value);
     else if (match.field in collected.guards) collected.guards[match.field as GuardText] = unescapeValue(value);
     else collected[match.field as FrontendText] = value;
@@ -139,6 +144,7 @@ export function buildFrontend(
   const entryPoints = readEntryPoints(texts, options, problems);
   const matching = readRoutes(texts, problems);
   const guards = readGuards(texts.guards, options.entryPoints, problems);
+  const passTlsClientCert = readPassClientCertificate(texts.clientCertificate, problems);
   if (!hasBackend || entryPoints === null || matching === null || guards === null || texts.unguarded) {
     return { value: null, problems: problems.list };
   }
@@ -154,6 +160,7 @@ export function buildFrontend(
     terms,
     ...(modifiers === null ? {} : { modifiers }),
     ...guards,
+    ...(passTlsClientCert === null ? {} : { passTlsClientCert }),
   };
   return { value: frontend, problems: problems.list };
 }

@@ -2,7 +2,7 @@
  * What the keys mean: immutable frontends, backends and servers, and a status for every key that was not accepted.
  * The words are the user's (shared/spec kv-schema); nothing here knows of sockets or of shared memory.
  */
-import type { RedirectOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
+import type { PassTlsClientCert, RedirectOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 import type { MatchTerm, PathModifiers } from '../rule/terms.ts';
 import type { Protection } from './protection-keys.ts';
 
@@ -64,6 +64,8 @@ export type Frontend = {
   readonly whiteList?: WhiteListOptions;
   /** Absent: nothing is redirected. */
   readonly redirect?: RedirectOptions;
+  /** Absent: servers are told nothing of client certificates. */
+  readonly passTlsClientCert?: PassTlsClientCert;
 };
 
 /** A pair below `tls/<name>/`. Its texts may hold a private key: it is never shown, logged or written. */

@@ -29,6 +29,7 @@ export type FrontendField =
   | 'redirectRegex'
   | 'redirectReplacement'
   | 'redirectPermanent'
+  | 'clientCertificate'
   /** Not built yet, and it protects the servers: a frontend that asks for it is left out, never served without. */
   | 'laterGuard'
   | 'later';
@@ -68,6 +69,10 @@ export const BACKEND_KEYS = new KeyTable<BackendField>([
   ['responseforwarding/flushinterval', 'later'],
 ]);
 
+function clientCertificateKeys(parent: string, names: string): Row<FrontendField>[] {
+  return names.split(' ').map((name) => [`${parent}/${name}`, 'clientCertificate']);
+}
+
 const CERTIFICATE_NAME_PARTS = 'commonname country domaincomponent locality organization province serialnumber';
 
 export const FRONTEND_KEYS = new KeyTable<FrontendField>([
@@ -79,9 +84,9 @@ export const FRONTEND_KEYS = new KeyTable<FrontendField>([
   ['passhostheader', 'passHostHeader'],
   ['passHostHeader', 'passHostHeaderOld'],
   ['passtlscert', 'later'],
-  ...laterKeys('passtlsclientcert', 'pem infos/notafter infos/notbefore infos/sans'),
-  ...laterKeys('passtlsclientcert/infos/subject', CERTIFICATE_NAME_PARTS),
-  ...laterKeys('passtlsclientcert/infos/issuer', CERTIFICATE_NAME_PARTS),
+  ...clientCertificateKeys('passtlsclientcert', 'pem infos/notafter infos/notbefore infos/sans'),
+  ...clientCertificateKeys('passtlsclientcert/infos/subject', CERTIFICATE_NAME_PARTS),
+  ...clientCertificateKeys('passtlsclientcert/infos/issuer', CERTIFICATE_NAME_PARTS),
   ['basicauth', 'laterGuard'],
   ['basicauth/*', 'laterGuard'],
   ...guards([

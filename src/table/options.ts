@@ -4,7 +4,7 @@
  * for nothing has null there. A new feature adds an optional field here.
  */
 import type { BreakerCondition } from '../kernel/breaker-condition.ts';
-import type { RedirectOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
+import type { PassTlsClientCert, RedirectOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 
 /** Per backend: how its servers are chosen and protected. */
 export interface BackendPolicy {
@@ -25,6 +25,7 @@ export type MaxConnPolicy = {
 export interface FrontendOptions {
   readonly whiteList?: WhiteListOptions;
   readonly redirect?: RedirectOptions;
+  readonly passTlsClientCert?: PassTlsClientCert;
 }
 
 /** '' when nothing is asked for. */

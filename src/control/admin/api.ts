@@ -1,5 +1,5 @@
 /** The read-only API in the shapes of Traefik 1.7 (shared/spec cli-api §5.2 and §5.3). */
-import type { RedirectOptions, WhiteListOptions } from '../../kernel/entrypoint-options.ts';
+import type { PassTlsClientCert, RedirectOptions, WhiteListOptions } from '../../kernel/entrypoint-options.ts';
 import type { Backend, Frontend, Route, Server } from '../../model/model.ts';
 import type { ControlView } from '../view.ts';
 import { jsonMap, jsonText } from './json.ts';
@@ -52,6 +52,13 @@ function redirectJson({ entryPoint, regex, replacement, permanent }: RedirectOpt
   });
 }
 
+/** All of its flags are shown, and the issuer as the original has it. */
+function passTlsClientCertJson({ pem, infos }: PassTlsClientCert): string {
+  if (infos === null) return jsonText({ pem });
+  const { subject, ...others } = infos;
+  return jsonText({ pem, infos: { ...others, ...(subject !== null && { subject, issuer: subject }) } });
+}
+
 /** Empty fields are left out, except `priority` and `basicAuth` (§5.3). */
 function frontendJson(frontend: Frontend): string {
   const fields: string[] = [];
@@ -59,6 +66,9 @@ function frontendJson(frontend: Frontend): string {
   fields.push(`"backend":${jsonText(frontend.backend)}`);
   if (frontend.routes.length > 0) fields.push(`"routes":${routesJson(frontend)}`);
   if (frontend.passHostHeader) fields.push('"passHostHeader":true');
+  if (frontend.passTlsClientCert !== undefined) {
+    fields.push(`"passTLSClientCert":${passTlsClientCertJson(frontend.passTlsClientCert)}`);
+  }
   fields.push(`"priority":${frontend.priority}`, '"basicAuth":null');
   if (frontend.whiteList !== undefined) fields.push(`"whiteList":${whiteListJson(frontend.whiteList)}`);
   if (frontend.redirect !== undefined) fields.push(`"redirect":${redirectJson(frontend.redirect)}`);

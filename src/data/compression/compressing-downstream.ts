@@ -10,6 +10,7 @@
  * returns false. So what is kept is what zlib keeps (some 270 KB while a response is being compressed), its two small
  * buffers and one read of the server.
  */
+import type { X509Certificate } from 'node:crypto';
 import { constants, createGzip, type Gzip, gzipSync } from 'node:zlib';
 import {
   gzippedHead,
@@ -162,6 +163,10 @@ export class CompressingDownstream extends TimerEntry implements Downstream {
 
   peerAddress(): string {
     return this.inner.peerAddress();
+  }
+
+  clientCertificates(): readonly X509Certificate[] {
+    return this.inner.clientCertificates?.() ?? [];
   }
 
   /** Nothing more goes to the client. */

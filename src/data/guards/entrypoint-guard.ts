@@ -6,12 +6,13 @@
 import type { RequestHead } from '../../http/request-head.ts';
 import { IpRanges } from '../../kernel/ip-ranges.ts';
 import type { BootEntryPoint } from '../../protocol/messages.ts';
+import type { Downstream } from '../downstream.ts';
 import type { LocalReply } from '../local-reply.ts';
 import { AllowList } from './allow-list.ts';
 import { Redirect } from './redirect.ts';
 
 /** The part of a downstream that a guard asks. */
-export type Peer = { peerAddress(): string };
+export type Peer = Pick<Downstream, 'peerAddress' | 'clientCertificates'>;
 
 export class EntryPointGuard {
   /** null: everybody's forwarded fields are believed. */

@@ -7,6 +7,7 @@ import type { FrontendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
 import type { LocalReply } from '../local-reply.ts';
 import { AllowList } from './allow-list.ts';
+import { ClientCertificateFields } from './client-certificate.ts';
 import type { Peer } from './entrypoint-guard.ts';
 import { Redirect } from './redirect.ts';
 
@@ -15,8 +16,13 @@ class FrontendGuard {
   /** Per entrypoint; null where it would lead to the entrypoint itself. */
   private readonly redirects: readonly (Redirect | null)[];
 
-  constructor({ options }: FrontendView, { entryPoints }: WorkerContext) {
-    const { whiteList, redirect } = options!;
+  private readonly clientCertificate: ClientCertificateFields | null;
+  private readonly tls: WorkerContext['tls'];
+
+  constructor({ options }: FrontendView, { entryPoints, tls }: WorkerContext) {
+    const { whiteList, redirect, passTlsClientCert } = options!;
+    this.tls = tls;
+    this.clientCertificate = passTlsClientCert === undefined ? null : new ClientCertificateFields(passTlsClientCert);
     this.allowList = whiteList === undefined ? null : new AllowList(whiteList);
     this.redirects = entryPoints.map(({ name, tls }) =>
       redirect === undefined || redirect.entryPoint === name ? null : new Redirect(redirect, entryPoints, tls !== null),
@@ -27,7 +33,9 @@ class FrontendGuard {
     const refused = this.allowList === null ? null : this.allowList.check(head, from.peerAddress());
     if (refused !== null) return refused;
     const redirect = this.redirects[entryPoint];
-    return redirect === null ? null : redirect.check(head);
+    const redirected = redirect === null ? null : redirect.check(head);
+    if (redirected === null) this.clientCertificate?.apply(head, from, this.tls[entryPoint]);
+    return redirected;
   }
 }
 

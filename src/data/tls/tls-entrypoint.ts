@@ -8,7 +8,7 @@
  * From then on it picks the certificate of each handshake, follows the store and the ring of ticket keys without
  * touching open connections, and staples OCSP responses.
  */
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createSecureContext, DEFAULT_CIPHERS, type SecureContext, type Server, type TlsOptions } from 'node:tls';
 import type { EntryPointTls } from '../../kernel/entrypoint-options.ts';
@@ -39,6 +39,7 @@ export class TlsEntryPoint {
   private readonly store: CertificateStore;
   private readonly tickets: TicketKeys;
   private readonly contexts: SecureContexts;
+  private readonly authorities: ReadonlySet<string>;
   /** By id: contexts that a connection begins with, for clients without SNI. */
   private readonly firstContexts = new Map<number, SecureContext | null>();
   /** For handshakes that no certificate is for: it has none, so they fail as they should. */
@@ -58,6 +59,7 @@ export class TlsEntryPoint {
     this.store = store;
     this.tickets = tickets;
     this.contexts = new SecureContexts(clientCAs);
+    this.authorities = new Set(clientCAs.map((pem) => new X509Certificate(pem).fingerprint256));
     this.options = {
       minVersion: tls.minVersion,
       maxVersion: 'TLSv1.3',
@@ -78,6 +80,11 @@ export class TlsEntryPoint {
     };
     this.bare = this.firstContext(null)!;
     store.onChange((removed) => this.changed(removed));
+  }
+
+  /** One of those that client certificates are verified with? */
+  isAuthority(certificate: X509Certificate): boolean {
+    return this.authorities.has(certificate.fingerprint256);
   }
 
   /** For `createSecureServer` and its kin. */

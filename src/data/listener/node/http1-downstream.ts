@@ -2,6 +2,7 @@
  * The client's side of an exchange on node:http. Node frames the response for the version that the client speaks and
  * keeps the answers of a pipelining client in their order.
  */
+import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TimerEntry, type TimerWheel } from '../../../kernel/timer-wheel.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY } from '../../downstream.ts';
@@ -9,7 +10,7 @@ import type { Http1Connection } from './http1-connection.ts';
 import { WATCH_PAUSED_MS } from './limits.ts';
 import { requestTrailers } from './request.ts';
 import { addFields, addLines, headText, ownCopy, responseLine } from './response.ts';
-import { isPeerGone, peerAddress } from './socket.ts';
+import { clientCertificates, isPeerGone, peerAddress } from './socket.ts';
 
 const NOTHING = new Uint8Array(0);
 
@@ -95,6 +96,10 @@ export class Http1Downstream extends TimerEntry implements Downstream {
 
   peerAddress(): string {
     return peerAddress(this.connection.socket);
+  }
+
+  clientCertificates(): readonly X509Certificate[] {
+    return clientCertificates(this.connection.socket);
   }
 
   respond(

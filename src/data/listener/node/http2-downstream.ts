@@ -2,6 +2,7 @@
  * The client's side of an exchange on a stream of HTTP/2. Flow control is nghttp2's: a paused stream gives no more
  * window to its client, and a write that finds none waits.
  */
+import type { X509Certificate } from 'node:crypto';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { type Downstream, type DownstreamEvents, NO_BODY, UNKNOWN_LENGTH } from '../../downstream.ts';
 import type { Http2Session } from './http2-session.ts';
@@ -75,6 +76,10 @@ export class Http2Downstream implements Downstream {
 
   peerAddress(): string {
     return this.session.peer;
+  }
+
+  clientCertificates(): readonly X509Certificate[] {
+    return this.session.clientCertificates();
   }
 
   respond(head: string | Uint8Array, length: number, body: Uint8Array | string | null, headLength: number): void {

@@ -3,13 +3,14 @@
  * nghttp2 bounds resets, invalid frames, CONTINUATION and unanswered acknowledgements itself (`limits.ts` says how
  * many); what it would answer for ever, PING and SETTINGS, is counted here.
  */
+import type { X509Certificate } from 'node:crypto';
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { performance } from 'node:perf_hooks';
 import { log } from '../../../kernel/log.ts';
 import type { Http2Downstream } from './http2-downstream.ts';
 import { FLOOD_MS, MAX_CONTROL_FRAMES, QUIET_MS, RESET_BURST, RESETS_PER_SECOND, SESSION_WINDOW } from './limits.ts';
 import type { NodeListener } from './node-listener.ts';
-import { peerAddress } from './socket.ts';
+import { clientCertificates, peerAddress } from './socket.ts';
 
 export class Http2Session {
   readonly secure: boolean;
@@ -36,6 +37,11 @@ export class Http2Session {
     session.on('close', () => listener.forget(session));
     session.setLocalWindowSize(SESSION_WINDOW);
     this.watch();
+  }
+
+  clientCertificates(): readonly X509Certificate[] {
+    // The session wraps its socket; one wrapper per session, so what was read is found again.
+    return this.session.destroyed ? [] : clientCertificates(this.session.socket);
   }
 
   private requested(stream: ServerHttp2Stream, flags: number, raw: readonly string[]): void {

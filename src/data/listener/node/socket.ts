@@ -1,5 +1,8 @@
 /** What node's sockets do not tell by themselves. */
+import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { presentedCertificates } from '../../tls/client-certificate.ts';
 import { proxiedAddress } from './proxied-peers.ts';
 
 const V4_IN_V6 = '::ffff:';
@@ -8,6 +11,11 @@ const V4_IN_V6 = '::ffff:';
 export function peerAddress(socket: Socket): string {
   const address = proxiedAddress(socket) ?? socket.remoteAddress ?? '';
   return address.startsWith(V4_IN_V6) ? address.slice(V4_IN_V6.length) : address;
+}
+
+/** What the client of a connection has presented by TLS. */
+export function clientCertificates(socket: Socket | TLSSocket): readonly X509Certificate[] {
+  return 'encrypted' in socket && !socket.destroyed ? presentedCertificates(socket) : [];
 }
 
 type Handle = { getpeername?: (out: object) => number };

@@ -6,10 +6,11 @@
  *     ASKED ──begin(TUNNEL)──▶ OPEN ──FIN of the client──▶ `last`      nothing of the client is read while ASKED
  *       └──any other answer──▶ ended
  */
+import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL } from '../../downstream.ts';
 import { headText, ownCopy } from './response.ts';
-import { breakOff, peerAddress } from './socket.ts';
+import { breakOff, clientCertificates, peerAddress } from './socket.ts';
 
 const NOTHING = new Uint8Array(0);
 
@@ -46,6 +47,10 @@ export class TunnelDownstream implements Downstream {
 
   peerAddress(): string {
     return peerAddress(this.socket);
+  }
+
+  clientCertificates(): readonly X509Certificate[] {
+    return clientCertificates(this.socket);
   }
 
   respond(head: string | Uint8Array, length: number, body: Uint8Array | string | null, headLength: number): void {

@@ -1,0 +1,110 @@
+/** What servers are told of client certificates, over HTTP/1.1 and HTTP/2, and who is let in. */
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
+import { request as httpsRequest } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import test, { after, before } from 'node:test';
+import { type Certificate, makeAuthority, makeCertificate } from '../harness/tls.ts';
+import { temporaryFolder } from '../harness/tools.ts';
+import { routeKeys, startTsuji } from '../harness/tsuji.ts';
+
+const folder = temporaryFolder();
+let authority: Certificate;
+let client: Certificate;
+let url = '';
+const server = createServer((request, response) => response.end(JSON.stringify(request.headers)));
+
+before(async () => {
+  authority = await makeAuthority(folder.path, 'authority');
+  client = await makeCertificate(folder.path, authority, 'client', 'DNS:client.test,email:me@client.test,IP:10.1.2.3');
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+after(() => {
+  server.close();
+  folder.remove();
+});
+
+const FORGED = {
+  host: 'a.test',
+  'X-Forwarded-Tls-Client-Cert': 'forged',
+  'x-forwarded-TLS-client-cert-infos': 'forged',
+};
+const PEM = 'x-forwarded-tls-client-cert';
+const INFOS = 'x-forwarded-tls-client-cert-infos';
+
+function own(): { cert: Buffer; key: Buffer } {
+  return { cert: readFileSync(client.cert), key: readFileSync(client.key) };
+}
+
+async function ask(request: ReturnType<typeof httpRequest>): Promise<IncomingHttpHeaders> {
+  request.end();
+  const [response] = await once(request, 'response');
+  const chunks = await response.toArray();
+  return JSON.parse(Buffer.concat(chunks).toString());
+}
+
+async function askHttp2(port: number, options: object): Promise<IncomingHttpHeaders> {
+  const session = connectHttp2(`https://127.0.0.1:${port}`, { rejectUnauthorized: false, ...options });
+  const { host, ...fields } = FORGED;
+  const stream = session.request({ ':path': '/', ':authority': host, ...fields });
+  const chunks = await stream.toArray();
+  session.close();
+  return JSON.parse(Buffer.concat(chunks).toString());
+}
+
+test('a server sees the certificate of its client, and nothing that a client says of one itself', async (t) => {
+  const tsuji = await startTsuji(t, {
+    keys: {
+      ...routeKeys([url], 'a.test'),
+      'frontends/frontend1/passtlsclientcert/pem': 'true',
+      'frontends/frontend1/passtlsclientcert/infos/notbefore': 'true',
+      'frontends/frontend1/passtlsclientcert/infos/notafter': 'true',
+      'frontends/frontend1/passtlsclientcert/infos/sans': 'true',
+      'frontends/frontend1/passtlsclientcert/infos/subject/commonname': 'true',
+    },
+    flags: [`--entryPoints=Name:https Address:127.0.0.1:0 TLS CA:${authority.cert} CA.Optional:true`],
+  });
+  const certificate = new X509Certificate(readFileSync(client.cert));
+  const [before, end] = [certificate.validFromDate, certificate.validToDate].map((date) => date.getTime() / 1000);
+  const infos = `Subject="CN=client",Issuer="CN=authority",NB=${before},NA=${end},SAN=client.test,me@client.test,10.1.2.3`;
+  const target = {
+    port: tsuji.port,
+    host: '127.0.0.1',
+    rejectUnauthorized: false,
+    headers: FORGED,
+    agent: false,
+  } as const;
+
+  for (const seen of [await ask(httpsRequest({ ...target, ...own() })), await askHttp2(tsuji.port, own())]) {
+    assert.equal(decodeURIComponent(String(seen[PEM])), certificate.raw.toString('base64'));
+    assert.equal(decodeURIComponent(String(seen[INFOS]).replaceAll('+', ' ')), infos);
+  }
+  for (const seen of [await ask(httpsRequest(target)), await askHttp2(tsuji.port, {})]) {
+    assert.equal(seen[PEM], undefined);
+    assert.equal(seen[INFOS], undefined);
+  }
+  const shown = (await (await tsuji.api('/api/providers/folder/frontends/frontend1')).json()) as {
+    passTLSClientCert: { pem: boolean; infos: { subject: object } };
+  };
+  assert.equal(shown.passTLSClientCert.pem, true);
+  assert.equal(Object.keys(shown.passTLSClientCert.infos.subject).length, 7);
+});
+
+test('without TLS the fields are taken off as well, and a frontend that asks for nothing passes them on', async (t) => {
+  const tsuji = await startTsuji(t, {
+    keys: {
+      ...routeKeys([url], 'a.test'),
+      'frontends/frontend1/passtlsclientcert/pem': 'true',
+      'frontends/other/backend': 'backend1',
+      'frontends/other/routes/r/rule': 'Host:b.test',
+    },
+  });
+  const target = { port: tsuji.port, host: '127.0.0.1', agent: false } as const;
+  assert.equal((await ask(httpRequest({ ...target, headers: FORGED })))[PEM], undefined);
+  assert.equal((await ask(httpRequest({ ...target, headers: { ...FORGED, host: 'b.test' } })))[PEM], 'forged');
+});
