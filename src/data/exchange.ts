@@ -135,8 +135,8 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
       return;
     }
     const server = this.assignment.server!;
-    if (server.scheme === 'h2c') {
-      this.breakOff(FAULTS.unsupportedScheme, 'HTTP/2 is not spoken to servers');
+    if (this.tunnel && server.scheme === 'h2c') {
+      this.breakOff(FAULTS.unsupportedScheme, 'an upgrade is for HTTP/1.1');
       return;
     }
     const pool = this.worker.pools.of(server);
@@ -150,10 +150,10 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
         return;
       }
     }
-    const idle = pool.take(this);
+    const idle = pool.take(this, this.tunnel);
     if (idle === null) {
       this.reused = false;
-      this.connection = pool.dial(this);
+      this.connection = pool.dial(this, this.tunnel);
     } else {
       this.reused = true;
       this.connection = idle;
@@ -316,6 +316,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     const decision = retryDecision(fault, {
       sent,
       reused: this.reused,
+      bodyless: this.bodyKind === REQUEST_NO_BODY,
       repeatable: this.bodyKind === REQUEST_NO_BODY && isRepeatable(this.method),
       answered: this.phase >= ANSWERED || fault === FAULTS.truncated,
       resent: this.resent,
@@ -331,7 +332,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     if (decision === RESEND) {
       this.resent = true;
       this.reused = false;
-      this.connection = this.worker.pools.of(this.assignment.server!).dial(this);
+      this.connection = this.worker.pools.of(this.assignment.server!).dial(this, this.tunnel);
     } else if (decision === NEXT_SERVER) {
       this.assignment.retry();
       this.attempt(this.frontend!.backend);

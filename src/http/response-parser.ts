@@ -27,7 +27,7 @@ export interface ResponseSink {
 }
 
 /** An interim response per request is usual, a few are possible; an endless row of them is an attack. */
-const MAX_INTERIM = 32;
+export const MAX_INTERIM = 32;
 
 export class ResponseParser implements ChunkSink {
   readonly head = new ResponseHead();

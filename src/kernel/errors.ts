@@ -9,10 +9,11 @@
 export type FaultSource = 'downstream' | 'upstream' | 'internal' | 'config';
 
 /**
- * May the exchange be tried again? `unsent`: nothing of the request reached a server, so always safe; `reused`: only
- * when the connection was a reused one and the method is idempotent (RFC 9110 §9.2.2, RFC 9112 §9.3.1); `never`.
+ * May the exchange be tried again? `unsent`: nothing of the request reached a server, so always safe; `unprocessed`: the
+ * server says that it did not look at it (RFC 9113 §8.7), so safe while its body is still ours; `reused`: only when the
+ * connection was a reused one and the method is idempotent (RFC 9110 §9.2.2, RFC 9112 §9.3.1); `never`.
  */
-export type FaultRetry = 'unsent' | 'reused' | 'never';
+export type FaultRetry = 'unsent' | 'unprocessed' | 'reused' | 'never';
 
 export type Fault = {
   readonly code: string;
@@ -127,6 +128,15 @@ export const FAULTS = Object.freeze({
     GATEWAY_TIMEOUT,
     'a response before this one on the same connection takes too long',
   ),
+  streamRefused: fault(
+    'STREAM_REFUSED',
+    'upstream',
+    'unprocessed',
+    502,
+    BAD_GATEWAY,
+    'the server refused the request before it looked at it',
+  ),
+  streamReset: fault('STREAM_RESET', 'upstream', 'never', 500, SERVER_ERROR, 'the server reset the HTTP/2 stream'),
   headerTimeout: fault(
     'HEADER_TIMEOUT',
     'upstream',

@@ -71,12 +71,13 @@ export async function startTlsServer(
   certificate: Certificate,
   onConnection?: (connection: RawConnection) => void,
   options: TlsOptions = {},
+  port = 0,
 ): Promise<TlsServer> {
   const files = { cert: readFileSync(certificate.cert), key: readFileSync(certificate.key) };
   const server = createServer({ ...files, ALPNProtocols: ['http/1.1'], ...options });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(port, '127.0.0.1', resolve);
   });
   const started = new TlsServer((server.address() as AddressInfo).port);
   server.on('secureConnection', (socket) => {

@@ -23,6 +23,8 @@ export type Try = {
   readonly sent: boolean;
   /** The connection had served a request before. */
   readonly reused: boolean;
+  /** There is no body that could have been sent in part. */
+  readonly bodyless: boolean;
   /** Method and lack of a body allow to send it twice. */
   readonly repeatable: boolean;
   /** A byte of the response has come. */
@@ -35,9 +37,11 @@ export type Try = {
 
 export function retryDecision(fault: Fault, last: Try): number {
   if (last.answered || fault.retry === 'never') return GIVE_UP;
-  if (!last.sent) {
+  const unprocessed = fault.retry === 'unprocessed';
+  // What the server did not look at (RFC 9113 §8.7) is as if it had not been sent.
+  if (!last.sent || (unprocessed && last.bodyless)) {
     // A connection from the pool that died before a byte was written says nothing about the server.
-    if (last.reused && !last.resent) return RESEND;
+    if ((last.reused || unprocessed) && !last.resent) return RESEND;
     return last.triesLeft > 0 ? NEXT_SERVER : GIVE_UP;
   }
   // The server closes an idle connection at the moment at which we use it: RFC 9112 §9.3.1.

@@ -14,6 +14,7 @@
  * pipelined to for a while; so a slow answer holds others up for that long and no longer.
  */
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { REQUEST_CHUNKED } from '../../http/request-head.ts';
 import { ResponseParser } from '../../http/response-parser.ts';
 import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
@@ -60,15 +61,14 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
   /** Whom the step under way is for; in it `user` may be let go already. */
   private current: UpstreamUser | null = null;
 
-  constructor(pool: UpstreamPool, user: UpstreamUser) {
+  /** `alpn`: what TLS offers. */
+  constructor(pool: UpstreamPool, user: UpstreamUser, alpn: readonly string[]) {
     super();
     this.pool = pool;
     this.user = user;
     // The callbacks are made once per connection, none per request.
-    const socket = pool.target.dial({
-      buffer: pool.readBuffer,
-      callback: (length: number, buffer: Uint8Array): boolean => this.onRead(length, buffer as Buffer),
-    });
+    const callback = (length: number, buffer: Uint8Array): boolean => this.onRead(length, buffer as Buffer);
+    const socket = pool.target.dial({ buffer: pool.readBuffer, callback }, alpn);
     this.socket = socket;
     if (pool.target.secure) socket.on('connect', () => this.guard(this.accepted));
     socket.on(pool.target.ready, () => this.guard(this.connected));
@@ -261,10 +261,24 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
 
   private connected(): void {
     if (this.state !== DIALING) return;
+    if (this.pool.target.secure && (this.socket as TLSSocket).alpnProtocol === 'h2') {
+      this.handOver();
+      return;
+    }
     this.state = BUSY;
     const { readBuffer } = this.pool;
     readDirectly(this.socket, (length) => this.onRead(length, readBuffer));
     this.user!.upstreamConnected(this);
+  }
+
+  /** The server has chosen HTTP/2: its socket and our user go on without this. */
+  private handOver(): void {
+    const user = this.user!;
+    this.user = null;
+    this.state = CLOSED;
+    this.pool.wheel.cancel(this);
+    this.pool.forget(this);
+    user.upstreamConnected(this.pool.share(this.socket, user));
   }
 
   private writable(): void {

@@ -1,6 +1,6 @@
 /**
- * Makes the sockets of connections to servers: plain TCP for `http://`, TLS for `https://`. Both read into the buffer
- * that they may be given, and both try all addresses of a name, one after the other (happy eyeballs, RFC 8305).
+ * Makes the sockets of connections to servers: plain TCP for `http://` and `h2c://`, TLS for `https://`. All read into the
+ * buffer they may be given, and try all addresses of a name, one after the other (happy eyeballs, RFC 8305).
  *
  * TLS (shared/spec proxying §2, §7, §12): the name that is asked for (SNI) and verified is the host of the server URL,
  * never the client's Host field; an address is verified against the addresses of the certificate. What is not told by
@@ -19,7 +19,9 @@ import { Resolver } from './resolve.ts';
 export const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
 
 const KEEP_ALIVE_MS = 30_000;
-const ALPN = ['http/1.1'];
+export const ALPN_HTTP1: readonly string[] = ['http/1.1'];
+/** What is offered for requests: the server chooses. */
+export const ALPN_ANY: readonly string[] = ['h2', 'http/1.1'];
 
 type Lookup = Resolver['lookup'];
 
@@ -51,6 +53,10 @@ export class TlsTrust {
 /** Where the connections to one server go, those of its pool and its WebSockets. */
 export class DialTarget {
   readonly secure: boolean;
+  /** h2c:// servers speak HTTP/2 and nothing else. */
+  readonly priorKnowledge: boolean;
+  /** Host and port as a URL has them. */
+  readonly authority: string;
   private readonly host: string;
   private readonly port: number;
   private readonly lookup: Lookup;
@@ -58,8 +64,10 @@ export class DialTarget {
   /** Resumes the last session: no certificates, and with TLS 1.2 a round trip less. */
   private session: Buffer | undefined = undefined;
 
-  constructor(server: Pick<ServerView, 'scheme' | 'host' | 'port'>, lookup: Lookup, trust: TlsTrust) {
+  constructor(server: Pick<ServerView, 'scheme' | 'host' | 'port' | 'hostHeader'>, lookup: Lookup, trust: TlsTrust) {
     this.secure = server.scheme === 'https';
+    this.priorKnowledge = server.scheme === 'h2c';
+    this.authority = server.hostHeader;
     this.host = server.host;
     this.port = server.port;
     this.lookup = lookup;
@@ -71,8 +79,8 @@ export class DialTarget {
     return this.secure ? 'secureConnect' : 'connect';
   }
 
-  /** `onread`: where the bytes go, null for a socket that is read by its events. */
-  dial(onread: OnReadOpts | null): Socket {
+  /** `onread`: where the bytes go, null for a socket that is read by its events. `alpn`: what TLS offers. */
+  dial(onread: OnReadOpts | null, alpn: readonly string[] = ALPN_HTTP1): Socket {
     const { host, port, lookup } = this;
     const to = { host, port, lookup, autoSelectFamily: true, ...(onread === null ? {} : { onread }) };
     if (!this.secure) return connect({ ...to, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
@@ -80,7 +88,7 @@ export class DialTarget {
       ...to,
       secureContext: this.trust.context(),
       rejectUnauthorized: this.trust.verifies,
-      ALPNProtocols: ALPN,
+      ALPNProtocols: [...alpn],
       ...(isIP(host) === 0 ? { servername: host.replace(/\.$/, '') } : {}),
       ...(this.session === undefined ? {} : { session: this.session }),
     });

@@ -1,16 +1,20 @@
 /**
- * The connections of one worker to one server. Idle ones are used last in, first out, so that the rest can expire.
+ * The connections of one worker to one server. Idle ones are used last in, first out, so that the rest can expire. A
+ * server that speaks HTTP/2 has sessions instead, which requests share: h2c:// servers always, https:// servers from the
+ * first connection on which they choose it until one on which they do not.
  *
  *     idle  [ oldest … newest ]  ◀─ keep ── connection ── take ─▶     at most maxIdleConnsPerHost
  */
+import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import { UpstreamConnection } from './connection.ts';
-import type { DialTarget } from './dial.ts';
+import { ALPN_ANY, ALPN_HTTP1, type DialTarget } from './dial.ts';
 import type { PipelineTurn } from './pipeline-turn.ts';
-import type { UpstreamUser } from './upstream.ts';
+import { UpstreamSessions } from './sessions.ts';
+import type { Upstream, UpstreamUser } from './upstream.ts';
 
 /** How long an idle connection is kept when the server does not tell (shared/spec proxying §9). */
 const IDLE_MS = 90_000;
@@ -27,6 +31,8 @@ export class UpstreamPool {
   readonly readBuffer: Buffer;
   private readonly idle: UpstreamConnection[] = [];
   private readonly all = new Set<UpstreamConnection>();
+  private readonly sessions: UpstreamSessions;
+  private shares: boolean;
   private closed = false;
   /** What this turn's requests are enqueued on, null before the first of them. */
   private filling: UpstreamConnection | null = null;
@@ -49,14 +55,20 @@ export class UpstreamPool {
     this.readBuffer = readBuffer;
     this.turn = turn;
     this.metrics = metrics;
+    this.sessions = new UpstreamSessions(this, metrics);
+    this.shares = target.priorKnowledge;
   }
 
   get size(): number {
-    return this.all.size;
+    return this.all.size + this.sessions.size;
   }
 
-  /** The idle connection that was used last, null when there is none. */
-  take(user: UpstreamUser): UpstreamConnection | null {
+  /**
+   * What takes a request at once: the idle connection that was used last, or a session with room; null for neither.
+   * `upgrades`: the request is for HTTP/1.1 and nothing else.
+   */
+  take(user: UpstreamUser, upgrades: boolean): Upstream | null {
+    if (this.shares && !upgrades) return this.sessions.take(user);
     const connection = this.idle.pop();
     if (connection === undefined) return null;
     try {
@@ -93,8 +105,9 @@ export class UpstreamPool {
   }
 
   /** A new connection; `user` hears of `upstreamConnected` or `upstreamFailed`. */
-  dial(user: UpstreamUser): UpstreamConnection {
-    const connection = new UpstreamConnection(this, user);
+  dial(user: UpstreamUser, upgrades: boolean): Upstream {
+    if (this.shares && !upgrades) return this.sessions.dial(user);
+    const connection = new UpstreamConnection(this, user, upgrades ? ALPN_HTTP1 : ALPN_ANY);
     this.all.add(connection);
     try {
       this.metrics.upstreamOpened();
@@ -106,9 +119,24 @@ export class UpstreamPool {
     return connection;
   }
 
+  /** The server has chosen HTTP/2 on `socket`: from now on its requests share sessions, that of `user` first. */
+  share(socket: Socket, user: UpstreamUser): Upstream {
+    this.shares = true;
+    const stream = this.sessions.adopt(socket, user);
+    if (this.closed) this.sessions.retire();
+    for (const connection of [...this.idle]) connection.destroy();
+    return stream;
+  }
+
+  /** The server has chosen HTTP/1.1 where it chose HTTP/2 before. */
+  shareNoMore(): void {
+    this.shares = this.target.priorKnowledge;
+    this.sessions.retire();
+  }
+
   /** False: there are idle ones enough. */
   keep(connection: UpstreamConnection): boolean {
-    if (this.closed || this.idle.length >= this.options.maxIdleConnsPerHost) return false;
+    if (this.closed || this.shares || this.idle.length >= this.options.maxIdleConnsPerHost) return false;
     this.idle.push(connection);
     return true;
   }
@@ -128,10 +156,12 @@ export class UpstreamPool {
   retire(): void {
     this.closed = true;
     for (const connection of [...this.idle]) connection.destroy();
+    this.sessions.retire();
   }
 
   destroy(): void {
     this.closed = true;
     for (const connection of [...this.all]) connection.destroy();
+    this.sessions.destroy();
   }
 }

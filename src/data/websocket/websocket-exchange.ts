@@ -131,6 +131,7 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Admit
     const decision = retryDecision(fault, {
       sent,
       triesLeft,
+      bodyless: true,
       reused: false,
       repeatable: true,
       answered: fault === FAULTS.badResponse,

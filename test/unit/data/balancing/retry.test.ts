@@ -11,7 +11,15 @@ import {
 } from '../../../../src/data/balancing/retry.ts';
 import { FAULTS } from '../../../../src/kernel/errors.ts';
 
-const FIRST: Try = { sent: false, reused: false, repeatable: true, answered: false, resent: false, triesLeft: 0 };
+const FIRST: Try = {
+  sent: false,
+  reused: false,
+  bodyless: true,
+  repeatable: true,
+  answered: false,
+  resent: false,
+  triesLeft: 0,
+};
 
 test('what never reached a server goes to the next one while tries are left', () => {
   assert.equal(retryDecision(FAULTS.connectRefused, { ...FIRST, triesLeft: 1 }), NEXT_SERVER);
@@ -27,11 +35,20 @@ test('a kept connection that dies unanswered gives a repeatable request one more
   assert.equal(retryDecision(FAULTS.upstreamClosed, { ...kept, reused: false, triesLeft: 5 }), GIVE_UP);
 });
 
+test('what the server did not look at is sent once more, whatever its method, while its body is still ours', () => {
+  const refused = { ...FIRST, sent: true, repeatable: false };
+  assert.equal(retryDecision(FAULTS.streamRefused, refused), RESEND);
+  assert.equal(retryDecision(FAULTS.streamRefused, { ...refused, resent: true }), GIVE_UP);
+  assert.equal(retryDecision(FAULTS.streamRefused, { ...refused, resent: true, triesLeft: 1 }), NEXT_SERVER);
+  assert.equal(retryDecision(FAULTS.streamRefused, { ...refused, bodyless: false, triesLeft: 5 }), GIVE_UP);
+  assert.equal(retryDecision(FAULTS.streamRefused, { ...refused, bodyless: false, sent: false }), RESEND);
+});
+
 test('nothing is tried again once the server has answered or the fault forbids it', () => {
   for (const fault of Object.values(FAULTS)) {
     for (const sent of [false, true]) {
       for (const reused of [false, true]) {
-        const tried: Try = { sent, reused, repeatable: true, answered: true, resent: false, triesLeft: 9 };
+        const tried: Try = { ...FIRST, sent, reused, answered: true, triesLeft: 9 };
         assert.equal(retryDecision(fault, tried), GIVE_UP);
         if (fault.retry === 'never') assert.equal(retryDecision(fault, { ...tried, answered: false }), GIVE_UP);
       }

@@ -1,0 +1,92 @@
+/**
+ * The HTTP/2 sessions of one worker with one server: one, and more only while the server's limit of streams on it is
+ * reached. Requests fill the oldest first, so that the others can expire.
+ */
+import type { Socket } from 'node:net';
+import type { MetricsLane } from '../../shared/metrics.ts';
+import { ALPN_ANY } from './dial.ts';
+import type { UpstreamPool } from './pool.ts';
+import { UpstreamSession } from './session.ts';
+import type { UpstreamStream } from './stream.ts';
+import type { UpstreamUser } from './upstream.ts';
+
+export class UpstreamSessions {
+  readonly pool: UpstreamPool;
+  private readonly metrics: MetricsLane;
+  /** Those that take requests, dialing ones included. */
+  private readonly usable: UpstreamSession[] = [];
+  private readonly all = new Set<UpstreamSession>();
+
+  constructor(pool: UpstreamPool, metrics: MetricsLane) {
+    this.pool = pool;
+    this.metrics = metrics;
+  }
+
+  get size(): number {
+    return this.all.size;
+  }
+
+  /** A stream on a session that is open, null when none has room. */
+  take(user: UpstreamUser): UpstreamStream | null {
+    for (const session of this.usable) if (!session.isDialing && session.hasRoom) return session.take(user);
+    return null;
+  }
+
+  /** A stream on a session that is being dialed; `user` hears of `upstreamConnected` or `upstreamFailed`. */
+  dial(user: UpstreamUser): UpstreamStream {
+    for (const session of this.usable) if (session.isDialing && session.hasRoom) return session.take(user);
+    const session = this.add(this.pool.target.dial(null, ALPN_ANY));
+    try {
+      session.dialing();
+    } catch (error) {
+      session.destroy();
+      throw error;
+    }
+    return session.take(user);
+  }
+
+  /** A stream for whoever dialed `socket`, not knowing that the server would choose HTTP/2. */
+  adopt(socket: Socket, user: UpstreamUser): UpstreamStream {
+    const open = this.take(user);
+    if (open !== null) {
+      socket.destroy();
+      return open;
+    }
+    const session = this.add(socket);
+    try {
+      session.use();
+    } catch (error) {
+      session.destroy();
+      throw error;
+    }
+    return session.take(user);
+  }
+
+  private add(socket: Socket): UpstreamSession {
+    const session = new UpstreamSession(this, socket);
+    this.all.add(session);
+    this.usable.push(session);
+    this.metrics.upstreamOpened();
+    return session;
+  }
+
+  /** It takes no more requests. */
+  drop(session: UpstreamSession): void {
+    const at = this.usable.indexOf(session);
+    if (at >= 0) this.usable.splice(at, 1);
+  }
+
+  forget(session: UpstreamSession): void {
+    this.drop(session);
+    if (this.all.delete(session)) this.metrics.upstreamClosed();
+  }
+
+  /** Sessions without requests end now, the others with their last. */
+  retire(): void {
+    for (const session of [...this.all]) session.retire();
+  }
+
+  destroy(): void {
+    for (const session of [...this.all]) session.destroy();
+  }
+}
