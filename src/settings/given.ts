@@ -9,7 +9,12 @@ import type { TreeSetting } from './settings-tree.ts';
 /** What a timer of Node can wait for. A longer one would fire at once; 24 days and more mean "as good as never". */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-type Entry = { readonly row: Row; readonly texts: string[] };
+type Entry = {
+  readonly row: Row;
+  readonly texts: string[];
+  /** By a flag or the environment. */
+  readonly explicit: boolean;
+};
 
 /**
  * Texts by flag. The accessors fall back to the default of the row; a text is checked with `problemOf` before it is
@@ -24,7 +29,7 @@ export class Given {
   add(row: Row, name: string, text: string): void {
     const key = name.toLowerCase();
     const entry = this.#entries.get(key);
-    if (entry === undefined) this.#entries.set(key, { row, texts: [text] });
+    if (entry === undefined) this.#entries.set(key, { row, texts: [text], explicit: true });
     else if (row.kind === 'list' || row.kind === 'entrypoint') entry.texts.push(text);
     else entry.texts[0] = text;
   }
@@ -32,12 +37,12 @@ export class Given {
   /** Takes the place of what was added before; of a list, item by item. */
   put({ row, name, text, items }: TreeSetting): void {
     if (items.size === 0) {
-      this.#entries.set(name, { row, texts: [text] });
+      this.#entries.set(name, { row, texts: [text], explicit: false });
       return;
     }
     const list = this.#entries.has(name) ? this.list(name) : [];
     for (const [index, item] of items) list[index] = item;
-    this.#entries.set(name, { row, texts: list.filter((item) => item !== undefined) });
+    this.#entries.set(name, { row, texts: list.filter((item) => item !== undefined), explicit: false });
   }
 
   /** Takes the place of one that has its name. */
@@ -73,6 +78,16 @@ export class Given {
     for (const [name, { row, texts }] of this.#entries) {
       // `--etcd.tls=false` asks for nothing.
       if (name.startsWith(below) && (row.kind !== 'section' || parseBoolean(texts[0]) === true)) return true;
+    }
+    return false;
+  }
+
+  /** Was a section above it asked for as such (`--api`)? Then it has its defaults, whatever is said further below. */
+  resets(name: string): boolean {
+    const parts = name.toLowerCase().split('.');
+    for (let length = 1; length < parts.length; length++) {
+      const entry = this.#entries.get(parts.slice(0, length).join('.'));
+      if (entry?.row.kind === 'section' && parseBoolean(entry.texts[0]) === true && entry.explicit) return true;
     }
     return false;
   }

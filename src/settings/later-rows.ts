@@ -2,14 +2,7 @@
 import type { RowGroup } from './row.ts';
 
 export const LATER_ROWS: readonly RowGroup[] = [
-  [
-    'Global',
-    'later',
-    [
-      ['configFile', 'string', '', 'TOML file with these settings'],
-      ['cluster.*', 'any', '', 'Several nodes as one'],
-    ],
-  ],
+  ['Global', 'later', [['cluster.*', 'any', '', 'Several nodes as one']]],
   [
     'Where the routes come from',
     'later',

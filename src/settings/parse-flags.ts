@@ -1,6 +1,6 @@
 /**
- * Command line and environment → settings (shared/spec cli-api §1). Flags win over the environment, the environment
- * over the defaults.
+ * Command line, environment and traefik.toml → settings (shared/spec cli-api §1). Flags win over the environment, the
+ * environment over the file, the file over the defaults.
  */
 import { TsujiError } from '../kernel/errors.ts';
 import { nearestName } from '../kernel/nearest.ts';
@@ -13,6 +13,7 @@ import type { Row } from './row.ts';
 import { findRow, ROWS, SHORT_NAMES } from './rows.ts';
 import type { Settings } from './settings.ts';
 import { type Layer, type StoredSettings, withStored } from './stored-settings.ts';
+import { addTomlFile, findTomlFile } from './toml-file.ts';
 
 export type Command = 'run' | 'version' | 'healthcheck';
 
@@ -122,8 +123,8 @@ function warnIfLater(row: Row, origin: string, text: string, warnings: Set<strin
   warnings.add(`${origin} is accepted, but not supported yet`);
 }
 
-/** What was given to the process itself, not put together yet: flags over environment. */
-function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv): Layer {
+/** What was given to the process itself, not put together yet: flags over environment over traefik.toml. */
+function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv, withFile: boolean): Layer {
   const given = new Given();
   const warnings = new Set<string>();
   const flags = readFlags(argv);
@@ -138,6 +139,9 @@ function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv): Layer {
     given.add(row, name, text);
     warnIfLater(row, `--${name}`, text, warnings);
   }
+  const warn = (line: string): void => void warnings.add(line);
+  const file = withFile ? findTomlFile(given.text('configFile'), env, warn) : null;
+  if (file !== null) addTomlFile(file, given, warn);
   return { given, warnings };
 }
 
@@ -150,7 +154,8 @@ export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv): Par
   try {
     const { command, flags } = splitCommand(argv);
     // `version` must answer whatever the environment says.
-    const layer = (): Layer => readGiven(flags, command === 'version' ? {} : env);
+    const isVersion = command === 'version';
+    const layer = (): Layer => readGiven(flags, isVersion ? {} : env, !isVersion);
     const { given, warnings } = layer();
     return {
       kind: 'run',

@@ -21,6 +21,9 @@ export const NANOSECONDS: DurationDialect = (text) => (/^[0-9]+$/.test(text) ? `
 /** Whole numbers are seconds. */
 export const SECONDS: DurationDialect = (text) => text;
 
+/** The problem of a path that names nothing. */
+export const UNKNOWN = 'unknown setting';
+
 export type TreeSetting = {
   readonly row: Row;
   /** Lower case, with dots. */
@@ -62,7 +65,7 @@ class OpenEntryPoint {
   /** Why it is not taken, '' when it is. */
   add(parts: readonly string[], text: string): string {
     const option = entryPointOption(parts);
-    if (option === null) return 'unknown option of an entrypoint';
+    if (option === null) return UNKNOWN;
     if (option.tls) this.options.set('TLS', []);
     if (option.pair !== null) {
       const pair = this.pairs.get(option.index) ?? { cert: '', key: '' };
@@ -118,7 +121,7 @@ export function readSettingsTree(texts: ReadonlyMap<string, string>, duration: D
     const found = findSetting(parts);
     if (section && found?.row.kind !== 'section') continue;
     if (found === null) {
-      problems.set(path, 'unknown setting');
+      problems.set(path, UNKNOWN);
       continue;
     }
     const { row, name, index } = found;

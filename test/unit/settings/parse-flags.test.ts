@@ -199,8 +199,8 @@ test('without entrypoints the one on port 80 takes everything, whatever the defa
 test('flags that do nothing yet are accepted with one warning each', () => {
   const flags = ['--accessLog', '--tracing.jaeger.samplingType=const', '--acme'];
   assert.deepEqual(
-    settingsOf([...flags, '--folder=f', '--configFile=x', '--healthCheck.interval=3m1s']).warnings,
-    ['--accessLog', '--tracing.jaeger.samplingType', '--acme', '--configFile', '--healthCheck.interval'].map(
+    settingsOf([...flags, '--folder=f', '--healthCheck.interval=3m1s']).warnings,
+    ['--accessLog', '--tracing.jaeger.samplingType', '--acme', '--healthCheck.interval'].map(
       (flag) => `${flag} is accepted, but not supported yet`,
     ),
   );

@@ -122,7 +122,7 @@ test('a bad value is said of its key, and the others count', () => {
   assert.match(reasons['forwardingtimeouts/dialtimeout'], /not a duration/);
   assert.match(reasons['accesslog/format'], /not supported yet/);
   assert.match(reasons['web/adress'], /unknown setting/);
-  assert.match(reasons['entrypoints/x/addres'], /unknown option of an entrypoint/);
+  assert.match(reasons['entrypoints/x/addres'], /unknown setting/);
 });
 
 test('a bad entrypoint is not listened on, not even as flags have it', () => {
