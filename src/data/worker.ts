@@ -33,8 +33,8 @@ const LINGER_MS = 250;
 
 const boot = workerData as Boot;
 const listeners: Listener[] = [];
-const wheel = new TimerWheel();
 const metrics = new MetricsLane(boot.metrics);
+const wheel = new TimerWheel((armed) => metrics.timersArmed(armed));
 const pools = new UpstreamPools(boot.options, wheel, metrics);
 const certificates = new CertificateStore();
 const ticketKeys = new TicketKeys(boot.tls.ticketKeys);

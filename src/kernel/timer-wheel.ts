@@ -41,6 +41,12 @@ export class TimerWheel {
   private cursorTime = 0;
   private hanging = 0;
   private interval: NodeJS.Timeout | null = null;
+  private readonly looked: (armed: number) => void;
+
+  /** `looked` hears after every tick how many entries hang in the wheel, the last time of none. */
+  constructor(looked: (armed: number) => void = () => {}) {
+    this.looked = looked;
+  }
 
   /** How many entries hang in the wheel: zero when nothing waits for anything. */
   get size(): number {
@@ -130,6 +136,7 @@ export class TimerWheel {
         entry = this.heads[this.cursor];
       }
     }
+    this.looked(this.hanging);
     if (this.hanging === 0 && this.interval !== null) {
       clearInterval(this.interval);
       this.interval = null;

@@ -72,6 +72,7 @@ const WORD = {
   seriesUsed: 5,
   summariesUsed: 6,
   openUpstream: 7,
+  timers: 8,
 } as const;
 const BOUNDS_BYTE = 64;
 const OPEN_BYTE = 512;
@@ -150,9 +151,18 @@ export class LaneView {
     return this.words[WORD.openUpstream];
   }
 
+  setTimers(armed: number): void {
+    this.words[WORD.timers] = armed;
+  }
+
+  timers(): number {
+    return this.words[WORD.timers];
+  }
+
   /** What is open belongs to the worker that opened it, and ended with it. */
   clearOpen(): void {
     this.words[WORD.openUpstream] = 0;
+    this.words[WORD.timers] = 0;
     this.words.fill(0, this.openStart, this.openStart + OPEN_WORDS);
   }
 }

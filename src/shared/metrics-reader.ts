@@ -170,6 +170,12 @@ export class MetricsReader {
     return sum;
   }
 
+  armedTimers(): number {
+    let sum = 0;
+    for (const { lane } of this.lanes()) sum += lane.timers();
+    return sum;
+  }
+
   private lanes(): readonly LaneReader[] {
     const buffers = this.lanesNow();
     if (buffers.length !== this.readers.length || buffers.some((buffer, i) => buffer !== this.readers[i].buffer)) {

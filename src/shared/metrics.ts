@@ -113,6 +113,11 @@ export class MetricsLane {
     this.lane.addOpenUpstream(-1);
   }
 
+  /** How many timeouts are armed now. */
+  timersArmed(armed: number): void {
+    this.lane.setTimers(armed);
+  }
+
   /**
    * An exchange ended. `entryPoint`: its index; `code`: what the client was sent; `seconds`: from the request head to
    * the last byte of the response; sizes are those of the bodies.

@@ -13,10 +13,15 @@ import { Assignment } from '../../src/data/balancing/assignment.ts';
 import { Exchange } from '../../src/data/exchange.ts';
 import { UwsDownstream } from '../../src/data/listener/uws-downstream.ts';
 import { UwsListener } from '../../src/data/listener/uws-listener.ts';
+import { UwsClientSocket, UwsHandshake } from '../../src/data/listener/uws-websocket.ts';
 import { UpstreamConnection } from '../../src/data/upstream/connection.ts';
 import { PipelineTurn } from '../../src/data/upstream/pipeline-turn.ts';
 import { UpstreamPool } from '../../src/data/upstream/pool.ts';
 import { UpstreamPools } from '../../src/data/upstream/pools.ts';
+import { Refusal } from '../../src/data/websocket/refusal.ts';
+import { Relay } from '../../src/data/websocket/relay.ts';
+import { ServerSocket } from '../../src/data/websocket/server-socket.ts';
+import { WebSocketExchange } from '../../src/data/websocket/websocket-exchange.ts';
 import { ChunkedDecoder } from '../../src/http/chunked-decoder.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import { ResponseHead } from '../../src/http/response-head.ts';
@@ -32,6 +37,12 @@ const CLASSES = {
   Exchange,
   UwsDownstream,
   UwsListener,
+  UwsHandshake,
+  UwsClientSocket,
+  WebSocketExchange,
+  ServerSocket,
+  Relay,
+  Refusal,
   UpstreamConnection,
   PipelineTurn,
   UpstreamPool,

@@ -55,7 +55,8 @@ export async function nextFrame(connection: RawConnection): Promise<Frame> {
   return found.frame;
 }
 
-function readFrame(bytes: Buffer): { frame: Frame; used: number } | null {
+/** The frame that begins there, null while it is not whole. */
+export function readFrame(bytes: Buffer): { frame: Frame; used: number } | null {
   if (bytes.length < 2) return null;
   const masked = (bytes[1] & 0x80) !== 0;
   let length = bytes[1] & 0x7f;

@@ -75,6 +75,7 @@ function* openFamilies(view: ControlView, reader: MetricsReader, entryPoints: re
   yield single('tsuji_open_exchanges', 'gauge', 'Requests in progress on all entrypoints.', sum);
   const upstream = reader.openUpstreamConnections();
   yield single('tsuji_open_upstream_connections', 'gauge', 'Connections to servers, idle ones included.', upstream);
+  yield single('tsuji_armed_timers', 'gauge', 'Timeouts that are running in the workers.', reader.armedTimers());
 }
 
 function* backendFamilies(view: ControlView, reader: MetricsReader) {

@@ -131,6 +131,8 @@ export class UwsListener implements Listener {
       exchange.begin(this.head);
     } catch (error) {
       exchange.crash(error);
+      // It had not begun: then nobody else answers.
+      downstream.abort();
     }
     downstream.handled();
   }

@@ -70,8 +70,13 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
     this.resumeSocket = response.resume;
   }
 
+  get isOpen(): boolean {
+    return this.ws !== null;
+  }
+
   opened(ws: WebSocket<UserData>): void {
     this.ws = ws;
+    this.events.clientOpened(this);
   }
 
   send(message: Uint8Array, binary: boolean): boolean {
@@ -152,15 +157,20 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
   override expired(): void {
     try {
       this.look();
+      if (this.waits && this.ws !== null) this.wait();
     } catch (error) {
       this.events.crash(error);
     }
-    if (this.waits && this.ws !== null) this.wait();
+  }
+
+  /** uWS has closed it: whoever uses it now makes uWS throw. */
+  gone(): void {
+    this.ws = null;
+    this.wheel.cancel(this);
   }
 
   closed(code: number, message: ArrayBuffer): void {
-    this.ws = null;
-    this.wheel.cancel(this);
+    this.gone();
     const reason = new Uint8Array(message.slice(0));
     const text = code === ABNORMAL ? Buffer.from(message).toString() : '';
     this.events.clientClosed(code, reason, NO_CLOSE_FRAME.has(text) ? '' : text);
@@ -192,7 +202,7 @@ export class UwsHandshake extends UwsDownstream implements HandshakeDownstream {
     this.key = request.getHeader('sec-websocket-key');
   }
 
-  upgrade(head: Uint8Array, events: ClientSocketEvents): ClientSocket {
+  upgrade(head: Uint8Array, events: ClientSocketEvents): void {
     const response = this.handshake;
     const socket = new UwsClientSocket(response, this.timers, events);
     this.held.run(response, () => {
@@ -201,7 +211,6 @@ export class UwsHandshake extends UwsDownstream implements HandshakeDownstream {
       response.upgrade(userData, this.key, '', '', this.context);
     });
     this.release(true);
-    return socket;
   }
 }
 
@@ -229,7 +238,16 @@ export function webSocketBehavior(
     maxLifetime: 0,
     sendPingsAutomatically: false,
     upgrade,
-    open: (ws) => ws.getUserData().socket.opened(ws),
+    open: (ws) => {
+      const { socket } = ws.getUserData();
+      try {
+        socket.opened(ws);
+      } catch (error) {
+        // Nobody has it who could close it.
+        ws.close();
+        socket.events.crash(error);
+      }
+    },
     message: guarded((socket, message: ArrayBuffer, binary: boolean) => {
       socket.events.clientMessage(new Uint8Array(message), binary);
       socket.look();
@@ -237,6 +255,14 @@ export function webSocketBehavior(
     ping: guarded((socket, data: ArrayBuffer) => socket.events.clientPing(new Uint8Array(data))),
     pong: guarded((socket, data: ArrayBuffer) => socket.ponged(new Uint8Array(data))),
     drain: guarded((socket) => socket.look()),
-    close: guarded((socket, code: number, message: ArrayBuffer) => socket.closed(code, message)),
+    close: (ws, code, message) => {
+      const { socket } = ws.getUserData();
+      try {
+        socket.closed(code, message);
+      } catch (error) {
+        socket.gone();
+        socket.events.crash(error);
+      }
+    },
   };
 }

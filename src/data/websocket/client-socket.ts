@@ -18,12 +18,14 @@ export const MAX_HELD_BYTES = 2 * MAX_MESSAGE_BYTES;
 
 /** The client of a handshake: gets an answer like any other, or becomes a WebSocket. */
 export interface HandshakeDownstream extends Downstream {
-  /** Answers 101. `head` as in `Downstream.respond`. The last call but `release`. */
-  upgrade(head: Uint8Array, events: ClientSocketEvents): ClientSocket;
+  /** Answers 101; `clientOpened` comes within the call. `head` as in `Downstream.respond`. The last call but `release`. */
+  upgrade(head: Uint8Array, events: ClientSocketEvents): void;
 }
 
 /** After `close` and `abort`, and after `clientClosed`, nothing may be called any more. */
 export interface ClientSocket {
+  /** False from the end of the connection on, also when `clientClosed` has failed. */
+  readonly isOpen: boolean;
   /** Takes all of `message`, which may change afterwards. False: send no more until `clientWritable`. */
   send(message: Uint8Array, binary: boolean): boolean;
   /** `data`: at most 125 bytes. */
@@ -38,6 +40,8 @@ export interface ClientSocket {
 }
 
 export interface ClientSocketEvents {
+  /** Comes before all others. */
+  clientOpened(client: ClientSocket): void;
   /** `message` is valid only during the call. */
   clientMessage(message: Uint8Array, binary: boolean): void;
   /** The engine has answered it. `data` is valid only during the call. */

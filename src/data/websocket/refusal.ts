@@ -5,6 +5,14 @@ import { NO_LENGTH } from '../../http/response-head.ts';
 import { type Downstream, NO_BODY, UNKNOWN_LENGTH } from '../downstream.ts';
 import { responseHead } from './handshake.ts';
 
+/** Whose handshake was refused. */
+export interface RefusalUser {
+  /** Once: all of it is with the client, or (false) the server ended it before its end. */
+  refusalEnded(complete: boolean): void;
+  /** An error of ours while it was passed on. */
+  crash(error: unknown): void;
+}
+
 export class Refusal {
   readonly status: number;
   responseBytes = 0;
@@ -12,17 +20,16 @@ export class Refusal {
   begun = false;
   private readonly response: IncomingMessage;
   private readonly downstream: Downstream;
-  private readonly ended: (complete: boolean) => void;
+  private readonly user: RefusalUser;
   private readonly head: Uint8Array;
   private readonly length: number;
   private through = false;
   private settled = false;
 
-  /** `ended` is called once: all of it is with the client, or (false) the server ended it before its end. */
-  constructor(response: IncomingMessage, downstream: Downstream, ended: (complete: boolean) => void) {
+  constructor(response: IncomingMessage, downstream: Downstream, user: RefusalUser) {
     this.response = response;
     this.downstream = downstream;
-    this.ended = ended;
+    this.user = user;
     this.status = response.statusCode!;
     this.head = responseHead(this.status, response.statusMessage ?? '', response.rawHeaders);
     const { 'content-length': length, 'transfer-encoding': coding } = response.headers;
@@ -32,13 +39,24 @@ export class Refusal {
   /** `close`: the client's connection is not used again. */
   start(close: boolean): void {
     const { response } = this;
-    response.on('data', (chunk: Buffer) => this.body(chunk));
-    response.on('end', () => this.end(close));
+    response.on('data', (chunk: Buffer) => this.guard(() => this.body(chunk)));
+    response.on('end', () => this.guard(() => this.end(close)));
     // `error` alone would be thrown; `close` without `end` is what tells of a broken response.
     response.on('error', () => {});
-    response.on('close', () => {
-      if (!this.through) this.settle(false);
-    });
+    response.on('close', () =>
+      this.guard(() => {
+        if (!this.through) this.settle(false);
+      }),
+    );
+  }
+
+  /** What is thrown in an event of the response would end the whole worker. */
+  private guard(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.user.crash(error);
+    }
   }
 
   /** The client takes more. */
@@ -47,7 +65,7 @@ export class Refusal {
     else this.response.resume();
   }
 
-  /** Ends the server's side; `ended` is not called any more. */
+  /** Ends the server's side; the user hears nothing more. */
   destroy(): void {
     this.settled = true;
     this.response.destroy();
@@ -79,6 +97,6 @@ export class Refusal {
   private settle(complete: boolean): void {
     if (this.settled) return;
     this.settled = true;
-    this.ended(complete);
+    this.user.refusalEnded(complete);
   }
 }

@@ -26,8 +26,6 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
   /** Null from the end of its side on. */
   private client: ClientSocket | null = null;
   private server: ServerSocket | null;
-  /** It may be over before `start`. */
-  private clientOver = false;
   private clientPaused = false;
   /** What came from the client although it was paused. */
   private held: Held[] = [];
@@ -35,16 +33,19 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
   private serverPaused = false;
   private readonly ended: () => void;
 
-  /** `ended` is called once, when both sides are closed. */
+  /** `ended` is called when both sides are closed; more than once after an error of ours. */
   constructor(server: ServerSocket, ended: () => void) {
     this.server = server;
     this.ended = ended;
   }
 
-  /** Comes before all events. */
-  start(client: ClientSocket): void {
-    if (!this.clientOver) this.client = client;
-    this.server!.events = this;
+  clientOpened(client: ClientSocket): void {
+    this.client = client;
+  }
+
+  /** The client is open, or gone again already: from now on the server's events come. */
+  start(): void {
+    if (this.server !== null) this.server.events = this;
   }
 
   clientMessage(message: Uint8Array, binary: boolean): void {
@@ -132,7 +133,6 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
 
   clientClosed(code: number, reason: Uint8Array, problem: string): void {
     this.client = null;
-    this.clientOver = true;
     this.sendHeld();
     const close = relayedClose(code, reason, problem);
     if (this.server === null) this.ended();
@@ -159,8 +159,8 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
     const { server, client } = this;
     this.server = null;
     server?.destroy();
-    if (client !== null) client.abort();
-    else if (server !== null) this.ended();
+    if (client?.isOpen) client.abort();
+    else this.ended();
   }
 
   crash(error: unknown): void {

@@ -31,7 +31,7 @@ export interface HandshakeUser {
   serverRefused(response: IncomingMessage): void;
   /** `sent`: the request was written. */
   serverFailed(fault: Fault, detail: string, sent: boolean): void;
-  /** An error of ours in one of the above. Ends the exchange, whatever state it is in. */
+  /** An error of ours, in one of the above or in an event later on. Ends the exchange, whatever state it is in. */
   crash(error: unknown): void;
 }
 
@@ -42,8 +42,6 @@ export interface ServerSocketEvents {
   serverWritable(): void;
   /** Once. `problem`: what the server did wrong, '' when it ended by a close frame or by its connection. */
   serverClosed(code: number, reason: Uint8Array, problem: string): void;
-  /** An error of ours in one of the above. Ends both sides. */
-  crash(error: unknown): void;
 }
 
 const DIALING = 0;
@@ -70,6 +68,7 @@ export class ServerSocket extends TimerEntry {
   private readonly user: HandshakeUser;
   private readonly ws: WebSocket;
   private readonly target: DialTarget;
+  /** Set by the dial within the constructor. */
   private socket!: Socket;
   private state = DIALING;
   private problem = '';
@@ -96,21 +95,39 @@ export class ServerSocket extends TimerEntry {
         out.end();
       },
     };
-    this.ws = new WebSocket(UNUSED_URL, options);
-    this.ws.on('error', (error) => this.failed(error));
-    this.ws.on('upgrade', (response) => this.answered(response));
-    this.ws.on('unexpected-response', (_, response) => this.refused(response));
-    this.ws.on('open', () => this.opened());
     const { dialTimeoutMs } = worker.options;
     if (dialTimeoutMs > 0) worker.wheel.arm(this, dialTimeoutMs);
+    try {
+      this.ws = new WebSocket(UNUSED_URL, options);
+    } catch (error) {
+      this.destroy();
+      throw error;
+    }
+    this.ws.on('error', (error) => this.guard(() => this.failed(error)));
+    this.ws.on('upgrade', (response) => this.guard(() => this.answered(response)));
+    this.ws.on('unexpected-response', (_, response) => this.guard(() => this.refused(response)));
+    this.ws.on('open', () => this.guard(() => this.opened()));
   }
 
   private dial(): Socket {
     const socket = this.target.dial(null);
     this.socket = socket;
-    socket.once('connect', () => this.accepted());
-    socket.once(this.target.ready, () => this.connected());
+    socket.once('connect', () => this.guard(() => this.accepted()));
+    socket.once(this.target.ready, () => this.guard(() => this.connected()));
     return socket;
+  }
+
+  /** What is thrown in an event of the socket, the library or the timer would end the whole worker. */
+  private guard(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      try {
+        this.destroy();
+      } finally {
+        this.user.crash(error);
+      }
+    }
   }
 
   /** `message` must stay unchanged from now on. False: send no more until `serverWritable`. */
@@ -162,10 +179,15 @@ export class ServerSocket extends TimerEntry {
     this.state = ENDED;
     this.events = null;
     this.worker.wheel.cancel(this);
-    this.socket.destroy();
+    // There is none when its dial has failed.
+    (this.socket as Socket | undefined)?.destroy();
   }
 
   override expired(): void {
+    this.guard(() => this.timedOut());
+  }
+
+  private timedOut(): void {
     if (this.state === DIALING)
       this.fail(FAULTS.connectTimeout, this.socket.connecting ? 'dial timeout' : 'TLS handshake timeout');
     else if (this.state === ASKED) this.fail(FAULTS.headerTimeout, 'response header timeout');
@@ -174,8 +196,8 @@ export class ServerSocket extends TimerEntry {
 
   /** The TLS handshake, if there is one, is timed by itself. */
   private accepted(): void {
+    this.socket.once('close', () => this.guard(() => this.worker.metrics.upstreamClosed()));
     this.worker.metrics.upstreamOpened();
-    this.socket.once('close', () => this.worker.metrics.upstreamClosed());
     if (this.state !== DIALING || !this.target.secure) return;
     this.worker.wheel.cancel(this);
     this.worker.wheel.arm(this, TLS_HANDSHAKE_TIMEOUT_MS);
@@ -203,16 +225,16 @@ export class ServerSocket extends TimerEntry {
       this.tell((events) => events.serverMessage(data as Buffer, binary)),
     );
     this.ws.on('ping', (data) => this.tell((events) => events.serverPing(data)));
-    this.ws.on('close', (code, reason) => this.closed(code, reason));
+    this.ws.on('close', (code, reason) => this.guard(() => this.closed(code, reason)));
     this.socket.on('drain', () => this.tell((events) => events.serverWritable()));
-    this.tellUser((user) => user.serverOpened(this.raw));
+    this.user.serverOpened(this.raw);
   }
 
   private refused(response: IncomingMessage): void {
     if (this.state !== ASKED) return;
     this.state = REFUSED;
     this.worker.wheel.cancel(this);
-    this.tellUser((user) => user.serverRefused(response));
+    this.user.serverRefused(response);
   }
 
   private closed(code: number, reason: Buffer): void {
@@ -223,23 +245,9 @@ export class ServerSocket extends TimerEntry {
     this.destroy();
   }
 
-  /** What is thrown here would end the whole worker. */
   private tell(event: (events: ServerSocketEvents) => void): void {
     const { events } = this;
-    if (events === null) return;
-    try {
-      event(events);
-    } catch (error) {
-      events.crash(error);
-    }
-  }
-
-  private tellUser(event: (user: HandshakeUser) => void): void {
-    try {
-      event(this.user);
-    } catch (error) {
-      this.user.crash(error);
-    }
+    if (events !== null) this.guard(() => event(events));
   }
 
   private failed(error: NodeJS.ErrnoException): void {
@@ -257,6 +265,6 @@ export class ServerSocket extends TimerEntry {
   private fail(fault: Fault, detail: string): void {
     const sent = this.state !== DIALING;
     this.destroy();
-    this.tellUser((user) => user.serverFailed(fault, detail, sent));
+    this.user.serverFailed(fault, detail, sent);
   }
 }

@@ -23,11 +23,11 @@ import type { DownstreamEvents } from '../downstream.ts';
 import { type LocalReply, localReply } from '../local-reply.ts';
 import type { HandshakeDownstream } from './client-socket.ts';
 import { asBytes, requestFields, responseHead } from './handshake.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal, type RefusalUser } from './refusal.ts';
 import { Relay } from './relay.ts';
 import { type HandshakeUser, ServerSocket } from './server-socket.ts';
 
-export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Admitted {
+export class WebSocketExchange implements DownstreamEvents, HandshakeUser, RefusalUser, Admitted {
   private readonly worker: WorkerContext;
   private readonly entryPoint: number;
   private readonly startedAt = performance.now();
@@ -44,26 +44,29 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Admit
   private relay: Relay | null = null;
   private status = 0;
   private responseBytes = 0;
-  private finished = false;
+  /** From `begin` to `finish`. */
+  private running = false;
 
   constructor(worker: WorkerContext, entryPoint: number, downstream: HandshakeDownstream) {
     this.worker = worker;
     this.entryPoint = entryPoint;
     this.downstream = downstream;
     this.assignment = new Assignment(worker);
-    worker.openExchanges++;
-    worker.webSockets.add(this);
-    worker.metrics.exchangeOpened(entryPoint, this.method, PROTOCOL.websocket);
   }
 
   /** `head` is valid only during the call. */
   begin(head: RequestHead): void {
-    const refused = admit(this, this.worker, this.entryPoint, head, this.downstream!);
+    const { worker } = this;
+    this.running = true;
+    worker.openExchanges++;
+    worker.webSockets.add(this);
+    worker.metrics.exchangeOpened(this.entryPoint, this.method, PROTOCOL.websocket);
+    const refused = admit(this, worker, this.entryPoint, head, this.downstream!);
     if (refused !== null) {
       this.reply(refused);
       return;
     }
-    const { serverLine } = this.worker;
+    const { serverLine } = worker;
     this.host = asBytes(head.host);
     this.target = asBytes(head.target);
     this.fields = requestFields(head.fields + head.forwardedLines(this.downstream!.peerAddress(), false, serverLine));
@@ -89,7 +92,8 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Admit
       this.server = new ServerSocket(this.worker, server, request, this);
     } catch (error) {
       // Node's http checks names and values of fields.
-      log.debug('request refused', { reason: error instanceof Error ? error.message : String(error) });
+      if (!(error instanceof TypeError && 'code' in error)) throw error;
+      log.debug('request refused', { reason: error.message });
       this.replyFault(FAULTS.badRequest);
     }
   }
@@ -98,9 +102,9 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Admit
     const relay = new Relay(this.server!, () => this.relayEnded());
     this.relay = relay;
     this.status = 101;
-    const { downstream } = this;
+    this.downstream!.upgrade(responseHead(101, 'Switching Protocols', raw), relay);
     this.downstream = null;
-    relay.start(downstream!.upgrade(responseHead(101, 'Switching Protocols', raw), relay));
+    relay.start();
   }
 
   private relayEnded(): void {
@@ -109,12 +113,12 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Admit
   }
 
   serverRefused(response: IncomingMessage): void {
-    this.refusal = new Refusal(response, this.downstream!, (complete) => this.refusalEnded(complete));
+    this.refusal = new Refusal(response, this.downstream!, this);
     this.status = this.refusal.status;
     this.refusal.start(this.worker.draining);
   }
 
-  private refusalEnded(complete: boolean): void {
+  refusalEnded(complete: boolean): void {
     const begun = this.refusal!.begun;
     this.responseBytes = this.refusal!.responseBytes;
     if (complete) this.finish();
@@ -166,8 +170,13 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Admit
 
   /** Ends it now, whatever either side is doing. */
   destroy(): void {
-    if (this.relay === null) this.breakOff();
-    else this.relay.destroy();
+    if (this.relay === null) {
+      this.breakOff();
+      return;
+    }
+    // Half way from a response to a WebSocket.
+    this.downstream?.abort();
+    this.relay.destroy();
   }
 
   /** An error of ours: whatever state this is in, it ends, and nothing else suffers. */
@@ -196,26 +205,34 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Admit
   }
 
   private finish(): void {
-    if (this.finished) return;
-    this.finished = true;
+    if (!this.running) return;
+    // First what may be done twice: should it fail, `crash` comes here again.
     this.refusal?.destroy();
     this.server?.destroy();
     this.server = null;
-    const { worker, entryPoint, method, status, relay } = this;
+    this.running = false;
+    const { worker } = this;
+    try {
+      this.count();
+    } finally {
+      worker.openExchanges--;
+      worker.webSockets.delete(this);
+      worker.metrics.exchangeClosed(this.entryPoint, this.method, PROTOCOL.websocket);
+      worker.exchangeEnded();
+      this.downstream?.release(true);
+      this.downstream = null;
+    }
+  }
+
+  private count(): void {
+    const { metrics } = this.worker;
+    const { entryPoint, frontend, method, status, relay } = this;
     const seconds = (performance.now() - this.startedAt) / 1000;
     const sent = relay === null ? 0 : relay.requestBytes;
     const received = relay === null ? this.responseBytes : relay.responseBytes;
-    worker.metrics.entryPointDone(entryPoint, method, status, PROTOCOL.websocket, seconds, sent, received);
-    if (this.frontend !== null) {
-      const { slot } = this.frontend.backend;
-      this.assignment.end(status, seconds);
-      worker.metrics.backendDone(slot, method, status, PROTOCOL.websocket, seconds, sent, received);
-    }
-    worker.metrics.exchangeClosed(entryPoint, method, PROTOCOL.websocket);
-    worker.openExchanges--;
-    worker.webSockets.delete(this);
-    this.downstream?.release(true);
-    this.downstream = null;
-    worker.exchangeEnded();
+    metrics.entryPointDone(entryPoint, method, status, PROTOCOL.websocket, seconds, sent, received);
+    if (frontend === null) return;
+    this.assignment.end(status, seconds);
+    metrics.backendDone(frontend.backend.slot, method, status, PROTOCOL.websocket, seconds, sent, received);
   }
 }
