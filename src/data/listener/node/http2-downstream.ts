@@ -24,6 +24,8 @@ export class Http2Downstream implements Downstream {
   private stalled = false;
   private ending = false;
   private trailers = '';
+  /** The stream asks for trailers at the end of the body, and ends with them. */
+  private asksForTrailers = false;
 
   constructor(session: Http2Session, stream: ServerHttp2Stream, events: DownstreamEvents) {
     this.session = session;
@@ -104,7 +106,8 @@ export class Http2Downstream implements Downstream {
     if (length >= 0) fields.push('content-length', String(length));
     for (let i = 2; i < fields.length; i += 2) fields[i] = fields[i].toLowerCase();
     // Only a body of unknown length may have trailers, and waiting for them costs a frame.
-    this.stream.respond(fields as never, { endStream, waitForTrailers: length === UNKNOWN_LENGTH && !endStream });
+    this.asksForTrailers = length === UNKNOWN_LENGTH && !endStream;
+    this.stream.respond(fields as never, { endStream, waitForTrailers: this.asksForTrailers });
   }
 
   write(chunk: Uint8Array): boolean {
@@ -132,6 +135,12 @@ export class Http2Downstream implements Downstream {
       fields[name].push(raw[i + 1]);
     }
     this.stream.sendTrailers(fields);
+    // node:http2 sends them at the end of this turn: closed before, the stream would lose them.
+    setImmediate(() => this.guard(this.trailersSent));
+  }
+
+  private trailersSent(): void {
+    if (this.live) this.events.downstreamWritable();
   }
 
   private trailed(raw: readonly string[]): void {
@@ -172,7 +181,7 @@ export class Http2Downstream implements Downstream {
   }
 
   private finished(): void {
-    if (this.live && this.ending) this.events.downstreamWritable();
+    if (this.live && this.ending && !this.asksForTrailers) this.events.downstreamWritable();
   }
 
   private aborted(): void {
