@@ -11,6 +11,12 @@
 import { isMainThread } from 'node:worker_threads';
 import { Assignment } from '../../src/data/balancing/assignment.ts';
 import { Exchange } from '../../src/data/exchange.ts';
+import { Http1Connection } from '../../src/data/listener/node/http1-connection.ts';
+import { Http1Downstream } from '../../src/data/listener/node/http1-downstream.ts';
+import { Http2Downstream } from '../../src/data/listener/node/http2-downstream.ts';
+import { Http2Session } from '../../src/data/listener/node/http2-session.ts';
+import { NodeListener } from '../../src/data/listener/node/node-listener.ts';
+import { TunnelDownstream } from '../../src/data/listener/node/tunnel-downstream.ts';
 import { UwsDownstream } from '../../src/data/listener/uws-downstream.ts';
 import { UwsListener } from '../../src/data/listener/uws-listener.ts';
 import { UwsClientSocket, UwsHandshake } from '../../src/data/listener/uws-websocket.ts';
@@ -43,6 +49,12 @@ const CLASSES = {
   ServerSocket,
   Relay,
   Refusal,
+  NodeListener,
+  Http1Connection,
+  Http1Downstream,
+  Http2Session,
+  Http2Downstream,
+  TunnelDownstream,
   UpstreamConnection,
   PipelineTurn,
   UpstreamPool,

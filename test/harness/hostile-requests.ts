@@ -113,6 +113,19 @@ export const REFUSED: Record<string, string> = {
   'a chunk longer than its size': chunked('1\r\nabcxyz\r\n0\r\n\r\n'),
 };
 
+/**
+ * Of those, what node's engine serves, hands to HTTP/2, or (HTTP/0.9) takes for the beginning of a head. Two blanks are
+ * the only one that RFC 9112 §3 leaves to the reader: what goes to the server has one.
+ */
+export const NODE_DIFFERS: ReadonlySet<string> = new Set([
+  'two blanks before the version',
+  'an asterisk as target',
+  'HTTP/0.9',
+  'HTTP/1.0',
+  'the preface of HTTP/2',
+  'more than 100 fields',
+]);
+
 /** Taken: the server sees these targets and bodies, in framing of ours. */
 export const TAKEN: Record<string, { bytes: string; bodies: string[] }> = {
   'a length with blanks around it': { bytes: post('Content-Length: \t 1 \t'), bodies: ['a'] },
@@ -148,6 +161,12 @@ export const TAKEN: Record<string, { bytes: string; bodies: string[] }> = {
   },
 };
 
+/** Of those, what node's parser refuses. */
+export const NODE_REFUSES: ReadonlySet<string> = new Set([
+  'equal lengths in two fields',
+  'a coding in capitals with tabs around it',
+]);
+
 /** uWebSockets reads these otherwise than RFC 9112 does. Whatever it makes of them, it must stay one request. */
 export const CARELESS: Record<string, string> = {
   'an extension': '5;a=b\r\nhello\r\n0\r\n\r\n',
@@ -170,6 +189,13 @@ export const CARELESS: Record<string, string> = {
   'a trailer that looks like a request': `0\r\n${NEXT}`,
   'a trailer that is a request but for two bytes': `0\r\nxx${NEXT}`,
 };
+
+/** Of those, what is no mistake. */
+export const GOOD_CHUNKS: ReadonlySet<string> = new Set([
+  'an extension',
+  'an extension of the last chunk',
+  'a trailer',
+]);
 
 /** Heads as they may begin, so that not all of what follows is refused at its first byte. */
 export const BEGINNINGS = [

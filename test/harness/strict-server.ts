@@ -12,7 +12,6 @@ const HOST = /^[!$%&'()*+,\-.0-9:;=A-Z[\]_a-z~]+$/;
 const LENGTH = /^(?:0|[1-9][0-9]{0,14})$/;
 const CHUNK_SIZE = /^[1-9a-f][0-9a-f]{0,7}$/;
 const ONE_HOP = ['connection', 'keep-alive', 'proxy-connection', 'trailer', 'upgrade', 'expect'];
-const LAST_CHUNK = '0\r\n\r\n';
 
 export type StrictRequest = {
   readonly id: number;
@@ -59,6 +58,18 @@ function parseHead(text: string): Head {
   };
 }
 
+/** The index behind the empty line that ends the trailers at `from`; -1 while it has not come. */
+function trailersEnd(text: string, from: number): number {
+  for (let at = from; ; ) {
+    const lineEnd = text.indexOf('\r\n', at);
+    if (lineEnd < 0) return -1;
+    if (lineEnd === at) return at + 2;
+    const line = text.slice(at, lineEnd);
+    if (!FIELD.test(line) || /^(host|content-length|transfer-encoding):/.test(line)) refuse('trailer', line);
+    at = lineEnd + 2;
+  }
+}
+
 /** One chunked body at `from`; null while it is not whole. */
 function parseChunks(text: string, from: number): { body: string; end: number } | null {
   let body = '';
@@ -70,9 +81,8 @@ function parseChunks(text: string, from: number): { body: string; end: number } 
     }
     const line = text.slice(at, lineEnd);
     if (line === '0') {
-      const rest = text.slice(at, at + LAST_CHUNK.length);
-      if (!LAST_CHUNK.startsWith(rest)) refuse('last chunk', rest);
-      return rest === LAST_CHUNK ? { body, end: at + LAST_CHUNK.length } : null;
+      const end = trailersEnd(text, lineEnd + 2);
+      return end < 0 ? null : { body, end };
     }
     if (!CHUNK_SIZE.test(line)) refuse('chunk size', line);
     const dataEnd = lineEnd + 2 + Number.parseInt(line, 16);

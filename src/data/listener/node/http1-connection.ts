@@ -44,7 +44,13 @@ export class Http1Connection extends TimerEntry {
     this.listener = listener;
     this.socket = socket;
     this.secure = secure;
-    socket.on('close', () => this.closed());
+    socket.on('close', () => {
+      try {
+        this.closed();
+      } catch (error) {
+        for (const downstream of this.running.splice(0)) downstream.events.crash(error);
+      }
+    });
   }
 
   /** A request has come; an answer of an earlier one may not be out yet. */
@@ -81,7 +87,7 @@ export class Http1Connection extends TimerEntry {
   refuseMore(requestReceived: boolean): void {
     this.over = true;
     // Node would close at once, and a reset, the answer to what still comes, would take the response from the client.
-    if (!requestReceived) this.socket.destroySoon = () => this.linger();
+    if (!requestReceived) this.socket.destroySoon = () => this.lingerGuarded();
   }
 
   /** A response is out. */
@@ -135,6 +141,15 @@ export class Http1Connection extends TimerEntry {
     this.linger();
   }
 
+  /** Node calls it. */
+  private lingerGuarded(): void {
+    try {
+      this.linger();
+    } catch {
+      this.socket.destroy();
+    }
+  }
+
   /** Ends our side, and reads past what still comes for a moment. */
   private linger(): void {
     if (this.lingers) return;
@@ -150,7 +165,9 @@ export class Http1Connection extends TimerEntry {
 
   /** Nothing has come or gone for a while. */
   timedOut(): void {
-    if (this.running.length === 0 || this.running.some((downstream) => downstream.isQuiet)) this.socket.destroy();
+    const forEver = this.listener.worker.options.clientIdleMs === 0;
+    const quiet = this.running.length === 0 ? !forEver : this.running.some((downstream) => downstream.isQuiet);
+    if (quiet) this.socket.destroy();
     else this.socket.setTimeout(QUIET_MS);
   }
 
@@ -166,8 +183,15 @@ export class Http1Connection extends TimerEntry {
 
   private closed(): void {
     this.over = true;
-    this.listener.worker.wheel.cancel(this);
     this.waiting.length = 0;
-    for (const downstream of this.running.splice(0)) downstream.closed();
+    for (const downstream of this.running.splice(0)) {
+      try {
+        downstream.closed();
+      } catch (error) {
+        // The others must be told all the same.
+        downstream.events.crash(error);
+      }
+    }
+    this.listener.worker.wheel.cancel(this);
   }
 }

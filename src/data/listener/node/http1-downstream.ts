@@ -47,19 +47,23 @@ export class Http1Downstream extends TimerEntry implements Downstream {
     response.on('drain', () => this.guard(this.writable));
   }
 
-  /** What these steps throw would end the whole worker. */
+  /** What a step throws would end the whole worker; so it ends the exchange, and the connection, whose order is lost. */
   private guard(step: (this: Http1Downstream) => void): void {
     try {
       step.call(this);
     } catch (error) {
-      this.events.crash(error);
+      try {
+        this.events.crash(error);
+      } finally {
+        this.connection.socket.destroy();
+      }
     }
   }
 
   /** The request has a body. */
   expectBody(): void {
     this.receiving = true;
-    this.request.on('data', (chunk: Buffer) => this.body(chunk, false));
+    this.request.on('data', (chunk: Buffer) => this.guard(() => this.body(chunk, false)));
     this.request.on('end', () => this.guard(this.bodyEnded));
   }
 
@@ -71,12 +75,7 @@ export class Http1Downstream extends TimerEntry implements Downstream {
 
   private body(chunk: Uint8Array, last: boolean): void {
     if (last) this.receiving = false;
-    if (!this.live) return;
-    try {
-      this.events.downstreamBody(chunk, last);
-    } catch (error) {
-      this.events.crash(error);
-    }
+    if (this.live) this.events.downstreamBody(chunk, last);
   }
 
   /** The client owes bytes that we would take, or does not take those that it asked for. */

@@ -10,6 +10,8 @@ import { requestTrailers } from './request.ts';
 import { addFields, addLines, headText, ownCopy } from './response.ts';
 
 const NOTHING = new Uint8Array(0);
+/** Ends a stream with INTERNAL_ERROR. */
+const BROKEN_OFF = new Error('broken off');
 
 export class Http2Downstream implements Downstream {
   readonly secure: boolean;
@@ -39,23 +41,29 @@ export class Http2Downstream implements Downstream {
     stream.on('drain', () => this.guard(this.writable));
     stream.on('finish', () => this.guard(this.finished));
     stream.on('wantTrailers', () => this.guard(this.sendTrailers));
-    stream.on('trailers', (_fields: unknown, _flags: unknown, raw: string[]) => this.trailed(raw));
+    stream.on('trailers', (_fields: unknown, _flags: unknown, raw: string[]) => {
+      this.guard(() => this.trailed(raw));
+    });
   }
 
-  /** What these steps throw would end the whole worker. */
+  /** What a step throws would end the whole worker; so it ends the exchange and the stream. */
   private guard(step: (this: Http2Downstream) => void): void {
     try {
       step.call(this);
     } catch (error) {
-      this.events.crash(error);
+      try {
+        this.events.crash(error);
+      } finally {
+        this.stream.destroy(BROKEN_OFF);
+      }
     }
   }
 
   /** The request has a body. */
   expectBody(continues: boolean): void {
     this.receiving = true;
-    this.stream.on('data', (chunk: Buffer) => this.body(chunk, false));
-    this.stream.on('end', () => this.body(NOTHING, true));
+    this.stream.on('data', (chunk: Buffer) => this.guard(() => this.body(chunk, false)));
+    this.stream.on('end', () => this.guard(() => this.body(NOTHING, true)));
     if (continues) this.stream.additionalHeaders({ ':status': 100 });
   }
 
@@ -63,12 +71,7 @@ export class Http2Downstream implements Downstream {
     // A stream that was reset ends as well, but not as its client would have it.
     if (this.stream.aborted) return;
     if (last) this.receiving = false;
-    if (!this.live) return;
-    try {
-      this.events.downstreamBody(chunk, last);
-    } catch (error) {
-      this.events.crash(error);
-    }
+    if (this.live) this.events.downstreamBody(chunk, last);
   }
 
   /** The client owes bytes that we would take, or does not take those that it asked for. */
@@ -144,17 +147,13 @@ export class Http2Downstream implements Downstream {
   }
 
   private trailed(raw: readonly string[]): void {
-    try {
-      if (this.live) this.events.downstreamTrailers(requestTrailers(raw));
-    } catch (error) {
-      this.events.crash(error);
-    }
+    if (this.live) this.events.downstreamTrailers(requestTrailers(raw));
   }
 
   abort(): void {
     this.live = false;
-    // Not by `close`: it ends the body properly before it resets the stream. An error means INTERNAL_ERROR.
-    this.stream.destroy(new Error('broken off'));
+    // Not by `close`: it ends the body properly before it resets the stream.
+    this.stream.destroy(BROKEN_OFF);
   }
 
   pauseBody(): void {

@@ -30,11 +30,12 @@ export class Http2Session {
     this.secure = secure;
     this.idleMs = idleMs;
     this.peer = peerAddress(session.socket as never);
-    const count = (): void => this.counted();
+    const count = (): void => this.guard(this.counted);
     session.on('ping', count);
     session.on('remoteSettings', count);
-    session.on('stream', (stream, _headers, flags, raw) => this.requested(stream, flags, raw as never));
-    session.on('close', () => listener.forget(session));
+    session.on('stream', (stream, _headers, flags, raw) => {
+      this.guard(() => this.requested(stream, flags, raw as never));
+    });
     session.setLocalWindowSize(SESSION_WINDOW);
     this.watch();
   }
@@ -42,6 +43,18 @@ export class Http2Session {
   clientCertificates(): readonly X509Certificate[] {
     // The session wraps its socket; one wrapper per session, so what was read is found again.
     return this.session.destroyed ? [] : clientCertificates(this.session.socket);
+  }
+
+  /** What a step throws would end the whole worker; so it ends the connection, and with it what runs there. */
+  private guard(step: (this: Http2Session) => void): void {
+    try {
+      step.call(this);
+    } catch (error) {
+      log.error('a connection failed', {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
+      this.session.destroy(undefined, constants.NGHTTP2_INTERNAL_ERROR);
+    }
   }
 
   private requested(stream: ServerHttp2Stream, flags: number, raw: readonly string[]): void {
@@ -88,7 +101,7 @@ export class Http2Session {
 
   private watch(): void {
     const ms = Math.min(QUIET_MS, this.idleMs);
-    this.session.setTimeout(ms, () => this.timedOut(ms));
+    this.session.setTimeout(ms, () => this.guard(() => this.timedOut(ms)));
   }
 
   /** Nothing has come or gone for a while. */

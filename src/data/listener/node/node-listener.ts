@@ -9,24 +9,14 @@
  * Only the front listens; the other servers are given its connections by their `connection` event, as node documents it.
  * `Upgrade: h2c` is not taken: a server may ignore it (RFC 9110 §7.8), and RFC 9113 §3.1 has given it up.
  */
-import {
-  createServer as createHttp1,
-  type Server as Http1Server,
-  type IncomingMessage,
-  type ServerResponse,
-} from 'node:http';
-import {
-  createServer as createHttp2,
-  type Http2Server,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-  type ServerOptions,
-} from 'node:http2';
+import type { Server as Http1Server, IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTls, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { listMembers } from '../../../http/fields.ts';
 import { RequestHead } from '../../../http/request-head.ts';
 import { reasonOf, TsujiError } from '../../../kernel/errors.ts';
+import { log } from '../../../kernel/log.ts';
 import type { BootEntryPoint } from '../../../protocol/messages.ts';
 import type { WorkerContext } from '../../context.ts';
 import { Exchange } from '../../exchange.ts';
@@ -42,20 +32,21 @@ import * as limits from './limits.ts';
 import { ProxiedPeers } from './proxied-peers.ts';
 import { NO_CONNECT, PLAIN_HTTP } from './raw-reply.ts';
 import { fillHttp1, fillHttp2 } from './request.ts';
+import { http1Server, http2Server } from './servers.ts';
 import { TunnelDownstream } from './tunnel-downstream.ts';
-
-/** With what the types do not know yet. */
-type Http2Options = ServerOptions & {
-  maxSessionInvalidFrames: number;
-  maxSessionRejectedStreams: number;
-  strictSingleValueFields: boolean;
-};
 
 /** The last one is what clients of HTTP/1.0 offer, when they offer anything. */
 const ALPN = ['h2', 'http/1.1', 'http/1.0'];
 const KEEP_ALIVE_MS = 180_000;
-const CHECK_MS = 1_000;
 const BACKLOG = 511;
+
+/** Ends a connection with these bytes, and reads past what still comes for a moment. */
+function sendLast(socket: Socket, bytes: Buffer): void {
+  socket.on('error', () => {});
+  socket.end(bytes);
+  socket.setTimeout(limits.LINGER_MS, () => socket.destroy());
+  socket.resume();
+}
 
 export class NodeListener implements Listener {
   readonly worker: WorkerContext;
@@ -84,7 +75,9 @@ export class NodeListener implements Listener {
     this.tls = tls === null ? null : this.makeTls(tls);
     const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
     // A client of cleartext that has said all that it has to say still gets its answers.
-    this.front = createServer({ ...options, allowHalfOpen: this.tls === null }, (socket) => this.accepted(socket));
+    this.front = createServer({ ...options, allowHalfOpen: this.tls === null }, (socket) => {
+      this.guard(socket, () => this.accepted(socket));
+    });
   }
 
   listen(): Promise<void> {
@@ -113,15 +106,12 @@ export class NodeListener implements Listener {
     for (const socket of this.sockets) socket.destroy();
   }
 
-  /** A session has ended. */
-  forget(session: ServerHttp2Session): void {
-    this.sessions.delete(session);
-  }
-
   private accepted(socket: Socket): void {
     this.sockets.add(socket);
     socket.once('close', () => this.sockets.delete(socket));
-    const look = (): void => lookAtFirstBytes(socket, (first) => this.recognized(socket, first));
+    const look = (): void => {
+      lookAtFirstBytes(socket, (first) => this.guard(socket, () => this.recognized(socket, first)));
+    };
     if (this.proxied === null) look();
     else this.proxied.take(socket, look);
   }
@@ -135,10 +125,7 @@ export class NodeListener implements Listener {
     } else if (first === 'tls') {
       this.tls.emit('connection', socket);
     } else {
-      socket.on('error', () => {});
-      socket.end(PLAIN_HTTP);
-      socket.setTimeout(limits.LINGER_MS, () => socket.destroy());
-      socket.resume();
+      sendLast(socket, PLAIN_HTTP);
     }
   }
 
@@ -149,80 +136,58 @@ export class NodeListener implements Listener {
     // What a client makes of its handshake is its own business; the socket is closed already.
     server.on('tlsClientError', () => {});
     server.on('secureConnection', (socket: TLSSocket) => {
-      (socket.alpnProtocol === 'h2' ? this.http2 : this.http1).emit('connection', socket);
+      this.guard(socket, () => (socket.alpnProtocol === 'h2' ? this.http2 : this.http1).emit('connection', socket));
     });
     return server;
   }
 
   private makeHttp1(): Http1Server {
-    const server = createHttp1({
-      insecureHTTPParser: false,
-      maxHeaderSize: limits.MAX_HEAD_BYTES,
-      // We say ourselves what is wrong with a head, so that it is counted.
-      requireHostHeader: false,
-      headersTimeout: limits.HEAD_TIMEOUT_MS,
-      // Slow uploads are never cut.
-      requestTimeout: 0,
-      connectionsCheckingInterval: CHECK_MS,
-      keepAliveTimeout: this.worker.options.clientIdleMs,
-      shouldUpgradeCallback: (request) => this.takesUpgrade(request),
-    });
-    // Without a limit: those beyond one would be dropped without a word.
-    server.maxHeadersCount = 0;
-    server.timeout = limits.QUIET_MS;
-    // Not in node's documentation, but since 0.6: answers go out after a FIN of the client.
-    (server as Http1Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
+    const server = http1Server(this.worker.options.clientIdleMs, (request) => this.takesUpgrade(request));
     // After node's own listener, which prepares the socket.
-    server.on('connection', (socket: Socket) => this.connected(socket));
+    server.on('connection', (socket: Socket) => this.guard(socket, () => this.connected(socket)));
     const requested = (request: IncomingMessage, response: ServerResponse): void => {
-      this.connections.get(request.socket)?.requested(request, response);
+      const { socket } = request;
+      this.guard(socket, () => this.connections.get(socket)?.requested(request, response));
     };
     server.on('request', requested);
     // An Expect that nobody knows is no reason to refuse a request (RFC 9110 §10.1.1 leaves it open).
     server.on('checkExpectation', requested);
-    server.on('upgrade', (request, socket, early) => this.upgraded(request, socket as Socket, early));
-    server.on('connect', (_request, socket) => {
-      socket.on('error', () => {});
-      socket.end(NO_CONNECT);
-      (socket as Socket).setTimeout(limits.LINGER_MS, () => socket.destroy());
-      socket.resume();
+    server.on('upgrade', (request: IncomingMessage, socket: Socket, early: Buffer) => {
+      this.guard(socket, () => this.upgraded(request, socket, early));
     });
-    server.on('clientError', (error, socket) => {
-      const connection = this.connections.get(socket as Socket);
+    server.on('connect', (_request: IncomingMessage, socket: Socket) => sendLast(socket, NO_CONNECT));
+    server.on('clientError', (error, socket: Socket) => {
+      const connection = this.connections.get(socket);
       if (connection === undefined) socket.destroy();
-      else connection.failed(error);
+      else this.guard(socket, () => connection.failed(error));
     });
-    server.on('timeout', (socket) => this.connections.get(socket)?.timedOut());
-    // What watches over slow heads begins with this event, and nobody calls `listen` here.
-    server.emit('listening');
+    server.on('timeout', (socket) => this.guard(socket, () => this.connections.get(socket)?.timedOut()));
     return server;
   }
 
   private makeHttp2(): Http2Server {
-    const options: Http2Options = {
-      settings: {
-        maxConcurrentStreams: limits.MAX_STREAMS,
-        initialWindowSize: limits.STREAM_WINDOW,
-        maxHeaderListSize: limits.MAX_HEAD_BYTES,
-        enablePush: false,
-      },
-      maxHeaderListPairs: limits.MAX_FIELDS,
-      maxSessionMemory: limits.SESSION_MEMORY_MB,
-      maxSessionInvalidFrames: limits.MAX_INVALID_FRAMES,
-      maxSessionRejectedStreams: limits.MAX_REJECTED_STREAMS,
-      maxSettings: limits.MAX_SETTINGS,
-      streamResetBurst: limits.RESET_BURST,
-      streamResetRate: limits.RESETS_PER_SECOND,
-      // Two fields where one would do are the server's to answer for; an exception would be ours.
-      strictSingleValueFields: false,
-    };
-    const server = createHttp2(options);
-    const idleMs = this.worker.options.clientIdleMs;
+    const server = http2Server();
+    const idleMs = this.worker.options.clientIdleMs || Number.POSITIVE_INFINITY;
     server.on('session', (session) => {
-      this.sessions.set(session, new Http2Session(this, session, this.tls !== null, idleMs));
+      this.guard(session.socket as Socket, () => {
+        this.sessions.set(session, new Http2Session(this, session, this.tls !== null, idleMs));
+        session.on('close', () => this.sessions.delete(session));
+      });
     });
     server.on('sessionError', () => {});
     return server;
+  }
+
+  /** What a step throws would end the whole worker; so it ends its connection, and with it what runs there. */
+  private guard(socket: Pick<Socket, 'destroy'>, step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      log.error('a connection failed', {
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
+      socket.destroy();
+    }
   }
 
   private connected(socket: Socket): void {
@@ -234,7 +199,11 @@ export class NodeListener implements Listener {
   private takesUpgrade(request: IncomingMessage): boolean {
     const asked = listMembers(request.headers.upgrade ?? '');
     if (asked.length === 0 || asked.includes('h2c')) return false;
-    return this.connections.get(request.socket)?.mayUpgrade(request) ?? false;
+    let takes = false;
+    this.guard(request.socket, () => {
+      takes = this.connections.get(request.socket)?.mayUpgrade(request) ?? false;
+    });
+    return takes;
   }
 
   /** One request of HTTP/1; `running` keeps it before it begins. Null: it failed and nobody answers. */
@@ -275,8 +244,11 @@ export class NodeListener implements Listener {
   }
 
   private fill(request: IncomingMessage): void {
-    const old = request.httpVersionMajor === 1 && request.httpVersionMinor === 0;
+    // Node's parser also takes heads of HTTP/0.9 and 2.0 in this form, which nobody has ever meant.
+    const known = request.httpVersionMajor === 1;
+    const old = known && request.httpVersionMinor === 0;
     fillHttp1(this.head, request.method!, request.url!, request.rawHeaders, old);
+    if (!known) this.head.problem = 'a version that is not HTTP/1';
   }
 
   /** One stream of HTTP/2. Null: it failed, or was answered without an exchange. */

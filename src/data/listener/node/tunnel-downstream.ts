@@ -37,11 +37,16 @@ export class TunnelDownstream implements Downstream {
     socket.pause();
   }
 
+  /** What a step throws would end the whole worker; so it ends the exchange and the connection. */
   private guard(step: (this: TunnelDownstream) => void): void {
     try {
       step.call(this);
     } catch (error) {
-      this.events.crash(error);
+      try {
+        this.events.crash(error);
+      } finally {
+        this.socket.destroy();
+      }
     }
   }
 
@@ -68,8 +73,8 @@ export class TunnelDownstream implements Downstream {
     }
     this.socket.write(`HTTP/1.1 ${headText(head)}\r\n\r\n`, 'latin1');
     this.open = true;
-    this.socket.on('data', (chunk: Buffer) => this.body(chunk, false));
-    this.socket.on('end', () => this.body(NOTHING, true));
+    this.socket.on('data', (chunk: Buffer) => this.guard(() => this.body(chunk, false)));
+    this.socket.on('end', () => this.guard(() => this.body(NOTHING, true)));
     if (this.early.length > 0) this.body(this.early, false);
     this.socket.resume();
   }
@@ -82,12 +87,7 @@ export class TunnelDownstream implements Downstream {
   }
 
   private body(chunk: Uint8Array, last: boolean): void {
-    if (!this.live) return;
-    try {
-      this.events.downstreamBody(chunk, last);
-    } catch (error) {
-      this.events.crash(error);
-    }
+    if (this.live) this.events.downstreamBody(chunk, last);
   }
 
   write(chunk: Uint8Array): boolean {

@@ -1,0 +1,59 @@
+/** The servers of node:http and node:http2 with our bounds. Neither listens: their connections are given to them. */
+import { createServer as createHttp1, type Server as Http1Server, type IncomingMessage } from 'node:http';
+import { createServer as createHttp2, type Http2Server, type ServerOptions } from 'node:http2';
+import * as limits from './limits.ts';
+
+/** With what the types do not know yet. */
+type Http2Options = ServerOptions & {
+  maxSessionInvalidFrames: number;
+  maxSessionRejectedStreams: number;
+  strictSingleValueFields: boolean;
+};
+
+/** How often node looks for heads that are too slow. */
+const CHECK_MS = 1_000;
+
+/** `idleMs`: how long a kept connection may be idle, 0 for ever. */
+export function http1Server(idleMs: number, takesUpgrade: (request: IncomingMessage) => boolean): Http1Server {
+  const server = createHttp1({
+    insecureHTTPParser: false,
+    maxHeaderSize: limits.MAX_HEAD_BYTES,
+    // We say ourselves what is wrong with a head, so that it is counted.
+    requireHostHeader: false,
+    headersTimeout: limits.HEAD_TIMEOUT_MS,
+    // Slow uploads are never cut.
+    requestTimeout: 0,
+    connectionsCheckingInterval: CHECK_MS,
+    keepAliveTimeout: idleMs,
+    shouldUpgradeCallback: takesUpgrade,
+  });
+  // Without a limit: those beyond one would be dropped without a word.
+  server.maxHeadersCount = 0;
+  server.timeout = limits.QUIET_MS;
+  // Not in node's documentation, but since 0.6: answers go out after a FIN of the client.
+  (server as Http1Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
+  // What watches over slow heads begins with this event, and nobody calls `listen` here.
+  server.emit('listening');
+  return server;
+}
+
+export function http2Server(): Http2Server {
+  const options: Http2Options = {
+    settings: {
+      maxConcurrentStreams: limits.MAX_STREAMS,
+      initialWindowSize: limits.STREAM_WINDOW,
+      maxHeaderListSize: limits.MAX_HEAD_BYTES,
+      enablePush: false,
+    },
+    maxHeaderListPairs: limits.MAX_FIELDS,
+    maxSessionMemory: limits.SESSION_MEMORY_MB,
+    maxSessionInvalidFrames: limits.MAX_INVALID_FRAMES,
+    maxSessionRejectedStreams: limits.MAX_REJECTED_STREAMS,
+    maxSettings: limits.MAX_SETTINGS,
+    streamResetBurst: limits.RESET_BURST,
+    streamResetRate: limits.RESETS_PER_SECOND,
+    // Two fields where one would do are the server's to answer for; an exception would be ours.
+    strictSingleValueFields: false,
+  };
+  return createHttp2(options);
+}
