@@ -5,7 +5,7 @@
 import { reasonOf } from '../kernel/errors.ts';
 import { log } from '../kernel/log.ts';
 import { ModelBuilder } from '../model/build-model.ts';
-import type { Model, Problem } from '../model/model.ts';
+import type { Backend, Model, Problem, Server } from '../model/model.ts';
 import type { Settings } from '../settings/settings.ts';
 import { createCursors } from '../shared/cursors.ts';
 import { createMetricsLane } from '../shared/metrics-layout.ts';
@@ -14,6 +14,8 @@ import { SlotRegistry } from '../shared/slots.ts';
 import { createTokenCounts, TokenCounts } from '../shared/token-counts.ts';
 import { AdminServer } from './admin/admin-server.ts';
 import { Breakers } from './balancing/breakers.ts';
+import { ServerControl } from './balancing/server-control.ts';
+import type { ServerStatus } from './balancing/server-status.ts';
 import { TableCompiler } from './compiler.ts';
 import { Publisher } from './publisher.ts';
 import { type ModelChange, Reconciler } from './reconciler.ts';
@@ -54,11 +56,11 @@ export class ControlPlane implements ControlView {
   private readonly serverSlots = new SlotRegistry({
     kind: 'server',
     reuse: true,
-    onReuse: (slot) => this.serverState.reset(slot),
+    onReuse: (slot) => this.servers.forget(slot),
   });
-  private readonly serverState: ServerState;
   private readonly tokenCounts: TokenCounts;
   private readonly breakers: Breakers;
+  private readonly servers: ServerControl;
   private readonly lanes: SharedArrayBuffer[];
   private readonly compiler = new TableCompiler();
   private readonly feed: TableFeed;
@@ -93,10 +95,21 @@ export class ControlPlane implements ControlView {
     this.prefix = settings.etcd === null ? '' : settings.etcd.prefix;
     this.lanes = Array.from({ length: settings.workers }, () => createMetricsLane(settings.metricsBuckets));
     const serverState = createServerState(settings.workers);
-    this.serverState = new ServerState(serverState);
     const tokenCounts = createTokenCounts(settings.workers);
     this.tokenCounts = new TokenCounts(tokenCounts);
     this.breakers = new Breakers(settings.workers);
+    const cursors = createCursors();
+    this.servers = new ServerControl(
+      {
+        state: new ServerState(serverState),
+        cursors: new Int32Array(cursors),
+        backendSlots: this.backendSlots,
+        serverSlots: this.serverSlots,
+        model: () => this.current,
+      },
+      { firstMs: settings.ejectionTimeMs, longestMs: settings.ejectionMaxTimeMs },
+      () => this.notify(),
+    );
     this.sourceList = sourcesFrom(settings);
     const builder = new ModelBuilder({
       prefix: this.prefix,
@@ -134,6 +147,11 @@ export class ControlPlane implements ControlView {
       entryPoints: settings.entryPoints,
       options: {
         retryAttempts: settings.retryAttempts,
+        retryLimits: {
+          ratio: settings.retryBudgetPercent / 100,
+          perSecond: settings.retryMinPerSecond / settings.workers,
+        },
+        ejectionFailures: settings.ejectionFailures,
         maxIdleConnsPerHost: settings.maxIdleConnsPerHost,
         upstreamPipelining: settings.upstreamPipelining,
         dialTimeoutMs: settings.dialTimeoutMs,
@@ -150,7 +168,7 @@ export class ControlPlane implements ControlView {
         certificates: this.certificateList.published(),
         ticketKeys: this.ticketRing.ring(),
       }),
-      cursors: createCursors(),
+      cursors,
       serverState,
       tokenCounts,
       lanes: this.lanes,
@@ -159,8 +177,9 @@ export class ControlPlane implements ControlView {
         this.publisher.acknowledged();
         this.notify();
       },
+      onServer: ({ event, backend, server }) => this.servers.received(event, backend, server),
       onEnded: (index) => {
-        this.serverState.laneDied(index, this.serverSlots.size);
+        this.servers.workerEnded(index, this.serverSlots.size);
         this.tokenCounts.laneDied(index);
       },
       onChange: () => this.notify(),
@@ -219,6 +238,7 @@ export class ControlPlane implements ControlView {
     this.stopping = true;
     await this.fleet.drain(graceMs);
     this.reconciler.stop();
+    this.servers.stop();
     this.certificateList.stop();
     this.ticketRing.stop();
     await Promise.all(this.sourceList.map((source) => source.stop()));
@@ -289,6 +309,10 @@ export class ControlPlane implements ControlView {
     return { inProgress: this.tokenCounts.inProgress(slot), refused: this.tokenCounts.refused(slot) };
   }
 
+  serverStatus(backend: Backend, server: Server): ServerStatus {
+    return this.servers.status(backend, server);
+  }
+
   metricsLanes(): readonly SharedArrayBuffer[] {
     return this.lanes;
   }
@@ -309,6 +333,7 @@ export class ControlPlane implements ControlView {
   private modelChanged(model: Model, changed: ModelChange): void {
     this.current = model;
     this.feed.touch(changed);
+    this.servers.touch(changed.backends);
     this.certificateList.apply(model.certificates, changed.certificates);
     this.notify();
     // New problems alone change no route; the first table is published even when there is nothing in it.
@@ -326,7 +351,9 @@ export class ControlPlane implements ControlView {
       try {
         // A builder that must be told all is told of the newest model.
         let told = this.current;
-        const table = await this.compiler.compile(this.feed.next(told, generation), () => {
+        const change = this.feed.next(told, generation);
+        this.servers.modelChanged(told);
+        const table = await this.compiler.compile(change, () => {
           told = this.current;
           return this.feed.all(told, generation);
         });

@@ -2,6 +2,7 @@
  * Models → what the table builder is told: only what changed, with names as numbers. The builder may have lost what it
  * was told before, since its thread can be replaced: then all is told again.
  */
+import type { StickyOptions } from '../kernel/balancing-options.ts';
 import { TsujiError } from '../kernel/errors.ts';
 import type { Backend, Frontend, Model } from '../model/model.ts';
 import { type SlotRegistry, serverKey } from '../shared/slots.ts';
@@ -12,12 +13,23 @@ import type { ModelChange } from './reconciler.ts';
 /** An entrypoint is a bit of one word. */
 export const MAX_ENTRY_POINTS = 32;
 
-function policyOf({ circuitBreaker, maxConn }: Backend): BackendPolicy {
+function policyOf(backend: Backend): BackendPolicy {
+  const { method, hash, sticky, ejectionFailures, circuitBreaker, maxConn } = backend;
   const isLimited = maxConn !== undefined && maxConn.amount !== 0;
+  const draining = backend.servers.flatMap((server, index) => (server.draining === true ? [index] : []));
   return {
+    ...(method === 'wrr' ? {} : { method }),
+    ...(hash === undefined ? {} : { hash }),
+    ...(sticky === undefined ? {} : { sticky: stickyOptions(sticky) }),
+    ...(draining.length === 0 ? {} : { draining }),
+    ...(ejectionFailures === undefined ? {} : { ejectionFailures }),
     ...(circuitBreaker === undefined ? {} : { breaker: circuitBreaker }),
     ...(isLimited ? { maxConn: { amount: maxConn.amount, source: maxConn.source, header: maxConn.header } } : {}),
   };
+}
+
+function stickyOptions({ cookie, secure, httpOnly, sameSite }: StickyOptions): StickyOptions {
+  return { cookie, secure, httpOnly, sameSite };
 }
 
 function toTableBackend(
@@ -31,7 +43,7 @@ function toTableBackend(
     slot: backendSlots.hold(backend.name, generation),
     pipelining: backend.pipelining,
     policy: policyOf(backend),
-    servers: backend.servers.map((server) => ({
+    servers: backend.servers.map(({ draining: _, ...server }) => ({
       ...server,
       slot: serverSlots.hold(serverKey(backend.name, server.url), generation),
     })),

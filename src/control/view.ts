@@ -1,5 +1,6 @@
 /** What the admin pages may see of the control plane: questions only, nothing here changes anything. */
-import type { Model, Problem } from '../model/model.ts';
+import type { Backend, Model, Problem, Server } from '../model/model.ts';
+import type { ServerStatus } from './balancing/server-status.ts';
 import type { SourceStatus } from './source/source.ts';
 
 export type EntryPointView = {
@@ -95,6 +96,7 @@ export interface ControlView {
   /** null: the backend has none. */
   breaker(backend: string): BreakerView | null;
   limit(backend: string): LimitView | null;
+  serverStatus(backend: Backend, server: Server): ServerStatus;
   /** One lane of src/shared/metrics.ts per worker. */
   metricsLanes(): readonly SharedArrayBuffer[];
   /** Calls back, at most a few times a second, after any of the above has changed. Returns what ends it. */

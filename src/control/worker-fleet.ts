@@ -31,6 +31,7 @@ export type FleetOptions = {
   /** A worker is ready for its first table. */
   readonly onReady: (index: number) => void;
   readonly onApplied: (index: number, generation: number) => void;
+  readonly onServer: (message: FromWorker & { readonly kind: 'server' }) => void;
   /** A worker has ended; it is replaced later, if at all. */
   readonly onEnded: (index: number) => void;
   /** The state of a worker has changed. */
@@ -213,6 +214,9 @@ export class WorkerFleet {
       case 'applied':
         member.generation = message.generation;
         this.options.onApplied(member.index, message.generation);
+        return;
+      case 'server':
+        this.options.onServer(message);
         return;
       default:
     }

@@ -1,10 +1,11 @@
 /** What everything in one worker shares. One per worker thread; made at boot, the table is swapped between two events. */
 import type { TimerWheel } from '../kernel/timer-wheel.ts';
-import type { BootEntryPoint, BootOptions } from '../protocol/messages.ts';
+import type { BootEntryPoint, BootOptions, FromWorker } from '../protocol/messages.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
 import type { ServerLane, ServerState } from '../shared/server-state.ts';
 import type { TokenCounts } from '../shared/token-counts.ts';
 import type { RoutingTable } from '../table/reader.ts';
+import type { RetryBudgets } from './balancing/retry-budget.ts';
 import type { EntryPointGuard } from './guards/entrypoint-guard.ts';
 import type { TlsEntryPoint } from './tls/tls-entrypoint.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
@@ -24,6 +25,9 @@ export type WorkerContext = {
   /** This worker's part of it. */
   readonly serverLane: ServerLane;
   readonly tokenCounts: TokenCounts;
+  readonly retryBudgets: RetryBudgets;
+  /** Tells the main thread. */
+  readonly report: (message: FromWorker) => void;
   readonly metrics: MetricsLane;
   readonly pools: UpstreamPools;
   /** Of each entrypoint, null for one without TLS. */

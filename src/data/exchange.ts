@@ -236,7 +236,10 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
   responseHead(head: ResponseHead, framing: number): void {
     this.connection!.headArrived();
     this.status = head.status;
-    this.responseText = head.nonAscii ? Buffer.from(head.text, 'latin1') : head.text;
+    this.assignment.answered();
+    const { cookie } = this.assignment;
+    const text = cookie === '' ? head.text : `${head.text}\r\nSet-Cookie: ${cookie}`;
+    this.responseText = head.nonAscii ? Buffer.from(text, 'latin1') : text;
     this.framing = framing;
     if (framing === BODY_LENGTH) this.responseLength = head.contentLength;
     else if (framing === BODY_NONE) this.responseLength = this.method === 'HEAD' ? head.contentLength : NO_LENGTH;
@@ -320,11 +323,12 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
       repeatable: this.bodyKind === REQUEST_NO_BODY && isRepeatable(this.method),
       answered: this.phase >= ANSWERED || fault === FAULTS.truncated,
       resent: this.resent,
+      trial: this.assignment.isTrial,
       triesLeft: this.assignment.triesLeft,
     });
     this.connection = null;
-    this.assignment.tryFailed(fault);
-    if (decision === GIVE_UP) {
+    if (decision !== RESEND) this.assignment.tryFailed(fault, this.reused);
+    if (decision === GIVE_UP || (decision === NEXT_SERVER && !this.assignment.retry())) {
       this.breakOff(fault, detail);
       return;
     }
@@ -334,7 +338,6 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
       this.reused = false;
       this.connection = this.worker.pools.of(this.assignment.server!).dial(this, this.tunnel);
     } else if (decision === NEXT_SERVER) {
-      this.assignment.retry();
       this.attempt(this.frontend!.backend);
     }
   }

@@ -13,6 +13,7 @@ import { MetricsLane } from '../shared/metrics.ts';
 import { ServerLane, ServerState } from '../shared/server-state.ts';
 import { TokenCounts } from '../shared/token-counts.ts';
 import { RoutingTable } from '../table/reader.ts';
+import { RetryBudgets } from './balancing/retry-budget.ts';
 import type { WorkerContext } from './context.ts';
 import { EntryPointGuard } from './guards/entrypoint-guard.ts';
 import { HeldResponse } from './listener/held-response.ts';
@@ -48,6 +49,8 @@ const context: WorkerContext = {
   serverState: new ServerState(boot.serverState),
   serverLane: new ServerLane(boot.serverState, boot.index),
   tokenCounts: new TokenCounts(boot.tokenCounts),
+  retryBudgets: new RetryBudgets(boot.options.retryLimits),
+  report: post,
   metrics,
   pools,
   tls: boot.entryPoints.map(({ tls }, index) =>

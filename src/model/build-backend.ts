@@ -1,14 +1,15 @@
 /** The keys below `backends/<name>/` → one backend. Source: shared/spec kv-schema §3. */
 
 import { type Constraint, unmetConstraint } from '../kernel/constraints.ts';
+import { type BalancingKeys, readBalancing } from './balancing-keys.ts';
 import type { ObjectKeys } from './kv-tree.ts';
 import type { Backend, LeftOutServer, Server } from './model.ts';
 import { type Built, ProblemList } from './problems.ts';
-import { type ProtectionKeys, readProtection } from './protection-keys.ts';
+import { isProtection, type ProtectionKeys, readProtection } from './protection-keys.ts';
 import { BACKEND_KEYS } from './schema.ts';
 import { parseServerUrl } from './server-url.ts';
 import { unescapeValue } from './unescape.ts';
-import { quotedValue, readInt, readList } from './values.ts';
+import { quotedValue, readBool, readInt, readList } from './values.ts';
 
 export type BackendOptions = {
   /** The prefix of all keys, without a slash at its end. */
@@ -21,18 +22,9 @@ export type BackendOptions = {
 /** Ours: far above any use, and small enough that sums of weights stay exact in 32 bits. */
 const MAX_WEIGHT = 1_000_000;
 const MAX_PIPELINING = 64;
-const DEFAULT_METHOD = 'wrr';
 
-type ServerKeys = { url: string; weight: string; tags: string };
+type ServerKeys = { url: string; weight: string; tags: string; draining: string };
 type Servers = { readonly used: Server[]; readonly leftOut: LeftOutServer[] };
-
-function readMethod(text: string, problems: ProblemList): string {
-  const method = text.toLowerCase();
-  if (method === '' || method === DEFAULT_METHOD) return DEFAULT_METHOD;
-  const reason = method === 'drr' ? 'drr is not supported yet' : `${quotedValue(text)} is no known method`;
-  problems.add('loadbalancer/method', 'defaulted', `${reason}; ${DEFAULT_METHOD} is used`);
-  return DEFAULT_METHOD;
-}
 
 /** null when the weight rejects its server. */
 function readWeight(text: string, key: string, options: BackendOptions, problems: ProblemList): number | null {
@@ -46,6 +38,12 @@ function readWeight(text: string, key: string, options: BackendOptions, problems
     return null;
   }
   return value === 0 && !options.allowMinWeightZero ? 1 : value;
+}
+
+function readDraining(text: string, key: string, problems: ProblemList): boolean {
+  const { value, problem } = readBool(text, false);
+  if (problem !== '') problems.add(key, 'defaulted', problem);
+  return value;
 }
 
 function buildServers(named: Map<string, ServerKeys>, options: BackendOptions, problems: ProblemList): Servers {
@@ -76,7 +74,8 @@ function buildServers(named: Map<string, ServerKeys>, options: BackendOptions, p
       // The order is that of the names that are used.
       byIdentity.delete(identity);
     }
-    byIdentity.set(identity, { name, url, ...address, weight });
+    const draining = readDraining(keys.draining, `servers/${name}/draining`, problems);
+    byIdentity.set(identity, { name, url, ...address, weight, ...(draining ? { draining: true } : {}) });
   }
   return { used: [...byIdentity.values()], leftOut };
 }
@@ -100,12 +99,12 @@ export function buildBackend(name: string, keys: ObjectKeys, options: BackendOpt
   if (keys.size === 0) return { value: null, problems: problems.list };
   const servers = new Map<string, ServerKeys>();
   const server = (serverName: string): ServerKeys => {
-    const found = servers.get(serverName) ?? { url: '', weight: '', tags: '' };
+    const found = servers.get(serverName) ?? { url: '', weight: '', tags: '', draining: '' };
     servers.set(serverName, found);
     return found;
   };
   const protection: ProtectionKeys = {};
-  let method = '';
+  const balancing: BalancingKeys = {};
   let pipelining = '';
   for (const [key, value] of keys) {
     const match = BACKEND_KEYS.find(key);
@@ -113,16 +112,17 @@ export function buildBackend(name: string, keys: ObjectKeys, options: BackendOpt
     else if (match.field === 'serverUrl') server(match.names[0]).url = value;
     else if (match.field === 'serverWeight') server(match.names[0]).weight = value;
     else if (match.field === 'serverTags') server(match.names[0]).tags = value;
+    else if (match.field === 'serverDraining') server(match.names[0]).draining = value;
     else if (match.field === 'pipelining') pipelining = value;
-    else if (match.field === 'method') method = unescapeValue(value);
-    else protection[match.field] = value;
+    else if (isProtection(match.field)) protection[match.field] = value;
+    else balancing[match.field] = value;
   }
   const { used, leftOut } = buildServers(servers, options, problems);
   const backend = {
     name,
     servers: used,
     ...(leftOut.length === 0 ? {} : { leftOut }),
-    method: readMethod(method, problems),
+    ...readBalancing(name, balancing, problems),
     pipelining: readPipelining(pipelining, problems),
     ...readProtection(protection, problems),
   };

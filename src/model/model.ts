@@ -4,6 +4,7 @@
  */
 import type { PassTlsClientCert, RedirectOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 import type { MatchTerm, PathModifiers } from '../rule/terms.ts';
+import type { Balancing } from './balancing-keys.ts';
 import type { Protection } from './protection-keys.ts';
 
 export type ServerScheme = 'http' | 'https' | 'h2c';
@@ -19,6 +20,8 @@ export type Server = {
   /** `host:port` as it stands in the URL: the Host field when passHostHeader is off. */
   readonly hostHeader: string;
   readonly weight: number;
+  /** It keeps its running exchanges and sticky sessions, and gets nothing new. Absent: false. */
+  readonly draining?: true;
 };
 
 /** A server that the constraints leave out: no mistake, and no part of any table. */
@@ -30,17 +33,16 @@ export type LeftOutServer = {
   readonly constraint: string;
 };
 
-export type Backend = Protection & {
-  readonly name: string;
-  /** In order of name. */
-  readonly servers: readonly Server[];
-  /** In order of name. Absent: none. */
-  readonly leftOut?: readonly LeftOutServer[];
-  /** As configured or its default; only `wrr` is known so far. */
-  readonly method: string;
-  /** Requests in flight per connection to a server, 1 to 64; 0: not configured. Ours: Traefik has no such key. */
-  readonly pipelining: number;
-};
+export type Backend = Balancing &
+  Protection & {
+    readonly name: string;
+    /** In order of name. */
+    readonly servers: readonly Server[];
+    /** In order of name. Absent: none. */
+    readonly leftOut?: readonly LeftOutServer[];
+    /** Requests in flight per connection to a server, 1 to 64; 0: not configured. Ours: Traefik has no such key. */
+    readonly pipelining: number;
+  };
 
 export type Route = { readonly name: string; readonly rule: string };
 

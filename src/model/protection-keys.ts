@@ -6,7 +6,12 @@ import type { ProblemList } from './problems.ts';
 import { unescapeValue } from './unescape.ts';
 import { quotedValue, readInt } from './values.ts';
 
-export type ProtectionText = 'breakerExpression' | 'maxConnAmount' | 'maxConnExtractor';
+const TEXTS = ['breakerExpression', 'maxConnAmount', 'maxConnExtractor'] as const;
+export type ProtectionText = (typeof TEXTS)[number];
+
+export function isProtection(field: string): field is ProtectionText {
+  return (TEXTS as readonly string[]).includes(field);
+}
 
 /** Values by field; a key that is not there has none. */
 export type ProtectionKeys = Partial<Record<ProtectionText, string>>;

@@ -2,6 +2,7 @@
  * Every key that Traefik 1.x knows (shared/spec kv-schema §3.1, §5.1, §7, §9, §12), one row per key. `later` rows are
  * known but not built yet; building one means to give it a field here and a case in build-backend or build-frontend.
  */
+import type { BalancingText } from './balancing-keys.ts';
 import { KeyTable } from './key-table.ts';
 import type { ProtectionText } from './protection-keys.ts';
 
@@ -9,8 +10,9 @@ export type BackendField =
   | 'serverUrl'
   | 'serverWeight'
   | 'serverTags'
-  | 'method'
+  | 'serverDraining'
   | 'pipelining'
+  | BalancingText
   | ProtectionText
   | 'later';
 
@@ -55,11 +57,19 @@ export const BACKEND_KEYS = new KeyTable<BackendField>([
   ['servers/*/weight', 'serverWeight'],
   ['servers/*/tags', 'serverTags'],
   ['loadbalancer/method', 'method'],
-  // Ours: not a key of Traefik.
+  ['loadbalancer/sticky', 'sticky'],
+  ['loadbalancer/stickiness', 'stickiness'],
+  ['loadbalancer/stickiness/cookiename', 'cookieName'],
+  ['loadbalancer/stickiness/secure', 'cookieSecure'],
+  ['loadbalancer/stickiness/httponly', 'cookieHttpOnly'],
+  ['loadbalancer/stickiness/samesite', 'cookieSameSite'],
+  // Ours: no keys of Traefik.
   ['pipelining', 'pipelining'],
-  ['loadbalancer/sticky', 'later'],
-  ['loadbalancer/stickiness', 'later'],
-  ...laterKeys('loadbalancer/stickiness', 'cookiename secure httponly samesite'),
+  ['servers/*/draining', 'serverDraining'],
+  ['loadbalancer/hash/key', 'hashKey'],
+  ['loadbalancer/hash/bound', 'hashBound'],
+  ['slowstart', 'slowStart'],
+  ['ejection/failures', 'ejectionFailures'],
   ['maxconn/amount', 'maxConnAmount'],
   ['maxconn/extractorfunc', 'maxConnExtractor'],
   ['circuitbreaker/expression', 'breakerExpression'],

@@ -12,6 +12,7 @@
  *     main ── drain ──────────────▶ worker      stop accepting, finish what runs
  *     main ◀── drained ───────────  worker      nothing runs any more; the worker ends by itself
  *     main ── stop ───────────────▶ worker      close everything now; the worker ends by itself
+ *     main ◀── server ────────────  worker      a server breaks its connections, or a trial of an ejected one has ended
  *     main ◀── failed ────────────  worker      an uncaught error; the worker closes everything and ends
  */
 import type { MessagePort } from 'node:worker_threads';
@@ -38,9 +39,20 @@ export type BootEntryPoint = {
   readonly proxyProtocol: TrustOptions | null;
 };
 
+export type RetryLimits = {
+  /** Retries per request, 0.2 for one in five. */
+  readonly ratio: number;
+  /** Retries per second that are allowed besides. */
+  readonly perSecond: number;
+};
+
 export type BootOptions = {
   /** Total tries; 0: as many as the backend has servers; null: no retry. */
   readonly retryAttempts: number | null;
+  /** Of one worker, per backend. */
+  readonly retryLimits: RetryLimits;
+  /** Failed tries in a row that eject a server, for backends that do not say; 0: never. */
+  readonly ejectionFailures: number;
   readonly maxIdleConnsPerHost: number;
   /** Requests in flight per connection to a server, for backends that do not say. */
   readonly upstreamPipelining: number;
@@ -131,8 +143,13 @@ export type ToWorker =
   | { readonly kind: 'drain' }
   | { readonly kind: 'stop' };
 
+/** `failing`: so many failed tries in a row that it is to be ejected. The others end the trial of an ejected server. */
+export type ServerEvent = 'failing' | 'recovered' | 'trialFailed';
+
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'applied'; readonly generation: number }
   | { readonly kind: 'drained' }
+  /** Slots of src/shared/slots.ts. */
+  | { readonly kind: 'server'; readonly event: ServerEvent; readonly backend: number; readonly server: number }
   | { readonly kind: 'failed'; readonly during: 'boot' | 'serving'; readonly message: string; readonly stack: string };

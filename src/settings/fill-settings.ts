@@ -15,6 +15,8 @@ type Warn = (line: string) => void;
 /** More in flight would make a request wait for too many others. */
 const MAX_PIPELINING = 64;
 const MAX_WORKERS = 1024;
+/** Trials more often than that would be no ejection. */
+const SHORTEST_EJECTION_MS = 100;
 /** As many as a metrics lane has room for. */
 const MAX_BUCKETS = 32;
 /** What Go's HTTP client takes when it is told 0. */
@@ -141,6 +143,12 @@ function fillPipelining(given: Given): number {
   return depth;
 }
 
+function fillCount(given: Given, flag: string, most: number): number {
+  const count = given.integer(flag);
+  if (count < 0 || count > most) throw bad(flag, `${count} is not between 0 and ${most}`);
+  return count;
+}
+
 export function fillSettings(given: Given, warnings: Set<string>): Settings {
   const warn = (line: string): void => void warnings.add(line);
   const defined = fillEntryPoints(given.entryPoints(), warn);
@@ -162,6 +170,11 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     web,
     tls: { ticketKeys: fillTicketKeys(given, etcd), ocsp: given.boolean('tls.ocsp') },
     workers: fillWorkers(given),
+    retryBudgetPercent: fillCount(given, 'retry.budget', 1000),
+    retryMinPerSecond: fillCount(given, 'retry.minPerSecond', 1_000_000),
+    ejectionFailures: fillCount(given, 'ejection.failures', 1_000_000),
+    ejectionTimeMs: Math.max(given.duration('ejection.time'), SHORTEST_EJECTION_MS),
+    ejectionMaxTimeMs: given.duration('ejection.maxTime'),
     retryAttempts: given.enabled('retry') ? given.integer('retry.attempts') : null,
     requestAcceptGraceTimeoutMs: given.duration('lifeCycle.requestAcceptGraceTimeout'),
     graceTimeOutMs: graceTimeOutMs > 0 ? graceTimeOutMs : given.duration('lifeCycle.graceTimeOut'),

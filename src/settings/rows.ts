@@ -76,6 +76,11 @@ const ROW_GROUPS: readonly RowGroup[] = [
     [
       ['retry', 'section', 'false', 'Try another server when one cannot be reached'],
       ['retry.attempts', 'integer', '0', 'Tries in all; 0: as many as the backend has servers'],
+      ['retry.budget', 'integer', '20', 'Retries of a backend, in percent of its requests of the last seconds'],
+      ['retry.minPerSecond', 'integer', '10', 'Retries per second that a backend may have besides'],
+      ['ejection.failures', 'integer', '5', 'Refused or broken connections in a row that eject a server; 0: never'],
+      ['ejection.time', 'duration', '1s', 'Until an ejected server is tried again; doubles each time that fails'],
+      ['ejection.maxTime', 'duration', '30s', 'The longest that this grows to'],
       ['forwardingTimeouts.dialTimeout', 'duration', '30s', 'To connect to a server'],
       ['forwardingTimeouts.responseHeaderTimeout', 'duration', '0', 'Until a server answers; 0: no limit'],
       ['respondingTimeouts.readTimeout', 'duration', '0', 'For a request to come, body included; 0: no limit'],

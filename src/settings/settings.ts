@@ -77,6 +77,15 @@ export type Settings = {
   readonly workers: number;
   /** Total tries; 0: as many as the backend has servers; null: no retry. */
   readonly retryAttempts: number | null;
+  /** Retries that a backend may have, in percent of its requests. */
+  readonly retryBudgetPercent: number;
+  /** Retries per second that it may have besides. */
+  readonly retryMinPerSecond: number;
+  /** Failed tries in a row that eject a server; 0: never. */
+  readonly ejectionFailures: number;
+  /** The first ejection of a server; each one that follows without a good answer in between takes twice as long. */
+  readonly ejectionTimeMs: number;
+  readonly ejectionMaxTimeMs: number;
   readonly requestAcceptGraceTimeoutMs: number;
   readonly graceTimeOutMs: number;
   /** 0: no throttle. */

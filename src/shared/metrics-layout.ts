@@ -17,6 +17,7 @@
  *              f64 × (buckets + 1)  not cumulative         worker
  *     …        summaries  owner u32 · 0 ·                  worker, when claimed
  *              f64 count · f64 answers ≥ 500 · f64 retries worker
+ *                         · f64 retries refused
  *              u32 × 384  latency.ts, wraps around         worker
  *
  * A record is claimed by writing its key first and raising "used" after it; records never move and are never given
@@ -88,8 +89,9 @@ export const SERIES_BUCKETS = 5;
 export const SUMMARY_COUNT = 1;
 export const SUMMARY_ERRORS = 2;
 export const SUMMARY_RETRIES = 3;
+export const SUMMARY_REFUSED = 4;
 /** In 4-byte words after the start of the summary. */
-export const SUMMARY_LATENCY = 8;
+export const SUMMARY_LATENCY = 10;
 
 const SUMMARY_BYTES = SUMMARY_LATENCY * 4 + LATENCY_BUCKETS * 4;
 

@@ -18,6 +18,7 @@ import {
   SUMMARY_COUNT,
   SUMMARY_ERRORS,
   SUMMARY_LATENCY,
+  SUMMARY_REFUSED,
   SUMMARY_RETRIES,
 } from './metrics-layout.ts';
 
@@ -53,6 +54,8 @@ export type SummaryTotal = {
   /** Answers with a code from 500 on. */
   errors: number;
   retries: number;
+  /** Retries that the budget did not allow. */
+  retriesRefused: number;
 };
 
 export type OpenExchanges = {
@@ -121,12 +124,13 @@ export class MetricsReader {
         if (count === 0 && retries === 0) continue;
         let total = totals.get(owner);
         if (total === undefined) {
-          total = { owner, count: 0, errors: 0, retries: 0 };
+          total = { owner, count: 0, errors: 0, retries: 0, retriesRefused: 0 };
           totals.set(owner, total);
         }
         total.count += count;
         total.errors += lane.doubles[at + SUMMARY_ERRORS];
         total.retries += retries;
+        total.retriesRefused += lane.doubles[at + SUMMARY_REFUSED];
       }
     }
     return totals;

@@ -21,6 +21,7 @@ import {
   SUMMARY_COUNT,
   SUMMARY_ERRORS,
   SUMMARY_LATENCY,
+  SUMMARY_REFUSED,
   SUMMARY_RETRIES,
 } from './metrics-layout.ts';
 import { RecordIndex } from './record-index.ts';
@@ -150,6 +151,11 @@ export class MetricsLane {
   /** A try after the first one. */
   retries(backendSlot: number): void {
     this.doubles[this.summary(backendOwner(backendSlot)) + SUMMARY_RETRIES]++;
+  }
+
+  /** A retry that the budget did not allow. */
+  retryRefused(backendSlot: number): void {
+    this.doubles[this.summary(backendOwner(backendSlot)) + SUMMARY_REFUSED]++;
   }
 
   private done(

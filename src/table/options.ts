@@ -3,11 +3,21 @@
  * object, since nothing looks at it before the object is used: the view parses it once per generation, and whoever asks
  * for nothing has null there. A new feature adds an optional field here.
  */
+import type { Method, StickyOptions } from '../kernel/balancing-options.ts';
 import type { BreakerCondition } from '../kernel/breaker-condition.ts';
 import type { PassTlsClientCert, RedirectOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 
 /** Per backend: how its servers are chosen and protected. */
 export interface BackendPolicy {
+  /** Absent: `wrr`. */
+  readonly method?: Exclude<Method, 'wrr'>;
+  /** With `hash`: what it looks at, and the bound in percent of a server's share; 0: none. */
+  readonly hash?: { readonly key: string; readonly bound: number };
+  readonly sticky?: StickyOptions;
+  /** Indexes of servers that get nothing new, but keep their sticky sessions. */
+  readonly draining?: readonly number[];
+  /** Failed tries in a row that eject a server, where it is not what the flag says; 0: never. */
+  readonly ejectionFailures?: number;
   readonly breaker?: { readonly expression: string; readonly condition: BreakerCondition };
   readonly maxConn?: MaxConnPolicy;
 }

@@ -9,7 +9,7 @@
 /** Longest cycle, unless there are more than a quarter as many servers. */
 export const MAX_TURNS = 65_536;
 
-function greatestCommonDivisor(a: number, b: number): number {
+export function greatestCommonDivisor(a: number, b: number): number {
   let [larger, smaller] = [a, b];
   while (smaller > 0) [larger, smaller] = [smaller, larger % smaller];
   return larger;

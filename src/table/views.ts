@@ -57,6 +57,8 @@ export class BackendView {
   readonly pipelining: number;
   /** null: nothing beyond weighted round robin. */
   readonly policy: BackendPolicy | null;
+  /** What a worker makes of it all when the backend is first used (src/data/balancing/balancer.ts). */
+  balancer: object | null = null;
 
   constructor(sections: TableSections, index: number) {
     const { backends } = sections;

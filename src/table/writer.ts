@@ -72,8 +72,10 @@ function writeProgram(sections: Sections, instructions: readonly Instruction[]):
 
 /** The words of its record; its servers and turns are added. */
 function backendWords({ heap, servers, schedules }: Sections, backend: TableBackend): number[] {
-  const turns = scheduleOf(backend.servers.map((server) => server.weight));
-  const allWeightsZero = backend.servers.length > 0 && turns.length === 0;
+  const draining = backend.policy?.draining ?? [];
+  const turns = scheduleOf(backend.servers.map(({ weight }, index) => (draining.includes(index) ? 0 : weight)));
+  // With all of them draining there is no server to be had, which is something else.
+  const allWeightsZero = backend.servers.length > draining.length && turns.length === 0;
   const words: number[] = new Array(BACKEND.words).fill(0);
   words[BACKEND.slot] = backend.slot;
   words[BACKEND.flags] = allWeightsZero ? BACKEND_ALL_WEIGHTS_ZERO : 0;

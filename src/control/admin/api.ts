@@ -25,12 +25,25 @@ function backendJson(backend: Backend): string {
   if (circuitBreaker !== undefined) {
     fields.push(`"circuitBreaker":${jsonText({ expression: circuitBreaker.expression })}`);
   }
-  fields.push(`"loadBalancer":${jsonText({ method: backend.method })}`);
+  fields.push(`"loadBalancer":${jsonText(loadBalancer(backend))}`);
   if (maxConn !== undefined) {
     const { amount, extractorFunc } = maxConn;
     fields.push(`"maxConn":${jsonText({ ...(amount === 0 ? {} : { amount }), extractorFunc })}`);
   }
   return `{${fields.join(',')}}`;
+}
+
+/** As Traefik fills it in: the older key shows as what it means. */
+function loadBalancer({ method, sticky }: Backend) {
+  if (sticky === undefined) return { method };
+  const { cookieName, secure, httpOnly, sameSite, deprecated } = sticky;
+  const stickiness = {
+    ...(cookieName === '' ? {} : { cookieName }),
+    ...(secure ? { secure } : {}),
+    ...(httpOnly ? { httpOnly } : {}),
+    ...(sameSite === '' ? {} : { sameSite }),
+  };
+  return { method, ...(deprecated ? { sticky: true } : {}), stickiness };
 }
 
 function routeJson(route: Route): string {

@@ -1,5 +1,6 @@
 /** `/metrics`: the names of Traefik 1.7 (shared/spec cli-api §6) and our own under `tsuji_`. */
 import { type MetricsReader, ownerOf, type SeriesTotal } from '../../shared/metrics-reader.ts';
+import type { ServerStatus } from '../balancing/server-status.ts';
 import type { BreakerView, ControlView, LimitView } from '../view.ts';
 import { head, histogramLines, labelText, sample, single } from './exposition.ts';
 import { processMetrics } from './process-metrics.ts';
@@ -87,16 +88,38 @@ function* backendFamilies(view: ControlView, reader: MetricsReader) {
     if (retries === 0 || (owner.kind === 'backend' && !backends.has(name))) continue;
     yield sample('traefik_backend_retries_total', labelText([['backend', name]]), retries);
   }
-  yield head('traefik_backend_server_up', 'gauge', 'Server that requests are sent to.');
-  for (const backend of backends.values()) {
+  yield head('tsuji_backend_retries_refused_total', 'counter', 'Retries that --retry.budget did not allow.');
+  for (const [number, { retriesRefused }] of reader.summaries()) {
+    const owner = ownerOf(number);
+    const name = owner.kind === 'backend' ? view.backendName(owner.slot) : OTHER_BACKENDS;
+    if (retriesRefused === 0 || (owner.kind === 'backend' && !backends.has(name))) continue;
+    yield sample('tsuji_backend_retries_refused_total', labelText([['backend', name]]), retriesRefused);
+  }
+  yield* serverFamilies(view);
+}
+
+function* serverFamilies(view: ControlView) {
+  const servers: { labels: string; status: ServerStatus }[] = [];
+  for (const backend of view.model().backends.values()) {
     // Two servers with one URL are one series.
-    for (const url of new Set(backend.servers.map((server) => server.url))) {
+    const seen = new Set<string>();
+    for (const server of backend.servers) {
+      if (seen.has(server.url)) continue;
+      seen.add(server.url);
       const labels = labelText([
         ['backend', backend.name],
-        ['url', url],
+        ['url', server.url],
       ]);
-      yield sample('traefik_backend_server_up', labels, 1);
+      servers.push({ labels, status: view.serverStatus(backend, server) });
     }
+  }
+  yield head('traefik_backend_server_up', 'gauge', 'Server that new requests are sent to.');
+  for (const { labels, status } of servers) yield sample('traefik_backend_server_up', labels, status.up ? 1 : 0);
+  yield head('tsuji_backend_server_in_flight', 'gauge', 'Requests in progress with a server.');
+  for (const { labels, status } of servers) yield sample('tsuji_backend_server_in_flight', labels, status.inFlight);
+  yield head('tsuji_backend_server_ejections_total', 'counter', 'Times that a server was ejected.');
+  for (const { labels, status } of servers) {
+    if (status.ejections > 0) yield sample('tsuji_backend_server_ejections_total', labels, status.ejections);
   }
 }
 

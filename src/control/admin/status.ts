@@ -38,6 +38,19 @@ function protections(view: ControlView) {
   return found;
 }
 
+/** Of servers that have a request or another weight than the configured one; there may be very many others. */
+function serverNumbers(view: ControlView) {
+  const numbers: { backend: string; server: string; inFlight: number; effectiveWeight: number }[] = [];
+  for (const backend of view.model().backends.values()) {
+    for (const server of backend.servers) {
+      const { inFlight, effectiveWeight } = view.serverStatus(backend, server);
+      if (inFlight === 0 && effectiveWeight === server.weight) continue;
+      numbers.push({ backend: backend.name, server: server.name, inFlight, effectiveWeight });
+    }
+  }
+  return numbers;
+}
+
 /** What changes all the time. Durations in seconds, points in time in Unix milliseconds. */
 function liveStatus(view: ControlView, reader: MetricsReader, live: LiveWindow) {
   const now = performance.now();
@@ -66,6 +79,7 @@ function liveStatus(view: ControlView, reader: MetricsReader, live: LiveWindow) 
     /** Those that had a request. */
     backendNumbers: numbers.backends,
     protections: protections(view),
+    serverNumbers: serverNumbers(view),
   };
 }
 
@@ -89,11 +103,16 @@ function configuration(view: ControlView) {
       method: backend.method,
       breakerExpression: backend.circuitBreaker?.expression ?? null,
       maxConn: maxConnOf(backend),
+      /** Name of the cookie, null without stickiness. */
+      sticky: backend.sticky?.cookie ?? null,
+      hash: backend.hash ?? null,
+      slowStartSeconds: (backend.slowStartMs ?? 0) / 1000,
       servers: backend.servers.map((server) => ({
         name: server.name,
         url: server.url,
         weight: server.weight,
-        state: server.weight > 0 ? 'in rotation' : 'not used',
+        state: view.serverStatus(backend, server).state,
+        ejections: view.serverStatus(backend, server).ejections,
       })),
       /** By --constraints: no mistake. */
       leftOut: backend.leftOut ?? [],

@@ -2,29 +2,60 @@
  * What an exchange holds of its backend: the server that it is with, the tries that it has left, and whatever is counted
  * while it runs. One per exchange, used again with it; HTTP exchanges and WebSockets share it.
  *
- *     begin ─▶ next ─▶ (tryFailed ─▶ next)* ─▶ end           `begin` and `next` may refuse: then only `end` follows
+ *     begin ─▶ next ─▶ (tryFailed ─▶ retry ─▶ next)* ─▶ answered ─▶ end    `begin` and `next` may refuse: only `end` follows
  *
- * A backend without a policy (weighted round robin and nothing else) costs a request one Atomics.add and no more.
+ * A backend without a policy (weighted round robin and nothing else) costs a request one Atomics.add, two looks at shared
+ * words that seldom change, and the counting in this worker's own lane.
  */
-import type { RequestHead } from '../../http/request-head.ts';
+// The global of the same name is a getter: reading it costs more than the clock does.
+import { performance } from 'node:perf_hooks';
+import { REQUEST_NO_BODY, type RequestHead } from '../../http/request-head.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import type { ServerEvent } from '../../protocol/messages.ts';
+import { IN, TRIAL } from '../../shared/server-state.ts';
 import type { BackendView, ServerView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Peer } from '../guards/entrypoint-guard.ts';
-import { type BackendGuard, guardOf } from './backend-guard.ts';
-import { triesAllowed } from './retry.ts';
-import { nextServer } from './round-robin.ts';
+import type { BackendGuard } from './backend-guard.ts';
+import { type Balancer, balancerOf } from './balancer.ts';
+import { NO_HASH } from './choosers.ts';
+import { isRepeatable, triesAllowed } from './retry.ts';
+import type { RetryBudget } from './retry-budget.ts';
+
+const NONE: readonly ServerView[] = Object.freeze([]);
+
+/** What speaks against the server itself: it refuses connections or breaks them. */
+const BREAKDOWNS: ReadonlySet<Fault> = new Set([
+  FAULTS.connectRefused,
+  FAULTS.connectTimeout,
+  FAULTS.tlsFailed,
+  FAULTS.upstreamClosed,
+  FAULTS.truncated,
+]);
 
 export class Assignment {
   /** Null before the first try, and when there is none to be had. */
   server: ServerView | null = null;
-  /** Tries that `--retry` leaves after the one under way. */
+  /** Tries that are left after the one under way. */
   triesLeft = 0;
+  /** Value of a Set-Cookie field for the response, '' for none. */
+  cookie = '';
+  /** This try is to find out whether an ejected server serves again. */
+  isTrial = false;
   private readonly worker: WorkerContext;
   private backend: BackendView | null = null;
   private guard: BackendGuard | null = null;
   /** What `guard` has taken for it. */
   private taken = 0;
+  private balancer: Balancer | null = null;
+  private budget: RetryBudget | null = null;
+  private tried: readonly ServerView[] = NONE;
+  private pinned: ServerView | null = null;
+  private hash = NO_HASH;
+  private mayTry = false;
+  private freeRetry = false;
+  /** `server` has it in its count of what is in flight. */
+  private counted = false;
 
   constructor(worker: WorkerContext) {
     this.worker = worker;
@@ -35,10 +66,30 @@ export class Assignment {
    * during the call.
    */
   begin(backend: BackendView, head: RequestHead, from: Peer): Fault | null {
+    const { worker } = this;
+    const balancer = balancerOf(backend, worker);
     this.backend = backend;
+    this.balancer = balancer;
     this.server = null;
-    this.triesLeft = triesAllowed(this.worker.options.retryAttempts, backend.servers.length) - 1;
-    this.guard = backend.policy === null ? null : guardOf(backend, this.worker);
+    this.tried = NONE;
+    this.cookie = '';
+    this.isTrial = false;
+    this.freeRetry = false;
+    this.triesLeft = 0;
+    const { retryAttempts } = worker.options;
+    if (retryAttempts !== null) {
+      this.triesLeft = triesAllowed(retryAttempts, backend.servers.length) - 1;
+      this.budget = worker.retryBudgets.of(backend.slot);
+      this.budget.requested();
+    }
+    balancer.rotation.sync();
+    this.mayTry =
+      balancer.rotation.trial !== null &&
+      head.body === REQUEST_NO_BODY &&
+      isRepeatable(head.method) &&
+      head.upgrade === '';
+    if (balancer.readsHead) this.readHead(balancer, head, from);
+    this.guard = balancer.guard;
     return this.guard === null ? null : this.enter(this.guard, head, from);
   }
 
@@ -48,29 +99,121 @@ export class Assignment {
     return refusal;
   }
 
-  /** Takes a server for the next try: `server`. Returns why there is none, null when there is one. */
-  next(): Fault | null {
-    const backend = this.backend!;
-    const server = nextServer(backend, this.worker.cursors, this.server === null ? '' : this.server.url);
-    this.server = server;
-    if (server !== null) return null;
-    return backend.allWeightsZero ? FAULTS.allWeightsZero : FAULTS.noServer;
+  private readHead({ sticky, hashKey }: Balancer, head: RequestHead, from: Peer): void {
+    this.pinned = sticky === null ? null : sticky.find(head);
+    this.hash = hashKey === null ? NO_HASH : hashKey.of(head, from);
   }
 
-  /** The try with `server` has failed. Another one may follow. */
-  tryFailed(_fault: Fault): void {}
+  /** Takes a server for the next try: `server`. Returns why there is none, null when there is one. */
+  next(): Fault | null {
+    const { balancer, worker } = this;
+    const server = this.choose(balancer!);
+    this.server = server;
+    if (server === null) return this.backend!.allWeightsZero ? FAULTS.allWeightsZero : FAULTS.noServer;
+    worker.serverLane.begin(server.slot);
+    this.counted = true;
+    return null;
+  }
 
-  /** One more try is made: `next` follows. */
-  retry(): void {
+  private choose(balancer: Balancer): ServerView | null {
+    const { rotation, chooser, sticky } = balancer;
+    rotation.sync();
+    if (sticky !== null) {
+      const { pinned } = this;
+      // A session stays with its server until that fails it.
+      this.pinned = null;
+      if (pinned !== null && rotation.keeps(pinned)) return pinned;
+    }
+    let server: ServerView | null = null;
+    if (this.mayTry) server = this.claimTrial(rotation.trial);
+    if (server === null && rotation.scheduleLength > 0) server = chooser.choose(rotation, this.tried, this.hash);
+    if (sticky !== null) this.cookie = server === null ? '' : sticky.cookieOf(server);
+    return server;
+  }
+
+  private claimTrial(server: ServerView | null): ServerView | null {
+    this.mayTry = false;
+    if (server === null || !this.worker.serverState.claimTrial(server.slot)) return null;
+    // The client is not to suffer from our curiosity: should it fail, there is one try more.
+    this.isTrial = true;
+    this.freeRetry = true;
+    this.triesLeft++;
+    return server;
+  }
+
+  /**
+   * The try with `server` has failed, and it is not sent to it anew. `reused`: the connection had served before, so that
+   * its end says nothing of the server.
+   */
+  tryFailed(fault: Fault, reused: boolean): void {
+    const { server } = this;
+    if (server === null || !this.counted) return;
+    this.uncount(true);
+    this.tried = [...this.tried, server];
+    const { serverState } = this.worker;
+    const isBreakdown = BREAKDOWNS.has(fault) && !reused;
+    if (this.isTrial) {
+      this.isTrial = false;
+      if (isBreakdown) this.report('trialFailed', server);
+      else this.postponeTrial(server);
+    } else if (isBreakdown) {
+      const failures = serverState.addFailure(server.slot);
+      const limit = this.balancer!.ejectionFailures;
+      if (limit > 0 && failures % limit === 0) this.report('failing', server);
+    }
+  }
+
+  /** One more try is to be made: `next` follows. False: the budget of retries is used up. */
+  retry(): boolean {
+    const { worker, backend } = this;
+    if (this.freeRetry) this.freeRetry = false;
+    else if (!this.budget!.take(performance.now())) {
+      worker.metrics.retryRefused(backend!.slot);
+      return false;
+    }
     this.triesLeft--;
-    this.worker.metrics.retries(this.backend!.slot);
+    worker.metrics.retries(backend!.slot);
+    return true;
+  }
+
+  /** The head of a response has come from `server`. */
+  answered(): void {
+    const server = this.server!;
+    const { serverState } = this.worker;
+    serverState.forgetFailures(server.slot);
+    if (!this.isTrial) return;
+    this.isTrial = false;
+    if (!serverState.settleTrial(server.slot, IN)) return;
+    this.balancer!.rotation.changed();
+    this.report('recovered', server);
   }
 
   /** The exchange is over, also when `begin` never came: gives everything back. `status`: as counted; `seconds`: its duration. */
   end(status: number, seconds: number): void {
     this.guard?.leave(this.taken, status, seconds);
     this.guard = null;
+    if (this.counted) this.uncount(status >= 500 && status <= 504);
+    if (this.isTrial) this.postponeTrial(this.server!);
+    this.isTrial = false;
     this.backend = null;
+    this.balancer = null;
     this.server = null;
+    this.pinned = null;
+    this.budget = null;
+    this.tried = NONE;
+  }
+
+  private uncount(bad: boolean): void {
+    this.counted = false;
+    this.worker.serverLane.end(this.server!.slot, bad);
+  }
+
+  /** It ended without a word about the server: the next request tries it. */
+  private postponeTrial(server: ServerView): void {
+    if (this.worker.serverState.settleTrial(server.slot, TRIAL)) this.balancer!.rotation.changed();
+  }
+
+  private report(event: ServerEvent, server: ServerView): void {
+    this.worker.report({ kind: 'server', event, backend: this.backend!.slot, server: server.slot });
   }
 }

@@ -69,17 +69,9 @@ export class BackendGuard {
   }
 }
 
-/** Made when a backend is first asked for; they go with the table of their backend. */
-const guards = new WeakMap<BackendView, BackendGuard>();
-
-/** Null for a backend that asks for neither. */
+/** Made with the balancer of its backend, once per table. Null for a backend that asks for neither. */
 export function guardOf(backend: BackendView, worker: WorkerContext): BackendGuard | null {
   const { policy } = backend;
   if (policy === null || (policy.breaker === undefined && policy.maxConn === undefined)) return null;
-  let guard = guards.get(backend);
-  if (guard === undefined) {
-    guard = new BackendGuard(worker, backend);
-    guards.set(backend, guard);
-  }
-  return guard;
+  return new BackendGuard(worker, backend);
 }

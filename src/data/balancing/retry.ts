@@ -31,7 +31,9 @@ export type Try = {
   readonly answered: boolean;
   /** It was resent already. */
   readonly resent: boolean;
-  /** Tries that `--retry` leaves, this one not counted. */
+  /** It went to an ejected server to see whether that serves again. */
+  readonly trial: boolean;
+  /** Tries that are left, this one not counted. */
   readonly triesLeft: number;
 };
 
@@ -44,6 +46,8 @@ export function retryDecision(fault: Fault, last: Try): number {
     if ((last.reused || unprocessed) && !last.resent) return RESEND;
     return last.triesLeft > 0 ? NEXT_SERVER : GIVE_UP;
   }
+  // The client has not asked for this server: it gets the answer of another one, where it may be asked twice.
+  if (last.trial && last.repeatable && last.triesLeft > 0) return NEXT_SERVER;
   // The server closes an idle connection at the moment at which we use it: RFC 9112 §9.3.1.
   return last.reused && last.repeatable && !last.resent ? RESEND : GIVE_UP;
 }

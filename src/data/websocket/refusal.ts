@@ -26,12 +26,13 @@ export class Refusal {
   private through = false;
   private settled = false;
 
-  constructor(response: IncomingMessage, downstream: Downstream, user: RefusalUser) {
+  /** `cookie`: value of a Set-Cookie field of ours, '' for none. */
+  constructor(response: IncomingMessage, downstream: Downstream, cookie: string, user: RefusalUser) {
     this.response = response;
     this.downstream = downstream;
     this.user = user;
     this.status = response.statusCode!;
-    this.head = responseHead(this.status, response.statusMessage ?? '', response.rawHeaders);
+    this.head = responseHead(this.status, response.statusMessage ?? '', response.rawHeaders, cookie);
     const { 'content-length': length, 'transfer-encoding': coding } = response.headers;
     this.length = length === undefined || coding !== undefined ? UNKNOWN_LENGTH : contentLengthOf(length);
   }

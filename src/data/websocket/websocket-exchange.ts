@@ -102,7 +102,8 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Refus
     const relay = new Relay(this.server!, () => this.relayEnded());
     this.relay = relay;
     this.status = 101;
-    this.downstream!.upgrade(responseHead(101, 'Switching Protocols', raw), relay);
+    this.assignment.answered();
+    this.downstream!.upgrade(responseHead(101, 'Switching Protocols', raw, this.assignment.cookie), relay);
     this.downstream = null;
     relay.start();
   }
@@ -113,7 +114,8 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Refus
   }
 
   serverRefused(response: IncomingMessage): void {
-    this.refusal = new Refusal(response, this.downstream!, this);
+    this.assignment.answered();
+    this.refusal = new Refusal(response, this.downstream!, this.assignment.cookie, this);
     this.status = this.refusal.status;
     this.refusal.start(this.worker.draining);
   }
@@ -131,9 +133,11 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Refus
     const backend = this.frontend!.backend;
     log.debug(fault.text, { backend: backend.name, server: this.assignment.server!.url, detail });
     const { triesLeft } = this.assignment;
-    this.assignment.tryFailed(fault);
+    const trial = this.assignment.isTrial;
+    this.assignment.tryFailed(fault, false);
     const decision = retryDecision(fault, {
       sent,
+      trial,
       triesLeft,
       bodyless: true,
       reused: false,
@@ -141,8 +145,7 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Refus
       answered: fault === FAULTS.badResponse,
       resent: false,
     });
-    if (decision === NEXT_SERVER) {
-      this.assignment.retry();
+    if (decision === NEXT_SERVER && this.assignment.retry()) {
       this.attempt();
     } else {
       this.replyFault(fault);

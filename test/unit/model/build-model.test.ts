@@ -127,18 +127,18 @@ test('two servers with the same address collapse into the last one by name', () 
   assert.deepEqual(problemsOf(model), ['backends/b/servers/x/url ignored: the same server as "z", which is used']);
 });
 
-test('a method that is not built or not known falls back to wrr', () => {
+test('a method that is not known falls back to wrr', () => {
   const methodOf = (method: string): string[] => {
     const model = modelOf({ 'backends/b/loadbalancer/method': method });
-    assert.equal(model.backends.get('b')?.method, 'wrr');
-    return problemsOf(model);
+    return [model.backends.get('b')!.method, ...problemsOf(model)];
   };
-  assert.deepEqual(methodOf('WRR'), []);
-  assert.deepEqual(methodOf('Drr'), [
-    'backends/b/loadbalancer/method defaulted: drr is not supported yet; wrr is used',
-  ]);
+  assert.deepEqual(methodOf('WRR'), ['wrr']);
+  assert.deepEqual(methodOf('Drr'), ['drr']);
+  assert.deepEqual(methodOf('LeastConn'), ['leastconn']);
+  assert.deepEqual(methodOf(''), ['wrr']);
   assert.deepEqual(methodOf('fast'), [
-    'backends/b/loadbalancer/method defaulted: "fast" is no known method; wrr is used',
+    'wrr',
+    'backends/b/loadbalancer/method defaulted: "fast" is none of wrr, drr, leastconn, p2c, hash; wrr is used',
   ]);
 });
 

@@ -55,7 +55,7 @@ test('a reader sums what several lanes counted', () => {
   // A value on the bound belongs to its bucket (le).
   assert.deepEqual([...plain.buckets], [1, 1, 0, 1]);
   assert.deepEqual([events.method, events.code, events.protocol, events.count], ['POST', 503, 'sse', 1]);
-  assert.deepEqual(reader.summaries().get(1), { owner: 1, count: 1, errors: 1, retries: 0 });
+  assert.deepEqual(reader.summaries().get(1), { owner: 1, count: 1, errors: 1, retries: 0, retriesRefused: 0 });
   assert.equal(
     reader.latency(0).reduce((sum, count) => sum + count, 0),
     3,

@@ -94,12 +94,14 @@ function drawConfiguration({ frontends, backends, certificates, problems }, live
 
   const numbers = new Map((live?.backendNumbers ?? []).map((entry) => [entry.name, entry]));
   const protections = new Map((live?.protections ?? []).map((entry) => [entry.name, entry]));
+  const busy = new Map((live?.serverNumbers ?? []).map((entry) => [`${entry.backend}/${entry.server}`, entry]));
   const someBackends = backends
     .filter((b) => matches(b.name, ...b.servers.flatMap(({ name, url }) => [name, url])))
     .map((backend) => ({
       ...backend,
       numbers: numbers.get(backend.name) ?? NO_NUMBERS,
       protection: protections.get(backend.name) ?? NO_PROTECTION,
+      servers: backend.servers.map((server) => ({ ...server, ...busy.get(`${backend.name}/${server.name}`) })),
     }));
   tables.backends.update(someBackends, noMatch);
   count('backends-count', someBackends.length, backends.length);

@@ -15,6 +15,15 @@ function badge(cell, text, mood) {
 }
 
 const SOURCE_MOODS = { live: 'good', connecting: 'warn', stale: 'bad', absent: 'calm' };
+const SERVER_MOODS = {
+  'in rotation': 'good',
+  'slow start': 'warn',
+  'on trial': 'warn',
+  draining: 'warn',
+  ejected: 'bad',
+  down: 'bad',
+  'not used': 'calm',
+};
 const WORKER_MOODS = { serving: 'good', starting: 'warn', draining: 'warn', ended: 'bad' };
 /** The worst first. */
 export const PROBLEM_MOODS = { rejected: 'bad', defaulted: 'warn', warned: 'warn', ignored: 'calm' };
@@ -50,6 +59,19 @@ function leftOutLine({ name, url, tags, constraint }) {
   );
 }
 
+function serverWords({ weight, effectiveWeight = weight, state, inFlight = 0, ejections }) {
+  const now = effectiveWeight === weight ? '' : ` (now counts ${countText(effectiveWeight)})`;
+  const often = ejections === 0 ? '' : ` · ejected ${countText(ejections)} ${ejections === 1 ? 'time' : 'times'}`;
+  return `weight ${weight}${now} · ${state}${inFlight === 0 ? '' : ` · ${countText(inFlight)} in flight`}${often}`;
+}
+
+function methodText({ method, sticky, hash }) {
+  return [
+    hash === null ? method : `${method} of ${hash.key}`,
+    ...(sticky === null ? [] : [`sticky by ${sticky}`]),
+  ].join(', ');
+}
+
 function fillServers(cell, { servers, leftOut }) {
   const none = servers.length === 0 ? [element('span', 'badge bad', 'no server')] : [];
   if (servers.length + leftOut.length === 0) {
@@ -57,11 +79,11 @@ function fillServers(cell, { servers, leftOut }) {
     return;
   }
   const lines = servers.slice(0, SHOWN_SERVERS).map((server) => {
-    const mood = server.weight > 0 ? 'good' : 'calm';
+    const mood = SERVER_MOODS[server.state];
     const dot = element('span', `dot ${mood}`);
     dot.setAttribute('aria-hidden', 'true');
     const words = [element('span', 'name', server.name), element('code', '', server.url)];
-    return element('li', '', dot, ...words, element('span', 'muted', `weight ${server.weight} · ${server.state}`));
+    return element('li', '', dot, ...words, element('span', 'muted', serverWords(server)));
   });
   if (servers.length > SHOWN_SERVERS) {
     lines.push(element('li', 'muted', `and ${countText(servers.length - SHOWN_SERVERS)} more`));
@@ -147,6 +169,7 @@ export const tables = {
     empty: 'No key makes a backend yet.',
     columns: [
       { label: 'Backend', text: ({ name }) => name },
+      { label: 'Method', text: methodText },
       { label: 'Servers', kind: 'wide', text: ({ servers }) => JSON.stringify(servers), fill: fillServers },
       { label: 'Protection', text: (b) => JSON.stringify(protectionLines(b)), fill: fillProtection },
       rate('Requests/s', 'requestsPerSecond'),

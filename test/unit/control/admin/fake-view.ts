@@ -1,5 +1,6 @@
 /** A control plane made of plain values that a test changes; `changed()` tells the listeners. */
 
+import type { ServerStatus } from '../../../../src/control/balancing/server-status.ts';
 import type { SourceStatus } from '../../../../src/control/source/source.ts';
 import type {
   BreakerView,
@@ -51,6 +52,8 @@ export class FakeView implements ControlView {
   entryPointList: EntryPointView[] = [{ name: 'http', address: ':80', port: 8000 }];
   sourceList: SourceStatus[] = [];
   workerList: WorkerView[] = [];
+  /** By `backend/server`. */
+  readonly serverStates = new Map<string, Partial<ServerStatus>>();
   generationNow = 1;
   isSettled = true;
   isDraining = false;
@@ -75,6 +78,12 @@ export class FakeView implements ControlView {
     return this.listeners.size;
   }
 
+  serverStatus(backend: Backend, server: Server): ServerStatus {
+    const given = this.serverStates.get(`${backend.name}/${server.name}`);
+    const up = server.weight > 0;
+    const state = up ? 'in rotation' : 'not used';
+    return { state, up, inFlight: 0, effectiveWeight: server.weight, ejections: 0, ...given };
+  }
   entryPoints(): readonly EntryPointView[] {
     return this.entryPointList;
   }

@@ -18,6 +18,7 @@ const FIRST: Try = {
   repeatable: true,
   answered: false,
   resent: false,
+  trial: false,
   triesLeft: 0,
 };
 
@@ -44,11 +45,18 @@ test('what the server did not look at is sent once more, whatever its method, wh
   assert.equal(retryDecision(FAULTS.streamRefused, { ...refused, bodyless: false, sent: false }), RESEND);
 });
 
+test('a repeatable request that was the trial of an ejected server goes to another one, whatever became of it', () => {
+  const trial = { ...FIRST, sent: true, trial: true, triesLeft: 1 };
+  assert.equal(retryDecision(FAULTS.upstreamClosed, trial), NEXT_SERVER);
+  assert.equal(retryDecision(FAULTS.upstreamClosed, { ...trial, repeatable: false }), GIVE_UP);
+  assert.equal(retryDecision(FAULTS.upstreamClosed, { ...trial, triesLeft: 0 }), GIVE_UP);
+});
+
 test('nothing is tried again once the server has answered or the fault forbids it', () => {
   for (const fault of Object.values(FAULTS)) {
     for (const sent of [false, true]) {
       for (const reused of [false, true]) {
-        const tried: Try = { ...FIRST, sent, reused, answered: true, triesLeft: 9 };
+        const tried: Try = { ...FIRST, sent, reused, answered: true, trial: true, triesLeft: 9 };
         assert.equal(retryDecision(fault, tried), GIVE_UP);
         if (fault.retry === 'never') assert.equal(retryDecision(fault, { ...tried, answered: false }), GIVE_UP);
       }

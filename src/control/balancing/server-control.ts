@@ -1,0 +1,69 @@
+/**
+ * Everything that the main thread decides about servers while they serve: ejections, slow start, drr. What it decides
+ * stands in shared memory by slot (src/shared/server-state.ts), so it survives every change of keys.
+ */
+import type { Backend, Model, Server } from '../../model/model.ts';
+import type { ServerEvent } from '../../protocol/messages.ts';
+import { Ejector } from './ejector.ts';
+import type { SharedServers } from './server-slots.ts';
+import { type ServerStatus, serverStatus } from './server-status.ts';
+import { EffectiveWeights } from './weights.ts';
+
+export type EjectionTimes = { readonly firstMs: number; readonly longestMs: number };
+
+export class ServerControl {
+  private readonly shared: SharedServers;
+  private readonly ejector: Ejector;
+  private readonly weights: EffectiveWeights;
+
+  constructor(shared: SharedServers, times: EjectionTimes, onChange: () => void) {
+    this.shared = shared;
+    this.weights = new EffectiveWeights(shared, onChange);
+    this.ejector = new Ejector(shared, {
+      ...times,
+      onReturn: (backend, slot) => this.weights.returned(backend, slot),
+      onChange,
+    });
+  }
+
+  /** Backends that the next `modelChanged` brings. */
+  touch(backends: Iterable<string>): void {
+    this.weights.touch(backends);
+  }
+
+  /** A table of this model is about to be made; all its servers have slots. */
+  modelChanged(model: Model): void {
+    this.weights.modelChanged(model);
+  }
+
+  /** A worker has seen something of a server. */
+  received(event: ServerEvent, backendSlot: number, serverSlot: number): void {
+    this.ejector.received(event, backendSlot, serverSlot);
+  }
+
+  /** `slots`: as many were ever given out. */
+  workerEnded(index: number, slots: number): void {
+    this.shared.state.laneDied(index, slots);
+    this.ejector.workerEnded();
+  }
+
+  /** A server that was down is up again: its slow start begins, where it has one. */
+  returned(backend: Backend, serverSlot: number): void {
+    this.weights.returned(backend, serverSlot);
+  }
+
+  /** A slot has a new name. */
+  forget(serverSlot: number): void {
+    this.shared.state.reset(serverSlot);
+    this.ejector.forget(serverSlot);
+  }
+
+  status(backend: Backend, server: Server): ServerStatus {
+    return serverStatus(this.shared, this.ejector, this.weights, backend, server);
+  }
+
+  stop(): void {
+    this.ejector.stop();
+    this.weights.stop();
+  }
+}

@@ -1,0 +1,32 @@
+/** The servers of a backend with their slots, as the main thread looks at them in shared memory. */
+import type { Backend, Model, Server } from '../../model/model.ts';
+import { serversChanged } from '../../shared/cursors.ts';
+import type { ServerState } from '../../shared/server-state.ts';
+import { type SlotRegistry, serverKey } from '../../shared/slots.ts';
+
+export type SlottedServer = { readonly server: Server; readonly slot: number };
+
+export type SharedServers = {
+  readonly state: ServerState;
+  readonly cursors: Int32Array;
+  readonly backendSlots: SlotRegistry;
+  readonly serverSlots: SlotRegistry;
+  /** The newest one. */
+  readonly model: () => Model;
+};
+
+/** Those that were in a table before; others have no slot yet. */
+export function slottedServers({ serverSlots }: SharedServers, backend: Backend): SlottedServer[] {
+  const found: SlottedServer[] = [];
+  for (const server of backend.servers) {
+    const slot = serverSlots.find(serverKey(backend.name, server.url));
+    if (slot >= 0) found.push({ server, slot });
+  }
+  return found;
+}
+
+/** After a change of a server's words: the workers look at them. */
+export function tellWorkers({ cursors, backendSlots }: SharedServers, backend: Backend): void {
+  const slot = backendSlots.find(backend.name);
+  if (slot >= 0) serversChanged(cursors, slot);
+}

@@ -1,0 +1,104 @@
+/**
+ * The servers of one backend that may be chosen now, with their weights: what the table says, less those that are down,
+ * ejected or draining, and with the weights that slow start and `drr` give them (src/shared/server-state.ts).
+ *
+ * It is worked out anew only when the backend's count of changes has moved. All workers see the same words, so they make
+ * the same schedule of it and go on with the same cursor: the turns stay exact among the servers that are left.
+ */
+import { changesOf, serversChanged, takeTurn } from '../../shared/cursors.ts';
+import { DOWN, IN, type ServerState, TRIAL } from '../../shared/server-state.ts';
+import { scheduleOf } from '../../table/schedule.ts';
+import type { BackendView, ServerView } from '../../table/views.ts';
+
+export type Shared = { readonly cursors: Int32Array; readonly serverState: ServerState };
+
+export class Rotation {
+  readonly backend: BackendView;
+  readonly state: ServerState;
+  /** Those with a weight above 0, in the order of the table; `weights` beside them. */
+  servers: readonly ServerView[] = [];
+  weights: readonly number[] = [];
+  /** One full cycle of turns, each an index into the backend's servers; empty when there is none to be had. */
+  schedule: Int32Array;
+  scheduleLength: number;
+  /** An ejected server whose time is over, waiting for one request. */
+  trial: ServerView | null = null;
+  /** Goes up whenever the above has changed. */
+  version = 0;
+  private readonly cursors: Int32Array;
+  private readonly draining: readonly number[];
+  private seen = 0;
+
+  constructor(backend: BackendView, { cursors, serverState }: Shared) {
+    this.backend = backend;
+    this.cursors = cursors;
+    this.state = serverState;
+    this.draining = backend.policy?.draining ?? [];
+    this.schedule = backend.schedule;
+    this.scheduleLength = backend.scheduleLength;
+    this.refresh();
+  }
+
+  /** Before every choice. */
+  sync(): void {
+    if (changesOf(this.cursors, this.backend.slot) !== this.seen) this.refresh();
+  }
+
+  /** The server of the next turn. Only when there is one. */
+  takeTurn(): ServerView {
+    return this.backend.servers[this.schedule[takeTurn(this.cursors, this.backend.slot) % this.scheduleLength]];
+  }
+
+  /** The server of any turn, drawn by weight; takes no turn. Only when there is one. */
+  drawn(): ServerView {
+    return this.backend.servers[this.schedule[(Math.random() * this.scheduleLength) | 0]];
+  }
+
+  /** A number that goes up with every choice of any worker: where to begin among equals. */
+  turn(): number {
+    return takeTurn(this.cursors, this.backend.slot);
+  }
+
+  /** May a session stay with it? Draining and a weight of 0 do not end sessions. */
+  keeps({ slot }: ServerView): boolean {
+    return this.state.health(slot) !== DOWN && this.state.ejection(slot) === IN;
+  }
+
+  /** This worker has changed the state of a server. */
+  changed(): void {
+    serversChanged(this.cursors, this.backend.slot);
+  }
+
+  private refresh(): void {
+    const { backend, state } = this;
+    // Before the words: whoever changes one of them from here on moves the count once more.
+    this.seen = changesOf(this.cursors, backend.slot);
+    this.version++;
+    this.trial = null;
+    let weights = this.weightsOf(false);
+    // Main never ejects more than half. Where all others have gone since, an ejected server is better than none.
+    if (!weights.some((weight) => weight > 0)) weights = this.weightsOf(true);
+    for (const [index, server] of backend.servers.entries()) {
+      if (state.ejection(server.slot) === TRIAL && this.weightOf(index, true) > 0) this.trial = server;
+    }
+    this.servers = backend.servers.filter((_, index) => weights[index] > 0);
+    this.weights = weights.filter((weight) => weight > 0);
+    const asConfigured = backend.servers.every(
+      ({ weight }, index) => weights[index] === (this.draining.includes(index) ? 0 : weight),
+    );
+    this.schedule = asConfigured ? backend.schedule : scheduleOf(weights);
+    this.scheduleLength = this.schedule.length;
+  }
+
+  private weightsOf(ejectedToo: boolean): number[] {
+    return this.backend.servers.map((_, index) => this.weightOf(index, ejectedToo));
+  }
+
+  private weightOf(index: number, ejectedToo: boolean): number {
+    const { slot, weight } = this.backend.servers[index];
+    const { state } = this;
+    if (weight === 0 || this.draining.includes(index) || state.health(slot) === DOWN) return 0;
+    if (!ejectedToo && state.ejection(slot) !== IN) return 0;
+    return state.weight(slot) || weight;
+  }
+}

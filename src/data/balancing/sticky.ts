@@ -1,0 +1,44 @@
+/** Stickiness: a session cookie that names the server (shared/spec kv-schema §4.2). */
+import { cookieValue } from '../../http/cookies.ts';
+import type { RequestHead } from '../../http/request-head.ts';
+import type { StickyOptions } from '../../kernel/balancing-options.ts';
+import type { BackendView, ServerView } from '../../table/views.ts';
+
+const SAME_SITE = { '': '', none: '; SameSite=None', lax: '; SameSite=Lax', strict: '; SameSite=Strict' } as const;
+
+/** Scheme, host and path of a URL: what the cookie's value is compared by. '' for what is no URL. */
+function identityOf(url: string): string {
+  const parts = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/(?:[^/?#@]*@)?([^/?#]+)([^?#]*)/.exec(url);
+  return parts === null ? '' : `${parts[1].toLowerCase()}://${parts[2].toLowerCase()}${parts[3]}`;
+}
+
+/** What may stand in a cookie value, as Go has it. */
+function safeValue(url: string): string {
+  return url.replace(/[^\x20-\x7e]|["\\;]/gu, '');
+}
+
+export class Sticky {
+  private readonly name: string;
+  private readonly attributes: string;
+  private readonly byIdentity = new Map<string, ServerView>();
+
+  constructor(options: StickyOptions, backend: BackendView) {
+    this.name = options.cookie;
+    this.attributes =
+      `; Path=/${options.httpOnly ? '; HttpOnly' : ''}${options.secure ? '; Secure' : ''}` +
+      SAME_SITE[options.sameSite];
+    for (const server of backend.servers) this.byIdentity.set(identityOf(safeValue(server.url)), server);
+  }
+
+  /** The server that the request's cookie names, null when it has none or names none of this backend. */
+  find(head: RequestHead): ServerView | null {
+    const value = cookieValue(head.values('cookie'), this.name);
+    return value === null ? null : (this.byIdentity.get(identityOf(value)) ?? null);
+  }
+
+  /** Value of a Set-Cookie field. */
+  cookieOf(server: ServerView): string {
+    const value = safeValue(server.url);
+    return `${this.name}=${/[ ,]/.test(value) ? `"${value}"` : value}${this.attributes}`;
+  }
+}
