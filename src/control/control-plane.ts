@@ -134,12 +134,13 @@ export class ControlPlane implements ControlView {
     const clientCAs = settings.entryPoints.map(loadClientCAs);
     this.certificateList = new Certificates({
       entryPoints: settings.entryPoints,
-      onPublish: (added, removed) => this.fleet.broadcast({ kind: 'certificates', added, removed }),
+      fetchesOcsp: settings.tls.ocsp,
+      onPublish: (added, removed) => this.fleet.broadcastSinceBoot({ kind: 'certificates', added, removed }),
       onChange: () => this.notify(),
     });
     this.ticketRing = new TicketRing({
       store: hasTls && settings.tls.ticketKeys === 'etcd' ? new SharedTicketKeys(settings.etcd!) : null,
-      onRing: (ring) => this.fleet.broadcast({ kind: 'ticketKeys', ring }),
+      onRing: (ring) => this.fleet.broadcastSinceBoot({ kind: 'ticketKeys', ring }),
     });
     this.fleet = new WorkerFleet({
       count: settings.workers,

@@ -108,6 +108,11 @@ export class WorkerFleet {
     for (const member of this.members) if (member.readyAt > 0) member.port?.postMessage(message);
   }
 
+  /** To those that still boot as well: what has changed since their boot record was made waits for them. */
+  broadcastSinceBoot(message: ToWorker): void {
+    for (const member of this.members) member.port?.postMessage(message);
+  }
+
   send(index: number, message: ToWorker): void {
     this.members[index].port?.postMessage(message);
   }

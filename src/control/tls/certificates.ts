@@ -17,6 +17,7 @@ import { type CertificateEntry, newEntry, problemOf, viewOf, workerCertificate }
 import { readPair } from './certificate-pair.ts';
 import { Defaults } from './defaults.ts';
 import { FileWatch } from './file-watch.ts';
+import { OcspStapler } from './ocsp-stapler.ts';
 import { fileStamp, isPemText, readPemText } from './pem-text.ts';
 
 /** How long certificates are checked before something else may run, milliseconds. */
@@ -28,6 +29,8 @@ const EXPIRY_MS = 60_000;
 
 export type CertificatesOptions = {
   readonly entryPoints: readonly Pick<EntryPoint, 'name' | 'tls'>[];
+  /** Ask the responders of certificates for OCSP responses. */
+  readonly fetchesOcsp: boolean;
   readonly onPublish: (added: readonly WorkerCertificate[], removed: readonly number[]) => void;
   /** A view or a problem has changed. */
   readonly onChange: () => void;
@@ -44,6 +47,7 @@ export class Certificates {
   private readonly defaults: Defaults;
   private readonly dynamic = new Map<string, CertificateEntry>();
   private readonly watch: FileWatch<CertificateEntry>;
+  private readonly stapler: OcspStapler;
   /** To be read, in the order of arrival. */
   private readonly queue = new Set<CertificateEntry>();
   private readonly removedIds: number[] = [];
@@ -59,6 +63,11 @@ export class Certificates {
     this.names = options.entryPoints.map(({ name }) => name);
     this.defaults = new Defaults(options.entryPoints);
     this.watch = new FileWatch((entry) => this.read([entry]));
+    this.stapler = new OcspStapler({
+      fetches: options.fetchesOcsp,
+      entries: () => this.all().filter(isUsed),
+      onChange: () => this.publish(),
+    });
   }
 
   /** Resolves when all that the entrypoints name was read. Without TLS anywhere nothing is done at all. */
@@ -69,12 +78,14 @@ export class Certificates {
     await this.idle;
     this.expiry = setInterval(() => this.tellProblems(), EXPIRY_MS);
     this.expiry.unref();
+    this.stapler.start();
   }
 
   stop(): void {
     this.stopped = true;
     if (this.expiry !== null) clearInterval(this.expiry);
     this.watch.stop();
+    this.stapler.stop();
   }
 
   /** `changed`: names of those that are new, different or gone. */
@@ -134,6 +145,7 @@ export class Certificates {
     after.pair = before.pair;
     after.published = before.published;
     after.publishedPair = before.publishedPair;
+    after.staple = before.staple;
   }
 
   private forget(entry: CertificateEntry): void {
@@ -184,7 +196,10 @@ export class Certificates {
     try {
       const cert = await readPemText('certfile', entry.certText);
       const key = await readPemText('keyfile', entry.keyText);
-      if (entry.pair === null || entry.pair.key !== key || entry.pair.source !== cert) entry.pair = readPair(cert, key);
+      if (entry.pair === null || entry.pair.key !== key || entry.pair.source !== cert) {
+        entry.pair = readPair(cert, key);
+        entry.staple = null;
+      }
     } catch (error) {
       reason = reasonOf(error);
     }

@@ -42,6 +42,7 @@ class Workers {
         { name: 'http', tls: null },
         { name: 'https', tls: { ...TLS_DEFAULTS, ...tls } },
       ],
+      fetchesOcsp: false,
       onPublish: (added, removed) => {
         this.messages++;
         for (const id of removed) assert.ok(this.known.delete(id), 'only what was there is removed');
@@ -234,6 +235,7 @@ test('of two certificates with the same names the later one is reported', async 
 test('without TLS anywhere nothing is made and nothing is watched', async (t) => {
   const certificates = new Certificates({
     entryPoints: [{ name: 'http', tls: null }],
+    fetchesOcsp: false,
     onPublish: () => assert.fail('there is nothing to tell'),
     onChange: () => {},
   });
