@@ -24,6 +24,9 @@ import { UpstreamConnection } from '../../src/data/upstream/connection.ts';
 import { PipelineTurn } from '../../src/data/upstream/pipeline-turn.ts';
 import { UpstreamPool } from '../../src/data/upstream/pool.ts';
 import { UpstreamPools } from '../../src/data/upstream/pools.ts';
+import { UpstreamSession } from '../../src/data/upstream/session.ts';
+import { UpstreamSessions } from '../../src/data/upstream/sessions.ts';
+import { UpstreamStream } from '../../src/data/upstream/stream.ts';
 import { Refusal } from '../../src/data/websocket/refusal.ts';
 import { Relay } from '../../src/data/websocket/relay.ts';
 import { ServerSocket } from '../../src/data/websocket/server-socket.ts';
@@ -59,6 +62,9 @@ const CLASSES = {
   PipelineTurn,
   UpstreamPool,
   UpstreamPools,
+  UpstreamSessions,
+  UpstreamSession,
+  UpstreamStream,
   ChunkedDecoder,
   RequestHead,
   ResponseHead,

@@ -311,6 +311,17 @@ exchangeTest('a server that refuses everything is asked twice, then the client i
   assert.equal(asked, 2);
 });
 
+exchangeTest('a server that refuses many requests is not given a connection for each', tsuji, async (t) => {
+  const server = await scripted(t, (connection, stream) => connection.send(reset(stream, 7)));
+  const host = await addRoute(tsuji, [server.url]);
+  const client = await rawClient(t, tsuji.port);
+  for (let i = 0; i < 20; i++) {
+    client.send(get(host));
+    assert.equal((await response(client)).status, 502);
+  }
+  assert.equal(server.connections.length, 2);
+});
+
 exchangeTest(
   'a reset before the head is a 500, the end of the connection a 502; neither is sent anew',
   tsuji,

@@ -141,6 +141,15 @@ export class UpstreamSession extends TimerEntry {
     return stream;
   }
 
+  /** As `take` while dialing, although it is open: for somebody who waits to be told. */
+  takeLater(user: UpstreamUser): UpstreamStream {
+    if (this.streams.size === 0) this.wake();
+    const stream = new UpstreamStream(this, user);
+    this.streams.add(stream);
+    setImmediate(makeReady, stream);
+    return stream;
+  }
+
   /** @throws Error when the fields are not such as HTTP/2 takes */
   request(fields: Http2Fields, options: ClientSessionRequestOptions): ClientHttp2Stream {
     return this.session!.request(fields as unknown as string[], options);
@@ -217,8 +226,8 @@ export class UpstreamSession extends TimerEntry {
 
   /** The socket is ready: HTTP/2 begins on it. */
   use(): void {
-    this.socket.prependListener('error', (error) => this.noteLoss(reasonOf(error)));
-    this.socket.prependListener('close', () => this.noteLoss('connection closed'));
+    this.socket.prependListener('error', (error) => this.guard(() => this.noteLoss(reasonOf(error))));
+    this.socket.prependListener('close', () => this.guard(() => this.noteLoss('connection closed')));
     const session = connect(UNUSED_URL, { ...OPTIONS, createConnection: () => this.socket });
     this.session = session;
     this.state = this.retired ? DRAINING : OPEN;
@@ -228,7 +237,7 @@ export class UpstreamSession extends TimerEntry {
       this.limit = maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
     });
     session.on('goaway', (code, lastStreamID) => this.guard(() => this.goneAway(code, lastStreamID)));
-    session.on('error', (error) => this.noteLoss(reasonOf(error)));
+    session.on('error', (error) => this.guard(() => this.noteLoss(reasonOf(error))));
     session.on('close', () => this.guard(this.closed));
     this.wheel.cancel(this);
     this.wheel.arm(this, PING_AFTER_MS);
@@ -258,9 +267,10 @@ export class UpstreamSession extends TimerEntry {
   private lose(reason: string): void {
     this.noteLoss(reason);
     if (this.state === DIALING) this.failDial(FAULTS.connectRefused, reason);
-    // Its end closes the streams, and each tells its user.
+    // Its end closes the streams, and each tells its user; those that were never opened have nothing to be closed.
     else this.session?.destroy();
     this.closed();
+    for (const stream of [...this.streams]) stream.orphaned(reason);
   }
 
   private dialFailed(): void {
@@ -296,6 +306,10 @@ export class UpstreamSession extends TimerEntry {
     this.session?.destroy();
     this.closed();
   }
+}
+
+function makeReady(stream: UpstreamStream): void {
+  stream.ready();
 }
 
 function destroySocket(socket: Socket): void {

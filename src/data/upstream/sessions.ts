@@ -35,6 +35,8 @@ export class UpstreamSessions {
   /** A stream on a session that is being dialed; `user` hears of `upstreamConnected` or `upstreamFailed`. */
   dial(user: UpstreamUser): UpstreamStream {
     for (const session of this.usable) if (session.isDialing && session.hasRoom) return session.take(user);
+    const spare = this.spare();
+    if (spare !== null) return spare.takeLater(user);
     const session = this.add(this.pool.target.dial(null, ALPN_ANY));
     try {
       session.dialing();
@@ -43,6 +45,15 @@ export class UpstreamSessions {
       throw error;
     }
     return session.take(user);
+  }
+
+  /**
+   * The newest of several open sessions with room. Somebody dials all the same after the oldest has refused a stream: a
+   * server that refuses many must not be given a connection for each.
+   */
+  private spare(): UpstreamSession | null {
+    const open = this.usable.filter((session) => !session.isDialing && session.hasRoom);
+    return open.length > 1 ? open[open.length - 1] : null;
   }
 
   /** A stream for whoever dialed `socket`, not knowing that the server would choose HTTP/2. */

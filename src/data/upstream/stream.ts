@@ -117,33 +117,28 @@ export class UpstreamStream extends TimerEntry implements Upstream {
     this.latin1 = latin1;
     this.isHead = method === 'HEAD';
     this.chunked = body === REQUEST_CHUNKED;
-    const stream = session.request(fields, { endStream: complete, waitForTrailers: this.chunked });
+    const options = { endStream: complete, waitForTrailers: this.chunked };
+    const stream = session.request(fields, options) as WatchedStream;
     this.stream = stream;
     this.state = OPEN;
-    this.listen(stream as WatchedStream);
-    if (complete) this.awaitHead();
-  }
-
-  /** The request is not one for HTTP/2. */
-  refuse(): void {
-    if (this.state !== CLOSED) this.failAs(FAULTS.badRequest, 'a head that HTTP/2 cannot carry');
-  }
-
-  /** The callbacks are made once per stream, which serves one request. */
-  private listen(stream: WatchedStream): void {
+    // The callbacks are made once per stream, which serves one request.
     stream.owner = this;
     stream.push = push;
     stream.on('response', (_, flags, raw) => this.guard(() => this.responded(flags, raw!)));
     stream.on('headers', (headers) => this.guard(() => this.informed(headers)));
-    stream.on('trailers', (_, __, raw) => {
-      this.trailers = trailerLines(raw!);
-    });
+    stream.on('trailers', (_, __, raw) => this.guard(() => this.trailed(raw!)));
     stream.on('drain', () => this.guard(this.writable));
     stream.on('wantTrailers', () => this.guard(this.sendTrailers));
     stream.on('error', (error) => {
       this.detail = error.message;
     });
     stream.on('close', () => this.guard(this.closed));
+    if (complete) this.awaitHead();
+  }
+
+  /** The request is not one for HTTP/2. */
+  refuse(): void {
+    if (this.state !== CLOSED) this.failAs(FAULTS.badRequest, 'a head that HTTP/2 cannot carry');
   }
 
   write(chunk: Uint8Array): boolean {
@@ -223,6 +218,10 @@ export class UpstreamStream extends TimerEntry implements Upstream {
   private informed(headers: IncomingHttpHeaders & IncomingHttpStatusHeader): void {
     if (headers[':status'] === 101) this.fail(FAULTS.badResponse, 'the status 101 in HTTP/2');
     else if (++this.interim > MAX_INTERIM) this.fail(FAULTS.badResponse, 'too many interim responses');
+  }
+
+  private trailed(raw: readonly string[]): void {
+    this.trailers = trailerLines(raw);
   }
 
   private responded(flags: number, raw: readonly string[]): void {
@@ -314,6 +313,11 @@ export class UpstreamStream extends TimerEntry implements Upstream {
     const { user } = this;
     this.destroy();
     user?.upstreamFailed(fault, detail);
+  }
+
+  /** The session is gone. */
+  orphaned(detail: string): void {
+    if (this.stream === null) this.failAs(FAULTS.streamRefused, detail);
   }
 
   /** As `fail`, for the session: there is no stream to be had. */
