@@ -1,0 +1,59 @@
+/** HTTP/2 servers that say nothing any more: 15 seconds of silence, as those of the product, last 300 ms here. */
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import { exchangeTest, openUpstream, response } from '../harness/exchanges.ts';
+import { FLAG, FRAME, frame, literals, startFrameServer } from '../harness/http2.ts';
+import { rawClient } from '../harness/raw.ts';
+import { addRoute, startTsuji } from '../harness/tsuji.ts';
+import { waitFor } from '../harness/wait.ts';
+
+const FAST_TIMERS = new URL('../harness/fast-timers-hook.ts', import.meta.url).href;
+const tsuji = await startTsuji({ after }, { imports: [FAST_TIMERS] });
+
+const get = (host: string): string => `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+const EMPTY = literals([
+  [':status', '200'],
+  ['content-length', '0'],
+]);
+
+exchangeTest('a server that does not answer a PING is given up, and its requests with it', tsuji, async (t) => {
+  let pings = 0;
+  const server = await startFrameServer(
+    t,
+    (_connection, seen) => {
+      if (seen.type === FRAME.ping) pings++;
+    },
+    { mute: true },
+  );
+  const client = await rawClient(t, tsuji.port);
+  client.send(get(await addRoute(tsuji, [server.url])));
+  assert.equal((await response(client)).status, 502);
+  assert.equal(pings, 1);
+  await waitFor(() => server.connections[0].closed, 'the connection to end');
+});
+
+exchangeTest('a server that answers PINGs may take its time', tsuji, async (t) => {
+  let pings = 0;
+  const server = await startFrameServer(t, (connection, seen) => {
+    if (seen.type === FRAME.ping && ++pings === 3) {
+      connection.send(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, 1, EMPTY));
+    }
+  });
+  const client = await rawClient(t, tsuji.port);
+  client.send(get(await addRoute(tsuji, [server.url])));
+  assert.equal((await response(client)).status, 200);
+  assert.equal(server.connections.length, 1);
+});
+
+exchangeTest('a connection without requests ends by itself', tsuji, async (t) => {
+  const server = await startFrameServer(t, (connection, seen) => {
+    if (seen.type === FRAME.headers) {
+      connection.send(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, seen.stream, EMPTY));
+    }
+  });
+  const client = await rawClient(t, tsuji.port);
+  client.send(get(await addRoute(tsuji, [server.url])));
+  assert.equal((await response(client)).status, 200);
+  assert.equal(await openUpstream(tsuji), 1);
+  await waitFor(async () => (await openUpstream(tsuji)) === 0, 'the connection to end');
+});
