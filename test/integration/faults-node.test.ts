@@ -232,6 +232,31 @@ for (const [what, run] of Object.entries(RAW)) {
   });
 }
 
+test('a worker with an uncaught error ends with open connections of every kind and is replaced', async (t) => {
+  const failing = await startEngines(t, { keys: routeKeys([server.url], HOST), imports: [FAULT_HOOK] });
+  const open = (['node', 'node-tls', 'node-h2'] as const).map((engine) => {
+    const asked = failing.client(t, engine).ask({ host: HOST, path: '/silent' });
+    asked.upload.on('error', () => {});
+    return asked.head.then(
+      () => 'answered',
+      () => 'ended',
+    );
+  });
+  await waitFor(async () => (await openExchanges(failing.tsuji)) === open.length, 'them to run');
+  const bad = failing.client(t, 'node').ask({ host: HOST, fields: { 'x-fault': 'uncaught' } });
+  bad.upload.on('error', () => {});
+  assert.deepEqual(await Promise.all(open), ['ended', 'ended', 'ended']);
+  await failing.tsuji.waitForStatus(
+    ({ workers }) => workers[0].restarts === 1 && workers[0].state === 'serving',
+    'another worker',
+  );
+  for (const engine of ['node', 'node-tls', 'node-h2'] as const) {
+    assert.equal((await whole(failing.client(t, engine).ask({ host: HOST }))).status, 200);
+  }
+  failing.tsuji.kill('SIGTERM');
+  assert.deepEqual(await failing.tsuji.ended(), { code: 0, signal: null });
+});
+
 test('enough of it was tried', () => {
   assert.ok(fired > 80, `only ${fired} faults were met`);
   assert.ok(tried.size > 50, `only ${[...tried].join(' ')}`);

@@ -389,6 +389,24 @@ test('an idle connection lives as long as --respondingTimeouts.idleTimeout says'
   assert.ok(performance.now() - began > 1_000);
 });
 
+test('--respondingTimeouts.readTimeout ends an upload that does not come, with an answer that arrives', async (t) => {
+  const timed = await startEngines(t, { flags: ['--respondingTimeouts.readTimeout=200ms'] });
+  const server = await startRawServer(t);
+  const host = await addRoute(timed.tsuji, [server.url]);
+  const sending = await rawClient(t, timed.port('node'));
+  sending.send(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 1000\r\n\r\nhalf`);
+  const got = await response(sending);
+  assert.deepEqual([got.status, got.fields.get('connection')], [408, ['close']]);
+  sending.send('too late');
+  await sending.untilClosed();
+  assert.equal(sending.error, '', 'a reset, which may take the answer from the client');
+  const asked = timed.client(t, 'node-h2').ask({ method: 'POST', host, body: 'open' });
+  asked.upload.on('error', () => {});
+  asked.upload.write('half');
+  assert.equal((await asked.head).status, 408);
+  await waitFor(() => server.connections.length === 2 && server.open === 0, 'the server to be told');
+});
+
 test('a TLS entrypoint tells clients of cleartext HTTP what they did, and drops everything else', async (t) => {
   const tls = engines.port('node-tls');
   const plain = await rawClient(t, tls);
