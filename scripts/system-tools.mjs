@@ -11,6 +11,7 @@ const DEBIAN_PACKAGES = new Map([
   ['etcd', 'etcd-server'],
   ['etcdctl', 'etcd-client'],
   ['nginx', 'nginx'],
+  ['openssl', 'openssl'],
   ['chromium', 'chromium'],
 ]);
 export const TEST_TOOLS = [...DEBIAN_PACKAGES.keys()];

@@ -22,6 +22,8 @@ export type CertificatePairContent = {
   readonly commonName: string;
   /** Lower case: common name, DNS names, IP addresses in their short form; each once. */
   readonly names: readonly string[];
+  /** The same for all certificates with this set of names. */
+  readonly namesKey: string;
   readonly dnsNames: readonly string[];
   /** Unix milliseconds. */
   readonly notBefore: number;
@@ -115,6 +117,7 @@ export function readPair(certText: string, keyText: string): CertificatePairCont
   const commonName = commonNameOf(certificate);
   const { dnsNames, addresses } = altNamesOf(certificate);
   const own = commonName === '' ? [] : [shortAddress(plainName(commonName))];
+  const names = [...new Set([...own, ...dnsNames, ...addresses])];
   return {
     source: certText,
     cert,
@@ -122,7 +125,8 @@ export function readPair(certText: string, keyText: string): CertificatePairCont
     certificate,
     issuer: chain.length > 1 ? chain[1] : null,
     commonName,
-    names: [...new Set([...own, ...dnsNames, ...addresses])],
+    names,
+    namesKey: [...names].sort().join(),
     dnsNames,
     notBefore: certificate.validFromDate.getTime(),
     notAfter: certificate.validToDate.getTime(),

@@ -50,6 +50,8 @@ export class Certificates {
   private readonly stapler: OcspStapler;
   /** To be read, in the order of arrival. */
   private readonly queue = new Set<CertificateEntry>();
+  /** Read since workers were last told. */
+  private readonly loaded: CertificateEntry[] = [];
   private readonly removedIds: number[] = [];
   private readonly problemsByKey = new Map<string, Problem>();
   private working = false;
@@ -175,7 +177,7 @@ export class Certificates {
       await this.load(entry);
       if (performance.now() > sliceEnd) {
         if (performance.now() > publishAt) {
-          this.publish();
+          this.publishLoaded();
           publishAt = performance.now() + PUBLISH_MS;
         }
         await new Promise(setImmediate);
@@ -207,14 +209,27 @@ export class Certificates {
     if (entry.removed) return;
     files.forEach((path, i) => void this.watch.add(path, stamps[i], entry));
     entry.files = files;
+    this.loaded.push(entry);
   }
 
   private publish(): void {
     this.defaults.choose();
     this.findShadowed();
+    this.tell(this.all());
+    this.loaded.length = 0;
+    this.tellProblems();
+    this.options.onChange();
+  }
+
+  /** In the middle of a long load: what is there so far is served, and judged together with the rest later. */
+  private publishLoaded(): void {
+    this.tell(this.loaded.splice(0).filter(({ removed }) => !removed));
+  }
+
+  private tell(entries: readonly CertificateEntry[]): void {
     const added: WorkerCertificate[] = [];
     const removed = this.removedIds.splice(0);
-    for (const entry of this.all()) {
+    for (const entry of entries) {
       if (entry.pair === null) continue;
       const next = isUsed(entry) ? workerCertificate(entry, entry.pair, () => ++this.lastId) : null;
       if (next === entry.published) continue;
@@ -223,25 +238,32 @@ export class Certificates {
       entry.published = next;
       entry.publishedPair = entry.pair;
     }
-    this.tellProblems();
     if (added.length > 0 || removed.length > 0) this.options.onPublish(added, removed);
-    this.options.onChange();
   }
 
   /** Of two with the same set of names on one entrypoint the later one is never served (kv-schema §7). */
   private findShadowed(): void {
-    const holders = new Map<string, CertificateEntry>();
+    const first = new Map<string, CertificateEntry>();
     const entries = this.all().filter(({ pair, entryPoints }) => pair !== null && entryPoints !== 0);
-    for (const entry of entries.sort((a, b) => (a.precedence < b.precedence ? -1 : 1))) {
-      const names = [...entry.pair!.names].sort().join();
-      const masks: string[] = [];
-      for (let bit = 0; bit < this.names.length; bit++) {
-        if ((entry.entryPoints & (1 << bit)) !== 0) masks.push(`${bit} ${names}`);
+    for (const entry of entries) {
+      for (const key of this.servedSets(entry)) {
+        const other = first.get(key);
+        if (other === undefined || entry.precedence < other.precedence) first.set(key, entry);
       }
-      const held = masks.map((key) => holders.get(key));
-      entry.shadowedBy = held.every((holder) => holder !== undefined) ? held[0]!.from : '';
-      for (const key of masks) if (!holders.has(key)) holders.set(key, entry);
     }
+    for (const entry of entries) {
+      const holders = this.servedSets(entry).map((key) => first.get(key)!);
+      entry.shadowedBy = holders.includes(entry) ? '' : holders[0].from;
+    }
+  }
+
+  /** One text per entrypoint that serves it and its set of names. */
+  private servedSets({ entryPoints, pair }: CertificateEntry): string[] {
+    const sets: string[] = [];
+    for (let bit = 0; bit < this.names.length; bit++) {
+      if ((entryPoints & (1 << bit)) !== 0) sets.push(`${bit} ${pair!.namesKey}`);
+    }
+    return sets;
   }
 
   private tellProblems(): void {
