@@ -17,6 +17,8 @@ import { waitFor } from '../harness/wait.ts';
 
 const tsuji = await startTsuji({ after }, { workers: 1 });
 const MIB = 1 << 20;
+/** How far the client of a large upload may be ahead of the server. */
+const AHEAD = 8 * MIB;
 
 async function setUp(t: Scope, serve?: (c: RawConnection) => void): Promise<{ host: string; server: RawServer }> {
   const server = await startRawServer(t, serve);
@@ -310,4 +312,38 @@ exchangeTest('64 MiB pass a server that reads slowly, byte for byte and with lit
   assert.equal(got.digest('hex'), sent.digest('hex'));
   upstream.send(ok('all'));
   assert.equal((await response(client)).body, 'all');
+});
+
+exchangeTest('1 GiB goes up with flat memory, and 256 MiB in chunks', tsuji, async (t) => {
+  const piece = Buffer.alloc(MIB, 'u');
+  const { host, server } = await setUp(t, (connection) => {
+    connection.keep = false;
+  });
+  for (const chunked of [false, true]) {
+    const size = chunked ? 256 * MIB : 1024 * MIB;
+    const client = await rawClient(t, tsuji.port);
+    const framing = chunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${size}`;
+    client.send(`POST / HTTP/1.1\r\nHost: ${host}\r\n${framing}\r\n\r\n`);
+    const upstream = await server.next();
+    const before = await residentBytes(tsuji);
+    let most = 0;
+    const frame = chunked ? Buffer.concat([Buffer.from(`${MIB.toString(16)}\r\n`), piece, Buffer.from('\r\n')]) : piece;
+    for (let sent = 0; sent < size; sent += MIB) {
+      if (!client.socket.write(frame)) await new Promise((resolve) => client.socket.once('drain', resolve));
+      // uWebSockets does not stop reading from a client that fills its reads without a gap, as only one on this host can.
+      while (sent - upstream.bytes > AHEAD && !upstream.closed) await new Promise(setImmediate);
+      if (sent % (64 * MIB) === 0) most = Math.max(most, await residentBytes(tsuji));
+    }
+    if (chunked) client.send('0\r\n\r\n');
+    await waitFor(
+      () => upstream.bytes > size,
+      () => `all of it, so far ${upstream.bytes}`,
+      30_000,
+    );
+    // Copies that the garbage collector has not got to are among it.
+    assert.ok(most - before < 128 * MIB, `memory grew by ${(most - before) / MIB} MiB, ${framing}`);
+    upstream.send(ok('all'));
+    assert.equal((await response(client)).body, 'all');
+    upstream.destroy();
+  }
 });

@@ -69,7 +69,12 @@ export class UpstreamPool {
    */
   take(user: UpstreamUser, upgrades: boolean): Upstream | null {
     if (this.shares && !upgrades) return this.sessions.take(user);
-    const connection = this.idle.pop();
+    let connection = this.idle.pop();
+    // On a busy machine our timer may be later than the server's: what is over for it would cost the client a 502.
+    while (connection !== undefined && connection.deadline <= performance.now()) {
+      connection.destroy();
+      connection = this.idle.pop();
+    }
     if (connection === undefined) return null;
     try {
       connection.use(user);
