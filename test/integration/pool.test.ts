@@ -244,22 +244,3 @@ exchangeTest('connections to a server that leaves the table end, busy ones with 
   await waitFor(() => [client, other].some((one) => one.received.endsWith('half')), 'the second answer');
   await busy.untilClosed();
 });
-
-exchangeTest('a connection whose time is over is not used, however late its timer is', tsuji, async (t) => {
-  const server = await startRawServer(
-    t,
-    answering(() => ok('x', 'Keep-Alive: timeout=2\r\n')),
-  );
-  const host = await addRoute(tsuji, [server.url]);
-  const client = await rawClient(t, tsuji.port);
-  const post = `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 1\r\n\r\nx`;
-  client.send(post);
-  assert.equal((await response(client)).status, 200);
-  tsuji.kill('SIGSTOP');
-  const until = performance.now() + 1_300;
-  await waitFor(() => performance.now() > until, 'the time of the connection to be over');
-  client.send(post);
-  tsuji.kill('SIGCONT');
-  assert.equal((await response(client)).status, 200);
-  assert.equal(server.connections.length, 2);
-});
