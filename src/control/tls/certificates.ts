@@ -75,9 +75,13 @@ export class Certificates {
   /** Resolves when all that the entrypoints name was read. Without TLS anywhere nothing is done at all. */
   async start(): Promise<void> {
     if (this.defaults.isIdle) return;
-    await this.defaults.makeSelfSigned();
     this.read(this.defaults.entries);
     await this.idle;
+    if (this.defaults.needsSelfSigned()) {
+      await this.defaults.makeSelfSigned();
+      this.read(this.defaults.entries);
+      await this.idle;
+    }
     this.expiry = setInterval(() => this.tellProblems(), EXPIRY_MS);
     this.expiry.unref();
     this.stapler.start();

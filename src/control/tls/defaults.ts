@@ -46,6 +46,13 @@ export class Defaults {
     return this.perEntryPoint.length === 0;
   }
 
+  /** Some entrypoint has nothing else to show, as far as its own could be read. */
+  needsSelfSigned(): boolean {
+    return this.perEntryPoint.some(
+      ({ statics, designated }) => designated === null && statics.every(({ pair }) => pair === null),
+    );
+  }
+
   async makeSelfSigned(): Promise<void> {
     try {
       // Loaded when it is needed: it brings a library for ASN.1.
