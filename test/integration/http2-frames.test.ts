@@ -311,6 +311,23 @@ exchangeTest('a server that refuses everything is asked twice, then the client i
   assert.equal(asked, 2);
 });
 
+exchangeTest('trailers behind a body of known length, or none, do not hold the response up', tsuji, async (t) => {
+  const trailers: Fields = [['x-sum', '1']];
+  for (const [method, fields, body] of [
+    ['GET', [...OK, ['content-length', '0']], ''],
+    ['GET', WHOLE, 'hello'],
+    ['HEAD', WHOLE, ''],
+    ['GET', [[':status', '204']], ''],
+  ] as const) {
+    const server = await scripted(t, (connection, stream) => {
+      connection.send(head(stream, fields));
+      if (body !== '') connection.send(data(stream, body));
+      connection.send(head(stream, trailers, FLAG.endHeaders | FLAG.endStream));
+    });
+    assert.equal((await ask(t, server.url, tsuji, method)).body, body);
+  }
+});
+
 exchangeTest('a server that refuses many requests is not given a connection for each', tsuji, async (t) => {
   const server = await scripted(t, (connection, stream) => connection.send(reset(stream, 7)));
   const host = await addRoute(tsuji, [server.url]);

@@ -282,7 +282,7 @@ export class UpstreamStream extends TimerEntry implements Upstream {
       this.fail(FAULTS.truncated, 'a body that is shorter than its Content-Length');
       return;
     }
-    this.user.responseEnd(this.trailers);
+    this.user.responseEnd(this.framing === BODY_CHUNKED ? this.trailers : '');
   }
 
   /** The stream is over, in whatever way. */
