@@ -105,7 +105,8 @@ test('a trial whose worker has died is open again', (t) => {
 test('a trial that nobody takes ends with its return', (t) => {
   const { control, state } = setUp(t, A, B);
   control.received('failing', 0, 1);
-  mock.timers.tick(1999);
+  mock.timers.tick(1000);
+  mock.timers.tick(999);
   assert.equal(state.ejection(1), TRIAL);
   mock.timers.tick(1);
   assert.equal(state.ejection(1), IN);
