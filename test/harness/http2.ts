@@ -9,6 +9,7 @@ import {
   type ServerOptions,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { ACK, FRAME, type Frame, frame, hpackField } from './http2-frames.ts';
 import { type RawConnection, startRawServer } from './raw.ts';
 import type { Certificate } from './tls.ts';
 
@@ -87,64 +88,22 @@ export async function bodyOf(stream: ServerHttp2Stream): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-export const FRAME = {
-  data: 0,
-  headers: 1,
-  reset: 3,
-  settings: 4,
-  ping: 6,
-  goaway: 7,
-  windowUpdate: 8,
-  continuation: 9,
-} as const;
-export const FLAG = { ack: 1, endStream: 1, endHeaders: 4 } as const;
-
-/** RFC 9113 §4.1. */
-export function frame(type: number, flags: number, stream: number, payload: Buffer | string): Buffer {
-  const body = typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload;
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(body.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, body]);
-}
-
-function lengthPrefixed(text: string): Buffer {
-  const bytes = Buffer.from(text, 'latin1');
-  if (bytes.length < 127) return Buffer.concat([Buffer.from([bytes.length]), bytes]);
-  const rest = bytes.length - 127;
-  const more: number[] = [];
-  let left = rest;
-  for (; left >= 128; left = Math.floor(left / 128)) more.push((left % 128) | 128);
-  return Buffer.concat([Buffer.from([127, ...more, left]), bytes]);
-}
-
 /** Fields as HPACK literals without indexing (RFC 7541 §6.2.2), whatever is in them. */
 export function literals(fields: readonly (readonly [string, string])[]): Buffer {
-  return Buffer.concat(
-    fields.map(([name, value]) => Buffer.concat([Buffer.from([0]), lengthPrefixed(name), lengthPrefixed(value)])),
-  );
+  return Buffer.concat(fields.map(([name, value]) => hpackField(name, value)));
 }
-
-export type SeenFrame = {
-  readonly type: number;
-  readonly flags: number;
-  readonly stream: number;
-  readonly payload: Buffer;
-};
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
 /** A server that hands over each frame and answers SETTINGS and PING by itself, unless `mute`. */
 export async function startFrameServer(
   t: Scope,
-  onFrame: (connection: RawConnection, seen: SeenFrame) => void,
-  options: { mute?: boolean; settings?: Buffer } = {},
+  onFrame: (connection: RawConnection, seen: Frame) => void,
+  options: { mute?: boolean } = {},
 ): Promise<{ url: string; connections: readonly RawConnection[] }> {
   const server = await startRawServer(t, (connection) => {
     connection.socket.setNoDelay(true);
-    connection.send(frame(FRAME.settings, 0, 0, options.settings ?? ''));
+    connection.send(frame(FRAME.settings, 0, 0));
     connection.socket.on('data', () => {
       if (connection.received.startsWith(PREFACE)) connection.received = connection.received.slice(PREFACE.length);
       for (;;) {
@@ -158,9 +117,9 @@ export async function startFrameServer(
           stream: bytes.readUInt32BE(5),
           payload: bytes.subarray(9, 9 + length),
         };
-        if (options.mute !== true && (seen.flags & FLAG.ack) === 0) {
-          if (seen.type === FRAME.settings) connection.send(frame(FRAME.settings, FLAG.ack, 0, ''));
-          if (seen.type === FRAME.ping) connection.send(frame(FRAME.ping, FLAG.ack, 0, seen.payload));
+        if (options.mute !== true && (seen.flags & ACK) === 0) {
+          if (seen.type === FRAME.settings) connection.send(frame(FRAME.settings, ACK, 0));
+          if (seen.type === FRAME.ping) connection.send(frame(FRAME.ping, ACK, 0, seen.payload));
         }
         onFrame(connection, seen);
       }

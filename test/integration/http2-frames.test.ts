@@ -9,7 +9,8 @@ import {
   response,
   type Scope,
 } from '../harness/exchanges.ts';
-import { FLAG, FRAME, frame, literals, type SeenFrame, startFrameServer } from '../harness/http2.ts';
+import { literals, startFrameServer } from '../harness/http2.ts';
+import { END_HEADERS, END_STREAM, FRAME, type Frame, frame } from '../harness/http2-frames.ts';
 import { type RawConnection, rawClient } from '../harness/raw.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -24,7 +25,7 @@ const get = (host: string, method = 'GET'): string => `${method} / HTTP/1.1\r\nH
 
 type Fields = readonly (readonly [string, string])[];
 
-function head(stream: number, fields: Fields, flags: number = FLAG.endHeaders): Buffer {
+function head(stream: number, fields: Fields, flags: number = END_HEADERS): Buffer {
   return frame(FRAME.headers, flags, stream, literals(fields));
 }
 
@@ -32,7 +33,7 @@ const OK: Fields = [[':status', '200']];
 const WHOLE: Fields = [...OK, ['content-length', '5']];
 
 function data(stream: number, text: string, flags = 0): Buffer {
-  return frame(FRAME.data, flags, stream, text);
+  return frame(FRAME.data, flags, stream, Buffer.from(text, 'latin1'));
 }
 
 function number(value: number): Buffer {
@@ -41,26 +42,22 @@ function number(value: number): Buffer {
   return bytes;
 }
 
-const reset = (stream: number, code: number): Buffer => frame(FRAME.reset, 0, stream, number(code));
+const reset = (stream: number, code: number): Buffer => frame(FRAME.rstStream, 0, stream, number(code));
 const goaway = (lastStream: number, code: number): Buffer =>
   frame(FRAME.goaway, 0, 0, Buffer.concat([number(lastStream), number(code)]));
 
 function hello(connection: RawConnection, stream: number): void {
-  connection.send(Buffer.concat([head(stream, WHOLE), data(stream, 'hello', FLAG.endStream)]));
+  connection.send(Buffer.concat([head(stream, WHOLE), data(stream, 'hello', END_STREAM)]));
 }
 
 type Script = (connection: RawConnection, stream: number, n: number) => void;
 
 /** A server that answers the nth request, counted over all its connections, with `script`. */
-function scripted(t: Scope, script: Script, options = {}): ReturnType<typeof startFrameServer> {
+function scripted(t: Scope, script: Script): ReturnType<typeof startFrameServer> {
   let requests = 0;
-  return startFrameServer(
-    t,
-    (connection: RawConnection, seen: SeenFrame) => {
-      if (seen.type === FRAME.headers) script(connection, seen.stream, requests++);
-    },
-    options,
-  );
+  return startFrameServer(t, (connection: RawConnection, seen: Frame) => {
+    if (seen.type === FRAME.headers) script(connection, seen.stream, requests++);
+  });
 }
 
 async function ask(t: Scope, url: string, through = tsuji, method = 'GET'): Promise<Received> {
@@ -80,14 +77,9 @@ const BROKEN: readonly (readonly [string, Fields, string, (connection: RawConnec
   ['ended by a GOAWAY with an error', OK, 'torn', (c) => c.send(goaway(1, 2))],
   ['ended by a GOAWAY and the end of its connection', OK, 'torn', (c) => c.socket.end(goaway(99, 0))],
   ['ended by garbage', OK, 'torn', (c) => c.send('garbage garbage garbage garbage')],
-  ['shorter than its length', WHOLE, 'torn', (c, s) => c.send(data(s, '', FLAG.endStream))],
-  ['longer than its length', WHOLE, 'torn', (c, s) => c.send(data(s, 'and more', FLAG.endStream))],
-  [
-    'ended by trailers with a head in them',
-    OK,
-    'torn',
-    (c, s) => c.send(head(s, OK, FLAG.endHeaders | FLAG.endStream)),
-  ],
+  ['shorter than its length', WHOLE, 'torn', (c, s) => c.send(data(s, '', END_STREAM))],
+  ['longer than its length', WHOLE, 'torn', (c, s) => c.send(data(s, 'and more', END_STREAM))],
+  ['ended by trailers with a head in them', OK, 'torn', (c, s) => c.send(head(s, OK, END_HEADERS | END_STREAM))],
 ];
 
 for (const [what, fields, text, end] of BROKEN) {
@@ -153,7 +145,7 @@ exchangeTest(
     }, 'the stream to stop');
     more = () => {};
     const [connection] = server.connections;
-    connection.socket.end(data(1, '', FLAG.endStream));
+    connection.socket.end(data(1, '', END_STREAM));
     await waitFor(() => connection.closed, 'the connection to end');
     client.socket.resume();
     assert.equal((await response(client)).body.length, sent);
@@ -252,7 +244,7 @@ exchangeTest(
     for (const [what, fields] of MALFORMED) {
       const server = await scripted(t, (connection, stream, n) => {
         if (n > 0) hello(connection, stream);
-        else connection.send(Buffer.concat([head(stream, fields), data(stream, 'hello', FLAG.endStream)]));
+        else connection.send(Buffer.concat([head(stream, fields), data(stream, 'hello', END_STREAM)]));
       });
       const host = await addRoute(tsuji, [server.url]);
       const client = await rawClient(t, tsuji.port);
@@ -322,7 +314,7 @@ exchangeTest('trailers behind a body of known length, or none, do not hold the r
     const server = await scripted(t, (connection, stream) => {
       connection.send(head(stream, fields));
       if (body !== '') connection.send(data(stream, body));
-      connection.send(head(stream, trailers, FLAG.endHeaders | FLAG.endStream));
+      connection.send(head(stream, trailers, END_HEADERS | END_STREAM));
     });
     assert.equal((await ask(t, server.url, tsuji, method)).body, body);
   }
@@ -388,7 +380,7 @@ exchangeTest(
 exchangeTest('a head that does not come in time is a 504, and the stream is reset', impatient, async (t) => {
   const resets: number[] = [];
   const server = await startFrameServer(t, (connection, seen) => {
-    if (seen.type === FRAME.reset) resets.push(seen.payload.readUInt32BE());
+    if (seen.type === FRAME.rstStream) resets.push(seen.payload.readUInt32BE());
     if (seen.type === FRAME.headers && resets.length > 0) hello(connection, seen.stream);
   });
   const host = await addRoute(impatient, [server.url]);

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { exchangeTest, openUpstream, response } from '../harness/exchanges.ts';
-import { FLAG, FRAME, frame, literals, startFrameServer } from '../harness/http2.ts';
+import { literals, startFrameServer } from '../harness/http2.ts';
+import { END_HEADERS, END_STREAM, FRAME, frame } from '../harness/http2-frames.ts';
 import { rawClient } from '../harness/raw.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -36,7 +37,7 @@ exchangeTest('a server that answers PINGs may take its time', tsuji, async (t) =
   let pings = 0;
   const server = await startFrameServer(t, (connection, seen) => {
     if (seen.type === FRAME.ping && ++pings === 3) {
-      connection.send(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, 1, EMPTY));
+      connection.send(frame(FRAME.headers, END_HEADERS | END_STREAM, 1, EMPTY));
     }
   });
   const client = await rawClient(t, tsuji.port);
@@ -48,7 +49,7 @@ exchangeTest('a server that answers PINGs may take its time', tsuji, async (t) =
 exchangeTest('a connection without requests ends by itself', tsuji, async (t) => {
   const server = await startFrameServer(t, (connection, seen) => {
     if (seen.type === FRAME.headers) {
-      connection.send(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, seen.stream, EMPTY));
+      connection.send(frame(FRAME.headers, END_HEADERS | END_STREAM, seen.stream, EMPTY));
     }
   });
   const client = await rawClient(t, tsuji.port);

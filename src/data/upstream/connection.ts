@@ -61,7 +61,6 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
   /** Whom the step under way is for; in it `user` may be let go already. */
   private current: UpstreamUser | null = null;
 
-  /** `alpn`: what TLS offers. */
   constructor(pool: UpstreamPool, user: UpstreamUser, alpn: readonly string[]) {
     super();
     this.pool = pool;
