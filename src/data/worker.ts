@@ -103,6 +103,10 @@ function drainedWhenIdle(): void {
   if (context.openExchanges > 0 || closing) return;
   setTimeout(() => {
     if (context.openExchanges > 0 || closing) return;
+    if (listeners.some((listener) => listener.isBusy)) {
+      drainedWhenIdle();
+      return;
+    }
     post({ kind: 'drained' });
     closeAll();
   }, LINGER_MS);

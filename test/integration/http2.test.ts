@@ -389,6 +389,34 @@ test('on SIGTERM the client gets GOAWAY, and what runs may end', async (t) => {
   assert.deepEqual(await ending.tsuji.ended(), { code: 0, signal: null });
 });
 
+test('a drain waits for an answer that its client takes slowly', async (t) => {
+  const ending = await startEngines(t);
+  const server = await startRawServer(
+    t,
+    answering(() => ok('x'.repeat(40_000))),
+  );
+  const host = await addRoute(ending.tsuji, [server.url]);
+  const client = await http2Raw(t, ending.port('node-h2c'));
+  const bytes = (): number => client.of(FRAME.data, 1).reduce((sum, { payload }) => sum + payload.length, 0);
+  // A window of 10 000 bytes; the answer comes from its server in one piece, so its exchange is soon over.
+  client.send(frame(FRAME.settings, 0, 0, Buffer.from([0, 4, 0, 0, 0x27, 0x10])));
+  client.get(1, host);
+  await waitFor(() => bytes() === 10_000, 'the window to be used up');
+  await waitFor(async () => (await openExchanges(ending.tsuji)) === 0, 'the exchange to end');
+  ending.tsuji.kill('SIGTERM');
+  await waitFor(() => client.of(FRAME.goaway, 0).length > 0, 'GOAWAY');
+  // Longer than a worker lingers.
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  const more = Buffer.from([0, 8, 0, 0]);
+  client.send(frame(FRAME.windowUpdate, 0, 0, more), frame(FRAME.windowUpdate, 0, 1, more));
+  await waitFor(
+    () => bytes() === 40_000,
+    () => `the rest, so far ${bytes()}`,
+    3_000,
+  );
+  assert.deepEqual(await ending.tsuji.ended(), { code: 0, signal: null });
+});
+
 test('an idle HTTP/2 connection ends with GOAWAY after --respondingTimeouts.idleTimeout', async (t) => {
   const short = await startEngines(t, { flags: ['--respondingTimeouts.idleTimeout=300ms'] });
   const client = await http2Raw(t, short.port('node-h2c'));

@@ -22,6 +22,7 @@ import { UwsHandshake, webSocketBehavior } from './uws-websocket.ts';
 const MAX_FREE = 4096;
 
 export class UwsListener implements Listener {
+  readonly isBusy = false;
   private readonly worker: WorkerContext;
   private readonly uws: Uws;
   private readonly held: HeldResponse;

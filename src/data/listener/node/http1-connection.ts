@@ -171,6 +171,10 @@ export class Http1Connection extends TimerEntry {
     else this.socket.setTimeout(QUIET_MS);
   }
 
+  get isBusy(): boolean {
+    return this.running.length > 0;
+  }
+
   /** The worker drains: whoever waits for nothing goes now, the others with their answer. */
   drain(): void {
     if (this.running.length === 0 && !this.lingers) this.socket.destroySoon();

@@ -120,6 +120,10 @@ export class Http2Session {
     if (!this.session.destroyed) this.session.setTimeout(ms);
   }
 
+  get isBusy(): boolean {
+    return this.streams.size > 0;
+  }
+
   /** GOAWAY; what runs may end. */
   drain(): void {
     if (!this.session.closed) this.session.close();

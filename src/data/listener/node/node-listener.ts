@@ -99,6 +99,12 @@ export class NodeListener implements Listener {
     for (const session of this.sessions.values()) session.drain();
   }
 
+  get isBusy(): boolean {
+    for (const connection of this.connections.values()) if (connection.isBusy) return true;
+    for (const session of this.sessions.values()) if (session.isBusy) return true;
+    return false;
+  }
+
   close(): void {
     this.front.close();
     this.http1.close();
