@@ -416,9 +416,10 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     const { frontend, method, status, protocol, requestBytes, responseBytes } = this;
     // Durations of a millisecond need a better clock than the coarse one: two calls, 60 ns of some 15 µs.
     const seconds = (performance.now() - this.startedAt) / 1000;
+    // First: what is in flight must be given back even where counting fails.
+    this.assignment.end(status, seconds);
     metrics.entryPointDone(this.entryPoint, method, status, protocol, seconds, requestBytes, responseBytes);
     if (frontend === null) return;
-    this.assignment.end(status, seconds);
     metrics.backendDone(frontend.backend.slot, method, status, protocol, seconds, requestBytes, responseBytes);
   }
 }

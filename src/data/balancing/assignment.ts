@@ -20,7 +20,6 @@ import type { BackendGuard } from './backend-guard.ts';
 import { type Balancer, balancerOf } from './balancer.ts';
 import { NO_HASH } from './choosers.ts';
 import { isRepeatable, triesAllowed } from './retry.ts';
-import type { RetryBudget } from './retry-budget.ts';
 
 const NONE: readonly ServerView[] = Object.freeze([]);
 
@@ -48,7 +47,6 @@ export class Assignment {
   /** What `guard` has taken for it. */
   private taken = 0;
   private balancer: Balancer | null = null;
-  private budget: RetryBudget | null = null;
   private tried: readonly ServerView[] = NONE;
   private pinned: ServerView | null = null;
   private hash = NO_HASH;
@@ -76,11 +74,10 @@ export class Assignment {
     this.isTrial = false;
     this.freeRetry = false;
     this.triesLeft = 0;
-    const { retryAttempts } = worker.options;
-    if (retryAttempts !== null) {
-      this.triesLeft = triesAllowed(retryAttempts, backend.servers.length) - 1;
-      this.budget = worker.retryBudgets.of(backend.slot);
-      this.budget.requested();
+    const { budget } = balancer;
+    if (budget !== null) {
+      this.triesLeft = triesAllowed(worker.options.retryAttempts, backend.servers.length) - 1;
+      budget.requested();
     }
     balancer.rotation.sync();
     this.mayTry =
@@ -117,7 +114,6 @@ export class Assignment {
 
   private choose(balancer: Balancer): ServerView | null {
     const { rotation, chooser, sticky } = balancer;
-    rotation.sync();
     if (sticky !== null) {
       const { pinned } = this;
       // A session stays with its server until that fails it.
@@ -167,11 +163,12 @@ export class Assignment {
   retry(): boolean {
     const { worker, backend } = this;
     if (this.freeRetry) this.freeRetry = false;
-    else if (!this.budget!.take(performance.now())) {
+    else if (!this.balancer!.budget!.take(performance.now())) {
       worker.metrics.retryRefused(backend!.slot);
       return false;
     }
     this.triesLeft--;
+    this.balancer!.rotation.sync();
     worker.metrics.retries(backend!.slot);
     return true;
   }
@@ -199,7 +196,6 @@ export class Assignment {
     this.balancer = null;
     this.server = null;
     this.pinned = null;
-    this.budget = null;
     this.tried = NONE;
   }
 

@@ -4,6 +4,7 @@ import type { WorkerContext } from '../context.ts';
 import { type BackendGuard, guardOf } from './backend-guard.ts';
 import { type Chooser, LeastConnections, PowerOfTwoChoices, RoundRobin } from './choosers.ts';
 import { ConsistentHash, HashKey } from './hash.ts';
+import type { RetryBudget } from './retry-budget.ts';
 import { Rotation } from './rotation.ts';
 import { Sticky } from './sticky.ts';
 
@@ -14,6 +15,8 @@ export class Balancer {
   readonly chooser: Chooser;
   readonly hashKey: HashKey | null;
   readonly sticky: Sticky | null;
+  /** null without `--retry`. */
+  readonly budget: RetryBudget | null;
   /** null: it protects itself by nothing. */
   readonly guard: BackendGuard | null;
   /** The head of a request has a say in the choice. */
@@ -27,6 +30,7 @@ export class Balancer {
     this.rotation = new Rotation(backend, worker);
     this.hashKey = hash === undefined ? null : new HashKey(hash.key);
     this.sticky = policy?.sticky === undefined ? null : new Sticky(policy.sticky, backend);
+    this.budget = worker.options.retryAttempts === null ? null : worker.retryBudgets.of(backend.slot);
     this.guard = guardOf(backend, worker);
     this.readsHead = this.hashKey !== null || this.sticky !== null;
     this.ejectionFailures = policy?.ejectionFailures ?? worker.options.ejectionFailures;

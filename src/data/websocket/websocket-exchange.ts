@@ -233,9 +233,10 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Refus
     const seconds = (performance.now() - this.startedAt) / 1000;
     const sent = relay === null ? 0 : relay.requestBytes;
     const received = relay === null ? this.responseBytes : relay.responseBytes;
+    // First: what is in flight must be given back even where counting fails.
+    this.assignment.end(status, seconds);
     metrics.entryPointDone(entryPoint, method, status, PROTOCOL.websocket, seconds, sent, received);
     if (frontend === null) return;
-    this.assignment.end(status, seconds);
     metrics.backendDone(frontend.backend.slot, method, status, PROTOCOL.websocket, seconds, sent, received);
   }
 }
