@@ -6,6 +6,8 @@ import { addRoute, startTsuji, type Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { accept, handshake } from '../harness/websocket.ts';
 
+const FAULT_HOOK = new URL('../harness/fault-hook.ts', import.meta.url).href;
+
 const tsuji = await startTsuji({ after }, { workers: 2, flags: ['--ejection.time=200ms', '--ejection.maxTime=400ms'] });
 
 async function named(t: TestContext, ...names: string[]): Promise<RawServer[]> {
@@ -268,4 +270,27 @@ test('a new server starts slowly, and an unknown method is reported', async (t) 
   assert.deepEqual([...(await bodies(host, 4))].sort().join(''), 'aabb');
   const { problems } = (await tsuji.status()) as unknown as { problems: { key: string; reason: string }[] };
   assert.match(problems.find(({ key }) => key.endsWith(`${nameOf(host)}/loadbalancer/method`))!.reason, /wrr is used/);
+});
+
+test('a worker that dies leaves nothing in flight with its servers', async (t) => {
+  const faulty = await startTsuji(t, { workers: 2, imports: [FAULT_HOOK] });
+  const silent = await startRawServer(t);
+  const host = await addRoute(faulty, [silent.url]);
+  const waiting = await Promise.all(Array.from({ length: 12 }, () => rawClient(t, faulty.port)));
+  for (const client of waiting) client.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  const inFlight = async (): Promise<number> => {
+    const line = new RegExp(`tsuji_backend_server_in_flight{backend="${nameOf(host)}",[^}]*} (\\d+)`);
+    return Number(line.exec(await faulty.metrics())?.[1]);
+  };
+  await waitFor(async () => (await inFlight()) === 12, 'twelve requests in flight');
+  const last = await rawClient(t, faulty.port);
+  last.send(`GET / HTTP/1.1\r\nHost: ${host}\r\nX-Fault: uncaught\r\n\r\n`);
+  await faulty.waitForStatus(
+    ({ workers }) => workers.some(({ restarts }) => restarts === 1),
+    'the worker to be replaced',
+  );
+  await waitFor(async () => (await inFlight()) === waiting.filter(({ closed }) => !closed).length, 'the others alone');
+  assert.ok(waiting.some(({ closed }) => closed) || last.closed);
+  for (const client of waiting) client.destroy();
+  await waitFor(async () => (await inFlight()) === 0, 'nothing in flight');
 });
