@@ -171,7 +171,7 @@ async function untilStill(value: () => number): Promise<number> {
 }
 
 eachEngine('a client that does not read slows the server down, and gets every byte', async (t, engine) => {
-  const size = 24 * MIB;
+  const size = 64 * MIB;
   const pattern = Buffer.from(Array.from({ length: MIB + 7 }, (_, i) => (i * 17 + (i >> 8)) & 0xff));
   const { host, server, client } = await setUp(t, engine);
   const asked = client.ask({ host });
@@ -193,7 +193,7 @@ eachEngine('a client that does not read slows the server down, and gets every by
 });
 
 eachEngine('a server that does not read slows the client down, and gets every byte', async (t, engine) => {
-  const size = 24 * MIB;
+  const size = 64 * MIB;
   const { host, server, client } = await setUp(t, engine, (connection) => {
     connection.keep = false;
   });

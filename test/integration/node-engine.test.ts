@@ -194,7 +194,7 @@ exchangeTest('a tunnel slows down whoever sends faster than the other side reads
   await upstream.until('\r\n\r\n');
   upstream.send('HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n');
   await tunnel.until('\r\n\r\n');
-  const size = 24 << 20;
+  const size = 64 << 20;
   for (const [from, to] of [
     [tunnel, upstream],
     [upstream, tunnel],
