@@ -9,20 +9,21 @@
  */
 // The global of the same name is a getter: reading it costs more than the clock does.
 import { performance } from 'node:perf_hooks';
-import { REQUEST_CHUNKED, REQUEST_NO_BODY, REQUEST_TUNNEL, type RequestHead } from '../http/request-head.ts';
+import type { RequestHead } from '../http/request-head.ts';
 import { NO_LENGTH, type ResponseHead } from '../http/response-head.ts';
 import { BODY_LENGTH, BODY_NONE } from '../http/response-parser.ts';
 import { FAULTS, type Fault } from '../kernel/errors.ts';
 import { log } from '../kernel/log.ts';
 import { PROTOCOL } from '../shared/metrics-layout.ts';
-import type { BackendView, FrontendView, ServerView } from '../table/views.ts';
+import type { BackendView, FrontendView } from '../table/views.ts';
 import { type Admitted, admit } from './admission.ts';
 import { Assignment } from './balancing/assignment.ts';
-import { GIVE_UP, isRepeatable, NEXT_SERVER, RESEND, retryDecision } from './balancing/retry.ts';
+import { GIVE_UP, NEXT_SERVER, RESEND, retryDecision } from './balancing/retry.ts';
 import type { WorkerContext } from './context.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL, UNKNOWN_LENGTH } from './downstream.ts';
 import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
 import { type LocalReply, localReply } from './local-reply.ts';
+import { OutgoingRequest } from './outgoing-request.ts';
 import type { Upstream, UpstreamUser } from './upstream/upstream.ts';
 
 const IDLE = 0;
@@ -46,26 +47,16 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
   /** Set once by the engine that owns this pair. */
   downstream!: Downstream;
 
-  requestComplete = false;
   private readonly worker: WorkerContext;
   private readonly timer: ExchangeTimer | null;
   private phase = IDLE;
   private startedAt = 0;
   private entryPoint = 0;
-  private method = '';
   private protocol: number = PROTOCOL.http;
-  private tunnel = false;
-  private latin1 = false;
-  private requestLine = '';
-  private host = '';
-  private rest = '';
-  private bodyKind = REQUEST_NO_BODY;
-  private queued: Buffer[] = [];
-  private queuedBytes = 0;
+  private readonly request = new OutgoingRequest();
   private bodyPaused = false;
   frontend: FrontendView | null = null;
   readonly assignment: Assignment;
-  private requestTrailers = '';
   private connection: Upstream | null = null;
   private reused = false;
   private resent = false;
@@ -82,24 +73,25 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     this.timer = ExchangeTimer.for(worker, this);
   }
 
+  /** All of the request has come. */
+  get requestComplete(): boolean {
+    return this.request.complete;
+  }
+
   /** A request has come; `head` is valid only during the call. */
   begin(entryPoint: number, head: RequestHead): void {
     const worker = this.worker;
     this.phase = CONNECTING;
     this.entryPoint = entryPoint;
-    this.method = head.method;
     this.protocol = protocolOf(head);
-    this.tunnel = head.tunnel;
-    this.latin1 = head.latin1;
+    // What was opened under a method is closed under it, whatever fails in between.
+    this.request.method = head.method;
     worker.openExchanges++;
     worker.metrics.exchangeOpened(entryPoint, head.method, this.protocol);
     this.startedAt = performance.now();
-    this.bodyKind = head.body;
-    this.requestComplete = !head.bodyFollows;
+    this.request.begin(head);
     this.timer?.start();
     this.bodyPaused = false;
-    this.queuedBytes = 0;
-    this.requestTrailers = '';
     this.frontend = null;
     this.connection = null;
     this.reused = false;
@@ -108,23 +100,11 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     this.responseBytes = 0;
     const refused = admit(this, worker, entryPoint, head, this.downstream);
     if (refused === null) {
-      this.takeRequest(head);
+      this.request.takeText(head, this.downstream, worker.serverLine);
       this.attempt(this.frontend!.backend);
     } else {
       this.reply(refused);
     }
-  }
-
-  private takeRequest(head: RequestHead): void {
-    const { downstream, worker } = this;
-    this.requestLine = `${head.method} ${head.target} HTTP/1.1\r\nhost: `;
-    this.host = head.host;
-    let rest = `\r\n${head.fields}${head.forwardedLines(downstream.peerAddress(), downstream.secure, worker.serverLine)}`;
-    if (head.tunnel) rest += head.upgradeLines;
-    if (head.body === REQUEST_CHUNKED) rest += 'transfer-encoding: chunked\r\n\r\n';
-    else if (head.body !== REQUEST_NO_BODY) rest += `content-length: ${head.contentLength}\r\n\r\n`;
-    else rest += '\r\n';
-    this.rest = rest;
   }
 
   /** One try: a server, a connection, the request. */
@@ -135,7 +115,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
       return;
     }
     const server = this.assignment.server!;
-    if (this.tunnel && server.scheme === 'h2c') {
+    if (this.request.tunnel && server.scheme === 'h2c') {
       this.breakOff(FAULTS.unsupportedScheme, 'an upgrade is for HTTP/1.1');
       return;
     }
@@ -146,14 +126,14 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
         this.reused = true;
         this.connection = shared;
         this.phase = SENT;
-        shared.enqueue(this, this.headFor(server), this.method);
+        shared.enqueue(this, this.request.headFor(this.frontend!, server), this.request.method);
         return;
       }
     }
-    const idle = pool.take(this, this.tunnel);
+    const idle = pool.take(this, this.request.tunnel);
     if (idle === null) {
       this.reused = false;
-      this.connection = pool.dial(this, this.tunnel);
+      this.connection = pool.dial(this, this.request.tunnel);
     } else {
       this.reused = true;
       this.connection = idle;
@@ -164,15 +144,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
   /** Only what may be sent twice, and nothing with a body: it may be sent anew when it is held up or lost. */
   private mayPipeline(backend: BackendView): boolean {
     const depth = backend.pipelining === 0 ? this.worker.options.upstreamPipelining : backend.pipelining;
-    if (depth <= 1 || this.bodyKind !== REQUEST_NO_BODY || !isRepeatable(this.method)) return false;
-    // A tunnel takes its connection over, and what is written in one piece has one encoding.
-    return !this.tunnel && !this.latin1;
-  }
-
-  private headFor(server: ServerView): string {
-    // A client of HTTP/1.0 may have named no host.
-    const host = this.frontend!.passHostHeader && this.host !== '' ? this.host : server.hostHeader;
-    return this.requestLine + host + this.rest;
+    return depth > 1 && this.request.pipelinable;
   }
 
   upstreamConnected(upstream: Upstream): void {
@@ -182,43 +154,33 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
   }
 
   private send(): void {
-    const connection = this.connection!;
+    const { request } = this;
     this.phase = SENT;
-    // Pieces that are queued are sent below, and then the end of the body.
-    const complete = this.requestComplete && this.queued.length === 0 && this.bodyKind !== REQUEST_CHUNKED;
-    connection.sendHead(this.headFor(this.assignment.server!), this.method, this.bodyKind, complete, this.latin1);
-    if (complete) return;
-    let flowing = true;
-    for (const chunk of this.queued) flowing = connection.write(chunk);
-    this.queued = [];
-    this.queuedBytes = 0;
-    if (this.requestComplete) connection.endBody(this.requestTrailers);
-    if (flowing) this.resumeBody();
+    if (request.send(this.connection!, request.headFor(this.frontend!, this.assignment.server!))) this.resumeBody();
   }
 
   downstreamTrailers(trailers: string): void {
-    this.requestTrailers = trailers;
+    this.request.trailers = trailers;
   }
 
   downstreamBody(chunk: Uint8Array, last: boolean): void {
     if (this.phase === IDLE || this.phase === FLUSHING || this.connection === null) return;
     this.requestBytes += chunk.length;
-    if (last) this.requestComplete = true;
+    if (last) this.request.complete = true;
     // The listener takes its memory back after this call, and libuv may write later: the one copy that an upload costs.
     const copy = Buffer.from(chunk);
     if (this.phase === CONNECTING) {
-      if (copy.length > 0) this.queued.push(copy);
-      this.queuedBytes += copy.length;
+      this.request.queue(copy);
       this.pauseBody();
       return;
     }
     if (copy.length > 0 && !this.connection.write(copy)) this.pauseBody();
     // What the write failed with may have ended the try.
-    if (last) this.connection?.endBody(this.requestTrailers);
+    if (last) this.connection?.endBody(this.request.trailers);
   }
 
   private pauseBody(): void {
-    if (this.bodyPaused || this.requestComplete) return;
+    if (this.bodyPaused || this.request.complete) return;
     this.bodyPaused = true;
     this.downstream.pauseBody();
   }
@@ -242,11 +204,12 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     this.responseText = head.nonAscii ? Buffer.from(text, 'latin1') : text;
     this.framing = framing;
     if (framing === BODY_LENGTH) this.responseLength = head.contentLength;
-    else if (framing === BODY_NONE) this.responseLength = this.method === 'HEAD' ? head.contentLength : NO_LENGTH;
+    else if (framing === BODY_NONE)
+      this.responseLength = this.request.method === 'HEAD' ? head.contentLength : NO_LENGTH;
     else this.responseLength = UNKNOWN_LENGTH;
     this.phase = ANSWERED;
     if (head.status !== 101) return;
-    if (this.tunnel) this.openTunnel(head);
+    if (this.request.tunnel) this.openTunnel(head);
     else this.breakOff(FAULTS.badResponse, 'an upgrade that was not asked for');
   }
 
@@ -255,8 +218,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     const lines = `\r\nConnection: upgrade\r\nUpgrade: ${head.upgrade}`;
     this.timer?.stop();
     this.phase = RESPONDING;
-    this.bodyKind = REQUEST_TUNNEL;
-    this.requestComplete = false;
+    this.request.becomeTunnel();
     this.downstream.begin(head.nonAscii ? Buffer.from(head.text + lines, 'latin1') : head.text + lines, TUNNEL);
   }
 
@@ -287,7 +249,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     this.connection = null;
     // An upload that the server did not wait for is still coming: let the listener read it to its end.
     this.resumeBody();
-    connection.done(this.requestComplete);
+    connection.done(this.request.complete);
     if (trailers !== '' && this.phase === ANSWERED) this.beginResponse();
     if (this.phase === ANSWERED) {
       const none = this.framing === BODY_NONE;
@@ -319,8 +281,8 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     const decision = retryDecision(fault, {
       sent,
       reused: this.reused,
-      bodyless: this.bodyKind === REQUEST_NO_BODY,
-      repeatable: this.bodyKind === REQUEST_NO_BODY && isRepeatable(this.method),
+      bodyless: this.request.bodyless,
+      repeatable: this.request.repeatable,
       answered: this.phase >= ANSWERED || fault === FAULTS.truncated,
       resent: this.resent,
       trial: this.assignment.isTrial,
@@ -336,7 +298,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     if (decision === RESEND) {
       this.resent = true;
       this.reused = false;
-      this.connection = this.worker.pools.of(this.assignment.server!).dial(this, this.tunnel);
+      this.connection = this.worker.pools.of(this.assignment.server!).dial(this, this.request.tunnel);
     } else if (decision === NEXT_SERVER) {
       this.attempt(this.frontend!.backend);
     }
@@ -367,7 +329,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
   private reply(reply: LocalReply): void {
     const { status } = reply;
     this.status = status;
-    const head = this.method === 'HEAD';
+    const head = this.request.method === 'HEAD';
     this.responseBytes = head ? 0 : reply.length;
     // Whoever sent a malformed request may mean something else by what follows than we would. A refused upload of known
     // length is read to its end instead: a reset would take the refusal from the client.
@@ -384,7 +346,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     if (this.phase === IDLE) return;
     this.status = FAULTS.internal.status;
     // Something may still hold on to this pair: it is not used again.
-    this.requestComplete = false;
+    this.request.complete = false;
     try {
       this.connection?.abandon(this);
       this.connection = null;
@@ -401,19 +363,20 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     const worker = this.worker;
     try {
       this.count();
+      this.request.forget();
     } finally {
       this.frontend = null;
-      this.queued.length = 0;
       worker.openExchanges--;
-      worker.metrics.exchangeClosed(this.entryPoint, this.method, this.protocol);
+      worker.metrics.exchangeClosed(this.entryPoint, this.request.method, this.protocol);
       worker.exchangeEnded();
-      this.downstream.release(this.requestComplete);
+      this.downstream.release(this.request.complete);
     }
   }
 
   private count(): void {
     const { metrics } = this.worker;
-    const { frontend, method, status, protocol, requestBytes, responseBytes } = this;
+    const { frontend, status, protocol, requestBytes, responseBytes } = this;
+    const { method } = this.request;
     // Durations of a millisecond need a better clock than the coarse one: two calls, 60 ns of some 15 µs.
     const seconds = (performance.now() - this.startedAt) / 1000;
     // First: what is in flight must be given back even where counting fails.

@@ -20,6 +20,7 @@ import { TunnelDownstream } from '../../src/data/listener/node/tunnel-downstream
 import { UwsDownstream } from '../../src/data/listener/uws-downstream.ts';
 import { UwsListener } from '../../src/data/listener/uws-listener.ts';
 import { UwsClientSocket, UwsHandshake } from '../../src/data/listener/uws-websocket.ts';
+import { OutgoingRequest } from '../../src/data/outgoing-request.ts';
 import { UpstreamConnection } from '../../src/data/upstream/connection.ts';
 import { PipelineTurn } from '../../src/data/upstream/pipeline-turn.ts';
 import { UpstreamPool } from '../../src/data/upstream/pool.ts';
@@ -44,6 +45,7 @@ type Method = (this: object, ...args: unknown[]) => unknown;
 const CLASSES = {
   Assignment,
   Exchange,
+  OutgoingRequest,
   UwsDownstream,
   UwsListener,
   UwsHandshake,

@@ -372,23 +372,22 @@ test('no key and no value, however odd, makes an update throw', () => {
   );
 });
 
-test('one change among ten thousand frontends is applied in a few milliseconds', () => {
+test('one change among thousands of frontends leaves all others as they are', () => {
   const builder = new ModelBuilder(SETTINGS);
   const keys: Keys = {};
-  for (let index = 0; index < 10_000; index += 1) {
+  for (let index = 0; index < 2_000; index += 1) {
     keys[`backends/b${index}/servers/s/url`] = `http://10.0.0.1:${1 + index}`;
     keys[`frontends/f${index}/backend`] = `b${index}`;
     keys[`frontends/f${index}/routes/r/rule`] = `Host:h${index}.example.com`;
   }
-  put(builder, keys);
-  const times: number[] = [];
-  for (let round = 0; round < 20; round += 1) {
-    const start = performance.now();
-    put(builder, { 'frontends/f77/priority': String(round + 1) });
-    times.push(performance.now() - start);
-  }
-  times.sort((a, b) => a - b);
-  assert.ok(times[10] < 20, `the median was ${times[10].toFixed(1)} ms`);
+  const before = new Map(put(builder, keys).model.frontends);
+  const { model, frontends, backends } = put(builder, { 'frontends/f77/priority': '5' });
+  assert.deepEqual([[...frontends], [...backends]], [['f77'], []]);
+  const rebuilt = [...model.frontends].filter(([name, frontend]) => before.get(name) !== frontend);
+  assert.deepEqual(
+    rebuilt.map(([name]) => name),
+    ['f77'],
+  );
 });
 
 test('a server whose tags do not meet the constraints is left out, which is no problem', () => {
