@@ -10,7 +10,7 @@ export type FaultSource = 'downstream' | 'upstream' | 'internal' | 'config';
 
 /**
  * May the exchange be tried again? `unsent`: nothing of the request reached a server, so always safe; `unprocessed`: the
- * server says that it did not look at it (RFC 9113 §8.7), so safe while its body is still ours; `reused`: only when the
+ * server did not look at it (RFC 9113 §8.7) or was not given it, so safe while its body is still ours; `reused`: only when the
  * connection was a reused one and the method is idempotent (RFC 9110 §9.2.2, RFC 9112 §9.3.1); `never`.
  */
 export type FaultRetry = 'unsent' | 'unprocessed' | 'reused' | 'never';
@@ -135,6 +135,14 @@ export const FAULTS = Object.freeze({
     502,
     BAD_GATEWAY,
     'the server refused the request before it looked at it',
+  ),
+  unwritten: fault(
+    'UNWRITTEN',
+    'upstream',
+    'unprocessed',
+    502,
+    BAD_GATEWAY,
+    'the connection ended before the request was written to it',
   ),
   streamReset: fault('STREAM_RESET', 'upstream', 'never', 500, SERVER_ERROR, 'the server reset the HTTP/2 stream'),
   headerTimeout: fault(

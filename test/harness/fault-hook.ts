@@ -22,12 +22,13 @@ import { UwsListener } from '../../src/data/listener/uws-listener.ts';
 import { UwsClientSocket, UwsHandshake } from '../../src/data/listener/uws-websocket.ts';
 import { OutgoingRequest } from '../../src/data/outgoing-request.ts';
 import { UpstreamConnection } from '../../src/data/upstream/connection.ts';
-import { PipelineTurn } from '../../src/data/upstream/pipeline-turn.ts';
+
 import { UpstreamPool } from '../../src/data/upstream/pool.ts';
 import { UpstreamPools } from '../../src/data/upstream/pools.ts';
 import { UpstreamSession } from '../../src/data/upstream/session.ts';
 import { UpstreamSessions } from '../../src/data/upstream/sessions.ts';
 import { UpstreamStream } from '../../src/data/upstream/stream.ts';
+import { WriteTurn } from '../../src/data/upstream/write-turn.ts';
 import { Refusal } from '../../src/data/websocket/refusal.ts';
 import { Relay } from '../../src/data/websocket/relay.ts';
 import { ServerSocket } from '../../src/data/websocket/server-socket.ts';
@@ -61,7 +62,7 @@ const CLASSES = {
   Http2Downstream,
   TunnelDownstream,
   UpstreamConnection,
-  PipelineTurn,
+  WriteTurn,
   UpstreamPool,
   UpstreamPools,
   UpstreamSessions,

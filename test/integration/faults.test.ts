@@ -55,7 +55,7 @@ const NOT_TRIED = new Set([
   'UpstreamConnection.guard',
   'UpstreamConnection.expired',
   'UpstreamConnection.flush',
-  'PipelineTurn.flush',
+  'WriteTurn.flush',
   'UpstreamPool.turnEnded',
   'MetricsLane.openWord',
   'UpstreamPools.keepOnly',

@@ -24,6 +24,7 @@ import { dialDetail, TLS_HANDSHAKE_TIMEOUT_MS } from './dial.ts';
 import { readDirectly, writeHead } from './direct-io.ts';
 import type { UpstreamPool } from './pool.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
+import { Discard, failAll } from './users.ts';
 
 const DIALING = 0;
 const BUSY = 1;
@@ -53,7 +54,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
   private answered = false;
   private readonly behind: UpstreamUser[] = [];
   private readonly behindMethods: string[] = [];
-  /** Heads that are written when the turn of the event loop ends. */
+  /** Heads that are written when the turn of the event loop ends, '' when all are out. */
   private outgoing = '';
   /** Responses will come that nobody waits for any more. */
   private evicted = false;
@@ -128,12 +129,17 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
     this.reusable = false;
     this.chunked = body === REQUEST_CHUNKED;
     this.answered = false;
+    this.encoding = latin1 ? 'latin1' : 'utf8';
+    if (complete && !latin1) {
+      this.outgoing = head;
+      this.pool.turn.add(this);
+      return;
+    }
     if (complete) this.awaitHead();
     else {
       this.awaitsHead = false;
       this.pool.wheel.hold(this);
     }
-    this.encoding = latin1 ? 'latin1' : 'utf8';
     if (latin1) this.socket.write(head, 'latin1');
     else writeHead(this.socket, head);
   }
@@ -178,8 +184,12 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
 
   private writeTurn(): void {
     const heads = this.outgoing;
-    this.outgoing = '';
     if (this.state === CLOSED || heads === '') return;
+    if (this.socket.destroyed) {
+      this.fail(FAULTS.unwritten, 'connection closed');
+      return;
+    }
+    this.outgoing = '';
     if (this.behind.length > 0) this.pool.wheel.arm(this, HOLD_MS);
     else this.awaitHead();
     writeHead(this.socket, heads);
@@ -285,9 +295,9 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
   }
 
   private read(length: number, buffer: Buffer): boolean {
-    if (this.user === null) {
+    if (this.user === null || this.outgoing !== '') {
       // Bytes that nobody asked for would become the answer to somebody's next request.
-      this.destroy();
+      this.fail(FAULTS.unwritten, 'bytes that nobody asked for');
       return false;
     }
     let used = 0;
@@ -362,40 +372,10 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
   private fail(fault: Fault, detail: string): void {
     const user = this.user;
     const behind = this.behind.splice(0);
-    if (behind.length > 0) this.pool.avoidPipelining();
+    const unwritten = this.outgoing !== '';
+    if (behind.length > 0 && !unwritten) this.pool.avoidPipelining();
     this.destroy();
-    if (user !== null) user.upstreamFailed(fault, detail);
-    failAll(behind, FAULTS.upstreamClosed, detail);
+    if (user !== null) user.upstreamFailed(unwritten ? FAULTS.unwritten : fault, detail);
+    failAll(behind, unwritten ? FAULTS.unwritten : FAULTS.upstreamClosed, detail);
   }
-}
-
-function failAll(users: readonly UpstreamUser[], fault: Fault, detail: string): void {
-  for (const user of users) {
-    try {
-      user.upstreamFailed(fault, detail);
-    } catch (error) {
-      // The others must be told all the same.
-      user.crash(error);
-    }
-  }
-}
-
-/** In the place of a user that has left: reads its response past. */
-class Discard implements UpstreamUser {
-  private readonly connection: UpstreamConnection;
-
-  constructor(connection: UpstreamConnection) {
-    this.connection = connection;
-  }
-
-  responseHead(): void {}
-  responseWaits(): void {}
-  responseBody(): void {}
-  responseEnd(): void {
-    this.connection.done(true);
-  }
-  upstreamConnected(): void {}
-  upstreamWritable(): void {}
-  upstreamFailed(): void {}
-  crash(): void {}
 }

@@ -12,9 +12,9 @@ import type { BootOptions } from '../../protocol/messages.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import { UpstreamConnection } from './connection.ts';
 import { ALPN_ANY, ALPN_HTTP1, type DialTarget } from './dial.ts';
-import type { PipelineTurn } from './pipeline-turn.ts';
 import { UpstreamSessions } from './sessions.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
+import type { WriteTurn } from './write-turn.ts';
 
 /** How long an idle connection is kept when the server does not tell (shared/spec proxying §9). */
 const IDLE_MS = 90_000;
@@ -38,7 +38,7 @@ export class UpstreamPool {
   private filling: UpstreamConnection | null = null;
   /** Milliseconds of performance.now() until which the server is not pipelined to; 0: it is. */
   private pipeliningOffUntil = 0;
-  private readonly turn: PipelineTurn;
+  readonly turn: WriteTurn;
   private readonly metrics: MetricsLane;
 
   constructor(
@@ -46,7 +46,7 @@ export class UpstreamPool {
     options: BootOptions,
     wheel: TimerWheel,
     readBuffer: Buffer,
-    turn: PipelineTurn,
+    turn: WriteTurn,
     metrics: MetricsLane,
   ) {
     this.target = target;
@@ -94,7 +94,8 @@ export class UpstreamPool {
     if (this.filling !== null && this.filling.inFlight > 0 && this.filling.inFlight < depth) return this.filling;
     const connection = this.idle.at(-1);
     if (connection === undefined) return null;
-    this.turn.add(this, connection);
+    this.turn.fills(this);
+    this.turn.add(connection);
     this.idle.pop();
     this.filling = connection;
     return connection;

@@ -5,8 +5,9 @@ import type { MetricsLane } from '../../shared/metrics.ts';
 import type { RoutingTable } from '../../table/reader.ts';
 import type { ServerView } from '../../table/views.ts';
 import { Dialer, type DialTarget } from './dial.ts';
-import { PipelineTurn } from './pipeline-turn.ts';
+
 import { UpstreamPool } from './pool.ts';
+import { WriteTurn } from './write-turn.ts';
 
 /**
  * One read takes as much. Larger is cheaper for large bodies (1 MiB costs a third less than with 64 KiB, see
@@ -20,7 +21,7 @@ export class UpstreamPools {
   private readonly metrics: MetricsLane;
   private readonly dialer: Dialer;
   private readonly readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
-  private readonly turn = new PipelineTurn();
+  private readonly turn = new WriteTurn();
   private readonly bySlot = new Map<number, UpstreamPool>();
   /** Pools of servers that left the table with exchanges still running. */
   private readonly retired = new Set<UpstreamPool>();

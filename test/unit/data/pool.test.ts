@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
-import test from 'node:test';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import test, { type TestContext } from 'node:test';
 import type { UpstreamConnection } from '../../../src/data/upstream/connection.ts';
 import { UpstreamPool } from '../../../src/data/upstream/pool.ts';
+import { UpstreamPools } from '../../../src/data/upstream/pools.ts';
 import type { UpstreamUser } from '../../../src/data/upstream/upstream.ts';
+import { REQUEST_NO_BODY } from '../../../src/http/request-head.ts';
+import { FAULTS, type Fault } from '../../../src/kernel/errors.ts';
+import { TimerWheel } from '../../../src/kernel/timer-wheel.ts';
+import type { BootOptions } from '../../../src/protocol/messages.ts';
+import { MetricsLane } from '../../../src/shared/metrics.ts';
+import { createMetricsLane } from '../../../src/shared/metrics-layout.ts';
+import type { ServerView } from '../../../src/table/views.ts';
 
 type Idle = { deadline: number; used: boolean; destroyed: boolean; use(): void; destroy(): void };
 
@@ -43,3 +52,66 @@ test('a connection whose time is over is not used, however late its timer is', (
   );
   assert.equal(pool.take(user, false), null);
 });
+
+type Innards = { socket: Socket; onRead(length: number, buffer: Buffer): boolean };
+
+/** A connection to a real server that has answered one request, and the turn in which it is used again. */
+async function usedConnection(t: TestContext): Promise<{ pool: UpstreamPool; requests: () => number }> {
+  let requests = 0;
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', () => {
+      requests++;
+      socket.write('HTTP/1.1 204 No Content\r\n\r\n');
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const options = { maxIdleConnsPerHost: 9, dialTimeoutMs: 0, responseHeaderTimeoutMs: 0, insecureSkipVerify: false };
+  const boot = { ...options, rootCAs: null } as unknown as BootOptions;
+  const pools = new UpstreamPools(boot, new TimerWheel(), new MetricsLane(createMetricsLane([1])));
+  t.after(() => {
+    pools.destroy();
+    server.close();
+  });
+  const pool = pools.of({ scheme: 'http', host: '127.0.0.1', port, slot: 0 } as ServerView);
+  await new Promise<void>((resolve, reject) => {
+    const user = userWith({ responseEnd: () => resolve(connection.done(true)), upstreamFailed: reject });
+    user.upstreamConnected = () => connection.sendHead('GET / HTTP/1.1\r\n\r\n', 'GET', REQUEST_NO_BODY, true, false);
+    const connection = pool.dial(user, false);
+  });
+  return { pool, requests: () => requests };
+}
+
+function userWith(part: Partial<UpstreamUser>): UpstreamUser {
+  const nothing = (): void => {};
+  return {
+    responseHead: nothing,
+    responseWaits: nothing,
+    responseBody: nothing,
+    responseEnd: nothing,
+    upstreamConnected: nothing,
+    upstreamWritable: nothing,
+    upstreamFailed: nothing,
+    crash: nothing,
+    ...part,
+  };
+}
+
+for (const [what, spoil] of [
+  ['ends', ({ socket }: Innards) => socket.destroy()],
+  ['brings bytes that nobody asked for', (connection: Innards) => connection.onRead(3, Buffer.from('HTTP/1'))],
+] as const) {
+  test(`a connection that ${what} before the request was written to it tells so, and nothing goes out`, async (t) => {
+    const { pool, requests } = await usedConnection(t);
+    const failed = new Promise<Fault>((resolve) => {
+      const user = userWith({ upstreamFailed: resolve });
+      const connection = pool.take(user, false) as UpstreamConnection;
+      connection.sendHead('GET / HTTP/1.1\r\n\r\n', 'GET', REQUEST_NO_BODY, true, false);
+      spoil(connection as unknown as Innards);
+    });
+    assert.equal(await failed, FAULTS.unwritten);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(requests(), 1);
+  });
+}

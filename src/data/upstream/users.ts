@@ -1,0 +1,35 @@
+/** What is done for the users of a connection: those that have left it, and those that it leaves. */
+import type { Fault } from '../../kernel/errors.ts';
+import type { Upstream, UpstreamUser } from './upstream.ts';
+
+/** Tells all of them that their try has failed. */
+export function failAll(users: readonly UpstreamUser[], fault: Fault, detail: string): void {
+  for (const user of users) {
+    try {
+      user.upstreamFailed(fault, detail);
+    } catch (error) {
+      // The others must be told all the same.
+      user.crash(error);
+    }
+  }
+}
+
+/** In the place of a user that has left: reads its response past. */
+export class Discard implements UpstreamUser {
+  private readonly connection: Upstream;
+
+  constructor(connection: Upstream) {
+    this.connection = connection;
+  }
+
+  responseHead(): void {}
+  responseWaits(): void {}
+  responseBody(): void {}
+  responseEnd(): void {
+    this.connection.done(true);
+  }
+  upstreamConnected(): void {}
+  upstreamWritable(): void {}
+  upstreamFailed(): void {}
+  crash(): void {}
+}
