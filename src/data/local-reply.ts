@@ -1,5 +1,6 @@
 /** The responses that we make ourselves: one per fault (shared/spec proxying §7), and the trailing-slash redirect. */
 import type { Fault } from '../kernel/errors.ts';
+import { decodedPath, encodedPath } from '../kernel/percent.ts';
 
 export type LocalReply = {
   readonly status: number;
@@ -56,10 +57,18 @@ function cleaned(path: string): string {
   return `/${segments.join('/')}`;
 }
 
-/** 301 to the other trailing-slash form of the target (rules §7). */
+/**
+ * 301 to the other trailing-slash form of the target (rules §7). The slash is that of the decoded path, as rules see it
+ * (`/a%2F` ends in one), so the path is encoded anew.
+ */
 export function slashRedirect(method: string, path: string, target: string): LocalReply {
-  const other = path.endsWith('/') ? cleaned(path) : `${cleaned(path)}/`;
-  const location = other.replace(/[^\x21-\x7e]|["<>\\^`{|}]/gu, encodeURIComponent) + target.slice(path.length);
+  const decoded = decodedPath(path) ?? path;
+  const other = cleaned(encodedPath(decoded)) + (decoded.endsWith('/') ? '' : '/');
+  const query = target
+    .slice(path.length)
+    .toWellFormed()
+    .replace(/[^\x21-\x7e]/gu, encodeURIComponent);
+  const location = other + query;
   let head = `301 Moved Permanently\r\nLocation: ${location}`;
   if (method !== 'GET' && method !== 'HEAD') return { status: 301, head, body: '', length: 0 };
   head += '\r\nContent-Type: text/html; charset=utf-8';

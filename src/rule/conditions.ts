@@ -65,7 +65,8 @@ function templateProblem(text: string, defaultPattern: string, context: RuleCont
 export function compileHost(segment: RuleSegment, context: RuleContext): void {
   const args = liveArgs(segment, context, (arg) => (arg === '' ? 'it is empty' : ''));
   for (const arg of args) {
-    if (/:\d+$/.test(arg)) note(context, segment, arg, 'never matches: hosts are compared without their port');
+    // With more colons it is an IPv6 literal, which is compared without brackets when the request has a port.
+    if (/^[^:]*:\d+$/.test(arg)) note(context, segment, arg, 'never matches: hosts are compared without their port');
   }
   context.terms.push({ kind: 'host', hosts: args.map((arg) => arg.toLowerCase()) });
 }

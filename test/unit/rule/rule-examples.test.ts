@@ -2,60 +2,12 @@
 // routed, redirected or modified.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { slashRedirect } from '../../../src/data/local-reply.ts';
-import { modifyRequest } from '../../../src/data/modifiers.ts';
-import { RequestHead } from '../../../src/http/request-head.ts';
 import { RuleCompiler } from '../../../src/rule/compile-rule.ts';
 import type { TableFrontend } from '../../../src/table/input.ts';
 import { RoutingTable } from '../../../src/table/reader.ts';
-import { validateTable } from '../../../src/table/validate.ts';
 import { writeTable } from '../../../src/table/writer.ts';
-import { frontend, input } from '../table/inputs.ts';
-
-type Request = {
-  readonly host?: string;
-  readonly method?: string;
-  readonly field?: readonly [name: string, value: string];
-  readonly keepTrailingSlash?: boolean;
-};
-
-/** `up`: the target sent upstream; `xfp` and `xrp`: X-Forwarded-Prefix and X-Replaced-Path. */
-type Outcome = { readonly up: string; readonly xfp?: string; readonly xrp?: string } | string;
-
-/** Compiles the rules of one frontend with the priority that they have by themselves. */
-function frontendOf(name: string, rules: readonly string[], priority?: number): TableFrontend {
-  const compiler = new RuleCompiler();
-  for (const rule of rules) compiler.add(rule);
-  const { terms, modifiers } = compiler;
-  const rank = priority ?? rules.reduce((sum, rule) => sum + Buffer.byteLength(rule), 0);
-  return frontend(name, terms, { rank, ...(modifiers === null ? {} : { modifiers }) });
-}
-
-function headOf(target: string, { host = 'foo.bar', method = 'GET', field }: Request): RequestHead {
-  const head = new RequestHead();
-  head.begin(method, target, target.split('?', 1)[0]);
-  head.add('host', host);
-  if (field !== undefined) head.add(field[0].toLowerCase(), field[1]);
-  assert.equal(head.finish(), true);
-  return head;
-}
-
-function outcomeOf(frontends: readonly TableFrontend[], target: string, request: Request): Outcome {
-  const buffer = writeTable(input(frontends));
-  validateTable(buffer);
-  const table = new RoutingTable(buffer, request.keepTrailingSlash ?? false);
-  const head = headOf(target, request);
-  const found = table.route(0, head.method, head.host, head.path, head);
-  if (found === null) return 'no';
-  if (table.redirectSlash) {
-    return `301 ${/Location: (.*)/.exec(slashRedirect(head.method, head.path, head.target).head)?.[1]}`;
-  }
-  const refusal = modifyRequest(found.modifiers, head);
-  if (refusal !== null) return `${refusal.status}`;
-  const [xfp] = head.values('x-forwarded-prefix');
-  const [xrp] = head.values('x-replaced-path');
-  return { up: head.target, ...(xfp === undefined ? {} : { xfp }), ...(xrp === undefined ? {} : { xrp }) };
-}
+import { input } from '../table/inputs.ts';
+import { frontendOf, type Outcome, outcomeOf, type Request } from './outcomes.ts';
 
 type Row = readonly [row: number, rules: string | readonly string[], target: string, Outcome, Request?];
 
