@@ -27,7 +27,11 @@ function wrkCommand(plan: LoadPlan): Command {
       ...fields,
       `http://127.0.0.1:${plan.port}${plan.path}`,
     ],
-    env: { BENCH_BODY_BYTES: String(plan.bodyBytes), BENCH_PAUSE_MS: String(plan.rate > 0 ? PAUSE_MS : 0) },
+    env: {
+      BENCH_BODY_BYTES: String(plan.bodyBytes),
+      BENCH_PAUSE_MS: String(plan.rate > 0 ? PAUSE_MS : 0),
+      BENCH_ROUTES: String(plan.routes ?? 0),
+    },
   };
 }
 

@@ -37,6 +37,8 @@ export const HELP = `npm run bench -- [options]
   --quick              under a minute: the small and the 1 MiB body and the latency histogram
   --rounds=N           interleaved rounds of every scenario (the time is then not bounded)
   --scenario=A,B       only these scenarios
+  --scenario=routes    1 to 100 000 routes, some ten minutes, only when it is named; also routes-hosts, routes-paths,
+                       routes-host-templates, routes-path-templates
   --peers=A,B          only these proxies
 npm run bench -- compare REV1 REV2 [options] [-- FLAGS FOR TSUJI]
                        two git revisions against each other; "work" is the work tree as it stands

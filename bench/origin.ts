@@ -22,6 +22,18 @@ export type Origin = {
   readonly direct: number;
 };
 
+/** Beside `/` also below the paths of many routes (routes/kinds.ts). */
+function smallAnswer(match: string, index: number): string {
+  return `    location ${match} {
+      add_header X-Server server${index + 1};
+      add_header Cache-Control "max-age=60";
+      add_header Last-Modified "Mon, 01 Jan 2024 00:00:00 GMT";
+      add_header ETag '"65920080-57"';
+      default_type text/html;
+      return 200 '${SMALL_BODY.replaceAll('\n', '\\n')}';
+    }`;
+}
+
 /** `/forwarded` tells what the proxy added, so that nobody saves work by leaving it out. */
 function nginxText(folder: string, ports: readonly number[]): string {
   const servers = ports.map(
@@ -31,14 +43,8 @@ function nginxText(folder: string, ports: readonly number[]): string {
     root ${folder}/files;
     add_header X-Server server${index + 1};
     add_header Cache-Control "max-age=60";
-    location = / {
-      add_header X-Server server${index + 1};
-      add_header Cache-Control "max-age=60";
-      add_header Last-Modified "Mon, 01 Jan 2024 00:00:00 GMT";
-      add_header ETag '"65920080-57"';
-      default_type text/html;
-      return 200 '${SMALL_BODY.replaceAll('\n', '\\n')}';
-    }
+${smallAnswer('= /', index)}
+${smallAnswer('^~ /service-', index)}
     location = /forwarded {
       default_type application/json;
       return 200 '{"for":"$http_x_forwarded_for","proto":"$http_x_forwarded_proto","host":"$http_x_forwarded_host","port":"$http_x_forwarded_port","name":"$http_host","reused":$connection_requests}';

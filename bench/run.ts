@@ -12,6 +12,9 @@ import { askVersion } from './peers/peer.ts';
 import { cpuPlot, latencyPlot } from './plots.ts';
 import { Processes } from './processes.ts';
 import { outcomeJson, outcomeText } from './report.ts';
+import { namedKinds, ROUTE_SCENARIOS } from './routes/kinds.ts';
+import { routesJson, routesText } from './routes/report.ts';
+import { ROUTES_ROUNDS, type RoutesOutcome, runRoutes } from './routes/run.ts';
 import { type Bench, type Outcome, runScenario } from './runner.ts';
 import { fitEfforts, SCENARIOS } from './scenarios.ts';
 import { soak } from './soak.ts';
@@ -59,11 +62,7 @@ function writeResults(options: RunOptions, outcomes: readonly Outcome[], facts: 
 
 async function run(options: RunOptions, processes: Processes): Promise<void> {
   demandSystem();
-  demandKnown(
-    'scenario',
-    options.scenarios,
-    SCENARIOS.map(({ name }) => name),
-  );
+  demandKnown('scenario', options.scenarios, [...SCENARIOS.map(({ name }) => name), ...ROUTE_SCENARIOS]);
   demandKnown(
     'proxy',
     options.peers,
@@ -97,6 +96,21 @@ async function run(options: RunOptions, processes: Processes): Promise<void> {
   }
   await mkdir(RESULTS, { recursive: true });
   const facts = { machine, cores, versions: Object.fromEntries(versions) };
+  const kinds = namedKinds(options.scenarios);
+  if (kinds.length > 0) {
+    const measured: RoutesOutcome[] = [];
+    const names = peers.map(({ name }) => name);
+    await runRoutes(bench, kinds, options.rounds ?? ROUTES_ROUNDS, names, (outcome) => {
+      tell('');
+      console.log(`${routesText(outcome)}\n`);
+      measured.push(outcome);
+    });
+    const path = join(RESULTS, 'routes.json');
+    const json = { at: new Date().toISOString(), ...facts, kinds: measured.map(routesJson) };
+    writeFileSync(path, `${JSON.stringify(json, null, 2)}\n`);
+    console.log(`written: ${path}`);
+  }
+  if (outcomes.length === 0) return;
   for (const path of writeResults(options, outcomes, facts)) console.log(`written: ${path}`);
 }
 

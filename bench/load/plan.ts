@@ -12,7 +12,12 @@ export type LoadPlan = {
   readonly bodyBytes: number;
   /** Requests per second; 0 for as many as come back. */
   readonly rate: number;
+  /** Above 0: `NUMBER` in the path or a field stands for one of 0 … routes - 1, another with every request. */
+  readonly routes?: number;
 };
+
+/** The numbers of routes are written with so many digits, so that all requests are equally long. */
+export const NUMBER_DIGITS = 6;
 
 export type LoadResult = {
   readonly requests: number;

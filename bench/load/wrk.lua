@@ -1,7 +1,9 @@
 -- Script for wrk. BENCH_BODY_BYTES: send a body of that length by POST. BENCH_PAUSE_MS: pause that long on average
 -- between an answer and the next request of a connection, which turns the closed loop into a steady rate.
+-- BENCH_ROUTES: NUMBER in the request stands for one of so many routes; every route gets its turn, in an order that jumps.
 local body = tonumber(os.getenv('BENCH_BODY_BYTES') or '0')
 local pause = tonumber(os.getenv('BENCH_PAUSE_MS') or '0')
+local routes = tonumber(os.getenv('BENCH_ROUTES') or '0')
 
 if body > 0 then
   wrk.method = 'POST'
@@ -11,6 +13,28 @@ end
 if pause > 0 then
   function delay()
     return math.random(0, 2 * pause)
+  end
+end
+
+local function gcd(a, b)
+  return b == 0 and a or gcd(b, a % b)
+end
+
+if routes > 0 then
+  local before, after, at
+  local step = math.floor(routes * 0.618) + 1
+  while gcd(step, routes) ~= 1 do
+    step = step + 1
+  end
+
+  function init()
+    before, after = wrk.format():match('^(.*)NUMBER(.*)$')
+    at = os.time() * 7919 % routes
+  end
+
+  function request()
+    at = (at + step) % routes
+    return before .. string.format('%06d', at) .. after
   end
 end
 

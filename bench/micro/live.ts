@@ -11,12 +11,10 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Etcd3 } from 'etcd3';
+import { etcdCommand, putAll } from '../etcd.ts';
 import { startOrigin } from '../origin.ts';
-import { type Command, freePort, Processes, untilListening } from '../processes.ts';
+import { freePort, Processes, untilListening } from '../processes.ts';
 
-/** etcd's limit of operations in one transaction. */
-const BATCH = 128;
-const PARALLEL = 8;
 const READY_MS = 120_000;
 const CHANGE_MS = 30_000;
 
@@ -28,37 +26,6 @@ type LiveTimes = {
   readonly rule: readonly number[];
   readonly server: readonly number[];
 };
-
-function etcdCommand(folder: string, port: number, peerPort: number): Command {
-  const url = `http://127.0.0.1:${port}`;
-  const peer = `http://127.0.0.1:${peerPort}`;
-  const flags = {
-    'data-dir': join(folder, 'data'),
-    'listen-client-urls': url,
-    'advertise-client-urls': url,
-    'listen-peer-urls': peer,
-    'initial-advertise-peer-urls': peer,
-    'initial-cluster': `default=${peer}`,
-    'log-level': 'error',
-    'quota-backend-bytes': String(4 * 1024 ** 3),
-  };
-  return { file: 'etcd', args: Object.entries(flags).map(([name, value]) => `--${name}=${value}`) };
-}
-
-async function putAll(client: Etcd3, keys: readonly (readonly [string, string])[]): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let from = next; from < keys.length; from = next) {
-      next = from + BATCH;
-      const puts = keys.slice(from, from + BATCH).map(([key, value]) => client.put(key).value(value));
-      await client
-        .if('/none', 'Version', '==', 0)
-        .then(...puts)
-        .commit();
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, worker));
-}
 
 /** One connection, one request after the other. */
 class Asker {

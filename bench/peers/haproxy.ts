@@ -1,15 +1,26 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Command } from '../processes.ts';
 import { askVersion, type Peer, type Route, type Site } from './peer.ts';
 
-function backend(route: Route, index: number): string {
+export function haproxyBackend(name: string, servers: readonly number[]): string {
   return `
-backend backend${index}
+backend ${name}
   balance roundrobin
-${route.servers.map((port, at) => `  server server${at} 127.0.0.1:${port}`).join('\n')}`;
+${servers.map((port, at) => `  server server${at} 127.0.0.1:${port}`).join('\n')}`;
 }
 
-function text(site: Site): string {
+/**
+ * @param rules lines of the frontend that choose the backend
+ * @param backends sections
+ */
+export function haproxyCommand(site: Omit<Site, 'routes'>, rules: string, backends: string): Command {
+  const config = join(site.folder, 'haproxy.cfg');
+  writeFileSync(config, text(site, rules, backends));
+  return { file: 'haproxy', args: ['-db', '-f', config] };
+}
+
+function text(site: Omit<Site, 'routes'>, rules: string, backends: string): string {
   return `
 global
   nbthread 1
@@ -30,8 +41,8 @@ frontend http
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   http-request set-header X-Forwarded-Port %[dst_port]
   http-request set-header X-Forwarded-Server %[hostname]
-${site.routes.map((route, index) => `  use_backend backend${index} if { hdr(host) -i ${route.host} }`).join('\n')}
-${site.routes.map(backend).join('\n')}
+${rules}
+${backends}
 `;
 }
 
@@ -39,8 +50,8 @@ export const haproxy: Peer = {
   name: 'haproxy',
   version: () => askVersion('haproxy', ['-v'], /version ([\w.]+)/),
   configure(site) {
-    const config = join(site.folder, 'haproxy.cfg');
-    writeFileSync(config, text(site));
-    return { file: 'haproxy', args: ['-db', '-f', config] };
+    const rule = (route: Route, index: number) => `  use_backend backend${index} if { hdr(host) -i ${route.host} }`;
+    const backend = (route: Route, index: number) => haproxyBackend(`backend${index}`, route.servers);
+    return haproxyCommand(site, site.routes.map(rule).join('\n'), site.routes.map(backend).join('\n'));
   },
 };

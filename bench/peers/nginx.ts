@@ -1,38 +1,48 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Command } from '../processes.ts';
 import { askVersion, type Peer, type Route, type Site } from './peer.ts';
 
-const CLOSE_NEVER = 'proxy_set_header Connection "";';
-const UPGRADE = `proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $connection_of_upgrade;`;
-
-/** nginx inherits proxy_set_header only into levels that set none, so each location carries the whole list. */
-function server(route: Route, index: number, port: number): string {
-  return `
-  upstream backend${index} {
-    ${route.servers.map((origin) => `server 127.0.0.1:${origin};`).join(' ')}
-    keepalive 128;
-    keepalive_requests 1000000000;
-  }
-  server {
-    listen 127.0.0.1:${port}${index === 0 ? ' backlog=4096' : ''};
-    server_name ${route.host};
-    location / {
-      proxy_pass http://backend${index};
-      proxy_set_header Host $http_host;
+/** What the server is told; nginx inherits these only into levels that set none of their own. */
+export const NGINX_FORWARDED = `proxy_set_header Host $http_host;
       proxy_set_header X-Real-Ip $remote_addr;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header X-Forwarded-Proto $scheme;
       proxy_set_header X-Forwarded-Host $http_host;
       proxy_set_header X-Forwarded-Port $server_port;
-      proxy_set_header X-Forwarded-Server $hostname;
+      proxy_set_header X-Forwarded-Server $hostname;`;
+export const CLOSE_NEVER = 'proxy_set_header Connection "";';
+const UPGRADE = `proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $connection_of_upgrade;`;
+
+export function nginxUpstream(name: string, servers: readonly number[]): string {
+  return `
+  upstream ${name} {
+    ${servers.map((origin) => `server 127.0.0.1:${origin};`).join(' ')}
+    keepalive 128;
+    keepalive_requests 1000000000;
+  }`;
+}
+
+function server(route: Route, index: number, port: number): string {
+  return `${nginxUpstream(`backend${index}`, route.servers)}
+  server {
+    listen 127.0.0.1:${port}${index === 0 ? ' backlog=4096' : ''};
+    server_name ${route.host};
+    location / {
+      proxy_pass http://backend${index};
+      ${NGINX_FORWARDED}
       ${route.upgrade ? UPGRADE : CLOSE_NEVER}
     }
   }`;
 }
 
-/** Request bodies are not buffered and responses never pass through a file, since the other proxies do neither. */
-function text(site: Site): string {
+/**
+ * Request bodies are not buffered and responses never pass through a file, since the other proxies do neither.
+ *
+ * @param servers the blocks inside of `http`
+ */
+function nginxText(site: Omit<Site, 'routes'>, servers: string): string {
   return `
 ${process.getuid?.() === 0 ? 'user root;' : ''}
 worker_processes 1;
@@ -54,18 +64,25 @@ http {
   proxy_http_version 1.1;
   proxy_request_buffering off;
   proxy_max_temp_file_size 0;
+  map_hash_max_size 1000000;
+  map_hash_bucket_size 128;
   map $http_upgrade $connection_of_upgrade { default upgrade; '' ''; }
-${site.routes.map((route, index) => server(route, index, site.port)).join('\n')}
+${servers}
 }
 `;
+}
+
+/** @param servers the blocks inside of `http` */
+export function nginxCommand(site: Omit<Site, 'routes'>, servers: string): Command {
+  const config = join(site.folder, 'nginx.conf');
+  writeFileSync(config, nginxText(site, servers));
+  return { file: 'nginx', args: ['-p', site.folder, '-c', config, '-e', 'stderr'] };
 }
 
 export const nginx: Peer = {
   name: 'nginx',
   version: () => askVersion('nginx', ['-v'], /nginx\/([\w.-]+)/),
   configure(site) {
-    const config = join(site.folder, 'nginx.conf');
-    writeFileSync(config, text(site));
-    return { file: 'nginx', args: ['-p', site.folder, '-c', config, '-e', 'stderr'] };
+    return nginxCommand(site, site.routes.map((route, index) => server(route, index, site.port)).join('\n'));
   },
 };

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { SERVE_FLAGS } from '../../scripts/node-flags.mjs';
+import type { Command } from '../processes.ts';
 import type { Peer, Site } from './peer.ts';
 
 function writeKeys(folder: string, site: Site): void {
@@ -30,6 +31,23 @@ function knowsFlag(root: string, flag: string): boolean {
   return help.stdout.toLowerCase().includes(flag.toLowerCase());
 }
 
+/** @param flags among them where the keys are */
+export function tsujiCommand(root: string, port: number, flags: readonly string[]): Command {
+  return {
+    file: process.execPath,
+    args: [
+      ...SERVE_FLAGS,
+      join(root, 'src/main.ts'),
+      `--entryPoints=Name:http Address:127.0.0.1:${port}`,
+      '--defaultEntryPoints=http',
+      '--workers=1',
+      '--logLevel=ERROR',
+      '--lifeCycle.graceTimeOut=1s',
+      ...flags,
+    ],
+  };
+}
+
 /**
  * tsuji from the work tree at `root`, as one worker.
  *
@@ -48,20 +66,7 @@ export function tsujiAt(root: string, name: string, flags: readonly string[]): P
     configure(site) {
       const keys = join(site.folder, 'keys');
       writeKeys(keys, site);
-      return {
-        file: process.execPath,
-        args: [
-          ...SERVE_FLAGS,
-          join(root, 'src/main.ts'),
-          `--folder=${keys}`,
-          `--entryPoints=Name:http Address:127.0.0.1:${site.port}`,
-          '--defaultEntryPoints=http',
-          '--workers=1',
-          '--logLevel=ERROR',
-          '--lifeCycle.graceTimeOut=1s',
-          ...flags,
-        ],
-      };
+      return tsujiCommand(root, site.port, [`--folder=${keys}`, ...flags]);
     },
   };
 }
