@@ -2,6 +2,8 @@
 
 const PATIENCE = Number(process.env.TSUJI_TEST_PATIENCE ?? '1');
 const LOOK_EVERY_MS = 10;
+/** Long: several programs may be starting at once on two cores. Only a test that fails waits so long. */
+const DEADLINE_MS = 45_000;
 
 /**
  * Asks `condition` every 10 ms until it gives something truthy, and returns that. What it throws counts as "not yet".
@@ -10,7 +12,7 @@ const LOOK_EVERY_MS = 10;
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
   what: string | (() => string),
-  ms = 15_000,
+  ms = DEADLINE_MS,
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + ms * PATIENCE;
   let lastError = '';
