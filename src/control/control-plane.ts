@@ -15,12 +15,15 @@ import { createTokenCounts, TokenCounts } from '../shared/token-counts.ts';
 import { AdminServer } from './admin/admin-server.ts';
 import { Breakers } from './balancing/breakers.ts';
 import { ServerControl } from './balancing/server-control.ts';
+import type { SharedServers } from './balancing/server-slots.ts';
 import type { ServerStatus } from './balancing/server-status.ts';
 import { TableCompiler } from './compiler.ts';
+import { HealthChecks } from './health-checks/health-checks.ts';
+import { Prober } from './health-checks/probe.ts';
 import { Publisher } from './publisher.ts';
 import { type ModelChange, Reconciler } from './reconciler.ts';
 import { loadRootCAs } from './root-cas.ts';
-import { sourcesFrom } from './source/from-settings.ts';
+import { providerOf, sourcesFrom } from './source/from-settings.ts';
 import type { Source, SourceStatus } from './source/source.ts';
 import type { StoredKeysReader } from './stored-keys.ts';
 import { TableFeed } from './table-feed.ts';
@@ -28,7 +31,15 @@ import { Certificates } from './tls/certificates.ts';
 import { loadClientCAs } from './tls/client-cas.ts';
 import { SharedTicketKeys } from './tls/shared-ticket-keys.ts';
 import { TicketRing } from './tls/ticket-ring.ts';
-import type { BreakerView, CertificateView, ControlView, EntryPointView, LimitView, WorkerView } from './view.ts';
+import type {
+  BreakerView,
+  CertificateView,
+  ControlView,
+  EntryPointView,
+  HealthView,
+  LimitView,
+  WorkerView,
+} from './view.ts';
 import { WorkerFleet } from './worker-fleet.ts';
 
 /**
@@ -39,11 +50,6 @@ const POOL_THREADS = 16;
 
 /** The quickest rate at which listeners hear of changes, so that a storm of them costs no more than a few pages. */
 const NOTIFY_MS = 100;
-
-function providerOf(settings: Settings): string {
-  if (settings.etcd === null) return 'folder';
-  return settings.etcd.useApiV3 ? 'etcdv3' : 'etcd';
-}
 
 export class ControlPlane implements ControlView {
   readonly version: string;
@@ -61,6 +67,7 @@ export class ControlPlane implements ControlView {
   private readonly tokenCounts: TokenCounts;
   private readonly breakers: Breakers;
   private readonly servers: ServerControl;
+  private readonly healthChecks: HealthChecks;
   private readonly lanes: SharedArrayBuffer[];
   private readonly compiler = new TableCompiler();
   private readonly feed: TableFeed;
@@ -99,29 +106,34 @@ export class ControlPlane implements ControlView {
     this.tokenCounts = new TokenCounts(tokenCounts);
     this.breakers = new Breakers(settings.workers);
     const cursors = createCursors();
-    this.servers = new ServerControl(
-      {
-        state: new ServerState(serverState),
-        cursors: new Int32Array(cursors),
-        backendSlots: this.backendSlots,
-        serverSlots: this.serverSlots,
-        model: () => this.current,
-      },
-      { firstMs: settings.ejectionTimeMs, longestMs: settings.ejectionMaxTimeMs },
-      () => this.notify(),
-    );
+    const shared: SharedServers = {
+      state: new ServerState(serverState),
+      cursors: new Int32Array(cursors),
+      backendSlots: this.backendSlots,
+      serverSlots: this.serverSlots,
+      model: () => this.current,
+    };
+    const times = { firstMs: settings.ejectionTimeMs, longestMs: settings.ejectionMaxTimeMs };
+    this.servers = new ServerControl(shared, times, () => this.notify());
+    const rootCAs = settings.rootCAs === null ? null : loadRootCAs(settings.rootCAs);
+    this.healthChecks = new HealthChecks(shared, {
+      probe: new Prober({ insecureSkipVerify: settings.insecureSkipVerify, rootCAs }).probe,
+      onReturn: (backend, slot) => this.servers.returned(backend, slot),
+      onChange: () => this.notify(),
+    });
     this.sourceList = sourcesFrom(settings);
+    const names = settings.entryPoints.map((entryPoint) => entryPoint.name);
     const builder = new ModelBuilder({
       prefix: this.prefix,
-      entryPoints: settings.entryPoints.map((entryPoint) => entryPoint.name),
+      entryPoints: names,
       tlsEntryPoints: settings.entryPoints.filter(({ tls }) => tls !== null).map(({ name }) => name),
       defaultEntryPoints: settings.defaultEntryPoints,
       allowMinWeightZero: settings.allowMinWeightZero,
       constraints: settings.constraints,
+      healthCheckIntervalMs: settings.healthCheckIntervalMs,
       stored,
     });
     this.current = builder.model;
-    const names = settings.entryPoints.map((entryPoint) => entryPoint.name);
     this.feed = new TableFeed(names, this.backendSlots, this.serverSlots);
     this.reconciler = new Reconciler({
       sources: this.sourceList,
@@ -161,7 +173,7 @@ export class ControlPlane implements ControlView {
         writeTimeoutMs: settings.writeTimeoutMs,
         clientIdleMs: settings.clientIdleMs,
         insecureSkipVerify: settings.insecureSkipVerify,
-        rootCAs: settings.rootCAs === null ? null : loadRootCAs(settings.rootCAs),
+        rootCAs,
         keepTrailingSlash: settings.keepTrailingSlash,
       },
       tls: () => ({
@@ -239,6 +251,7 @@ export class ControlPlane implements ControlView {
     this.stopping = true;
     await this.fleet.drain(graceMs);
     this.reconciler.stop();
+    this.healthChecks.stop();
     this.servers.stop();
     this.certificateList.stop();
     this.ticketRing.stop();
@@ -304,14 +317,18 @@ export class ControlPlane implements ControlView {
   }
 
   limit(backend: string): LimitView | null {
-    if (this.current.backends.get(backend)?.maxConn === undefined) return null;
-    const slot = this.backendSlots.find(backend);
-    if (slot < 0) return { inProgress: 0, refused: 0 };
+    const isLimited = this.current.backends.get(backend)?.maxConn !== undefined;
+    const slot = isLimited ? this.backendSlots.find(backend) : -1;
+    if (slot < 0) return null;
     return { inProgress: this.tokenCounts.inProgress(slot), refused: this.tokenCounts.refused(slot) };
   }
 
   serverStatus(backend: Backend, server: Server): ServerStatus {
     return this.servers.status(backend, server);
+  }
+
+  health(backend: string, url: string): HealthView | null {
+    return this.healthChecks.view(backend, url);
   }
 
   metricsLanes(): readonly SharedArrayBuffer[] {
@@ -335,12 +352,19 @@ export class ControlPlane implements ControlView {
     this.current = model;
     this.feed.touch(changed);
     this.servers.touch(changed.backends);
+    this.healthChecks.touch(changed.backends);
     this.certificateList.apply(model.certificates, changed.certificates);
     this.notify();
     // New problems alone change no route; the first table is published even when there is nothing in it.
     if (this.compiledGeneration > 0 && changed.backends.size === 0 && changed.frontends.size === 0) return;
     if (this.compiling) this.outdated = true;
     else void this.compile();
+  }
+
+  /** Right after the builder was told of a model, which may have changed when its table is made. */
+  private followTold(): ReadonlyMap<number, SharedArrayBuffer> {
+    this.healthChecks.follow(this.current.backends);
+    return this.breakers.follow(this.current.backends, (name) => this.backendSlots.find(name));
   }
 
   /** One table at a time, always of the newest model: changes that come meanwhile share the next one. */
@@ -350,16 +374,16 @@ export class ControlPlane implements ControlView {
       this.outdated = false;
       const generation = ++this.compiledGeneration;
       try {
+        const change = this.feed.next(this.current, generation);
+        this.servers.modelChanged(this.current);
+        let breakers = this.followTold();
         // A builder that must be told all is told of the newest model.
-        let told = this.current;
-        const change = this.feed.next(told, generation);
-        this.servers.modelChanged(told);
         const table = await this.compiler.compile(change, () => {
-          told = this.current;
-          return this.feed.all(told, generation);
+          const all = this.feed.all(this.current, generation);
+          breakers = this.followTold();
+          return all;
         });
         this.feed.made(generation);
-        const breakers = this.breakers.follow(told.backends, (name) => this.backendSlots.find(name));
         if (this.stopping) return;
         this.publisher.publish(generation, table, breakers);
         for (const { address } of this.settings.entryPoints) log.info(`Server configuration reloaded on ${address}`);

@@ -66,6 +66,21 @@ export type LimitView = {
   readonly refused: number;
 };
 
+/** A server as its health checks find it (shared/spec kv-schema §4.5). */
+export type HealthView = {
+  readonly state: 'unchecked' | 'up' | 'down';
+  /** Unix milliseconds of the last change of `state` and of the last check, 0 before the first. */
+  readonly since: number;
+  readonly checkedAt: number;
+  /** That the last check took. */
+  readonly seconds: number;
+  /** Why the last check was bad, '' for a good one. */
+  readonly reason: string;
+  /** Since it is checked. */
+  readonly checks: number;
+  readonly failed: number;
+};
+
 export interface ControlView {
   readonly version: string;
   /** Unix milliseconds. */
@@ -97,6 +112,8 @@ export interface ControlView {
   breaker(backend: string): BreakerView | null;
   limit(backend: string): LimitView | null;
   serverStatus(backend: Backend, server: Server): ServerStatus;
+  /** null: the server is not checked. */
+  health(backend: string, url: string): HealthView | null;
   /** One lane of src/shared/metrics.ts per worker. */
   metricsLanes(): readonly SharedArrayBuffer[];
   /** Calls back, at most a few times a second, after any of the above has changed. Returns what ends it. */

@@ -2,6 +2,7 @@
 
 import { type Constraint, unmetConstraint } from '../kernel/constraints.ts';
 import { type BalancingKeys, readBalancing } from './balancing-keys.ts';
+import { DEFAULT_INTERVAL_MS, type HealthKeys, isHealth, readHealthCheck } from './health-keys.ts';
 import type { ObjectKeys } from './kv-tree.ts';
 import type { Backend, LeftOutServer, Server } from './model.ts';
 import { type Built, ProblemList } from './problems.ts';
@@ -15,6 +16,8 @@ export type BackendOptions = {
   /** The prefix of all keys, without a slash at its end. */
   readonly prefix: string;
   readonly allowMinWeightZero: boolean;
+  /** Of `--healthCheck.interval`, for backends that name none; absent: 30 s. */
+  readonly healthCheckIntervalMs?: number;
   /** A server whose tags do not meet all of them is left out. */
   readonly constraints: readonly Constraint[];
 };
@@ -104,6 +107,7 @@ export function buildBackend(name: string, keys: ObjectKeys, options: BackendOpt
     return found;
   };
   const protection: ProtectionKeys = {};
+  const health: HealthKeys = { headers: new Map() };
   const balancing: BalancingKeys = {};
   let pipelining = '';
   for (const [key, value] of keys) {
@@ -114,6 +118,8 @@ export function buildBackend(name: string, keys: ObjectKeys, options: BackendOpt
     else if (match.field === 'serverTags') server(match.names[0]).tags = value;
     else if (match.field === 'serverDraining') server(match.names[0]).draining = value;
     else if (match.field === 'pipelining') pipelining = value;
+    else if (match.field === 'healthHeader') health.headers.set(match.names[0], value);
+    else if (isHealth(match.field)) health[match.field] = value;
     else if (isProtection(match.field)) protection[match.field] = value;
     else balancing[match.field] = value;
   }
@@ -125,6 +131,7 @@ export function buildBackend(name: string, keys: ObjectKeys, options: BackendOpt
     ...readBalancing(name, balancing, problems),
     pipelining: readPipelining(pipelining, problems),
     ...readProtection(protection, problems),
+    ...readHealthCheck(health, options.healthCheckIntervalMs ?? DEFAULT_INTERVAL_MS, problems),
   };
   return { value: backend, problems: problems.list };
 }

@@ -13,6 +13,7 @@ import type { Constraint } from '../kernel/constraints.ts';
 import { type BackendOptions, buildBackend } from './build-backend.ts';
 import { buildCertificate, type CertificateOptions } from './build-certificate.ts';
 import { buildFrontend, type FrontendOptions } from './build-frontend.ts';
+import { DEFAULT_INTERVAL_MS } from './health-keys.ts';
 import { type Change, KvTree, type Touched } from './kv-tree.ts';
 import type { Backend, ConfiguredCertificate, Frontend, Model, Problem } from './model.ts';
 import { type Built, unknownReason } from './problems.ts';
@@ -27,6 +28,8 @@ export type ModelSettings = {
   readonly tlsEntryPoints?: readonly string[];
   readonly defaultEntryPoints: readonly string[];
   readonly allowMinWeightZero: boolean;
+  /** Of `--healthCheck.interval`; absent: 30 s. */
+  readonly healthCheckIntervalMs?: number;
   /** What the tags of a server must meet; absent: nothing. */
   readonly constraints?: readonly Constraint[];
   /** What is known of the settings of tsuji itself that stand among the keys; absent: nothing. */
@@ -125,8 +128,8 @@ export class ModelBuilder {
   constructor(settings: ModelSettings) {
     this.#prefix = settings.prefix;
     this.#stored = settings.stored ?? NO_STORED_KEYS;
-    const { prefix, allowMinWeightZero, constraints = [] } = settings;
-    this.#backendOptions = { prefix, allowMinWeightZero, constraints };
+    const { prefix, allowMinWeightZero, constraints = [], healthCheckIntervalMs = DEFAULT_INTERVAL_MS } = settings;
+    this.#backendOptions = { prefix, allowMinWeightZero, constraints, healthCheckIntervalMs };
     this.#frontendOptions = {
       prefix: settings.prefix,
       entryPoints: new Set(settings.entryPoints),

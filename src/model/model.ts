@@ -5,6 +5,7 @@
 import type { PassTlsClientCert, RedirectOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 import type { MatchTerm, PathModifiers } from '../rule/terms.ts';
 import type { Balancing } from './balancing-keys.ts';
+import type { HealthCheck } from './health-keys.ts';
 import type { Protection } from './protection-keys.ts';
 
 export type ServerScheme = 'http' | 'https' | 'h2c';
@@ -35,6 +36,8 @@ export type LeftOutServer = {
 
 export type Backend = Balancing &
   Protection & {
+    /** Absent: its servers are not checked. */
+    readonly healthCheck?: HealthCheck;
     readonly name: string;
     /** In order of name. */
     readonly servers: readonly Server[];

@@ -3,6 +3,7 @@
  * known but not built yet; building one means to give it a field here and a case in build-backend or build-frontend.
  */
 import type { BalancingText } from './balancing-keys.ts';
+import type { HealthText } from './health-keys.ts';
 import { KeyTable } from './key-table.ts';
 import type { ProtectionText } from './protection-keys.ts';
 
@@ -14,6 +15,8 @@ export type BackendField =
   | 'pipelining'
   | BalancingText
   | ProtectionText
+  | HealthText
+  | 'healthHeader'
   | 'later';
 
 export type FrontendField =
@@ -73,7 +76,17 @@ export const BACKEND_KEYS = new KeyTable<BackendField>([
   ['maxconn/amount', 'maxConnAmount'],
   ['maxconn/extractorfunc', 'maxConnExtractor'],
   ['circuitbreaker/expression', 'breakerExpression'],
-  ...laterKeys('healthcheck', 'path scheme port interval hostname headers/*'),
+  ['healthcheck/path', 'healthPath'],
+  ['healthcheck/scheme', 'healthScheme'],
+  ['healthcheck/port', 'healthPort'],
+  ['healthcheck/interval', 'healthInterval'],
+  ['healthcheck/hostname', 'healthHostname'],
+  ['healthcheck/headers/*', 'healthHeader'],
+  // Ours.
+  ['healthcheck/timeout', 'healthTimeout'],
+  ['healthcheck/rise', 'healthRise'],
+  ['healthcheck/fall', 'healthFall'],
+  ['healthcheck/startdown', 'healthStartDown'],
   ...laterKeys('buffering', 'maxrequestbodybytes memrequestbodybytes maxresponsebodybytes memresponsebodybytes'),
   ['buffering/retryexpression', 'later'],
   ['responseforwarding/flushinterval', 'later'],

@@ -15,6 +15,7 @@ type Warn = (line: string) => void;
 /** More in flight would make a request wait for too many others. */
 const MAX_PIPELINING = 64;
 const MAX_WORKERS = 1024;
+const LONGEST_CHECK_MS = 86_400_000;
 /** Trials more often than that would be no ejection. */
 const SHORTEST_EJECTION_MS = 100;
 /** As many as a metrics lane has room for. */
@@ -35,6 +36,12 @@ function fillLogLevel(given: Given): LogLevel {
   const level = LOG_LEVELS.find((known) => known === wanted);
   if (level === undefined) throw bad('logLevel', `${quoted(text)} is none of ${LOG_LEVELS.join(', ')}`);
   return level;
+}
+
+function fillHealthCheckInterval(given: Given): number {
+  const ms = given.duration('healthCheck.interval');
+  if (ms < 1 || ms > LONGEST_CHECK_MS) throw bad('healthCheck.interval', 'it must be from 1ms to 24h');
+  return ms;
 }
 
 function fillWorkers(given: Given): number {
@@ -173,6 +180,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     retryBudgetPercent: fillCount(given, 'retry.budget', 1000),
     retryMinPerSecond: fillCount(given, 'retry.minPerSecond', 1_000_000),
     ejectionFailures: fillCount(given, 'ejection.failures', 1_000_000),
+    healthCheckIntervalMs: fillHealthCheckInterval(given),
     ejectionTimeMs: Math.max(given.duration('ejection.time'), SHORTEST_EJECTION_MS),
     ejectionMaxTimeMs: given.duration('ejection.maxTime'),
     retryAttempts: given.enabled('retry') ? given.integer('retry.attempts') : null,

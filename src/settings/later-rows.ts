@@ -12,7 +12,6 @@ export const LATER_ROWS: readonly RowGroup[] = [
       ['etcd.debugLogGeneratedTemplate', 'boolean', 'false', 'Log what the template gave'],
     ],
   ],
-  ['Timeouts, retry, life cycle', 'later', [['healthCheck.interval', 'duration', '30s', 'Between two health checks']]],
   [
     'Dashboard, API, ping, metrics',
     'later',

@@ -83,6 +83,7 @@ const ROW_GROUPS: readonly RowGroup[] = [
       ['ejection.maxTime', 'duration', '30s', 'The longest that this grows to'],
       ['forwardingTimeouts.dialTimeout', 'duration', '30s', 'To connect to a server'],
       ['forwardingTimeouts.responseHeaderTimeout', 'duration', '0', 'Until a server answers; 0: no limit'],
+      ['healthCheck.interval', 'duration', '30s', 'Between two checks of a server, for backends that do not say'],
       ['respondingTimeouts.readTimeout', 'duration', '0', 'For a request to come, body included; 0: no limit'],
       ['respondingTimeouts.writeTimeout', 'duration', '0', 'From a request to the end of its response; 0: no limit'],
       [

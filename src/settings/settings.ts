@@ -85,6 +85,8 @@ export type Settings = {
   readonly ejectionFailures: number;
   /** The first ejection of a server; each one that follows without a good answer in between takes twice as long. */
   readonly ejectionTimeMs: number;
+  /** Between two checks of a server, for backends that do not say. */
+  readonly healthCheckIntervalMs: number;
   readonly ejectionMaxTimeMs: number;
   readonly requestAcceptGraceTimeoutMs: number;
   readonly graceTimeOutMs: number;

@@ -1,7 +1,9 @@
 /** The read-only API in the shapes of Traefik 1.7 (shared/spec cli-api §5.2 and §5.3). */
 import type { PassTlsClientCert, RedirectOptions, WhiteListOptions } from '../../kernel/entrypoint-options.ts';
+import type { HealthCheck } from '../../model/health-keys.ts';
 import type { Backend, Frontend, Route, Server } from '../../model/model.ts';
 import type { ControlView } from '../view.ts';
+import { goDuration } from './health.ts';
 import { jsonMap, jsonText } from './json.ts';
 
 const CODENAME = 'crossroads';
@@ -30,7 +32,19 @@ function backendJson(backend: Backend): string {
     const { amount, extractorFunc } = maxConn;
     fields.push(`"maxConn":${jsonText({ ...(amount === 0 ? {} : { amount }), extractorFunc })}`);
   }
+  if (backend.healthCheck !== undefined) fields.push(`"healthCheck":${healthCheckJson(backend.healthCheck)}`);
   return `{${fields.join(',')}}`;
+}
+
+function healthCheckJson({ scheme, path, port, interval, intervalMs, hostname, headers }: HealthCheck): string {
+  return jsonText({
+    ...(scheme === '' ? {} : { scheme }),
+    path,
+    ...(port === 0 ? {} : { port }),
+    interval: interval === '' ? goDuration(intervalMs / 1000) : interval,
+    ...(hostname === '' ? {} : { hostname }),
+    ...(headers.length === 0 ? {} : { headers: Object.fromEntries(headers) }),
+  });
 }
 
 /** As Traefik fills it in: the older key shows as what it means. */

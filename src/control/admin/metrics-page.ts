@@ -1,7 +1,7 @@
 /** `/metrics`: the names of Traefik 1.7 (shared/spec cli-api §6) and our own under `tsuji_`. */
 import { type MetricsReader, ownerOf, type SeriesTotal } from '../../shared/metrics-reader.ts';
 import type { ServerStatus } from '../balancing/server-status.ts';
-import type { BreakerView, ControlView, LimitView } from '../view.ts';
+import type { BreakerView, ControlView, HealthView, LimitView } from '../view.ts';
 import { head, histogramLines, labelText, sample, single } from './exposition.ts';
 import { processMetrics } from './process-metrics.ts';
 
@@ -123,6 +123,28 @@ function* serverFamilies(view: ControlView) {
   }
 }
 
+function* healthFamilies(view: ControlView) {
+  const found: { labels: string; health: HealthView }[] = [];
+  for (const { name, healthCheck, servers } of view.model().backends.values()) {
+    if (healthCheck === undefined) continue;
+    for (const { url } of servers) {
+      const health = view.health(name, url);
+      const labels = labelText([
+        ['backend', name],
+        ['url', url],
+      ]);
+      if (health !== null) found.push({ labels, health });
+    }
+  }
+  if (found.length === 0) return;
+  yield head('tsuji_health_check_duration_seconds', 'gauge', 'Time that the last health check of a server took.');
+  for (const { labels, health } of found) yield sample('tsuji_health_check_duration_seconds', labels, health.seconds);
+  yield head('tsuji_health_checks_total', 'counter', 'Health checks of a server since it is checked.');
+  for (const { labels, health } of found) yield sample('tsuji_health_checks_total', labels, health.checks);
+  yield head('tsuji_health_checks_failed_total', 'counter', 'Those of them that failed.');
+  for (const { labels, health } of found) yield sample('tsuji_health_checks_failed_total', labels, health.failed);
+}
+
 const BREAKER_STATES: Readonly<Record<BreakerView['state'], number>> = { standby: 0, recovering: 1, tripped: 2 };
 
 function* protectionFamilies(view: ControlView) {
@@ -213,6 +235,7 @@ function* lines(view: ControlView, reader: MetricsReader, lag: number): Generato
   yield* openFamilies(view, reader, entryPoints);
   yield* requestFamilies('traefik_backend', 'a backend', backends, bounds);
   yield* backendFamilies(view, reader);
+  yield* healthFamilies(view);
   yield* protectionFamilies(view);
   yield* configFamilies(view);
   yield* certificateFamilies(view);

@@ -4,7 +4,7 @@
  */
 import type { Backend } from '../../model/model.ts';
 import { type MetricsReader, ownerOf } from '../../shared/metrics-reader.ts';
-import type { BreakerView, ControlView, LimitView } from '../view.ts';
+import type { BreakerView, ControlView, HealthView, LimitView } from '../view.ts';
 import { jsonText } from './json.ts';
 import { type LiveNumbers, type LiveWindow, NO_NUMBERS } from './live-numbers.ts';
 
@@ -34,6 +34,19 @@ function protections(view: ControlView) {
   for (const { name, circuitBreaker, maxConn } of view.model().backends.values()) {
     if (circuitBreaker === undefined && maxConn === undefined) continue;
     found.push({ name, breaker: view.breaker(name), limit: view.limit(name) });
+  }
+  return found;
+}
+
+/** Of the servers that are checked. */
+function healthChecks(view: ControlView) {
+  const found: ({ backend: string; server: string } & HealthView)[] = [];
+  for (const { name, healthCheck, servers } of view.model().backends.values()) {
+    if (healthCheck === undefined) continue;
+    for (const server of servers) {
+      const health = view.health(name, server.url);
+      if (health !== null) found.push({ backend: name, server: server.name, ...health });
+    }
   }
   return found;
 }
@@ -80,6 +93,7 @@ function liveStatus(view: ControlView, reader: MetricsReader, live: LiveWindow) 
     backendNumbers: numbers.backends,
     protections: protections(view),
     serverNumbers: serverNumbers(view),
+    healthChecks: healthChecks(view),
   };
 }
 
@@ -101,6 +115,7 @@ function configuration(view: ControlView) {
     backends: [...backends.values()].sort(name).map((backend) => ({
       name: backend.name,
       method: backend.method,
+      healthCheck: backend.healthCheck ?? null,
       breakerExpression: backend.circuitBreaker?.expression ?? null,
       maxConn: maxConnOf(backend),
       /** Name of the cookie, null without stickiness. */

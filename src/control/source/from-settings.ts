@@ -18,3 +18,9 @@ export function sourcesFrom(settings: Pick<Settings, 'etcd' | 'folder'>): Source
   if (folder !== '') sources.push(new FolderSource(folder));
   return sources;
 }
+
+/** Name of the one provider that the API shows. */
+export function providerOf(settings: Settings): string {
+  if (settings.etcd === null) return 'folder';
+  return settings.etcd.useApiV3 ? 'etcdv3' : 'etcd';
+}

@@ -8,12 +8,13 @@
  * therefore be cut short unnoticed, as in every client made with it.
  */
 import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
-import { connect as connectTls, createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import { connect as connectTls } from 'node:tls';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import { Resolver } from '../../kernel/resolve.ts';
 import type { TimerWheel } from '../../kernel/timer-wheel.ts';
+import { TlsTrust } from '../../kernel/tls-trust.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
 import type { ServerView } from '../../table/views.ts';
-import { Resolver } from './resolve.ts';
 
 /** From the accepted connection to the end of the TLS handshake (shared/spec proxying §9). */
 export const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -24,31 +25,6 @@ export const ALPN_HTTP1: readonly string[] = ['http/1.1'];
 export const ALPN_ANY: readonly string[] = ['h2', 'http/1.1'];
 
 type Lookup = Resolver['lookup'];
-
-/** What all https:// servers of a worker share. Reading the system's roots takes some 50 ms: not before it is needed. */
-export class TlsTrust {
-  readonly verifies: boolean;
-  private readonly rootCAs: readonly string[] | null;
-  private made: SecureContext | null = null;
-
-  constructor(options: Pick<BootOptions, 'insecureSkipVerify' | 'rootCAs'>) {
-    this.verifies = !options.insecureSkipVerify;
-    this.rootCAs = options.rootCAs;
-  }
-
-  context(): SecureContext {
-    this.made ??= createSecureContext(this.roots());
-    return this.made;
-  }
-
-  private roots(): { ca?: string[] } {
-    // An empty list trusts nobody, which is right when none of the given roots could be read.
-    if (this.rootCAs !== null) return { ca: [...this.rootCAs] };
-    const system = this.verifies ? [...new Set(getCACertificates('system'))] : [];
-    // A container without them: then those that Node brings along.
-    return system.length > 0 ? { ca: system } : {};
-  }
-}
 
 /** Where the connections to one server go, those of its pool and its WebSockets. */
 export class DialTarget {

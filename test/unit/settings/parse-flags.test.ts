@@ -49,6 +49,7 @@ test('without flags the defaults hold, and it is said that there are no routes',
     retryBudgetPercent: 20,
     retryMinPerSecond: 10,
     ejectionFailures: 5,
+    healthCheckIntervalMs: 30_000,
     ejectionTimeMs: 1000,
     ejectionMaxTimeMs: 30_000,
     requestAcceptGraceTimeoutMs: 0,
@@ -204,11 +205,16 @@ test('without entrypoints the one on port 80 takes everything, whatever the defa
 test('flags that do nothing yet are accepted with one warning each', () => {
   const flags = ['--accessLog', '--tracing.jaeger.samplingType=const', '--acme'];
   assert.deepEqual(
-    settingsOf([...flags, '--folder=f', '--healthCheck.interval=3m1s']).warnings,
-    ['--accessLog', '--tracing.jaeger.samplingType', '--acme', '--healthCheck.interval'].map(
+    settingsOf([...flags, '--folder=f']).warnings,
+    ['--accessLog', '--tracing.jaeger.samplingType', '--acme'].map(
       (flag) => `${flag} is accepted, but not supported yet`,
     ),
   );
+});
+
+test('the interval of health checks is a duration that makes sense', () => {
+  assert.equal(settingsOf(['--healthCheck.interval=3m1s']).healthCheckIntervalMs, 181_000);
+  assert.throws(() => settingsOf(['--healthCheck.interval=0']), /--healthCheck\.interval: it must be from 1ms to 24h/);
 });
 
 test('constraints of both flags count together, and one that is none ends the start by its name', () => {

@@ -94,6 +94,7 @@ function drawConfiguration({ frontends, backends, certificates, problems }, live
 
   const numbers = new Map((live?.backendNumbers ?? []).map((entry) => [entry.name, entry]));
   const protections = new Map((live?.protections ?? []).map((entry) => [entry.name, entry]));
+  const checked = new Map((live?.healthChecks ?? []).map((entry) => [`${entry.backend}/${entry.server}`, entry]));
   const busy = new Map((live?.serverNumbers ?? []).map((entry) => [`${entry.backend}/${entry.server}`, entry]));
   const someBackends = backends
     .filter((b) => matches(b.name, ...b.servers.flatMap(({ name, url }) => [name, url])))
@@ -101,7 +102,11 @@ function drawConfiguration({ frontends, backends, certificates, problems }, live
       ...backend,
       numbers: numbers.get(backend.name) ?? NO_NUMBERS,
       protection: protections.get(backend.name) ?? NO_PROTECTION,
-      servers: backend.servers.map((server) => ({ ...server, ...busy.get(`${backend.name}/${server.name}`) })),
+      servers: backend.servers.map((server) => ({
+        ...server,
+        ...busy.get(`${backend.name}/${server.name}`),
+        health: checked.get(`${backend.name}/${server.name}`) ?? null,
+      })),
     }));
   tables.backends.update(someBackends, noMatch);
   count('backends-count', someBackends.length, backends.length);

@@ -65,6 +65,14 @@ function serverWords({ weight, effectiveWeight = weight, state, inFlight = 0, ej
   return `weight ${weight}${now} · ${state}${inFlight === 0 ? '' : ` · ${countText(inFlight)} in flight`}${often}`;
 }
 
+/** What the last health check said, and since when it is so. */
+function healthWords({ health }) {
+  if (health === null || health.checkedAt === 0) return '';
+  const since = health.since === 0 ? '' : ` since ${new Date(health.since).toLocaleTimeString()}`;
+  const why = health.reason === '' ? durationText(health.seconds) : health.reason;
+  return ` · check ${health.state}${since}: ${why}`;
+}
+
 function methodText({ method, sticky, hash }) {
   return [
     hash === null ? method : `${method} of ${hash.key}`,
@@ -83,7 +91,7 @@ function fillServers(cell, { servers, leftOut }) {
     const dot = element('span', `dot ${mood}`);
     dot.setAttribute('aria-hidden', 'true');
     const words = [element('span', 'name', server.name), element('code', '', server.url)];
-    return element('li', '', dot, ...words, element('span', 'muted', serverWords(server)));
+    return element('li', '', dot, ...words, element('span', 'muted', serverWords(server) + healthWords(server)));
   });
   if (servers.length > SHOWN_SERVERS) {
     lines.push(element('li', 'muted', `and ${countText(servers.length - SHOWN_SERVERS)} more`));

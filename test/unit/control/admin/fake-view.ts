@@ -7,6 +7,7 @@ import type {
   CertificateView,
   ControlView,
   EntryPointView,
+  HealthView,
   LimitView,
   WorkerView,
 } from '../../../../src/control/view.ts';
@@ -47,6 +48,8 @@ export class FakeView implements ControlView {
   readonly lanes: SharedArrayBuffer[] = [];
   readonly breakers = new Map<string, BreakerView>();
   readonly limits = new Map<string, LimitView>();
+  /** By backend and URL, a blank between them. */
+  readonly healths = new Map<string, HealthView>();
   /** By slot. */
   backendNames: string[] = [];
   entryPointList: EntryPointView[] = [{ name: 'http', address: ':80', port: 8000 }];
@@ -127,6 +130,9 @@ export class FakeView implements ControlView {
   }
   breaker(name: string): BreakerView | null {
     return this.breakers.get(name) ?? null;
+  }
+  health(name: string, url: string): HealthView | null {
+    return this.healths.get(`${name} ${url}`) ?? null;
   }
   limit(name: string): LimitView | null {
     return this.limits.get(name) ?? null;

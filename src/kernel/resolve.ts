@@ -1,18 +1,18 @@
 /**
- * Addresses of the names in server URLs, remembered by each worker for a moment.
+ * Addresses of the names in server URLs, remembered by each thread for a moment.
  *
  *     fresh ──RESOLVE_TTL_MS──▶ old ──next dial──▶ lookup in flight ──answer──▶ fresh
  *                                                     │ slower than SLOW_MS, or no name server answers
  *                                                     └▶ whoever waits gets the last known addresses
  *
  * A lookup (getaddrinfo) holds a thread of a pool that the whole process shares until its name server answers or is
- * given up, which takes many seconds. So there is one at a time per name and worker, and after a slow failure the name
+ * given up, which takes many seconds. So there is one at a time per name and thread, and after a slow failure the name
  * rests for as long as the lookup took: names that nobody answers for cannot keep all threads from the others.
  */
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';
+import { TimerEntry, type TimerWheel } from './timer-wheel.ts';
 
 /** How long an answer is used without asking again. getaddrinfo does not tell the TTL of the record. */
 export const RESOLVE_TTL_MS = 2_000;

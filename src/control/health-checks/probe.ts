@@ -1,0 +1,193 @@
+/**
+ * One check of one server (shared/spec kv-schema §4.5): a GET over a connection of its own, redirects followed, good when
+ * the final status is 200 to 399. The names are resolved and certificates verified as they are when requests are forwarded.
+ */
+import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { connect as connectHttp2, constants } from 'node:http2';
+import { request as requestHttps } from 'node:https';
+import { isIP, isIPv6 } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { reasonOf } from '../../kernel/errors.ts';
+import { Resolver } from '../../kernel/resolve.ts';
+import { TimerWheel } from '../../kernel/timer-wheel.ts';
+import { TlsTrust, type TrustSettings } from '../../kernel/tls-trust.ts';
+import type { HealthCheck } from '../../model/health-keys.ts';
+import type { Server } from '../../model/model.ts';
+
+export type ProbeTarget = {
+  readonly scheme: 'http' | 'https' | 'h2c';
+  /** To connect to; an IPv6 literal without its brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** With the query. */
+  readonly path: string;
+  /** Value of the Host field. */
+  readonly hostField: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+};
+
+export type ProbeResult = {
+  readonly good: boolean;
+  /** Why it is bad, '' for a good one. */
+  readonly reason: string;
+  readonly seconds: number;
+};
+
+type Answer = { readonly status: number; readonly location: string };
+
+const MAX_REDIRECTS = 10;
+const USER_AGENT: readonly [string, string] = ['User-Agent', 'tsuji health check'];
+/** Read so much of a body that is not looked at, so that a server which sends a short one sees no broken connection. */
+const READ_BYTES = 65_536;
+/** Not sent on to another host: who asks for them trusts the server that they are for. */
+const SECRET = new Set(['authorization', 'cookie']);
+
+function bracketed(host: string): string {
+  return isIPv6(host) ? `[${host.replace('%', '%25')}]` : host;
+}
+
+/** What is asked of a server: its URL, changed by what the check says. */
+export function probeTarget(server: Server, check: HealthCheck): ProbeTarget {
+  const base = new URL(server.url.replace(/^[^:]*:/, 'http:'));
+  const url = new URL(check.path, base);
+  // A path may be a whole URL, which then leads elsewhere.
+  const isServer = url.host === base.host && url.protocol === 'http:';
+  const to = isServer
+    ? { scheme: server.scheme, host: server.host, port: server.port, hostField: server.hostHeader }
+    : addressOf(url);
+  const port = check.port === 0 ? to.port : check.port;
+  const field = check.port === 0 ? to.hostField : `${bracketed(to.host)}:${port}`;
+  return {
+    scheme: check.scheme === '' ? to.scheme : check.scheme,
+    host: to.host,
+    port,
+    path: url.pathname + url.search,
+    hostField: check.hostname === '' ? field : check.hostname,
+    headers: check.headers,
+  };
+}
+
+function addressOf(url: URL): Pick<ProbeTarget, 'scheme' | 'host' | 'port' | 'hostField'> {
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new Error(`${url.protocol} is not asked`);
+  const scheme = url.protocol === 'https:' ? 'https' : 'http';
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  return { scheme, host, port: Number(url.port) || (scheme === 'https' ? 443 : 80), hostField: url.host };
+}
+
+/** Where a redirect leads. Throws for what cannot be asked. */
+export function redirected(from: ProbeTarget, location: string): ProbeTarget {
+  const scheme = from.scheme === 'h2c' ? 'http' : from.scheme;
+  const base = new URL(from.path, `${scheme}://${bracketed(from.host)}:${from.port}`);
+  const url = new URL(location, base);
+  const path = url.pathname + url.search;
+  if (url.origin === base.origin) return { ...from, path };
+  const headers = from.headers.filter(([name]) => !SECRET.has(name.toLowerCase()) && name !== 'Host');
+  return { ...addressOf(url), path, headers };
+}
+
+/** A status that is followed, as Go's client does it: 307 and 308 without a Location stand for themselves. */
+function follows({ status, location }: Answer): boolean {
+  if (status === 301 || status === 302 || status === 303) return true;
+  return (status === 307 || status === 308) && location !== '';
+}
+
+function errorText(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ');
+  return reasonOf(error);
+}
+
+export class Prober {
+  readonly #trust: TlsTrust;
+  readonly #resolver = new Resolver(new TimerWheel());
+
+  constructor(settings: TrustSettings) {
+    this.#trust = new TlsTrust(settings);
+  }
+
+  /** Never rejects. `timeoutMs`: for all of it; `signal`: nobody wants to know any more. */
+  readonly probe = async (target: ProbeTarget, timeoutMs: number, signal: AbortSignal): Promise<ProbeResult> => {
+    const startedAt = performance.now();
+    const deadline = AbortSignal.timeout(Math.ceil(timeoutMs));
+    let reason = '';
+    try {
+      reason = await this.#reason(target, AbortSignal.any([signal, deadline]));
+    } catch (error) {
+      reason = deadline.aborted ? `no answer within ${timeoutMs / 1000} s` : errorText(error);
+    }
+    return { good: reason === '', reason, seconds: (performance.now() - startedAt) / 1000 };
+  };
+
+  async #reason(first: ProbeTarget, signal: AbortSignal): Promise<string> {
+    let target = first;
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+      const answer = target.scheme === 'h2c' ? await this.#askHttp2(target, signal) : await this.#ask(target, signal);
+      const { status, location } = answer;
+      if (!follows(answer)) return status >= 200 && status < 400 ? '' : `status ${status}`;
+      if (location === '') return `status ${status} without Location`;
+      target = redirected(target, location);
+    }
+    return `more than ${MAX_REDIRECTS} redirects`;
+  }
+
+  #ask(target: ProbeTarget, signal: AbortSignal): Promise<Answer> {
+    const { scheme, host, port, path, hostField, headers } = target;
+    const options = {
+      host,
+      port,
+      path,
+      // No connection is kept.
+      agent: false as const,
+      lookup: this.#resolver.lookup,
+      headers: Object.fromEntries([['Host', hostField], USER_AGENT, ...headers]),
+      signal,
+    };
+    return new Promise((resolve, reject) => {
+      const answered = (response: IncomingMessage): void => {
+        let bytes = 0;
+        response.on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+          if (bytes > READ_BYTES) response.destroy();
+        });
+        // The verdict is made: how the rest of it ends does not matter.
+        response.on('error', () => {});
+        resolve({ status: response.statusCode ?? 0, location: response.headers.location ?? '' });
+      };
+      const request =
+        scheme === 'https'
+          ? requestHttps({ ...options, ...this.#tls(host) }, answered)
+          : requestHttp(options, answered);
+      request.on('error', reject);
+      request.end();
+    });
+  }
+
+  /** The name that is asked for and verified is the host that is connected to, never the Host field. */
+  #tls(host: string) {
+    return {
+      secureContext: this.#trust.context(),
+      rejectUnauthorized: this.#trust.verifies,
+      servername: isIP(host) === 0 ? host.replace(/\.$/, '') : '',
+    };
+  }
+
+  #askHttp2({ host, port, path, hostField, headers }: ProbeTarget, signal: AbortSignal): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const session = connectHttp2(`http://${bracketed(host)}:${port}`, { lookup: this.#resolver.lookup });
+      const fail = (error: Error): void => {
+        session.destroy();
+        reject(error);
+      };
+      session.on('error', fail);
+      const own = Object.fromEntries([USER_AGENT, ...headers].map(([name, value]) => [name.toLowerCase(), value]));
+      const { host: hostOfCheck = hostField, ...fields } = own;
+      const stream = session.request({ ':authority': hostOfCheck, ':path': path, ...fields }, { signal });
+      stream.on('error', fail);
+      stream.on('close', () => fail(new Error('the server closed the stream without an answer')));
+      stream.on('response', (answer) => {
+        resolve({ status: Number(answer[constants.HTTP2_HEADER_STATUS]), location: String(answer.location ?? '') });
+        session.destroy();
+      });
+      stream.end();
+    });
+  }
+}
