@@ -25,6 +25,9 @@ const RULES: Record<string, string> = {
   query: 'Host:fields.test;Query:version={v:[0-9]+},debug=',
   slow: 'Host:slow.test;Path:/{x:(a+)+}',
   never: 'Host:never.test;Path:/{x',
+  behind: 'Host:strip.test;PathPrefix:/item',
+  guarded: 'Host:guarded.test;Path:/only',
+  plain: 'Host:plain.test',
 };
 
 const keys: Record<string, string> = { 'backends/b/servers/s/url': echo.url };
@@ -32,6 +35,7 @@ for (const [name, rule] of Object.entries(RULES)) {
   keys[`frontends/${name}/backend`] = 'b';
   keys[`frontends/${name}/routes/r/rule`] = rule;
 }
+keys['frontends/guarded/whitelist/sourcerange'] = '10.0.0.0/8';
 const tsuji = await startTsuji({ after }, { workers: 2, keys });
 
 async function ask(
@@ -39,9 +43,10 @@ async function ask(
   host: string,
   target: string,
   fields = '',
+  method = 'GET',
 ): Promise<Received> {
   const client = await rawClient(t, tsuji.port);
-  client.send(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n${fields}\r\n`);
+  client.send(`${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${fields}\r\n`);
   const got = await response(client);
   client.destroy();
   return got;
@@ -102,6 +107,27 @@ test('fields and the query choose the frontend', async (t) => {
   assert.equal((await ask(t, 'fields.test', '/', 'X-Forwarded-Proto: https\r\n')).status, 200);
   assert.equal((await ask(t, 'fields.test', '/?debug&version=1%32')).status, 200);
   assert.equal((await ask(t, 'fields.test', '/?debug&version=x')).status, 404);
+});
+
+test('nothing behind the first frontend that matches is asked, even when nothing can be stripped', async (t) => {
+  assert.equal((await ask(t, 'strip.test', '/item/1')).status, 404);
+  assert.deepEqual(sent(await ask(t, 'strip.test', '/item/1/2')), ['/item/1/2']);
+});
+
+test('a slash redirect comes before the guards of its frontend, with a text for GET only', async (t) => {
+  assert.equal((await ask(t, 'guarded.test', '/only')).status, 403);
+  const moved = await ask(t, 'guarded.test', '/onl%79%2F?a=<b>');
+  assert.equal(moved.status, 301);
+  assert.equal(moved.body, '<a href="/only?a=&lt;b&gt;">Moved Permanently</a>.\n\n');
+  const posted = await ask(t, 'guarded.test', '/only/', 'Content-Length: 0\r\n', 'POST');
+  assert.deepEqual([posted.status, posted.body], [301, '']);
+  assert.doesNotMatch(JSON.stringify(posted), /content-type/i);
+});
+
+test('slashes and dot segments of a path are forwarded as they were sent', async (t) => {
+  for (const target of ['/x/./y//z/../', '//x', '/..', '/x/%2e%2E/y?a//b']) {
+    assert.deepEqual(sent(await ask(t, 'plain.test', target)), [target]);
+  }
 });
 
 test('no request makes a pattern slow', async (t) => {
