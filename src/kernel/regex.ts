@@ -5,6 +5,7 @@
 import { type Matcher, RE2JS } from 're2js';
 
 import { reasonOf, TsujiError } from './errors.ts';
+import { type PlainRegex, plainRegex } from './plain-regex.ts';
 
 /** Compiled expressions are kept per thread, so that a new routing table does not compile them again. */
 const KEPT = 16_384;
@@ -57,10 +58,16 @@ function expanded(pieces: readonly Piece[], match: Matcher): string {
 }
 
 export class Regex {
-  private readonly compiled: RE2JS;
+  private readonly pattern: string;
+  private readonly plain: PlainRegex | null;
+  /** null: not needed so far. */
+  private compiled: RE2JS | null = null;
 
   /** Throws TsujiError BAD_REGEX, whose message says what is wrong. */
   constructor(pattern: string) {
+    this.pattern = pattern;
+    this.plain = plainRegex(pattern);
+    if (this.plain !== null) return;
     for (const [, named] of pattern.matchAll(NAMED_GROUP)) {
       if (named !== undefined) throw new TsujiError('BAD_REGEX', 'a named group is written (?P<name>…)');
     }
@@ -73,12 +80,16 @@ export class Regex {
 
   /** Does it match anywhere in the text? */
   test(text: string): boolean {
-    return this.compiled.test(text);
+    return this.plain === null ? this.compiled!.test(text) : this.plain.match(text) >= 0;
   }
 
   /** The text that it matches at the start, null for none. */
   matchAtStart(text: string): string | null {
-    const match = this.compiled.matcher(text);
+    if (this.plain !== null) {
+      const length = this.plain.match(text);
+      return length < 0 ? null : text.slice(0, length);
+    }
+    const match = this.compiled!.matcher(text);
     return match.lookingAt() ? text.slice(0, match.end()) : null;
   }
 
@@ -87,6 +98,7 @@ export class Regex {
    * TsujiError REPLACE_TOO_LONG when a long text has too many matches.
    */
   replaceAll(text: string, replacement: string): string | null {
+    this.compiled ??= RE2JS.compile(this.pattern);
     const match = this.compiled.matcher(text);
     let pieces: readonly Piece[] | null = null;
     let result = '';
