@@ -7,6 +7,7 @@ import type { TokenCounts } from '../shared/token-counts.ts';
 import type { RoutingTable } from '../table/reader.ts';
 import type { RetryBudgets } from './balancing/retry-budget.ts';
 import type { EntryPointGuard } from './guards/entrypoint-guard.ts';
+import type { CertificateStore } from './tls/certificate-store.ts';
 import type { TlsEntryPoint } from './tls/tls-entrypoint.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
 import type { WebSocketExchange } from './websocket/websocket-exchange.ts';
@@ -30,7 +31,8 @@ export type WorkerContext = {
   readonly report: (message: FromWorker) => void;
   readonly metrics: MetricsLane;
   readonly pools: UpstreamPools;
-  /** Of each entrypoint, null for one without TLS. */
+  readonly certificates: CertificateStore;
+  /** Of each entrypoint of the node engine, null for one without TLS. */
   readonly tls: readonly (TlsEntryPoint | null)[];
   /** `x-forwarded-server: name\r\n` of this host. */
   readonly serverLine: string;

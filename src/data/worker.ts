@@ -53,8 +53,11 @@ const context: WorkerContext = {
   report: post,
   metrics,
   pools,
-  tls: boot.entryPoints.map(({ tls }, index) =>
-    tls === null ? null : new TlsEntryPoint(index, tls, boot.tls.clientCAs[index], certificates, ticketKeys),
+  certificates,
+  tls: boot.entryPoints.map(({ engine, tls }, index) =>
+    tls === null || engine === 'uws'
+      ? null
+      : new TlsEntryPoint(index, tls, boot.tls.clientCAs[index], certificates, ticketKeys),
   ),
   serverLine: `x-forwarded-server: ${hostname()}\r\n`,
   table: null,

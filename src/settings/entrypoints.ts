@@ -13,6 +13,7 @@ import { fillEntryPointTls } from './entrypoint-tls.ts';
 import { quoted } from './flag-values.ts';
 import { OptionReader } from './option-reader.ts';
 import type { EntryPoint } from './settings.ts';
+import { checkUwsTls } from './uws-tls.ts';
 
 type Warn = (line: string) => void;
 
@@ -90,12 +91,14 @@ export function fillEntryPoint(written: EntryPointText, warn: Warn): EntryPoint 
   }
   const tls = fillEntryPointTls(options, warn);
   const proxyProtocol = fillProxyProtocol(options);
+  const engine = fillEngine(options, proxyProtocol !== null ? 'ProxyProtocol' : tls !== null ? 'TLS' : '');
+  if (engine === 'uws' && tls !== null) checkUwsTls(options, tls);
   return {
     name,
     address,
     host: parsed.host,
     port: parsed.port,
-    engine: fillEngine(options, proxyProtocol !== null ? 'ProxyProtocol' : tls !== null ? 'TLS' : ''),
+    engine,
     tls,
     redirect: fillRedirect(options),
     compress: options.boolean('Compress'),
@@ -112,11 +115,6 @@ export function parseEntryPoint(text: string, warn: Warn): EntryPoint {
 
 function refuseUnbuilt(name: string, option: string): never {
   return refuse(name, `${option} is not supported yet, and it would not be safe to serve without it`);
-}
-
-/** What is read, but not built yet. */
-function checkBuilt({ name, engine, tls }: EntryPoint): void {
-  if (tls !== null && engine === 'uws') refuseUnbuilt(name, 'TLS with Engine:uws');
 }
 
 /** A redirect leads to another entrypoint that is there. */
@@ -148,7 +146,6 @@ export function checkTogether(entryPoints: readonly EntryPoint[]): void {
       );
     }
     checkRedirect(one, names);
-    checkBuilt(one);
   }
 }
 

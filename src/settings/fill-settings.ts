@@ -7,7 +7,7 @@ import { fillEntryPoints } from './entrypoints.ts';
 import { fillEtcd } from './etcd-settings.ts';
 import { quoted } from './flag-values.ts';
 import type { Given } from './given.ts';
-import type { EntryPoint, EtcdSettings, Settings } from './settings.ts';
+import type { EntryPoint, EtcdSettings, Settings, TlsServingSettings } from './settings.ts';
 import { fillWeb } from './web-settings.ts';
 
 type Warn = (line: string) => void;
@@ -138,10 +138,29 @@ function fillTicketKeys(given: Given, etcd: EtcdSettings | null): 'local' | 'etc
   return text;
 }
 
-/**
- * @param warnings those of parsing; one line each, and more are added here
- * @throws TsujiError that names the flag and what is wrong with its value
- */
+/** uWebSockets has neither: whoever asks for one gets it from Engine:node, or is told that it is nowhere. */
+function fillTls(
+  given: Given,
+  etcd: EtcdSettings | null,
+  entryPoints: readonly EntryPoint[],
+  warn: Warn,
+): TlsServingSettings {
+  const tls: TlsServingSettings = { ticketKeys: fillTicketKeys(given, etcd), ocsp: given.boolean('tls.ocsp') };
+  const secure = entryPoints.filter((entryPoint) => entryPoint.tls !== null);
+  const ofUws = secure.filter(({ engine }) => engine === 'uws').map(({ name }) => name);
+  if (ofUws.length === 0) return tls;
+  for (const [flag, isAsked, reason] of [
+    ['tls.ticketKeys', tls.ticketKeys === 'etcd', 'keeps ticket keys of its own, and does not share them'],
+    ['tls.ocsp', tls.ocsp, 'staples no OCSP responses'],
+  ] as const) {
+    if (!isAsked) continue;
+    const why = `${ofUws.join(', ')} with Engine:uws ${reason}`;
+    if (ofUws.length === secure.length) throw bad(flag, why);
+    warn(`--${flag} holds for Engine:node only: ${why}`);
+  }
+  return tls;
+}
+
 function fillPipelining(given: Given): number {
   const depth = given.integer('upstream.pipelining');
   if (depth < 1 || depth > MAX_PIPELINING) {
@@ -156,6 +175,10 @@ function fillCount(given: Given, flag: string, most: number): number {
   return count;
 }
 
+/**
+ * @param warnings those of parsing; one line each, and more are added here
+ * @throws TsujiError that names the flag and what is wrong with its value
+ */
 export function fillSettings(given: Given, warnings: Set<string>): Settings {
   const warn = (line: string): void => void warnings.add(line);
   const defined = fillEntryPoints(given.entryPoints(), warn);
@@ -175,7 +198,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     etcd,
     folder,
     web,
-    tls: { ticketKeys: fillTicketKeys(given, etcd), ocsp: given.boolean('tls.ocsp') },
+    tls: fillTls(given, etcd, entryPoints, warn),
     workers: fillWorkers(given),
     retryBudgetPercent: fillCount(given, 'retry.budget', 1000),
     retryMinPerSecond: fillCount(given, 'retry.minPerSecond', 1_000_000),

@@ -7,13 +7,13 @@ import { makeAuthority } from './tls.ts';
 import { temporaryFolder } from './tools.ts';
 import { startTsuji, type Tsuji, type TsujiOptions } from './tsuji.ts';
 
-export type Engine = 'uws' | 'node' | 'node-tls' | 'node-h2' | 'node-h2c';
+export type Engine = 'uws' | 'uws-tls' | 'node' | 'node-tls' | 'node-h2' | 'node-h2c';
 /** HTTP/2 with prior knowledge is what `node-h2` is, without TLS: test/integration/http2.test.ts has it. */
-export const ENGINES: readonly Engine[] = ['uws', 'node', 'node-tls', 'node-h2'];
+export const ENGINES: readonly Engine[] = ['uws', 'uws-tls', 'node', 'node-tls', 'node-h2'];
 
 type Scope = { after(fn: () => unknown): unknown };
 
-export const isSecure = (engine: Engine): boolean => engine === 'node-tls' || engine === 'node-h2';
+export const isSecure = (engine: Engine): boolean => ['uws-tls', 'node-tls', 'node-h2'].includes(engine);
 export const isHttp2 = (engine: Engine): boolean => engine === 'node-h2' || engine === 'node-h2c';
 
 export type Answer = {
@@ -68,7 +68,7 @@ export class EngineTsuji {
 
 /** The entrypoint, as metrics name it. */
 export function entryPointOf(engine: Engine): string {
-  if (engine === 'uws') return 'uws';
+  if (engine === 'uws' || engine === 'uws-tls') return engine;
   return isSecure(engine) ? 'tls' : 'node';
 }
 
@@ -167,7 +167,7 @@ export async function whole(asked: Asked): Promise<Answer & { body: Buffer }> {
   return { ...head, body: await bytesOf(await asked.body) };
 }
 
-/** `keys` and `flags` as for `startTsuji`; the entrypoints are `uws`, `node` and `tls`. */
+/** `keys` and `flags` as for `startTsuji`; the entrypoints are `uws`, `uws-tls`, `node` and `tls`. */
 export async function startEngines(t: Scope, options: TsujiOptions = {}): Promise<EngineTsuji> {
   const folder = temporaryFolder();
   t.after(() => folder.remove());
@@ -176,9 +176,10 @@ export async function startEngines(t: Scope, options: TsujiOptions = {}): Promis
     ...options,
     flags: [
       '--entryPoints=Name:uws Address:127.0.0.1:0',
+      `--entryPoints=Name:uws-tls Address:127.0.0.1:0 Engine:uws TLS:${pair.cert},${pair.key}`,
       '--entryPoints=Name:node Address:127.0.0.1:0 Engine:node',
       `--entryPoints=Name:tls Address:127.0.0.1:0 TLS:${pair.cert},${pair.key}`,
-      '--defaultEntryPoints=uws,node,tls',
+      '--defaultEntryPoints=uws,uws-tls,node,tls',
       ...(options.flags ?? []),
     ],
   });

@@ -19,6 +19,8 @@ import { NodeListener } from '../../src/data/listener/node/node-listener.ts';
 import { TunnelDownstream } from '../../src/data/listener/node/tunnel-downstream.ts';
 import { UwsDownstream } from '../../src/data/listener/uws-downstream.ts';
 import { UwsListener } from '../../src/data/listener/uws-listener.ts';
+import { UwsTls } from '../../src/data/listener/uws-tls.ts';
+import { UwsTlsApp } from '../../src/data/listener/uws-tls-app.ts';
 import { UwsClientSocket, UwsHandshake } from '../../src/data/listener/uws-websocket.ts';
 import { OutgoingRequest } from '../../src/data/outgoing-request.ts';
 import { UpstreamConnection } from '../../src/data/upstream/connection.ts';
@@ -49,6 +51,8 @@ const CLASSES = {
   OutgoingRequest,
   UwsDownstream,
   UwsListener,
+  UwsTls,
+  UwsTlsApp,
   UwsHandshake,
   UwsClientSocket,
   WebSocketExchange,

@@ -1,6 +1,6 @@
 /**
  * One contract, several engines: whatever way a client comes, what stands above the listener does the same. Every test
- * runs over uWebSockets in the clear, and over node in the clear, by TLS, and by HTTP/2.
+ * runs over uWebSockets in the clear and by TLS, and over node in the clear, by TLS, and by HTTP/2.
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -293,7 +293,7 @@ eachEngine(
     upstream.socket.end();
     await new Promise((resolve) => body.on('end', resolve).resume());
   },
-  ['uws'],
+  ['uws', 'uws-tls'],
 );
 
 eachEngine(
@@ -321,7 +321,7 @@ eachEngine(
     const trailers: Record<string, unknown> = isHttp2(engine) ? await ofStream : body.trailers;
     assert.deepEqual([trailers['grpc-status'], trailers['x-two']], ['0', 'a, b']);
   },
-  ['uws'],
+  ['uws', 'uws-tls'],
 );
 
 async function upstreamEnd(server: RawServer, mark: string): Promise<string> {
@@ -345,7 +345,7 @@ eachEngine(
     upstream.send(ok('x'));
     await whole(asked);
   },
-  ['uws'],
+  ['uws', 'uws-tls'],
 );
 
 eachEngine('an interim 100 comes to a client that waits for it', async (t, engine) => {
@@ -398,7 +398,7 @@ test('every engine counts its requests under its entrypoint, by method, code and
     await whole(client.ask({ host: 'nobody.test' }));
   }
   const page = await counted.tsuji.metrics();
-  for (const name of ['uws', 'node', 'tls']) {
+  for (const name of ['uws', 'uws-tls', 'node', 'tls']) {
     const times = ENGINES.filter((engine) => entryPointOf(engine) === name).length;
     for (const [method, code, protocol] of [
       ['GET', 200, 'http'],

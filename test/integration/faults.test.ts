@@ -40,6 +40,7 @@ const NOT_TRIED = new Set([
   'UwsListener.listen',
   'UwsListener.stopListening',
   'UwsListener.close',
+  'UwsListener.connected',
   'UwsListener.take',
   'UwsListener.onRequest',
   'UwsListener.onUpgrade',

@@ -39,7 +39,7 @@ export class UwsDownstream implements Downstream, WatchedClient {
   readonly sendsHeads = false;
   /** Set once: the exchange of this pair. */
   events!: DownstreamEvents;
-  readonly secure = false;
+  readonly secure: boolean;
   private readonly recycle: (pair: UwsDownstream) => void;
   private readonly peers: PeerAddresses;
   private readonly watch: SlowClientWatch;
@@ -61,7 +61,7 @@ export class UwsDownstream implements Downstream, WatchedClient {
   private listensWritable = false;
   /** `end` was called while something was still pending. */
   private ending = false;
-  /** The request is chunked: it is the last of its connection. */
+  /** It is the last of its connection: a chunked request, or one that was told to be. */
   private last = false;
   /** We are inside the handler that brought the request. */
   private inHandler = false;
@@ -103,8 +103,9 @@ export class UwsDownstream implements Downstream, WatchedClient {
     }
   };
 
-  constructor(recycle: (pair: UwsDownstream) => void, peers: PeerAddresses, wheel: TimerWheel) {
+  constructor(recycle: (pair: UwsDownstream) => void, peers: PeerAddresses, wheel: TimerWheel, secure: boolean) {
     this.recycle = recycle;
+    this.secure = secure;
     this.peers = peers;
     this.watch = new SlowClientWatch(this, wheel);
   }
@@ -121,9 +122,14 @@ export class UwsDownstream implements Downstream, WatchedClient {
     response.onAborted(this.aborted);
   }
 
+  /** Nothing is to follow on this connection. */
+  isLast(): void {
+    this.last = true;
+  }
+
   /** The request has a body. */
   expectBody(chunked: boolean): void {
-    this.last = chunked;
+    if (chunked) this.last = true;
     this.response!.onData(this.data);
     this.watch.uploadBegins();
   }

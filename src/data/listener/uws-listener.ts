@@ -1,6 +1,6 @@
 /**
- * One entrypoint of one worker on uWebSockets: accepts (the port is shared with the other workers by SO_REUSEPORT),
- * reads request heads, and gives each request to a pair of downstream and exchange from its free list.
+ * One entrypoint of one worker on uWebSockets, with or without TLS: accepts (the port is shared with the other workers by
+ * SO_REUSEPORT), reads request heads, and gives each request to a pair of downstream and exchange from its free list.
  */
 import { isToken } from '../../http/fields.ts';
 import { REQUEST_CHUNKED, RequestHead } from '../../http/request-head.ts';
@@ -16,12 +16,14 @@ import { PeerAddresses } from './peer-address.ts';
 import { targetProblem } from './request-target.ts';
 import type { HttpRequest, HttpResponse, TemplatedApp, Uws, us_listen_socket, us_socket_context_t } from './uws.ts';
 import { UwsDownstream } from './uws-downstream.ts';
+import { UwsTls } from './uws-tls.ts';
+import type { AppServer, RouteOrigin } from './uws-tls-app.ts';
 import { UwsHandshake, webSocketBehavior } from './uws-websocket.ts';
 
 /** Pairs kept for reuse; more than that were only needed in a burst. */
 const MAX_FREE = 4096;
 
-export class UwsListener implements Listener {
+export class UwsListener implements Listener, AppServer {
   readonly isBusy = false;
   private readonly worker: WorkerContext;
   private readonly uws: Uws;
@@ -35,9 +37,10 @@ export class UwsListener implements Listener {
   /** The last target that was found good: often that of the next request as well. */
   private goodTarget = '';
   private socket: us_listen_socket | null = null;
+  private readonly tls: UwsTls | null;
   /** `change`: 1 for a connection that was accepted, -1 for one that has ended. */
   private readonly connectionChanged = (response: HttpResponse, change: unknown): void => {
-    if (change === 1) this.peers.connected(response);
+    if (change === 1) this.connected(response);
   };
   private readonly addField = (name: string, value: string): void => this.head.add(name, value);
   private readonly recycle = (pair: UwsDownstream): void => {
@@ -50,18 +53,34 @@ export class UwsListener implements Listener {
     this.worker = worker;
     this.index = index;
     this.entryPoint = entryPoint;
-    this.app = uws.App();
+    this.tls = entryPoint.tls === null ? null : new UwsTls(uws, worker.certificates, index, entryPoint, this);
+    this.app = this.tls?.acceptor ?? uws.App();
+    if (this.tls !== null) return;
     this.app.filter(this.connectionChanged);
-    this.app.ws(
+    this.serve(this.app, { app: { retired: false, connections: 0 }, used: false });
+  }
+
+  connected(response: HttpResponse): void {
+    this.peers.connected(response);
+  }
+
+  serve(app: TemplatedApp, origin: RouteOrigin): void {
+    app.ws(
       '/*',
-      webSocketBehavior((response, request, context) => this.onUpgrade(response, request, context)),
+      webSocketBehavior(
+        (response, request, context) => this.onUpgrade(response, request, context, origin),
+        () => {
+          // uWebSockets does not count those whose protocol has changed.
+          origin.app.connections--;
+        },
+      ),
     );
     // A handler per method knows it without asking; the others ask and have to be checked.
-    this.app.get('/*', (response, request) => this.onRequest(response, request, 'GET'));
-    this.app.head('/*', (response, request) => this.onRequest(response, request, 'HEAD'));
-    this.app.post('/*', (response, request) => this.onRequest(response, request, 'POST'));
-    this.app.put('/*', (response, request) => this.onRequest(response, request, 'PUT'));
-    this.app.any('/*', (response, request) => this.onRequest(response, request, ''));
+    app.get('/*', (response, request) => this.onRequest(response, request, 'GET', origin));
+    app.head('/*', (response, request) => this.onRequest(response, request, 'HEAD', origin));
+    app.post('/*', (response, request) => this.onRequest(response, request, 'POST', origin));
+    app.put('/*', (response, request) => this.onRequest(response, request, 'PUT', origin));
+    app.any('/*', (response, request) => this.onRequest(response, request, '', origin));
   }
 
   async listen(): Promise<void> {
@@ -89,13 +108,14 @@ export class UwsListener implements Listener {
 
   close(): void {
     this.socket = null;
-    this.app.close();
+    if (this.tls === null) this.app.close();
+    else this.tls.close();
   }
 
   private take(): UwsDownstream {
     const pair = this.free.pop();
     if (pair !== undefined) return pair;
-    const made = new UwsDownstream(this.recycle, this.peers, this.worker.wheel);
+    const made = new UwsDownstream(this.recycle, this.peers, this.worker.wheel, this.tls !== null);
     const exchange = requestHandler(this.worker, this.index);
     made.events = exchange;
     exchange.downstream = made;
@@ -103,11 +123,13 @@ export class UwsListener implements Listener {
   }
 
   /** `method`: '' when it must be read from the request. */
-  private onRequest(response: HttpResponse, request: HttpRequest, method: string): void {
+  private onRequest(response: HttpResponse, request: HttpRequest, method: string, origin: RouteOrigin): void {
     const downstream = this.take();
     const exchange = downstream.events as RequestHandler;
     try {
       downstream.attach(response);
+      origin.used = true;
+      if (origin.app.retired) downstream.isLast();
       this.readHead(request, method);
       if (this.head.bodyFollows) downstream.expectBody(this.head.body === REQUEST_CHUNKED);
       exchange.begin(this.index, this.head);
@@ -119,12 +141,20 @@ export class UwsListener implements Listener {
     downstream.handled();
   }
 
-  private onUpgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
+  private onUpgrade(
+    response: HttpResponse,
+    request: HttpRequest,
+    context: us_socket_context_t,
+    origin: RouteOrigin,
+  ): void {
     if (!isHandshake((name) => request.getHeader(name))) {
-      this.onRequest(response, request, '');
+      this.onRequest(response, request, '', origin);
       return;
     }
-    const downstream = new UwsHandshake(response, request, context, this.peers, this.worker.wheel, this.held);
+    origin.used = true;
+    const { peers, worker, held } = this;
+    const secure = this.tls !== null;
+    const downstream = new UwsHandshake(response, request, context, peers, worker.wheel, held, secure);
     const exchange = new WebSocketExchange(this.worker, this.index, downstream);
     downstream.events = exchange;
     try {

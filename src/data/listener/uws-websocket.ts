@@ -192,8 +192,9 @@ export class UwsHandshake extends UwsDownstream implements HandshakeDownstream {
     peers: PeerAddresses,
     wheel: TimerWheel,
     held: HeldResponse,
+    secure: boolean,
   ) {
-    super(nothing, peers, wheel);
+    super(nothing, peers, wheel, secure);
     this.attach(response);
     this.handshake = response;
     this.context = context;
@@ -226,9 +227,10 @@ function guarded<Rest extends unknown[]>(handle: (socket: UwsClientSocket, ...re
   };
 }
 
-/** `upgrade` gets every GET with a Sec-WebSocket-Key. */
+/** `upgrade` gets every GET with a Sec-WebSocket-Key; `opened` tells that a connection speaks HTTP no more. */
 export function webSocketBehavior(
   upgrade: (response: HttpResponse, request: HttpRequest, context: us_socket_context_t) => void,
+  opened: () => void,
 ): WebSocketBehavior<UserData> {
   return {
     maxPayloadLength: MAX_MESSAGE_BYTES,
@@ -239,6 +241,7 @@ export function webSocketBehavior(
     sendPingsAutomatically: false,
     upgrade,
     open: (ws) => {
+      opened();
       const { socket } = ws.getUserData();
       try {
         socket.opened(ws);

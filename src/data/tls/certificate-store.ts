@@ -65,19 +65,30 @@ export class CertificateStore {
 
   /** @param name SNI or an IP address, in any case */
   find(entryPoint: number, name: string): WorkerCertificate | undefined {
+    const found = this.nameFor(entryPoint, name);
+    return found === undefined ? undefined : this.serving(entryPoint, found);
+  }
+
+  /** By which of the certificates' names `find` finds one. */
+  nameFor(entryPoint: number, name: string): string | undefined {
     if (name.length > MAX_NAME + 1) return undefined;
     const wanted = (name.endsWith('.') ? name.slice(0, -1) : name).toLowerCase();
-    const exact = this.serving(entryPoint, wanted);
-    if (exact !== undefined || isIP(wanted) !== 0) return exact;
+    if (this.serving(entryPoint, wanted) !== undefined) return wanted;
+    if (isIP(wanted) !== 0) return undefined;
     let rest = wanted.indexOf('.');
     for (let stars = 1; rest !== -1 && stars < this.withWildcards.length; stars++) {
       if (this.withWildcards[stars] > 0) {
-        const found = this.serving(entryPoint, '*.'.repeat(stars) + wanted.slice(rest + 1));
-        if (found !== undefined) return found;
+        const pattern = '*.'.repeat(stars) + wanted.slice(rest + 1);
+        if (this.serving(entryPoint, pattern) !== undefined) return pattern;
       }
       rest = wanted.indexOf('.', rest + 1);
     }
     return undefined;
+  }
+
+  /** All names of certificates that it serves. */
+  namesOf(entryPoint: number): string[] {
+    return [...this.byName.keys()].filter((name) => this.serving(entryPoint, name) !== undefined);
   }
 
   private serving(entryPoint: number, name: string): WorkerCertificate | undefined {

@@ -69,7 +69,9 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Refus
     const { serverLine } = worker;
     this.host = asBytes(head.host);
     this.target = asBytes(head.target);
-    this.fields = requestFields(head.fields + head.forwardedLines(this.downstream!.peerAddress(), false, serverLine));
+    const { secure } = this.downstream!;
+    const forwarded = head.forwardedLines(this.downstream!.peerAddress(), secure, serverLine);
+    this.fields = requestFields(head.fields + forwarded);
     this.attempt();
   }
 

@@ -205,10 +205,26 @@ test('a redirect to the entrypoint itself or to one that is not there is refused
   );
 });
 
-test('what is not built yet is refused, because it would not be safe to serve without it', () => {
-  for (const options of ['TLS Engine:uws']) {
-    assert.throws(() => parseEntryPoints([`Name:a Address::80 ${options}`], unexpectedWarning), /is not supported yet/);
+test('what uWebSockets cannot do with TLS is refused, naming the entrypoint, the option and the reason', () => {
+  for (const [options, expected] of [
+    ['CA:ca.pem', /"a": CA: Engine:uws asks for no client certificates/],
+    ['TLS.MinVersion:VersionTLS11', /"a": TLS.MinVersion: Engine:uws speaks TLS 1.2 and 1.3/],
+    ['TLS.MinVersion:VersionTLS13', /"a": TLS.MinVersion: Engine:uws speaks TLS 1.2 and 1.3/],
+    [
+      'TLS.CipherSuites:TLS_AES_128_GCM_SHA256',
+      /"a": TLS.CipherSuites: TLS_AES_128_GCM_SHA256: Engine:uws always offers/,
+    ],
+    ['TLS.CipherSuites:TLS_RSA_WITH_AES_128_CBC_SHA256', /"a": TLS.CipherSuites: AES128-SHA256: .* does not have it/],
+  ] as const) {
+    const text = `Name:a Address::80 TLS Engine:uws ${options}`;
+    assert.throws(() => parseEntryPoints([text], unexpectedWarning), expected);
   }
+  const suites = 'TLS.CipherSuites:TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305';
+  const [good] = parseEntryPoints(
+    [`Name:a Address::80 TLS Engine:uws TLS.SniStrict:true ${suites}`],
+    unexpectedWarning,
+  );
+  assert.deepEqual([good.engine, good.tls?.sniStrict, good.tls?.cipherSuites.length], ['uws', true, 2]);
 });
 
 test('of two entrypoints with one name the later one wins', () => {

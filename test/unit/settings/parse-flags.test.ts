@@ -248,6 +248,22 @@ test('an idle timeout holds where the engine has one, with a warning where it ha
   assert.equal(settingsOf(['--folder=f']).clientIdleMs, 180_000);
 });
 
+test('what the TLS of uWebSockets has not is refused, or holds for the other entrypoints with a warning', () => {
+  const fast = '--entryPoints=Name:fast Address::443 Engine:uws TLS';
+  const full = '--entryPoints=Name:full Address::8443 TLS';
+  for (const [flag, reason] of [
+    ['--tls.ticketKeys=etcd', /--tls.ticketKeys: fast with Engine:uws keeps ticket keys of its own/],
+    ['--tls.ocsp', /--tls.ocsp: fast with Engine:uws staples no OCSP responses/],
+  ] as const) {
+    assert.match(messageOf(['--etcd', fast, '--defaultEntryPoints=fast', flag]), reason);
+    const { warnings } = settingsOf(['--etcd', fast, full, '--defaultEntryPoints=full', flag]);
+    assert.equal(warnings.filter((line) => /holds for Engine:node only: fast with Engine:uws/.test(line)).length, 1);
+    assert.ok(
+      !settingsOf(['--etcd', full, '--defaultEntryPoints=full', flag]).warnings.some((line) => /uws/.test(line)),
+    );
+  }
+});
+
 test('authorities for servers are a list of files and PEM texts; an empty one is none', () => {
   const pem = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----';
   assert.deepEqual(settingsOf(['--rootCAs=a.pem, b.pem', `--rootCAs=${pem}`]).rootCAs, ['a.pem', 'b.pem', pem]);
