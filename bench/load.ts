@@ -25,7 +25,7 @@ function wrkCommand(plan: LoadPlan): Command {
       '--timeout=5s',
       `--script=${join(import.meta.dirname, 'load/wrk.lua')}`,
       ...fields,
-      `http://127.0.0.1:${plan.port}${plan.path}`,
+      `${plan.secure === true ? 'https' : 'http'}://127.0.0.1:${plan.port}${plan.path}`,
     ],
     env: {
       BENCH_BODY_BYTES: String(plan.bodyBytes),

@@ -14,6 +14,8 @@ export type LoadPlan = {
   readonly rate: number;
   /** Above 0: `NUMBER` in the path or a field stands for one of 0 … routes - 1, another with every request. */
   readonly routes?: number;
+  /** By TLS, with wrk. */
+  readonly secure?: boolean;
 };
 
 /** The numbers of routes are written with so many digits, so that all requests are equally long. */

@@ -73,6 +73,8 @@ function canBeAdded(name: string): boolean {
 
 /** `pattern` has wildcards; does it match `name`, which is another one? */
 function covers(pattern: string, name: string): boolean {
+  // Nearly all end here.
+  if (!name.endsWith(pattern.slice(pattern.lastIndexOf('*') + 1))) return false;
   const labels = name.split('.');
   const wanted = pattern.split('.');
   return (
@@ -125,8 +127,9 @@ export class UwsTlsApp {
 
   /** Names for which it shows what it should not any more. */
   staleNames(): string[] {
-    const served = this.store.namesOf(this.entryPoint);
-    return [...this.added.keys()].filter((name) => {
+    const names = this.names();
+    const served = names.some((name) => name.startsWith('*.')) ? this.store.namesOf(this.entryPoint) : [];
+    return names.filter((name) => {
       if (!isSamePair(this.added.get(name)!.certificate, this.store.find(this.entryPoint, name))) return true;
       // A wildcard hides a name that came later.
       return name.startsWith('*.') && served.some((other) => covers(name, other) && !this.added.has(other));
