@@ -42,7 +42,8 @@ export class Processes {
       ['SIGTERM', 143],
       ['SIGHUP', 129],
     ] as const) {
-      process.once(signal, () => process.exit(code));
+      // Not `once`: a second signal (npm and `timeout` both send one) would end us before everything is stopped.
+      process.on(signal, () => process.exit(code));
     }
   }
 
