@@ -6,8 +6,8 @@
  * request of every route pays it, and so does the start with a hundred thousand templates.
  */
 
-/** A class of ASCII letters, digits and a few signs, repeated, perhaps in a group: `([^/]+)`. */
-const CLASS = /(\()?(\[\^?[A-Za-z0-9_./-]+\])\+(?:\))?/y;
+/** A class of ASCII letters, digits and a few signs, repeated. */
+const CLASS = /(\[\^?[A-Za-z0-9_./-]+\])\+/y;
 /** One character of text, as a template quotes it. */
 const TEXT = /[A-Za-z0-9_~!@%&=:;,'"<># /-]|\\[.+*?()|[\]{}^$]/y;
 const END = /(\/\?)?(\$)?$/y;
@@ -121,7 +121,16 @@ export function plainRegex(pattern: string): PlainRegex | null {
   let translated = '^';
   let at = 1;
   let end = matchAt(END, source, at);
+  /** Of groups, which mean nothing where neither an alternative nor a quantifier can stand. */
+  let depth = 0;
   while (end === null) {
+    if (source[at] === '(' || source[at] === ')') {
+      depth += source[at] === '(' ? 1 : -1;
+      if (depth < 0) return null;
+      at += 1;
+      end = matchAt(END, source, at);
+      continue;
+    }
     const text = matchAt(TEXT, source, at);
     const repeated = text === null ? matchAt(CLASS, source, at) : null;
     if (text !== null) {
@@ -133,17 +142,18 @@ export function plainRegex(pattern: string): PlainRegex | null {
       translated += /[\\.+*?()|[\]{}^$/]/.test(character) ? `\\${character}` : character;
       at += text[0].length;
     } else {
-      if (repeated === null || open !== null || (repeated[1] !== undefined) !== repeated[0].endsWith(')')) return null;
-      open = keptTable(repeated[2], ignoreCase ? 'iu' : 'u');
+      if (repeated === null || open !== null) return null;
+      open = keptTable(repeated[1], ignoreCase ? 'iu' : 'u');
       if (open === null) return null;
       if (literal !== '') steps.push(literal);
       literal = '';
       steps.push(open);
-      translated += `${repeated[2]}+`;
+      translated += `${repeated[1]}+`;
       at += repeated[0].length;
     }
     end = matchAt(END, source, at);
   }
+  if (depth > 0) return null;
   const slashMayFollow = end[1] !== undefined;
   if (slashMayFollow && open?.[SLASH] === 1) return null;
   if (literal !== '') steps.push(literal);
