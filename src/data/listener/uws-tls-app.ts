@@ -2,9 +2,10 @@
  * One SSLApp of uWebSockets (20.57) with the certificates that its clients have asked for, added when the first one asks:
  * a name takes 0.6 ms and 20 KiB. What is to know of it, from its source and by trying:
  *  - A name cannot be replaced, and the certificate for clients without one is that of the app for life.
- *  - `removeServerName` frees the routes of the name under the connections that came by it: their next request would end
- *    the process. Nor may a name be removed that is not there. So that is done only while the app has no connection at
- *    all, and with names by which a request has come.
+ *  - `removeServerName` frees the routes of the name under the connections that came by it. Their next request, tried:
+ *    SIGSEGV, a closed connection, or the routes of another name. And for a name that is not there it frees the routes of
+ *    the wildcard that covers it. So it is called only while the app has no connection at all, and with names by which a
+ *    request has come.
  *  - A pair that BoringSSL refuses is not added, and nobody is told: the default is served.
  *  - A wildcard is a match, and then nobody asks for the names that it covers. So those are added first.
  *  - `domain`, without which a name has no routes, prints two lines to stdout.
