@@ -7,11 +7,16 @@ import { log } from '../kernel/log.ts';
 import type { StoredKeys } from '../model/build-model.ts';
 import type { Settings } from '../settings/settings.ts';
 import { isStoredSetting, STORED_SECTIONS, type StoredSettings } from '../settings/stored-settings.ts';
+import { BACKOFF_LONGEST_MS } from './source/backoff.ts';
 import { sourcesFrom } from './source/from-settings.ts';
 import type { Source, SourceName, SourceStatus } from './source/source.ts';
 
-/** How long the other API of etcd is waited for when one has answered. */
-const OTHER_API_MS = 1_000;
+/**
+ * When one API of etcd has answered, the other is waited for: until it has had a try for sure, or has failed twice since,
+ * of which the first may have begun before.
+ */
+const OTHER_API_MS = BACKOFF_LONGEST_MS + 2_000;
+const OTHER_API_FAILURES = 2;
 /** How often it is said again that nothing has answered. */
 const REMIND_MS = 10_000;
 
@@ -19,6 +24,8 @@ export class StoredKeysReader implements StoredKeys {
   readonly sections = STORED_SECTIONS;
   private readonly sources: readonly Source[];
   private readonly found = new Map<SourceName, ReadonlyMap<string, string>>();
+  /** Of the sources that have not answered, since the first that has. */
+  private readonly failures = new Map<SourceName, number>();
   private keys: ReadonlyMap<string, string> = new Map();
   private problems: StoredSettings['problems'] = new Map();
   private settled: (() => void) | null = null;
@@ -47,7 +54,7 @@ export class StoredKeysReader implements StoredKeys {
             this.check();
           },
           changes: () => {},
-          statusChanged: () => this.check(),
+          statusChanged: (name) => this.statusChanged(name),
         });
       }
     });
@@ -81,9 +88,19 @@ export class StoredKeysReader implements StoredKeys {
     return this.problems.get(key) ?? this.problems.get(entryPoint) ?? '';
   }
 
+  private statusChanged(name: SourceName): void {
+    if (this.found.size > 0) this.failures.set(name, (this.failures.get(name) ?? 0) + 1);
+    this.check();
+  }
+
   private check(): void {
     if (this.found.size === 0 || this.settled === null) return;
-    const missing = this.sources.some((source) => !this.found.has(source.name) && source.status().state !== 'absent');
+    const missing = this.sources.some(
+      (source) =>
+        !this.found.has(source.name) &&
+        source.status().state !== 'absent' &&
+        (this.failures.get(source.name) ?? 0) < OTHER_API_FAILURES,
+    );
     if (!missing) this.settled();
     else this.grace ??= setTimeout(() => this.settled?.(), OTHER_API_MS);
   }
