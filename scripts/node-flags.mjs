@@ -1,5 +1,5 @@
 /**
- * What Node is started with to serve. Node's code in large pages: a request runs through much of it, and misses in the
- * instruction TLB were 6 % of a small request (bench/README.md). `silent`: where that is not possible it does without.
+ * What Node is started with to serve. Node's code in large pages: a request runs through much of it, and costs 0.94
+ * of the CPU time without (bench/README.md). `silent`: where that is not possible it does without.
  */
 export const SERVE_FLAGS = ['--use-largepages=silent'];

@@ -57,7 +57,7 @@ export function peerText(response: HttpResponse): string {
 
 /**
  * The addresses that the connections of one listener come from. Each question costs a system call and a block of memory
- * (3 % and 3 % of a small request), and as long as all come from one address, as behind another balancer, the answer is
+ * (6 % of a small request together, bench/README.md), and as long as all come from one address, as behind another balancer, the answer is
  * known.
  */
 export class PeerAddresses {

@@ -3,6 +3,7 @@
  * §3.4). Costs nothing per request.
  */
 import type { Socket } from 'node:net';
+import { MORE, readFirst } from './first-read.ts';
 import { HEAD_TIMEOUT_MS } from './limits.ts';
 
 /** The start of the preface of HTTP/2. No request of HTTP/1 that anybody would serve begins like it. */
@@ -26,26 +27,10 @@ export function recognize(bytes: Uint8Array): FirstBytes | null {
  * HEAD_TIMEOUT_MS, or ends before it can be told, is closed.
  */
 export function lookAtFirstBytes(socket: Socket, recognized: (first: FirstBytes) => void): void {
-  let seen: Buffer | null = null;
-  const done = (): void => {
-    socket.off('readable', look).off('end', gone).off('error', gone).off('timeout', gone);
-    socket.setTimeout(0);
+  let first: FirstBytes | null = null;
+  const look = (seen: Buffer): number => {
+    first = recognize(seen);
+    return first === null ? MORE : 0;
   };
-  const gone = (): void => {
-    done();
-    socket.on('error', () => {});
-    socket.destroy();
-  };
-  const look = (): void => {
-    const chunk = socket.read() as Buffer | null;
-    if (chunk === null) return;
-    seen = seen === null ? chunk : Buffer.concat([seen, chunk]);
-    const first = recognize(seen);
-    if (first === null) return;
-    done();
-    socket.unshift(seen);
-    recognized(first);
-  };
-  socket.on('readable', look).on('end', gone).on('error', gone).on('timeout', gone);
-  socket.setTimeout(HEAD_TIMEOUT_MS);
+  readFirst(socket, HEAD_TIMEOUT_MS, look, () => recognized(first!));
 }

@@ -7,6 +7,7 @@ import type { TrustOptions } from '../../../kernel/entrypoint-options.ts';
 import { IpRanges } from '../../../kernel/ip-ranges.ts';
 import { log } from '../../../kernel/log.ts';
 import { INCOMPLETE, MALFORMED, type ProxyHeader, readProxyHeader } from '../proxy-header.ts';
+import { MORE, REFUSE, readFirst } from './first-read.ts';
 
 /** A connection that says nothing for so long is closed: it would tie up a socket. */
 const HEADER_TIMEOUT_MS = 60_000;
@@ -40,34 +41,17 @@ export class ProxiedPeers {
    * that says nothing, is closed.
    */
   take(socket: Socket, next: () => void): void {
-    let seen: Buffer | null = null;
-    const done = (): void => {
-      socket.off('readable', look).off('end', gone).off('error', gone).off('timeout', gone);
-      socket.setTimeout(0);
-    };
-    const gone = (): void => {
-      done();
-      socket.on('error', () => {});
-      socket.destroy();
-    };
-    const look = (): void => {
-      const chunk = socket.read() as Buffer | null;
-      if (chunk === null) return;
-      seen = seen === null ? chunk : Buffer.concat([seen, chunk]);
+    const look = (seen: Buffer): number => {
       const header = readProxyHeader(seen);
-      if (header === INCOMPLETE) return;
+      if (header === INCOMPLETE) return MORE;
       if (header === MALFORMED) {
         log.debug('connection refused', { reason: 'its PROXY header is malformed', peer: socket.remoteAddress ?? '' });
-        gone();
-        return;
+        return REFUSE;
       }
-      done();
       this.remember(socket, header);
-      if (header.length < seen.length) socket.unshift(seen.subarray(header.length));
-      next();
+      return header.length;
     };
-    socket.on('readable', look).on('end', gone).on('error', gone).on('timeout', gone);
-    socket.setTimeout(HEADER_TIMEOUT_MS);
+    readFirst(socket, HEADER_TIMEOUT_MS, look, next);
   }
 
   private remember(socket: Socket, { address }: ProxyHeader): void {

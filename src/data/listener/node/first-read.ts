@@ -1,0 +1,41 @@
+/** Reads what a client says first, before anybody else reads from its socket. */
+import type { Socket } from 'node:net';
+
+/** What `look` answers: more bytes are needed to tell. */
+export const MORE = -1;
+/** The connection is closed. */
+export const REFUSE = -2;
+
+/**
+ * Shows `look` all that has come until it answers with the number of bytes that are taken off. Then `next` is called, once,
+ * with the socket as if these had not been there. A client that says nothing for `timeoutMs`, or ends before it can be
+ * told, is closed.
+ */
+export function readFirst(socket: Socket, timeoutMs: number, look: (seen: Buffer) => number, next: () => void): void {
+  let seen: Buffer | null = null;
+  const done = (): void => {
+    socket.off('readable', read).off('end', gone).off('error', gone).off('timeout', gone);
+    socket.setTimeout(0);
+  };
+  const gone = (): void => {
+    done();
+    socket.on('error', () => {});
+    socket.destroy();
+  };
+  const read = (): void => {
+    const chunk = socket.read() as Buffer | null;
+    if (chunk === null) return;
+    seen = seen === null ? chunk : Buffer.concat([seen, chunk]);
+    const taken = look(seen);
+    if (taken === MORE) return;
+    if (taken === REFUSE) {
+      gone();
+      return;
+    }
+    done();
+    if (taken < seen.length) socket.unshift(seen.subarray(taken));
+    next();
+  };
+  socket.on('readable', read).on('end', gone).on('error', gone).on('timeout', gone);
+  socket.setTimeout(timeoutMs);
+}
