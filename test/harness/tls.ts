@@ -40,7 +40,7 @@ export async function makeCertificate(
   const extensions = join(folder, `${name}.ext`);
   writeFileSync(extensions, `subjectAltName=${names}\n`);
   await openssl('req', ...NEW_KEY, '-keyout', made.key, '-out', request, '-subj', `/CN=${name}`);
-  const signer = ['-CA', authority.cert, '-CAkey', authority.key, '-CAcreateserial'];
+  const signer = ['-CA', authority.cert, '-CAkey', authority.key];
   const files = ['-in', request, '-out', made.cert, '-extfile', extensions];
   await openssl('x509', '-req', ...signer, ...files, '-days', String(days));
   return made;

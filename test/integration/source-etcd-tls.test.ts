@@ -39,7 +39,7 @@ async function makeCertificates(folder: string): Promise<void> {
   for (const name of ['server', 'client']) {
     await openssl('req', ...newKey, '-keyout', at(`${name}.key`), '-out', at(`${name}.csr`), '-subj', `/CN=${name}`);
     const signed = ['-in', at(`${name}.csr`), '-out', at(`${name}.pem`), '-extfile', at('extensions'), '-days', '2'];
-    await openssl('x509', '-req', '-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', ...signed);
+    await openssl('x509', '-req', '-CA', at('ca.pem'), '-CAkey', at('ca.key'), ...signed);
   }
 }
 
