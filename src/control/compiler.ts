@@ -8,6 +8,7 @@ import { Piscina } from 'piscina';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { log } from '../kernel/log.ts';
 import type { TableChange } from '../table/input.ts';
+import { weigh } from '../table/weight.ts';
 
 export class TableCompiler {
   private readonly pool = new Piscina<TableChange, SharedArrayBuffer | null>({
@@ -29,6 +30,7 @@ export class TableCompiler {
     try {
       const table = (await this.pool.run(change)) ?? (await this.pool.run(all()));
       if (table === null) throw new Error('the compiler took a whole table for a step');
+      weigh(table);
       return table;
     } catch (thrown) {
       throw new TsujiError(

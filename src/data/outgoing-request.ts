@@ -90,6 +90,6 @@ export class OutgoingRequest {
   }
 
   forget(): void {
-    this.queued.length = 0;
+    if (this.queued.length > 0) this.queued.length = 0;
   }
 }

@@ -1,6 +1,7 @@
 /** Typed views of the sections of a table, and its texts. */
 import { TsujiError } from '../kernel/errors.ts';
 import { FORMAT_VERSION, HEADER, HEADER_WORDS, MAGIC, SECTION, WORD_BYTES } from './layout.ts';
+import { weigh } from './weight.ts';
 
 /** Throws TsujiError TABLE_CORRUPT when the buffer is no table of this format. */
 export class TableSections {
@@ -37,6 +38,7 @@ export class TableSections {
         `the routing table says it has ${header[HEADER.totalBytes]} bytes, but there are ${buffer.byteLength}`,
       );
     }
+    weigh(buffer);
     this.generation = header[HEADER.generationHigh] * 2 ** 32 + (header[HEADER.generationLow] >>> 0);
     this.anyHostCandidates = header[HEADER.anyHostCandidates];
     this.suffixIndex = header[HEADER.suffixIndex];
