@@ -68,7 +68,9 @@ async function run(options: RunOptions, processes: Processes): Promise<void> {
     options.peers,
     PEERS.map(({ name }) => name),
   );
-  const chosen = PEERS.filter(({ name }) => options.peers.length === 0 || options.peers.includes(name));
+  const chosen = PEERS.filter(({ name, onlyNamed }) =>
+    options.peers.length === 0 ? onlyNamed !== true : options.peers.includes(name),
+  );
   const found = chosen.map((peer) => ({ peer, version: peer.version() }));
   const peers = found.filter(({ version }) => version !== null).map(({ peer }) => peer);
   const versions = new Map(found.map(({ peer, version }) => [peer.name, version ?? '(absent)']));

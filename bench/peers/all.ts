@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { caddy } from './caddy.ts';
 import { haproxy } from './haproxy.ts';
+import { least } from './least.ts';
 import { nginx } from './nginx.ts';
 import type { Peer } from './peer.ts';
 import { traefik } from './traefik.ts';
@@ -16,4 +17,6 @@ export const PEERS: readonly Peer[] = [
   traefik,
   tsujiAt(ROOT, 'tsuji', []),
   tsujiAt(ROOT, 'tsuji-pipelining', ['--upstream.pipelining=16']),
+  least('least', 1),
+  least('least-pipelining', 16),
 ];

@@ -22,6 +22,8 @@ export type Site = {
 
 export type Peer = {
   readonly name: string;
+  /** Takes part only where `--peers` names it. */
+  readonly onlyNamed?: true;
   /** Its version, or null when it is not installed. */
   version(): string | null;
   /** Writes the configuration into `site.folder`; the command stays in the foreground and ends with SIGTERM. */
