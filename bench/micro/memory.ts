@@ -24,20 +24,21 @@ function residentMiB(pid: number): number {
   return Number(kib) / 1024;
 }
 
-/** One request after the other until `stopped`; returns how many were answered by a server. */
-async function ask(port: number, host: string, stopped: () => boolean): Promise<number> {
+/** One request after the other until `stopped`; returns how many milliseconds each took that a server answered. */
+async function ask(port: number, host: string, stopped: () => boolean): Promise<number[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  let served = 0;
+  const times: number[] = [];
   while (!stopped()) {
+    const from = performance.now();
     const status = await new Promise<number>((resolve, reject) => {
       get({ port, host: '127.0.0.1', agent, headers: { host } }, (response) => {
         response.resume().once('end', () => resolve(response.statusCode!));
       }).once('error', reject);
     });
-    if (status === 200) served++;
+    if (status === 200) times.push(performance.now() - from);
   }
   agent.destroy();
-  return served;
+  return times;
 }
 
 async function measure(processes: Processes, root: string, frontends: number, seconds: number): Promise<void> {
@@ -84,9 +85,11 @@ async function measure(processes: Processes, root: string, frontends: number, se
   const changes = await changing;
   const status = (await (await fetch(`http://127.0.0.1:${admin}/api/status`)).json()) as { generation: number };
   stopped = true;
-  const served = (await Promise.all(asking)).reduce((sum, count) => sum + count, 0);
+  const times = (await Promise.all(asking)).flat().sort((a, b) => a - b);
+  const timeAt = (part: number): string => times[Math.floor(part * (times.length - 1))]!.toFixed(1);
   console.log(
-    `${root}: ${frontends} frontends, ${changes} changes, ${status.generation} tables, ${served} requests; ` +
+    `${root}: ${frontends} frontends, ${changes} changes, ${status.generation} tables, ${times.length} requests ` +
+      `(ms: median ${timeAt(0.5)}, p99 ${timeAt(0.99)}, most ${timeAt(1)}); ` +
       `MiB every ${LOOK_MS / 1_000} s: ${sizes.map((size) => size.toFixed(0)).join(' ')}`,
   );
   await processes.stop(tsuji);

@@ -10,6 +10,8 @@
  * once, whoever fails at the same moment. It is on by default, unlike in Traefik, which has none (shared/study/field A3):
  * a server is left alone only while at least as many others are there, after connections that failed in a row without
  * one good answer in between, and first for a second only. At worst the others carry its share for that second.
+ * When another one fails and there is no room left, those that have been out that long are tried at once: who serves
+ * again makes room, and without it the newcomer's share would fail for as long as the others' times have grown to.
  */
 import { log } from '../../kernel/log.ts';
 import type { Backend } from '../../model/model.ts';
@@ -30,6 +32,8 @@ type Ejection = {
   /** Ejections in a row. */
   row: number;
   timer: NodeJS.Timeout | null;
+  /** Runs for the shortest time; from then on, null, it may be tried before its own is over. */
+  rest: NodeJS.Timeout | null;
   /** performance.now() of its return, 0 while it is out. */
   returnedAt: number;
 };
@@ -76,13 +80,13 @@ export class Ejector {
   /** The slot has a new name. */
   forget(slot: number): void {
     const record = this.records.get(slot);
-    if (record !== undefined && record.timer !== null) clearTimeout(record.timer);
+    if (record !== undefined) stopTimers(record);
     this.records.delete(slot);
     this.counts.delete(slot);
   }
 
   stop(): void {
-    for (const { timer } of this.records.values()) if (timer !== null) clearTimeout(timer);
+    for (const record of this.records.values()) stopTimers(record);
     this.records.clear();
   }
 
@@ -93,25 +97,36 @@ export class Ejector {
       ({ server, slot }) => server.weight > 0 && server.draining !== true && state.health(slot) !== DOWN,
     );
     const ejected = usable.filter(({ slot }) => state.ejection(slot) !== IN).length;
-    if ((ejected + 1) * 2 > usable.length) return;
-    this.eject(backend, failed);
+    if ((ejected + 1) * 2 <= usable.length) this.eject(backend, failed);
+    else for (const { slot } of usable) this.hasten(slot);
   }
 
   private eject(backend: Backend, { server, slot }: SlottedServer): void {
     const { firstMs, longestMs } = this.options;
     const now = performance.now();
-    const record = this.records.get(slot) ?? { backend: backend.name, row: 0, timer: null, returnedAt: 0 };
-    if (record.timer !== null) clearTimeout(record.timer);
+    const record = this.records.get(slot) ?? { backend: backend.name, row: 0, timer: null, rest: null, returnedAt: 0 };
+    stopTimers(record);
     // Who fails again soon after its return goes on where it was.
     if (record.returnedAt > 0 && now - record.returnedAt > longestMs) record.row = 0;
     record.row++;
     record.returnedAt = 0;
     const ms = Math.min(firstMs * 2 ** (record.row - 1), Math.max(longestMs, firstMs));
     record.timer = setTimeout(() => this.openTrial(slot, record, ms), ms);
+    record.rest = setTimeout(() => {
+      record.rest = null;
+    }, firstMs);
     this.records.set(slot, record);
     this.counts.set(slot, this.count(slot) + 1);
     this.set(backend, slot, EJECTED);
     log.warn('Server ejected', { backend: backend.name, server: server.url, for_ms: ms, in_a_row: record.row });
+  }
+
+  /** Another server of its backend fails, and may not be ejected beside this one. */
+  private hasten(slot: number): void {
+    const record = this.records.get(slot);
+    if (record === undefined || record.rest !== null || this.shared.state.ejection(slot) !== EJECTED) return;
+    stopTimers(record);
+    this.openTrial(slot, record, this.options.firstMs);
   }
 
   private openTrial(slot: number, record: Ejection, ms: number): void {
@@ -130,8 +145,7 @@ export class Ejector {
   private returned(backend: Backend, { server, slot }: SlottedServer): void {
     const record = this.records.get(slot);
     if (record !== undefined) {
-      if (record.timer !== null) clearTimeout(record.timer);
-      record.timer = null;
+      stopTimers(record);
       record.returnedAt = performance.now();
     }
     log.info('Server serves again after its ejection', { backend: backend.name, server: server.url });
@@ -150,6 +164,13 @@ export class Ejector {
     tellWorkers(this.shared, backend);
     this.options.onChange();
   }
+}
+
+function stopTimers(record: Ejection): void {
+  if (record.timer !== null) clearTimeout(record.timer);
+  if (record.rest !== null) clearTimeout(record.rest);
+  record.timer = null;
+  record.rest = null;
 }
 
 /** Is it waiting for, or in, its trial? */

@@ -91,6 +91,28 @@ test('at most half of those that can serve are ejected; who is out already is no
   assert.equal(state.ejection(1), IN);
 });
 
+test('a server that must not be ejected beside another has that one tried at once, when it has rested', (t) => {
+  const { control, state } = setUp(t, A, B, C);
+  control.received('failing', 0, 0);
+  mock.timers.tick(1000);
+  control.received('trialFailed', 0, 0);
+  mock.timers.tick(999);
+  control.received('failing', 0, 1);
+  assert.deepEqual([state.ejection(0), state.ejection(1)], [EJECTED, IN]);
+  mock.timers.tick(1);
+  assert.equal(state.ejection(0), EJECTED);
+  control.received('failing', 0, 1);
+  assert.deepEqual([state.ejection(0), state.ejection(1)], [TRIAL, IN]);
+  assert.equal(state.claimTrial(0), true);
+  state.settleTrial(0, IN);
+  control.received('recovered', 0, 0);
+  control.received('failing', 0, 1);
+  assert.deepEqual([state.ejection(0), state.ejection(1)], [IN, EJECTED]);
+  // What was left of the first one's time is over without a word.
+  mock.timers.tick(999);
+  assert.deepEqual([state.ejection(0), state.ejection(1)], [IN, EJECTED]);
+});
+
 test('a trial whose worker has died is open again', (t) => {
   const { control, state } = setUp(t, A, B);
   control.received('failing', 0, 1);
