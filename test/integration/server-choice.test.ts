@@ -192,6 +192,31 @@ test('never more than half of a backend is ejected, and the only server never', 
   assert.equal((await serverStates(alone))[0].ejections, 0);
 });
 
+test('a server that is well again makes room for the next one that fails, however long it was to stay out', async (t) => {
+  const flapping = await startTsuji(t, { flags: ['--ejection.time=50ms', '--ejection.maxTime=1h'] });
+  const [a, b, c] = await named(t, 'a', 'b', 'c');
+  const host = await addRoute(flapping, [a.url, b.url, c.url]);
+  const { port } = a;
+  a.close();
+  await waitFor(async () => {
+    await ask(host, '', flapping);
+    return (await serverStates(host, flapping))[0].ejections >= 6;
+  }, 'five trials that fail');
+  await startRawServer(
+    t,
+    answering(() => ok('a')),
+    port,
+  );
+  b.close();
+  let refused = 0;
+  while ((await serverStates(host, flapping))[1].state === 'in rotation') {
+    if ((await ask(host, '', flapping)).status === 502) refused++;
+    assert.ok(refused < 40, 'it keeps its turns');
+  }
+  assert.equal((await ask(host, '', flapping)).status, 200);
+  await waitFor(async () => (await serverStates(host, flapping))[0].state === 'in rotation', 'the first to be back');
+});
+
 test('a backend that only gets what may not be sent twice has its server back without a trial', async (t) => {
   const [a, dead] = await named(t, 'a', 'd');
   const { url, port } = dead;
