@@ -256,6 +256,8 @@ test('leastconn passes over a server that is busy on another worker', async (t) 
   // One of the first two goes to the server that does not answer.
   const pending = [ask(host), ask(host)];
   await a.next();
+  // While the other one still runs, both are equally busy.
+  assert.equal((await Promise.race(pending)).body, 'b');
   assert.equal(await bodies(host, 10), 'b'.repeat(10));
   a.connections[0].send(ok('a'));
   assert.deepEqual((await Promise.all(pending)).map(({ body }) => body).sort(), ['a', 'b']);
