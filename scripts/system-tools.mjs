@@ -11,6 +11,7 @@ const DEBIAN_PACKAGES = new Map([
   ['etcd', 'etcd-server'],
   ['etcdctl', 'etcd-client'],
   ['nginx', 'nginx'],
+  ['curl', 'curl'],
   ['openssl', 'openssl'],
   ['chromium', 'chromium'],
 ]);
