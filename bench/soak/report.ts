@@ -6,7 +6,7 @@ import type { Growth } from './memory.ts';
 
 /**
  * Bytes that resident memory may grow in the second half, however long that is: heaps of three threads that are filled
- * and emptied every few minutes move it by as much (seen: 251 to 296 MiB and back to 248 within five minutes). So a
+ * and emptied every few minutes move it by as much. So a
  * longer soak finds smaller leaks: one of half an hour 200 bytes per exchange at 250 exchanges a second.
  */
 export const GROWTH_LIMIT = 40 * 2 ** 20;

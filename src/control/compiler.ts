@@ -1,8 +1,8 @@
 /**
  * Compiles routing tables in a thread of its own, one after the other.
  *
- * The thread is kept while idle: starting it takes about 100 ms, a small table less than 2 ms, and a change is to be
- * live in milliseconds. That costs about 25 MB.
+ * The thread is kept while idle: starting it takes many times as long as a small table, and a change is to be live in
+ * milliseconds. That costs the memory of one more thread.
  */
 import { Piscina } from 'piscina';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';

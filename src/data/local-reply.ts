@@ -57,18 +57,21 @@ function cleaned(path: string): string {
   return `/${segments.join('/')}`;
 }
 
+/** With everything that is no visible ASCII percent-encoded. */
+function visible(text: string): string {
+  return text.toWellFormed().replace(/[^\x21-\x7e]/gu, encodeURIComponent);
+}
+
 /**
  * 301 to the other trailing-slash form of the target (rules §7). The slash is that of the decoded path, as rules see it
  * (`/a%2F` ends in one), so the path is encoded anew.
  */
 export function slashRedirect(method: string, path: string, target: string): LocalReply {
   const decoded = decodedPath(path) ?? path;
-  const other = cleaned(encodedPath(decoded)) + (decoded.endsWith('/') ? '' : '/');
-  const query = target
-    .slice(path.length)
-    .toWellFormed()
-    .replace(/[^\x21-\x7e]/gu, encodeURIComponent);
-  const location = other + query;
+  const clean = cleaned(encodedPath(decoded));
+  // `//` would begin the name of a host.
+  const other = decoded.endsWith('/') || clean === '/' ? clean : `${clean}/`;
+  const location = other + visible(target.slice(path.length));
   let head = `301 Moved Permanently\r\nLocation: ${location}`;
   if (method !== 'GET' && method !== 'HEAD') return { status: 301, head, body: '', length: 0 };
   head += '\r\nContent-Type: text/html; charset=utf-8';
@@ -81,7 +84,7 @@ export function slashRedirect(method: string, path: string, target: string): Loc
 export function redirectReply(method: string, permanent: boolean, location: string): LocalReply {
   const status = method === 'GET' ? (permanent ? 301 : 302) : permanent ? 308 : 307;
   const body = REASONS[status];
-  const safe = location.toWellFormed().replace(/[^\x21-\x7e]/gu, encodeURIComponent);
+  const safe = visible(location);
   const head = `${status} ${body}\r\nLocation: ${safe}\r\nContent-Type: text/plain; charset=utf-8`;
   return { status, head, body, length: body.length };
 }

@@ -166,7 +166,7 @@ export class ResponseParser implements ChunkSink {
     }
     const upTo = Math.min(end, at + this.remaining);
     this.remaining -= upTo - at;
-    // A plain view is made in half the time that `subarray` of a Buffer takes.
+    // A plain view is cheaper than `subarray` of a Buffer.
     this.sink!.responseBody(new Uint8Array(bytes.buffer, bytes.byteOffset + at, upTo - at));
     if (this.sink !== null && this.remaining === 0) this.complete('');
     return upTo;

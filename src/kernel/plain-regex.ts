@@ -2,8 +2,8 @@
  * The plain patterns among those of rules: texts and repeated classes, such as `^/api/v([0-9]+)/`, in which every class
  * ends where the text behind it begins. There is only one way to match such a pattern: one pass over the text.
  *
- * Why: RE2JS takes 50 to 100 µs to compile a pattern and to match it once, JavaScript's engine 20, this 2. The first
- * request of every route pays it, and so does the start with a hundred thousand templates.
+ * Why: RE2JS takes many times as long to compile a pattern and to match it once, JavaScript's engine several times. The
+ * first request of every route pays it, and so does the start with a hundred thousand templates.
  */
 
 /** A class of ASCII letters, digits and a few signs, repeated. */

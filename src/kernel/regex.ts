@@ -10,7 +10,7 @@ import { type PlainRegex, plainRegex } from './plain-regex.ts';
 /** Compiled expressions are kept per thread, so that a new routing table does not compile them again. */
 const KEPT = 16_384;
 
-/** A replacement looks at no more characters than this, counted anew from every match: some 100 ms at worst. */
+/** A replacement looks at no more characters than this, counted anew from every match. */
 const REPLACE_BUDGET = 4_000_000;
 
 /** Escapes, quotes and classes, in which it means nothing special, or `(?<`. */

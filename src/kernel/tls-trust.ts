@@ -8,7 +8,7 @@ export type TrustSettings = {
   readonly rootCAs: readonly string[] | null;
 };
 
-/** What all https:// servers share, one per thread. Reading the system's roots takes some 50 ms: not before it is needed. */
+/** What all https:// servers share, one per thread. Reading the system's roots takes long: not before it is needed. */
 export class TlsTrust {
   readonly verifies: boolean;
   private readonly rootCAs: readonly string[] | null;

@@ -10,7 +10,7 @@
  *
  * A cell exists while its token has an exchange in progress, so what bounds the table is the number of exchanges, not
  * that of tokens which were ever seen. A token of more than 36 bytes is stored as its SHA-256. Links are numbers of
- * cells plus 1, 0 for none. Everything in a stripe is done under its lock, which is held for some 100 ns.
+ * cells plus 1, 0 for none. Everything in a stripe is done under its lock, which is held for a moment.
  *
  * A worker counts its own part as well: when it dies, main takes that back (`laneDied`), and frees a lock that it held.
  *
@@ -44,7 +44,7 @@ const IN_PROGRESS = 0;
 const REFUSED = 1;
 const BACKEND_WORDS = 2;
 
-/** The holder of a lock is through in 100 ns, unless it has lost its processor. */
+/** The holder of a lock is through in a moment, unless it has lost its processor. */
 const SPINS = 2000;
 const WAIT_MS = 1;
 

@@ -3,7 +3,7 @@
  *
  * V8 does not count shared memory: a table of megabytes weighs as little as its wrapper, so an old one is let go with the
  * next large collection, and nothing hastens that. With 10 000 frontends and a change after the other a tsuji grew by
- * 1.5 GiB in a minute (bench/micro/memory.ts). A block of the same size, which is counted and never touched, so that
+ * 1.4 GiB in 40 s (bench/README.md, large configurations). A block of the same size, which is counted and never touched, so that
  * it needs no memory itself, hangs on every table of a thread and dies with it.
  */
 const blocks = new WeakMap<SharedArrayBuffer, Buffer>();

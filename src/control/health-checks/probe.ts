@@ -55,10 +55,13 @@ export function probeTarget(server: Server, check: HealthCheck): ProbeTarget {
   const to = isServer
     ? { scheme: server.scheme, host: server.host, port: server.port, hostField: server.hostHeader }
     : addressOf(url);
-  const port = check.port === 0 ? to.port : check.port;
+  const scheme = check.scheme === '' ? to.scheme : check.scheme;
+  // The default of the scheme that is asked with, not of the one that stands in the URL.
+  const own = to.scheme === scheme || /:\d+$/.test(to.hostField) ? to.port : scheme === 'https' ? 443 : 80;
+  const port = check.port === 0 ? own : check.port;
   const field = check.port === 0 ? to.hostField : `${bracketed(to.host)}:${port}`;
   return {
-    scheme: check.scheme === '' ? to.scheme : check.scheme,
+    scheme,
     host: to.host,
     port,
     path: url.pathname + url.search,
@@ -180,14 +183,19 @@ export class Prober {
       session.on('error', fail);
       const own = Object.fromEntries([USER_AGENT, ...headers].map(([name, value]) => [name.toLowerCase(), value]));
       const { host: hostOfCheck = hostField, ...fields } = own;
-      const stream = session.request({ ':authority': hostOfCheck, ':path': path, ...fields }, { signal });
-      stream.on('error', fail);
-      stream.on('close', () => fail(new Error('the server closed the stream without an answer')));
-      stream.on('response', (answer) => {
-        resolve({ status: Number(answer[constants.HTTP2_HEADER_STATUS]), location: String(answer.location ?? '') });
-        session.destroy();
-      });
-      stream.end();
+      try {
+        const stream = session.request({ ':authority': hostOfCheck, ':path': path, ...fields }, { signal });
+        stream.on('error', fail);
+        stream.on('close', () => fail(new Error('the server closed the stream without an answer')));
+        stream.on('response', (answer) => {
+          resolve({ status: Number(answer[constants.HTTP2_HEADER_STATUS]), location: String(answer.location ?? '') });
+          session.destroy();
+        });
+        stream.end();
+      } catch (error) {
+        // A field that HTTP/2 forbids: without this the connection would stay.
+        fail(error as Error);
+      }
     });
   }
 }

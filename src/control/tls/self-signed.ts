@@ -1,7 +1,7 @@
 /**
  * The certificate for clients whose name no other has: made at the start, the same for all workers (proxying §12). Its
  * names are those of the original, so that a monitor that knows them sees what is missing. Unlike the original's its
- * key is an elliptic one, whose signatures cost a tenth.
+ * key is an elliptic one, whose signatures cost less.
  */
 import { randomBytes, webcrypto } from 'node:crypto';
 import * as asn1js from 'asn1js';

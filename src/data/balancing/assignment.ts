@@ -29,6 +29,7 @@ const BREAKDOWNS: ReadonlySet<Fault> = new Set([
   FAULTS.connectTimeout,
   FAULTS.tlsFailed,
   FAULTS.upstreamClosed,
+  FAULTS.unwritten,
   FAULTS.truncated,
 ]);
 

@@ -3,7 +3,7 @@
  *
  * Rendezvous hashing (Thaler and Ravishankar 1998): every server gets a score from the request's hash and its own URL, and
  * the highest wins. A server that goes takes only its own keys along, one that comes takes from each its share, and weights
- * hold exactly. It costs about 2 ns per server; there is no ring to build when servers change.
+ * hold exactly. Every server is looked at; there is no ring to build when servers change.
  *
  * Bounded load (Mirrokni, Thorup, Zadimoghaddam 2016): a server that has more than `bound` percent of its share of what is
  * in flight is passed over for the next highest, so that one hot key cannot drown one server.

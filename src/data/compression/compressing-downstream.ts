@@ -7,7 +7,7 @@
  *                                            └─ the end before ────────▶ PLAIN
  *
  * Back-pressure goes through: while the client is slow the compressor's output waits, then its input, and then `write`
- * returns false. So what is kept is what zlib keeps (some 270 KB while a response is being compressed), its two small
+ * returns false. So what is kept is what zlib keeps while a response is being compressed, its two small
  * buffers and one read of the server.
  */
 import type { X509Certificate } from 'node:crypto';

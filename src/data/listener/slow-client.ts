@@ -1,6 +1,6 @@
 /**
  * Keeps slow clients alive, and ends those that do nothing. uWebSockets cuts a client that uploads less than 16 kB/s or
- * stops reading for some time (10 s by its source, about 30 s by the clock), also one whose upload we have paused for a
+ * stops reading for some time (10 s by its source, longer by the clock), also one whose upload we have paused for a
  * slow server. Its `resume` starts that clock anew; for a stalled response a write that fails again does.
  */
 import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';

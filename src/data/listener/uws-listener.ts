@@ -155,6 +155,7 @@ export class UwsListener implements Listener, AppServer {
     const { peers, worker, held } = this;
     const secure = this.tls !== null;
     const downstream = new UwsHandshake(response, request, context, peers, worker.wheel, held, secure);
+    if (origin.app.retired) downstream.isLast();
     const exchange = new WebSocketExchange(this.worker, this.index, downstream);
     downstream.events = exchange;
     try {

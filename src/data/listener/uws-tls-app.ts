@@ -1,6 +1,6 @@
 /**
  * One SSLApp of uWebSockets (20.57) with the certificates that its clients have asked for, added when the first one asks:
- * a name takes 0.6 ms and 20 KiB. What is to know of it, from its source and by trying:
+ * a name takes time and memory. What is to know of it, from its source and by trying:
  *  - A name cannot be replaced, and the certificate for clients without one is that of the app for life.
  *  - `removeServerName` frees the routes of the name under the connections that came by it. Their next request, tried:
  *    SIGSEGV, a closed connection, or the routes of another name. And for a name that is not there it frees the routes of

@@ -1,6 +1,6 @@
 /**
- * Secure contexts of certificates, made when the first client asks for one: parsing a key takes OpenSSL a millisecond
- * and 30 kB or so, and of ten thousand certificates few are busy at a time.
+ * Secure contexts of certificates, made when the first client asks for one: parsing a key costs OpenSSL time and
+ * memory, and of ten thousand certificates few are busy at a time.
  */
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { reasonOf } from '../../kernel/errors.ts';

@@ -215,6 +215,9 @@ const TARGETS: readonly (readonly [url: string, check: Partial<HealthCheck>, tar
   ['h2c://web:81', { path: '/' }, 'h2c web 81 / as web:81'],
   ['http://[::1]:80', { port: 81 }, 'http ::1 81 /health as [::1]:81'],
   ['http://web:80', { path: 'https://other/up' }, 'https other 443 /up as other'],
+  ['http://web', { scheme: 'https' }, 'https web 443 /health as web'],
+  ['https://web', { scheme: 'http' }, 'http web 80 /health as web'],
+  ['http://[::1]', { scheme: 'https' }, 'https ::1 443 /health as [::1]'],
 ];
 
 for (const [url, check, expected] of TARGETS) {
@@ -226,7 +229,7 @@ for (const [url, check, expected] of TARGETS) {
       url,
       scheme,
       host: hostname.replace(/[[\]]/g, ''),
-      port: Number(port || /:(\d+)/.exec(url.slice(8))![1]),
+      port: Number(port || (/:(\d+)/.exec(url.slice(8))?.[1] ?? (scheme === 'https' ? 443 : 80))),
       hostHeader: url.replace(/^[^:]*:\/\//, '').replace(/\/.*/, ''),
     };
     const target = probeTarget(one, { ...CHECK, ...check });
