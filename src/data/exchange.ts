@@ -363,9 +363,8 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     const worker = this.worker;
     try {
       this.count();
-    } finally {
-      // Whatever fails, the next request of this pair must not get the pieces of this one.
       this.request.forget();
+    } finally {
       this.frontend = null;
       worker.openExchanges--;
       worker.metrics.exchangeClosed(this.entryPoint, this.request.method, this.protocol);

@@ -31,6 +31,8 @@ export class OutgoingRequest {
     this.body = head.body;
     this.complete = !head.bodyFollows;
     this.trailers = '';
+    // Where an error kept the last request from `forget`, its pieces must not become ours.
+    this.forget();
   }
 
   /** `head` is as it is forwarded. `serverLine`: who we are, as a line. */
