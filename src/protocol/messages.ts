@@ -58,6 +58,18 @@ export type BootOptions = {
   readonly upstreamPipelining: number;
   readonly dialTimeoutMs: number;
   readonly responseHeaderTimeoutMs: number;
+  /**
+   * From the connection, or from the first byte of a further request, to its whole head: TLS handshake, PROXY header and
+   * the choice of protocol included; 0: for ever. uWebSockets has a time of its own.
+   */
+  readonly headerTimeoutMs: number;
+  /**
+   * In which a client must bring 1 KiB, or the rest, of a body that is awaited; 0: for ever. It stands still while we
+   * have paused the client, once the response has begun, and in tunnels and gRPC.
+   */
+  readonly uploadTimeoutMs: number;
+  /** In which a client must take 1 KiB, or the rest, of what waits for it; 0: for ever. What the peer took counts. */
+  readonly downloadTimeoutMs: number;
   /** Time for a request to come, body included; 0: none. */
   readonly readTimeoutMs: number;
   /** Time from a request to the end of its response; 0: none. */

@@ -84,6 +84,9 @@ const ROW_GROUPS: readonly RowGroup[] = [
       ['forwardingTimeouts.dialTimeout', 'duration', '30s', 'To connect to a server'],
       ['forwardingTimeouts.responseHeaderTimeout', 'duration', '0', 'Until a server answers; 0: no limit'],
       ['healthCheck.interval', 'duration', '30s', 'Between two checks of a server, for backends that do not say'],
+      ['respondingTimeouts.headerTimeout', 'duration', '10s', 'For a whole request head, TLS included; 0: no limit'],
+      ['respondingTimeouts.uploadTimeout', 'duration', '180s', 'For the next 1 KiB of an awaited body; 0: no limit'],
+      ['respondingTimeouts.downloadTimeout', 'duration', '60s', 'For a client to take the next 1 KiB; 0: no limit'],
       ['respondingTimeouts.readTimeout', 'duration', '0', 'For a request to come, body included; 0: no limit'],
       ['respondingTimeouts.writeTimeout', 'duration', '0', 'From a request to the end of its response; 0: no limit'],
       [

@@ -98,6 +98,15 @@ export type Settings = {
   readonly dialTimeoutMs: number;
   /** 0: none. */
   readonly responseHeaderTimeoutMs: number;
+  /**
+   * From the connection, or from the first byte of a further request, to its whole head: TLS handshake, PROXY header and
+   * the choice of protocol included; 0: for ever. uWebSockets has a time of its own.
+   */
+  readonly headerTimeoutMs: number;
+  /** In which a client must bring 1 KiB, or the rest, of a body that is awaited; 0: for ever. */
+  readonly uploadTimeoutMs: number;
+  /** In which a client must take 1 KiB, or the rest, of what waits for it; 0: for ever. */
+  readonly downloadTimeoutMs: number;
   /** Time for a request to come, body included; 0: none. */
   readonly readTimeoutMs: number;
   /** Time from a request to the end of its response; 0: none. */
