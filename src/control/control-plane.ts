@@ -4,8 +4,9 @@
  */
 import { reasonOf } from '../kernel/errors.ts';
 import { log } from '../kernel/log.ts';
+import type { Problem } from '../kernel/problems.ts';
 import { ModelBuilder } from '../model/build-model.ts';
-import type { Backend, Model, Problem, Server } from '../model/model.ts';
+import type { Backend, Model, Server } from '../model/model.ts';
 import type { Settings } from '../settings/settings.ts';
 import { createCursors } from '../shared/cursors.ts';
 import { createMetricsLane } from '../shared/metrics-layout.ts';

@@ -5,8 +5,9 @@
  *     sources ─▶ KvMerge ─▶ pending changes ─▶ (quiet, throttle) ─▶ ModelBuilder ─▶ onModel
  */
 import { log } from '../kernel/log.ts';
+import type { Problem } from '../kernel/problems.ts';
 import type { ModelBuilder } from '../model/build-model.ts';
-import type { Model, Problem } from '../model/model.ts';
+import type { Model } from '../model/model.ts';
 import { KvMerge } from './kv-merge.ts';
 import type { Change, Source, SourceName, SourceSink } from './source/source.ts';
 

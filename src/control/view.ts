@@ -1,5 +1,6 @@
 /** What the admin pages may see of the control plane: questions only, nothing here changes anything. */
-import type { Backend, Model, Problem, Server } from '../model/model.ts';
+import type { Problem } from '../kernel/problems.ts';
+import type { Backend, Model, Server } from '../model/model.ts';
 import type { ServerStatus } from './balancing/server-status.ts';
 import type { SourceStatus } from './source/source.ts';
 

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { METHODS, type Method, parseHashSource, type StickyOptions } from '../kernel/balancing-options.ts';
 import { parseDuration } from '../kernel/durations.ts';
-import type { ProblemList } from './problems.ts';
-import { unescapeValue } from './unescape.ts';
-import { quotedValue, readBool, readInt } from './values.ts';
+import type { ProblemList } from '../kernel/problems.ts';
+import { unescapeValue } from '../kernel/unescape.ts';
+import { quotedValue, readBool, readInt } from '../kernel/values.ts';
 
 export type BalancingText =
   | 'method'

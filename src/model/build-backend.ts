@@ -1,16 +1,17 @@
 /** The keys below `backends/<name>/` → one backend. Source: shared/spec kv-schema §3. */
 
 import { type Constraint, unmetConstraint } from '../kernel/constraints.ts';
+import { ProblemList } from '../kernel/problems.ts';
+import { unescapeValue } from '../kernel/unescape.ts';
+import { quotedValue, readBool, readInt, readList } from '../kernel/values.ts';
 import { type BalancingKeys, readBalancing } from './balancing-keys.ts';
+import type { Built } from './built.ts';
 import { DEFAULT_INTERVAL_MS, type HealthKeys, isHealth, readHealthCheck } from './health-keys.ts';
 import type { ObjectKeys } from './kv-tree.ts';
 import type { Backend, LeftOutServer, Server } from './model.ts';
-import { type Built, ProblemList } from './problems.ts';
 import { isProtection, type ProtectionKeys, readProtection } from './protection-keys.ts';
 import { BACKEND_KEYS } from './schema.ts';
 import { parseServerUrl } from './server-url.ts';
-import { unescapeValue } from './unescape.ts';
-import { quotedValue, readBool, readInt, readList } from './values.ts';
 
 export type BackendOptions = {
   /** The prefix of all keys, without a slash at its end. */

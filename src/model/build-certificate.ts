@@ -2,12 +2,14 @@
  * The keys below `tls/<name>/` → where one certificate is and who serves it. Whether it can be used is judged by
  * src/control/tls. Source: shared/spec kv-schema §7.
  */
+
+import { ProblemList } from '../kernel/problems.ts';
+import { unescapeValue } from '../kernel/unescape.ts';
+import { quotedValue, readList } from '../kernel/values.ts';
+import type { Built } from './built.ts';
 import type { ObjectKeys } from './kv-tree.ts';
 import type { ConfiguredCertificate } from './model.ts';
-import { type Built, ProblemList } from './problems.ts';
 import { CERTIFICATE_KEYS } from './schema.ts';
-import { unescapeValue } from './unescape.ts';
-import { quotedValue, readList } from './values.ts';
 
 export type CertificateOptions = {
   /** The prefix of all keys, without a slash at its end. */

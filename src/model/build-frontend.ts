@@ -1,14 +1,15 @@
 /** The keys below `frontends/<name>/` → one frontend. Source: shared/spec kv-schema §5, rules §9. */
 import { reasonOf } from '../kernel/errors.ts';
+import { ProblemList } from '../kernel/problems.ts';
+import { unescapeValue } from '../kernel/unescape.ts';
+import { quotedValue, readBool, readInt, readList } from '../kernel/values.ts';
 import { RuleCompiler } from '../rule/compile-rule.ts';
+import type { Built } from './built.ts';
 import { emptyGuardKeys, type GuardKeys, type GuardText, readGuards } from './frontend-guards.ts';
 import type { ObjectKeys } from './kv-tree.ts';
 import type { Frontend, Route } from './model.ts';
 import { readPassClientCertificate } from './pass-client-certificate.ts';
-import { type Built, ProblemList } from './problems.ts';
 import { FRONTEND_KEYS } from './schema.ts';
-import { unescapeValue } from './unescape.ts';
-import { quotedValue, readBool, readInt, readList } from './values.ts';
 
 export type FrontendOptions = {
   /** The prefix of all keys, without a slash at its end. */

@@ -10,13 +10,14 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Constraint } from '../kernel/constraints.ts';
+import { type Problem, unknownReason } from '../kernel/problems.ts';
 import { type BackendOptions, buildBackend } from './build-backend.ts';
 import { buildCertificate, type CertificateOptions } from './build-certificate.ts';
 import { buildFrontend, type FrontendOptions } from './build-frontend.ts';
+import type { Built } from './built.ts';
 import { DEFAULT_INTERVAL_MS } from './health-keys.ts';
 import { type Change, KvTree, type Touched } from './kv-tree.ts';
-import type { Backend, ConfiguredCertificate, Frontend, Model, Problem } from './model.ts';
-import { type Built, unknownReason } from './problems.ts';
+import type { Backend, ConfiguredCertificate, Frontend, Model } from './model.ts';
 import { OTHER_KEYS } from './schema.ts';
 
 export type ModelSettings = {

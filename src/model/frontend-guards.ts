@@ -2,9 +2,9 @@
 import type { RedirectOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 import { reasonOf } from '../kernel/errors.ts';
 import { rangeProblem } from '../kernel/ip-ranges.ts';
+import type { ProblemList } from '../kernel/problems.ts';
 import { compileRegex } from '../kernel/regex.ts';
-import type { ProblemList } from './problems.ts';
-import { quotedValue, readBool, readList } from './values.ts';
+import { quotedValue, readBool, readList } from '../kernel/values.ts';
 
 export type GuardText =
   | 'allowedRanges'

@@ -1,8 +1,8 @@
 /** The keys of a backend's health check (shared/spec kv-schema §3.1, §4.5, and ours). */
 import { parseDuration } from '../kernel/durations.ts';
-import type { ProblemList } from './problems.ts';
-import { unescapeValue } from './unescape.ts';
-import { quotedValue, readBool, readInt } from './values.ts';
+import type { ProblemList } from '../kernel/problems.ts';
+import { unescapeValue } from '../kernel/unescape.ts';
+import { quotedValue, readBool, readInt } from '../kernel/values.ts';
 
 const TEXTS = [
   'healthPath',

@@ -3,6 +3,7 @@
  * The words are the user's (shared/spec kv-schema); nothing here knows of sockets or of shared memory.
  */
 import type { PassTlsClientCert, RedirectOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
+import type { Problem } from '../kernel/problems.ts';
 import type { MatchTerm, PathModifiers } from '../rule/terms.ts';
 import type { Balancing } from './balancing-keys.ts';
 import type { HealthCheck } from './health-keys.ts';
@@ -83,18 +84,6 @@ export type ConfiguredCertificate = {
   /** Each a path if such a file exists, else PEM text. */
   readonly certText: string;
   readonly keyText: string;
-};
-
-/**
- * A key that does not do what it was written for. `rejected`: its object is left out; `defaulted`: the default is
- * used in its place; `warned`: it does, but not as it should; `ignored`: the key means nothing to tsuji.
- */
-export type Problem = {
-  /** With the prefix, as an operator would type it, e.g. `/traefik/frontends/f1/routes/r1/rule`. */
-  readonly key: string;
-  readonly state: 'rejected' | 'defaulted' | 'warned' | 'ignored';
-  /** What is wrong and why, one sentence. */
-  readonly reason: string;
 };
 
 /** The maps are live: they show the newest model, also in one that is older. Look, and do not keep what you saw. */

@@ -1,7 +1,7 @@
 /** The keys `passtlsclientcert/…` of a frontend (shared/spec kv-schema §5.1, §6.7). */
 import type { CertificateNameParts, PassTlsClientCert } from '../kernel/entrypoint-options.ts';
-import type { ProblemList } from './problems.ts';
-import { readBool } from './values.ts';
+import type { ProblemList } from '../kernel/problems.ts';
+import { readBool } from '../kernel/values.ts';
 
 const NAME_PARTS: readonly (keyof CertificateNameParts)[] = [
   'commonName',

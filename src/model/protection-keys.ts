@@ -1,10 +1,10 @@
 /** The keys of a backend's circuit breaker and of its limit per source (shared/spec kv-schema §3.1, §4.3, §4.4). */
 import type { BreakerCondition } from '../kernel/breaker-condition.ts';
 import { reasonOf } from '../kernel/errors.ts';
+import type { ProblemList } from '../kernel/problems.ts';
+import { unescapeValue } from '../kernel/unescape.ts';
+import { quotedValue, readInt } from '../kernel/values.ts';
 import { parseBreakerExpression } from '../rule/breaker-expression.ts';
-import type { ProblemList } from './problems.ts';
-import { unescapeValue } from './unescape.ts';
-import { quotedValue, readInt } from './values.ts';
 
 const TEXTS = ['breakerExpression', 'maxConnAmount', 'maxConnExtractor'] as const;
 export type ProtectionText = (typeof TEXTS)[number];

@@ -2,9 +2,10 @@
  * Every key that Traefik 1.x knows (shared/spec kv-schema §3.1, §5.1, §7, §9, §12), one row per key. `later` rows are
  * known but not built yet; building one means to give it a field here and a case in build-backend or build-frontend.
  */
+
+import { KeyTable } from '../kernel/key-table.ts';
 import type { BalancingText } from './balancing-keys.ts';
 import type { HealthText } from './health-keys.ts';
-import { KeyTable } from './key-table.ts';
 import type { ProtectionText } from './protection-keys.ts';
 
 export type BackendField =

@@ -4,8 +4,8 @@
  * (`http:10.0.0.1`, `http://0x7f.1`, stray blanks).
  */
 import { isIPv6 } from 'node:net';
+import { quotedValue } from '../kernel/values.ts';
 import type { ServerScheme } from './model.ts';
-import { quotedValue } from './values.ts';
 
 export type ServerUrl = {
   readonly scheme: ServerScheme;

@@ -1,5 +1,5 @@
 /** One configured certificate with what became of it, and how it is told to workers and operators. */
-import type { Problem } from '../../model/model.ts';
+import type { Problem } from '../../kernel/problems.ts';
 import type { WorkerCertificate } from '../../protocol/messages.ts';
 import type { CertificateView } from '../view.ts';
 import type { CertificatePairContent } from './certificate-pair.ts';

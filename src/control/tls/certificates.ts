@@ -9,7 +9,8 @@
  */
 import { reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
-import type { ConfiguredCertificate, Problem } from '../../model/model.ts';
+import type { Problem } from '../../kernel/problems.ts';
+import type { ConfiguredCertificate } from '../../model/model.ts';
 import type { WorkerCertificate } from '../../protocol/messages.ts';
 import type { EntryPoint } from '../../settings/settings.ts';
 import type { CertificateView } from '../view.ts';

@@ -1,6 +1,7 @@
 /** The load balancer keys of a backend: kv-schema §3.1, §3.4, §4.2 and §14. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { ProblemList } from '../../../src/kernel/problems.ts';
 import {
   type BalancingKeys,
   derivedCookieName,
@@ -8,7 +9,6 @@ import {
   safeCookieName,
 } from '../../../src/model/balancing-keys.ts';
 import { buildBackend } from '../../../src/model/build-backend.ts';
-import { ProblemList } from '../../../src/model/problems.ts';
 
 function read(keys: BalancingKeys) {
   const problems = new ProblemList('');

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { Problem } from '../../../src/kernel/problems.ts';
 import { ModelBuilder } from '../../../src/model/build-model.ts';
-import type { Frontend, Problem } from '../../../src/model/model.ts';
+import type { Frontend } from '../../../src/model/model.ts';
 
 function build(keys: Record<string, string>): { frontend: Frontend | undefined; problems: Problem[] } {
   const builder = new ModelBuilder({

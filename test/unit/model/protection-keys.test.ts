@@ -1,7 +1,7 @@
 /** What the keys of a circuit breaker and of maxconn mean (kv-schema §3.1). */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ProblemList } from '../../../src/model/problems.ts';
+import { ProblemList } from '../../../src/kernel/problems.ts';
 import { type MaxConn, type ProtectionKeys, readProtection } from '../../../src/model/protection-keys.ts';
 
 function read(keys: ProtectionKeys) {

@@ -11,7 +11,8 @@ import type {
   LimitView,
   WorkerView,
 } from '../../../../src/control/view.ts';
-import type { Backend, Frontend, Problem, Server } from '../../../../src/model/model.ts';
+import type { Problem } from '../../../../src/kernel/problems.ts';
+import type { Backend, Frontend, Server } from '../../../../src/model/model.ts';
 
 export function server(name: string, url: string, weight = 1): Server {
   const { hostname, port, host } = new URL(url);

@@ -1,13 +1,17 @@
-/** Collects the problems of one object while it is built. */
-import { nearestName } from '../kernel/nearest.ts';
+/** What is wrong with a key, and the list in which the problems of one object are collected while it is built. */
 import type { KeyMatch } from './key-table.ts';
-import type { Problem } from './model.ts';
+import { nearestName } from './nearest.ts';
 
-/** What was made of the keys of one object. */
-export type Built<Value> = {
-  /** null: the object is left out. */
-  readonly value: Value | null;
-  readonly problems: readonly Problem[];
+/**
+ * A key that does not do what it was written for. `rejected`: its object is left out; `defaulted`: the default is
+ * used in its place; `warned`: it does, but not as it should; `ignored`: the key means nothing to tsuji.
+ */
+export type Problem = {
+  /** With the prefix, as an operator would type it, e.g. `/traefik/frontends/f1/routes/r1/rule`. */
+  readonly key: string;
+  readonly state: 'rejected' | 'defaulted' | 'warned' | 'ignored';
+  /** What is wrong and why, one sentence. */
+  readonly reason: string;
 };
 
 export class ProblemList {

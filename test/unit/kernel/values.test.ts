@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { unescapeValue } from '../../../src/model/unescape.ts';
-import { readBool, readInt, readList } from '../../../src/model/values.ts';
+import { unescapeValue } from '../../../src/kernel/unescape.ts';
+import { readBool, readInt, readList } from '../../../src/kernel/values.ts';
 
 function children(items: Record<string, string>): Map<string, string> {
   return new Map(Object.entries(items));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { KeyTable } from '../../../src/model/key-table.ts';
+import { KeyTable } from '../../../src/kernel/key-table.ts';
 import { BACKEND_KEYS, FRONTEND_KEYS } from '../../../src/model/schema.ts';
 
 test('a star takes any one name and hands it back', () => {
