@@ -39,6 +39,7 @@ import type {
   EntryPointView,
   HealthView,
   LimitView,
+  LoadedView,
   WorkerView,
 } from './view.ts';
 import { WorkerFleet } from './worker-fleet.ts';
@@ -189,7 +190,7 @@ export class ControlPlane implements ControlView {
       serverState,
       tokenCounts,
       lanes: this.lanes,
-      onReady: (index) => this.publisher.welcome(index),
+      onWelcome: (index, generation) => this.publisher.welcome(index, generation),
       onApplied: () => {
         this.publisher.acknowledged();
         this.notify();
@@ -301,6 +302,16 @@ export class ControlPlane implements ControlView {
 
   settled(): boolean {
     return !this.compiling && this.fleet.appliedGeneration() === this.publisher.generation;
+  }
+
+  loaded(): LoadedView {
+    if (this.publisher.appliedAt > 0) return { ready: true, reason: '' };
+    if (this.compiledGeneration > 0) return { ready: false, reason: 'the first routing table is on its way' };
+    const errors = this.sources().map(
+      ({ name, state, error }) => `${name} is ${state}${error === '' ? '' : `: ${error}`}`,
+    );
+    const what = this.following ? 'the keys' : 'the settings in the store';
+    return { ready: false, reason: `${what} have not been read yet (${errors.join('; ')})` };
   }
 
   reloads(): number {

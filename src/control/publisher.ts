@@ -33,9 +33,10 @@ export class Publisher {
     this.fleet?.broadcast(this.table);
   }
 
-  /** A worker has come up: it gets the newest table at once. */
-  welcome(index: number): void {
-    if (this.table !== null) this.fleet?.send(index, this.table);
+  /** A worker boots or has come up: unless it has the newest table, it gets it. Returns its generation, 0 for none. */
+  welcome(index: number, generation: number): number {
+    if (this.table !== null && this.generation !== generation) this.fleet?.send(index, this.table);
+    return this.generation;
   }
 
   acknowledged(): void {

@@ -82,6 +82,13 @@ export type HealthView = {
   readonly failed: number;
 };
 
+/** Can requests be routed? Not before the keys were read and every worker has the table that was made of them. */
+export type LoadedView = {
+  readonly ready: boolean;
+  /** What it waits for, '' when ready. */
+  readonly reason: string;
+};
+
 export interface ControlView {
   readonly version: string;
   /** Unix milliseconds. */
@@ -103,6 +110,8 @@ export interface ControlView {
   appliedAt(): number;
   /** The newest model is what every worker routes by: nothing is being compiled or on its way. */
   settled(): boolean;
+  /** Once ready, it stays so: what was loaded is in force also while no source answers. */
+  loaded(): LoadedView;
   /** Counts of published tables. */
   reloads(): number;
   /** From SIGTERM on: /ping answers 503. */

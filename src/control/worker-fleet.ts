@@ -28,8 +28,8 @@ export type FleetOptions = {
   readonly tokenCounts: SharedArrayBuffer;
   /** One lane per worker. */
   readonly lanes: readonly SharedArrayBuffer[];
-  /** A worker is ready for its first table. */
-  readonly onReady: (index: number) => void;
+  /** A worker boots or is ready and has a table of `generation`, 0 for none: what is newer is sent, its generation returned. */
+  readonly onWelcome: (index: number, generation: number) => number;
   readonly onApplied: (index: number, generation: number) => void;
   readonly onServer: (message: FromWorker & { readonly kind: 'server' }) => void;
   /** A worker has ended; it is replaced later, if at all. */
@@ -121,11 +121,12 @@ export class WorkerFleet {
     return this.members.map(({ index, state, generation, restarts }) => ({ index, state, generation, restarts }));
   }
 
-  /** Every serving worker routes by this generation or a newer one; 0 when none serves. */
+  /** Every worker that serves, or boots with a table, routes by this generation or a newer one; 0 when there is none. */
   appliedGeneration(): number {
     let lowest = Number.POSITIVE_INFINITY;
     for (const member of this.members) {
-      if (member.state === 'serving') lowest = Math.min(lowest, member.generation);
+      const boots = member.state === 'starting' && member.thread !== null && member.generation > 0;
+      if (member.state === 'serving' || boots) lowest = Math.min(lowest, member.generation);
     }
     return lowest === Number.POSITIVE_INFINITY ? 0 : lowest;
   }
@@ -178,8 +179,9 @@ export class WorkerFleet {
     member.thread = thread;
     member.port = port1;
     member.state = 'starting';
-    member.generation = 0;
     member.readyAt = 0;
+    // It waits in the channel: the worker takes it before it listens.
+    member.generation = this.options.onWelcome(member.index, 0);
     return new Promise((resolve, reject) => {
       let failure = '';
       port1.on('message', (message: FromWorker) => {
@@ -213,7 +215,7 @@ export class WorkerFleet {
         member.readyAt = Date.now();
         member.state = 'serving';
         if (this.stopping) this.send(member.index, { kind: 'stop' });
-        else this.options.onReady(member.index);
+        else this.options.onWelcome(member.index, member.generation);
         this.options.onChange();
         return;
       case 'applied':

@@ -34,10 +34,12 @@ export function admit(
   const guard = worker.guards[entryPoint];
   const refused = guard === null ? null : guard.check(head, from);
   if (refused !== null) return refused;
-  const frontend = worker.table?.route(entryPoint, head.method, head.host, head.path, head) ?? null;
+  const { table } = worker;
+  if (table === null) return localReply(FAULTS.notReady);
+  const frontend = table.route(entryPoint, head.method, head.host, head.path, head);
   exchange.frontend = frontend;
   if (frontend === null) return localReply(FAULTS.noRoute);
-  if (worker.table!.redirectSlash) return slashRedirect(head.method, head.path, head.target);
+  if (table.redirectSlash) return slashRedirect(head.method, head.path, head.target);
   const guarded = frontend.options === null ? null : checkFrontend(frontend, worker, entryPoint, head, from);
   if (guarded !== null) return guarded;
   const fault = modifyRequest(frontend.modifiers, head) ?? exchange.assignment.begin(frontend.backend, head, from);

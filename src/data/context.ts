@@ -36,7 +36,7 @@ export type WorkerContext = {
   readonly tls: readonly (TlsEntryPoint | null)[];
   /** `x-forwarded-server: name\r\n` of this host. */
   readonly serverLine: string;
-  /** Null until the first table has come: everything is 404 then. */
+  /** Null until the first table has come: everything is 503 then, since nobody knows yet what there is. */
   table: RoutingTable | null;
   /** Of the backends of that table, by slot: src/shared/breaker-state.ts */
   breakers: ReadonlyMap<number, SharedArrayBuffer>;

@@ -4,7 +4,7 @@
  * `terminate` with open uWS handles would end the whole process.
  */
 import { hostname } from 'node:os';
-import { workerData } from 'node:worker_threads';
+import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { reasonOf } from '../kernel/errors.ts';
 import { type LogLevel, log, setLogLevel } from '../kernel/log.ts';
 import { TimerWheel } from '../kernel/timer-wheel.ts';
@@ -156,6 +156,10 @@ async function start(): Promise<void> {
   // Loaded also when no entrypoint asks for it: a host where it cannot be is told of at once.
   const uws = await loadUws();
   if (boot.entryPoints.some(({ engine }) => engine === 'uws')) held = await HeldResponse.open(uws);
+  // A worker that takes another's place has routes before it has clients.
+  for (let next = receiveMessageOnPort(boot.port); next !== undefined; next = receiveMessageOnPort(boot.port)) {
+    receive(next.message as ToWorker);
+  }
   for (const [index, entryPoint] of boot.entryPoints.entries()) {
     const listener = makeListener(uws, index, entryPoint);
     listeners.push(listener);

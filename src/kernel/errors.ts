@@ -70,6 +70,14 @@ export const FAULTS = Object.freeze({
     'the client closed the connection',
   ),
   noRoute: fault('NO_ROUTE', 'config', 'never', 404, '404 page not found\n', 'no frontend matches'),
+  notReady: fault(
+    'NOT_READY',
+    'config',
+    'never',
+    503,
+    'Service Unavailable',
+    'no routes have been loaded since the start',
+  ),
   forbidden: fault(
     'FORBIDDEN',
     'downstream',

@@ -2,6 +2,7 @@
  * Readers of single values, exactly as strict as Traefik 1.x: no trimming, no units, and an empty value means the
  * default. Source: shared/spec kv-schema §2.
  */
+import { quoted } from './quote.ts';
 
 export type Reading<T> = {
   readonly value: T;
@@ -14,30 +15,23 @@ const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ...['0', 'f', 'F', 'false', 'FALSE', 'False'].map((text) => [text, false] as const),
 ]);
 
-const SHOWN_LENGTH = 120;
-
-/** A value as it is quoted in a reason: in one line and not endless. */
-export function quotedValue(text: string): string {
-  return JSON.stringify(text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text);
-}
-
 export function readBool(text: string, fallback: boolean): Reading<boolean> {
   if (text === '') return { value: fallback, problem: '' };
   const value = BOOLEANS.get(text);
   if (value !== undefined) return { value, problem: '' };
-  return { value: fallback, problem: `${quotedValue(text)} is neither true nor false; ${fallback} is used` };
+  return { value: fallback, problem: `${quoted(text)} is neither true nor false; ${fallback} is used` };
 }
 
 /** 64-bit like the original; beyond 2^53 the nearest number that JavaScript has. */
 export function readInt(text: string, fallback: number): Reading<number> {
   if (text === '') return { value: fallback, problem: '' };
   if (!/^[+-]?[0-9]+$/.test(text)) {
-    return { value: fallback, problem: `${quotedValue(text)} is not a whole number; ${fallback} is used` };
+    return { value: fallback, problem: `${quoted(text)} is not a whole number; ${fallback} is used` };
   }
   // A longer text is out of range even with leading zeros in any sane number, and BigInt of megabytes is slow.
   const exact = text.length <= 40 ? BigInt(text.startsWith('+') ? text.slice(1) : text) : null;
   if (exact === null || BigInt.asIntN(64, exact) !== exact) {
-    return { value: fallback, problem: `${quotedValue(text)} does not fit into 64 bits; ${fallback} is used` };
+    return { value: fallback, problem: `${quoted(text)} does not fit into 64 bits; ${fallback} is used` };
   }
   return { value: Number(exact), problem: '' };
 }

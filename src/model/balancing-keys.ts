@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { METHODS, type Method, parseHashSource, type StickyOptions } from '../kernel/balancing-options.ts';
 import { parseDuration } from '../kernel/durations.ts';
 import type { ProblemList } from '../kernel/problems.ts';
+import { quoted } from '../kernel/quote.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
-import { quotedValue, readBool, readInt } from '../kernel/values.ts';
+import { readBool, readInt } from '../kernel/values.ts';
 
 export type BalancingText =
   | 'method'
@@ -70,7 +71,7 @@ function readMethod(text: string, problems: ProblemList): Method {
   if (method !== undefined) return method;
   if (text !== '') {
     const known = METHODS.join(', ');
-    problems.add('loadbalancer/method', 'defaulted', `${quotedValue(text)} is none of ${known}; wrr is used`);
+    problems.add('loadbalancer/method', 'defaulted', `${quoted(text)} is none of ${known}; wrr is used`);
   }
   return 'wrr';
 }
@@ -79,7 +80,7 @@ function readHashKey(text: string, problems: ProblemList): string {
   if (text === '') return DEFAULT_HASH_KEY;
   if (parseHashSource(text) !== null) return text;
   const known = 'client.ip, request.host, request.uri, request.path, request.header.<Name>, request.cookie.<Name>';
-  const reason = `${quotedValue(text)} is none of ${known}; ${DEFAULT_HASH_KEY} is used`;
+  const reason = `${quoted(text)} is none of ${known}; ${DEFAULT_HASH_KEY} is used`;
   problems.add('loadbalancer/hash/key', 'defaulted', reason);
   return DEFAULT_HASH_KEY;
 }
@@ -102,7 +103,7 @@ function readHash(keys: BalancingKeys, problems: ProblemList): { key: string; bo
 function readSameSite(text: string, problems: ProblemList): StickyOptions['sameSite'] {
   const sameSite = SAME_SITES.find((known) => known === text);
   if (sameSite !== undefined || text === '') return sameSite ?? '';
-  const reason = `${quotedValue(text)} is none of ${SAME_SITES.join(', ')}; the attribute is left out`;
+  const reason = `${quoted(text)} is none of ${SAME_SITES.join(', ')}; the attribute is left out`;
   problems.add('loadbalancer/stickiness/samesite', 'defaulted', reason);
   return '';
 }
@@ -140,7 +141,7 @@ function readSlowStart(text: string, problems: ProblemList): number {
   if (text === '') return 0;
   const ms = parseDuration(text);
   if (ms !== null && ms <= LONGEST_SLOW_START_MS) return ms;
-  const reason = ms === null ? `${quotedValue(text)} is no duration, such as 30s` : `${text} is longer than a day`;
+  const reason = ms === null ? `${quoted(text)} is no duration, such as 30s` : `${text} is longer than a day`;
   problems.add('slowstart', 'defaulted', `${reason}; new servers get their full share at once`);
   return 0;
 }
@@ -149,8 +150,7 @@ function readFailures(text: string | undefined, problems: ProblemList): number |
   if (text === undefined || text === '') return null;
   const { value, problem } = readInt(text, 0);
   if (problem === '' && value >= 0 && value <= MOST_FAILURES) return value;
-  const reason =
-    problem === '' ? `${value} is not between 0 and ${MOST_FAILURES}` : `${quotedValue(text)} is no number`;
+  const reason = problem === '' ? `${value} is not between 0 and ${MOST_FAILURES}` : `${quoted(text)} is no number`;
   problems.add('ejection/failures', 'defaulted', `${reason}; the flag's value is used`);
   return null;
 }

@@ -2,8 +2,9 @@
 
 import { type Constraint, unmetConstraint } from '../kernel/constraints.ts';
 import { ProblemList } from '../kernel/problems.ts';
+import { quoted } from '../kernel/quote.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
-import { quotedValue, readBool, readInt, readList } from '../kernel/values.ts';
+import { readBool, readInt, readList } from '../kernel/values.ts';
 import { type BalancingKeys, readBalancing } from './balancing-keys.ts';
 import type { Built } from './built.ts';
 import { DEFAULT_INTERVAL_MS, type HealthKeys, isHealth, readHealthCheck } from './health-keys.ts';
@@ -74,7 +75,7 @@ function buildServers(named: Map<string, ServerKeys>, options: BackendOptions, p
     const { identity, ...address } = parsed;
     const twin = byIdentity.get(identity);
     if (twin !== undefined) {
-      problems.add(`servers/${twin.name}/url`, 'ignored', `the same server as ${quotedValue(name)}, which is used`);
+      problems.add(`servers/${twin.name}/url`, 'ignored', `the same server as ${quoted(name)}, which is used`);
       // The order is that of the names that are used.
       byIdentity.delete(identity);
     }

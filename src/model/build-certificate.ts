@@ -4,8 +4,9 @@
  */
 
 import { ProblemList } from '../kernel/problems.ts';
+import { quoted } from '../kernel/quote.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
-import { quotedValue, readList } from '../kernel/values.ts';
+import { readList } from '../kernel/values.ts';
 import type { Built } from './built.ts';
 import type { ObjectKeys } from './kv-tree.ts';
 import type { ConfiguredCertificate } from './model.ts';
@@ -68,8 +69,8 @@ function readCertificate(
   if (others.length > 0) {
     const reasons = others.map((entryPoint) =>
       options.entryPoints.has(entryPoint)
-        ? `${quotedValue(entryPoint)} has no TLS`
-        : `${quotedValue(entryPoint)} is no entrypoint`,
+        ? `${quoted(entryPoint)} has no TLS`
+        : `${quoted(entryPoint)} is no entrypoint`,
     );
     problems.add('entrypoints', entryPoints.length > 0 ? 'ignored' : 'rejected', reasons.join(', '));
   }

@@ -1,8 +1,9 @@
 /** The keys below `frontends/<name>/` → one frontend. Source: shared/spec kv-schema §5, rules §9. */
 import { reasonOf } from '../kernel/errors.ts';
 import { ProblemList } from '../kernel/problems.ts';
+import { quoted } from '../kernel/quote.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
-import { quotedValue, readBool, readInt, readList } from '../kernel/values.ts';
+import { readBool, readInt, readList } from '../kernel/values.ts';
 import { RuleCompiler } from '../rule/compile-rule.ts';
 import type { Built } from './built.ts';
 import { emptyGuardKeys, type GuardKeys, type GuardText, readGuards } from './frontend-guards.ts';
@@ -71,7 +72,7 @@ function readEntryPoints(keys: FrontendKeys, options: FrontendOptions, problems:
   const listed = readList(unescapeValue(keys.entryPoints), keys.entryPointItems);
   const wanted = new Set(listed.length > 0 ? listed : options.defaultEntryPoints);
   const known = [...wanted].filter((name) => options.entryPoints.has(name));
-  const unknown = [...wanted].filter((name) => !options.entryPoints.has(name)).map(quotedValue);
+  const unknown = [...wanted].filter((name) => !options.entryPoints.has(name)).map(quoted);
   if (known.length === 0) {
     const which =
       unknown.length > 0 ? `none of ${unknown.join(', ')} is an entrypoint` : 'there is no default entrypoint';
@@ -103,11 +104,11 @@ function readRoutes(
     }
     try {
       const notes = rules.add(rule);
-      if (notes.length > 0) problems.add(key, 'defaulted', `${quotedValue(rule)}: ${notes.join('; ')}`);
+      if (notes.length > 0) problems.add(key, 'defaulted', `${quoted(rule)}: ${notes.join('; ')}`);
       routes.push({ name, rule });
       length += Buffer.byteLength(rule);
     } catch (error) {
-      problems.add(key, 'rejected', `${quotedValue(rule)}: ${reasonOf(error)}`);
+      problems.add(key, 'rejected', `${quoted(rule)}: ${reasonOf(error)}`);
       rejected = true;
     }
   }
@@ -117,7 +118,7 @@ function readRoutes(
 /** `backend` names a backend of the same tree and is taken as it stands, like the name in a key. */
 function readBackend(backend: string, backendExists: (name: string) => boolean, problems: ProblemList): boolean {
   if (backend !== '' && backendExists(backend)) return true;
-  const reason = backend === '' ? 'no backend is named' : `there is no backend ${quotedValue(backend)}`;
+  const reason = backend === '' ? 'no backend is named' : `there is no backend ${quoted(backend)}`;
   problems.add('backend', 'rejected', reason);
   return false;
 }

@@ -3,8 +3,9 @@ import type { RedirectOptions, WhiteListOptions } from '../kernel/entrypoint-opt
 import { reasonOf } from '../kernel/errors.ts';
 import { rangeProblem } from '../kernel/ip-ranges.ts';
 import type { ProblemList } from '../kernel/problems.ts';
+import { quoted } from '../kernel/quote.ts';
 import { compileRegex } from '../kernel/regex.ts';
-import { quotedValue, readBool, readList } from '../kernel/values.ts';
+import { readBool, readList } from '../kernel/values.ts';
 
 export type GuardText =
   | 'allowedRanges'
@@ -53,7 +54,7 @@ function readRedirect(keys: GuardKeys, entryPoints: ReadonlySet<string>, problem
   const permanent = readFlag('redirect/permanent', keys.redirectPermanent, problems);
   if (entryPoint !== '') {
     if (entryPoints.has(entryPoint)) return { redirect: { entryPoint, regex: '', replacement: '', permanent } };
-    problems.add('redirect/entrypoint', 'rejected', `${quotedValue(entryPoint)} is no entrypoint`);
+    problems.add('redirect/entrypoint', 'rejected', `${quoted(entryPoint)} is no entrypoint`);
     return null;
   }
   if (regex === '' && replacement === '') return {};
@@ -70,7 +71,7 @@ function readRedirect(keys: GuardKeys, entryPoints: ReadonlySet<string>, problem
     compileRegex(regex);
     return { redirect: { entryPoint, regex, replacement, permanent } };
   } catch (error) {
-    problems.add('redirect/regex', 'rejected', `${quotedValue(regex)}: ${reasonOf(error)}`);
+    problems.add('redirect/regex', 'rejected', `${quoted(regex)}: ${reasonOf(error)}`);
     return null;
   }
 }

@@ -1,8 +1,9 @@
 /** The keys of a backend's health check (shared/spec kv-schema §3.1, §4.5, and ours). */
 import { parseDuration } from '../kernel/durations.ts';
 import type { ProblemList } from '../kernel/problems.ts';
+import { quoted } from '../kernel/quote.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
-import { quotedValue, readBool, readInt } from '../kernel/values.ts';
+import { readBool, readInt } from '../kernel/values.ts';
 
 const TEXTS = [
   'healthPath',
@@ -70,7 +71,7 @@ function readInterval(
   const ms = readSpan(text);
   if (ms !== null) return { interval: text, intervalMs: ms };
   if (text !== '') {
-    const reason = `${quotedValue(text)} is no duration with a unit, such as 10s, from 1ms to 24h`;
+    const reason = `${quoted(text)} is no duration with a unit, such as 10s, from 1ms to 24h`;
     problems.add('healthcheck/interval', 'defaulted', `${reason}; --healthCheck.interval counts`);
   }
   return { interval: '', intervalMs: flagMs };
@@ -80,7 +81,7 @@ function readTimeout(text: string, problems: ProblemList): number {
   if (text === '') return DEFAULT_TIMEOUT_MS;
   const ms = readSpan(text);
   if (ms !== null) return ms;
-  const reason = `${quotedValue(text)} is no duration with a unit, such as 2s, from 1ms to 24h; 5s counts`;
+  const reason = `${quoted(text)} is no duration with a unit, such as 2s, from 1ms to 24h; 5s counts`;
   problems.add('healthcheck/timeout', 'defaulted', reason);
   return DEFAULT_TIMEOUT_MS;
 }
@@ -88,7 +89,7 @@ function readTimeout(text: string, problems: ProblemList): number {
 function readScheme(text: string, problems: ProblemList): HealthCheck['scheme'] {
   const scheme = SCHEMES.find((known) => known === text.toLowerCase());
   if (scheme !== undefined || text === '') return scheme ?? '';
-  const reason = `${quotedValue(text)} is none of ${SCHEMES.join(', ')}; that of the server is used`;
+  const reason = `${quoted(text)} is none of ${SCHEMES.join(', ')}; that of the server is used`;
   problems.add('healthcheck/scheme', 'defaulted', reason);
   return '';
 }
@@ -96,14 +97,14 @@ function readScheme(text: string, problems: ProblemList): HealthCheck['scheme'] 
 function readPort(text: string, problems: ProblemList): number {
   const { value, problem } = readInt(text, 0);
   if (problem === '' && value >= 0 && value <= 65_535) return value;
-  problems.add('healthcheck/port', 'defaulted', `${quotedValue(text)} is no port; that of the server is used`);
+  problems.add('healthcheck/port', 'defaulted', `${quoted(text)} is no port; that of the server is used`);
   return 0;
 }
 
 function readCount(key: string, text: string, problems: ProblemList): number {
   const { value, problem } = readInt(text, 1);
   if (problem === '' && value >= 1 && value <= MOST_CHECKS) return value;
-  problems.add(key, 'defaulted', `${quotedValue(text)} is not between 1 and ${MOST_CHECKS}; 1 is used`);
+  problems.add(key, 'defaulted', `${quoted(text)} is not between 1 and ${MOST_CHECKS}; 1 is used`);
   return 1;
 }
 
@@ -115,7 +116,7 @@ function readStartDown(text: string, problems: ProblemList): boolean {
 
 function isFieldValue(key: string, value: string, problems: ProblemList): boolean {
   if (FIELD_VALUE.test(value)) return true;
-  problems.add(key, 'rejected', `${quotedValue(value)} cannot stand in a header field; it is left out`);
+  problems.add(key, 'rejected', `${quoted(value)} cannot stand in a header field; it is left out`);
   return false;
 }
 
@@ -129,7 +130,7 @@ function readHeaders(headers: ReadonlyMap<string, string>, problems: ProblemList
   for (const name of [...headers.keys()].sort()) {
     const key = `healthcheck/headers/${name}`;
     const value = unescapeValue(headers.get(name)!);
-    if (!FIELD_NAME.test(name)) problems.add(key, 'rejected', `${quotedValue(name)} is no name of a header field`);
+    if (!FIELD_NAME.test(name)) problems.add(key, 'rejected', `${quoted(name)} is no name of a header field`);
     else if (isFieldValue(key, value, problems)) read.set(canonical(name), value);
   }
   return [...read].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -150,7 +151,7 @@ export function readHealthCheck(
     return {};
   }
   if (!URL.canParse(path, 'http://server/')) {
-    problems.add('healthcheck/path', 'rejected', `${quotedValue(path)} is no path; servers are not checked`);
+    problems.add('healthcheck/path', 'rejected', `${quoted(path)} is no path; servers are not checked`);
     return {};
   }
   const hostname = unescapeValue(keys.healthHostname ?? '');

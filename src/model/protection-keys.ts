@@ -2,8 +2,9 @@
 import type { BreakerCondition } from '../kernel/breaker-condition.ts';
 import { reasonOf } from '../kernel/errors.ts';
 import type { ProblemList } from '../kernel/problems.ts';
+import { quoted } from '../kernel/quote.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
-import { quotedValue, readInt } from '../kernel/values.ts';
+import { readInt } from '../kernel/values.ts';
 import { parseBreakerExpression } from '../rule/breaker-expression.ts';
 
 const TEXTS = ['breakerExpression', 'maxConnAmount', 'maxConnExtractor'] as const;
@@ -60,23 +61,19 @@ function readMaxConn(keys: ProtectionKeys, problems: ProblemList): Protection {
     return {};
   }
   if (!/^[+-]?[0-9]+$/.test(amountText)) {
-    problems.add('maxconn/amount', 'rejected', `${quotedValue(amountText)} is not a whole number; there is no limit`);
+    problems.add('maxconn/amount', 'rejected', `${quoted(amountText)} is not a whole number; there is no limit`);
     return {};
   }
   const { value: amount, problem } = readInt(amountText, 0);
   if (problem !== '') {
-    problems.add(
-      'maxconn/amount',
-      'rejected',
-      `${quotedValue(amountText)} does not fit into 64 bits; there is no limit`,
-    );
+    problems.add('maxconn/amount', 'rejected', `${quoted(amountText)} does not fit into 64 bits; there is no limit`);
     return {};
   }
   if (extractorFunc === '') return {};
   const source = sourceOf(extractorFunc);
   if (source === null) {
     const known = 'client.ip, request.host, request.header.<Name>';
-    const reason = `${quotedValue(extractorFunc)} is none of ${known}; there is no limit`;
+    const reason = `${quoted(extractorFunc)} is none of ${known}; there is no limit`;
     problems.add('maxconn/extractorfunc', 'rejected', reason);
     return {};
   }

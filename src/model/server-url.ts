@@ -4,7 +4,7 @@
  * (`http:10.0.0.1`, `http://0x7f.1`, stray blanks).
  */
 import { isIPv6 } from 'node:net';
-import { quotedValue } from '../kernel/values.ts';
+import { quoted } from '../kernel/quote.ts';
 import type { ServerScheme } from './model.ts';
 
 export type ServerUrl = {
@@ -35,26 +35,26 @@ function readHost(text: string): string | null {
 
 /** The parts, or one sentence that says why it is no URL of a server. */
 export function parseServerUrl(url: string): ServerUrl | string {
-  if (/[\x00-\x20\x7f]/.test(url)) return `${quotedValue(url)} contains a blank, a line break or a control character`;
+  if (/[\x00-\x20\x7f]/.test(url)) return `${quoted(url)} contains a blank, a line break or a control character`;
   const parts = URL_PARTS.exec(url);
-  if (parts === null) return `${quotedValue(url)} is not a URL: write scheme://host:port, such as http://10.0.0.1:80`;
+  if (parts === null) return `${quoted(url)} is not a URL: write scheme://host:port, such as http://10.0.0.1:80`;
   const [matched, schemeText, hostText, portText, path] = parts;
   const scheme = schemeText.toLowerCase();
   if (!isServerScheme(scheme)) {
-    return `${quotedValue(url)} has the scheme ${quotedValue(schemeText)}; http, https and h2c are supported`;
+    return `${quoted(url)} has the scheme ${quoted(schemeText)}; http, https and h2c are supported`;
   }
   // What follows the host and is neither port nor path belongs to a host that was not written as one.
   const rest = url.slice(matched.length);
   const endsWell = (path === '' || path.startsWith('/')) && (rest === '' || /^[?#]/.test(rest));
-  if (hostText === '' && endsWell) return `${quotedValue(url)} names no host`;
+  if (hostText === '' && endsWell) return `${quoted(url)} names no host`;
   const host = readHost(hostText);
   if (host === null || !endsWell) {
-    return `${quotedValue(url)} has no valid host: a name in ASCII, an IPv4 address or an IPv6 address in brackets`;
+    return `${quoted(url)} has no valid host: a name in ASCII, an IPv4 address or an IPv6 address in brackets`;
   }
   const digits = portText ?? '';
   const port = digits === '' ? DEFAULT_PORTS[scheme] : Number(digits);
   if (!/^[0-9]*$/.test(digits) || port < 1 || port > 65_535) {
-    return `${quotedValue(url)} has the port ${quotedValue(digits)}; it must be a number from 1 to 65535`;
+    return `${quoted(url)} has the port ${quoted(digits)}; it must be a number from 1 to 65535`;
   }
   const hostField = hostText.replace(/%25.*\]$/, ']');
   return {

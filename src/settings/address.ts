@@ -1,6 +1,6 @@
 /** Addresses that tsuji listens on: `host:port`, `:port` (all interfaces), `[::1]:port`. */
 import { isIP, isIPv6 } from 'node:net';
-import { quoted } from './flag-values.ts';
+import { quoted } from '../kernel/quote.ts';
 
 export type Address = {
   /** '' means all interfaces. An IPv6 literal has no brackets. */

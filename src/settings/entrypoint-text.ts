@@ -5,7 +5,7 @@
 import type { CertificatePair } from '../kernel/entrypoint-options.ts';
 import { TsujiError } from '../kernel/errors.ts';
 import { nearestName } from '../kernel/nearest.ts';
-import { quoted } from './flag-values.ts';
+import { quoted } from '../kernel/quote.ts';
 
 /** An entrypoint as it was written, whatever it was written in. */
 export type EntryPointText = {

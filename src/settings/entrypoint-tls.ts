@@ -1,8 +1,8 @@
 /** The TLS options of an entrypoint (shared/spec cli-api §3). */
 import type { CertificatePair, EntryPointTls, TlsVersion } from '../kernel/entrypoint-options.ts';
 import { nearestName } from '../kernel/nearest.ts';
+import { quoted } from '../kernel/quote.ts';
 import { GO_CIPHER_SUITES, openSslName } from './cipher-suites.ts';
-import { quoted } from './flag-values.ts';
 import type { OptionReader } from './option-reader.ts';
 
 const VERSIONS: ReadonlyMap<string, TlsVersion> = new Map([

@@ -6,11 +6,11 @@
  */
 import type { Engine, RedirectOptions, TrustOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
+import { quoted } from '../kernel/quote.ts';
 import { compileRegex } from '../kernel/regex.ts';
 import { parseAddress, sameAddress } from './address.ts';
 import { type EntryPointText, readEntryPointText, refuse } from './entrypoint-text.ts';
 import { fillEntryPointTls } from './entrypoint-tls.ts';
-import { quoted } from './flag-values.ts';
 import { OptionReader } from './option-reader.ts';
 import type { EntryPoint } from './settings.ts';
 import { checkUwsTls } from './uws-tls.ts';

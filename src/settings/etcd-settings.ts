@@ -1,7 +1,7 @@
 /** The settings of the etcd provider (shared/spec cli-api §2.3). */
 import { TsujiError } from '../kernel/errors.ts';
+import { quoted } from '../kernel/quote.ts';
 import { parseAddress } from './address.ts';
-import { quoted } from './flag-values.ts';
 import type { Given } from './given.ts';
 import type { EtcdSettings, TlsSettings } from './settings.ts';
 

@@ -1,15 +1,10 @@
 /** Reads the text behind a flag according to the kind of its row (shared/spec cli-api §1.3). */
 import { parseDuration } from '../kernel/durations.ts';
+import { quoted } from '../kernel/quote.ts';
 import type { Row, RowKind } from './row.ts';
 
 const TRUE_TEXTS = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
 const FALSE_TEXTS = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False']);
-const SHOWN_LENGTH = 120;
-
-/** A value as it is quoted in a message: in one line and not endless. */
-export function quoted(text: string): string {
-  return JSON.stringify(text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text);
-}
 
 /** Go's spellings of a boolean; null for anything else. */
 export function parseBoolean(text: string): boolean | null {

@@ -1,8 +1,9 @@
 /** The options of one entrypoint, read one by one. */
 import type { CertificatePair } from '../kernel/entrypoint-options.ts';
 import { rangeProblem } from '../kernel/ip-ranges.ts';
+import { quoted } from '../kernel/quote.ts';
 import { type EntryPointText, refuse } from './entrypoint-text.ts';
-import { parseBoolean, quoted } from './flag-values.ts';
+import { parseBoolean } from './flag-values.ts';
 
 const ON_TEXTS = new Set(['true', 'enable', 'on']);
 const OFF_TEXTS = new Set(['false', 'disable', 'off', '']);

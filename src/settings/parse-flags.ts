@@ -4,9 +4,10 @@
  */
 import { TsujiError } from '../kernel/errors.ts';
 import { nearestName } from '../kernel/nearest.ts';
+import { quoted } from '../kernel/quote.ts';
 import { readEnvironment } from './environment.ts';
 import { fillSettings } from './fill-settings.ts';
-import { problemOf, quoted, sameValue, standsAlone } from './flag-values.ts';
+import { problemOf, sameValue, standsAlone } from './flag-values.ts';
 import { Given } from './given.ts';
 import { helpText } from './help.ts';
 import type { Row } from './row.ts';

@@ -6,7 +6,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, type TomlTable, type TomlValue } from 'smol-toml';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
-import { quoted } from './flag-values.ts';
+import { quoted } from '../kernel/quote.ts';
 import type { Given } from './given.ts';
 import { readSettingsTree, SECONDS, UNKNOWN } from './settings-tree.ts';
 

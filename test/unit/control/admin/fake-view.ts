@@ -9,6 +9,7 @@ import type {
   EntryPointView,
   HealthView,
   LimitView,
+  LoadedView,
   WorkerView,
 } from '../../../../src/control/view.ts';
 import type { Problem } from '../../../../src/kernel/problems.ts';
@@ -61,6 +62,7 @@ export class FakeView implements ControlView {
   generationNow = 1;
   isSettled = true;
   isDraining = false;
+  loadedNow: LoadedView = { ready: true, reason: '' };
   private readonly listeners = new Set<() => void>();
 
   put(...items: (Backend | Frontend)[]): void {
@@ -119,6 +121,9 @@ export class FakeView implements ControlView {
   }
   settled(): boolean {
     return this.isSettled;
+  }
+  loaded(): LoadedView {
+    return this.loadedNow;
   }
   reloads(): number {
     return this.generationNow;
