@@ -2,8 +2,8 @@
  * What a listener engine gives to an exchange: the client's side of one request. Everything above it (routing,
  * balancing, upstream, metrics) exists once; an engine implements this contract and feeds `DownstreamEvents`.
  *
- * Order of calls: `begin…` once, `write` any number of times, then `end` once; or `respond` alone; or `abort` at any
- * time. `release` comes last and gives the object back to its engine.
+ * Order of calls: `inform` any number of times; then `begin` once, `write` any number of times and `end` once, or `respond`
+ * alone; `abort` at any time. `release` comes last and gives the object back to its engine.
  */
 import type { X509Certificate } from 'node:crypto';
 
@@ -19,6 +19,11 @@ export interface Downstream {
   /** The client's connection is encrypted. */
   readonly secure: boolean;
   /**
+   * An interim response (RFC 9110 §15.2), never 100 or 101; the final one follows. `head` as for `respond`. It is only
+   * advice: an engine that cannot send it, or whose client would not understand it, drops it.
+   */
+  inform(head: string | Uint8Array): void;
+  /**
    * The whole response at once.
    * `head`: `200 OK\r\nname: value\r\n…`, without framing, Date and last CRLF; as bytes when some are above 0x7F.
    * `length`: bytes of the body, or NO_BODY where none may follow (204, 304, HEAD). With NO_BODY, `headLength` ≥ 0 is
@@ -32,10 +37,11 @@ export interface Downstream {
     close: boolean,
   ): void;
   /**
-   * The head of a response whose body follows in pieces. `length` in bytes or UNKNOWN_LENGTH.
+   * The head of a response whose body follows in pieces. `length` in bytes or UNKNOWN_LENGTH. `close`: say that the
+   * connection ends after it, and end it then.
    * TUNNEL only for a head with `tunnel`: from then on `downstreamBody` brings what the client sends.
    */
-  begin(head: string | Uint8Array, length: number): void;
+  begin(head: string | Uint8Array, length: number, close: boolean): void;
   /** Takes all of `chunk` (what it cannot send it copies). False: send no more until `downstreamWritable`. */
   write(chunk: Uint8Array): boolean;
   /**

@@ -43,6 +43,11 @@ function protocolOf(head: RequestHead): number {
   return head.wantsEvents ? PROTOCOL.sse : PROTOCOL.http;
 }
 
+/** `text` of this head as a downstream takes it. */
+function sendable(head: ResponseHead, text: string): string | Uint8Array {
+  return head.nonAscii ? Buffer.from(text, 'latin1') : text;
+}
+
 export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, Admitted {
   /** Set once by the engine that owns this pair. */
   downstream!: Downstream;
@@ -195,13 +200,16 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     this.resumeBody();
   }
 
+  responseInterim(head: ResponseHead): void {
+    this.downstream.inform(sendable(head, head.text));
+  }
+
   responseHead(head: ResponseHead, framing: number): void {
     this.connection!.headArrived();
     this.status = head.status;
     this.assignment.answered();
     const { cookie } = this.assignment;
-    const text = cookie === '' ? head.text : `${head.text}\r\nSet-Cookie: ${cookie}`;
-    this.responseText = head.nonAscii ? Buffer.from(text, 'latin1') : text;
+    this.responseText = sendable(head, cookie === '' ? head.text : `${head.text}\r\nSet-Cookie: ${cookie}`);
     this.framing = framing;
     if (framing === BODY_LENGTH) this.responseLength = head.contentLength;
     else if (framing === BODY_NONE)
@@ -215,11 +223,11 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
 
   /** The server agrees: from now on both bodies are what either side sends, until it ends. */
   private openTunnel(head: ResponseHead): void {
-    const lines = `\r\nConnection: upgrade\r\nUpgrade: ${head.upgrade}`;
+    const text = `${head.text}\r\nConnection: upgrade\r\nUpgrade: ${head.upgrade}`;
     this.timer?.stop();
     this.phase = RESPONDING;
     this.request.becomeTunnel();
-    this.downstream.begin(head.nonAscii ? Buffer.from(head.text + lines, 'latin1') : head.text + lines, TUNNEL);
+    this.downstream.begin(sendable(head, text), TUNNEL, false);
   }
 
   responseBody(chunk: Uint8Array): void {
@@ -241,7 +249,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
 
   private beginResponse(): void {
     this.phase = RESPONDING;
-    this.downstream.begin(this.responseText, this.responseLength);
+    this.downstream.begin(this.responseText, this.responseLength, this.worker.draining);
   }
 
   responseEnd(trailers: string): void {

@@ -13,7 +13,9 @@ export const BODY_UNTIL_CLOSE = 3;
 
 /** Whoever waits for the response. */
 export interface ResponseSink {
-  /** The final head; interim ones (1xx) are swallowed, but for 101. */
+  /** A 1xx that is for the client: neither 100, which is the listener's to say, nor 101, which is a final head. */
+  responseInterim(head: ResponseHead): void;
+  /** The final head. */
   responseHead(head: ResponseHead, framing: number): void;
   /** `chunk` is valid only during the call. */
   responseBody(chunk: Uint8Array): void;
@@ -129,6 +131,7 @@ export class ResponseParser implements ChunkSink {
     const head = this.head;
     if (head.status < 200 && head.status !== 101) {
       if (++this.interim > MAX_INTERIM) this.problem = 'too many interim responses';
+      else if (head.status !== 100) this.sink!.responseInterim(head);
       return;
     }
     this.inBody = true;

@@ -26,6 +26,8 @@ export type Answer = {
 export type Asked = {
   /** The request's body; ended at once when there is none. */
   readonly upload: Writable;
+  /** The interim responses so far. */
+  readonly interim: readonly Answer[];
   /** Rejects when the connection or the stream ends before it. */
   readonly head: Promise<Answer>;
   /** Of the response. */
@@ -93,6 +95,10 @@ class Http1Client implements EngineClient {
     const sent = isSecure(this.engine)
       ? requestTls({ ...options, headers, rejectUnauthorized: false })
       : requestHttp1({ ...options, headers });
+    const interim: Answer[] = [];
+    sent.on('information', (got) => {
+      interim.push({ status: got.statusCode, fields: got.headers, raw: got.rawHeaders });
+    });
     const response = new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
       sent.on('response', resolve);
       sent.on('error', reject);
@@ -105,6 +111,7 @@ class Http1Client implements EngineClient {
     else sent.flushHeaders();
     return {
       upload: sent,
+      interim,
       head,
       body: response,
       leave: () => sent.destroy(),
@@ -134,6 +141,10 @@ class Http2Client implements EngineClient {
     };
     if (Buffer.isBuffer(body)) headers['content-length'] = String(body.length);
     const stream = this.session.request(headers, { endStream: body === undefined });
+    const interim: Answer[] = [];
+    stream.on('headers', (got, _flags, raw?: string[]) => {
+      interim.push({ status: Number(got[':status']), fields: got as IncomingHttpHeaders, raw: raw ?? [] });
+    });
     const head = new Promise<Answer>((resolve, reject) => {
       stream.on('response', (got, _flags, raw?: string[]) => {
         resolve({ status: Number(got[':status']), fields: got as IncomingHttpHeaders, raw: raw ?? [] });
@@ -144,7 +155,7 @@ class Http2Client implements EngineClient {
     const opened = head.then(() => stream);
     opened.catch(() => {});
     if (Buffer.isBuffer(body)) stream.end(body);
-    return { upload: stream, head, body: opened, leave: () => stream.close(8) };
+    return { upload: stream, interim, head, body: opened, leave: () => stream.close(8) };
   }
 
   close(): void {

@@ -297,6 +297,27 @@ eachEngine(
 );
 
 eachEngine(
+  'early hints of a server reach the client before its answer',
+  async (t, engine) => {
+    const { host, server, client } = await setUp(t, engine);
+    const asked = client.ask({ host });
+    const upstream = await server.next();
+    await upstream.until('\r\n\r\n');
+    upstream.send('HTTP/1.1 100 Continue\r\n\r\n');
+    upstream.send('HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\n');
+    await waitFor(() => asked.interim.length > 0, 'the hints');
+    upstream.send(ok('answer'));
+    assert.equal(String((await whole(asked)).body), 'answer');
+    assert.deepEqual(
+      asked.interim.map(({ status, fields }) => [status, fields.link, fields['x-hop']]),
+      [[103, '</a>; rel=preload', undefined]],
+    );
+  },
+  // uWebSockets has no way to send them.
+  ['uws', 'uws-tls', 'node-h2'],
+);
+
+eachEngine(
   'trailers pass in both directions',
   async (t, engine) => {
     const { host, server, client } = await setUp(t, engine);

@@ -186,6 +186,39 @@ exchangeTest('any upgrade becomes a tunnel: bytes in both directions, each until
   await waitFor(async () => counted.test(await tsuji.metrics()), 'it to be counted');
 });
 
+exchangeTest(
+  'interim responses come before the answer that they belong to, and never to HTTP/1.0 or among other answers',
+  tsuji,
+  async (t) => {
+    const hints = 'HTTP/1.1 103 Hints\r\nLink: </caf\xe9>\r\n\r\n';
+    const hinting = await setUp(
+      t,
+      answering(() => hints + ok('answer')),
+    );
+    const old = await client(t);
+    old.send(`GET / HTTP/1.0\r\nHost: ${hinting.host}\r\n\r\n`);
+    assert.match(await old.untilClosed(), /^HTTP\/1\.1 200 OK/);
+    const { host, server } = await setUp(t);
+    const pipelining = await client(t);
+    pipelining.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`.repeat(2));
+    const [first, second] = [await server.next(), await server.next()];
+    await second.until('\r\n\r\n');
+    second.send(hints);
+    await openExchanges(tsuji);
+    first.send(hints);
+    assert.equal(await pipelining.until('\r\n\r\n'), hints);
+    first.send(ok('first'));
+    second.send(ok('second'));
+    for (const body of ['first', 'second']) assert.equal((await response(pipelining)).body, body);
+    const upgrading = await client(t);
+    upgrading.send(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n`);
+    await second.until('\r\n\r\n');
+    second.send(`${hints}HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n`);
+    assert.equal(await upgrading.until('\r\n\r\n'), hints);
+    assert.match(await upgrading.until('\r\n\r\n'), /^HTTP\/1\.1 101 Yes\r\n/);
+  },
+);
+
 exchangeTest('a tunnel slows down whoever sends faster than the other side reads', tsuji, async (t) => {
   const { host, server } = await setUp(t);
   const tunnel = await client(t);

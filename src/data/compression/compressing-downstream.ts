@@ -44,6 +44,7 @@ export class CompressingDownstream extends TimerEntry implements Downstream {
   private accepted = false;
   private mode = PLAIN;
   private head: HeadText = '';
+  private close = false;
   private held: Buffer[] = [];
   private heldBytes = 0;
   private gzip: Gzip | null = null;
@@ -77,6 +78,10 @@ export class CompressingDownstream extends TimerEntry implements Downstream {
     this.ended = false;
   }
 
+  inform(head: HeadText): void {
+    this.inner.inform(head);
+  }
+
   respond(head: HeadText, length: number, body: Uint8Array | string | null, headLength: number, close: boolean): void {
     if (!this.varies) {
       this.inner.respond(head, length, body, headLength, close);
@@ -89,11 +94,12 @@ export class CompressingDownstream extends TimerEntry implements Downstream {
     }
   }
 
-  begin(head: HeadText, length: number): void {
+  begin(head: HeadText, length: number, close: boolean): void {
     const text = this.accepted ? headText(head) : '';
     this.head = head;
+    this.close = close;
     if (!this.accepted || (length < LEAST_BYTES && length !== UNKNOWN_LENGTH) || !mayCompress(text)) {
-      this.inner.begin(this.varies ? variedHead(head) : head, length);
+      this.inner.begin(this.varies ? variedHead(head) : head, length, close);
     } else if (length !== UNKNOWN_LENGTH || isEventStream(text)) {
       this.pack(length === UNKNOWN_LENGTH);
     } else {
@@ -117,7 +123,7 @@ export class CompressingDownstream extends TimerEntry implements Downstream {
     if (this.mode === HOLDING) {
       this.wheel.cancel(this);
       this.mode = PLAIN;
-      this.inner.begin(variedHead(this.head), UNKNOWN_LENGTH);
+      this.inner.begin(variedHead(this.head), UNKNOWN_LENGTH, this.close);
       for (const chunk of this.takeHeld()) this.inner.write(chunk);
       return this.inner.end(trailers);
     }
@@ -208,7 +214,7 @@ export class CompressingDownstream extends TimerEntry implements Downstream {
       }),
     );
     gzip.on('error', (error) => this.guarded(gzip, () => this.events.crash(error)));
-    this.inner.begin(gzippedHead(this.head), UNKNOWN_LENGTH);
+    this.inner.begin(gzippedHead(this.head), UNKNOWN_LENGTH, this.close);
   }
 
   private feed(chunk: Buffer): boolean {

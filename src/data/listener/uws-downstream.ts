@@ -223,10 +223,14 @@ export class UwsDownstream implements Downstream, WatchedClient {
     }
   }
 
-  begin(head: string | Uint8Array, length: number): void {
+  /** uWS knows one head per response. */
+  inform(): void {}
+
+  begin(head: string | Uint8Array, length: number, close: boolean): void {
     this.head = head;
     this.length = length;
     this.headOut = false;
+    if (close) this.last = true;
     if (!this.last) return;
     this.head = Buffer.concat([typeof head === 'string' ? Buffer.from(head, 'latin1') : head, CLOSE_FIELD]);
   }

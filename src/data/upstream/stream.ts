@@ -7,7 +7,7 @@
  * taken from END_STREAM alone: node:http2 ends its stream in the same way when the server resets it without an error or
  * closes the connection.
  */
-import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
+import { type ClientHttp2Stream, constants } from 'node:http2';
 import { Duplex } from 'node:stream';
 import { readResponseFields, requestFields, trailerFields, trailerLines } from '../../http/http2-head.ts';
 import { REQUEST_CHUNKED } from '../../http/request-head.ts';
@@ -125,7 +125,7 @@ export class UpstreamStream extends TimerEntry implements Upstream {
     stream.owner = this;
     stream.push = push;
     stream.on('response', (_, flags, raw) => this.guard(() => this.responded(flags, raw!)));
-    stream.on('headers', (headers) => this.guard(() => this.informed(headers)));
+    stream.on('headers', (_, __, raw) => this.guard(() => this.informed(raw!)));
     stream.on('trailers', (_, __, raw) => this.guard(() => this.trailed(raw!)));
     stream.on('drain', () => this.guard(this.writable));
     stream.on('wantTrailers', () => this.guard(this.sendTrailers));
@@ -215,9 +215,14 @@ export class UpstreamStream extends TimerEntry implements Upstream {
   }
 
   /** An interim response. */
-  private informed(headers: IncomingHttpHeaders & IncomingHttpStatusHeader): void {
-    if (headers[':status'] === 101) this.fail(FAULTS.badResponse, 'the status 101 in HTTP/2');
+  private informed(raw: readonly string[]): void {
+    const { head } = this;
+    if (this.user === null || this.answered) return;
+    readResponseFields(head, raw);
+    if (head.problem !== '') this.fail(FAULTS.badResponse, head.problem);
+    else if (head.status === 101) this.fail(FAULTS.badResponse, 'the status 101 in HTTP/2');
     else if (++this.interim > MAX_INTERIM) this.fail(FAULTS.badResponse, 'too many interim responses');
+    else if (head.status !== 100) this.user.responseInterim(head);
   }
 
   private trailed(raw: readonly string[]): void {

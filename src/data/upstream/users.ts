@@ -22,6 +22,7 @@ export class Discard implements UpstreamUser {
     this.connection = connection;
   }
 
+  responseInterim(): void {}
   responseHead(): void {}
   responseWaits(): void {}
   responseBody(): void {}

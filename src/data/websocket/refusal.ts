@@ -23,6 +23,7 @@ export class Refusal {
   private readonly user: RefusalUser;
   private readonly head: Uint8Array;
   private readonly length: number;
+  private close = false;
   private through = false;
   private settled = false;
 
@@ -40,8 +41,9 @@ export class Refusal {
   /** `close`: the client's connection is not used again. */
   start(close: boolean): void {
     const { response } = this;
+    this.close = close;
     response.on('data', (chunk: Buffer) => this.guard(() => this.body(chunk)));
-    response.on('end', () => this.guard(() => this.end(close)));
+    response.on('end', () => this.guard(() => this.end()));
     // `error` alone would be thrown; `close` without `end` is what tells of a broken response.
     response.on('error', () => {});
     response.on('close', () =>
@@ -77,18 +79,18 @@ export class Refusal {
     this.responseBytes += chunk.length;
     if (!this.begun) {
       this.begun = true;
-      this.downstream.begin(this.head, this.length);
+      this.downstream.begin(this.head, this.length, this.close);
     }
     if (!this.downstream.write(chunk)) this.response.pause();
   }
 
-  private end(close: boolean): void {
+  private end(): void {
     this.through = true;
     if (this.settled) return;
     if (!this.begun) {
       const none = this.status === 204 || this.status === 304;
       const announced = none && this.length >= 0 ? this.length : NO_LENGTH;
-      this.downstream.respond(this.head, none ? NO_BODY : 0, null, announced, close);
+      this.downstream.respond(this.head, none ? NO_BODY : 0, null, announced, this.close);
       this.settle(true);
     } else if (this.downstream.end('')) {
       this.settle(true);

@@ -21,6 +21,8 @@ class Client implements Downstream {
     if (this.failing === name) throw new Error(`no ${name} today`);
   }
 
+  inform(): void {}
+
   respond(): void {
     this.step('respond');
   }
@@ -85,7 +87,7 @@ test('what an error of the client’s side throws out of the compressor ends its
   for (const failing of ['write', 'end']) {
     const { client, events, out } = setUp();
     client.failing = failing;
-    out.begin('200 OK', 1_000_000);
+    out.begin('200 OK', 1_000_000, false);
     out.write(TEXT);
     assert.equal(out.end(''), false);
     await waitFor(() => events.crashes.length > 0, `the failed ${failing} to be told`);
@@ -98,7 +100,7 @@ test('what an error of the client’s side throws out of the compressor ends its
 test('so does one of the timer that lets go of what was held', async () => {
   const { client, events, out } = setUp();
   client.failing = 'begin';
-  out.begin('200 OK', UNKNOWN_LENGTH);
+  out.begin('200 OK', UNKNOWN_LENGTH, false);
   out.write(TEXT.subarray(0, 5));
   out.expired();
   assert.deepEqual(events.crashes, ['no begin today']);
@@ -106,7 +108,7 @@ test('so does one of the timer that lets go of what was held', async () => {
 
 test('a response that was given up tells nothing any more, and the next one is whole', async () => {
   const { client, events, out } = setUp();
-  out.begin('200 OK', 1_000_000);
+  out.begin('200 OK', 1_000_000, false);
   out.write(TEXT);
   out.end('');
   out.abort();
@@ -114,7 +116,7 @@ test('a response that was given up tells nothing any more, and the next one is w
   client.log.length = 0;
   client.bytes.length = 0;
   out.prepare(true, true);
-  out.begin('200 OK', 1_000_000);
+  out.begin('200 OK', 1_000_000, false);
   out.write(TEXT);
   out.end('');
   await waitFor(() => events.writable > 0, 'the response to be out');

@@ -87,6 +87,7 @@ function userWith(part: Partial<UpstreamUser>): UpstreamUser {
   const nothing = (): void => {};
   return {
     responseHead: nothing,
+    responseInterim: nothing,
     responseWaits: nothing,
     responseBody: nothing,
     responseEnd: nothing,

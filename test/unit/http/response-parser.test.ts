@@ -6,6 +6,7 @@ import { ResponseParser, type ResponseSink } from '../../../src/http/response-pa
 
 /** What a sink saw, put together so that it does not depend on how the bytes were cut. */
 class Recorder implements ResponseSink {
+  interim: string[] = [];
   heads: string[] = [];
   status = 0;
   body = '';
@@ -13,6 +14,10 @@ class Recorder implements ResponseSink {
   waits = 0;
   trailers = '';
   keepAlive = false;
+
+  responseInterim(head: ResponseHead): void {
+    this.interim.push(head.text);
+  }
 
   responseHead(head: ResponseHead): void {
     this.heads.push(head.text);
@@ -34,6 +39,7 @@ class Recorder implements ResponseSink {
 }
 
 type Outcome = {
+  interim: string[];
   heads: string[];
   status: number;
   body: string;
@@ -53,6 +59,7 @@ function read(pieces: Buffer[], method: string, fin: boolean): Outcome {
   for (const piece of pieces) unused += piece.length - parser.execute(Buffer.from(piece), 0, piece.length);
   if (fin && parser.problem === '') parser.finish();
   return {
+    interim: sink.interim,
     heads: sink.heads,
     status: sink.status,
     body: sink.body,
@@ -79,6 +86,7 @@ function readAnyhow(text: string, method = 'GET', fin = false): Outcome {
 test('a response with a length is read to its last byte and the connection stays usable', () => {
   const got = readAnyhow('HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 5\r\nETag: "1"\r\n\r\nhello');
   assert.deepEqual(got, {
+    interim: [],
     heads: ['200 OK\r\nServer: x\r\nETag: "1"'],
     status: 200,
     body: 'hello',
@@ -166,10 +174,12 @@ test('HEAD, 204 and 304 have no body whatever their fields say', () => {
   assert.deepEqual(readAnyhow('HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n').ended, 1);
 });
 
-test('interim responses are swallowed, however many stand before the final one', () => {
+test('of the interim responses before the final one all are told but 100', () => {
   const got = readAnyhow(
-    'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx',
+    'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nConnection: X\r\nX: 1\r\nLink: </a>\r\n\r\n' +
+      'HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx',
   );
+  assert.deepEqual(got.interim, ['103 Early Hints\r\nLink: </a>', '102 Processing']);
   assert.deepEqual(got.heads, ['200 OK']);
   assert.equal(got.body, 'x');
 });

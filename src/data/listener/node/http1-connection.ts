@@ -171,6 +171,11 @@ export class Http1Connection extends TimerEntry {
     else this.socket.setTimeout(QUIET_MS);
   }
 
+  /** Everything before it is answered. */
+  isNext(downstream: Http1Downstream): boolean {
+    return this.running[0] === downstream;
+  }
+
   get isBusy(): boolean {
     return this.running.length > 0;
   }

@@ -9,7 +9,7 @@ import { type Downstream, type DownstreamEvents, NO_BODY } from '../../downstrea
 import type { Http1Connection } from './http1-connection.ts';
 import { WATCH_PAUSED_MS } from './limits.ts';
 import { requestTrailers } from './request.ts';
-import { addFields, addLines, headText, ownCopy, responseLine } from './response.ts';
+import { addFields, addLines, headText, interimHead, ownCopy, responseLine } from './response.ts';
 import { clientCertificates, isPeerGone, peerAddress } from './socket.ts';
 
 const NOTHING = new Uint8Array(0);
@@ -101,6 +101,12 @@ export class Http1Downstream extends TimerEntry implements Downstream {
     return clientCertificates(this.connection.socket);
   }
 
+  inform(head: string | Uint8Array): void {
+    // One of HTTP/1.0 would take it for the answer; behind the answer to another request it would come too late to help.
+    if (!this.live || this.request.httpVersionMinor === 0 || !this.connection.isNext(this)) return;
+    this.connection.socket.write(interimHead(head), 'latin1');
+  }
+
   respond(
     head: string | Uint8Array,
     length: number,
@@ -114,9 +120,9 @@ export class Http1Downstream extends TimerEntry implements Downstream {
     else this.response.end(ownCopy(body));
   }
 
-  begin(head: string | Uint8Array, length: number): void {
+  begin(head: string | Uint8Array, length: number, close: boolean): void {
     if (!this.live) return;
-    this.writeHead(head, length, false);
+    this.writeHead(head, length, close);
     this.response.flushHeaders();
   }
 

@@ -87,6 +87,8 @@ export class Http2Downstream implements Downstream {
     return this.session.clientCertificates();
   }
 
+  inform(_head: string | Uint8Array): void {}
+
   respond(head: string | Uint8Array, length: number, body: Uint8Array | string | null, headLength: number): void {
     if (!this.isOpen) return;
     const empty = length === NO_BODY || length === 0 || body === null;

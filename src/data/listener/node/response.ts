@@ -7,6 +7,11 @@ export function headText(head: string | Uint8Array): string {
   return typeof head === 'string' ? head : Buffer.from(head.buffer, head.byteOffset, head.length).toString('latin1');
 }
 
+/** The bytes of an interim response, as text with one character per byte. */
+export function interimHead(head: string | Uint8Array): string {
+  return `HTTP/1.1 ${headText(head)}\r\n\r\n`;
+}
+
 /** The line `200 OK` at the start of `text`. */
 export function responseLine(text: string): ResponseLine {
   const end = text.indexOf('\r\n');

@@ -9,7 +9,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL } from '../../downstream.ts';
-import { headText, ownCopy } from './response.ts';
+import { headText, interimHead, ownCopy } from './response.ts';
 import { breakOff, clientCertificates, peerAddress } from './socket.ts';
 
 const NOTHING = new Uint8Array(0);
@@ -56,6 +56,10 @@ export class TunnelDownstream implements Downstream {
 
   clientCertificates(): readonly X509Certificate[] {
     return clientCertificates(this.socket);
+  }
+
+  inform(head: string | Uint8Array): void {
+    if (this.live) this.socket.write(interimHead(head), 'latin1');
   }
 
   respond(head: string | Uint8Array, length: number, body: Uint8Array | string | null, headLength: number): void {
