@@ -59,20 +59,24 @@ function buildServers(named: Map<string, ServerKeys>, options: BackendOptions, p
     // Half-registered or half-expired: url and weight come and go one after the other.
     if (keys.url === '') continue;
     const weight = readWeight(keys.weight, `servers/${name}/weight`, options, problems);
-    const url = unescapeValue(keys.url);
-    const parsed = parseServerUrl(url);
+    const parsed = parseServerUrl(unescapeValue(keys.url));
     if (typeof parsed === 'string') {
       problems.add(`servers/${name}/url`, 'rejected', parsed);
       continue;
     }
     if (weight === null) continue;
+    const { identity, hasUser, ...address } = parsed;
+    const { url } = address;
+    if (hasUser) {
+      const reason = 'the user in the URL is not sent to the server, and left out wherever the URL is shown';
+      problems.add(`servers/${name}/url`, 'warned', reason);
+    }
     const tags = readList(unescapeValue(keys.tags), new Map());
     const unmet = unmetConstraint(options.constraints, tags);
     if (unmet !== null) {
       leftOut.push({ name, url, tags, constraint: unmet.text });
       continue;
     }
-    const { identity, ...address } = parsed;
     const twin = byIdentity.get(identity);
     if (twin !== undefined) {
       problems.add(`servers/${twin.name}/url`, 'ignored', `the same server as ${quoted(name)}, which is used`);
@@ -80,7 +84,7 @@ function buildServers(named: Map<string, ServerKeys>, options: BackendOptions, p
       byIdentity.delete(identity);
     }
     const draining = readDraining(keys.draining, `servers/${name}/draining`, problems);
-    byIdentity.set(identity, { name, url, ...address, weight, ...(draining ? { draining: true } : {}) });
+    byIdentity.set(identity, { name, ...address, weight, ...(draining ? { draining: true } : {}) });
   }
   return { used: [...byIdentity.values()], leftOut };
 }

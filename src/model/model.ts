@@ -13,7 +13,7 @@ export type ServerScheme = 'http' | 'https' | 'h2c';
 
 export type Server = {
   readonly name: string;
-  /** The text as configured, e.g. `http://10.0.0.1:80`. */
+  /** The text as configured, e.g. `http://10.0.0.1:80`, but without a user and password: it is shown, and stands in cookies. */
   readonly url: string;
   readonly scheme: ServerScheme;
   /** Host to connect to; an IPv6 literal without its brackets. */

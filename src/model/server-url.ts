@@ -8,6 +8,10 @@ import { quoted } from '../kernel/quote.ts';
 import type { ServerScheme } from './model.ts';
 
 export type ServerUrl = {
+  /** As written, but for the user: it is shown on pages, in the log and in sticky cookies. */
+  readonly url: string;
+  /** There is a user in it. */
+  readonly hasUser: boolean;
   readonly scheme: ServerScheme;
   /** An IPv6 literal without its brackets. */
   readonly host: string;
@@ -20,7 +24,7 @@ export type ServerUrl = {
 const DEFAULT_PORTS: Readonly<Record<ServerScheme, number>> = { http: 80, https: 443, h2c: 80 };
 
 //                 scheme                       user            host                         port         path
-const URL_PARTS = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/(?:[^/?#]*@)?(\[[^\]/?#]*\]|[^:/?#[\]]*)(?::([^/?#]*))?([^?#]*)/;
+const URL_PARTS = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*@)?(\[[^\]/?#]*\]|[^:/?#[\]]*)(?::([^/?#]*))?([^?#]*)/;
 
 function isServerScheme(text: string): text is ServerScheme {
   return Object.hasOwn(DEFAULT_PORTS, text);
@@ -33,31 +37,43 @@ function readHost(text: string): string | null {
   return isIPv6(address) ? address : null;
 }
 
-/** The parts, or one sentence that says why it is no URL of a server. */
+/** Of a text that is no URL nobody knows where its password ends: all before the last @ is left out. */
+function quotedUrl(text: string): string {
+  const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.exec(text)?.[0] ?? '';
+  const user = text.lastIndexOf('@');
+  return quoted(user < 0 ? text : `${scheme}***${text.slice(user)}`);
+}
+
+/** The parts, or one sentence that says why it is no URL of a server; no password stands in either. */
 export function parseServerUrl(url: string): ServerUrl | string {
-  if (/[\x00-\x20\x7f]/.test(url)) return `${quoted(url)} contains a blank, a line break or a control character`;
+  if (/[\x00-\x20\x7f]/.test(url)) return `${quotedUrl(url)} contains a blank, a line break or a control character`;
   const parts = URL_PARTS.exec(url);
-  if (parts === null) return `${quoted(url)} is not a URL: write scheme://host:port, such as http://10.0.0.1:80`;
-  const [matched, schemeText, hostText, portText, path] = parts;
+  if (parts === null) return `${quotedUrl(url)} is not a URL: write scheme://host:port, such as http://10.0.0.1:80`;
+  const [matched, schemeText, user, hostText, portText, path] = parts;
   const scheme = schemeText.toLowerCase();
   if (!isServerScheme(scheme)) {
-    return `${quoted(url)} has the scheme ${quoted(schemeText)}; http, https and h2c are supported`;
+    return `${quotedUrl(url)} has the scheme ${quoted(schemeText)}; http, https and h2c are supported`;
   }
   // What follows the host and is neither port nor path belongs to a host that was not written as one.
   const rest = url.slice(matched.length);
   const endsWell = (path === '' || path.startsWith('/')) && (rest === '' || /^[?#]/.test(rest));
-  if (hostText === '' && endsWell) return `${quoted(url)} names no host`;
+  if (hostText === '' && endsWell) return `${quotedUrl(url)} names no host`;
   const host = readHost(hostText);
   if (host === null || !endsWell) {
-    return `${quoted(url)} has no valid host: a name in ASCII, an IPv4 address or an IPv6 address in brackets`;
+    return `${quotedUrl(url)} has no valid host: a name in ASCII, an IPv4 address or an IPv6 address in brackets`;
   }
   const digits = portText ?? '';
   const port = digits === '' ? DEFAULT_PORTS[scheme] : Number(digits);
   if (!/^[0-9]*$/.test(digits) || port < 1 || port > 65_535) {
-    return `${quoted(url)} has the port ${quoted(digits)}; it must be a number from 1 to 65535`;
+    const which = url.includes('@') ? 'a port that is none' : `the port ${quoted(digits)}`;
+    return `${quotedUrl(url)} has ${which}; it must be a number from 1 to 65535`;
   }
   const hostField = hostText.replace(/%25.*\]$/, ']');
+  const userless =
+    user === undefined ? url : url.slice(0, schemeText.length + 3) + url.slice(schemeText.length + 3 + user.length);
   return {
+    url: userless,
+    hasUser: user !== undefined,
     scheme,
     host,
     port,

@@ -82,6 +82,20 @@ test('the older key sticky has a cookie of a fixed name, and /api shows what it 
   });
 });
 
+test('the password in the URL of a server is sent to nobody and shown nowhere', async (t) => {
+  const [a] = await named(t, 'a');
+  const url = a.url.replace('://', '://ann:S3CRET@');
+  const host = await addRoute(tsuji, [url], { 'backends/$/loadbalancer/sticky': 'true' });
+  const { cookie, status } = await ask(host);
+  assert.deepEqual([status, cookie], [200, `_TRAEFIK_BACKEND=${a.url}; Path=/`]);
+  // A session of before stays where it is.
+  assert.equal((await ask(host, `Cookie: _TRAEFIK_BACKEND=${url}\r\n`)).cookie, '');
+  const pages = ['/api', '/api/status', '/health', '/metrics', '/api/providers/folder/backends'];
+  for (const page of pages) assert.doesNotMatch(await (await tsuji.api(page)).text(), /S3CRET|ann:/, page);
+  assert.match(await (await tsuji.api('/api/status')).text(), /the user in the URL is not sent to the server/);
+  assert.doesNotMatch(tsuji.output + a.connections.map(({ received }) => received).join(''), /S3CRET|authorization/i);
+});
+
 test('a WebSocket gets the cookie with its 101', async (t) => {
   const upstream = await startRawServer(t, (connection) => {
     connection.socket.once('data', () => connection.send(accept(connection.received)));

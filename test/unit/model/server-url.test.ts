@@ -31,6 +31,18 @@ test('user, path, query and fragment are not part of the address', () => {
   assert.equal(address('http://web?x'), 'http web 80 web');
 });
 
+test('a user and password are in nothing that is made of a URL, good or bad', () => {
+  assert.equal(parsed('http://me:S3CRET@web:81/a@b').url, 'http://web:81/a@b');
+  assert.deepEqual([parsed('http://me@web').hasUser, parsed('http://web/@').hasUser], [true, false]);
+  const part = fc.string({ unit: fc.constantFrom(':', '/', '?', '#', '[', ']', '@', '%', ' ', '8', 'a', '.', '://') });
+  fc.assert(
+    fc.property(part, fc.constantFrom('http://', 'h2c://', 'ftp://', '', 'http:'), (after, scheme) => {
+      const result = parseServerUrl(`${scheme}me:S3CRET${after}@host:8080`);
+      assert.doesNotMatch(typeof result === 'string' ? result : result.url, /S3CRET/);
+    }),
+  );
+});
+
 test('one identity is scheme, host, port and path', () => {
   assert.equal(parsed('http://Web').identity, parsed('http://web:80').identity);
   assert.notEqual(parsed('http://web/a').identity, parsed('http://web/b').identity);
