@@ -4,6 +4,7 @@
  */
 import type { StickyOptions } from '../kernel/balancing-options.ts';
 import { TsujiError } from '../kernel/errors.ts';
+import { backendsOf } from '../middlewares/kinds.ts';
 import type { Backend, Frontend, Model } from '../model/model.ts';
 import { type SlotRegistry, serverKey } from '../shared/slots.ts';
 import type { NamedFrontend, TableBackend, TableChange } from '../table/input.ts';
@@ -63,11 +64,8 @@ function toTableFrontend(frontend: Frontend, entryPoints: readonly string[]): Na
     entryPoints: bits,
     passHostHeader: frontend.passHostHeader,
     terms: frontend.terms,
-    options: {
-      ...(frontend.whiteList === undefined ? {} : { whiteList: frontend.whiteList }),
-      ...(frontend.redirect === undefined ? {} : { redirect: frontend.redirect }),
-      ...(frontend.passTlsClientCert === undefined ? {} : { passTlsClientCert: frontend.passTlsClientCert }),
-    },
+    options: frontend.options,
+    otherBackends: backendsOf(frontend.options),
     ...(frontend.modifiers === undefined ? {} : { modifiers: frontend.modifiers }),
   };
 }

@@ -43,30 +43,6 @@ export type WhiteListOptions = {
   readonly useXForwardedFor: boolean;
 };
 
-/** Parts of the name of a certificate's subject or issuer. */
-export type CertificateNameParts = {
-  readonly commonName: boolean;
-  readonly country: boolean;
-  readonly domainComponent: boolean;
-  readonly locality: boolean;
-  readonly organization: boolean;
-  readonly province: boolean;
-  readonly serialNumber: boolean;
-};
-
-/** What a server is told of a client's certificate (shared/spec kv-schema §6.7). */
-export type PassTlsClientCert = {
-  /** All of it. */
-  readonly pem: boolean;
-  readonly infos: {
-    readonly notAfter: boolean;
-    readonly notBefore: boolean;
-    readonly sans: boolean;
-    /** Of the subject and of the issuer. */
-    readonly subject: CertificateNameParts | null;
-  } | null;
-};
-
 /** Whom to believe: everybody, or these addresses and CIDR ranges. */
 export type TrustOptions = { readonly insecure: boolean; readonly trustedIPs: readonly string[] };
 

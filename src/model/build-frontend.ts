@@ -4,12 +4,13 @@ import { ProblemList } from '../kernel/problems.ts';
 import { quoted } from '../kernel/quote.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
 import { readBool, readInt, readList } from '../kernel/values.ts';
+import { type Kind, type Known, type OptionSet, REJECTED } from '../middlewares/kind.ts';
+import { KINDS } from '../middlewares/kinds.ts';
+import { OptionKeys } from '../middlewares/option-keys.ts';
 import { RuleCompiler } from '../rule/compile-rule.ts';
 import type { Built } from './built.ts';
-import { emptyGuardKeys, type GuardKeys, type GuardText, readGuards } from './frontend-guards.ts';
 import type { ObjectKeys } from './kv-tree.ts';
 import type { Frontend, Route } from './model.ts';
-import { readPassClientCertificate } from './pass-client-certificate.ts';
 import { FRONTEND_KEYS } from './schema.ts';
 
 export type FrontendOptions = {
@@ -29,9 +30,8 @@ type FrontendKeys = {
   entryPoints: string;
   readonly entryPointItems: Map<string, string>;
   readonly rules: Map<string, string>;
-  readonly guards: GuardKeys;
-  /** By their whole key below the frontend. */
-  readonly clientCertificate: Map<string, string>;
+  /** By their kind and their whole key below the frontend. */
+  readonly options: Map<Kind<object>, Map<string, string>>;
   /** It asks for a protection that tsuji cannot give yet. */
   unguarded: boolean;
 };
@@ -47,21 +47,20 @@ function collectKeys(keys: ObjectKeys, problems: ProblemList): FrontendKeys {
     entryPoints: '',
     entryPointItems: new Map(),
     rules: new Map(),
-    guards: emptyGuardKeys(),
-    clientCertificate: new Map(),
+    options: new Map(),
     unguarded: false,
   };
   for (const [key, value] of keys) {
     const match = FRONTEND_KEYS.find(key);
     if (match.kind === 'unknown' || match.field === 'later') problems.addUnused(key, match);
-    else if (match.field === 'laterGuard') {
+    else if (typeof match.field === 'object') {
+      const own = collected.options.get(match.field) ?? new Map();
+      collected.options.set(match.field, own.set(key, value));
+    } else if (match.field === 'laterGuard') {
       collected.unguarded = true;
       problems.add(key, 'rejected', 'not supported yet, and the frontend must not be served without it');
     } else if (match.field === 'rule') collected.rules.set(match.names[0], value);
     else if (match.field === 'entryPointItem') collected.entryPointItems.set(match.names[0], unescapeValue(value));
-    else if (match.field === 'clientCertificate') collected.clientCertificate.set(key, value);
-    else if (match.field === 'allowedRangeItem') collected.guards.allowedRangeItems.set(match.names[0], value);
-    else if (match.field in collected.guards) collected.guards[match.field as GuardText] = unescapeValue(value);
     else collected[match.field as FrontendText] = value;
   }
   return collected;
@@ -123,6 +122,20 @@ function readBackend(backend: string, backendExists: (name: string) => boolean, 
   return false;
 }
 
+/** null: one of them is bad, and the frontend must not be served without it. All of them are read, so that all are told. */
+function readOptions(keys: FrontendKeys, known: Known, problems: ProblemList): OptionSet | null {
+  const options: Record<string, object> = {};
+  let rejected = false;
+  for (const kind of KINDS) {
+    const own = keys.options.get(kind);
+    if (own === undefined) continue;
+    const parsed = kind.parse(new OptionKeys(own, problems), known);
+    if (parsed === REJECTED) rejected = true;
+    else if (parsed !== null) options[kind.name] = parsed;
+  }
+  return rejected ? null : options;
+}
+
 /** All problems of the frontend are reported at once, so that they can be mended at once. */
 export function buildFrontend(
   name: string,
@@ -145,9 +158,9 @@ export function buildFrontend(
   const hasBackend = readBackend(texts.backend, backendExists, problems);
   const entryPoints = readEntryPoints(texts, options, problems);
   const matching = readRoutes(texts, problems);
-  const guards = readGuards(texts.guards, options.entryPoints, problems);
-  const passTlsClientCert = readPassClientCertificate(texts.clientCertificate, problems);
-  if (!hasBackend || entryPoints === null || matching === null || guards === null || texts.unguarded) {
+  const known = { entryPoints: options.entryPoints, backend: texts.backend, backendExists };
+  const optionSet = readOptions(texts, known, problems);
+  if (!hasBackend || entryPoints === null || matching === null || optionSet === null || texts.unguarded) {
     return { value: null, problems: problems.list };
   }
   const { terms, modifiers } = matching.rules;
@@ -161,8 +174,7 @@ export function buildFrontend(
     passHostHeader: passHostHeader.value,
     terms,
     ...(modifiers === null ? {} : { modifiers }),
-    ...guards,
-    ...(passTlsClientCert === null ? {} : { passTlsClientCert }),
+    options: optionSet,
   };
   return { value: frontend, problems: problems.list };
 }

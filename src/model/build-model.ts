@@ -1,6 +1,6 @@
 /**
- * Key changes → the next model. Only touched frontends and backends are built again; a frontend depends on whether
- * its backend exists and on nothing else outside its own keys.
+ * Key changes → the next model. Only touched frontends and backends are built again; a frontend depends on which of the
+ * backends that it names exist, and on nothing else outside its own keys.
  *
  *     changes ─▶ KvTree ─▶ touched names ─▶ buildBackend / buildFrontend ─▶ what differs ─▶ next Model
  *
@@ -120,8 +120,8 @@ export class ModelBuilder {
   readonly #tree = new KvTree();
   /** Backend name → names of the frontends that name it, whether it exists or not. */
   readonly #frontendsOf = new Map<string, Set<string>>();
-  /** Frontend name → the backend that it names. */
-  readonly #backendOf = new Map<string, string>();
+  /** Frontend name → the backends that it names. */
+  readonly #backendsOf = new Map<string, ReadonlySet<string>>();
   /** Object (`backends/b`, `frontends/f`, `tls/t`, `others/<key>`) → keys of its problems. */
   readonly #problemKeys = new Map<string, readonly string[]>();
   #model: LiveModel = { backends: new Map(), frontends: new Map(), certificates: new Map(), problems: new Map() };
@@ -162,11 +162,14 @@ export class ModelBuilder {
       if (existed === next.backends.map.has(name)) continue;
       for (const frontend of this.#frontendsOf.get(name) ?? []) frontends.add(frontend);
     }
-    const backendExists = (name: string): boolean => next.backends.map.has(name);
     for (const name of frontends) {
-      const keys = this.#tree.frontend(name);
-      this.#link(name, keys.get('backend'));
-      next.putFrontend(name, buildFrontend(name, keys, backendExists, this.#frontendOptions));
+      const named = new Set<string>();
+      const backendExists = (backend: string): boolean => {
+        named.add(backend);
+        return next.backends.map.has(backend);
+      };
+      next.putFrontend(name, buildFrontend(name, this.#tree.frontend(name), backendExists, this.#frontendOptions));
+      this.#link(name, named);
     }
     for (const name of touched.certificates) {
       next.putCertificate(name, buildCertificate(name, this.#tree.certificate(name), this.#certificateOptions));
@@ -203,22 +206,20 @@ export class ModelBuilder {
     }
   }
 
-  #link(frontend: string, backend: string | undefined): void {
-    const old = this.#backendOf.get(frontend);
-    if (old === backend) return;
-    if (old !== undefined) {
+  #link(frontend: string, backends: ReadonlySet<string>): void {
+    for (const old of this.#backendsOf.get(frontend) ?? []) {
+      if (backends.has(old)) continue;
       const users = this.#frontendsOf.get(old)!;
       users.delete(frontend);
       if (users.size === 0) this.#frontendsOf.delete(old);
     }
-    if (backend === undefined) {
-      this.#backendOf.delete(frontend);
-      return;
+    for (const backend of backends) {
+      const users = this.#frontendsOf.get(backend);
+      if (users === undefined) this.#frontendsOf.set(backend, new Set([frontend]));
+      else users.add(frontend);
     }
-    this.#backendOf.set(frontend, backend);
-    const users = this.#frontendsOf.get(backend);
-    if (users === undefined) this.#frontendsOf.set(backend, new Set([frontend]));
-    else users.add(frontend);
+    if (backends.size === 0) this.#backendsOf.delete(frontend);
+    else this.#backendsOf.set(frontend, backends);
   }
 }
 

@@ -2,8 +2,8 @@
  * What the keys mean: immutable frontends, backends and servers, and a status for every key that was not accepted.
  * The words are the user's (shared/spec kv-schema); nothing here knows of sockets or of shared memory.
  */
-import type { PassTlsClientCert, RedirectOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 import type { Problem } from '../kernel/problems.ts';
+import type { OptionSet } from '../middlewares/kind.ts';
 import type { MatchTerm, PathModifiers } from '../rule/terms.ts';
 import type { Balancing } from './balancing-keys.ts';
 import type { HealthCheck } from './health-keys.ts';
@@ -66,12 +66,8 @@ export type Frontend = {
   readonly terms: readonly MatchTerm[];
   /** Of all routes together. Absent: paths are forwarded as they came. */
   readonly modifiers?: PathModifiers;
-  /** Absent: everybody may ask. */
-  readonly whiteList?: WhiteListOptions;
-  /** Absent: nothing is redirected. */
-  readonly redirect?: RedirectOptions;
-  /** Absent: servers are told nothing of client certificates. */
-  readonly passTlsClientCert?: PassTlsClientCert;
+  /** What its middlewares are told: src/middlewares/kinds.ts */
+  readonly options: OptionSet;
 };
 
 /** A pair below `tls/<name>/`. Its texts may hold a private key: it is never shown, logged or written. */

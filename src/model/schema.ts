@@ -4,6 +4,8 @@
  */
 
 import { KeyTable } from '../kernel/key-table.ts';
+import type { Kind } from '../middlewares/kind.ts';
+import { KINDS } from '../middlewares/kinds.ts';
 import type { BalancingText } from './balancing-keys.ts';
 import type { HealthText } from './health-keys.ts';
 import type { ProtectionText } from './protection-keys.ts';
@@ -28,14 +30,8 @@ export type FrontendField =
   | 'entryPointItem'
   | 'passHostHeader'
   | 'passHostHeaderOld'
-  | 'allowedRanges'
-  | 'allowedRangeItem'
-  | 'useXForwardedFor'
-  | 'redirectEntryPoint'
-  | 'redirectRegex'
-  | 'redirectReplacement'
-  | 'redirectPermanent'
-  | 'clientCertificate'
+  /** The kind of middleware that it belongs to. */
+  | Kind<object>
   /** Not built yet, and it protects the servers: a frontend that asks for it is left out, never served without. */
   | 'laterGuard'
   | 'later';
@@ -93,11 +89,9 @@ export const BACKEND_KEYS = new KeyTable<BackendField>([
   ['responseforwarding/flushinterval', 'later'],
 ]);
 
-function clientCertificateKeys(parent: string, names: string): Row<FrontendField>[] {
-  return names.split(' ').map((name) => [`${parent}/${name}`, 'clientCertificate']);
+function optionKeys(): Row<FrontendField>[] {
+  return KINDS.flatMap((kind) => kind.keys.map((pattern): Row<FrontendField> => [pattern, kind]));
 }
-
-const CERTIFICATE_NAME_PARTS = 'commonname country domaincomponent locality organization province serialnumber';
 
 export const FRONTEND_KEYS = new KeyTable<FrontendField>([
   ['backend', 'backend'],
@@ -108,9 +102,7 @@ export const FRONTEND_KEYS = new KeyTable<FrontendField>([
   ['passhostheader', 'passHostHeader'],
   ['passHostHeader', 'passHostHeaderOld'],
   ['passtlscert', 'later'],
-  ...clientCertificateKeys('passtlsclientcert', 'pem infos/notafter infos/notbefore infos/sans'),
-  ...clientCertificateKeys('passtlsclientcert/infos/subject', CERTIFICATE_NAME_PARTS),
-  ...clientCertificateKeys('passtlsclientcert/infos/issuer', CERTIFICATE_NAME_PARTS),
+  ...optionKeys(),
   ['basicauth', 'laterGuard'],
   ['basicauth/*', 'laterGuard'],
   ...guards([
@@ -124,13 +116,6 @@ export const FRONTEND_KEYS = new KeyTable<FrontendField>([
     ...laterLists('auth/forward', 'authresponseheaders .authresponseheaders'),
     ...laterKeys('auth/forward/tls', 'ca caoptional cert key insecureskipverify'),
   ]),
-  ['whitelist/sourcerange', 'allowedRanges'],
-  ['whitelist/sourcerange/*', 'allowedRangeItem'],
-  ['whitelist/usexforwardedfor', 'useXForwardedFor'],
-  ['redirect/entrypoint', 'redirectEntryPoint'],
-  ['redirect/regex', 'redirectRegex'],
-  ['redirect/replacement', 'redirectReplacement'],
-  ['redirect/permanent', 'redirectPermanent'],
   ...laterLists('errors/*', 'status'),
   ...laterKeys('errors/*', 'backend query'),
   ['ratelimit/extractorfunc', 'later'],

@@ -39,10 +39,15 @@ export type TableFrontend = {
   /** Absent: paths are forwarded as they came. */
   readonly modifiers?: PathModifiers;
   readonly options?: FrontendOptions;
+  /** Indexes of the backends that its options name. Absent: none. */
+  readonly otherBackends?: readonly number[];
 };
 
-/** A frontend that names its backend. */
-export type NamedFrontend = Omit<TableFrontend, 'backend'> & { readonly backend: string };
+/** A frontend that names its backends. */
+export type NamedFrontend = Omit<TableFrontend, 'backend' | 'otherBackends'> & {
+  readonly backend: string;
+  readonly otherBackends?: readonly string[];
+};
 
 /** The step from one table to the next. */
 export type TableChange = {

@@ -23,7 +23,7 @@
 /** The bytes `TSUJ` on a little-endian machine. */
 export const MAGIC = 0x4a555354;
 /** To be raised with every change in this file. */
-export const FORMAT_VERSION = 4;
+export const FORMAT_VERSION = 5;
 
 export const WORD_BYTES = 4;
 export const SECTION_ALIGNMENT = 8;
@@ -69,11 +69,20 @@ export const FRONTEND = {
   name: 4,
   /** Reference to a program of MODIFIER instructions, 0: none. */
   modifiers: 6,
-  /** Word index in `programs` of a string: `FrontendOptions` (options.ts) as JSON. 0: none. */
+  /** Word index in `programs` of OPTIONS; 0: none. */
   options: 7,
   words: 8,
 } as const;
 export const FRONTEND_PASS_HOST_HEADER = 1;
+
+/** Of a frontend, in `programs`. */
+export const OPTIONS = {
+  /** A string: `FrontendOptions` (options.ts) as JSON. */
+  text: 0,
+  /** How many backends its options name; their indexes follow. */
+  backendCount: 2,
+  backends: 3,
+} as const;
 
 export const BACKEND = {
   slot: 0,

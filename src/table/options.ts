@@ -1,11 +1,10 @@
 /**
  * What a backend or a frontend asks for beyond what routing reads. It travels through the table as one JSON text per
  * object, since nothing looks at it before the object is used: the view parses it once per generation, and whoever asks
- * for nothing has null there. A new feature adds an optional field here.
+ * for nothing has null there.
  */
 import type { Method, StickyOptions } from '../kernel/balancing-options.ts';
 import type { BreakerCondition } from '../kernel/breaker-condition.ts';
-import type { PassTlsClientCert, RedirectOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 
 /** Per backend: how its servers are chosen and protected. */
 export interface BackendPolicy {
@@ -31,12 +30,8 @@ export type MaxConnPolicy = {
   readonly header: string;
 };
 
-/** Per frontend: what happens to its requests before they reach the backend. */
-export interface FrontendOptions {
-  readonly whiteList?: WhiteListOptions;
-  readonly redirect?: RedirectOptions;
-  readonly passTlsClientCert?: PassTlsClientCert;
-}
+/** Per frontend: what its middlewares are told, by the name of their kind. Nothing here knows them. */
+export type FrontendOptions = Readonly<Record<string, object>>;
 
 /** '' when nothing is asked for. */
 export function optionsText(options: BackendPolicy | FrontendOptions | undefined): string {

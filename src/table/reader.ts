@@ -204,14 +204,18 @@ export class RoutingTable {
   }
 
   private makeFrontendView(frontend: number): FrontendView {
-    const backend = this.frontends[frontend * FRONTEND.words + FRONTEND.backend];
-    let backendView = this.backendViews[backend];
-    if (backendView === null) {
-      backendView = new BackendView(this.sections, backend);
-      this.backendViews[backend] = backendView;
-    }
-    const view = new FrontendView(this.sections, frontend, backendView);
+    const backend = this.backendAt(this.frontends[frontend * FRONTEND.words + FRONTEND.backend]);
+    const view = new FrontendView(this.sections, frontend, backend, (index) => this.backendAt(index));
     this.frontendViews[frontend] = view;
+    return view;
+  }
+
+  private backendAt(index: number): BackendView {
+    let view = this.backendViews[index];
+    if (view === null) {
+      view = new BackendView(this.sections, index);
+      this.backendViews[index] = view;
+    }
     return view;
   }
 }

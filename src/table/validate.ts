@@ -11,6 +11,7 @@ import {
   MODIFIER_OPERANDS,
   OPCODE,
   OPERANDS,
+  OPTIONS,
   PATH_CELL,
   PATH_INDEX,
   RUN,
@@ -81,7 +82,7 @@ class Validator {
   }
 
   private checkFrontends(): void {
-    const { frontends, backends, programs } = this.sections;
+    const { frontends, backends } = this.sections;
     check(frontends.length % FRONTEND.words === 0, 'a frontend is incomplete');
     for (let word = 0; word < frontends.length; word += FRONTEND.words) {
       this.checkString(frontends, word + FRONTEND.name);
@@ -90,8 +91,20 @@ class Validator {
       this.checkProgram(frontends[word + FRONTEND.program], OPERANDS);
       this.checkProgram(frontends[word + FRONTEND.modifiers], MODIFIER_OPERANDS);
       const options = frontends[word + FRONTEND.options];
-      check(options === 0 || (options > 0 && options + 1 < programs.length), 'the options of a frontend lie outside');
-      if (options > 0) this.checkString(programs, options);
+      if (options !== 0) this.checkOptions(options);
+    }
+  }
+
+  private checkOptions(options: number): void {
+    const { programs, backends } = this.sections;
+    const first = options + OPTIONS.backends;
+    check(options > 0 && first <= programs.length, 'the options of a frontend lie outside');
+    this.checkString(programs, options + OPTIONS.text);
+    const end = first + programs[options + OPTIONS.backendCount];
+    check(end >= first && end <= programs.length, 'the backends of options lie outside');
+    for (let word = first; word < end; word++) {
+      const backend = programs[word];
+      check(backend >= 0 && backend < backends.length / BACKEND.words, 'options name no backend');
     }
   }
 

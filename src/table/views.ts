@@ -10,6 +10,7 @@ import {
   FRONTEND,
   FRONTEND_PASS_HOST_HEADER,
   MODIFIER,
+  OPTIONS,
   SCHEMES,
   SERVER,
 } from './layout.ts';
@@ -116,8 +117,14 @@ export class FrontendView {
   /** null: nothing is asked for. */
   readonly options: FrontendOptions | null;
 
-  constructor(sections: TableSections, index: number, backend: BackendView) {
-    const { frontends } = sections;
+  /** Those that its options name, by name; null: none. */
+  readonly otherBackends: ReadonlyMap<string, BackendView> | null;
+  /** What a worker makes of its options and modifiers when it is first used (src/data/plan.ts). */
+  plan: object | null = null;
+
+  /** `backendAt`: the view of the backend with that index. */
+  constructor(sections: TableSections, index: number, backend: BackendView, backendAt: (index: number) => BackendView) {
+    const { frontends, programs } = sections;
     const word = index * FRONTEND.words;
     this.name = sections.stringAt(frontends, word + FRONTEND.name);
     this.passHostHeader = (frontends[word + FRONTEND.flags] & FRONTEND_PASS_HOST_HEADER) !== 0;
@@ -125,6 +132,18 @@ export class FrontendView {
     const modifiers = frontends[word + FRONTEND.modifiers];
     this.modifiers = modifiers === 0 ? null : new ModifiersView(sections, modifiers);
     const options = frontends[word + FRONTEND.options];
-    this.options = readOptions<FrontendOptions>(options === 0 ? '' : sections.stringAt(sections.programs, options));
+    this.options =
+      options === 0 ? null : readOptions<FrontendOptions>(sections.stringAt(programs, options + OPTIONS.text));
+    const others = options === 0 ? 0 : programs[options + OPTIONS.backendCount];
+    if (others === 0) {
+      this.otherBackends = null;
+      return;
+    }
+    const found = new Map<string, BackendView>();
+    for (let i = 0; i < others; i++) {
+      const other = backendAt(programs[options + OPTIONS.backends + i]);
+      found.set(other.name, other);
+    }
+    this.otherBackends = found;
   }
 }

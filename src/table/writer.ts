@@ -102,11 +102,15 @@ function backendWords({ heap, servers, schedules }: Sections, backend: TableBack
   return words;
 }
 
-function writeOptions({ heap, programs }: Sections, { options }: Pick<TableFrontend, 'options'>): number {
+type WithOptions = Pick<TableFrontend, 'options' | 'otherBackends'>;
+
+function writeOptions({ heap, programs }: Sections, { options, otherBackends = [] }: WithOptions): number {
   const text = optionsText(options);
   if (text === '') return 0;
   const word = programs.length;
   heap.addTo(programs, text);
+  programs.push(otherBackends.length);
+  programs.pushAll(otherBackends);
   return word;
 }
 
@@ -328,11 +332,16 @@ export class TableBuilder {
     this.sizeAtRewrite = this.written.sections.size;
   }
 
-  private put(frontend: NamedFrontend): void {
-    const backend = this.backends.has(frontend.backend) ? this.written.backendIndexes.get(frontend.backend) : undefined;
-    if (backend === undefined) {
-      throw new TsujiError('UNKNOWN_BACKEND', `frontend ${frontend.name} has no backend ${frontend.backend}`);
+  private put({ otherBackends = [], ...frontend }: NamedFrontend): void {
+    const indexOf = (name: string): number => this.indexOf(frontend.name, name);
+    this.written.putFrontend({ ...frontend, otherBackends: otherBackends.map(indexOf) }, indexOf(frontend.backend));
+  }
+
+  private indexOf(frontend: string, backend: string): number {
+    const index = this.backends.has(backend) ? this.written.backendIndexes.get(backend) : undefined;
+    if (index === undefined) {
+      throw new TsujiError('UNKNOWN_BACKEND', `frontend ${frontend} has no backend ${backend}`);
     }
-    this.written.putFrontend(frontend, backend);
+    return index;
   }
 }

@@ -1,5 +1,5 @@
 /** The read-only API in the shapes of Traefik 1.7 (shared/spec cli-api §5.2 and §5.3). */
-import type { PassTlsClientCert, RedirectOptions, WhiteListOptions } from '../../kernel/entrypoint-options.ts';
+import { shownOptions } from '../../middlewares/kinds.ts';
 import type { HealthCheck } from '../../model/health-keys.ts';
 import type { Backend, Frontend, Route, Server } from '../../model/model.ts';
 import type { ControlView } from '../view.ts';
@@ -68,24 +68,6 @@ function routesJson(frontend: Frontend): string {
   return jsonMap(byName(frontend.routes), routeJson);
 }
 
-function whiteListJson({ sourceRange, useXForwardedFor }: WhiteListOptions): string {
-  return jsonText(useXForwardedFor ? { sourceRange, useXForwardedFor } : { sourceRange });
-}
-
-function redirectJson({ entryPoint, regex, replacement, permanent }: RedirectOptions): string {
-  return jsonText({
-    ...(entryPoint === '' ? { regex, replacement } : { entryPoint }),
-    ...(permanent && { permanent }),
-  });
-}
-
-/** All of its flags are shown, and the issuer as the original has it. */
-function passTlsClientCertJson({ pem, infos }: PassTlsClientCert): string {
-  if (infos === null) return jsonText({ pem });
-  const { subject, ...others } = infos;
-  return jsonText({ pem, infos: { ...others, ...(subject !== null && { subject, issuer: subject }) } });
-}
-
 /** Empty fields are left out, except `priority` and `basicAuth` (§5.3). */
 function frontendJson(frontend: Frontend): string {
   const fields: string[] = [];
@@ -93,12 +75,10 @@ function frontendJson(frontend: Frontend): string {
   fields.push(`"backend":${jsonText(frontend.backend)}`);
   if (frontend.routes.length > 0) fields.push(`"routes":${routesJson(frontend)}`);
   if (frontend.passHostHeader) fields.push('"passHostHeader":true');
-  if (frontend.passTlsClientCert !== undefined) {
-    fields.push(`"passTLSClientCert":${passTlsClientCertJson(frontend.passTlsClientCert)}`);
-  }
+  const { passTLSClientCert, ...options } = shownOptions(frontend.options);
+  if (passTLSClientCert !== undefined) fields.push(`"passTLSClientCert":${jsonText(passTLSClientCert)}`);
   fields.push(`"priority":${frontend.priority}`, '"basicAuth":null');
-  if (frontend.whiteList !== undefined) fields.push(`"whiteList":${whiteListJson(frontend.whiteList)}`);
-  if (frontend.redirect !== undefined) fields.push(`"redirect":${redirectJson(frontend.redirect)}`);
+  for (const [name, shown] of Object.entries(options)) fields.push(`${jsonText(name)}:${jsonText(shown)}`);
   return `{${fields.join(',')}}`;
 }
 

@@ -2,6 +2,7 @@
  * Our own status, for the dashboard and for scripts: `/api/status` gives both parts in one object, `/api/events`
  * each part as an event of its own, because the configuration is large and seldom changes.
  */
+import { shownOptions } from '../../middlewares/kinds.ts';
 import type { Backend } from '../../model/model.ts';
 import { type MetricsReader, ownerOf } from '../../shared/metrics-reader.ts';
 import type { BreakerView, ControlView, HealthView, LimitView } from '../view.ts';
@@ -111,7 +112,7 @@ function configuration(view: ControlView) {
     configuredGeneration: view.generation(),
     frontends: [...frontends.values()]
       .sort((a, b) => b.rank - a.rank || name(a, b))
-      .map(({ terms: _, ...shown }) => shown),
+      .map(({ terms: _, options, ...shown }) => ({ ...shown, options: shownOptions(options) })),
     backends: [...backends.values()].sort(name).map((backend) => ({
       name: backend.name,
       method: backend.method,

@@ -1,7 +1,7 @@
 /** Tells a server which certificate its client has, and takes off what the client itself may say of it. */
 import type { X509Certificate } from 'node:crypto';
 import type { RequestHead } from '../../http/request-head.ts';
-import type { PassTlsClientCert } from '../../kernel/entrypoint-options.ts';
+import type { ClientCertificateOptions } from '../../middlewares/client-certificate.ts';
 import { clientCertificateLines, INFOS_FIELD, PEM_FIELD } from '../tls/client-certificate.ts';
 import type { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
 import type { Peer } from './entrypoint-guard.ts';
@@ -10,11 +10,11 @@ const FIELDS = [PEM_FIELD, INFOS_FIELD];
 const NONE: readonly X509Certificate[] = [];
 
 export class ClientCertificateFields {
-  private readonly pass: PassTlsClientCert;
+  private readonly pass: ClientCertificateOptions;
   /** By the chain of a connection: its text is the same for every request. */
   private readonly lines = new WeakMap<readonly X509Certificate[], string>();
 
-  constructor(pass: PassTlsClientCert) {
+  constructor(pass: ClientCertificateOptions) {
     this.pass = pass;
   }
 

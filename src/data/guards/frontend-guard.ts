@@ -3,6 +3,8 @@
  * kv-schema §6.1). The path modifiers come afterwards, so that a redirect sees the path that the client asked for.
  */
 import type { RequestHead } from '../../http/request-head.ts';
+import type { RedirectOptions, WhiteListOptions } from '../../kernel/entrypoint-options.ts';
+import type { ClientCertificateOptions } from '../../middlewares/client-certificate.ts';
 import type { FrontendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
 import type { LocalReply } from '../local-reply.ts';
@@ -20,7 +22,9 @@ class FrontendGuard {
   private readonly tls: WorkerContext['tls'];
 
   constructor({ options }: FrontendView, { entryPoints, tls }: WorkerContext) {
-    const { whiteList, redirect, passTlsClientCert } = options!;
+    const whiteList = options!.whiteList as WhiteListOptions | undefined;
+    const redirect = options!.redirect as RedirectOptions | undefined;
+    const passTlsClientCert = options!.passTLSClientCert as ClientCertificateOptions | undefined;
     this.tls = tls;
     this.clientCertificate = passTlsClientCert === undefined ? null : new ClientCertificateFields(passTlsClientCert);
     this.allowList = whiteList === undefined ? null : new AllowList(whiteList);

@@ -1,7 +1,7 @@
 /** What a server is told of a client's certificate (shared/spec kv-schema §6.7). */
 import { X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
-import type { CertificateNameParts, PassTlsClientCert } from '../../kernel/entrypoint-options.ts';
+import type { CertificateNameParts, ClientCertificateOptions } from '../../middlewares/client-certificate.ts';
 
 export const PEM_FIELD = 'x-forwarded-tls-client-cert';
 export const INFOS_FIELD = 'x-forwarded-tls-client-cert-infos';
@@ -73,7 +73,7 @@ function altNamesText(certificate: X509Certificate): string {
     .join(',');
 }
 
-function infosOf(certificate: X509Certificate, infos: NonNullable<PassTlsClientCert['infos']>): string {
+function infosOf(certificate: X509Certificate, infos: NonNullable<ClientCertificateOptions['infos']>): string {
   const parts: string[] = [];
   if (infos.subject !== null) {
     // The original takes the parts of the subject for the issuer as well.
@@ -90,7 +90,7 @@ function infosOf(certificate: X509Certificate, infos: NonNullable<PassTlsClientC
 }
 
 /** The lines that a request gets, each with its CRLF; '' without a certificate. */
-export function clientCertificateLines(chain: readonly X509Certificate[], pass: PassTlsClientCert): string {
+export function clientCertificateLines(chain: readonly X509Certificate[], pass: ClientCertificateOptions): string {
   if (chain.length === 0) return '';
   let lines = '';
   if (pass.pem) {

@@ -15,7 +15,17 @@ function server(name: string, port: number): Server {
 function frontend(name: string, backend: string, entryPoints: string[]): Frontend {
   const route = { name: 'r', rule: `Host:${name}.example` };
   const terms = [{ kind: 'host' as const, hosts: [`${name}.example`] }];
-  return { name, backend, entryPoints, routes: [route], priority: 0, rank: 9, passHostHeader: true, terms };
+  return {
+    name,
+    backend,
+    entryPoints,
+    routes: [route],
+    priority: 0,
+    rank: 9,
+    passHostHeader: true,
+    terms,
+    options: {},
+  };
 }
 
 function model(backends: Backend[], frontends: Frontend[]): Model {

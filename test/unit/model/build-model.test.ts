@@ -66,6 +66,7 @@ test('the keys of the tutorial become a backend with servers and a frontend with
     routes: [{ name: 'main', rule: 'Host:example.com' }],
     priority: 0,
     rank: 16,
+    options: {},
     passHostHeader: true,
     terms: [{ kind: 'host', hosts: ['example.com'] }],
   });

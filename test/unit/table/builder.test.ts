@@ -12,7 +12,8 @@ import { naiveRoute, PROPERTY_RUNS, request, tableRoute, term } from './routing-
 const NOTHING = { base: 0, backends: [], frontends: [], goneBackends: [], goneFrontends: [] };
 
 function named(name: string, backendName: string, part: Partial<NamedFrontend> = {}): NamedFrontend {
-  return { ...frontend(name, [{ kind: 'host', hosts: [`${name}.example`] }]), ...part, backend: backendName };
+  const { otherBackends: _, ...plain } = frontend(name, [{ kind: 'host', hosts: [`${name}.example`] }]);
+  return { ...plain, ...part, backend: backendName };
 }
 
 function tableAfter(builder: TableBuilder, change: Partial<TableChange>): RoutingTable {
@@ -69,7 +70,7 @@ test('after any steps the table routes as a walk over the frontends that are lef
         };
         const table = tableAfter(builder, change);
         generation += 1;
-        const walk = [...all.values()].map((each) => ({ ...each, backend: 0 }));
+        const walk = [...all.values()].map(({ otherBackends: _, ...each }) => ({ ...each, backend: 0 }));
         for (const each of requests) {
           const expected = naiveRoute(walk, each, false);
           assert.equal(tableRoute(table, each), expected, JSON.stringify(each));
@@ -102,6 +103,22 @@ test('a changed backend has its new servers, one that is gone has none, and one 
   assert.deepEqual([serversOf(gone, 'b1'), serversOf(gone, 'b2'), slotsIn(gone)], [undefined, [2], [0, 2]]);
   const back = tableAfter(builder, { base: 3, generation: 4, backends: [BACKENDS[1]], frontends: [frontends[1]] });
   assert.deepEqual([serversOf(back, 'b1'), slotsIn(back)], [[1], [0, 1, 2]]);
+});
+
+test('options bring the backends that they name, by name, as long as the frontend is there', () => {
+  const builder = new TableBuilder();
+  const errors = { options: { errors: { page: 'b2' } }, otherBackends: ['b2', 'b1'] };
+  const first = tableAfter(builder, { backends: BACKENDS, frontends: [named('f', 'b0', errors), named('g', 'b0')] });
+  const found = first.route(0, 'GET', 'f.example', '/')!;
+  assert.deepEqual(found.options, errors.options);
+  assert.deepEqual([...found.otherBackends!.keys()], ['b2', 'b1']);
+  assert.equal(found.otherBackends!.get('b2')?.servers[0].slot, 2);
+  assert.equal(first.route(0, 'GET', 'g.example', '/')?.otherBackends, null);
+  const two: TableBackend = { ...BACKENDS[2], servers: [server({ slot: 9 })] };
+  const second = tableAfter(builder, { base: 1, generation: 2, backends: [two] });
+  assert.equal(second.route(0, 'GET', 'f.example', '/')!.otherBackends!.get('b2')?.servers[0].slot, 9);
+  const lost = { base: 2, generation: 3, frontends: [named('f', 'b0', { ...errors, otherBackends: ['nobody'] })] };
+  assert.throws(() => builder.apply({ ...NOTHING, ...lost }), { code: 'UNKNOWN_BACKEND' });
 });
 
 test('ten thousand changes leave a table that is no larger than it must be', () => {

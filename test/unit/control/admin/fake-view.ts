@@ -34,6 +34,7 @@ export function frontend(name: string, backendName: string, rule: string, change
     rank: rule.length,
     passHostHeader: true,
     terms: [],
+    options: {},
     ...changes,
   };
 }

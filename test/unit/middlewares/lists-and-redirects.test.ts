@@ -22,13 +22,13 @@ function build(keys: Record<string, string>): { frontend: Frontend | undefined; 
 test('an allow list is one value with commas or a key per item', () => {
   const expected = { sourceRange: ['10.0.0.0/8', '::1'], useXForwardedFor: true };
   const together = build({ 'whitelist/sourcerange': '10.0.0.0/8, ::1', 'whitelist/usexforwardedfor': 'true' });
-  assert.deepEqual(together.frontend?.whiteList, expected);
+  assert.deepEqual(together.frontend?.options.whiteList, expected);
   const apart = build({
     'whitelist/sourcerange/0': '10.0.0.0/8',
     'whitelist/sourcerange/1': '::1',
     'whitelist/usexforwardedfor': '1',
   });
-  assert.deepEqual(apart.frontend?.whiteList, expected);
+  assert.deepEqual(apart.frontend?.options.whiteList, expected);
   assert.deepEqual([...together.problems, ...apart.problems], []);
 });
 
@@ -39,7 +39,7 @@ test('redirect/entrypoint wins over redirect/regex', () => {
     'redirect/replacement': 'x',
     'redirect/permanent': 'true',
   });
-  assert.deepEqual(frontend?.redirect, { entryPoint: 'https', regex: '', replacement: '', permanent: true });
+  assert.deepEqual(frontend?.options.redirect, { entryPoint: 'https', regex: '', replacement: '', permanent: true });
 });
 
 const REJECTED: readonly (readonly [string, Record<string, string>, RegExp])[] = [
@@ -71,7 +71,7 @@ test('half a redirect by pattern does nothing and says so, and so does a bad boo
     'whitelist/usexforwardedfor': 'y',
   });
   assert.notEqual(frontend, undefined);
-  assert.equal(frontend?.redirect, undefined);
+  assert.equal(frontend?.options.redirect, undefined);
   assert.deepEqual(problems.map(({ key, state }) => [key.slice('/traefik/frontends/f/'.length), state]).sort(), [
     ['redirect/permanent', 'defaulted'],
     ['redirect/regex', 'ignored'],

@@ -1,0 +1,35 @@
+/**
+ * What a kind of middleware is to everybody but the data plane: which keys it has, what they mean, and what of it may be
+ * shown. Its options are frozen plain data; they travel to the workers as JSON, in the table or in a boot record, and
+ * nothing between knows them. Its behaviour is in `src/data/middlewares/`, in the file of the same name.
+ */
+import type { OptionKeys } from './option-keys.ts';
+
+/** The options of one frontend or entrypoint: by the name of their kind. */
+export type OptionSet = Readonly<Record<string, object>>;
+
+/** What the options of an object may refer to. */
+export type Known = {
+  /** Names of the entrypoints that exist. */
+  readonly entryPoints: ReadonlySet<string>;
+  /** Of a frontend: the backend that it names, '' for none. */
+  readonly backend: string;
+  /** Is there a backend of that name? Whoever asks is built again when that changes. */
+  readonly backendExists: (name: string) => boolean;
+};
+
+/** The object must not be served: it would be open to more than its author meant. A problem says why. */
+export const REJECTED = Symbol('rejected');
+
+export interface Kind<Options extends object> {
+  /** Its name in the table, in `/api` (Traefik's spelling where Traefik has it) and in the status. */
+  readonly name: string;
+  /** Patterns of its keys below `frontends/F/`, `*` for a free name. */
+  readonly keys: readonly string[];
+  /** null: it asks for nothing. Only called when one of its keys is there. */
+  parse(keys: OptionKeys, known: Known): Options | null | typeof REJECTED;
+  /** What may be shown of it, field by field: never a secret, and never "everything but". */
+  show(options: Options): object;
+  /** Names of the backends that it sends requests to, besides that of its frontend. Absent: none. */
+  backends?(options: Options): readonly string[];
+}
