@@ -59,7 +59,7 @@ export interface Downstream {
   release(requestComplete: boolean): void;
   /** The peer's address as text, IPv6 in its short form. */
   peerAddress(): string;
-  /** What a client has presented by TLS, its own certificate first; empty for none. Absent: the engine knows of none. */
+  /** What a client has presented by TLS and was verified, its own certificate first; empty for none. Absent: the engine knows of none. */
   clientCertificates?(): readonly X509Certificate[];
 }
 

@@ -1,11 +1,12 @@
 /** A TLS entrypoint as a worker has one, in this thread, and certificates as the main thread would send them. */
 import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import { readPair } from '../../src/control/tls/certificate-pair.ts';
 import { CertificateStore } from '../../src/data/tls/certificate-store.ts';
 import { TicketKeys } from '../../src/data/tls/ticket-keys.ts';
 import { TlsEntryPoint } from '../../src/data/tls/tls-entrypoint.ts';
+import { verifiedCertificates } from '../../src/data/tls/verified-client.ts';
 import type { EntryPointTls } from '../../src/kernel/entrypoint-options.ts';
 import type { TicketKeyRing, WorkerCertificate } from '../../src/protocol/messages.ts';
 import type { Certificate } from './tls.ts';
@@ -38,7 +39,18 @@ export const TLS_DEFAULTS: EntryPointTls = {
   clientCA: null,
 };
 
-export type TlsServing = { readonly port: number; readonly store: CertificateStore; readonly tickets: TicketKeys };
+/** `certificate`: the common name of the one that was verified; '' for none. */
+export type AcceptedClient = { readonly resumed: boolean; readonly certificate: string };
+
+export type TlsServing = {
+  readonly port: number;
+  readonly store: CertificateStore;
+  readonly tickets: TicketKeys;
+  /** Connections that were let in. */
+  readonly accepted: readonly AcceptedClient[];
+  /** Connections that are closed, let in or not. */
+  readonly ended: readonly Socket[];
+};
 
 export async function serveTls(
   t: { after(fn: () => unknown): unknown },
@@ -51,14 +63,19 @@ export async function serveTls(
   store.apply(certificates, []);
   const tickets = new TicketKeys(ring);
   const entryPoint = new TlsEntryPoint(0, { ...TLS_DEFAULTS, ...tls }, clientCAs, store, tickets);
-  const server = createServer(entryPoint.serverOptions(), (socket) => {
+  const accepted: AcceptedClient[] = [];
+  const server = createServer(entryPoint.serverOptions());
+  entryPoint.attach(server, (socket) => {
+    const [own] = verifiedCertificates(socket);
+    accepted.push({ resumed: socket.isSessionReused(), certificate: own?.subject.replace('CN=', '') ?? '' });
     socket.on('error', () => {});
     socket.resume();
     socket.on('end', () => socket.end());
   });
-  entryPoint.attach(server);
+  const ended: Socket[] = [];
+  server.on('connection', (socket: Socket) => socket.once('close', () => ended.push(socket)));
   server.on('tlsClientError', () => {});
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => server.close());
-  return { port: (server.address() as AddressInfo).port, store, tickets };
+  return { port: (server.address() as AddressInfo).port, store, tickets, accepted, ended };
 }

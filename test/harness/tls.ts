@@ -27,23 +27,52 @@ export async function makeAuthority(folder: string, name: string): Promise<Certi
   return made;
 }
 
-/** `names`: as in subjectAltName, such as `DNS:localhost,IP:127.0.0.1`. `days`: 0 for one that has expired. */
+type CertificateOptions = {
+  /** 0 for one that has expired. */
+  days?: number;
+  /** As in an extension file of openssl. */
+  extensions?: string[];
+  /** It begins to be valid in the year 2099. */
+  future?: boolean;
+};
+
+/** `names`: as in subjectAltName, such as `DNS:localhost,IP:127.0.0.1`. */
 export async function makeCertificate(
   folder: string,
   authority: Certificate,
   name: string,
   names: string,
-  days = 2,
+  { days = 2, extensions = [], future = false }: CertificateOptions = {},
 ): Promise<Certificate> {
   const made = { cert: join(folder, `${name}.pem`), key: join(folder, `${name}.key`) };
   const request = join(folder, `${name}.csr`);
-  const extensions = join(folder, `${name}.ext`);
-  writeFileSync(extensions, `subjectAltName=${names}\n`);
+  const extensionFile = join(folder, `${name}.ext`);
+  writeFileSync(extensionFile, [`subjectAltName=${names}`, ...extensions, ''].join('\n'));
   await openssl('req', ...NEW_KEY, '-keyout', made.key, '-out', request, '-subj', `/CN=${name}`);
+  const files = ['-in', request, '-out', made.cert, '-extfile', extensionFile];
+  if (future) {
+    const config = join(folder, `${name}.cnf`);
+    const database = join(folder, `${name}.db`);
+    writeFileSync(database, '');
+    writeFileSync(
+      config,
+      `[ca]\ndefault_ca=d\n[d]\ndatabase=${database}\nnew_certs_dir=${folder}\npolicy=p\nrand_serial=yes\ndefault_md=sha256\n[p]\ncommonName=supplied\n`,
+    );
+    const dates = ['-startdate', '20990101000000Z', '-enddate', '20990201000000Z'];
+    const signer = ['-cert', authority.cert, '-keyfile', authority.key, '-notext'];
+    await openssl('ca', '-batch', '-config', config, ...signer, ...files, ...dates);
+    return made;
+  }
   const signer = ['-CA', authority.cert, '-CAkey', authority.key];
-  const files = ['-in', request, '-out', made.cert, '-extfile', extensions];
   await openssl('x509', '-req', ...signer, ...files, '-days', String(days));
   return made;
+}
+
+/** One that may sign others, and is signed itself. */
+export function makeIntermediate(folder: string, authority: Certificate, name: string): Promise<Certificate> {
+  return makeCertificate(folder, authority, name, `DNS:${name}.test`, {
+    extensions: ['basicConstraints=critical,CA:TRUE'],
+  });
 }
 
 export class TlsServer {

@@ -15,11 +15,22 @@ import { routeKeys, startTsuji } from '../harness/tsuji.ts';
 const folder = temporaryFolder();
 let authority: Certificate;
 let client: Certificate;
+let stranger: Certificate;
 let url = '';
-const server = createServer((request, response) => response.end(JSON.stringify(request.headers)));
+const seen: IncomingHttpHeaders[] = [];
+const server = createServer((request, response) => {
+  seen.push(request.headers);
+  response.end(JSON.stringify(request.headers));
+});
 
 before(async () => {
   authority = await makeAuthority(folder.path, 'authority');
+  stranger = await makeCertificate(
+    folder.path,
+    await makeAuthority(folder.path, 'strange'),
+    'stranger',
+    'DNS:client.test',
+  );
   client = await makeCertificate(folder.path, authority, 'client', 'DNS:client.test,email:me@client.test,IP:10.1.2.3');
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -37,8 +48,8 @@ const FORGED = {
 const PEM = 'x-forwarded-tls-client-cert';
 const INFOS = 'x-forwarded-tls-client-cert-infos';
 
-function own(): { cert: Buffer; key: Buffer } {
-  return { cert: readFileSync(client.cert), key: readFileSync(client.key) };
+function own({ cert, key }: Certificate = client): { cert: Buffer; key: Buffer } {
+  return { cert: readFileSync(cert), key: readFileSync(key) };
 }
 
 async function ask(request: ReturnType<typeof httpRequest>): Promise<IncomingHttpHeaders> {
@@ -80,14 +91,19 @@ test('a server sees the certificate of its client, and nothing that a client say
     agent: false,
   } as const;
 
-  for (const seen of [await ask(httpsRequest({ ...target, ...own() })), await askHttp2(tsuji.port, own())]) {
-    assert.equal(decodeURIComponent(String(seen[PEM])), certificate.raw.toString('base64'));
-    assert.equal(decodeURIComponent(String(seen[INFOS]).replaceAll('+', ' ')), infos);
+  for (const told of [await ask(httpsRequest({ ...target, ...own() })), await askHttp2(tsuji.port, own())]) {
+    assert.equal(decodeURIComponent(String(told[PEM])), certificate.raw.toString('base64'));
+    assert.equal(decodeURIComponent(String(told[INFOS]).replaceAll('+', ' ')), infos);
   }
-  for (const seen of [await ask(httpsRequest(target)), await askHttp2(tsuji.port, {})]) {
-    assert.equal(seen[PEM], undefined);
-    assert.equal(seen[INFOS], undefined);
+  for (const told of [await ask(httpsRequest(target)), await askHttp2(tsuji.port, {})]) {
+    assert.equal(told[PEM], undefined);
+    assert.equal(told[INFOS], undefined);
   }
+  seen.length = 0;
+  await assert.rejects(ask(httpsRequest({ ...target, ...own(stranger) })));
+  await assert.rejects(askHttp2(tsuji.port, own(stranger)));
+  assert.deepEqual(seen, [], "a stranger's certificate reaches no server");
+
   const shown = (await (await tsuji.api('/api/providers/folder/frontends/frontend1')).json()) as {
     passTLSClientCert: { pem: boolean; infos: { subject: object } };
   };

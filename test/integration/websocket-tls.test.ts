@@ -19,7 +19,7 @@ const [authority, stranger] = await Promise.all([
 ]);
 const here = await makeCertificate(folder.path, authority, 'here', 'DNS:localhost,IP:127.0.0.1');
 const elsewhere = await makeCertificate(folder.path, authority, 'elsewhere', 'DNS:elsewhere.test');
-const expired = await makeCertificate(folder.path, authority, 'expired', 'DNS:localhost,IP:127.0.0.1', 0);
+const expired = await makeCertificate(folder.path, authority, 'expired', 'DNS:localhost,IP:127.0.0.1', { days: 0 });
 const unknown = await makeCertificate(folder.path, stranger, 'unknown', 'DNS:localhost,IP:127.0.0.1');
 
 // One after the other: a start takes all of a processor.

@@ -19,13 +19,11 @@ class FrontendGuard {
   private readonly redirects: readonly (Redirect | null)[];
 
   private readonly clientCertificate: ClientCertificateFields | null;
-  private readonly tls: WorkerContext['tls'];
 
-  constructor({ options }: FrontendView, { entryPoints, tls }: WorkerContext) {
+  constructor({ options }: FrontendView, { entryPoints }: WorkerContext) {
     const whiteList = options!.whiteList as WhiteListOptions | undefined;
     const redirect = options!.redirect as RedirectOptions | undefined;
     const passTlsClientCert = options!.passTLSClientCert as ClientCertificateOptions | undefined;
-    this.tls = tls;
     this.clientCertificate = passTlsClientCert === undefined ? null : new ClientCertificateFields(passTlsClientCert);
     this.allowList = whiteList === undefined ? null : new AllowList(whiteList);
     this.redirects = entryPoints.map(({ name, tls }) =>
@@ -38,7 +36,7 @@ class FrontendGuard {
     if (refused !== null) return refused;
     const redirect = this.redirects[entryPoint];
     const redirected = redirect === null ? null : redirect.check(head);
-    if (redirected === null) this.clientCertificate?.apply(head, from, this.tls[entryPoint]);
+    if (redirected === null) this.clientCertificate?.apply(head, from);
     return redirected;
   }
 }

@@ -1,13 +1,9 @@
 /** What a server is told of a client's certificate (shared/spec kv-schema §6.7). */
-import { X509Certificate } from 'node:crypto';
-import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
+import type { X509Certificate } from 'node:crypto';
 import type { CertificateNameParts, ClientCertificateOptions } from '../../middlewares/client-certificate.ts';
 
 export const PEM_FIELD = 'x-forwarded-tls-client-cert';
 export const INFOS_FIELD = 'x-forwarded-tls-client-cert-infos';
-
-/** A chain is short; a certificate that is its own issuer ends it. */
-const MAX_CHAIN = 10;
 
 /** In the order in which they are written, with the name that OpenSSL has for each. */
 const NAME_PARTS: readonly (readonly [part: keyof CertificateNameParts, written: string, openSsl: string])[] = [
@@ -22,29 +18,6 @@ const NAME_PARTS: readonly (readonly [part: keyof CertificateNameParts, written:
 
 const SAN_KINDS = ['DNS', 'email', 'IP Address', 'URI'];
 const ALT_NAME = /(?:^|, )(DNS|email|IP Address|URI):("(?:[^"\\]|\\.)*"|[^,]*)/g;
-
-const chains = new WeakMap<object, readonly X509Certificate[]>();
-
-/** Those that the peer of a TLS connection has presented, its own first; empty for none. Read once per connection. */
-export function presentedCertificates(socket: TLSSocket): readonly X509Certificate[] {
-  let chain = chains.get(socket);
-  if (chain === undefined) {
-    chain = readChain(socket.getPeerCertificate(true));
-    chains.set(socket, chain);
-  }
-  return chain;
-}
-
-function readChain(first: DetailedPeerCertificate): X509Certificate[] {
-  const chain: X509Certificate[] = [];
-  const seen = new Set<string>();
-  for (let next = first; next?.raw !== undefined && chain.length < MAX_CHAIN; next = next.issuerCertificate) {
-    if (seen.has(next.fingerprint256)) break;
-    seen.add(next.fingerprint256);
-    chain.push(new X509Certificate(next.raw));
-  }
-  return chain;
-}
 
 /** As Go's url.QueryEscape does it. */
 function queryEscape(text: string): string {

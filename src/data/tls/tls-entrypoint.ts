@@ -2,15 +2,22 @@
  * TLS of one entrypoint in one worker, for the servers of node:https and node:http2:
  *
  *     const tls = new TlsEntryPoint(index, options, clientCAs, store, tickets);
- *     const server = createSecureServer({ ...tls.serverOptions(), allowHTTP1: true });
- *     tls.attach(server);
+ *     const server = createServer({ ...tls.serverOptions(), ALPNProtocols });
+ *     tls.attach(server, (socket) => …);
  *
  * From then on it picks the certificate of each handshake, follows the store and the ring of ticket keys without
- * touching open connections, and staples OCSP responses.
+ * touching open connections, staples OCSP responses, and lets no client through whose certificate does not hold.
  */
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { createSecureContext, DEFAULT_CIPHERS, type SecureContext, type Server, type TlsOptions } from 'node:tls';
+import {
+  createSecureContext,
+  DEFAULT_CIPHERS,
+  type SecureContext,
+  type Server,
+  type TLSSocket,
+  type TlsOptions,
+} from 'node:tls';
 import type { EntryPointTls } from '../../kernel/entrypoint-options.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
@@ -18,6 +25,7 @@ import type { WorkerCertificate } from '../../protocol/messages.ts';
 import type { CertificateStore } from './certificate-store.ts';
 import { pemOf, SecureContexts } from './contexts.ts';
 import type { TicketKeys } from './ticket-keys.ts';
+import { isAdmitted } from './verified-client.ts';
 
 /** Seconds for which a client may resume a session: as long as its ticket's key is known for sure. */
 const SESSION_SECONDS = 12 * 3600;
@@ -39,7 +47,8 @@ export class TlsEntryPoint {
   private readonly store: CertificateStore;
   private readonly tickets: TicketKeys;
   private readonly contexts: SecureContexts;
-  private readonly authorities: ReadonlySet<string>;
+  /** null: clients are asked for no certificate. */
+  private readonly clientCertificate: 'required' | 'optional' | null;
   /** By id: contexts that a connection begins with, for clients without SNI. */
   private readonly firstContexts = new Map<number, SecureContext | null>();
   /** For handshakes that no certificate is for: it has none, so they fail as they should. */
@@ -59,7 +68,7 @@ export class TlsEntryPoint {
     this.store = store;
     this.tickets = tickets;
     this.contexts = new SecureContexts(clientCAs);
-    this.authorities = new Set(clientCAs.map((pem) => new X509Certificate(pem).fingerprint256));
+    this.clientCertificate = clientCAs.length === 0 ? null : tls.clientCA!.optional ? 'optional' : 'required';
     this.options = {
       minVersion: tls.minVersion,
       maxVersion: 'TLSv1.3',
@@ -67,8 +76,11 @@ export class TlsEntryPoint {
       ecdhCurve: 'auto',
       honorCipherOrder: true,
       ca: [...clientCAs],
-      requestCert: clientCAs.length > 0,
-      rejectUnauthorized: clientCAs.length > 0 && !tls.clientCA!.optional,
+      // As in Go, an authority that is named is trusted by itself, a root or not.
+      allowPartialTrustChain: true,
+      requestCert: this.clientCertificate !== null,
+      // Node has no word for "only what is shown": without this it verifies, and lets everybody through.
+      rejectUnauthorized: this.clientCertificate === 'required',
       sessionTimeout: SESSION_SECONDS,
       // The same on all workers and nodes, and another one where other clients are let in: a session that began without
       // a client certificate must not be resumed where one is required.
@@ -82,22 +94,25 @@ export class TlsEntryPoint {
     store.onChange((removed) => this.changed(removed));
   }
 
-  /** One of those that client certificates are verified with? */
-  isAuthority(certificate: X509Certificate): boolean {
-    return this.authorities.has(certificate.fingerprint256);
-  }
-
   /** For `createSecureServer` and its kin. */
   serverOptions(): TlsOptions {
     return { ...this.options };
   }
 
-  /** Right after the server was made, before it listens. */
-  attach(server: Server): void {
+  /**
+   * Right after the server was made, before it listens.
+   * @param accept takes each connection whose handshake is through
+   */
+  attach(server: Server, accept: (socket: TLSSocket) => void): void {
     this.servers.add(server);
     server.once('close', () => this.servers.delete(server));
     // Before node's own listener, which begins the handshake.
     server.prependListener('connection', (socket: Socket) => this.beginConnection(server, socket));
+    server.on('secureConnection', (socket: TLSSocket) => {
+      const { clientCertificate: demand } = this;
+      if (demand === null || isAdmitted(socket, demand === 'optional')) accept(socket);
+      else socket.destroy();
+    });
     this.followStaples(server);
     this.beginWith(server, this.defaultContext());
   }

@@ -12,7 +12,7 @@
 import type { Server as Http1Server, IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTls, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import { createServer as createTls, type Server as TlsServer } from 'node:tls';
 import { listMembers } from '../../../http/fields.ts';
 import { RequestHead } from '../../../http/request-head.ts';
 import { reasonOf, TsujiError } from '../../../kernel/errors.ts';
@@ -138,12 +138,11 @@ export class NodeListener implements Listener {
   private makeTls(tls: TlsEntryPoint): TlsServer {
     const options = { ...tls.serverOptions(), ALPNProtocols: ALPN, handshakeTimeout: limits.HANDSHAKE_TIMEOUT_MS };
     const server = createTls(options);
-    tls.attach(server);
-    // What a client makes of its handshake is its own business; the socket is closed already.
-    server.on('tlsClientError', () => {});
-    server.on('secureConnection', (socket: TLSSocket) => {
+    tls.attach(server, (socket) => {
       this.guard(socket, () => (socket.alpnProtocol === 'h2' ? this.http2 : this.http1).emit('connection', socket));
     });
+    // What a client makes of its handshake is its own business; the socket is closed already.
+    server.on('tlsClientError', () => {});
     return server;
   }
 

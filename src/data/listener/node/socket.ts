@@ -2,7 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { presentedCertificates } from '../../tls/client-certificate.ts';
+import { verifiedCertificates } from '../../tls/verified-client.ts';
 import { proxiedAddress } from './proxied-peers.ts';
 
 const V4_IN_V6 = '::ffff:';
@@ -13,9 +13,9 @@ export function peerAddress(socket: Socket): string {
   return address.startsWith(V4_IN_V6) ? address.slice(V4_IN_V6.length) : address;
 }
 
-/** What the client of a connection has presented by TLS. */
+/** What the client of a connection has presented by TLS, and was verified. */
 export function clientCertificates(socket: Socket | TLSSocket): readonly X509Certificate[] {
-  return 'encrypted' in socket && !socket.destroyed ? presentedCertificates(socket) : [];
+  return 'encrypted' in socket && !socket.destroyed ? verifiedCertificates(socket) : [];
 }
 
 type Handle = { getpeername?: (out: object) => number };

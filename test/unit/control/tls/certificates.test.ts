@@ -23,7 +23,7 @@ before(async () => {
   const [a, b, expired] = await Promise.all([
     makeCertificate(folder.path, made.ca, 'a.test', 'DNS:a.test,DNS:*.A.test,IP:10.0.0.1,IP:2001:db8::1'),
     makeCertificate(folder.path, made.ca, 'b.test', 'DNS:b.test'),
-    makeCertificate(folder.path, made.ca, 'expired.test', 'DNS:expired.test', 0),
+    makeCertificate(folder.path, made.ca, 'expired.test', 'DNS:expired.test', { days: 0 }),
   ]);
   Object.assign(made, { a, b, expired });
 });
