@@ -58,13 +58,13 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
   private startedAt = 0;
   private entryPoint = 0;
   private protocol: number = PROTOCOL.http;
-  private readonly request = new OutgoingRequest();
+  private readonly request: OutgoingRequest;
   private bodyPaused = false;
   frontend: FrontendView | null = null;
   readonly assignment: Assignment;
   private connection: Upstream | null = null;
   private reused = false;
-  private resent = false;
+  private resends = 0;
   private status = 0;
   private responseText: string | Uint8Array = '';
   private responseLength = UNKNOWN_LENGTH;
@@ -75,6 +75,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
   constructor(worker: WorkerContext) {
     this.worker = worker;
     this.assignment = new Assignment(worker);
+    this.request = new OutgoingRequest(worker.heldBodies);
     this.timer = ExchangeTimer.for(worker, this);
   }
 
@@ -100,7 +101,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     this.frontend = null;
     this.connection = null;
     this.reused = false;
-    this.resent = false;
+    this.resends = 0;
     this.requestBytes = 0;
     this.responseBytes = 0;
     const refused = admit(this, worker, entryPoint, head, this.downstream);
@@ -179,6 +180,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
       this.pauseBody();
       return;
     }
+    this.request.sending(copy);
     if (copy.length > 0 && !this.connection.write(copy)) this.pauseBody();
     // What the write failed with may have ended the try.
     if (last) this.connection?.endBody(this.request.trailers);
@@ -206,6 +208,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
 
   responseHead(head: ResponseHead, framing: number): void {
     this.connection!.headArrived();
+    this.request.holdNoMore();
     this.status = head.status;
     this.assignment.answered();
     const { cookie } = this.assignment;
@@ -289,10 +292,10 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     const decision = retryDecision(fault, {
       sent,
       reused: this.reused,
-      bodyless: this.request.bodyless,
+      bodyHeld: this.request.bodyHeld,
       repeatable: this.request.repeatable,
       answered: this.phase >= ANSWERED || fault === FAULTS.truncated,
-      resent: this.resent,
+      resends: this.resends,
       trial: this.assignment.isTrial,
       triesLeft: this.assignment.triesLeft,
     });
@@ -304,7 +307,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     }
     this.phase = CONNECTING;
     if (decision === RESEND) {
-      this.resent = true;
+      this.resends++;
       this.reused = false;
       this.connection = this.worker.pools.of(this.assignment.server!).dial(this, this.request.tunnel);
     } else if (decision === NEXT_SERVER) {

@@ -1,12 +1,33 @@
 /**
- * The request as it goes to a server: its text, made once and sent with every try, and those pieces of its body that came
- * before there was a connection. One per exchange, used again with it.
+ * The request as it goes to a server: its text, made once and sent with every try, and those pieces of its body that are
+ * here to be sent, or sent once more. One per exchange, used again with it.
  */
 import { REQUEST_CHUNKED, REQUEST_NO_BODY, REQUEST_TUNNEL, type RequestHead } from '../http/request-head.ts';
 import type { FrontendView, ServerView } from '../table/views.ts';
 import { isRepeatable } from './balancing/retry.ts';
 import type { Downstream } from './downstream.ts';
 import type { Upstream } from './upstream/upstream.ts';
+
+/** Of a body that a server may refuse unseen (RFC 9113 §8.7), bytes: a longer one is not kept for another try. */
+const MAX_HELD_BODY = 65_536;
+/** Of all bodies in one worker. */
+const MAX_HELD_BODIES = 16_777_216;
+
+/** What the requests of one worker hold of bodies that they have sent already. */
+export class HeldBodies {
+  private bytes = 0;
+
+  /** False: there is no room for so many. */
+  take(bytes: number): boolean {
+    if (this.bytes + bytes > MAX_HELD_BODIES) return false;
+    this.bytes += bytes;
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.bytes -= bytes;
+  }
+}
 
 export class OutgoingRequest {
   method = '';
@@ -21,7 +42,18 @@ export class OutgoingRequest {
   private host = '';
   private rest = '';
   private body = REQUEST_NO_BODY;
-  private queued: Buffer[] = [];
+  /** Of the body: what waits for a connection, and what was sent on one that may refuse it. */
+  private pieces: Buffer[] = [];
+  /** Bytes of them that count in `held`. */
+  private counted = 0;
+  private holds = false;
+  /** All of the body that was sent is here to be sent again. */
+  bodyHeld = true;
+  private readonly held: HeldBodies;
+
+  constructor(held: HeldBodies) {
+    this.held = held;
+  }
 
   /** A request has come; `head` is valid only during the call. The text follows with `takeText`. */
   begin(head: RequestHead): void {
@@ -31,6 +63,7 @@ export class OutgoingRequest {
     this.body = head.body;
     this.complete = !head.bodyFollows;
     this.trailers = '';
+    this.bodyHeld = true;
     // Where an error kept the last request from `forget`, its pieces must not become ours.
     this.forget();
   }
@@ -53,10 +86,6 @@ export class OutgoingRequest {
     return this.line + host + this.rest;
   }
 
-  get bodyless(): boolean {
-    return this.body === REQUEST_NO_BODY;
-  }
-
   /** A server may see it twice. */
   get repeatable(): boolean {
     return this.body === REQUEST_NO_BODY && isRepeatable(this.method);
@@ -69,20 +98,44 @@ export class OutgoingRequest {
 
   /** Keeps a piece of the body for `send`. */
   queue(chunk: Buffer): void {
-    if (chunk.length > 0) this.queued.push(chunk);
+    if (chunk.length > 0) this.pieces.push(chunk);
   }
 
   /** Sends all of it that is there. False: no more until `upstreamWritable`. */
   send(upstream: Upstream, head: string): boolean {
+    const { pieces } = this;
     // Pieces that are queued are sent below, and then the end of the body.
-    const complete = this.complete && this.queued.length === 0 && this.body !== REQUEST_CHUNKED;
+    const complete = this.complete && pieces.length === 0 && this.body !== REQUEST_CHUNKED;
     upstream.sendHead(head, this.method, this.body, complete, this.latin1);
     if (complete) return true;
+    this.pieces = [];
+    this.giveBack();
+    this.holds = upstream.mayRefuse;
     let flowing = true;
-    for (const chunk of this.queued) flowing = upstream.write(chunk);
-    this.queued = [];
+    for (const chunk of pieces) {
+      this.sending(chunk);
+      flowing = upstream.write(chunk);
+    }
     if (this.complete) upstream.endBody(this.trailers);
     return flowing;
+  }
+
+  /** A piece is about to be written to the server: it is kept as long as it may have to be sent again. */
+  sending(chunk: Buffer): void {
+    const { length } = chunk;
+    if (length === 0 || !this.bodyHeld) return;
+    if (this.holds && this.counted + length <= MAX_HELD_BODY && this.held.take(length)) {
+      this.counted += length;
+      this.pieces.push(chunk);
+    } else {
+      this.holdNoMore();
+    }
+  }
+
+  /** The server has looked at the request: nothing of it is sent again. */
+  holdNoMore(): void {
+    this.bodyHeld = false;
+    this.forget();
   }
 
   /** The server has agreed to the upgrade. */
@@ -92,6 +145,12 @@ export class OutgoingRequest {
   }
 
   forget(): void {
-    if (this.queued.length > 0) this.queued.length = 0;
+    if (this.pieces.length > 0) this.pieces = [];
+    this.giveBack();
+  }
+
+  private giveBack(): void {
+    this.held.give(this.counted);
+    this.counted = 0;
   }
 }

@@ -21,6 +21,7 @@ import type { Listener } from './listener/listener.ts';
 import { NodeListener } from './listener/node/node-listener.ts';
 import { loadUws, type Uws } from './listener/uws.ts';
 import { UwsListener } from './listener/uws-listener.ts';
+import { HeldBodies } from './outgoing-request.ts';
 import { CertificateStore } from './tls/certificate-store.ts';
 import { TicketKeys } from './tls/ticket-keys.ts';
 import { TlsEntryPoint } from './tls/tls-entrypoint.ts';
@@ -52,6 +53,7 @@ const context: WorkerContext = {
   retryBudgets: new RetryBudgets(boot.options.retryLimits),
   report: post,
   metrics,
+  heldBodies: new HeldBodies(),
   pools,
   certificates,
   tls: boot.entryPoints.map(({ engine, tls }, index) =>

@@ -144,6 +144,14 @@ export const FAULTS = Object.freeze({
     BAD_GATEWAY,
     'the server refused the request before it looked at it',
   ),
+  sessionEnded: fault(
+    'SESSION_ENDED',
+    'upstream',
+    'unprocessed',
+    502,
+    BAD_GATEWAY,
+    'the server ended the HTTP/2 connection before it looked at the request',
+  ),
   unwritten: fault(
     'UNWRITTEN',
     'upstream',

@@ -37,6 +37,7 @@ const HOLD_MS = 100;
 const LAST_CHUNK = '0\r\n\r\n';
 
 export class UpstreamConnection extends TimerEntry implements Upstream {
+  readonly mayRefuse = false;
   /** Requests that it has served. */
   served = 0;
   readonly parser = new ResponseParser();

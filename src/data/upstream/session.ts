@@ -36,8 +36,6 @@ const OPEN = 1;
 const DRAINING = 2;
 const CLOSED = 3;
 
-/** Streams at a time until the server has told its limit; RFC 9113 §6.5.2 recommends servers to allow no fewer. */
-const ASSUMED_STREAMS = 100;
 /** What a stalled client can hold of our memory per stream; on the whole connection node:http2 holds nothing back. */
 const STREAM_WINDOW_BYTES = 262_144;
 const CONNECTION_WINDOW_BYTES = 4_194_304;
@@ -73,7 +71,8 @@ export class UpstreamSession extends TimerEntry {
   private readonly streams = new Set<UpstreamStream>();
   private session: ClientHttp2Session | null = null;
   private state = DIALING;
-  private limit = ASSUMED_STREAMS;
+  /** Streams that it was asked for. */
+  private taken = 0;
   /** The last stream that the server says it has seen; after a GOAWAY. */
   private lastSeen = Number.POSITIVE_INFINITY;
   private error: NodeJS.ErrnoException | null = null;
@@ -125,28 +124,33 @@ export class UpstreamSession extends TimerEntry {
 
   /** It takes one request more, at once or when it is dialed. */
   get hasRoom(): boolean {
-    if (this.state > OPEN || this.streams.size >= this.limit) return false;
+    if (this.state > OPEN || this.streams.size >= this.sessions.limit || this.taken >= this.sessions.lifetime)
+      return false;
     // node:http2 knows of some ends before it tells.
     return this.session === null || !(this.session.closed || this.session.destroyed);
   }
 
   /** A stream for one request; while dialing, its user is told when it is ready. */
   take(user: UpstreamUser): UpstreamStream {
-    const stream = new UpstreamStream(this, user);
-    if (this.state === OPEN) {
-      stream.use();
-      if (this.streams.size === 0) this.wake();
-    }
-    this.streams.add(stream);
+    const open = this.state === OPEN;
+    if (open && this.streams.size === 0) this.wake();
+    const stream = this.add(user);
+    if (open) stream.use();
     return stream;
   }
 
   /** As `take` while dialing, although it is open: for somebody who waits to be told. */
   takeLater(user: UpstreamUser): UpstreamStream {
     if (this.streams.size === 0) this.wake();
+    const stream = this.add(user);
+    setImmediate(makeReady, stream);
+    return stream;
+  }
+
+  private add(user: UpstreamUser): UpstreamStream {
     const stream = new UpstreamStream(this, user);
     this.streams.add(stream);
-    setImmediate(makeReady, stream);
+    this.taken++;
     return stream;
   }
 
@@ -163,7 +167,8 @@ export class UpstreamSession extends TimerEntry {
   /** A stream is over. */
   forget(stream: UpstreamStream): void {
     if (!this.streams.delete(stream) || this.streams.size > 0) return;
-    if (this.state === OPEN) this.rest();
+    if (this.state === OPEN && this.taken < this.sessions.lifetime) this.rest();
+    else if (this.state === OPEN) this.retire();
     else if (this.state === DRAINING) this.destroy();
   }
 
@@ -234,7 +239,7 @@ export class UpstreamSession extends TimerEntry {
     this.idleSince = performance.now();
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     session.on('remoteSettings', ({ maxConcurrentStreams }) => {
-      this.limit = maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
+      this.sessions.limit = Math.max(1, maxConcurrentStreams ?? Number.POSITIVE_INFINITY);
     });
     session.on('goaway', (code, lastStreamID) => this.guard(() => this.goneAway(code, lastStreamID)));
     session.on('error', (error) => this.guard(() => this.noteLoss(reasonOf(error))));
@@ -251,7 +256,13 @@ export class UpstreamSession extends TimerEntry {
   private goneAway(code: number, lastStreamID: number): void {
     this.lastSeen = Math.min(this.lastSeen, lastStreamID);
     if (code !== 0) this.noteLoss(`GOAWAY with code ${code}`);
+    else if (this.hasUnseen()) this.sessions.endedAfter((lastStreamID + 1) / 2);
     this.retire();
+  }
+
+  private hasUnseen(): boolean {
+    for (const stream of this.streams) if (this.neverSaw(stream.id)) return true;
+    return false;
   }
 
   /** Takes no new requests, and ends with those that are on it. */

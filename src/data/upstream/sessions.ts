@@ -3,6 +3,7 @@
  * reached. Requests fill the oldest first, so that the others can expire.
  */
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import { ALPN_ANY } from './dial.ts';
 import type { UpstreamPool } from './pool.ts';
@@ -10,12 +11,23 @@ import { UpstreamSession } from './session.ts';
 import type { UpstreamStream } from './stream.ts';
 import type { UpstreamUser } from './upstream.ts';
 
+/** Streams at a time until the server has told its limit; RFC 9113 §6.5.2 recommends servers to allow no fewer. */
+const ASSUMED_STREAMS = 100;
+/** How long it is believed that a server ends its sessions after so many requests. */
+const BELIEVED_MS = 300_000;
+
 export class UpstreamSessions {
   readonly pool: UpstreamPool;
   private readonly metrics: MetricsLane;
   /** Those that take requests, dialing ones included. */
   private readonly usable: UpstreamSession[] = [];
   private readonly all = new Set<UpstreamSession>();
+  /** Streams that the server takes at a time on one session, as it said last. */
+  limit = ASSUMED_STREAMS;
+  /** Requests that the server has served on the session of which it refused the rest last. */
+  private lastCount = 0;
+  /** Milliseconds of performance.now(): until then a session is not asked for more than `lastCount`. */
+  private believedUntil = 0;
 
   constructor(pool: UpstreamPool, metrics: MetricsLane) {
     this.pool = pool;
@@ -24,6 +36,21 @@ export class UpstreamSessions {
 
   get size(): number {
     return this.all.size;
+  }
+
+  /** How many requests a session is given in all. */
+  get lifetime(): number {
+    return this.believedUntil > 0 && performance.now() < this.believedUntil ? this.lastCount : Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * The server has ended a session after so many requests and refused the rest. Twice the same is its rule
+   * (`keepalive_requests` of nginx): what is asked for beyond would be sent anew, some of it again and again.
+   */
+  endedAfter(requests: number): void {
+    const again = requests > 0 && requests === this.lastCount;
+    this.lastCount = requests;
+    this.believedUntil = again ? performance.now() + BELIEVED_MS : 0;
   }
 
   /** A stream on a session that is open, null when none has room. */

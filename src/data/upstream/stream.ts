@@ -44,6 +44,7 @@ function push(this: WatchedStream, chunk: unknown, encoding?: BufferEncoding): b
 type WatchedStream = ClientHttp2Stream & { owner: UpstreamStream };
 
 export class UpstreamStream extends TimerEntry implements Upstream {
+  readonly mayRefuse = true;
   /** The server has sent END_STREAM: what was read and what still waits to be read is the whole response. */
   endStream = false;
   private readonly session: UpstreamSession;
@@ -89,6 +90,11 @@ export class UpstreamStream extends TimerEntry implements Upstream {
     } finally {
       user?.crash(error);
     }
+  }
+
+  /** undefined before it is opened. */
+  get id(): number | undefined {
+    return this.stream?.id;
   }
 
   /** A stream for a session that takes requests already. */
@@ -309,7 +315,8 @@ export class UpstreamStream extends TimerEntry implements Upstream {
     const { rstCode, id } = this.stream!;
     const detail = this.session.lost === '' ? `stream reset: ${CODES.get(rstCode) ?? rstCode}` : this.session.lost;
     if (this.answered) this.fail(FAULTS.truncated, detail);
-    else if (rstCode === NGHTTP2_REFUSED_STREAM || this.session.neverSaw(id)) this.fail(FAULTS.streamRefused, detail);
+    else if (this.session.neverSaw(id)) this.fail(FAULTS.sessionEnded, detail);
+    else if (rstCode === NGHTTP2_REFUSED_STREAM) this.fail(FAULTS.streamRefused, detail);
     else if (this.session.lost !== '') this.fail(FAULTS.upstreamClosed, detail);
     else this.fail(FAULTS.streamReset, this.detail === '' ? detail : this.detail);
   }
@@ -322,7 +329,7 @@ export class UpstreamStream extends TimerEntry implements Upstream {
 
   /** The session is gone. */
   orphaned(detail: string): void {
-    if (this.stream === null) this.failAs(FAULTS.streamRefused, detail);
+    if (this.stream === null) this.failAs(FAULTS.sessionEnded, detail);
   }
 
   /** As `fail`, for the session: there is no stream to be had. */

@@ -9,6 +9,8 @@ import type { ResponseSink } from '../../http/response-parser.ts';
 import type { Fault } from '../../kernel/errors.ts';
 
 export interface Upstream {
+  /** The server may refuse the request without a look at it (RFC 9113 §8.7), so that it can be sent anew, body and all. */
+  readonly mayRefuse: boolean;
   /**
    * `head`: the whole request head as HTTP/1.1 text, up to its empty line; other protocols translate it. `body`:
    * REQUEST_NO_BODY, REQUEST_LENGTH or REQUEST_CHUNKED. `complete`: no body follows, so that the time for the response

@@ -141,11 +141,11 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Refus
       sent,
       trial,
       triesLeft,
-      bodyless: true,
+      bodyHeld: true,
       reused: false,
       repeatable: true,
       answered: fault === FAULTS.badResponse,
-      resent: false,
+      resends: 0,
     });
     if (decision === NEXT_SERVER && this.assignment.retry()) {
       this.attempt();

@@ -3,6 +3,7 @@ import test from 'node:test';
 import {
   GIVE_UP,
   isRepeatable,
+  MAX_SESSION_RESENDS,
   NEXT_SERVER,
   RESEND,
   retryDecision,
@@ -14,10 +15,10 @@ import { FAULTS } from '../../../../src/kernel/errors.ts';
 const FIRST: Try = {
   sent: false,
   reused: false,
-  bodyless: true,
+  bodyHeld: true,
   repeatable: true,
   answered: false,
-  resent: false,
+  resends: 0,
   trial: false,
   triesLeft: 0,
 };
@@ -31,7 +32,7 @@ test('what never reached a server goes to the next one while tries are left', ()
 test('a kept connection that dies unanswered gives a repeatable request one more chance, with or without --retry', () => {
   const kept = { ...FIRST, sent: true, reused: true };
   assert.equal(retryDecision(FAULTS.upstreamClosed, kept), RESEND);
-  assert.equal(retryDecision(FAULTS.upstreamClosed, { ...kept, resent: true }), GIVE_UP);
+  assert.equal(retryDecision(FAULTS.upstreamClosed, { ...kept, resends: 1 }), GIVE_UP);
   assert.equal(retryDecision(FAULTS.upstreamClosed, { ...kept, repeatable: false, triesLeft: 5 }), GIVE_UP);
   assert.equal(retryDecision(FAULTS.upstreamClosed, { ...kept, reused: false, triesLeft: 5 }), GIVE_UP);
 });
@@ -39,10 +40,17 @@ test('a kept connection that dies unanswered gives a repeatable request one more
 test('what the server did not look at is sent once more, whatever its method, while its body is still ours', () => {
   const refused = { ...FIRST, sent: true, repeatable: false };
   assert.equal(retryDecision(FAULTS.streamRefused, refused), RESEND);
-  assert.equal(retryDecision(FAULTS.streamRefused, { ...refused, resent: true }), GIVE_UP);
-  assert.equal(retryDecision(FAULTS.streamRefused, { ...refused, resent: true, triesLeft: 1 }), NEXT_SERVER);
-  assert.equal(retryDecision(FAULTS.streamRefused, { ...refused, bodyless: false, triesLeft: 5 }), GIVE_UP);
-  assert.equal(retryDecision(FAULTS.streamRefused, { ...refused, bodyless: false, sent: false }), RESEND);
+  assert.equal(retryDecision(FAULTS.streamRefused, { ...refused, resends: 1 }), GIVE_UP);
+  assert.equal(retryDecision(FAULTS.streamRefused, { ...refused, resends: 1, triesLeft: 1 }), NEXT_SERVER);
+  assert.equal(retryDecision(FAULTS.streamRefused, { ...refused, bodyHeld: false, triesLeft: 5 }), GIVE_UP);
+  assert.equal(retryDecision(FAULTS.streamRefused, { ...refused, bodyHeld: false, sent: false }), RESEND);
+});
+
+test('what waits on HTTP/2 sessions that end one after the other is sent anew more often, but not for ever', () => {
+  const ended = { ...FIRST, sent: true, repeatable: false };
+  assert.equal(retryDecision(FAULTS.sessionEnded, { ...ended, resends: MAX_SESSION_RESENDS - 1 }), RESEND);
+  assert.equal(retryDecision(FAULTS.sessionEnded, { ...ended, resends: MAX_SESSION_RESENDS }), GIVE_UP);
+  assert.equal(retryDecision(FAULTS.sessionEnded, { ...ended, bodyHeld: false, triesLeft: 5 }), GIVE_UP);
 });
 
 test('a repeatable request that was the trial of an ejected server goes to another one, whatever became of it', () => {
