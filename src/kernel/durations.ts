@@ -18,6 +18,17 @@ const UNITS: ReadonlyMap<string, number> = new Map([
 /** Go counts nanoseconds in 63 bits: about 292 years. */
 const LONGEST = 2 ** 63 / 1e6;
 
+/**
+ * What may be given to a timer: Node's wait for 2³¹ − 1 ms, and a longer one fires at once. The hour less is for what is
+ * added on the way (Node's own keepAliveTimeoutBuffer, for one). 24 days mean "as good as never".
+ */
+const LONGEST_TIMER_MS = 2 ** 31 - 1 - 3_600_000;
+
+/** As much of a span of milliseconds as a timer can wait. Everything that a setting or a key says goes through here. */
+export function timerSpan(ms: number): number {
+  return Math.min(ms, LONGEST_TIMER_MS);
+}
+
 /** Milliseconds, with a fraction where the text has one; null when it is no duration. */
 export function parseDuration(text: string): number | null {
   let total = 0;

@@ -1,13 +1,10 @@
 /** The settings that were given, by flags or by the environment, checked one by one and not yet put together. */
-import { parseDuration } from '../kernel/durations.ts';
+import { parseDuration, timerSpan } from '../kernel/durations.ts';
 import { type EntryPointText, readEntryPointText } from './entrypoint-text.ts';
 import { parseBoolean, parseInteger, parseList } from './flag-values.ts';
 import type { Row } from './row.ts';
 import { findRow } from './rows.ts';
 import type { TreeSetting } from './settings-tree.ts';
-
-/** What a timer of Node can wait for. A longer one would fire at once; 24 days and more mean "as good as never". */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 type Entry = {
   readonly row: Row;
@@ -110,7 +107,7 @@ export class Given {
 
   /** Milliseconds. */
   duration(name: string): number {
-    return Math.min(parseDuration(this.text(name))!, LONGEST_TIMER_MS);
+    return timerSpan(parseDuration(this.text(name))!);
   }
 
   list(name: string): string[] {

@@ -12,7 +12,9 @@ const GET = `GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`;
 /** A server that answers only when told to. */
 async function held(t: TestContext) {
   const server = await startRawServer(t);
-  const tsuji = await startTsuji(t, { keys: routeKeys([server.url]), workers: 2 });
+  // As good as for ever, and not the moment that an overflow would make of it.
+  const flags = ['--lifeCycle.graceTimeOut=1000h'];
+  const tsuji = await startTsuji(t, { keys: routeKeys([server.url]), workers: 2, flags });
   const client = await rawClient(t, tsuji.port);
   client.send(GET);
   const upstream = await server.next();
