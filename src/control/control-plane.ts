@@ -169,6 +169,7 @@ export class ControlPlane implements ControlView {
         ejectionFailures: settings.ejectionFailures,
         maxIdleConnsPerHost: settings.maxIdleConnsPerHost,
         upstreamPipelining: settings.upstreamPipelining,
+        bufferLimits: settings.bufferLimits,
         dialTimeoutMs: settings.dialTimeoutMs,
         responseHeaderTimeoutMs: settings.responseHeaderTimeoutMs,
         headerTimeoutMs: settings.headerTimeoutMs,

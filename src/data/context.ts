@@ -7,6 +7,7 @@ import type { TokenCounts } from '../shared/token-counts.ts';
 import type { RoutingTable } from '../table/reader.ts';
 import type { RetryBudgets } from './balancing/retry-budget.ts';
 import type { EntryPointGuard } from './guards/entrypoint-guard.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import type { HeldBodies } from './outgoing-request.ts';
 import type { CertificateStore } from './tls/certificate-store.ts';
 import type { TlsEntryPoint } from './tls/tls-entrypoint.ts';
@@ -32,6 +33,7 @@ export type WorkerContext = {
   readonly report: (message: FromWorker) => void;
   readonly metrics: MetricsLane;
   readonly heldBodies: HeldBodies;
+  readonly budget: MemoryBudget;
   readonly pools: UpstreamPools;
   readonly certificates: CertificateStore;
   /** Of each entrypoint of the node engine, null for one without TLS. */

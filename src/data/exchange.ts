@@ -23,6 +23,7 @@ import type { WorkerContext } from './context.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL, UNKNOWN_LENGTH } from './downstream.ts';
 import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
 import { type LocalReply, localReply } from './local-reply.ts';
+import type { BufferHolder } from './memory-budget.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 import type { Upstream, UpstreamUser } from './upstream/upstream.ts';
 
@@ -48,7 +49,7 @@ function sendable(head: ResponseHead, text: string): string | Uint8Array {
   return head.nonAscii ? Buffer.from(text, 'latin1') : text;
 }
 
-export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, Admitted {
+export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, Admitted, BufferHolder {
   /** Set once by the engine that owns this pair. */
   downstream!: Downstream;
 
@@ -60,6 +61,8 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
   private protocol: number = PROTOCOL.http;
   private readonly request: OutgoingRequest;
   private bodyPaused = false;
+  /** Of the request's body, for a server that is slow or not yet there. */
+  heldBytes = 0;
   frontend: FrontendView | null = null;
   readonly assignment: Assignment;
   private connection: Upstream | null = null;
@@ -162,7 +165,8 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
   private send(): void {
     const { request } = this;
     this.phase = SENT;
-    if (request.send(this.connection!, request.headFor(this.frontend!, this.assignment.server!))) this.resumeBody();
+    if (request.send(this.connection!, request.headFor(this.frontend!, this.assignment.server!))) this.bodyFlows();
+    else this.bodyWaits();
   }
 
   downstreamTrailers(trailers: string): void {
@@ -177,19 +181,31 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     const copy = Buffer.from(chunk);
     if (this.phase === CONNECTING) {
       this.request.queue(copy);
-      this.pauseBody();
+      this.bodyWaits();
       return;
     }
     this.request.sending(copy);
-    if (copy.length > 0 && !this.connection.write(copy)) this.pauseBody();
-    // What the write failed with may have ended the try.
+    if (copy.length > 0 && !this.connection.write(copy)) this.bodyWaits();
     if (last) this.connection?.endBody(this.request.trailers);
   }
 
-  private pauseBody(): void {
-    if (this.bodyPaused || this.request.complete) return;
+  /** Some of the body waits for the server: the client is stopped, as far as its engine can do that. */
+  private bodyWaits(): void {
+    // None when the write that failed has ended the try, and maybe all of it.
+    const bytes = this.phase === CONNECTING ? this.request.queuedBytes : (this.connection?.backlog ?? 0);
+    if (bytes > 0 && !this.worker.budget.hold(this, bytes)) return;
+    if (this.bodyPaused || this.request.complete || this.phase === IDLE) return;
     this.bodyPaused = true;
     this.downstream.pauseBody();
+  }
+
+  private bodyFlows(): void {
+    if (this.heldBytes > 0) this.worker.budget.release(this);
+    this.resumeBody();
+  }
+
+  endOverBudget(): void {
+    this.breakOff(FAULTS.overBudget, '');
   }
 
   private resumeBody(): void {
@@ -199,7 +215,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
   }
 
   upstreamWritable(): void {
-    this.resumeBody();
+    this.bodyFlows();
   }
 
   responseInterim(head: ResponseHead): void {
@@ -324,7 +340,9 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
       server: this.assignment.server?.url ?? '',
       detail,
     });
-    if (this.phase >= RESPONDING) {
+    if (this.phase >= RESPONDING || fault === FAULTS.overBudget) {
+      // A client that sends more than we can keep would not read an answer, and go on.
+      if (this.phase < RESPONDING) this.status = fault.status;
       this.downstream.abort();
       this.finish();
     } else {
@@ -372,6 +390,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     this.phase = IDLE;
     this.timer?.stop();
     const worker = this.worker;
+    if (this.heldBytes > 0) worker.budget.release(this);
     try {
       this.count();
       this.request.forget();

@@ -44,6 +44,8 @@ export class OutgoingRequest {
   private body = REQUEST_NO_BODY;
   /** Of the body: what waits for a connection, and what was sent on one that may refuse it. */
   private pieces: Buffer[] = [];
+  /** Of those that wait for a connection. */
+  queuedBytes = 0;
   /** Bytes of them that count in `held`. */
   private counted = 0;
   private holds = false;
@@ -98,7 +100,9 @@ export class OutgoingRequest {
 
   /** Keeps a piece of the body for `send`. */
   queue(chunk: Buffer): void {
-    if (chunk.length > 0) this.pieces.push(chunk);
+    if (chunk.length === 0) return;
+    this.pieces.push(chunk);
+    this.queuedBytes += chunk.length;
   }
 
   /** Sends all of it that is there. False: no more until `upstreamWritable`. */
@@ -109,6 +113,7 @@ export class OutgoingRequest {
     upstream.sendHead(head, this.method, this.body, complete, this.latin1);
     if (complete) return true;
     this.pieces = [];
+    this.queuedBytes = 0;
     this.giveBack();
     this.holds = upstream.mayRefuse;
     let flowing = true;
@@ -146,6 +151,7 @@ export class OutgoingRequest {
 
   forget(): void {
     if (this.pieces.length > 0) this.pieces = [];
+    this.queuedBytes = 0;
     this.giveBack();
   }
 

@@ -21,6 +21,7 @@ import type { Listener } from './listener/listener.ts';
 import { NodeListener } from './listener/node/node-listener.ts';
 import { loadUws, type Uws } from './listener/uws.ts';
 import { UwsListener } from './listener/uws-listener.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { HeldBodies } from './outgoing-request.ts';
 import { CertificateStore } from './tls/certificate-store.ts';
 import { TicketKeys } from './tls/ticket-keys.ts';
@@ -54,6 +55,7 @@ const context: WorkerContext = {
   report: post,
   metrics,
   heldBodies: new HeldBodies(),
+  budget: new MemoryBudget(boot.options.bufferLimits, metrics),
   pools,
   certificates,
   tls: boot.entryPoints.map(({ engine, tls }, index) =>

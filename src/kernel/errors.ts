@@ -196,6 +196,14 @@ export const FAULTS = Object.freeze({
     SERVER_ERROR,
     'the scheme of the server URL is not supported',
   ),
+  overBudget: fault(
+    'OVER_BUDGET',
+    'internal',
+    'never',
+    503,
+    'Service Unavailable',
+    'more waits for a slow peer than --limits.workerBuffers or --limits.connectionBuffers allow',
+  ),
   internal: fault('INTERNAL', 'internal', 'never', 500, SERVER_ERROR, 'an error inside tsuji'),
 });
 

@@ -46,6 +46,14 @@ export type RetryLimits = {
   readonly perSecond: number;
 };
 
+/** Bytes that may wait for slow peers; 0: no limit. */
+export type BufferLimits = {
+  /** In one worker. */
+  readonly worker: number;
+  /** For one request or WebSocket, in each direction. */
+  readonly connection: number;
+};
+
 export type BootOptions = {
   /** Total tries; 0: as many as the backend has servers; null: no retry. */
   readonly retryAttempts: number | null;
@@ -56,6 +64,7 @@ export type BootOptions = {
   readonly maxIdleConnsPerHost: number;
   /** Requests in flight per connection to a server, for backends that do not say. */
   readonly upstreamPipelining: number;
+  readonly bufferLimits: BufferLimits;
   readonly dialTimeoutMs: number;
   readonly responseHeaderTimeoutMs: number;
   /**

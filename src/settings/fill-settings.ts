@@ -20,6 +20,9 @@ const LONGEST_CHECK_MS = 86_400_000;
 const SHORTEST_EJECTION_MS = 100;
 /** As many as a metrics lane has room for. */
 const MAX_BUCKETS = 32;
+const MIB = 1 << 20;
+/** A tebibyte: what is beyond all sense is a slip. */
+const MAX_BUFFER_MIB = 1 << 20;
 /** What Go's HTTP client takes when it is told 0. */
 const GO_IDLE_CONNECTIONS = 2;
 /** After which uWebSockets closes an idle connection of a client; it is fixed there. */
@@ -212,6 +215,10 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     providersThrottleMs: given.duration('providersThrottleDuration'),
     maxIdleConnsPerHost: given.integer('maxIdleConnsPerHost') || GO_IDLE_CONNECTIONS,
     upstreamPipelining: fillPipelining(given),
+    bufferLimits: {
+      worker: fillCount(given, 'limits.workerBuffers', MAX_BUFFER_MIB) * MIB,
+      connection: fillCount(given, 'limits.connectionBuffers', MAX_BUFFER_MIB) * MIB,
+    },
     dialTimeoutMs: given.duration('forwardingTimeouts.dialTimeout'),
     responseHeaderTimeoutMs: given.duration('forwardingTimeouts.responseHeaderTimeout'),
     headerTimeoutMs: given.duration('respondingTimeouts.headerTimeout'),

@@ -21,6 +21,8 @@ const ROW_GROUPS: readonly RowGroup[] = [
       ['insecureSkipVerify', 'boolean', 'false', 'Accept any certificate of https:// servers'],
       ['rootCAs', 'list', '', "Authorities to trust for them, instead of the system's: PEM files or PEM texts"],
       ['upstream.pipelining', 'integer', '1', 'Requests in flight per connection to a server (see README); 1: none'],
+      ['limits.workerBuffers', 'integer', '256', 'MiB that may wait in a worker for slow peers; 0: no limit'],
+      ['limits.connectionBuffers', 'integer', '64', 'MiB that may wait for one request or WebSocket; 0: no limit'],
       ['allowMinWeightZero', 'boolean', 'false', 'Let a server weight of 0 mean "no requests"'],
       ['keepTrailingSlash', 'boolean', 'false', 'Keep a trailing slash when rules are matched'],
       ['constraints', 'list', '', 'Use only servers whose tags meet all of these: tag==glob, tag!=glob'],

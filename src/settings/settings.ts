@@ -95,6 +95,8 @@ export type Settings = {
   readonly maxIdleConnsPerHost: number;
   /** Requests in flight per connection to a server, 1: no pipelining. */
   readonly upstreamPipelining: number;
+  /** Bytes that may wait for slow peers; 0: no limit. */
+  readonly bufferLimits: { readonly worker: number; readonly connection: number };
   readonly dialTimeoutMs: number;
   /** 0: none. */
   readonly responseHeaderTimeoutMs: number;

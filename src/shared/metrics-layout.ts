@@ -7,7 +7,9 @@
  *     0        magic · format · buckets · series capacity ·  main, once
  *              summary capacity
  *     20       series used · summaries used                worker (release)    records
- *     28       open upstream connections                   worker, zero at boot
+ *     28       open upstream connections · armed timers    worker, zero at boot
+ *     36       holders ended over their budget             worker, wraps around
+ *     40       f64 bytes that wait in the worker           worker, zero at boot
  *     64       f64 × 32   upper bounds of the buckets      main, once          seconds
  *     512      i32 × 32 entrypoints × 10 methods × 3 protocols
  *                         open exchanges                   worker, zero at boot
@@ -74,7 +76,9 @@ const WORD = {
   summariesUsed: 6,
   openUpstream: 7,
   timers: 8,
+  overBudget: 9,
 } as const;
+const BUFFERED_DOUBLE = 5;
 const BOUNDS_BYTE = 64;
 const OPEN_BYTE = 512;
 const SERIES_BYTE = 4352;
@@ -161,10 +165,27 @@ export class LaneView {
     return this.words[WORD.timers];
   }
 
+  addOverBudget(): void {
+    this.words[WORD.overBudget]++;
+  }
+
+  overBudget(): number {
+    return this.words[WORD.overBudget] >>> 0;
+  }
+
+  setBuffered(bytes: number): void {
+    this.doubles[BUFFERED_DOUBLE] = bytes;
+  }
+
+  buffered(): number {
+    return this.doubles[BUFFERED_DOUBLE];
+  }
+
   /** What is open belongs to the worker that opened it, and ended with it. */
   clearOpen(): void {
     this.words[WORD.openUpstream] = 0;
     this.words[WORD.timers] = 0;
+    this.doubles[BUFFERED_DOUBLE] = 0;
     this.words.fill(0, this.openStart, this.openStart + OPEN_WORDS);
   }
 }

@@ -180,6 +180,20 @@ export class MetricsReader {
     return sum;
   }
 
+  /** Bytes that wait in all workers. */
+  bufferedBytes(): number {
+    let sum = 0;
+    for (const { lane } of this.lanes()) sum += lane.buffered();
+    return sum;
+  }
+
+  /** What was ended because too much waited. */
+  overBudget(): number {
+    let sum = 0;
+    for (const { lane } of this.lanes()) sum += lane.overBudget();
+    return sum;
+  }
+
   private lanes(): readonly LaneReader[] {
     const buffers = this.lanesNow();
     if (buffers.length !== this.readers.length || buffers.some((buffer, i) => buffer !== this.readers[i].buffer)) {

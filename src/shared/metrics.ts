@@ -119,6 +119,16 @@ export class MetricsLane {
     this.lane.setTimers(armed);
   }
 
+  /** How many bytes wait in this worker now: src/data/memory-budget.ts */
+  buffered(bytes: number): void {
+    this.lane.setBuffered(bytes);
+  }
+
+  /** Something was ended because too much waited. */
+  overBudget(): void {
+    this.lane.addOverBudget();
+  }
+
   /**
    * An exchange ended. `entryPoint`: its index; `code`: what the client was sent; `seconds`: from the request head to
    * the last byte of the response; sizes are those of the bodies.

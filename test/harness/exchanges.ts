@@ -16,6 +16,7 @@ async function gauge(tsuji: Tsuji, name: string): Promise<number> {
 export const openExchanges = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'tsuji_open_exchanges');
 export const openUpstream = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'tsuji_open_upstream_connections');
 export const armedTimers = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'tsuji_armed_timers');
+export const bufferedBytes = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'tsuji_buffered_bytes');
 export const residentBytes = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'process_resident_memory_bytes');
 
 /** Workers that had to be replaced: a fault in an exchange must never be one in its worker. */
@@ -25,7 +26,7 @@ async function restarts(tsuji: Tsuji): Promise<number> {
 
 /**
  * A test after which nothing may be left over: no worker died, and when its clients and servers are gone no exchange
- * and no upstream connection is open, and no timeout is armed.
+ * and no upstream connection is open, no timeout is armed, and no byte is held for anybody.
  */
 export function exchangeTest(title: string, tsuji: Tsuji, body: (t: Scope) => Promise<void>): void {
   test(title, async () => {
@@ -38,6 +39,7 @@ export function exchangeTest(title: string, tsuji: Tsuji, body: (t: Scope) => Pr
     await waitFor(async () => (await openExchanges(tsuji)) === 0, 'every exchange to end', 5_000);
     await waitFor(async () => (await openUpstream(tsuji)) === 0, 'every upstream connection to end', 5_000);
     await waitFor(async () => (await armedTimers(tsuji)) === 0, 'every timeout to be over or cancelled', 5_000);
+    await waitFor(async () => (await bufferedBytes(tsuji)) === 0, 'every buffered byte to be let go', 5_000);
     assert.equal(await restarts(tsuji), 0, 'a worker died');
   });
 }

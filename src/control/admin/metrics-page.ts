@@ -77,6 +77,9 @@ function* openFamilies(view: ControlView, reader: MetricsReader, entryPoints: re
   const upstream = reader.openUpstreamConnections();
   yield single('tsuji_open_upstream_connections', 'gauge', 'Connections to servers, idle ones included.', upstream);
   yield single('tsuji_armed_timers', 'gauge', 'Timeouts that are running in the workers.', reader.armedTimers());
+  yield single('tsuji_buffered_bytes', 'gauge', 'What waits in the workers for slow peers.', reader.bufferedBytes());
+  const ended = reader.overBudget();
+  yield single('tsuji_buffer_limit_total', 'counter', 'What was ended because more waited than --limits allow.', ended);
 }
 
 function* backendFamilies(view: ControlView, reader: MetricsReader) {

@@ -16,9 +16,10 @@
  */
 import { reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
-import type { TimerWheel } from '../../kernel/timer-wheel.ts';
+import type { WorkerContext } from '../context.ts';
 import type { Downstream, DownstreamEvents } from '../downstream.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../downstream.ts';
+import type { BufferHolder, MemoryBudget } from '../memory-budget.ts';
 import type { PeerAddresses } from './peer-address.ts';
 import { SlowClientWatch, type WatchedClient } from './slow-client.ts';
 import type { HttpResponse } from './uws.ts';
@@ -35,13 +36,14 @@ function copyOf(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }
 
-export class UwsDownstream implements Downstream, WatchedClient {
+export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   readonly sendsHeads = false;
   /** Set once: the exchange of this pair. */
   events!: DownstreamEvents;
   readonly secure: boolean;
   private readonly recycle: (pair: UwsDownstream) => void;
   private readonly peers: PeerAddresses;
+  private readonly budget: MemoryBudget;
   private readonly watch: SlowClientWatch;
   private response: HttpResponse | null = null;
   private length = UNKNOWN_LENGTH;
@@ -54,6 +56,8 @@ export class UwsDownstream implements Downstream, WatchedClient {
   private chunk: Uint8Array | null = null;
   /** What could not be sent yet; ours. */
   private pending: Uint8Array[] = [];
+  /** Of those. */
+  heldBytes = 0;
   /** The kernel was full at the last write. */
   private stalled = false;
   /** After a stall of unknown length: it is not known that uWS's own buffer is empty. */
@@ -103,11 +107,12 @@ export class UwsDownstream implements Downstream, WatchedClient {
     }
   };
 
-  constructor(recycle: (pair: UwsDownstream) => void, peers: PeerAddresses, wheel: TimerWheel, secure: boolean) {
+  constructor(recycle: (pair: UwsDownstream) => void, peers: PeerAddresses, worker: WorkerContext, secure: boolean) {
     this.recycle = recycle;
     this.secure = secure;
     this.peers = peers;
-    this.watch = new SlowClientWatch(this, wheel);
+    this.budget = worker.budget;
+    this.watch = new SlowClientWatch(this, worker.wheel);
   }
 
   /** Takes a response over. Comes before everything that may throw: uWS ends the process when nobody listens for aborts. */
@@ -239,12 +244,25 @@ export class UwsDownstream implements Downstream, WatchedClient {
     if (this.response === null || chunk.length === 0) return true;
     if (this.stalled) {
       this.pending.push(copyOf(chunk));
-      return false;
+    } else {
+      this.chunk = chunk;
+      this.response.cork(this.corkChunk);
+      this.chunk = null;
+      if (!this.stalled) return true;
     }
-    this.chunk = chunk;
-    this.response.cork(this.corkChunk);
-    this.chunk = null;
-    return !this.stalled;
+    this.countPending();
+    return false;
+  }
+
+  private countPending(): void {
+    let bytes = 0;
+    for (const chunk of this.pending) bytes += chunk.length;
+    this.budget.hold(this, bytes);
+  }
+
+  /** As a client that leaves: the exchange ends. */
+  endOverBudget(): void {
+    this.response?.close();
   }
 
   /** Inside cork: sends `chunk`, with the head before the first one, and keeps what is left of it. */
@@ -296,9 +314,13 @@ export class UwsDownstream implements Downstream, WatchedClient {
       this.chunk = this.pending.shift()!;
       this.response.cork(this.corkChunk);
       this.chunk = null;
-      if (this.stalled) return false;
+      if (this.stalled) {
+        this.countPending();
+        return false;
+      }
       if (this.response === null) break;
     }
+    if (this.heldBytes > 0) this.budget.release(this);
     if (this.ending && this.response !== null) this.endNow();
     this.events.downstreamWritable();
     return true;
@@ -342,6 +364,7 @@ export class UwsDownstream implements Downstream, WatchedClient {
     this.response = null;
     // Setting the length of an array is a call into the runtime of V8, on every request.
     if (this.pending.length > 0) this.pending.length = 0;
+    if (this.heldBytes > 0) this.budget.release(this);
     // While an upload still comes in, uWS calls `data` of this pair: it is left to the garbage collector instead.
     if (requestComplete) this.recycle(this);
   }

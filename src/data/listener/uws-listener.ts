@@ -115,7 +115,7 @@ export class UwsListener implements Listener, AppServer {
   private take(): UwsDownstream {
     const pair = this.free.pop();
     if (pair !== undefined) return pair;
-    const made = new UwsDownstream(this.recycle, this.peers, this.worker.wheel, this.tls !== null);
+    const made = new UwsDownstream(this.recycle, this.peers, this.worker, this.tls !== null);
     const exchange = requestHandler(this.worker, this.index);
     made.events = exchange;
     exchange.downstream = made;
@@ -154,7 +154,7 @@ export class UwsListener implements Listener, AppServer {
     origin.used = true;
     const { peers, worker, held } = this;
     const secure = this.tls !== null;
-    const downstream = new UwsHandshake(response, request, context, peers, worker.wheel, held, secure);
+    const downstream = new UwsHandshake(response, request, context, peers, worker, held, secure);
     if (origin.app.retired) downstream.isLast();
     const exchange = new WebSocketExchange(this.worker, this.index, downstream);
     downstream.events = exchange;

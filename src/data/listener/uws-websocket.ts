@@ -15,6 +15,7 @@
  */
 import type { WebSocket, WebSocketBehavior } from 'uWebSockets.js';
 import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';
+import type { WorkerContext } from '../context.ts';
 import {
   type ClientSocket,
   type ClientSocketEvents,
@@ -87,6 +88,10 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
     return this.ws === null || this.wasSent(this.ws.ping(data));
   }
 
+  get backlog(): number {
+    return this.ws === null ? 0 : this.ws.getBufferedAmount();
+  }
+
   private wasSent(result: number): boolean {
     if (result === SENT) {
       // All of it went out, and so did what waited before.
@@ -134,6 +139,10 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
     this.aborting = true;
     this.wait();
     this.look();
+  }
+
+  destroy(): void {
+    this.ws?.close();
   }
 
   /** May more be sent, or the end be made, that waited for what was sent before? */
@@ -190,15 +199,15 @@ export class UwsHandshake extends UwsDownstream implements HandshakeDownstream {
     request: HttpRequest,
     context: us_socket_context_t,
     peers: PeerAddresses,
-    wheel: TimerWheel,
+    worker: WorkerContext,
     held: HeldResponse,
     secure: boolean,
   ) {
-    super(nothing, peers, wheel, secure);
+    super(nothing, peers, worker, secure);
     this.attach(response);
     this.handshake = response;
     this.context = context;
-    this.timers = wheel;
+    this.timers = worker.wheel;
     this.held = held;
     this.key = request.getHeader('sec-websocket-key');
   }

@@ -215,6 +215,10 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
     return this.socket.write('\r\n', 'latin1');
   }
 
+  get backlog(): number {
+    return this.socket.writableLength;
+  }
+
   headArrived(): void {
     this.answered = true;
     if (!this.awaitsHead) return;

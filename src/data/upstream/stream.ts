@@ -153,6 +153,10 @@ export class UpstreamStream extends TimerEntry implements Upstream {
     return stream === null || stream.closed || stream.write(chunk);
   }
 
+  get backlog(): number {
+    return this.stream?.writableLength ?? 0;
+  }
+
   endBody(trailers: string): void {
     const { stream } = this;
     this.requestTrailers = trailers;

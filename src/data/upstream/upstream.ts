@@ -19,6 +19,8 @@ export interface Upstream {
   sendHead(head: string, method: string, body: number, complete: boolean, latin1: boolean): void;
   /** A piece of the body, not yet framed. False: send no more until `upstreamWritable`. It must stay unchanged. */
   write(chunk: Uint8Array): boolean;
+  /** Bytes that were written and still wait for the server; after a `write` that returned false. */
+  readonly backlog: number;
   /** The body was written to its end, or that direction of a tunnel is through. `trailers`: `name: value\r\n` lines, '' for none; a body with a length has none. */
   endBody(trailers: string): void;
   /** The response head is here: it is no longer waited for. */

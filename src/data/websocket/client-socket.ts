@@ -6,15 +6,9 @@ import type { Downstream } from '../downstream.ts';
 
 /**
  * Longest message, bytes, from either side. Messages are passed on whole, so each costs its length in memory while it
- * comes in; a longer one ends its WebSocket.
+ * comes in, which no budget counts; a longer one ends its WebSocket.
  */
-export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
-
-/**
- * What may be kept for a server, bytes, that came although the flow of its client was stopped: a listener that cannot
- * stop it at once must not fill our memory. Beyond it the WebSocket is closed with 1013.
- */
-export const MAX_HELD_BYTES = 2 * MAX_MESSAGE_BYTES;
+export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 /** The client of a handshake: gets an answer like any other, or becomes a WebSocket. */
 export interface HandshakeDownstream extends Downstream {
@@ -30,6 +24,8 @@ export interface ClientSocket {
   send(message: Uint8Array, binary: boolean): boolean;
   /** `data`: at most 125 bytes. */
   ping(data: Uint8Array): boolean;
+  /** Bytes that wait for the client. */
+  readonly backlog: number;
   /** Stops and restarts reading. Some messages may still come; a new `pause` then holds again. */
   pause(): void;
   resume(): void;
@@ -37,6 +33,8 @@ export interface ClientSocket {
   close(code: number, reason: Uint8Array): void;
   /** Sends what waits and ends the connection without a close frame. `clientClosed` follows. */
   abort(): void;
+  /** Ends the connection now, whatever waits. `clientClosed` follows. */
+  destroy(): void;
 }
 
 export interface ClientSocketEvents {

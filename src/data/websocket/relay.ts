@@ -6,7 +6,8 @@
  * a server sends without having been asked ends here as well: uWebSockets cannot send one.
  */
 import { log } from '../../kernel/log.ts';
-import { type ClientSocket, type ClientSocketEvents, MAX_HELD_BYTES } from './client-socket.ts';
+import type { BufferHolder, MemoryBudget } from '../memory-budget.ts';
+import type { ClientSocket, ClientSocketEvents } from './client-socket.ts';
 import { GOING_AWAY, NO_REASON, relayedClose, TRY_AGAIN_LATER } from './close.ts';
 import type { ServerSocket, ServerSocketEvents } from './server-socket.ts';
 
@@ -19,7 +20,7 @@ const HELD_COST = 200;
 
 type Held = { readonly kind: number; readonly data: Buffer };
 
-export class Relay implements ClientSocketEvents, ServerSocketEvents {
+export class Relay implements ClientSocketEvents, ServerSocketEvents, BufferHolder {
   /** Bytes of messages, without framing. */
   requestBytes = 0;
   responseBytes = 0;
@@ -29,13 +30,17 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
   private clientPaused = false;
   /** What came from the client although it was paused. */
   private held: Held[] = [];
-  private heldBytes = 0;
+  private queuedBytes = 0;
   private serverPaused = false;
+  /** Of both directions together. */
+  heldBytes = 0;
+  private readonly budget: MemoryBudget;
   private readonly ended: () => void;
 
   /** `ended` is called when both sides are closed; more than once after an error of ours. */
-  constructor(server: ServerSocket, ended: () => void) {
+  constructor(server: ServerSocket, budget: MemoryBudget, ended: () => void) {
     this.server = server;
+    this.budget = budget;
     this.ended = ended;
   }
 
@@ -64,15 +69,35 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
   private toServer(kind: number, data: Uint8Array): void {
     if (this.server === null) return;
     const copy = Buffer.from(data);
-    if (!this.clientPaused) {
-      if (!this.sendOn(kind, copy)) this.pauseClient();
+    if (this.clientPaused) {
+      // Sending takes longer than keeping, and the listener may have to read faster than the client sends to get to stop.
+      this.held.push({ kind, data: copy });
+      this.queuedBytes += copy.length + HELD_COST;
+    } else if (this.sendOn(kind, copy)) {
       return;
     }
-    // Sending takes longer than keeping, and the listener may have to read faster than the client sends to get to stop.
-    this.held.push({ kind, data: copy });
-    this.heldBytes += copy.length + HELD_COST;
-    if (this.heldBytes > MAX_HELD_BYTES) this.client?.close(TRY_AGAIN_LATER, NO_REASON);
-    else this.client?.pause();
+    if (this.holds()) this.pauseClient();
+  }
+
+  /** Counts what waits for either side. False: it was too much, and this has ended. */
+  private holds(): boolean {
+    const waits = this.queuedBytes + (this.server?.backlog ?? 0) + (this.client?.backlog ?? 0);
+    return this.budget.hold(this, waits);
+  }
+
+  private released(): void {
+    if (this.heldBytes > 0) this.holds();
+  }
+
+  /** The server first: what waits for the client may still go out, with the reason behind it. */
+  endOverBudget(): void {
+    const { server, client } = this;
+    this.server = null;
+    this.dropHeld();
+    server?.destroy();
+    if (client === null) this.ended();
+    else if (client.backlog > 0) client.destroy();
+    else client.close(TRY_AGAIN_LATER, NO_REASON);
   }
 
   private sendOn(kind: number, data: Buffer): boolean {
@@ -93,10 +118,11 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
     let more = true;
     while (more && sent < this.held.length) {
       const { kind, data } = this.held[sent++];
-      this.heldBytes -= data.length + HELD_COST;
+      this.queuedBytes -= data.length + HELD_COST;
       more = this.sendOn(kind, data);
     }
     this.held.splice(0, sent);
+    this.released();
     if (!more) return;
     this.clientPaused = false;
     this.client?.resume();
@@ -105,8 +131,12 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
   /** The client is through: the server gets all that came from it. */
   private sendHeld(): void {
     if (this.server !== null) for (const { kind, data } of this.held) this.sendOn(kind, data);
+    this.dropHeld();
+  }
+
+  private dropHeld(): void {
     this.held = [];
-    this.heldBytes = 0;
+    this.queuedBytes = 0;
   }
 
   serverMessage(message: Uint8Array, binary: boolean): void {
@@ -120,12 +150,13 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
   }
 
   private pauseServer(): void {
-    if (this.serverPaused) return;
+    if (!this.holds() || this.serverPaused) return;
     this.serverPaused = true;
     this.server?.pause();
   }
 
   clientWritable(): void {
+    this.released();
     if (!this.serverPaused) return;
     this.serverPaused = false;
     this.server?.resume();
@@ -134,6 +165,7 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
   clientClosed(code: number, reason: Uint8Array, problem: string): void {
     this.client = null;
     this.sendHeld();
+    this.released();
     const close = relayedClose(code, reason, problem);
     if (this.server === null) this.ended();
     else if (close === null) this.server.abort();
@@ -142,7 +174,8 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
 
   serverClosed(code: number, reason: Uint8Array, problem: string): void {
     this.server = null;
-    this.held = [];
+    this.dropHeld();
+    this.released();
     const close = relayedClose(code, reason, problem);
     if (this.client === null) this.ended();
     else if (close === null) this.client.abort();
@@ -159,6 +192,8 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents {
     const { server, client } = this;
     this.server = null;
     server?.destroy();
+    this.dropHeld();
+    if (this.heldBytes > 0) this.budget.release(this);
     if (client?.isOpen) client.abort();
     else this.ended();
   }

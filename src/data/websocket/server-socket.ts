@@ -147,6 +147,11 @@ export class ServerSocket extends TimerEntry {
     return !this.socket.writableNeedDrain;
   }
 
+  /** Bytes that wait for the server. */
+  get backlog(): number {
+    return this.socket.writableLength;
+  }
+
   pause(): void {
     if (this.state === OPEN) this.ws.pause();
   }

@@ -101,7 +101,7 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Refus
   }
 
   serverOpened(raw: readonly string[]): void {
-    const relay = new Relay(this.server!, () => this.relayEnded());
+    const relay = new Relay(this.server!, this.worker.budget, () => this.relayEnded());
     this.relay = relay;
     this.status = 101;
     this.assignment.answered();

@@ -1,0 +1,74 @@
+/**
+ * What waits in one worker, because the side that it is for does not take it: bodies of requests, responses for slow
+ * clients, WebSocket messages. A holder says how much it holds whenever that changes; one that holds nothing never
+ * comes here. Beyond the budget of the worker whoever holds most is ended; beyond that of a connection, its holder.
+ */
+import { log } from '../kernel/log.ts';
+import type { BufferLimits } from '../protocol/messages.ts';
+import type { MetricsLane } from '../shared/metrics.ts';
+
+/** An exchange, its client's side, a session, a WebSocket: whatever can be ended to get its memory back. */
+export interface BufferHolder {
+  /** 0 at first; only the budget writes it. */
+  heldBytes: number;
+  /** Ends it and lets go of all that it holds, within the call. Comes while another holder, or this one, asks for more. */
+  endOverBudget(): void;
+}
+
+export class MemoryBudget {
+  private readonly limits: BufferLimits;
+  private readonly metrics: MetricsLane;
+  private readonly holders = new Set<BufferHolder>();
+  private total = 0;
+
+  constructor(limits: BufferLimits, metrics: MetricsLane) {
+    this.limits = limits;
+    this.metrics = metrics;
+  }
+
+  /** What all of them hold, bytes. */
+  get heldBytes(): number {
+    return this.total;
+  }
+
+  /** `holder` holds `bytes` now. False: it was ended for it, within the call. */
+  hold(holder: BufferHolder, bytes: number): boolean {
+    const { worker, connection } = this.limits;
+    if (bytes === 0) {
+      this.release(holder);
+      return true;
+    }
+    if (holder.heldBytes === 0) this.holders.add(holder);
+    this.change(holder, bytes);
+    if (connection > 0 && bytes > connection) this.end(holder, 'limits.connectionBuffers');
+    while (worker > 0 && this.total > worker) this.end(this.largest(), 'limits.workerBuffers');
+    return holder.heldBytes === bytes;
+  }
+
+  /** `holder` holds nothing any more. To be called only where it held something: that is one look at a field. */
+  release(holder: BufferHolder): void {
+    this.change(holder, 0);
+    this.holders.delete(holder);
+  }
+
+  private change(holder: BufferHolder, bytes: number): void {
+    this.total += bytes - holder.heldBytes;
+    holder.heldBytes = bytes;
+    this.metrics.buffered(this.total);
+  }
+
+  private largest(): BufferHolder {
+    let largest: BufferHolder | null = null;
+    for (const holder of this.holders) if (largest === null || holder.heldBytes > largest.heldBytes) largest = holder;
+    return largest!;
+  }
+
+  private end(holder: BufferHolder, limit: string): void {
+    const bytes = holder.heldBytes;
+    // First, so that it is not ended twice, and whatever its end does is not counted against the others.
+    this.release(holder);
+    this.metrics.overBudget();
+    log.warn('more waits than a limit allows, so what holds most of it is ended', { limit, bytes });
+    holder.endOverBudget();
+  }
+}
