@@ -16,6 +16,8 @@ export const TUNNEL = -3;
 export interface Downstream {
   /** `begin` shows the client the head at once; false: it goes out with the first piece of the body. */
   readonly sendsHeads: boolean;
+  /** The engine writes a Date of its own, which it cannot leave out: no head may have one. */
+  readonly writesDate: boolean;
   /** The client's connection is encrypted. */
   readonly secure: boolean;
   /**
@@ -25,7 +27,7 @@ export interface Downstream {
   inform(head: string | Uint8Array): void;
   /**
    * The whole response at once.
-   * `head`: `200 OK\r\nname: value\r\n…`, without framing, Date and last CRLF; as bytes when some are above 0x7F.
+   * `head`: `200 OK\r\nname: value\r\n…`, without framing and last CRLF; as bytes when some are above 0x7F.
    * `length`: bytes of the body, or NO_BODY where none may follow (204, 304, HEAD). With NO_BODY, `headLength` ≥ 0 is
    * announced as Content-Length all the same. `close`: end the connection after it.
    */

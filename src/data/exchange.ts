@@ -82,6 +82,10 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     this.timer = ExchangeTimer.for(worker, this);
   }
 
+  get writesDate(): boolean {
+    return this.downstream.writesDate;
+  }
+
   /** All of the request has come. */
   get requestComplete(): boolean {
     return this.request.complete;

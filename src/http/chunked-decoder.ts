@@ -6,6 +6,7 @@
  *                             └─(size 0)─▶ TRAILER ─▶ TRAILER_LINE ─▶ TRAILER_LF ─▶ TRAILER … ─▶ END_LF ─▶ DONE
  */
 
+import { trimBlanks } from '../kernel/characters.ts';
 import { trailerLine } from './trailers.ts';
 
 /** Bytes of chunk extensions of one chunk, or of the trailer section, that are put up with. */
@@ -32,11 +33,6 @@ function hexDigit(code: number): number {
   if (code >= 48 && code <= 57) return code - 48;
   const lower = code | 0x20;
   return lower >= 97 && lower <= 102 ? lower - 87 : -1;
-}
-
-/** Without the blanks around it. */
-function trimmed(value: string): string {
-  return value.replace(/^[\t ]+|[\t ]+$/g, '');
 }
 
 export interface ChunkSink {
@@ -153,7 +149,7 @@ export class ChunkedDecoder {
   /** A line that is no field is dropped, as everything that may not be a trailer. */
   private endTrailer(): void {
     const colon = this.line.indexOf(':');
-    if (colon > 0) this.trailers += trailerLine(this.line.slice(0, colon), trimmed(this.line.slice(colon + 1)));
+    if (colon > 0) this.trailers += trailerLine(this.line.slice(0, colon), trimBlanks(this.line, colon + 1));
     this.line = '';
   }
 

@@ -1,5 +1,7 @@
 /** Field names that a proxy has to know (RFC 9110 §7.6.1, RFC 9112), and checks of their text. */
 
+import { CharacterSet, trimBlanks } from '../kernel/characters.ts';
+
 /** Lower-case names that hold for one connection only and are never forwarded (shared/spec proxying §5). */
 export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
@@ -13,19 +15,20 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-const UNSAFE_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const DIGITS = /^[0-9]{1,15}$/;
-const HOST = /^[!$%&'()*+,\-.0-9:;=A-Z[\]_a-z~]*$/;
+const VALUE = new CharacterSet('\x20\x7e\x80\xff', '\t');
+const TOKEN = new CharacterSet('09AZaz', "!#$%&'*+.^_`|~-");
+const HOST = new CharacterSet('09AZaz', "!$%&'()*+,-.:;=[]_~");
+/** Beyond that a number is not exact. */
+const MAX_DIGITS = 15;
 
 /** RFC 9110 §5.5: no control characters but HTAB; bytes above 0x7F stand as latin-1 characters. */
 export function isFieldValue(text: string): boolean {
-  return !UNSAFE_VALUE.test(text);
+  return VALUE.spans(text);
 }
 
 /** RFC 9110 §5.6.2. */
 export function isToken(text: string): boolean {
-  return TOKEN.test(text);
+  return text !== '' && TOKEN.spans(text);
 }
 
 /**
@@ -33,14 +36,32 @@ export function isToken(text: string): boolean {
  * above all no blank, `/`, `?`, `#` or `@`, behind which a server may see another host.
  */
 export function isHost(text: string): boolean {
-  return HOST.test(text);
+  return HOST.spans(text);
+}
+
+/** The number that `text[start, end)` says in decimal digits, -1 when it does not. */
+function decimal(text: string, start: number, end: number): number {
+  if (start === end || end - start > MAX_DIGITS) return -1;
+  let number = 0;
+  for (let at = start; at < end; at++) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
 }
 
 /** The number of a Content-Length, -1 when it is none (RFC 9110 §8.6). Equal repetitions in one field are one. */
 export function contentLengthOf(value: string): number {
-  if (DIGITS.test(value)) return Number(value);
-  const parts = value.split(',').map((part) => part.replace(/^[\t ]+|[\t ]+$/g, ''));
-  return parts.every((part) => part === parts[0]) && DIGITS.test(parts[0]) ? Number(parts[0]) : -1;
+  let comma = value.indexOf(',');
+  if (comma < 0) return decimal(value, 0, value.length);
+  const first = trimBlanks(value, 0, comma);
+  while (comma >= 0) {
+    const next = value.indexOf(',', comma + 1);
+    if (trimBlanks(value, comma + 1, next < 0 ? value.length : next) !== first) return -1;
+    comma = next;
+  }
+  return decimal(first, 0, first.length);
 }
 
 /** The lower-case members of a comma list, empty ones left out. */
@@ -54,13 +75,22 @@ export function listMembers(value: string): string[] {
 }
 
 /** Removes the lines of `names` (lower case) from `name: value\r\n` lines. Rare: only for fields that `Connection` lists. */
-export function withoutFields(lines: string, names: readonly string[]): string {
+export function withoutFields(lines: string, names: ReadonlySet<string>): string {
   let kept = '';
   for (let start = 0; start < lines.length; ) {
     const end = lines.indexOf('\r\n', start) + 2;
     const name = lines.slice(start, lines.indexOf(':', start)).toLowerCase();
-    if (!names.includes(name)) kept += lines.slice(start, end);
+    if (!names.has(name)) kept += lines.slice(start, end);
     start = end;
   }
   return kept;
+}
+
+/** Has a head, `200 OK\r\nname: value\r\n…`, a field of this lower-case name? */
+export function hasField(head: string, name: string): boolean {
+  for (let at = head.indexOf('\r\n'); at >= 0; at = head.indexOf('\r\n', at + 2)) {
+    const colon = at + 2 + name.length;
+    if (head[colon] === ':' && head.slice(at + 2, colon).toLowerCase() === name) return true;
+  }
+  return false;
 }

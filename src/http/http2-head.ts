@@ -5,27 +5,20 @@
  *     GET /a HTTP/1.1␍␊host: x␍␊accept: *␍␊␍␊   ⇄   :method GET  :scheme http  :authority x  :path /a  accept *
  */
 import { STATUS_CODES } from 'node:http';
+import { ASCII, CharacterSet, trimBlanks } from '../kernel/characters.ts';
 import { contentLengthOf, HOP_BY_HOP, isFieldValue, isToken } from './fields.ts';
+import { requestUri } from './request-target.ts';
 import { NO_LENGTH, type ResponseHead } from './response-head.ts';
 import { trailerLine } from './trailers.ts';
 
 /** Names and values in turn, a latin-1 character per byte: what node:http2 takes and gives. */
 export type Http2Fields = string[];
 
-const ASCII = /^[\0-\x7f]*$/;
-const ABSOLUTE = /^https?:\/\/[^/?]*/i;
-const BLANKS = /^[\t ]+|[\t ]+$/g;
+const DIGITS = new CharacterSet('09');
 
 /** As one character per byte, which `latin1` text is already; other text stands for UTF-8. */
 function asBytes(text: string, latin1: boolean): string {
-  return latin1 || ASCII.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
-}
-
-/** `:path` is never empty and has no authority (RFC 9113 §8.3.1). */
-function pathOf(target: string): string {
-  if (target.startsWith('/')) return target;
-  const path = target.replace(ABSOLUTE, '');
-  return path === '' || path.startsWith('?') ? `/${path}` : path;
+  return latin1 || ASCII.spans(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
 
 /** RFC 9113 §8.2.2; `host` has become `:authority`. */
@@ -36,7 +29,7 @@ function isCarried(name: string, value: string): boolean {
 
 /** Appends `name: value` to `fields`. False: HTTP/2 cannot carry it. */
 function addField(fields: Http2Fields, name: string, text: string, latin1: boolean): boolean {
-  const value = asBytes(text, latin1).replace(BLANKS, '');
+  const value = trimBlanks(asBytes(text, latin1));
   if (!isToken(name) || !isFieldValue(value)) return false;
   if (isCarried(name, value)) fields.push(name, value);
   return true;
@@ -61,7 +54,7 @@ export function requestFields(head: string, scheme: string, authority: string, l
   const [requestLine, hostLine, ...lines] = head.split('\r\n');
   const methodEnd = requestLine.indexOf(' ');
   const method = requestLine.slice(0, methodEnd);
-  const path = asBytes(pathOf(requestLine.slice(methodEnd + 1, requestLine.lastIndexOf(' '))), latin1);
+  const path = asBytes(requestUri(requestLine.slice(methodEnd + 1, requestLine.lastIndexOf(' '))), latin1);
   const host = asBytes(hostLine.slice(hostLine.indexOf(':') + 1).trim(), latin1);
   // A CONNECT has neither path nor scheme: it is no request that could be routed by them.
   if (method === 'CONNECT' || !isToken(method) || !isFieldValue(path) || !isFieldValue(host)) return null;
@@ -115,12 +108,11 @@ export function readResponseFields(head: ResponseHead, raw: readonly string[]): 
     else if (!isToken(name) || !isFieldValue(value)) head.problem = 'a field that no response may have';
     else if (name === 'content-length') noteLength(head, value);
     else if (name === 'trailer') announces = true;
-    // The listener writes its own Date (DESIGN §6).
-    else if (name !== 'date' && !HOP_BY_HOP.has(name)) lines += `\r\n${name}: ${value}`;
+    else if (!HOP_BY_HOP.has(name) && !(head.dropsDate && name === 'date')) lines += `\r\n${name}: ${value}`;
   }
-  if (!/^[1-9][0-9]{2}$/.test(status)) head.problem = 'a status that is no three-digit number';
-  head.status = Number(status);
+  head.status = status.length === 3 && DIGITS.spans(status) ? Number(status) : 0;
+  if (head.status < 100) head.problem = 'a status that is no three-digit number';
   head.text = `${status} ${STATUS_CODES[status] ?? 'Unknown'}${lines}`;
-  head.nonAscii = !ASCII.test(lines);
+  head.nonAscii = !ASCII.spans(lines);
   return announces;
 }

@@ -3,6 +3,7 @@
  * One per worker, reused for every request: a listener fills it and the exchange takes what it needs before the
  * handler returns. Text is decoded UTF-8, but for heads with `latin1`.
  */
+import { ASCII } from '../kernel/characters.ts';
 import { contentLengthOf, HOP_BY_HOP, isHost, listMembers, withoutFields } from './fields.ts';
 
 export const REQUEST_NO_BODY = 0;
@@ -11,11 +12,8 @@ export const REQUEST_CHUNKED = 2;
 /** No body but the bytes of a tunnel; only once the server has agreed to it. */
 export const REQUEST_TUNNEL = 3;
 
-/** Not by `toLowerCase`, for which the Kelvin sign is a `k`. */
-const CHUNKED = /^chunked$/i;
-
 /** What a peer that is not trusted must not tell (proxying §4). `X-Forwarded-Prefix` and `Forwarded` stay. */
-const FORWARDED: readonly string[] = [
+const FORWARDED: ReadonlySet<string> = new Set([
   'x-forwarded-for',
   'x-forwarded-host',
   'x-forwarded-port',
@@ -24,7 +22,10 @@ const FORWARDED: readonly string[] = [
   'x-forwarded-uri',
   'x-forwarded-method',
   'x-real-ip',
-];
+]);
+
+/** Characters of a value that are told of in a reason. */
+const MAX_SHOWN = 40;
 
 const LF = 0x0a;
 
@@ -298,7 +299,7 @@ export class RequestHead {
   }
 
   /** Takes fields off, in whichever case the client may have sent them, and puts lines of ours in their place. */
-  replaceFields(names: readonly string[], lines: string): void {
+  replaceFields(names: ReadonlySet<string>, lines: string): void {
     this.fields = withoutFields(this.fields, names) + lines;
     this.withheld = withoutFields(this.withheld, names);
   }
@@ -316,8 +317,9 @@ export class RequestHead {
   }
 
   private addTransferEncoding(value: string): void {
-    if (!CHUNKED.test(value) || this.body === REQUEST_CHUNKED) {
-      this.problem = `the transfer coding ${JSON.stringify(value)}`;
+    // `toLowerCase` makes a `k` of the Kelvin sign.
+    if (value.toLowerCase() !== 'chunked' || !ASCII.spans(value) || this.body === REQUEST_CHUNKED) {
+      this.problem = `the transfer coding ${JSON.stringify(value.slice(0, MAX_SHOWN))}`;
     } else if (this.body === REQUEST_LENGTH) {
       this.problem = 'both Content-Length and Transfer-Encoding';
     }
@@ -331,14 +333,14 @@ export class RequestHead {
 
   /** RFC 9110 §7.6.1: fields named in `Connection` end here; done before ours are written, so it cannot suppress them. */
   private settleConnection(): void {
-    let listed: string[] | null = null;
+    let listed: Set<string> | null = null;
     for (const member of listMembers(this.connection)) {
       if (member === 'upgrade') {
         this.upgrade = this.upgradeValue;
         this.webSocket = this.upgrade.toLowerCase().includes('websocket');
       } else if (member !== 'close' && !HOP_BY_HOP.has(member)) {
-        listed ??= [];
-        listed.push(member);
+        listed ??= new Set();
+        listed.add(member);
       }
     }
     if (listed === null) return;

@@ -5,10 +5,17 @@
  * One pass over the bytes where they lie. Lines that stay are not touched: contiguous runs of them become text with one
  * conversion each (bench/README.md has what that was worth against regular expressions over one string).
  */
+import { trimBlanks } from '../kernel/characters.ts';
 import { contentLengthOf, HOP_BY_HOP, listMembers, withoutFields } from './fields.ts';
 
 /** Longest head that is accepted, bytes. */
 export const MAX_HEAD_BYTES = 65_536;
+
+const NOT_HTTP = 'a status line that is not HTTP/1';
+const CONTROL = 'a control character in the head';
+
+/** Characters of a value that are told of in a reason. */
+const MAX_SHOWN = 40;
 
 /** `contentLength` of a response without the field. */
 export const NO_LENGTH = -1;
@@ -27,7 +34,8 @@ const PLAIN = 1;
 const HIGH = 2;
 /** PLAIN or HIGH for the bytes of a field value (RFC 9110 §5.5), 0 for what ends or spoils it. */
 const VALUE = new Uint8Array(256).fill(PLAIN, 0x20, 0x7f).fill(HIGH, 0x80);
-VALUE[9] = PLAIN;
+const TAB = 9;
+VALUE[TAB] = PLAIN;
 
 const CR = 13;
 const LF = 10;
@@ -82,7 +90,7 @@ function joined(bytes: Buffer, runs: number, start: number, end: number): string
 
 export class ResponseHead {
   status = 0;
-  /** `200 OK\r\nname: value\r\n…` without hop-by-hop fields, framing, Date and last CRLF; a latin-1 char per byte. */
+  /** `200 OK\r\nname: value\r\n…` without hop-by-hop fields, framing and last CRLF; a latin-1 character per byte. */
   text = '';
   /** `text` has bytes above 0x7F. */
   nonAscii = false;
@@ -96,8 +104,12 @@ export class ResponseHead {
   upgrade = '';
   /** What is wrong, '' for a good head. */
   problem = '';
+  /** Set before `parse`: `text` is without the Date. */
+  dropsDate = false;
 
-  private listed: string[] | null = null;
+  private listed: Set<string> | null = null;
+  /** `Connection` says so, whatever else it says. */
+  private closes = false;
   private sawLength = false;
   private oldVersion = false;
 
@@ -114,12 +126,14 @@ export class ResponseHead {
     this.problem = '';
     this.nonAscii = false;
     this.listed = null;
+    this.closes = false;
     this.sawLength = false;
 
     let at = start;
     while (at < end && VALUE[bytes[at]] !== 0) at++;
+    if (at < end && bytes[at] === LF) return at === start ? this.bad(NOT_HTTP) : this.parseBareLines(bytes, start, end);
     if (at + 1 >= end) return INCOMPLETE;
-    if (bytes[at] !== CR || bytes[at + 1] !== LF) return this.badByte(bytes, at);
+    if (bytes[at] !== CR || bytes[at + 1] !== LF) return this.bad(CONTROL);
     if (!this.parseStatusLine(bytes, start, at)) return MALFORMED;
     at += 2;
 
@@ -129,13 +143,21 @@ export class ResponseHead {
     for (;;) {
       const line = at;
       while (at < end && TOKEN[bytes[at]] === 1) at++;
+      if (at === line && at < end && bytes[at] === LF) return this.parseBareLines(bytes, start, end);
       if (at + 1 >= end) return INCOMPLETE;
       if (at === line && bytes[at] === CR && bytes[at + 1] === LF) break;
       if (at === line || bytes[at] !== COLON) return this.bad('a line that is no field');
       const colon = at++;
-      for (let kind = VALUE[bytes[at]]; at < end && kind !== 0; kind = VALUE[bytes[++at]]) seen |= kind;
-      if (at + 1 >= end) return INCOMPLETE;
-      if (bytes[at] !== CR || bytes[at + 1] !== LF) return this.badByte(bytes, at);
+      for (;;) {
+        for (let kind = VALUE[bytes[at]]; at < end && kind !== 0; kind = VALUE[bytes[++at]]) seen |= kind;
+        if (at < end && bytes[at] === LF) return this.parseBareLines(bytes, start, end);
+        if (at + 2 >= end) return INCOMPLETE;
+        if (bytes[at] !== CR || bytes[at + 1] !== LF) return this.bad(CONTROL);
+        if (bytes[at + 2] !== SPACE && bytes[at + 2] !== TAB) break;
+        // A line that is folded goes on as one (RFC 9112 §5.2).
+        bytes[at] = SPACE;
+        bytes[at + 1] = SPACE;
+      }
       if (this.isDropped(bytes, line, colon, at)) {
         if (this.problem !== '') return MALFORMED;
         if (runStart < line && runs < MAX_RUNS) {
@@ -154,13 +176,17 @@ export class ResponseHead {
     return this.checkFraming() ? at + 2 : MALFORMED;
   }
 
+  /** Some line ends with a bare LF, which counts as CRLF (RFC 9112 §2.2): the head is read again with those. */
+  private parseBareLines(bytes: Buffer, start: number, end: number): number {
+    const behind = headEnd(bytes, start, end);
+    if (behind === INCOMPLETE) return INCOMPLETE;
+    const lines = withCrLf(bytes, start, behind);
+    return this.parse(lines, 0, lines.length) === lines.length ? behind : MALFORMED;
+  }
+
   private bad(problem: string): number {
     this.problem = problem;
     return MALFORMED;
-  }
-
-  private badByte(bytes: Uint8Array, at: number): number {
-    return this.bad(bytes[at] === LF ? 'a line that ends with a bare LF' : 'a control character in the head');
   }
 
   private parseStatusLine(bytes: Uint8Array, at: number, lineEnd: number): boolean {
@@ -177,7 +203,7 @@ export class ResponseHead {
       bytes[at + 6] !== 46 ||
       bytes[at + 8] !== SPACE
     ) {
-      this.problem = 'a status line that is not HTTP/1';
+      this.problem = NOT_HTTP;
       return false;
     }
     if (minor !== ZERO && minor !== ZERO + 1) {
@@ -204,8 +230,7 @@ export class ResponseHead {
       case 2:
         return standsAt(bytes, at, TE);
       case 4:
-        // The listener writes its own Date (DESIGN §6).
-        return standsAt(bytes, at, DATE);
+        return this.dropsDate && standsAt(bytes, at, DATE);
       case 7:
         if (standsAt(bytes, at, UPGRADE)) {
           this.upgrade = fieldValue(bytes, colon, valueEnd);
@@ -217,13 +242,13 @@ export class ResponseHead {
           // By far the most common value, without making text of it.
           if (valueEnd - colon !== 12 || !standsAt(bytes, colon + 2, KEEP_ALIVE)) {
             this.noteConnection(fieldValue(bytes, colon, valueEnd));
-          } else {
+          } else if (!this.closes) {
             this.keepAlive = true;
           }
           return true;
         }
         if (!standsAt(bytes, at, KEEP_ALIVE)) return false;
-        this.noteKeepAlive(fieldValue(bytes, colon, valueEnd));
+        this.keepAliveMs = 1000 * keepAliveSeconds(fieldValue(bytes, colon, valueEnd));
         return true;
       case 14:
         if (!standsAt(bytes, at, CONTENT_LENGTH)) return false;
@@ -254,24 +279,21 @@ export class ResponseHead {
   }
 
   private noteCoding(coding: string): void {
-    if (coding !== 'chunked' || this.chunked) this.problem = `the transfer coding ${JSON.stringify(coding)}`;
+    if (coding !== 'chunked' || this.chunked)
+      this.problem = `the transfer coding ${JSON.stringify(coding.slice(0, MAX_SHOWN))}`;
     this.chunked = true;
-  }
-
-  private noteKeepAlive(value: string): void {
-    const timeout = /timeout\s*=\s*"?(\d{1,6})/i.exec(value);
-    if (timeout !== null) this.keepAliveMs = Number(timeout[1]) * 1000;
   }
 
   private noteConnection(value: string): void {
     for (const member of listMembers(value)) {
-      if (member === 'close') this.keepAlive = false;
+      if (member === 'close') this.closes = true;
       else if (member === 'keep-alive') this.keepAlive = true;
       else if (!HOP_BY_HOP.has(member)) {
-        this.listed ??= [];
-        this.listed.push(member);
+        this.listed ??= new Set();
+        this.listed.add(member);
       }
     }
+    if (this.closes) this.keepAlive = false;
   }
 
   /** RFC 9110 §7.6.1: fields that `Connection` names are for us alone. */
@@ -297,11 +319,42 @@ export class ResponseHead {
   }
 }
 
+/** The index behind the empty line of a head some of whose lines end with a bare LF; INCOMPLETE when it is not there. */
+function headEnd(bytes: Buffer, start: number, end: number): number {
+  for (let at = bytes.indexOf(LF, start); at >= 0 && at < end; at = bytes.indexOf(LF, at + 1)) {
+    if (at + 1 < end && bytes[at + 1] === LF) return at + 2;
+    if (at + 2 < end && bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;
+  }
+  return INCOMPLETE;
+}
+
+/** A copy of `bytes[start, end)` with a CR before each LF that has none. */
+function withCrLf(bytes: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafe(2 * (end - start));
+  let length = 0;
+  for (let at = start; at < end; at++) {
+    if (bytes[at] === LF && (at === start || bytes[at - 1] !== CR)) copy[length++] = CR;
+    copy[length++] = bytes[at];
+  }
+  return copy.subarray(0, length);
+}
+
+/** N of `timeout=N` among the members of a Keep-Alive field, 0 without it. */
+function keepAliveSeconds(value: string): number {
+  for (const member of listMembers(value)) {
+    const equals = member.indexOf('=');
+    if (equals < 0 || trimBlanks(member, 0, equals) !== 'timeout') continue;
+    const seconds = Number.parseInt(trimBlanks(member, equals + 1).replace('"', ''), 10);
+    return seconds >= 0 && seconds < 1_000_000 ? seconds : 0;
+  }
+  return 0;
+}
+
 /** The value between a colon and the end of its line, without the blanks around it. */
 function fieldValue(bytes: Buffer, colon: number, end: number): string {
   let start = colon + 1;
-  while (start < end && (bytes[start] === SPACE || bytes[start] === 9)) start++;
-  while (end > start && (bytes[end - 1] === SPACE || bytes[end - 1] === 9)) end--;
+  while (start < end && (bytes[start] === SPACE || bytes[start] === TAB)) start++;
+  while (end > start && (bytes[end - 1] === SPACE || bytes[end - 1] === TAB)) end--;
   return bytes.toString('latin1', start, end);
 }
 

@@ -3,6 +3,7 @@
  * One parser per upstream connection; it owns no socket and keeps no bytes but an unfinished head.
  */
 import { ChunkedDecoder, type ChunkSink } from './chunked-decoder.ts';
+import { PartialHead } from './partial-head.ts';
 import { INCOMPLETE, MALFORMED, MAX_HEAD_BYTES, NO_LENGTH, ResponseHead } from './response-head.ts';
 
 /** How the body of the response under way is delimited. */
@@ -13,6 +14,8 @@ export const BODY_UNTIL_CLOSE = 3;
 
 /** Whoever waits for the response. */
 export interface ResponseSink {
+  /** The client's engine writes a Date of its own, which it cannot leave out: that of the server is dropped. */
+  readonly writesDate: boolean;
   /** A 1xx that is for the client: neither 100, which is the listener's to say, nor 101, which is a final head. */
   responseInterim(head: ResponseHead): void;
   /** The final head. */
@@ -46,7 +49,7 @@ export class ResponseParser implements ChunkSink {
   private inBody = false;
   private remaining = 0;
   private interim = 0;
-  private partial: Buffer | null = null;
+  private partial: PartialHead | null = null;
   private readonly chunks = new ChunkedDecoder();
 
   /** A request was sent: its response is next. */
@@ -58,6 +61,7 @@ export class ResponseParser implements ChunkSink {
     this.inBody = false;
     this.interim = 0;
     this.partial = null;
+    this.head.dropsDate = sink.writesDate;
   }
 
   /**
@@ -107,24 +111,21 @@ export class ResponseParser implements ChunkSink {
     return behind;
   }
 
-  /** The head comes in pieces: they are put together until it is whole. */
+  /** The head comes in pieces. */
   private readHeadSlow(bytes: Buffer, at: number, end: number): number {
-    const had = this.partial === null ? 0 : this.partial.length;
-    const taken = bytes.subarray(at, Math.min(end, at + MAX_HEAD_BYTES));
-    const whole = this.partial === null ? Buffer.from(taken) : Buffer.concat([this.partial, taken]);
-    const behind = had === 0 ? INCOMPLETE : this.head.parse(whole, 0, whole.length);
+    this.partial ??= new PartialHead();
+    const { partial } = this;
+    const next = partial.take(bytes, at, end, MAX_HEAD_BYTES);
+    const behind = partial.isWorthReading() ? this.head.parse(partial.bytes, 0, partial.length) : INCOMPLETE;
     if (behind === MALFORMED) {
       this.problem = this.head.problem;
-      return at;
+    } else if (behind !== INCOMPLETE) {
+      this.partial = null;
+      this.headComplete();
+    } else if (partial.whole || partial.length >= MAX_HEAD_BYTES) {
+      this.problem = `a head of more than ${MAX_HEAD_BYTES} bytes`;
     }
-    if (behind === INCOMPLETE) {
-      if (whole.length >= MAX_HEAD_BYTES) this.problem = `a head of more than ${MAX_HEAD_BYTES} bytes`;
-      this.partial = whole;
-      return at + taken.length;
-    }
-    this.partial = null;
-    this.headComplete();
-    return at + behind - had;
+    return next;
   }
 
   private headComplete(): void {

@@ -186,7 +186,7 @@ export const FAULTS = Object.freeze({
     GATEWAY_TIMEOUT,
     'the response was not done within --respondingTimeouts.writeTimeout',
   ),
-  badResponse: fault('BAD_RESPONSE', 'upstream', 'never', 500, SERVER_ERROR, 'the response of the server is malformed'),
+  badResponse: fault('BAD_RESPONSE', 'upstream', 'never', 502, BAD_GATEWAY, 'the response of the server is malformed'),
   truncated: fault('TRUNCATED', 'upstream', 'never', 502, BAD_GATEWAY, 'the server ended the response before its end'),
   unsupportedScheme: fault(
     'UNSUPPORTED_SCHEME',

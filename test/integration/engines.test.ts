@@ -87,10 +87,36 @@ eachEngine('the response comes with its status, every field and its bytes', asyn
   assert.equal(got.fields['x-empty'], '');
   assert.equal(got.fields['content-length'], '5');
   assert.equal(got.fields['x-hop'], undefined);
-  assert.ok(got.fields.date !== undefined);
+  assert.match(got.fields.date ?? '', / GMT$/);
   assert.equal(got.raw.filter((name) => name.toLowerCase() === 'etag').length || 2, 2);
   assert.equal(got.body.toString('latin1'), 'caf\xe9\0');
 });
+
+eachEngine(
+  'a response has one Date: that of the server, but for uWebSockets, which writes its own',
+  async (t, engine) => {
+    const date = 'Thu, 01 Jan 1970 00:00:01 GMT';
+    const { host, client } = await setUp(
+      t,
+      engine,
+      answering((head) => {
+        if (head.includes('/pieces')) {
+          return `HTTP/1.1 200 OK\r\ndate: ${date}\r\nAge: 7\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n`;
+        }
+        return `HTTP/1.1 200 OK\r\nContent-Length: 1\r\nDate: ${date}\r\nAge: 7\r\n\r\na`;
+      }),
+    );
+    for (const path of ['/', '/pieces']) {
+      for (const method of path === '/' ? ['GET', 'HEAD'] : ['GET']) {
+        const { raw, fields } = await whole(client.ask({ host, path, method }));
+        const dates = raw.filter((_, i) => raw[i - 1]?.toLowerCase() === 'date');
+        assert.equal(fields.age, '7');
+        assert.equal(dates.length, 1);
+        assert.equal(dates[0] === date, !engine.startsWith('uws'), `${path}: ${dates[0]}`);
+      }
+    }
+  },
+);
 
 eachEngine('HEAD, 204 and 304 come through without a body', async (t, engine) => {
   const { host, client } = await setUp(

@@ -182,7 +182,7 @@ const SCENARIOS: readonly Scenario[] = [
   },
   {
     what: 'a malformed answer',
-    statuses: [500],
+    statuses: [502],
     send: (client, field) => client.send(head('GET', '/malformed', field)),
   },
   {

@@ -323,8 +323,8 @@ test('local replies have the statuses and bodies of the original', async (t) => 
     answering(() => 'HTTP/1.1 200 OK\r\nBad Line\r\n\r\n'),
   );
   const malformed = await ask(t, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
-  assert.equal(malformed.status, 'HTTP/1.1 500 Internal Server Error');
-  assert.equal(malformed.body, 'Internal Server Error');
+  assert.equal(malformed.status, 'HTTP/1.1 502 Bad Gateway');
+  assert.equal(malformed.body, 'Bad Gateway');
 });
 
 test('a client that leaves is noticed by the server at once', async (t) => {

@@ -27,16 +27,13 @@ function get(host: string, target = '/', method = 'GET'): string {
 
 const SPLITTING: Record<string, string> = {
   'a bare CR in a value': 'HTTP/1.1 200 OK\r\nX: a\rInjected: 1\r\nContent-Length: 2\r\n\r\nok',
-  'a bare LF in a value': 'HTTP/1.1 200 OK\r\nX: a\nInjected: 1\r\nContent-Length: 2\r\n\r\nok',
   'a CR before CRLF': 'HTTP/1.1 200 OK\r\nX: a\r\r\nInjected: 1\r\nContent-Length: 2\r\n\r\nok',
   'a CR at the beginning of a value': 'HTTP/1.1 200 OK\r\nX:\rInjected: 1\r\nContent-Length: 2\r\n\r\nok',
   'a NUL in a value': 'HTTP/1.1 200 OK\r\nX: a\0\r\nInjected: 1\r\nContent-Length: 2\r\n\r\nok',
   'an escape in a value': 'HTTP/1.1 200 OK\r\nX: \x1b[2J\r\nInjected: 1\r\nContent-Length: 2\r\n\r\nok',
   'a vertical tab in a value': 'HTTP/1.1 200 OK\r\nX: a\x0bInjected: 1\r\nContent-Length: 2\r\n\r\nok',
   'a bare CR in the reason': 'HTTP/1.1 200 OK\rInjected: 1\r\nContent-Length: 2\r\n\r\nok',
-  'a bare LF in the reason': 'HTTP/1.1 200 OK\nInjected: 1\r\nContent-Length: 2\r\n\r\nok',
   'a NUL in the reason': 'HTTP/1.1 200 O\0K\r\nInjected: 1\r\nContent-Length: 2\r\n\r\nok',
-  'a folded line': 'HTTP/1.1 200 OK\r\nX: a\r\n Injected: 1\r\nContent-Length: 2\r\n\r\nok',
   'a folded line first': 'HTTP/1.1 200 OK\r\n Injected: 1\r\nContent-Length: 2\r\n\r\nok',
   'a name with a blank': 'HTTP/1.1 200 OK\r\nInjected x: 1\r\nContent-Length: 2\r\n\r\nok',
   'a blank before a colon': 'HTTP/1.1 200 OK\r\nInjected : 1\r\nContent-Length: 2\r\n\r\nok',
@@ -61,7 +58,7 @@ for (const [what, bytes] of Object.entries(SPLITTING)) {
     await request(upstream);
     upstream.send(bytes);
     const { status, fields, body } = await response(client);
-    assert.equal(status, 500);
+    assert.equal(status, 502);
     assert.doesNotMatch(JSON.stringify([...fields, body]), /inj/i);
     await upstream.untilClosed();
     client.send(get(host, '/next'));
@@ -72,6 +69,21 @@ for (const [what, bytes] of Object.entries(SPLITTING)) {
     assert.equal(client.received, '');
   });
 }
+
+exchangeTest('a bare LF ends a line of a response and a folded line goes on: clients see neither', tsuji, async (t) => {
+  const { host, server, client } = await setUp(t);
+  for (const bytes of [
+    'HTTP/1.1 200 OK\nX: a\nY: b\nContent-Length: 2\n\nok',
+    'HTTP/1.1 200 OK\r\nX: a\nY:\r\n b\r\nContent-Length:\r\n\t2\r\n\r\nok',
+  ]) {
+    client.send(get(host));
+    const upstream = server.connections.length === 0 ? await server.next() : server.connections[0];
+    await request(upstream);
+    upstream.send(bytes);
+    const got = await response(client);
+    assert.deepEqual([got.status, got.fields.get('x'), got.fields.get('y'), got.body], [200, ['a'], ['b'], 'ok']);
+  }
+});
 
 exchangeTest('bytes above ASCII in a response stay bytes and end no line', tsuji, async (t) => {
   const { host, server, client } = await setUp(t);
@@ -169,7 +181,7 @@ for (const through of [tsuji, pipelining]) {
     await request(upstream);
     upstream.send(`HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n${POISON}`);
     const { status, fields } = await response(client);
-    assert.equal(status, 500);
+    assert.equal(status, 502);
     assert.equal(fields.has('upgrade'), false);
     assert.equal(client.received, '');
     await upstream.untilClosed();

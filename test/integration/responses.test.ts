@@ -135,12 +135,8 @@ const MALFORMED: readonly (readonly [string, string])[] = [
   ['chunked that is not last', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n'],
   ['chunked twice', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
   ['chunks in HTTP/1.0', 'HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
-  ['bare LF in all lines', 'HTTP/1.1 200 OK\nContent-Length: 1\n\nx'],
-  ['a bare LF behind the status line', 'HTTP/1.1 200 OK\nContent-Length: 1\r\n\r\nx'],
-  ['a bare LF behind a field', 'HTTP/1.1 200 OK\r\nA: b\nContent-Length: 1\r\n\r\nx'],
   ['a bare CR in a field', 'HTTP/1.1 200 OK\r\nA: b\rSet-Cookie: c\r\nContent-Length: 1\r\n\r\nx'],
   ['a NUL in a field', 'HTTP/1.1 200 OK\r\nA: b\0c\r\nContent-Length: 1\r\n\r\nx'],
-  ['a folded field', 'HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 1\r\n\r\nx'],
   ['a space before the colon', 'HTTP/1.1 200 OK\r\nContent-Length : 1\r\n\r\nx'],
   ['a line without a colon', 'HTTP/1.1 200 OK\r\nnonsense\r\n\r\n'],
   ['a field without a name', 'HTTP/1.1 200 OK\r\n: x\r\n\r\n'],
@@ -161,7 +157,7 @@ const MALFORMED: readonly (readonly [string, string])[] = [
   ['a first chunk that is none', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello'],
 ];
 
-exchangeTest('a malformed response is a 500 of our own, and nothing of it goes through', tsuji, async (t) => {
+exchangeTest('a malformed response is a 502 of our own, and nothing of it goes through', tsuji, async (t) => {
   let sent = '';
   let size = 0;
   const { host, server } = await setUp(
@@ -174,7 +170,7 @@ exchangeTest('a malformed response is a 500 of our own, and nothing of it goes t
     sent = bytes;
     for (size of bytes.length > 1000 ? [1 << 16] : [1 << 16, 1]) {
       const got = await ask(client, host);
-      assert.deepEqual([got.status, got.body], [500, 'Internal Server Error'], what);
+      assert.deepEqual([got.status, got.body], [502, 'Bad Gateway'], what);
       assert.equal(got.fields.has('set-cookie'), false);
       asked++;
     }

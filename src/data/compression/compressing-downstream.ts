@@ -65,6 +65,10 @@ export class CompressingDownstream extends TimerEntry implements Downstream {
     return this.inner.sendsHeads;
   }
 
+  get writesDate(): boolean {
+    return this.inner.writesDate;
+  }
+
   get secure(): boolean {
     return this.inner.secure;
   }

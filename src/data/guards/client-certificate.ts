@@ -5,7 +5,7 @@ import type { ClientCertificateOptions } from '../../middlewares/client-certific
 import { clientCertificateLines, INFOS_FIELD, PEM_FIELD } from '../tls/client-certificate.ts';
 import type { Peer } from './entrypoint-guard.ts';
 
-const FIELDS = [PEM_FIELD, INFOS_FIELD];
+const FIELDS: ReadonlySet<string> = new Set([PEM_FIELD, INFOS_FIELD]);
 const NONE: readonly X509Certificate[] = [];
 
 export class ClientCertificateFields {

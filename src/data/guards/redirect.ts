@@ -1,20 +1,12 @@
 /** Where an entrypoint or a frontend sends its requests instead (shared/spec kv-schema §6.4, proxying §14). */
 import type { RequestHead } from '../../http/request-head.ts';
+import { requestUri } from '../../http/request-target.ts';
 import type { RedirectOptions } from '../../kernel/entrypoint-options.ts';
 import { FAULTS, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { compileRegex, type Regex } from '../../kernel/regex.ts';
 import type { BootEntryPoint } from '../../protocol/messages.ts';
 import { type LocalReply, localReply, redirectReply } from '../local-reply.ts';
-
-/** `http://host` of a target in absolute form. */
-const ORIGIN = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?]*/;
-
-/** Path and query. */
-function requestUri(target: string): string {
-  const uri = target.replace(ORIGIN, '');
-  return uri.startsWith('/') ? uri : uri.startsWith('?') ? `/${uri}` : '/';
-}
 
 /** The host and the port behind it, '' for none. */
 function splitHost(host: string): { name: string; port: string } {

@@ -4,6 +4,7 @@
  */
 import { isToken } from '../../http/fields.ts';
 import { REQUEST_CHUNKED, RequestHead } from '../../http/request-head.ts';
+import { targetProblem } from '../../http/request-target.ts';
 import { TsujiError } from '../../kernel/errors.ts';
 import type { BootEntryPoint } from '../../protocol/messages.ts';
 import type { WorkerContext } from '../context.ts';
@@ -13,7 +14,6 @@ import { WebSocketExchange } from '../websocket/websocket-exchange.ts';
 import type { HeldResponse } from './held-response.ts';
 import type { Listener } from './listener.ts';
 import { PeerAddresses } from './peer-address.ts';
-import { targetProblem } from './request-target.ts';
 import type { HttpRequest, HttpResponse, TemplatedApp, Uws, us_listen_socket, us_socket_context_t } from './uws.ts';
 import { UwsDownstream } from './uws-downstream.ts';
 import { UwsTls } from './uws-tls.ts';

@@ -121,6 +121,7 @@ export class UpstreamStream extends TimerEntry implements Upstream {
       return;
     }
     this.latin1 = latin1;
+    this.head.dropsDate = this.user!.writesDate;
     this.isHead = method === 'HEAD';
     this.chunked = body === REQUEST_CHUNKED;
     const options = { endStream: complete, waitForTrailers: this.chunked };

@@ -16,6 +16,7 @@ export function failAll(users: readonly UpstreamUser[], fault: Fault, detail: st
 
 /** In the place of a user that has left: reads its response past. */
 export class Discard implements UpstreamUser {
+  readonly writesDate = true;
   private readonly connection: Upstream;
 
   constructor(connection: Upstream) {

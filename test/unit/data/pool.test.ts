@@ -86,6 +86,7 @@ async function usedConnection(t: TestContext): Promise<{ pool: UpstreamPool; req
 function userWith(part: Partial<UpstreamUser>): UpstreamUser {
   const nothing = (): void => {};
   return {
+    writesDate: false,
     responseHead: nothing,
     responseInterim: nothing,
     responseWaits: nothing,

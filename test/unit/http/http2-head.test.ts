@@ -108,7 +108,7 @@ test('a response head becomes a status line with its reason and lines, without t
   ]);
   assert.deepEqual(
     [head.status, head.text, head.problem],
-    [404, '404 Not Found\r\nset-cookie: a=1\r\nset-cookie: b=2', ''],
+    [404, '404 Not Found\r\nset-cookie: a=1\r\nset-cookie: b=2\r\ndate: x', ''],
   );
   assert.equal(read([':status', '299']).text, '299 Unknown');
 });

@@ -7,6 +7,7 @@ import { ResponseParser, type ResponseSink } from '../../../src/http/response-pa
 /** What a sink saw, put together so that it does not depend on how the bytes were cut. */
 class Recorder implements ResponseSink {
   interim: string[] = [];
+  writesDate = false;
   heads: string[] = [];
   status = 0;
   body = '';
@@ -184,12 +185,12 @@ test('of the interim responses before the final one all are told but 100', () =>
   assert.equal(got.body, 'x');
 });
 
-test('hop-by-hop fields, Date and fields that Connection names are taken out, everything else stands byte for byte', () => {
+test('hop-by-hop fields and fields that Connection names are taken out, everything else stands byte for byte', () => {
   const got = readAnyhow(
     'HTTP/1.1 200 Very Well\r\ndate: now\r\nSet-Cookie: a=1\r\nX-Hop: 1\r\nset-cookie: b=2\r\nConnection: keep-alive, x-hop\r\n' +
       'Keep-Alive: timeout=5\r\nTrailer: X\r\nUpgrade: h2c\r\nProxy-Authenticate: z\r\nX-Latin: caf\xe9\r\nContent-Length: 0\r\n\r\n',
   );
-  assert.deepEqual(got.heads, ['200 Very Well\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\nX-Latin: caf\xe9']);
+  assert.deepEqual(got.heads, ['200 Very Well\r\ndate: now\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\nX-Latin: caf\xe9']);
 });
 
 test('a head of nothing but dropped fields leaves the status line alone', () => {
@@ -203,6 +204,17 @@ test('HTTP/1.0 closes unless it says keep-alive, HTTP/1.1 stays unless it says c
   assert.equal(readAnyhow('HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n').keepAlive, false);
   assert.equal(readAnyhow('HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 0\r\n\r\n').keepAlive, true);
   assert.equal(readAnyhow('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n').keepAlive, false);
+  for (const both of [
+    'close, keep-alive',
+    'keep-alive, close',
+    'Close\r\nConnection: keep-alive',
+    'keep-alive\r\nConnection: close',
+  ]) {
+    for (const version of ['1.0', '1.1']) {
+      const got = readAnyhow(`HTTP/${version} 200 OK\r\nConnection: ${both}\r\nContent-Length: 0\r\n\r\n`);
+      assert.equal(got.keepAlive, false, `${version} ${both}`);
+    }
+  }
 });
 
 test('a length beside a transfer coding is ignored and the connection is not used again', () => {
@@ -226,10 +238,14 @@ const MALFORMED: readonly (readonly [string, string])[] = [
   ['HTTP/1.1 200 OK\r\n: empty\r\n\r\n', 'a line that is no field'],
   ['HTTP/1.1 200 OK\r\nX: a\x00b\r\n\r\n', 'a control character in the head'],
   ['HTTP/1.1 200 OK\r\nX: a\rb\r\n\r\n', 'a control character in the head'],
-  ['HTTP/1.1 200 OK\r\nX: a\nY: b\r\n\r\n', 'a line that ends with a bare LF'],
+  ['HTTP/1.1 200 OK\n folded\n\n', 'a line that is no field'],
+  ['HTTP/1.1 200 OK\nNo colon\n\n', 'a line that is no field'],
+  ['\n\n', 'a status line that is not HTTP/1'],
   ['HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', 'two different Content-Lengths'],
   ['HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n', 'a Content-Length that is no number'],
   ['HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\n', 'a Content-Length that is no number'],
+  ['HTTP/1.1 200 OK\r\nContent-Length: 1, \r\n\r\n', 'a Content-Length that is no number'],
+  ['HTTP/1.1 200 OK\r\nContent-Length: 9999999999999999\r\n\r\n', 'a Content-Length that is no number'],
   ['HTTP/1.1 200 OK\r\nContent-Length: 0x10\r\n\r\n', 'a Content-Length that is no number'],
   ['HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n', 'the transfer coding "gzip, chunked"'],
   ['HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', 'a transfer coding in HTTP/1.0'],
@@ -257,12 +273,43 @@ test('a head without end is refused, at 64 KiB', () => {
   assert.equal(parser.problem, 'a head of more than 65536 bytes');
 });
 
-test('lines with bare LF only are refused at once instead of waited for', () => {
+test('Date is left out for a client whose engine writes its own', () => {
+  const parser = new ResponseParser();
+  const sink = new Recorder();
+  sink.writesDate = true;
+  parser.expect(sink, 'GET');
+  const bytes = Buffer.from('HTTP/1.1 200 OK\r\nDate: now\r\nAge: 5\r\nContent-Length: 0\r\n\r\n');
+  parser.execute(bytes, 0, bytes.length);
+  assert.deepEqual(sink.heads, ['200 OK\r\nAge: 5']);
+});
+
+test('a bare LF ends a line of a head as CRLF does, and goes on as CRLF', () => {
+  for (const text of [
+    'HTTP/1.1 200 OK\nA: 1\nContent-Length: 2\n\nok',
+    'HTTP/1.1 200 OK\r\nA: 1\nContent-Length: 2\r\n\r\nok',
+    'HTTP/1.1 200 OK\nA: 1\r\nContent-Length: 2\r\n\nok',
+    'HTTP/1.1 200 OK\r\nA: 1\r\nContent-Length: 2\n\r\nok',
+  ]) {
+    const got = readAnyhow(text);
+    assert.deepEqual([got.problem, got.heads, got.body, got.ended], ['', ['200 OK\r\nA: 1'], 'ok', 1], text);
+  }
+});
+
+test('a folded line goes on as one line, and means what it means there', () => {
+  const got = readAnyhow(
+    'HTTP/1.1 200 OK\r\nA: one\r\n\ttwo\r\n  three\r\nB: 1\n two\r\nConnection:\r\n close\r\nContent-Length: \r\n 2\r\n\r\nok',
+  );
+  assert.deepEqual(got.heads, ['200 OK\r\nA: one  \ttwo    three\r\nB: 1   two']);
+  assert.deepEqual([got.problem, got.body, got.ended, got.keepAlive], ['', 'ok', 1, false]);
+  const chunked = readAnyhow('HTTP/1.1 200 OK\r\nTransfer-Encoding:\r\n chunked\r\n\r\n1\r\na\r\n0\r\n\r\n');
+  assert.deepEqual([chunked.heads, chunked.body], [['200 OK'], 'a']);
+});
+
+test('a head in single bytes is refused as soon as its status line is wrong, not at its end', () => {
   const parser = new ResponseParser();
   parser.expect(new Recorder(), 'GET');
-  const text = Buffer.from('HTTP/1.1 200 OK\nContent-Length: 0\n\n');
-  parser.execute(text, 0, text.length);
-  assert.equal(parser.problem, 'a line that ends with a bare LF');
+  for (const byte of Buffer.from('SSH-2.0-OpenSSH_9.2\r\n')) parser.execute(Buffer.of(byte), 0, 1);
+  assert.equal(parser.problem, 'a status line that is not HTTP/1');
 });
 
 test('a sink that gives up in the middle of a read hears nothing more', () => {

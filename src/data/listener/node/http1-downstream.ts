@@ -17,6 +17,7 @@ const NOTHING = new Uint8Array(0);
 export class Http1Downstream extends TimerEntry implements Downstream {
   readonly secure: boolean;
   readonly sendsHeads = true;
+  readonly writesDate = false;
   readonly events: DownstreamEvents;
   private readonly connection: Http1Connection;
   private readonly request: IncomingMessage;

@@ -16,6 +16,7 @@ const BROKEN_OFF = new Error('broken off');
 export class Http2Downstream implements Downstream {
   readonly secure: boolean;
   readonly sendsHeads = true;
+  readonly writesDate = false;
   readonly events: DownstreamEvents;
   private readonly session: Http2Session;
   private readonly stream: ServerHttp2Stream;

@@ -6,19 +6,18 @@
 import { isUtf8 } from 'node:buffer';
 import { isToken } from '../../../http/fields.ts';
 import { REQUEST_CHUNKED, REQUEST_NO_BODY, type RequestHead } from '../../../http/request-head.ts';
+import { originForm, pathOf, targetProblem } from '../../../http/request-target.ts';
 import { trailerLine } from '../../../http/trailers.ts';
-import { originForm, pathOf, targetProblem } from '../request-target.ts';
-
-const HIGH = /[\x80-\xff]/;
+import { ASCII } from '../../../kernel/characters.ts';
 
 function decoded(text: string): string {
-  return HIGH.test(text) ? Buffer.from(text, 'latin1').toString('utf8') : text;
+  return !ASCII.spans(text) ? Buffer.from(text, 'latin1').toString('utf8') : text;
 }
 
 /** Do all values above ASCII decode? */
 function hasOtherText(raw: readonly string[]): boolean {
   for (let i = 1; i < raw.length; i += 2) {
-    if (HIGH.test(raw[i]) && !isUtf8(Buffer.from(raw[i], 'latin1'))) return true;
+    if (!ASCII.spans(raw[i]) && !isUtf8(Buffer.from(raw[i], 'latin1'))) return true;
   }
   return false;
 }

@@ -8,6 +8,7 @@
  */
 import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { hasField } from '../../../http/fields.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL } from '../../downstream.ts';
 import { headText, interimHead, ownCopy } from './response.ts';
 import { breakOff, clientCertificates, peerAddress } from './socket.ts';
@@ -17,6 +18,7 @@ const NOTHING = new Uint8Array(0);
 export class TunnelDownstream implements Downstream {
   readonly secure: boolean;
   readonly sendsHeads = true;
+  readonly writesDate = false;
   readonly events: DownstreamEvents;
   private readonly socket: Socket;
   private readonly early: Buffer;
@@ -85,9 +87,9 @@ export class TunnelDownstream implements Downstream {
 
   private writeHead(head: string | Uint8Array, length: number): void {
     const framing = length >= 0 ? `\r\nContent-Length: ${length}` : '';
-    const date = new Date().toUTCString();
-    const text = `HTTP/1.1 ${headText(head)}\r\nDate: ${date}${framing}\r\nConnection: close\r\n\r\n`;
-    this.socket.write(text, 'latin1');
+    const text = headText(head);
+    const date = hasField(text, 'date') ? '' : `\r\nDate: ${new Date().toUTCString()}`;
+    this.socket.write(`HTTP/1.1 ${text}${date}${framing}\r\nConnection: close\r\n\r\n`, 'latin1');
   }
 
   private body(chunk: Uint8Array, last: boolean): void {
