@@ -4,7 +4,8 @@ import { runHealthcheck } from './commands/healthcheck.ts';
 import { ownVersion, runVersion } from './commands/version.ts';
 import { Launch } from './control/launch.ts';
 import { reasonOf } from './kernel/errors.ts';
-import { log, setLogLevel } from './kernel/log.ts';
+import { EVENTS } from './kernel/events.ts';
+import { log, logWarningsOfNode, setLogLevel } from './kernel/log.ts';
 import { type Parsed, parseFlags } from './settings/parse-flags.ts';
 
 type Run = Extract<Parsed, { kind: 'run' }>;
@@ -17,22 +18,43 @@ function stopOnSignal(launch: Launch): void {
       await launch.stop(0);
       return;
     }
-    log.info('Stopping', { signal });
-    launch.beginDrain();
+    const startedAt = performance.now();
     const { requestAcceptGraceTimeoutMs, graceTimeOutMs } = launch.current;
+    log.event(EVENTS.drainBegin, '', { signal, accept_ms: requestAcceptGraceTimeoutMs, grace_ms: graceTimeOutMs });
+    launch.beginDrain();
     if (requestAcceptGraceTimeoutMs > 0) {
       await new Promise((resolve) => setTimeout(resolve, requestAcceptGraceTimeoutMs));
     }
     await launch.stop(graceTimeOutMs);
     process.exitCode = 0;
+    log.event(EVENTS.stop, '', { code: 0, took_ms: Math.round(performance.now() - startedAt) });
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 }
 
-async function run({ settings, withStored }: Run): Promise<number> {
+function tellStart({ settings, configFile }: Run, version: string): void {
+  const { etcd, folder, entryPoints, workers } = settings;
+  const stores =
+    etcd === null ? [] : [`etcd ${etcd.useApiV3 ? 'v3' : 'v3 and v2'} ${etcd.endpoints.join(',')}${etcd.prefix}`];
+  if (folder !== '') stores.push(`folder ${folder}`);
+  log.event(EVENTS.start, '', {
+    version,
+    node: process.version,
+    workers,
+    sources: stores.join('; '),
+    config_file: configFile,
+    entrypoints: entryPoints.map(({ name }) => name).join(','),
+  });
+}
+
+async function run(parsed: Run): Promise<number> {
+  const { settings, withStored } = parsed;
+  const version = ownVersion();
   setLogLevel(settings.logLevel);
-  const launch = new Launch(settings, withStored, ownVersion());
+  logWarningsOfNode();
+  tellStart(parsed, version);
+  const launch = new Launch(settings, withStored, version);
   stopOnSignal(launch);
   try {
     await launch.run();

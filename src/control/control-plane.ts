@@ -3,13 +3,16 @@
  * pages that look at them.
  */
 import { reasonOf } from '../kernel/errors.ts';
+import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
+import type { LogFields } from '../kernel/log-line.ts';
 import type { Problem } from '../kernel/problems.ts';
 import { ModelBuilder } from '../model/build-model.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
 import type { Settings } from '../settings/settings.ts';
 import { createCursors } from '../shared/cursors.ts';
 import { createMetricsLane } from '../shared/metrics-layout.ts';
+import { MetricsReader } from '../shared/metrics-reader.ts';
 import { createServerState, ServerState } from '../shared/server-state.ts';
 import { SlotRegistry } from '../shared/slots.ts';
 import { createTokenCounts, TokenCounts } from '../shared/token-counts.ts';
@@ -19,6 +22,7 @@ import { ServerControl } from './balancing/server-control.ts';
 import type { SharedServers } from './balancing/server-slots.ts';
 import type { ServerStatus } from './balancing/server-status.ts';
 import { TableCompiler } from './compiler.ts';
+import { ConfigLog } from './config-log.ts';
 import { HealthChecks } from './health-checks/health-checks.ts';
 import { Prober } from './health-checks/probe.ts';
 import { Publisher } from './publisher.ts';
@@ -26,6 +30,7 @@ import { type ModelChange, Reconciler } from './reconciler.ts';
 import { loadRootCAs } from './root-cas.ts';
 import { providerOf, sourcesFrom } from './source/from-settings.ts';
 import type { Source, SourceStatus } from './source/source.ts';
+import type { SourceLog } from './source/source-log.ts';
 import type { StoredKeysReader } from './stored-keys.ts';
 import { TableFeed } from './table-feed.ts';
 import { Certificates } from './tls/certificates.ts';
@@ -52,6 +57,18 @@ const POOL_THREADS = 16;
 
 /** The quickest rate at which listeners hear of changes, so that a storm of them costs no more than a few pages. */
 const NOTIFY_MS = 100;
+
+/** How often a drain that waits says so. */
+const DRAIN_STEP_MS = 5_000;
+
+/** `host:port`, an IPv6 address in brackets. */
+function joined(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+function openExchanges(lanes: readonly SharedArrayBuffer[]): number {
+  return new MetricsReader(() => lanes).openExchanges().reduce((sum, { value }) => sum + value, 0);
+}
 
 export class ControlPlane implements ControlView {
   readonly version: string;
@@ -80,6 +97,8 @@ export class ControlPlane implements ControlView {
   private readonly certificateList: Certificates;
   private readonly ticketRing: TicketRing;
   private readonly admin: AdminServer | null;
+  private readonly sourceLog: SourceLog;
+  private readonly configLog: ConfigLog;
   private readonly listeners = new Set<() => void>();
   private notifying: NodeJS.Timeout | null = null;
   private current: Model;
@@ -94,7 +113,8 @@ export class ControlPlane implements ControlView {
    * `stored`: what was read of the settings in the store, before `follow` at the latest.
    * @throws TsujiError for TLS settings that cannot be used
    */
-  constructor(settings: Settings, version: string, stored: StoredKeysReader) {
+  constructor(settings: Settings, version: string, stored: StoredKeysReader, sourceLog: SourceLog) {
+    this.sourceLog = sourceLog;
     this.stored = stored;
     // Read once, when the pool is first used.
     process.env.UV_THREADPOOL_SIZE ??= String(POOL_THREADS);
@@ -142,6 +162,11 @@ export class ControlPlane implements ControlView {
       builder,
       onModel: (model, changed) => this.modelChanged(model, changed),
       throttleMs: settings.providersThrottleMs,
+      place: this.prefix === '' ? settings.folder : this.prefix,
+    });
+    this.configLog = new ConfigLog({
+      fields: () => this.inForce(),
+      addresses: settings.entryPoints.map(({ address }) => address),
     });
     this.publisher = new Publisher((generation) => this.serverSlots.retire(generation));
     const hasTls = settings.entryPoints.some(({ tls }) => tls !== null);
@@ -191,9 +216,11 @@ export class ControlPlane implements ControlView {
       serverState,
       tokenCounts,
       lanes: this.lanes,
+      openOf: (index) => openExchanges([this.lanes[index]]),
       onWelcome: (index, generation) => this.publisher.welcome(index, generation),
       onApplied: () => {
         this.publisher.acknowledged();
+        if (this.settled()) this.configLog.applied(this.publisher.generation);
         this.notify();
       },
       onServer: ({ event, backend, server }) => this.servers.received(event, backend, server),
@@ -220,11 +247,12 @@ export class ControlPlane implements ControlView {
     await this.fleet.start();
     // A signal may have come while the workers booted.
     if (this.stopping) return;
-    for (const { name, port } of this.entryPoints()) log.info('Listening', { entrypoint: name, port });
+    this.tellEntryPoints();
     if (this.admin !== null) {
       const { port } = await this.admin.listen();
       if (this.stopping) return;
-      log.info('Admin pages', { port, path: this.settings.web!.path });
+      const { host, path } = this.settings.web!;
+      log.event(EVENTS.adminListening, '', { address: joined(host, port), path });
     }
     this.ticketRing.start();
   }
@@ -235,9 +263,13 @@ export class ControlPlane implements ControlView {
     this.following = true;
     for (const source of this.sourceList) {
       source.start({
-        snapshot: (name, revision, entries) => this.reconciler.snapshot(name, revision, entries),
+        snapshot: (name, revision, entries) => {
+          this.sourceLog.snapshot(name, entries.size);
+          this.reconciler.snapshot(name, revision, entries);
+        },
         changes: (name, revision, changes) => this.reconciler.changes(name, revision, changes),
         statusChanged: (name) => {
+          this.sourceLog.saw(source.status());
           this.reconciler.statusChanged(name);
           this.notify();
         },
@@ -253,9 +285,11 @@ export class ControlPlane implements ControlView {
 
   /** Ends everything; exchanges that run may end within `graceMs`. */
   async stop(graceMs: number): Promise<void> {
+    const wasAsked = this.isDraining;
     this.isDraining = true;
     this.stopping = true;
-    await this.fleet.drain(graceMs);
+    await this.drain(graceMs, wasAsked);
+    this.configLog.stop();
     this.reconciler.stop();
     this.healthChecks.stop();
     this.servers.stop();
@@ -364,8 +398,44 @@ export class ControlPlane implements ControlView {
     }, NOTIFY_MS);
   }
 
+  /** `wasAsked`: it is the drain of a signal, and no failed or other start. */
+  private async drain(graceMs: number, wasAsked: boolean): Promise<void> {
+    const startedAt = performance.now();
+    const open = (): number => openExchanges(this.lanes);
+    let cut = 0;
+    const step = setInterval(() => log.event(EVENTS.drainStep, '', { open: open() }), DRAIN_STEP_MS).unref();
+    await this.fleet.drain(graceMs, () => {
+      cut = open();
+    });
+    clearInterval(step);
+    if (wasAsked) log.event(EVENTS.drainEnd, '', { took_ms: Math.round(performance.now() - startedAt), cut });
+  }
+
+  private tellEntryPoints(): void {
+    const { ports } = this.fleet;
+    for (const [i, { name: entrypoint, host, engine, tls, proxyProtocol }] of this.settings.entryPoints.entries()) {
+      const address = joined(host, ports[i]);
+      const kind = { tls: tls !== null, engine, proxy_protocol: proxyProtocol !== null };
+      log.event(EVENTS.listening, entrypoint, { entrypoint, address, ...kind });
+    }
+  }
+
+  /** What the log says of the routes in force. */
+  private inForce(): LogFields {
+    const { backends, frontends, certificates } = this.current;
+    let servers = 0;
+    for (const backend of backends.values()) servers += backend.servers.length;
+    const revisions = this.sourceList.map((source) => source.status()).filter(({ revision }) => revision !== '');
+    const revision = revisions.map((status) => `${status.name}@${status.revision}`).join(' ');
+    const counts = { frontends: frontends.size, backends: backends.size, servers, certificates: certificates.size };
+    return { revision, ...counts, problems: this.problems().size };
+  }
+
   private modelChanged(model: Model, changed: ModelChange): void {
     this.current = model;
+    this.configLog.touch('backends', changed.backends);
+    this.configLog.touch('frontends', changed.frontends);
+    this.configLog.touch('tls', changed.certificates);
     this.feed.touch(changed);
     this.servers.touch(changed.backends);
     this.healthChecks.touch(changed.backends);
@@ -402,11 +472,10 @@ export class ControlPlane implements ControlView {
         this.feed.made(generation);
         if (this.stopping) return;
         this.publisher.publish(generation, table, breakers);
-        for (const { address } of this.settings.entryPoints) log.info(`Server configuration reloaded on ${address}`);
       } catch (error) {
         // The table that is in force stays.
         this.feed.failed();
-        log.error('A routing table could not be compiled', { generation, reason: reasonOf(error) });
+        log.event(EVENTS.configFailed, '', { generation, reason: reasonOf(error) });
       }
     } while (this.outdated);
     this.compiling = false;

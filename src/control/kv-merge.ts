@@ -37,6 +37,11 @@ export class KvMerge {
     return merged;
   }
 
+  /** No source has a key. */
+  get isEmpty(): boolean {
+    return this.#maps.values().every((map) => map.size === 0);
+  }
+
   #get(key: string): string | null {
     for (const map of this.#maps.values()) {
       const value = map.get(key);

@@ -4,10 +4,12 @@
  * something else than what runs, the control plane is made anew; no route was known before.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { EVENTS } from '../kernel/events.ts';
 import { log, setLogLevel } from '../kernel/log.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { StoredSettings } from '../settings/stored-settings.ts';
 import { ControlPlane } from './control-plane.ts';
+import { SourceLog } from './source/source-log.ts';
 import { StoredKeysReader } from './stored-keys.ts';
 
 /** After that tsuji listens by the settings that it has. */
@@ -17,6 +19,7 @@ export class Launch {
   private readonly settings: Settings;
   private readonly withStored: (keys: ReadonlyMap<string, string>) => StoredSettings;
   private readonly version: string;
+  private readonly sourceLog = new SourceLog();
   private readonly reader: StoredKeysReader;
   private plane: ControlPlane | null = null;
   private inForce: Settings;
@@ -29,7 +32,7 @@ export class Launch {
     this.withStored = withStored;
     this.version = version;
     this.inForce = settings;
-    this.reader = new StoredKeysReader(settings);
+    this.reader = new StoredKeysReader(settings, this.sourceLog);
   }
 
   /** Those of the command line until others have come. */
@@ -53,12 +56,12 @@ export class Launch {
     if (early !== null) {
       await this.start(this.judge(early));
     } else {
-      log.error('The settings in the store cannot be read: tsuji listens without them, and serves no route until then');
+      log.event(EVENTS.settingsMissing, '', {});
       await this.start(this.settings);
       const settings = this.judge(await reading);
       if (this.stopping) return;
       if (!isDeepStrictEqual(settings, this.settings)) {
-        log.warn('The store has other settings: starting anew by them');
+        log.event(EVENTS.settingsChanged, '', {});
         await this.plane?.stop(0);
         if (this.stopping) return;
         await this.start(settings);
@@ -90,10 +93,9 @@ export class Launch {
     this.inForce = settings;
     setLogLevel(settings.logLevel);
     for (const warning of settings.warnings) {
-      // Not through the log: at its default level nobody would see them.
-      if (!told.has(warning)) process.stderr.write(`tsuji: ${warning}\n`);
+      if (!told.has(warning)) log.event(EVENTS.settingIgnored, warning, { reason: warning });
     }
-    this.plane = new ControlPlane(settings, this.version, this.reader);
+    this.plane = new ControlPlane(settings, this.version, this.reader, this.sourceLog);
     if (this.draining) this.plane.beginDrain();
     await this.plane.start();
   }

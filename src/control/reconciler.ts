@@ -4,9 +4,10 @@
  *
  *     sources ─▶ KvMerge ─▶ pending changes ─▶ (quiet, throttle) ─▶ ModelBuilder ─▶ onModel
  */
+import { EVENTS, type LineLevel } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import type { Problem } from '../kernel/problems.ts';
-import type { ModelBuilder } from '../model/build-model.ts';
+import type { ModelBuilder, ModelUpdate } from '../model/build-model.ts';
 import type { Model } from '../model/model.ts';
 import { KvMerge } from './kv-merge.ts';
 import type { Change, Source, SourceName, SourceSink } from './source/source.ts';
@@ -22,6 +23,8 @@ export type ReconcilerOptions = {
   /** In order of precedence: the first one that has a key wins. */
   readonly sources: readonly Pick<Source, 'name' | 'status'>[];
   readonly builder: ModelBuilder;
+  /** What the keys stand below, as the log says it. */
+  readonly place?: string;
   /** Called with the first model, even an empty one, and then with every one that differs from the one before. */
   readonly onModel: (model: Model, changed: ModelChange) => void;
   /** The quiet that ends a batch. */
@@ -34,9 +37,23 @@ export type ReconcilerOptions = {
   readonly firstWaitMs?: number;
 };
 
-function logProblem(problem: Problem): void {
-  const write = problem.state === 'rejected' ? log.error : log.warn;
-  write(`Key ${problem.state}: ${problem.reason}`, { key: problem.key });
+/** Of one update; the others are in the sum of all. */
+const MOST_PROBLEMS_TOLD = 20;
+
+function levelOf({ state }: Problem): LineLevel {
+  return state === 'rejected' ? 'error' : 'warning';
+}
+
+function tellProblems({ appeared, mended, model }: ModelUpdate): void {
+  for (const problem of appeared.slice(0, MOST_PROBLEMS_TOLD)) {
+    const { key, state, reason } = problem;
+    log.event(EVENTS.problem, '', { key, state, reason }, levelOf(problem));
+  }
+  for (const problem of mended.slice(0, MOST_PROBLEMS_TOLD)) {
+    log.event(EVENTS.problemGone, '', { key: problem.key }, levelOf(problem));
+  }
+  if (Math.max(appeared.length, mended.length) <= MOST_PROBLEMS_TOLD) return;
+  log.event(EVENTS.problems, '', { appeared: appeared.length, gone: mended.length, total: model.problems.size });
 }
 
 export class Reconciler implements SourceSink {
@@ -48,12 +65,15 @@ export class Reconciler implements SourceSink {
   readonly #throttleMs: number;
   readonly #firstWaitMs: number;
   readonly #merge: KvMerge;
+  readonly #place: string;
   readonly #heard = new Set<SourceName>();
   /** Newest value of each key that changed since the last model. */
   #pending = new Map<string, string | null>();
   #timer: NodeJS.Timeout | undefined = undefined;
   #stopped = false;
   #published = false;
+  /** It was told that there is no key. */
+  #toldEmpty = false;
   /** `#aliasText()` of the last model. */
   #publishedAlias = '';
   // Times are milliseconds of performance.now(), which does not jump with the clock.
@@ -69,6 +89,7 @@ export class Reconciler implements SourceSink {
     this.#maxWaitMs = options.maxWaitMs ?? 10;
     this.#throttleMs = options.throttleMs ?? 0;
     this.#firstWaitMs = options.firstWaitMs ?? 2000;
+    this.#place = options.place ?? '';
     this.#merge = new KvMerge(options.sources.map((source) => source.name));
   }
 
@@ -133,6 +154,13 @@ export class Reconciler implements SourceSink {
     return `${tree}\0${problem}`;
   }
 
+  #tellWhetherEmpty(): void {
+    const { isEmpty } = this.#merge;
+    if (isEmpty === this.#toldEmpty) return;
+    this.#toldEmpty = isEmpty;
+    log.event(isEmpty ? EVENTS.noKeys : EVENTS.keysFound, '', { prefix: this.#place });
+  }
+
   #publish(): void {
     const changes = this.#pending;
     this.#pending = new Map();
@@ -143,8 +171,8 @@ export class Reconciler implements SourceSink {
       Array.from(changes, ([key, value]) => ({ key, value })),
       { ...(tree === undefined ? {} : { tree }), aliasProblem: problem },
     );
-    for (const problem of update.appeared) logProblem(problem);
-    for (const key of update.mended) log.info('Key in order again or gone', { key });
+    tellProblems(update);
+    this.#tellWhetherEmpty();
     if (this.#published && update.model === before) return;
     this.#published = true;
     this.#publishedAt = performance.now();

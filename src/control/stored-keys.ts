@@ -3,13 +3,13 @@
  * as no source answers it goes on asking, ever more slowly, and says so. Afterwards it tells which of these keys are not
  * in force.
  */
-import { log } from '../kernel/log.ts';
 import type { StoredKeys } from '../model/build-model.ts';
 import type { Settings } from '../settings/settings.ts';
 import { isStoredSetting, STORED_SECTIONS, type StoredSettings } from '../settings/stored-settings.ts';
 import { BACKOFF_LONGEST_MS } from './source/backoff.ts';
 import { sourcesFrom } from './source/from-settings.ts';
 import type { Source, SourceName, SourceStatus } from './source/source.ts';
+import type { SourceLog } from './source/source-log.ts';
 
 /**
  * When one API of etcd has answered, the other is waited for: until it has had a try for sure, or has failed twice since,
@@ -17,23 +17,22 @@ import type { Source, SourceName, SourceStatus } from './source/source.ts';
  */
 const OTHER_API_MS = BACKOFF_LONGEST_MS + 2_000;
 const OTHER_API_FAILURES = 2;
-/** How often it is said again that nothing has answered. */
-const REMIND_MS = 10_000;
 
 export class StoredKeysReader implements StoredKeys {
   readonly sections = STORED_SECTIONS;
   private readonly sources: readonly Source[];
+  private readonly sourceLog: SourceLog;
   private readonly found = new Map<SourceName, ReadonlyMap<string, string>>();
   /** Of the sources that have not answered, since the first that has. */
   private readonly failures = new Map<SourceName, number>();
   private keys: ReadonlyMap<string, string> = new Map();
   private problems: StoredSettings['problems'] = new Map();
   private settled: (() => void) | null = null;
-  private remind: NodeJS.Timeout | null = null;
   private grace: NodeJS.Timeout | null = null;
 
   /** @throws TsujiError for TLS settings of etcd that cannot be used */
-  constructor({ etcd, folder }: Settings) {
+  constructor({ etcd, folder }: Settings, sourceLog: SourceLog) {
+    this.sourceLog = sourceLog;
     this.sources = sourcesFrom({ etcd: etcd === null ? null : { ...etcd, watch: false }, folder });
   }
 
@@ -44,17 +43,20 @@ export class StoredKeysReader implements StoredKeys {
   /** All keys of the store; of one that several sources have, the first source's. */
   async read(): Promise<ReadonlyMap<string, string>> {
     if (this.sources.length === 0) return this.keys;
-    this.remind = setInterval(() => this.complain(), REMIND_MS);
     await new Promise<void>((resolve) => {
       this.settled = resolve;
       for (const source of this.sources) {
         source.start({
           snapshot: (name, _revision, entries) => {
+            this.sourceLog.snapshot(name, entries.size);
             this.found.set(name, entries);
             this.check();
           },
           changes: () => {},
-          statusChanged: (name) => this.statusChanged(name),
+          statusChanged: (name) => {
+            this.sourceLog.saw(source.status());
+            this.statusChanged(name);
+          },
         });
       }
     });
@@ -71,7 +73,6 @@ export class StoredKeysReader implements StoredKeys {
   /** Ends the reading; `read` does not resolve any more if it had not. */
   async stop(): Promise<void> {
     this.settled = null;
-    if (this.remind !== null) clearInterval(this.remind);
     if (this.grace !== null) clearTimeout(this.grace);
     await Promise.all(this.sources.map((source) => source.stop()));
   }
@@ -103,10 +104,5 @@ export class StoredKeysReader implements StoredKeys {
     );
     if (!missing) this.settled();
     else this.grace ??= setTimeout(() => this.settled?.(), OTHER_API_MS);
-  }
-
-  private complain(): void {
-    const errors = this.statuses().flatMap(({ error }) => (error === '' ? [] : [error]));
-    log.error('Still waiting for the settings in the store', { reason: errors.join('; ') });
   }
 }

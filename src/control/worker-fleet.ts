@@ -5,7 +5,8 @@
 import { type AddressInfo, createServer } from 'node:net';
 import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads';
 import { TsujiError } from '../kernel/errors.ts';
-import { log } from '../kernel/log.ts';
+import { EVENTS } from '../kernel/events.ts';
+import { log, relay } from '../kernel/log.ts';
 import type { Boot, BootEntryPoint, BootOptions, BootTls, FromWorker, ToWorker } from '../protocol/messages.ts';
 import type { WorkerView } from './view.ts';
 
@@ -28,6 +29,8 @@ export type FleetOptions = {
   readonly tokenCounts: SharedArrayBuffer;
   /** One lane per worker. */
   readonly lanes: readonly SharedArrayBuffer[];
+  /** Exchanges that are open in it. */
+  readonly openOf: (index: number) => number;
   /** A worker boots or is ready and has a table of `generation`, 0 for none: what is newer is sent, its generation returned. */
   readonly onWelcome: (index: number, generation: number) => number;
   readonly onApplied: (index: number, generation: number) => void;
@@ -46,6 +49,8 @@ type Member = {
   generation: number;
   restarts: number;
   failures: number;
+  /** Exchanges that its thread had when it failed. */
+  lost: number;
   readyAt: number;
   restart: NodeJS.Timeout | null;
 };
@@ -82,6 +87,7 @@ export class WorkerFleet {
         generation: 0,
         restarts: 0,
         failures: 0,
+        lost: 0,
         readyAt: 0,
         restart: null,
       });
@@ -131,8 +137,11 @@ export class WorkerFleet {
     return lowest === Number.POSITIVE_INFINITY ? 0 : lowest;
   }
 
-  /** Stops accepting, lets exchanges end for at most `graceMs`, then closes what is left. Resolves when all have ended. */
-  async drain(graceMs: number): Promise<void> {
+  /**
+   * Stops accepting, lets exchanges end for at most `graceMs`, then closes what is left, after a call of `beforeCut`.
+   * Resolves when all have ended.
+   */
+  async drain(graceMs: number, beforeCut: () => void): Promise<void> {
     this.stopping = true;
     for (const member of this.members) {
       if (member.restart !== null) clearTimeout(member.restart);
@@ -141,9 +150,18 @@ export class WorkerFleet {
       else if (member.readyAt === 0) member.port?.postMessage({ kind: 'stop' } satisfies ToWorker);
       else member.state = 'draining';
     }
-    this.broadcast({ kind: graceMs > 0 ? 'drain' : 'stop' });
+    const cut = (): void => {
+      beforeCut();
+      this.broadcast({ kind: 'stop' });
+    };
+    let force: NodeJS.Timeout | undefined;
+    if (graceMs > 0) {
+      this.broadcast({ kind: 'drain' });
+      force = setTimeout(cut, graceMs);
+    } else {
+      cut();
+    }
     this.options.onChange();
-    const force = setTimeout(() => this.broadcast({ kind: 'stop' }), graceMs);
     await new Promise<void>((resolve) => {
       this.allEnded = resolve;
       this.checkEnded();
@@ -157,6 +175,9 @@ export class WorkerFleet {
 
   private boot(member: Member): Promise<void> {
     const { port1, port2 } = new MessageChannel();
+    const logQueue = new SharedArrayBuffer(4);
+    const waiting = new Int32Array(logQueue);
+    member.lost = 0;
     const data: Boot = {
       index: member.index,
       logLevel: this.options.logLevel,
@@ -167,6 +188,7 @@ export class WorkerFleet {
       serverState: this.options.serverState,
       tokenCounts: this.options.tokenCounts,
       metrics: this.options.lanes[member.index],
+      logQueue,
       port: port2,
     };
     const thread = new Worker(WORKER_URL, {
@@ -185,13 +207,15 @@ export class WorkerFleet {
     return new Promise((resolve, reject) => {
       let failure = '';
       port1.on('message', (message: FromWorker) => {
+        if (message.kind === 'log') {
+          Atomics.sub(waiting, 0, 1);
+          relay(message.record);
+          return;
+        }
         if (message.kind === 'failed') {
           failure = message.message;
-          log.error(`worker failed: ${message.message}`, {
-            worker: member.index,
-            during: message.during,
-            stack: message.stack,
-          });
+          member.lost = message.open;
+          this.tellFailure(member, message.during, failure, message.stack);
         }
         this.received(member, message);
         if (message.kind === 'ready') resolve();
@@ -199,14 +223,19 @@ export class WorkerFleet {
       // What a worker cannot report itself: its file does not load, or it runs out of memory.
       thread.on('error', (error) => {
         failure = error.message;
-        log.error(`worker failed: ${error.message}`, { worker: member.index, during: 'serving' });
+        member.lost = this.options.openOf(member.index);
+        this.tellFailure(member, member.readyAt > 0 ? 'serving' : 'boot', failure, '');
       });
       thread.on('exit', () => {
         port1.close();
-        this.ended(member);
+        this.ended(member, failure);
         reject(new TsujiError('WORKER_BOOT_FAILED', failure === '' ? 'a worker ended while it booted' : failure));
       });
     });
+  }
+
+  private tellFailure({ index: worker }: Member, during: string, reason: string, stack: string): void {
+    log.event(EVENTS.workerFailed, String(worker), { worker, during, reason, stack });
   }
 
   private received(member: Member, message: FromWorker): void {
@@ -214,6 +243,7 @@ export class WorkerFleet {
       case 'ready':
         member.readyAt = Date.now();
         member.state = 'serving';
+        if (member.restarts > 0) log.event(EVENTS.workerBack, String(member.index), { worker: member.index });
         if (this.stopping) this.send(member.index, { kind: 'stop' });
         else this.options.onWelcome(member.index, member.generation);
         this.options.onChange();
@@ -229,7 +259,7 @@ export class WorkerFleet {
     }
   }
 
-  private ended(member: Member): void {
+  private ended(member: Member, reason: string): void {
     const wasReady = member.readyAt > 0;
     if (wasReady && Date.now() - member.readyAt > PROVED_MS) member.failures = 0;
     member.thread = null;
@@ -248,7 +278,8 @@ export class WorkerFleet {
       member.failures === 0 ? FIRST_RESTART_MS : Math.min(FIRST_RESTART_MS * 2 ** member.failures, MAX_RESTART_MS);
     member.failures++;
     member.restarts++;
-    log.warn('a worker has ended and is replaced', { worker: member.index, wait_ms: wait });
+    const { index: worker, lost: lost_exchanges } = member;
+    log.event(EVENTS.workerReplaced, String(worker), { worker, reason, lost_exchanges, wait_ms: wait });
     member.restart = setTimeout(() => {
       member.restart = null;
       this.boot(member).catch(() => {});

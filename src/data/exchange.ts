@@ -320,7 +320,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
       triesLeft: this.assignment.triesLeft,
     });
     this.connection = null;
-    if (decision !== RESEND) this.assignment.tryFailed(fault, this.reused);
+    if (decision !== RESEND) this.assignment.tryFailed(fault, this.reused, detail);
     if (decision === GIVE_UP || (decision === NEXT_SERVER && !this.assignment.retry())) {
       this.breakOff(fault, detail);
       return;

@@ -6,7 +6,7 @@
 import { hostname } from 'node:os';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { reasonOf } from '../kernel/errors.ts';
-import { type LogLevel, log, setLogLevel } from '../kernel/log.ts';
+import { type LogLevel, log, logWarningsOfNode, sendLogTo, setLogLevel } from '../kernel/log.ts';
 import { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { Boot, BootEntryPoint, FromWorker, ToWorker } from '../protocol/messages.ts';
 import { MetricsLane } from '../shared/metrics.ts';
@@ -33,6 +33,9 @@ import { UpstreamPools } from './upstream/pools.ts';
  * for a slow client and does not tell when they are out. WebSockets get as long to answer the close frame.
  */
 const LINGER_MS = 250;
+
+/** Lines that may wait for main; it may be busy, but never keeps a worker waiting (shared/spec logs §3.4). */
+const LOG_QUEUE = 1_000;
 
 const boot = workerData as Boot;
 const listeners: Listener[] = [];
@@ -78,6 +81,16 @@ function post(message: FromWorker): void {
   boot.port.postMessage(message);
 }
 
+function sendLogToMain(): void {
+  const waiting = new Int32Array(boot.logQueue);
+  sendLogTo((record) => {
+    if (Atomics.load(waiting, 0) >= LOG_QUEUE) return false;
+    Atomics.add(waiting, 0, 1);
+    post({ kind: 'log', record: { ...record, fields: { worker: boot.index, ...record.fields } } });
+    return true;
+  });
+}
+
 /** Closes every handle; the thread ends by itself when its loop is empty. */
 function closeAll(): void {
   if (closing) return;
@@ -102,7 +115,8 @@ function closeHandles(): void {
 
 function fail(during: 'boot' | 'serving', error: unknown): void {
   if (closing) return;
-  post({ kind: 'failed', during, message: reasonOf(error), stack: error instanceof Error ? (error.stack ?? '') : '' });
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  post({ kind: 'failed', during, message: reasonOf(error), stack, open: context.openExchanges });
   closeAll();
 }
 
@@ -156,6 +170,8 @@ function makeListener(uws: Uws, index: number, entryPoint: BootEntryPoint): List
 
 async function start(): Promise<void> {
   setLogLevel(boot.logLevel as LogLevel);
+  logWarningsOfNode();
+  sendLogToMain();
   certificates.apply(boot.tls.certificates, []);
   // Loaded also when no entrypoint asks for it: a host where it cannot be is told of at once.
   const uws = await loadUws();

@@ -67,7 +67,7 @@ export type ModelUpdate = {
   /** Problems that are new, or that have another state or reason than before. */
   readonly appeared: readonly Problem[];
   /** Keys that had a problem and have none any more. */
-  readonly mended: readonly string[];
+  readonly mended: readonly Problem[];
 };
 
 type LiveModel = {
@@ -234,7 +234,7 @@ class NextModel {
   readonly #changedFrontends = new Set<string>();
   readonly #changedCertificates = new Set<string>();
   readonly #appeared: Problem[] = [];
-  readonly #mended: string[] = [];
+  readonly #mended: Problem[] = [];
 
   constructor(old: LiveModel, problemKeys: Map<string, readonly string[]>) {
     this.backends = new NextMap(old.backends);
@@ -264,8 +264,8 @@ class NextModel {
     const keys = new Set(problems.map((problem) => problem.key));
     for (const key of this.#problemKeys.get(object) ?? []) {
       if (keys.has(key)) continue;
+      this.#mended.push(this.#problems.map.get(key)!);
       this.#problems.put(key, null);
-      this.#mended.push(key);
     }
     for (const problem of problems) {
       if (this.#problems.put(problem.key, problem)) this.#appeared.push(problem);

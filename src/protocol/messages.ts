@@ -13,8 +13,10 @@
  *     main ◀── drained ───────────  worker      nothing runs any more; the worker ends by itself
  *     main ── stop ───────────────▶ worker      close everything now; the worker ends by itself
  *     main ◀── server ────────────  worker      a server breaks its connections, or a trial of an ejected one has ended
+ *     main ◀── log ───────────────  worker      a line of the log, which main writes
  *     main ◀── failed ────────────  worker      an uncaught error; the worker closes everything and ends
  */
+
 import type { MessagePort } from 'node:worker_threads';
 import type {
   Engine,
@@ -23,6 +25,7 @@ import type {
   TrustOptions,
   WhiteListOptions,
 } from '../kernel/entrypoint-options.ts';
+import type { LogRecord } from '../kernel/log.ts';
 
 /** What the data plane needs to know of an entrypoint. Its index is its bit in the table. */
 export type BootEntryPoint = {
@@ -143,6 +146,8 @@ export type Boot = {
   readonly tokenCounts: SharedArrayBuffer;
   /** This worker's lane of src/shared/metrics.ts */
   readonly metrics: SharedArrayBuffer;
+  /** One Int32: lines of this worker's log that main has not taken yet. */
+  readonly logQueue: SharedArrayBuffer;
   readonly port: MessagePort;
 };
 
@@ -173,4 +178,13 @@ export type FromWorker =
   | { readonly kind: 'drained' }
   /** Slots of src/shared/slots.ts. */
   | { readonly kind: 'server'; readonly event: ServerEvent; readonly backend: number; readonly server: number }
-  | { readonly kind: 'failed'; readonly during: 'boot' | 'serving'; readonly message: string; readonly stack: string };
+  | {
+      readonly kind: 'failed';
+      readonly during: 'boot' | 'serving';
+      readonly message: string;
+      readonly stack: string;
+      /** Exchanges that end with it. */
+      readonly open: number;
+    }
+  /** A line of the log, which main writes. */
+  | { readonly kind: 'log'; readonly record: LogRecord };

@@ -34,7 +34,7 @@ function bad(flag: string, reason: string): TsujiError {
 
 function fillLogLevel(given: Given): LogLevel {
   const text = given.has('logLevel') ? given.text('logLevel') : '';
-  if (text === '') return given.boolean('debug') ? 'DEBUG' : 'ERROR';
+  if (text === '') return given.boolean('debug') ? 'DEBUG' : 'INFO';
   const wanted = text.toUpperCase() === 'WARNING' ? 'WARN' : text.toUpperCase();
   const level = LOG_LEVELS.find((known) => known === wanted);
   if (level === undefined) throw bad('logLevel', `${quoted(text)} is none of ${LOG_LEVELS.join(', ')}`);

@@ -23,6 +23,8 @@ export type Parsed =
       readonly kind: 'run';
       readonly command: Command;
       readonly settings: Settings;
+      /** The traefik.toml that was read, '' for none. */
+      readonly configFile: string;
       /** The same with what a store of keys says on top of it. Keys are relative to the prefix. */
       readonly withStored: (keys: ReadonlyMap<string, string>) => StoredSettings;
     }
@@ -143,7 +145,7 @@ function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv, withFile: bo
   const warn = (line: string): void => void warnings.add(line);
   const file = withFile ? findTomlFile(given.text('configFile'), env, warn) : null;
   if (file !== null) addTomlFile(file, given, warn);
-  return { given, warnings };
+  return { given, warnings, configFile: file ?? '' };
 }
 
 /**
@@ -157,11 +159,12 @@ export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv): Par
     // `version` must answer whatever the environment says.
     const isVersion = command === 'version';
     const layer = (): Layer => readGiven(flags, isVersion ? {} : env, !isVersion);
-    const { given, warnings } = layer();
+    const { given, warnings, configFile } = layer();
     return {
       kind: 'run',
       command,
       settings: fillSettings(given, warnings),
+      configFile,
       withStored: (keys) => withStored(layer, keys),
     };
   } catch (error) {

@@ -13,7 +13,7 @@ const ROW_GROUPS: readonly RowGroup[] = [
       ['entryPoints', 'entrypoint', 'Name:http Address::80', 'An address to listen on; repeat the flag for more'],
       ['defaultEntryPoints', 'list', 'http', 'Entrypoints of the frontends that name none'],
       ['configFile', 'string', '', 'A traefik.toml with any of these settings, or its folder; flags win over it'],
-      ['logLevel', 'string', 'ERROR', 'DEBUG, INFO, WARN, ERROR, FATAL or PANIC'],
+      ['logLevel', 'string', 'INFO', 'DEBUG, INFO, WARN, ERROR, FATAL or PANIC'],
       ['debug', 'boolean', 'false', 'Log level DEBUG, unless --logLevel is given'],
       ['workers', 'integer', '', 'Worker threads that serve requests; without it, one per available CPU'],
       ['providersThrottleDuration', 'duration', '0', 'Least time between two configurations; 0: apply changes at once'],

@@ -9,7 +9,7 @@ import type { Settings } from './settings.ts';
 import { NANOSECONDS, readSettingsTree, type SettingsTree } from './settings-tree.ts';
 
 /** Settings on their way to be put together. */
-export type Layer = { readonly given: Given; readonly warnings: Set<string> };
+export type Layer = { readonly given: Given; readonly warnings: Set<string>; readonly configFile: string };
 
 export type StoredSettings = {
   readonly settings: Settings;

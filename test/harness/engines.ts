@@ -195,8 +195,6 @@ export async function startEngines(t: Scope, options: TsujiOptions = {}): Promis
     ],
   });
   const ports = new Map<string, number>();
-  for (const [, name, port] of tsuji.output.matchAll(/msg="?Listening"? entrypoint=(\S+) port=(\d+)/g)) {
-    ports.set(name, Number(port));
-  }
+  for (const name of ['uws', 'uws-tls', 'node', 'tls']) ports.set(name, tsuji.portOf(name));
   return new EngineTsuji(tsuji, ports);
 }

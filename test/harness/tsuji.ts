@@ -28,6 +28,12 @@ export type TsujiOptions = {
   noWait?: boolean;
 };
 
+/** Ports that entrypoints listen on, as the log names them. */
+function portsIn(output: string, entryPoint: string): number[] {
+  const line = new RegExp(`event=listening entrypoint=${entryPoint} address="?\\S*:(\\d+)`, 'g');
+  return Array.from(output.matchAll(line), ([, port]) => Number(port));
+}
+
 export class Tsuji {
   readonly child: ChildProcess;
   readonly folder: string;
@@ -46,7 +52,6 @@ export class Tsuji {
     const args = [
       ...(options.imports ?? []).flatMap((url) => ['--import', url]),
       MAIN,
-      ...(has('logLevel'.toLowerCase()) ? [] : ['--logLevel=INFO']),
       ...(has('etcd') ? [] : [`--folder=${this.folder}`]),
       '--web',
       ...(has('web.address') ? [] : ['--web.address=127.0.0.1:0']),
@@ -66,6 +71,11 @@ export class Tsuji {
     this.child.on('exit', (code, signal) => {
       this.exit = { code, signal };
     });
+  }
+
+  /** That this entrypoint listens on since the last start; 0 while it does not. */
+  portOf(entryPoint: string): number {
+    return portsIn(this.output, entryPoint).at(-1) ?? 0;
   }
 
   /** Writes a key atomically. */
@@ -107,11 +117,6 @@ export class Tsuji {
   }
 }
 
-function portIn(output: string, line: RegExp): number {
-  const match = line.exec(output);
-  return match === null ? 0 : Number(match[1]);
-}
-
 /** Starts tsuji and waits until it listens and, unless told otherwise, routes by its first table. */
 export async function startTsuji(t: { after(fn: () => unknown): unknown }, options: TsujiOptions = {}): Promise<Tsuji> {
   const tsuji = new Tsuji(options);
@@ -124,8 +129,8 @@ export async function startTsuji(t: { after(fn: () => unknown): unknown }, optio
   });
   await waitFor(
     () => {
-      tsuji.port = portIn(tsuji.output, /msg="Listening" entrypoint=\S+ port=(\d+)/);
-      tsuji.adminPort = portIn(tsuji.output, /msg="Admin pages" port=(\d+)/);
+      tsuji.port = portsIn(tsuji.output, '\\S+')[0] ?? 0;
+      tsuji.adminPort = Number(/event=admin_listening address="?\S*:(\d+)/.exec(tsuji.output)?.[1] ?? 0);
       return (tsuji.port > 0 && tsuji.adminPort > 0) || tsuji.exit !== null;
     },
     () => `tsuji to listen, it said:\n${tsuji.output}`,

@@ -31,7 +31,7 @@ function message(body: string, fields = '', status = '200 OK'): string {
   return `HTTP/1.1 ${status}\r\nContent-Length: ${body.length}\r\n${fields}\r\n${body}`;
 }
 
-const nodePort = Number(/msg="Listening" entrypoint=node port=(\d+)/.exec(tsuji.output)![1]);
+const nodePort = tsuji.portOf('node');
 
 async function ask(t: Scope, host: string, fields: string, method = 'GET', port = tsuji.port): Promise<Received> {
   const client = await rawClient(t, port);

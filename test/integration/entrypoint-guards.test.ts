@@ -32,10 +32,6 @@ const tsuji = await startTsuji(
   },
 );
 
-function portOf(entryPoint: string): number {
-  return Number(new RegExp(`msg="Listening" entrypoint=${entryPoint} port=(\\d+)`).exec(tsuji.output)![1]);
-}
-
 let lastHead = '';
 const server = await startRawServer(
   { after },
@@ -52,7 +48,7 @@ async function ask(
   fields = '',
   { method = 'GET', target = '/', name = host }: { method?: string; target?: string; name?: string } = {},
 ): Promise<Received> {
-  const client = await rawClient(t, portOf(entryPoint));
+  const client = await rawClient(t, tsuji.portOf(entryPoint));
   client.send(`${method} ${target} HTTP/1.1\r\nHost: ${name}\r\n${fields}\r\n`);
   return response(client, method);
 }
@@ -118,7 +114,7 @@ test('an X-Forwarded-For that is not believed opens no allow list', async (t) =>
 });
 
 test('a redirect to another entrypoint keeps host, path and query and names the port', async (t) => {
-  const port = portOf('http');
+  const port = tsuji.portOf('http');
   const found = await ask(t, 'away', '', { target: '/a%2Fb/?c=d&e', name: 'any.example:8080' });
   assert.equal(found.statusLine, 'HTTP/1.1 302 Found');
   assert.equal(found.body, 'Found');
@@ -146,13 +142,13 @@ test('the status of a redirect keeps the method, and says whether it is for ever
 });
 
 test('who asks by the scheme and port of the target already is served and not sent in circles', async (t) => {
-  assert.equal((await ask(t, 'away', '', { name: `${host}:${portOf('http')}` })).status, 200);
-  const secure = await ask(t, 'away', 'X-Forwarded-Proto: https\r\n', { name: `${host}:${portOf('http')}` });
+  assert.equal((await ask(t, 'away', '', { name: `${host}:${tsuji.portOf('http')}` })).status, 200);
+  const secure = await ask(t, 'away', 'X-Forwarded-Proto: https\r\n', { name: `${host}:${tsuji.portOf('http')}` });
   assert.equal(secure.status, 302);
 });
 
 test('a redirect to an entrypoint with TLS makes the scheme https; behind TLS that has ended already it serves', async (t) => {
-  const port = portOf('secure');
+  const port = tsuji.portOf('secure');
   assert.deepEqual((await ask(t, 'upwards')).fields.get('location'), [`https://${host}:${port}/`]);
   const ended = await ask(t, 'upwards', 'X-Forwarded-Proto: https\r\n', { name: `${host}:${port}` });
   assert.equal(ended.status, 200);
@@ -180,7 +176,7 @@ test('a frontend has its own allow list and redirects, and they go live with the
   assert.equal((await ask(t, 'http', '', { name: sent })).status, 200);
   const moved = await ask(t, 'trusted', '', { name: sent, target: '/a?b' });
   assert.equal(moved.status, 301);
-  assert.deepEqual(moved.fields.get('location'), [`http://${sent}:${portOf('http')}/a?b`]);
+  assert.deepEqual(moved.fields.get('location'), [`http://${sent}:${tsuji.portOf('http')}/a?b`]);
   const renamed = await addRoute(tsuji, [server.url], {
     'frontends/$/redirect/regex': '^http://[^/]+/(.*)\\\\.php$',
     'frontends/$/redirect/replacement': 'http://b.test/$1',

@@ -104,12 +104,12 @@ exchangeTest('a server whose check fails gets nothing more on any worker, until 
   assert.match(
     tsuji.output,
     new RegExp(
-      `level=warning msg="Health check failed: the server is down" backend=${name} .*took_ms=\\d+ reason="status 500"`,
+      `level=warning msg="Health check failed: the server is down" event=server_down backend=${name} .*took_ms=\\d+ reason="status 500"`,
     ),
   );
   assert.match(
     tsuji.output,
-    new RegExp(`level=warning msg="Health check is good: the server is up again" backend=${name} `),
+    new RegExp(`level=warning msg="Health check is good: the server is up again" event=server_up backend=${name} `),
   );
 });
 

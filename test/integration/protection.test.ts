@@ -244,7 +244,10 @@ exchangeTest(
     assert.equal(await statusOf(t, host), 200);
     assert.equal(await metric(tsuji, 'tsuji_backend_breaker_state', host), 0);
     assert.ok((await metric(tsuji, 'tsuji_backend_breaker_refused_total', host)) >= 11);
-    assert.match(tsuji.output, new RegExp(`level=warning msg="Circuit breaker tripped" backend=${name} `));
+    assert.match(
+      tsuji.output,
+      new RegExp(`level=warning msg="Circuit breaker tripped" event=breaker_tripped worker=\\d backend=${name} `),
+    );
   },
 );
 

@@ -27,10 +27,6 @@ const tsuji = await startTsuji(
   },
 );
 
-function portOf(entryPoint: string): number {
-  return Number(new RegExp(`msg="Listening" entrypoint=${entryPoint} port=(\\d+)`).exec(tsuji.output)![1]);
-}
-
 /** Answers with the client's address as tsuji tells it. */
 const server = await startRawServer(
   { after },
@@ -44,7 +40,7 @@ const SIGNATURE = '\r\n\r\n\0\r\nQUIT\n';
 const BINARY = `${SIGNATURE}\x21\x11\x00\x0c\xcb\x00\x71\x09\x0a\x00\x00\x01\x12\x34\x00\x50`;
 
 async function askRaw(t: TestContext, entryPoint: string, bytes: string): Promise<string> {
-  const client = await rawClient(t, portOf(entryPoint));
+  const client = await rawClient(t, tsuji.portOf(entryPoint));
   client.send(bytes);
   return (await response(client)).body;
 }
@@ -74,7 +70,7 @@ test('an allow list looks at the address of the header', async (t) => {
 
 test('a header and a request that come byte by byte are understood, and the connection is kept', async (t) => {
   for (const header of [TEXT, BINARY]) {
-    const client = await rawClient(t, portOf('all'));
+    const client = await rawClient(t, tsuji.portOf('all'));
     await sendPieces(client, header + REQUEST, 1);
     assert.equal((await response(client)).body, '203.0.113.9');
     client.send(REQUEST);
@@ -84,7 +80,7 @@ test('a header and a request that come byte by byte are understood, and the conn
 
 test('a malformed header ends its connection without an answer', async (t) => {
   for (const header of ['PROXY TCP4 203.0.113.9\r\n', 'PROXY nonsense\r\n', `${SIGNATURE}\x31\x11\x00\x0c`]) {
-    const client = await rawClient(t, portOf('all'));
+    const client = await rawClient(t, tsuji.portOf('all'));
     client.send(header + REQUEST);
     assert.equal(await client.untilClosed(), '');
   }
@@ -92,7 +88,7 @@ test('a malformed header ends its connection without an answer', async (t) => {
 });
 
 test('it comes before TLS, and HTTP/2 has it as well', async (t) => {
-  const socket = connectTcp(portOf('secure'), '127.0.0.1');
+  const socket = connectTcp(tsuji.portOf('secure'), '127.0.0.1');
   await once(socket, 'connect');
   t.after(() => socket.destroy());
   socket.write(TEXT);
@@ -107,8 +103,8 @@ test('it comes before TLS, and HTTP/2 has it as well', async (t) => {
 });
 
 test('two connections of one balancer are two clients', async (t) => {
-  const one = await rawClient(t, portOf('all'));
-  const other = await rawClient(t, portOf('all'));
+  const one = await rawClient(t, tsuji.portOf('all'));
+  const other = await rawClient(t, tsuji.portOf('all'));
   one.send(TEXT + REQUEST);
   other.send(TEXT.replace('113.9', '113.10') + REQUEST);
   assert.equal((await response(one)).body, '203.0.113.9');

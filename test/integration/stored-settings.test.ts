@@ -17,11 +17,6 @@ async function etcdWith(t: TestContext, api: 2 | 3, keys: Record<string, string>
   return etcd;
 }
 
-function portOf(tsuji: Tsuji, entryPoint: string): number {
-  const lines = [...tsuji.output.matchAll(new RegExp(`msg="Listening" entrypoint=${entryPoint} port=(\\d+)`, 'g'))];
-  return lines.length === 0 ? 0 : Number(lines.at(-1)![1]);
-}
-
 async function statusOf(t: TestContext, port: number, host: string): Promise<number> {
   const client = await rawClient(t, port);
   client.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
@@ -61,9 +56,9 @@ for (const api of [3, 2] as const) {
       'retry/attempts': 'many',
     });
     const tsuji = await startTsuji(t, { flags: ['--etcd', `--etcd.endpoint=${etcd.endpoint}`] });
-    assert.equal(await statusOf(t, portOf(tsuji, 'http'), 'a.test'), 403);
-    assert.equal(await statusOf(t, portOf(tsuji, 'open'), 'a.test'), 200);
-    assert.equal(portOf(tsuji, 'bad'), 0);
+    assert.equal(await statusOf(t, tsuji.portOf('http'), 'a.test'), 403);
+    assert.equal(await statusOf(t, tsuji.portOf('open'), 'a.test'), 200);
+    assert.equal(tsuji.portOf('bad'), 0);
     const problems = await problemsOf(tsuji);
     assert.match(problems['/traefik/entrypoints/bad/address'], /ProxyProtocol.TrustedIPs: "nobody" is no IP address/);
     assert.match(problems['/traefik/retry/attempts'], /"many" is not a whole number/);
@@ -97,12 +92,12 @@ test('while etcd cannot be reached tsuji listens, and it obeys the settings ther
 
   await etcd.restart();
   await waitFor(
-    () => portOf(tsuji, 'more') > 0,
+    () => tsuji.portOf('more') > 0,
     () => `tsuji to start anew by the settings of etcd, it said ${tsuji.output}`,
     60_000,
   );
-  await waitFor(async () => (await statusOf(t, portOf(tsuji, 'more'), 'a.test')) === 200, 'the route to be served');
-  assert.equal(await statusOf(t, portOf(tsuji, 'http'), 'a.test'), 403);
+  await waitFor(async () => (await statusOf(t, tsuji.portOf('more'), 'a.test')) === 200, 'the route to be served');
+  assert.equal(await statusOf(t, tsuji.portOf('http'), 'a.test'), 403);
   tsuji.kill('SIGTERM');
   assert.deepEqual(await tsuji.ended(), { code: 0, signal: null });
 });

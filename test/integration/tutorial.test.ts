@@ -56,7 +56,10 @@ async function answeredBy(tsuji: Tsuji, names: readonly string[]): Promise<void>
 
 test('the tutorial on etcd v2: set with a TTL, scale out, scale in, expire', async (t) => {
   const { etcd, nginx, tsuji } = await startCluster(t);
-  assert.deepEqual(await curl(tsuji), ['404 page not found']);
+  await waitFor(
+    async () => (await curl(tsuji))[0] === '404 page not found',
+    'the keys to be read, of which there are none',
+  );
 
   const register = async (i: number, ttl: number): Promise<void> => {
     const base = `/traefik/backends/backend1/servers/server${i + 1}`;
@@ -148,7 +151,7 @@ test('an etcd that is not there yet is waited for, and its routes come when it d
   await shell('etcdctl put /traefik/frontends/f/backend b', etcd, 3);
   await etcd.kill();
   const tsuji = await startTsuji(t, { flags: ['--etcd', `--etcd.endpoint=${etcd.endpoint}`], noWait: true });
-  assert.deepEqual(await curl(tsuji), ['404 page not found']);
+  assert.deepEqual(await curl(tsuji), ['Service Unavailable']);
   assert.equal((await tsuji.api('/ping')).status, 200);
   await etcd.restart();
   await answeredBy(tsuji, ['late']);

@@ -13,6 +13,7 @@
  * When another one fails and there is no room left, those that have been out that long are tried at once: who serves
  * again makes room, and without it the newcomer's share would fail for as long as the others' times have grown to.
  */
+import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { Backend } from '../../model/model.ts';
 import type { ServerEvent } from '../../protocol/messages.ts';
@@ -118,7 +119,8 @@ export class Ejector {
     this.records.set(slot, record);
     this.counts.set(slot, this.count(slot) + 1);
     this.set(backend, slot, EJECTED);
-    log.warn('Server ejected', { backend: backend.name, server: server.url, for_ms: ms, in_a_row: record.row });
+    const fields = { backend: backend.name, server: server.name, url: server.url };
+    log.event(EVENTS.serverEjected, `${backend.name} ${server.url}`, { ...fields, for_ms: ms, in_a_row: record.row });
   }
 
   /** Another server of its backend fails, and may not be ejected beside this one. */
@@ -148,7 +150,8 @@ export class Ejector {
       stopTimers(record);
       record.returnedAt = performance.now();
     }
-    log.info('Server serves again after its ejection', { backend: backend.name, server: server.url });
+    const fields = { backend: backend.name, server: server.name, url: server.url };
+    log.event(EVENTS.serverReturned, `${backend.name} ${server.url}`, fields);
     this.options.onReturn(backend, slot);
     this.options.onChange();
   }

@@ -9,6 +9,7 @@
  * A server that leaves the model keeps its word: should it come back, it begins where it was, and is checked at once.
  */
 import { reasonOf } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { HealthCheck } from '../../model/health-keys.ts';
 import type { Backend, Server } from '../../model/model.ts';
@@ -229,7 +230,7 @@ export class HealthChecks {
   }
 
   private take(check: Check, result: ProbeResult): void {
-    const { verdict, backend, server, config, slot } = check;
+    const { verdict, backend, config, slot } = check;
     check.checks++;
     if (!result.good) check.failed++;
     check.checkedAt = Date.now();
@@ -237,12 +238,16 @@ export class HealthChecks {
     const before = verdict.state;
     if (!verdict.take(result.good, config.rise, config.fall)) return;
     check.since = check.checkedAt;
-    const fields = { backend: backend.name, url: server.url, took_ms: Math.round(result.seconds * 1000) };
-    if (!result.good) log.warn('Health check failed: the server is down', { ...fields, reason: result.reason });
-    else if (before === 'down') log.warn('Health check is good: the server is up again', fields);
+    if (!result.good || before === 'down') this.tell(check, result);
     this.write(backend, slot, result.good ? UP : DOWN);
     if (result.good && before === 'down') this.options.onReturn(backend, slot);
     this.options.onChange();
+  }
+
+  private tell({ backend, server }: Check, { good, reason, seconds }: ProbeResult): void {
+    const place = { backend: backend.name, server: server.name, url: server.url, by: 'check' };
+    const fields = { ...place, took_ms: Math.round(seconds * 1000), ...(good ? {} : { reason }) };
+    log.event(good ? EVENTS.serverUp : EVENTS.serverDown, `${backend.name} ${server.url}`, fields);
   }
 
   private slotOf(backend: Backend, server: Server): number {

@@ -10,10 +10,18 @@ import type * as Grpc from '@grpc/grpc-js';
 import type { ICallable } from 'etcd3';
 import { AuthClient, castGrpcError, EtcdInvalidAuthTokenError, type Services } from 'etcd3';
 import { Host } from 'etcd3/lib/connection-pool.js';
+import { EVENTS } from '../../kernel/events.ts';
+import { log } from '../../kernel/log.ts';
 import type { TlsMaterial } from './tls.ts';
 
 // Channels and credentials must come from the very copy of grpc-js that etcd3 uses: it tests with instanceof.
 const grpc: typeof Grpc = createRequire(createRequire(import.meta.url).resolve('etcd3'))('@grpc/grpc-js');
+
+grpc.setLogger({
+  error: (...words: unknown[]) => log.event(EVENTS.libraryWarning, 'grpc', { name: 'grpc', reason: words.join(' ') }),
+  info: () => {},
+  debug: () => {},
+});
 
 type ServiceName = keyof typeof Services;
 type UnaryMethod = (

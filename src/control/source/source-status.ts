@@ -1,5 +1,4 @@
-/** Keeps the status of one source, tells the sink when it changes, and logs each trouble once. */
-import { log } from '../../kernel/log.ts';
+/** Keeps the status of one source and tells the sink when it changes. */
 import type { SourceName, SourceSink, SourceStatus } from './source.ts';
 
 export class StatusKeeper {
@@ -31,14 +30,11 @@ export class StatusKeeper {
 
   /** The store has just confirmed that `revision` is all there is. `error`: a trouble that leaves the source live. */
   confirmed(revision: string, error = ''): void {
-    if (this.#status.state !== 'live') log.info(`source ${this.#status.name} is live`, { revision });
-    this.#warnOnce(error);
     this.#change({ state: 'live', revision, confirmedAt: Date.now(), error });
   }
 
   /** The store cannot be followed. What it last gave stays in force. */
   failed(error: string): void {
-    this.#warnOnce(error);
     const { state, restarts } = this.#status;
     if (this.#status.revision === '') this.#change({ state: 'connecting', error });
     else this.#change({ state: 'stale', error, restarts: state === 'live' ? restarts + 1 : restarts });
@@ -47,10 +43,6 @@ export class StatusKeeper {
   /** The store answers but does not offer this API, and never did. */
   absent(): void {
     this.#change({ state: 'absent', error: '' });
-  }
-
-  #warnOnce(error: string): void {
-    if (error !== '' && error !== this.#status.error) log.warn(`source ${this.#status.name}: ${error}`);
   }
 
   #change(fields: Partial<SourceStatus>): void {

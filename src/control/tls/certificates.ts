@@ -8,6 +8,7 @@
  * The main thread serves admin pages and changes of routes meanwhile: it works in slices.
  */
 import { reasonOf } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { Problem } from '../../kernel/problems.ts';
 import type { ConfiguredCertificate } from '../../model/model.ts';
@@ -276,12 +277,11 @@ export class Certificates {
     for (const entry of this.all()) {
       const problem = problemOf(entry, now);
       if (problem?.state === entry.told?.state && problem?.reason === entry.told?.reason) continue;
+      const level = (problem ?? entry.told)?.state === 'rejected' ? 'error' : 'warning';
       entry.told = problem;
-      if (problem === null) log.info('Certificate in order again', { certificate: entry.from });
-      else {
-        const write = problem.state === 'rejected' ? log.error : log.warn;
-        write(`Certificate ${problem.state}: ${problem.reason}`, { certificate: entry.from });
-      }
+      const certificate = entry.from;
+      if (problem === null) log.event(EVENTS.certificateGood, certificate, { certificate }, level);
+      else log.event(EVENTS.certificateTrouble, certificate, { certificate, ...problem }, level);
       if (entry.problemKey === '') continue;
       if (problem === null) this.problemsByKey.delete(entry.problemKey);
       else this.problemsByKey.set(entry.problemKey, { key: entry.problemKey, ...problem });

@@ -8,6 +8,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { reasonOf } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { TicketKey, TicketKeyRing } from '../../protocol/messages.ts';
 
@@ -109,11 +110,11 @@ export class TicketRing {
     let wait = this.periodMs - (Date.now() % this.periodMs) + 1;
     try {
       changed = (await this.share()) || made;
-      if (this.problem !== '') log.info('TLS session ticket keys are shared again');
+      if (this.problem !== '') log.event(EVENTS.ticketKeysShared, '', {});
       this.problem = '';
     } catch (error) {
       wait = this.options.retryMs ?? RETRY_MS;
-      if (this.problem === '') log.warn('TLS session ticket keys are not shared', { reason: reasonOf(error) });
+      if (this.problem === '') log.event(EVENTS.ticketKeysAlone, '', { reason: reasonOf(error) });
       this.problem = reasonOf(error);
     }
     if (this.stopped) return;

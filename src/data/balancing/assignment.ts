@@ -11,6 +11,8 @@
 import { performance } from 'node:perf_hooks';
 import { REQUEST_NO_BODY, type RequestHead } from '../../http/request-head.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
+import { log } from '../../kernel/log.ts';
 import type { ServerEvent } from '../../protocol/messages.ts';
 import { IN, TRIAL } from '../../shared/server-state.ts';
 import type { BackendView, ServerView } from '../../table/views.ts';
@@ -32,6 +34,9 @@ const BREAKDOWNS: ReadonlySet<Fault> = new Set([
   FAULTS.unwritten,
   FAULTS.truncated,
 ]);
+
+/** No connection to it comes about: that is worth a line (shared/spec logs §3.3). */
+const UNREACHABLE: ReadonlySet<Fault> = new Set([FAULTS.connectRefused, FAULTS.connectTimeout, FAULTS.tlsFailed]);
 
 export class Assignment {
   /** Null before the first try, and when there is none to be had. */
@@ -140,12 +145,13 @@ export class Assignment {
 
   /**
    * The try with `server` has failed, and it is not sent to it anew. `reused`: the connection had served before, so that
-   * its end says nothing of the server.
+   * its end says nothing of the server. `detail`: the words of the system, '' for none.
    */
-  tryFailed(fault: Fault, reused: boolean): void {
+  tryFailed(fault: Fault, reused: boolean, detail: string): void {
     const { server } = this;
     if (server === null || !this.counted) return;
     this.uncount(true);
+    if (UNREACHABLE.has(fault)) this.tellUnreachable(fault, server, detail);
     this.tried = [...this.tried, server];
     const { serverState } = this.worker;
     const isBreakdown = BREAKDOWNS.has(fault) && !reused;
@@ -208,6 +214,11 @@ export class Assignment {
   /** It ended without a word about the server: the next request tries it. */
   private postponeTrial(server: ServerView): void {
     if (this.worker.serverState.settleTrial(server.slot, TRIAL)) this.balancer!.rotation.changed();
+  }
+
+  private tellUnreachable({ text: reason }: Fault, { url }: ServerView, detail: string): void {
+    const { name: backend } = this.backend!;
+    log.event(EVENTS.serverUnreachable, backend, { backend, url, reason, detail });
   }
 
   private report(event: ServerEvent, server: ServerView): void {

@@ -4,6 +4,7 @@
  */
 import type { RequestHead } from '../../http/request-head.ts';
 import { FAULTS, type Fault, maxConnectionsFault } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import { monotonicMs } from '../../kernel/monotonic-clock.ts';
 import type { MaxConnPolicy } from '../../table/options.ts';
@@ -61,10 +62,8 @@ export class BackendGuard {
     if (taken > UNCOUNTED) this.worker.tokenCounts.release(this.worker.index, taken);
     if (taken === REFUSED_BY_BREAKER || this.breaker === null) return;
     if (this.breaker.record(status, seconds)) {
-      log.warn('Circuit breaker tripped', {
-        backend: this.backend.name,
-        expression: this.backend.policy!.breaker!.expression,
-      });
+      const { name, policy } = this.backend;
+      log.event(EVENTS.breakerTripped, name, { backend: name, expression: policy!.breaker!.expression });
     }
   }
 }

@@ -136,7 +136,7 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Refus
     log.debug(fault.text, { backend: backend.name, server: this.assignment.server!.url, detail });
     const { triesLeft } = this.assignment;
     const trial = this.assignment.isTrial;
-    this.assignment.tryFailed(fault, false);
+    this.assignment.tryFailed(fault, false, detail);
     const decision = retryDecision(fault, {
       sent,
       trial,

@@ -3,9 +3,11 @@ import test, { type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { type ModelChange, Reconciler, type ReconcilerOptions } from '../../../src/control/reconciler.ts';
 import type { SourceName, SourceState, SourceStatus } from '../../../src/control/source/source.ts';
-import { type LogFields, log } from '../../../src/kernel/log.ts';
 import { ModelBuilder, type ModelUpdate } from '../../../src/model/build-model.ts';
 import type { Model } from '../../../src/model/model.ts';
+import { captureLog } from '../../harness/log.ts';
+
+const lines = captureLog();
 
 class FakeSource {
   readonly name: SourceName;
@@ -71,17 +73,6 @@ async function otherPublishes(t: TestContext): Promise<void> {
   const { reconciler, published } = start(t, ['folder']);
   reconciler.snapshot('folder', '1', new Map());
   await until(() => published.length === 1);
-}
-
-/** Records what is logged at `level` until the test ends. */
-function capture(t: TestContext, level: 'error' | 'warn' | 'info'): { message: string; fields?: LogFields }[] {
-  const lines: { message: string; fields?: LogFields }[] = [];
-  const original = log[level];
-  log[level] = (message, fields) => lines.push(fields === undefined ? { message } : { message, fields });
-  t.after(() => {
-    log[level] = original;
-  });
-  return lines;
 }
 
 test('the first snapshot becomes a model, even an empty one', async (t) => {
@@ -175,13 +166,11 @@ test('a throttle lets the first model through at once and then the newest of eac
   assert.ok(Number(url.slice('http://s'.length)) >= count - 2, `${url} is not the newest of ${count}`);
 });
 
-test('a problem is logged once, again when it comes back, and its end is logged', async (t) => {
-  const errors = capture(t, 'error');
-  const warnings = capture(t, 'warn');
-  const infos = capture(t, 'info');
+test('a problem is told once, again when it comes back, and its end at the level at which it was told', async (t) => {
   const { reconciler, published } = start(t, ['etcdv3']);
   const bad = { key: 'backends/b/servers/s/url', value: 'nonsense' };
   const key = '/traefik/backends/b/servers/s/url';
+  lines.length = 0;
   reconciler.snapshot(
     'etcdv3',
     '1',
@@ -193,19 +182,48 @@ test('a problem is logged once, again when it comes back, and its end is logged'
   await until(() => published.length === 1);
   reconciler.changes('etcdv3', '2', [server('t')]);
   await until(() => published.length === 2);
-  assert.deepEqual(
-    errors.map(({ fields }) => fields),
-    [{ key }],
-  );
-  assert.match(errors[0].message, /^Key rejected: "nonsense" is not a URL/);
-  assert.deepEqual(warnings, [{ message: 'Key ignored: unknown key', fields: { key: '/traefik/nonsense' } }]);
+  const [first, second, ...none] = lines.splice(0);
+  assert.deepEqual(none, []);
+  const { reason, ...rest } = first;
+  assert.deepEqual(rest, { event: 'problem', level: 'error', key, state: 'rejected' });
+  assert.match(String(reason), /^"nonsense" is not a URL/);
+  const unknown = { key: '/traefik/nonsense', state: 'ignored', reason: 'unknown key' };
+  assert.deepEqual(second, { event: 'problem', level: 'warning', ...unknown });
 
-  reconciler.changes('etcdv3', '3', [server('s')]);
+  reconciler.changes('etcdv3', '3', [server('s'), { key: 'nonsense', value: null }]);
   await until(() => published.length === 3);
-  assert.deepEqual(infos, [{ message: 'Key in order again or gone', fields: { key } }]);
+  assert.deepEqual(lines.splice(0), [
+    { event: 'problem_gone', level: 'error', key },
+    { event: 'problem_gone', level: 'warning', key: '/traefik/nonsense' },
+  ]);
   reconciler.changes('etcdv3', '4', [bad]);
   await until(() => published.length === 4);
-  assert.equal(errors.length, 2);
+  assert.deepEqual(
+    lines.map(({ event, level }) => [event, level]),
+    [['problem', 'error']],
+  );
+});
+
+test('of very many problems some are told, and the sum of all', async (t) => {
+  const { reconciler, published } = start(t, ['etcdv3']);
+  lines.length = 0;
+  const junk = Array.from({ length: 5_000 }, (_, i) => [`junk${i}`, '1'] as const);
+  reconciler.snapshot('etcdv3', '1', new Map(junk));
+  await until(() => published.length === 1);
+  assert.ok(lines.length <= 21, `${lines.length} lines`);
+  assert.deepEqual(lines.at(-1), { event: 'problems', level: 'warning', appeared: 5_000, gone: 0, total: 5_000 });
+});
+
+test('a store without a key is told, with its prefix, and so is the first key', async (t) => {
+  const { reconciler, published } = start(t, ['etcdv3', 'etcdv2'], { place: '/traefik' });
+  lines.length = 0;
+  reconciler.snapshot('etcdv3', '1', new Map());
+  reconciler.snapshot('etcdv2', '1', new Map());
+  await until(() => published.length === 1);
+  assert.deepEqual(lines.splice(0), [{ event: 'no_keys', level: 'warning', prefix: '/traefik' }]);
+  reconciler.changes('etcdv2', '2', [server('s')]);
+  await until(() => published.length === 2);
+  assert.deepEqual(lines.splice(0), [{ event: 'keys_found', level: 'warning', prefix: '/traefik' }]);
 });
 
 test('after stop nothing is handed on', async (t) => {

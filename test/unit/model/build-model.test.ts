@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { parseConstraint } from '../../../src/kernel/constraints.ts';
+import type { Problem } from '../../../src/kernel/problems.ts';
 import { ModelBuilder, type ModelSettings, type ModelUpdate } from '../../../src/model/build-model.ts';
 import type { Model } from '../../../src/model/model.ts';
 
@@ -26,6 +27,8 @@ function modelOf(keys: Keys, settings: Partial<ModelSettings> = {}): Model {
 function problemsOf(model: Model): string[] {
   return [...model.problems.values()].map(({ key, state, reason }) => `${key.slice(9)} ${state}: ${reason}`).sort();
 }
+
+const keyOf = ({ key }: Problem): string => key;
 
 /** A backend `b` and a frontend `f` on it, with further keys of each. */
 function small(keys: Keys): Keys {
@@ -155,7 +158,7 @@ test('a frontend whose backend is missing or unknown is left out until the backe
   const added = put(builder, { 'backends/b/servers/s/url': 'http://s' });
   assert.deepEqual([...added.model.frontends.keys()], ['f']);
   assert.deepEqual([...added.frontends], ['f']);
-  assert.deepEqual(added.mended, ['/traefik/frontends/f/backend']);
+  assert.deepEqual(added.mended.map(keyOf), ['/traefik/frontends/f/backend']);
 
   const removed = put(builder, { 'backends/b/servers/s/url': null });
   assert.equal(removed.model.frontends.size, 0);
@@ -305,7 +308,7 @@ test('a problem that goes away is reported as mended, one that changes as new', 
   );
   assert.deepEqual(changed.mended, []);
   const mended = put(builder, { 'frontends/f/priority': '1', nonsense: null });
-  assert.deepEqual(mended.mended, ['/traefik/frontends/f/priority', '/traefik/nonsense']);
+  assert.deepEqual(mended.mended.map(keyOf), ['/traefik/frontends/f/priority', '/traefik/nonsense']);
   assert.equal(mended.model.problems.size, 0);
 });
 

@@ -38,7 +38,7 @@ test('no duration is longer than what a timer can wait for, with room for what i
 test('without flags the defaults hold, and it is said that there are no routes', () => {
   const settings = settingsOf([]);
   assert.deepEqual(settings, {
-    logLevel: 'ERROR',
+    logLevel: 'INFO',
     entryPoints: [
       {
         name: 'http',

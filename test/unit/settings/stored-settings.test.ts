@@ -114,7 +114,7 @@ test('a bad value is said of its key, and the others count', () => {
     maxidleconnsperhost: '7',
   });
   assert.equal(settings.maxIdleConnsPerHost, 7);
-  assert.equal(settings.logLevel, 'ERROR');
+  assert.equal(settings.logLevel, 'INFO');
   const reasons = Object.fromEntries(problems);
   assert.match(reasons['retry/attempts'], /"many" is not a whole number/);
   assert.match(reasons.loglevel, /"LOUD" is none of/);
