@@ -6,9 +6,9 @@ import type { ServerLane, ServerState } from '../shared/server-state.ts';
 import type { TokenCounts } from '../shared/token-counts.ts';
 import type { RoutingTable } from '../table/reader.ts';
 import type { RetryBudgets } from './balancing/retry-budget.ts';
-import type { EntryPointGuard } from './guards/entrypoint-guard.ts';
+import type { HeldBodies } from './exchange/outgoing-request.ts';
 import type { MemoryBudget } from './memory-budget.ts';
-import type { HeldBodies } from './outgoing-request.ts';
+import type { Plan } from './plan.ts';
 import type { CertificateStore } from './tls/certificate-store.ts';
 import type { TlsEntryPoint } from './tls/tls-entrypoint.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
@@ -19,8 +19,8 @@ export type WorkerContext = {
   readonly index: number;
   readonly options: BootOptions;
   readonly entryPoints: readonly BootEntryPoint[];
-  /** Per entrypoint; null for one that lets everything through as it is. */
-  readonly guards: readonly (EntryPointGuard | null)[];
+  /** What each entrypoint does to its requests; null for one that lets everything through as it is. */
+  plans: readonly (Plan | null)[];
   readonly wheel: TimerWheel;
   /** src/shared/cursors.ts */
   readonly cursors: Int32Array;

@@ -15,14 +15,14 @@ import { TokenCounts } from '../shared/token-counts.ts';
 import { RoutingTable } from '../table/reader.ts';
 import { RetryBudgets } from './balancing/retry-budget.ts';
 import type { WorkerContext } from './context.ts';
-import { EntryPointGuard } from './guards/entrypoint-guard.ts';
+import { HeldBodies } from './exchange/outgoing-request.ts';
 import { HeldResponse } from './listener/held-response.ts';
 import type { Listener } from './listener/listener.ts';
 import { NodeListener } from './listener/node/node-listener.ts';
 import { loadUws, type Uws } from './listener/uws.ts';
 import { UwsListener } from './listener/uws-listener.ts';
 import { MemoryBudget } from './memory-budget.ts';
-import { HeldBodies } from './outgoing-request.ts';
+import { entryPointPlan } from './plan.ts';
 import { CertificateStore } from './tls/certificate-store.ts';
 import { TicketKeys } from './tls/ticket-keys.ts';
 import { TlsEntryPoint } from './tls/tls-entrypoint.ts';
@@ -48,7 +48,7 @@ const context: WorkerContext = {
   index: boot.index,
   options: boot.options,
   entryPoints: boot.entryPoints,
-  guards: boot.entryPoints.map((_, index) => EntryPointGuard.for(boot.entryPoints, index)),
+  plans: [],
   wheel,
   cursors: new Int32Array(boot.cursors),
   serverState: new ServerState(boot.serverState),
@@ -173,6 +173,7 @@ async function start(): Promise<void> {
   logWarningsOfNode();
   sendLogToMain();
   certificates.apply(boot.tls.certificates, []);
+  context.plans = boot.entryPoints.map((_, index) => entryPointPlan(context, index));
   // Loaded also when no entrypoint asks for it: a host where it cannot be is told of at once.
   const uws = await loadUws();
   if (boot.entryPoints.some(({ engine }) => engine === 'uws')) held = await HeldResponse.open(uws);

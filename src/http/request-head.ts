@@ -116,6 +116,11 @@ export class RequestHead {
     this.forwarded = false;
   }
 
+  /** One of its own, for a request that has to wait: this one is filled anew with the next. */
+  detached(): RequestHead {
+    return Object.assign(new RequestHead(), this);
+  }
+
   /** `name` is lower case. */
   add(name: string, value: string): void {
     if (this.forwards(name, value)) this.fields += `${name}: ${value}\r\n`;

@@ -119,8 +119,10 @@ export class FrontendView {
 
   /** Those that its options name, by name; null: none. */
   readonly otherBackends: ReadonlyMap<string, BackendView> | null;
-  /** What a worker makes of its options and modifiers when it is first used (src/data/plan.ts). */
-  plan: object | null = null;
+  /** What a worker makes of its options and modifiers, by entrypoint, when it is first used (src/data/plan.ts). */
+  plans: object | null = null;
+  /** Its requests go to their server as they come: no options, no modifiers. */
+  readonly isPlain: boolean;
 
   /** `backendAt`: the view of the backend with that index. */
   constructor(sections: TableSections, index: number, backend: BackendView, backendAt: (index: number) => BackendView) {
@@ -134,6 +136,7 @@ export class FrontendView {
     const options = frontends[word + FRONTEND.options];
     this.options =
       options === 0 ? null : readOptions<FrontendOptions>(sections.stringAt(programs, options + OPTIONS.text));
+    this.isPlain = modifiers === 0 && options === 0;
     const others = options === 0 ? 0 : programs[options + OPTIONS.backendCount];
     if (others === 0) {
       this.otherBackends = null;

@@ -10,7 +10,9 @@
  */
 import { isMainThread } from 'node:worker_threads';
 import { Assignment } from '../../src/data/balancing/assignment.ts';
-import { Exchange } from '../../src/data/exchange.ts';
+import { Exchange } from '../../src/data/exchange/exchange.ts';
+import { HttpExchange } from '../../src/data/exchange/http-exchange.ts';
+import { OutgoingRequest } from '../../src/data/exchange/outgoing-request.ts';
 import { Http1Connection } from '../../src/data/listener/node/http1-connection.ts';
 import { Http1Downstream } from '../../src/data/listener/node/http1-downstream.ts';
 import { Http2Downstream } from '../../src/data/listener/node/http2-downstream.ts';
@@ -22,7 +24,6 @@ import { UwsListener } from '../../src/data/listener/uws-listener.ts';
 import { UwsTls } from '../../src/data/listener/uws-tls.ts';
 import { UwsTlsApp } from '../../src/data/listener/uws-tls-app.ts';
 import { UwsClientSocket, UwsHandshake } from '../../src/data/listener/uws-websocket.ts';
-import { OutgoingRequest } from '../../src/data/outgoing-request.ts';
 import { UpstreamConnection } from '../../src/data/upstream/connection.ts';
 
 import { UpstreamPool } from '../../src/data/upstream/pool.ts';
@@ -48,6 +49,7 @@ type Method = (this: object, ...args: unknown[]) => unknown;
 const CLASSES = {
   Assignment,
   Exchange,
+  HttpExchange,
   OutgoingRequest,
   UwsDownstream,
   UwsListener,

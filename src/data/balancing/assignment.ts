@@ -17,7 +17,7 @@ import type { ServerEvent } from '../../protocol/messages.ts';
 import { IN, TRIAL } from '../../shared/server-state.ts';
 import type { BackendView, ServerView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
-import type { Peer } from '../guards/entrypoint-guard.ts';
+import type { Peer } from '../middleware.ts';
 import type { BackendGuard } from './backend-guard.ts';
 import { type Balancer, balancerOf } from './balancer.ts';
 import { NO_HASH } from './choosers.ts';

@@ -10,7 +10,7 @@ import { monotonicMs } from '../../kernel/monotonic-clock.ts';
 import type { MaxConnPolicy } from '../../table/options.ts';
 import type { BackendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
-import type { Peer } from '../guards/entrypoint-guard.ts';
+import type { Peer } from '../middleware.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 
 /** What `enter` has taken, for `leave`: the cell of TokenCounts, or one of these. */

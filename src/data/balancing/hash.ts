@@ -13,7 +13,7 @@ import { cookieValue } from '../../http/cookies.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { type HashSource, parseHashSource } from '../../kernel/balancing-options.ts';
 import type { ServerView } from '../../table/views.ts';
-import type { Peer } from '../guards/entrypoint-guard.ts';
+import type { Peer } from '../middleware.ts';
 import { type Chooser, NO_HASH, RoundRobin, wasTried } from './choosers.ts';
 import type { Rotation } from './rotation.ts';
 

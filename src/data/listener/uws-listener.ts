@@ -8,7 +8,7 @@ import { targetProblem } from '../../http/request-target.ts';
 import { TsujiError } from '../../kernel/errors.ts';
 import type { BootEntryPoint } from '../../protocol/messages.ts';
 import type { WorkerContext } from '../context.ts';
-import { type RequestHandler, requestHandler } from '../request-handler.ts';
+import { HttpExchange } from '../exchange/http-exchange.ts';
 import { isHandshake } from '../websocket/handshake.ts';
 import { WebSocketExchange } from '../websocket/websocket-exchange.ts';
 import type { HeldResponse } from './held-response.ts';
@@ -116,7 +116,7 @@ export class UwsListener implements Listener, AppServer {
     const pair = this.free.pop();
     if (pair !== undefined) return pair;
     const made = new UwsDownstream(this.recycle, this.peers, this.worker, this.tls !== null);
-    const exchange = requestHandler(this.worker, this.index);
+    const exchange = new HttpExchange(this.worker);
     made.events = exchange;
     exchange.downstream = made;
     return made;
@@ -125,7 +125,7 @@ export class UwsListener implements Listener, AppServer {
   /** `method`: '' when it must be read from the request. */
   private onRequest(response: HttpResponse, request: HttpRequest, method: string, origin: RouteOrigin): void {
     const downstream = this.take();
-    const exchange = downstream.events as RequestHandler;
+    const exchange = downstream.events as HttpExchange;
     try {
       downstream.attach(response);
       origin.used = true;

@@ -62,7 +62,7 @@ export function requestFields(lines: string): Record<string, string | string[]> 
  * them. `raw`: names and values in turn, as node's http gives them, one character per byte. `cookie`: value of a
  * Set-Cookie field of ours, '' for none.
  */
-export function responseHead(status: number, reason: string, raw: readonly string[], cookie = ''): Uint8Array {
+export function responseHead(status: number, reason: string, raw: readonly string[], cookie = ''): Buffer {
   const listed = new Set<string>();
   for (let i = 0; i < raw.length; i += 2) {
     if (raw[i].toLowerCase() === 'connection') for (const member of listMembers(raw[i + 1])) listed.add(member);

@@ -15,32 +15,34 @@ export interface RefusalUser {
 
 export class Refusal {
   readonly status: number;
+  /** As a downstream takes it, a latin-1 character per byte; it may be changed before `start`. */
+  head: string;
+  /** Of the body; UNKNOWN_LENGTH. */
+  readonly length: number;
   responseBytes = 0;
   /** The head went downstream. */
   begun = false;
   private readonly response: IncomingMessage;
-  private readonly downstream: Downstream;
   private readonly user: RefusalUser;
-  private readonly head: Uint8Array;
-  private readonly length: number;
+  private downstream!: Downstream;
   private close = false;
   private through = false;
   private settled = false;
 
   /** `cookie`: value of a Set-Cookie field of ours, '' for none. */
-  constructor(response: IncomingMessage, downstream: Downstream, cookie: string, user: RefusalUser) {
+  constructor(response: IncomingMessage, cookie: string, user: RefusalUser) {
     this.response = response;
-    this.downstream = downstream;
     this.user = user;
     this.status = response.statusCode!;
-    this.head = responseHead(this.status, response.statusMessage ?? '', response.rawHeaders, cookie);
+    this.head = responseHead(this.status, response.statusMessage ?? '', response.rawHeaders, cookie).toString('latin1');
     const { 'content-length': length, 'transfer-encoding': coding } = response.headers;
     this.length = length === undefined || coding !== undefined ? UNKNOWN_LENGTH : contentLengthOf(length);
   }
 
   /** `close`: the client's connection is not used again. */
-  start(close: boolean): void {
+  start(downstream: Downstream, close: boolean): void {
     const { response } = this;
+    this.downstream = downstream;
     this.close = close;
     response.on('data', (chunk: Buffer) => this.guard(() => this.body(chunk)));
     response.on('end', () => this.guard(() => this.end()));
@@ -79,7 +81,7 @@ export class Refusal {
     this.responseBytes += chunk.length;
     if (!this.begun) {
       this.begun = true;
-      this.downstream.begin(this.head, this.length, this.close);
+      this.downstream.begin(Buffer.from(this.head, 'latin1'), this.length, this.close);
     }
     if (!this.downstream.write(chunk)) this.response.pause();
   }
@@ -90,7 +92,7 @@ export class Refusal {
     if (!this.begun) {
       const none = this.status === 204 || this.status === 304;
       const announced = none && this.length >= 0 ? this.length : NO_LENGTH;
-      this.downstream.respond(this.head, none ? NO_BODY : 0, null, announced, this.close);
+      this.downstream.respond(Buffer.from(this.head, 'latin1'), none ? NO_BODY : 0, null, announced, this.close);
       this.settle(true);
     } else if (this.downstream.end('')) {
       this.settle(true);

@@ -14,63 +14,51 @@ import { NO_LENGTH } from '../../http/response-head.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
-import type { FrontendView, ServerView } from '../../table/views.ts';
-import { type Admitted, admit } from '../admission.ts';
-import { Assignment } from '../balancing/assignment.ts';
+import type { ServerView } from '../../table/views.ts';
 import { NEXT_SERVER, retryDecision } from '../balancing/retry.ts';
 import type { WorkerContext } from '../context.ts';
-import type { DownstreamEvents } from '../downstream.ts';
-import { type LocalReply, localReply } from '../local-reply.ts';
+import type { Downstream, DownstreamEvents } from '../downstream.ts';
+import { Exchange } from '../exchange/exchange.ts';
+import type { Reply } from '../reply.ts';
 import type { HandshakeDownstream } from './client-socket.ts';
 import { asBytes, requestFields, responseHead } from './handshake.ts';
 import { Refusal, type RefusalUser } from './refusal.ts';
 import { Relay } from './relay.ts';
 import { type HandshakeUser, ServerSocket } from './server-socket.ts';
 
-export class WebSocketExchange implements DownstreamEvents, HandshakeUser, RefusalUser, Admitted {
-  private readonly worker: WorkerContext;
-  private readonly entryPoint: number;
-  private readonly startedAt = performance.now();
+export class WebSocketExchange extends Exchange implements DownstreamEvents, HandshakeUser, RefusalUser {
+  readonly client: Downstream;
+  protected out: Downstream;
   /** Null once the client is a WebSocket or gone. */
   private downstream: HandshakeDownstream | null;
-  private method = 'GET';
   private host = '';
   private target = '';
   private fields: Record<string, string | string[]> = {};
-  frontend: FrontendView | null = null;
-  readonly assignment: Assignment;
   private server: ServerSocket | null = null;
   private refusal: Refusal | null = null;
   private relay: Relay | null = null;
-  private status = 0;
-  private responseBytes = 0;
-  /** From `begin` to `finish`. */
-  private running = false;
 
   constructor(worker: WorkerContext, entryPoint: number, downstream: HandshakeDownstream) {
-    this.worker = worker;
+    super(worker);
     this.entryPoint = entryPoint;
     this.downstream = downstream;
-    this.assignment = new Assignment(worker);
+    this.client = downstream;
+    this.out = downstream;
   }
 
   /** `head` is valid only during the call. */
   begin(head: RequestHead): void {
-    const { worker } = this;
-    this.running = true;
-    worker.openExchanges++;
-    worker.webSockets.add(this);
-    worker.metrics.exchangeOpened(this.entryPoint, this.method, PROTOCOL.websocket);
-    const refused = admit(this, worker, this.entryPoint, head, this.downstream!);
-    if (refused !== null) {
-      this.reply(refused);
-      return;
-    }
-    const { serverLine } = worker;
+    this.open(this.entryPoint, 'GET', PROTOCOL.websocket);
+    this.worker.webSockets.add(this);
+    this.admit(head);
+  }
+
+  protected admitted(head: RequestHead): void {
+    const { serverLine } = this.worker;
     this.host = asBytes(head.host);
     this.target = asBytes(head.target);
-    const { secure } = this.downstream!;
-    const forwarded = head.forwardedLines(this.downstream!.peerAddress(), secure, serverLine);
+    const { secure } = this.client;
+    const forwarded = head.forwardedLines(this.client.peerAddress(), secure, serverLine);
     this.fields = requestFields(head.fields + forwarded);
     this.attempt();
   }
@@ -82,6 +70,7 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Refus
       this.replyFault(refusal);
       return;
     }
+    this.tries++;
     const server = this.assignment.server!;
     if (server.scheme === 'h2c') this.replyFault(FAULTS.unsupportedScheme);
     else this.dial(server);
@@ -117,16 +106,19 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Refus
 
   serverRefused(response: IncomingMessage): void {
     this.assignment.answered();
-    this.refusal = new Refusal(response, this.downstream!, this.assignment.cookie, this);
+    this.refusal = new Refusal(response, this.assignment.cookie, this);
     this.status = this.refusal.status;
-    this.refusal.start(this.worker.draining);
+    if (this.looksAtResponses) {
+      this.refusal.head = this.responseThrough(this.status, this.refusal.head, this.refusal.length, false);
+    }
+    this.refusal.start(this.out, this.worker.draining);
   }
 
   refusalEnded(complete: boolean): void {
     const begun = this.refusal!.begun;
     this.responseBytes = this.refusal!.responseBytes;
     if (complete) this.finish();
-    else if (begun) this.breakOff();
+    else if (begun) this.breakOff(FAULTS.truncated);
     else this.replyFault(FAULTS.truncated);
   }
 
@@ -160,10 +152,16 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Refus
   downstreamBody(): void {}
 
   downstreamWritable(): void {
+    if (this.firstWrapper === null) this.outWritable();
+    else this.firstWrapper.innerWritable();
+  }
+
+  outWritable(): void {
     this.refusal?.writable();
   }
 
   downstreamAborted(): void {
+    this.cause = FAULTS.clientClosed.code.toLowerCase();
     if (this.refusal === null || !this.refusal.begun) this.status = FAULTS.clientClosed.status;
     this.finish();
   }
@@ -176,7 +174,7 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Refus
   /** Ends it now, whatever either side is doing. */
   destroy(): void {
     if (this.relay === null) {
-      this.breakOff();
+      this.breakOff(FAULTS.internal);
       return;
     }
     // Half way from a response to a WebSocket.
@@ -188,57 +186,45 @@ export class WebSocketExchange implements DownstreamEvents, HandshakeUser, Refus
   crash(error: unknown): void {
     log.error('a WebSocket failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     if (this.status === 0) this.status = FAULTS.internal.status;
+    this.cause = 'internal';
     this.destroy();
   }
 
-  private breakOff(): void {
+  private breakOff(fault: Fault): void {
+    this.cause = fault.code.toLowerCase();
     this.downstream?.abort();
     this.finish();
   }
 
-  private replyFault(fault: Fault): void {
-    this.reply(localReply(fault));
-  }
-
-  private reply(reply: LocalReply): void {
-    const { status } = reply;
-    this.status = status;
+  protected reply(reply: Reply): void {
+    this.status = reply.status;
+    this.cause = reply.cause;
     this.responseBytes = reply.length;
-    const close = this.worker.draining || status === FAULTS.badRequest.status;
-    this.downstream!.respond(reply.head, reply.length, reply.body, NO_LENGTH, close);
+    const close = this.worker.draining || reply.closes;
+    const head = this.looksAtResponses
+      ? this.responseThrough(reply.status, reply.head, reply.length, true)
+      : reply.head;
+    this.out.respond(head, reply.length, reply.body, NO_LENGTH, close);
     this.finish();
   }
 
-  private finish(): void {
+  protected override finish(): void {
     if (!this.running) return;
     // First what may be done twice: should it fail, `crash` comes here again.
     this.refusal?.destroy();
     this.server?.destroy();
     this.server = null;
-    this.running = false;
-    const { worker } = this;
-    try {
-      this.count();
-    } finally {
-      worker.openExchanges--;
-      worker.webSockets.delete(this);
-      worker.metrics.exchangeClosed(this.entryPoint, this.method, PROTOCOL.websocket);
-      worker.exchangeEnded();
-      this.downstream?.release(true);
-      this.downstream = null;
+    if (this.relay !== null) {
+      this.requestBytes = this.relay.requestBytes;
+      this.responseBytes = this.relay.responseBytes;
     }
+    this.worker.webSockets.delete(this);
+    super.finish();
   }
 
-  private count(): void {
-    const { metrics } = this.worker;
-    const { entryPoint, frontend, method, status, relay } = this;
-    const seconds = (performance.now() - this.startedAt) / 1000;
-    const sent = relay === null ? 0 : relay.requestBytes;
-    const received = relay === null ? this.responseBytes : relay.responseBytes;
-    // First: what is in flight must be given back even where counting fails.
-    this.assignment.end(status, seconds);
-    metrics.entryPointDone(entryPoint, method, status, PROTOCOL.websocket, seconds, sent, received);
-    if (frontend === null) return;
-    metrics.backendDone(frontend.backend.slot, method, status, PROTOCOL.websocket, seconds, sent, received);
+  protected released(): void {
+    // A client that has become a WebSocket is no downstream any more.
+    if (this.downstream !== null) this.out.release(true);
+    this.downstream = null;
   }
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { CompressingDownstream } from '../../../src/data/compression/compressing-downstream.ts';
 import { type Downstream, type DownstreamEvents, UNKNOWN_LENGTH } from '../../../src/data/downstream.ts';
+import { CompressingDownstream } from '../../../src/data/middlewares/compressing-downstream.ts';
 import { TimerWheel } from '../../../src/kernel/timer-wheel.ts';
 import { waitFor } from '../../harness/wait.ts';
 
@@ -78,9 +78,7 @@ class Events implements DownstreamEvents {
 function setUp(): { client: Client; events: Events; out: CompressingDownstream } {
   const client = new Client();
   const events = new Events();
-  const out = new CompressingDownstream(events, new TimerWheel());
-  out.inner = client;
-  out.prepare(true, true);
+  const out = new CompressingDownstream(client, events, new TimerWheel(), true);
   return { client, events, out };
 }
 
@@ -107,16 +105,16 @@ test('so does one of the timer that lets go of what was held', async () => {
   assert.deepEqual(events.crashes, ['no begin today']);
 });
 
-test('a response that was given up tells nothing any more, and the next one is whole', async () => {
-  const { client, events, out } = setUp();
-  out.begin('200 OK', 1_000_000, false);
-  out.write(TEXT);
-  out.end('');
-  out.abort();
-  out.release(true);
+test('a response that was given up tells nothing any more, and another one is whole', async () => {
+  const { client, events, out: given } = setUp();
+  given.begin('200 OK', 1_000_000, false);
+  given.write(TEXT);
+  given.end('');
+  given.abort();
+  given.release(true);
   client.log.length = 0;
   client.bytes.length = 0;
-  out.prepare(true, true);
+  const out = new CompressingDownstream(client, events, new TimerWheel(), true);
   out.begin('200 OK', 1_000_000, false);
   out.write(TEXT);
   out.end('');

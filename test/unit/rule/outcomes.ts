@@ -1,7 +1,7 @@
 /** What becomes of a request by some rules: compiled, written to a table, routed, redirected or modified. */
 import assert from 'node:assert/strict';
-import { slashRedirect } from '../../../src/data/local-reply.ts';
-import { modifyRequest } from '../../../src/data/modifiers.ts';
+import { modifyRequest } from '../../../src/data/middlewares/path-modifiers.ts';
+import { slashRedirect } from '../../../src/data/reply.ts';
 import { RequestHead } from '../../../src/http/request-head.ts';
 import { RuleCompiler } from '../../../src/rule/compile-rule.ts';
 import type { TableFrontend } from '../../../src/table/input.ts';
@@ -49,7 +49,7 @@ export function outcomeOf(frontends: readonly TableFrontend[], target: string, r
   if (table.redirectSlash) {
     return `301 ${/Location: (.*)/.exec(slashRedirect(head.method, head.path, head.target).head)?.[1]}`;
   }
-  const refusal = modifyRequest(found.modifiers, head);
+  const refusal = found.modifiers === null ? null : modifyRequest(found.modifiers, head);
   if (refusal !== null) return `${refusal.status}`;
   const [xfp] = head.values('x-forwarded-prefix');
   const [xrp] = head.values('x-replaced-path');

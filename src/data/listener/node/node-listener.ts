@@ -19,8 +19,7 @@ import { reasonOf, TsujiError } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
 import type { BootEntryPoint } from '../../../protocol/messages.ts';
 import type { WorkerContext } from '../../context.ts';
-import { Exchange } from '../../exchange.ts';
-import { requestHandler } from '../../request-handler.ts';
+import { HttpExchange } from '../../exchange/http-exchange.ts';
 import type { TlsEntryPoint } from '../../tls/tls-entrypoint.ts';
 import type { Listener } from '../listener.ts';
 import { type FirstBytes, lookAtFirstBytes } from './first-bytes.ts';
@@ -218,7 +217,7 @@ export class NodeListener implements Listener {
     response: ServerResponse,
     running: Http1Downstream[],
   ): Http1Downstream | null {
-    const exchange = requestHandler(this.worker, this.index);
+    const exchange = new HttpExchange(this.worker);
     const downstream = new Http1Downstream(connection, request, response, exchange, this.worker.wheel);
     exchange.downstream = downstream;
     running.push(downstream);
@@ -235,7 +234,7 @@ export class NodeListener implements Listener {
 
   private upgraded(request: IncomingMessage, socket: Socket, early: Buffer): void {
     this.connections.delete(socket);
-    const exchange = new Exchange(this.worker);
+    const exchange = new HttpExchange(this.worker);
     const downstream = new TunnelDownstream(socket, this.tls !== null, early, exchange);
     exchange.downstream = downstream;
     try {
@@ -263,7 +262,7 @@ export class NodeListener implements Listener {
     endOfStream: boolean,
     raw: readonly string[],
   ): Http2Downstream | null {
-    const exchange = requestHandler(this.worker, this.index);
+    const exchange = new HttpExchange(this.worker);
     const downstream = new Http2Downstream(session, stream, exchange);
     exchange.downstream = downstream;
     try {

@@ -1,6 +1,6 @@
 /** Local replies for connections on which there is no request that could be answered: whole, and the last of all. */
 import { FAULTS, type Fault } from '../../../kernel/errors.ts';
-import { localReply } from '../../local-reply.ts';
+import { localReply } from '../../reply.ts';
 
 /** `version`: the client may not have got far enough to say which one it speaks. */
 function reply(fault: Fault, version: '1.0' | '1.1'): Buffer {

@@ -97,7 +97,7 @@ test('a request is told by its address, host, URI, path, a header or a cookie', 
   head.add('x-user', 'joe');
   head.add('cookie', 'xsid=no; sid="42"; sid=43');
   assert.equal(head.finish(), true);
-  const from = { peerAddress: () => '10.0.0.9' };
+  const from = { peerAddress: () => '10.0.0.9', secure: false };
   const of = (key: string): number => new HashKey(key).of(head, from);
   assert.equal(of('client.ip'), textHash('10.0.0.9'));
   assert.equal(of('request.host'), textHash('a.test'));

@@ -2,12 +2,14 @@
  * Applies the path modifiers of a frontend to a request, in the order that the language fixes (shared/spec rules §4):
  * strip by pattern, strip a text, add a prefix, replace by pattern, replace.
  */
-import type { RequestHead } from '../http/request-head.ts';
-import { FAULTS, type Fault, reasonOf } from '../kernel/errors.ts';
-import { log } from '../kernel/log.ts';
-import { decodedPath, encodedPath, escapedBytes, isEncodedPath } from '../kernel/percent.ts';
-import type { Regex } from '../kernel/regex.ts';
-import type { ModifiersView } from '../table/views.ts';
+import type { RequestHead } from '../../http/request-head.ts';
+import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
+import { log } from '../../kernel/log.ts';
+import { decodedPath, encodedPath, escapedBytes, isEncodedPath } from '../../kernel/percent.ts';
+import type { Regex } from '../../kernel/regex.ts';
+import type { ModifiersView } from '../../table/views.ts';
+import type { Middleware, Scope } from '../middleware.ts';
+import { localReply, type Reply } from '../reply.ts';
 
 /** What may not stand in the value of a field: control characters, and bytes that are no text. */
 const UNSAFE = /[\0-\x1f\x7f\udc80-\udcff]/g;
@@ -98,8 +100,7 @@ class Modification {
  * Changes the target and adds the fields that tell of it. Returns why the request cannot be served instead: the path has
  * nothing to be stripped, is malformed, or is too long for its many matches.
  */
-export function modifyRequest(modifiers: ModifiersView | null, head: RequestHead): Fault | null {
-  if (modifiers === null) return null;
+export function modifyRequest(modifiers: ModifiersView, head: RequestHead): Fault | null {
   const text = decodedPath(head.path);
   if (text === null) return FAULTS.badRequest;
   const modification = new Modification({ text, raw: head.path });
@@ -119,4 +120,17 @@ export function modifyRequest(modifiers: ModifiersView | null, head: RequestHead
   head.path = encoded(modification.path);
   head.target = head.path + query;
   return null;
+}
+
+export class PathModifiers implements Middleware {
+  private readonly modifiers: ModifiersView;
+
+  constructor(modifiers: ModifiersView) {
+    this.modifiers = modifiers;
+  }
+
+  request(_: Scope, head: RequestHead): Reply | null {
+    const fault = modifyRequest(this.modifiers, head);
+    return fault === null ? null : localReply(fault);
+  }
 }

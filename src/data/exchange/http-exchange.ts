@@ -1,33 +1,31 @@
 /**
  * The life of one request with its response, in one worker. Every path ends in `finish`, exactly once.
  *
- *     begin ─▶ route ─▶ attempt ─▶ (dial) ─▶ send ─▶ response head ─▶ body ─▶ end ─▶ finish
+ *     begin ─▶ admit ─▶ attempt ─▶ (dial) ─▶ send ─▶ response head ─▶ body ─▶ end ─▶ finish
  *                │          ▲         │         │
  *                │          └──retry──┴─────────┘      nothing has gone downstream yet
- *                └─▶ local reply ─────────────────────────────────────────────▶ finish
+ *                └─▶ reply ───────────────────────────────────────────────────▶ finish
  * Exchanges are reused from their engine's free list: every field is set anew by `begin`.
  */
-// The global of the same name is a getter: reading it costs more than the clock does.
-import { performance } from 'node:perf_hooks';
-import type { RequestHead } from '../http/request-head.ts';
-import { NO_LENGTH, type ResponseHead } from '../http/response-head.ts';
-import { BODY_LENGTH, BODY_NONE } from '../http/response-parser.ts';
-import { FAULTS, type Fault } from '../kernel/errors.ts';
-import { log } from '../kernel/log.ts';
-import { PROTOCOL } from '../shared/metrics-layout.ts';
-import type { BackendView, FrontendView } from '../table/views.ts';
-import { type Admitted, admit } from './admission.ts';
-import { Assignment } from './balancing/assignment.ts';
-import { GIVE_UP, NEXT_SERVER, RESEND, retryDecision } from './balancing/retry.ts';
-import type { WorkerContext } from './context.ts';
-import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL, UNKNOWN_LENGTH } from './downstream.ts';
+import type { RequestHead } from '../../http/request-head.ts';
+import { NO_LENGTH, type ResponseHead } from '../../http/response-head.ts';
+import { BODY_LENGTH, BODY_NONE } from '../../http/response-parser.ts';
+import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import { log } from '../../kernel/log.ts';
+import { PROTOCOL } from '../../shared/metrics-layout.ts';
+import type { BackendView } from '../../table/views.ts';
+import { GIVE_UP, NEXT_SERVER, RESEND, retryDecision } from '../balancing/retry.ts';
+import type { WorkerContext } from '../context.ts';
+import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL, UNKNOWN_LENGTH } from '../downstream.ts';
+import type { BufferHolder } from '../memory-budget.ts';
+import type { Reply } from '../reply.ts';
+import type { Upstream, UpstreamUser } from '../upstream/upstream.ts';
+import { Exchange } from './exchange.ts';
 import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
-import { type LocalReply, localReply } from './local-reply.ts';
-import type { BufferHolder } from './memory-budget.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
-import type { Upstream, UpstreamUser } from './upstream/upstream.ts';
 
-const IDLE = 0;
+/** Middlewares have it; the request's body is queued. */
+const ADMITTING = 0;
 /** Waiting for a connection; the request's body is queued. */
 const CONNECTING = 1;
 /** The request is on its way; its body follows as it comes. */
@@ -44,46 +42,41 @@ function protocolOf(head: RequestHead): number {
   return head.wantsEvents ? PROTOCOL.sse : PROTOCOL.http;
 }
 
-/** `text` of this head as a downstream takes it. */
-function sendable(head: ResponseHead, text: string): string | Uint8Array {
-  return head.nonAscii ? Buffer.from(text, 'latin1') : text;
+/** The text of a head as a downstream takes it. `nonAscii`: it has characters above 0x7F. */
+function sendable(text: string, nonAscii: boolean): string | Uint8Array {
+  return nonAscii ? Buffer.from(text, 'latin1') : text;
 }
 
-export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, Admitted, BufferHolder {
+export class HttpExchange extends Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, BufferHolder {
   /** Set once by the engine that owns this pair. */
   downstream!: Downstream;
 
-  private readonly worker: WorkerContext;
+  protected out!: Downstream;
   private readonly timer: ExchangeTimer | null;
-  private phase = IDLE;
-  private startedAt = 0;
-  private entryPoint = 0;
-  private protocol: number = PROTOCOL.http;
+  private phase = ADMITTING;
   private readonly request: OutgoingRequest;
   private bodyPaused = false;
   /** Of the request's body, for a server that is slow or not yet there. */
   heldBytes = 0;
-  frontend: FrontendView | null = null;
-  readonly assignment: Assignment;
   private connection: Upstream | null = null;
   private reused = false;
   private resends = 0;
-  private status = 0;
   private responseText: string | Uint8Array = '';
   private responseLength = UNKNOWN_LENGTH;
   private framing = BODY_NONE;
-  private requestBytes = 0;
-  private responseBytes = 0;
 
   constructor(worker: WorkerContext) {
-    this.worker = worker;
-    this.assignment = new Assignment(worker);
+    super(worker);
     this.request = new OutgoingRequest(worker.heldBodies);
     this.timer = ExchangeTimer.for(worker, this);
   }
 
   get writesDate(): boolean {
     return this.downstream.writesDate;
+  }
+
+  get client(): Downstream {
+    return this.downstream;
   }
 
   /** All of the request has come. */
@@ -93,40 +86,32 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
 
   /** A request has come; `head` is valid only during the call. */
   begin(entryPoint: number, head: RequestHead): void {
-    const worker = this.worker;
-    this.phase = CONNECTING;
-    this.entryPoint = entryPoint;
-    this.protocol = protocolOf(head);
-    // What was opened under a method is closed under it, whatever fails in between.
-    this.request.method = head.method;
-    worker.openExchanges++;
-    worker.metrics.exchangeOpened(entryPoint, head.method, this.protocol);
-    this.startedAt = performance.now();
+    this.phase = ADMITTING;
+    this.out = this.downstream;
+    this.open(entryPoint, head.method, protocolOf(head));
     this.request.begin(head);
     this.timer?.start();
     this.bodyPaused = false;
-    this.frontend = null;
     this.connection = null;
     this.reused = false;
     this.resends = 0;
-    this.requestBytes = 0;
-    this.responseBytes = 0;
-    const refused = admit(this, worker, entryPoint, head, this.downstream);
-    if (refused === null) {
-      this.request.takeText(head, this.downstream, worker.serverLine);
-      this.attempt(this.frontend!.backend);
-    } else {
-      this.reply(refused);
-    }
+    this.admit(head);
+  }
+
+  protected admitted(head: RequestHead): void {
+    this.request.takeText(head, this.downstream, this.worker.serverLine);
+    this.attempt(this.frontend!.backend);
   }
 
   /** One try: a server, a connection, the request. */
   private attempt(backend: BackendView): void {
+    this.phase = CONNECTING;
     const refusal = this.assignment.next();
     if (refusal !== null) {
       this.replyFault(refusal);
       return;
     }
+    this.tries++;
     const server = this.assignment.server!;
     if (this.request.tunnel && server.scheme === 'h2c') {
       this.breakOff(FAULTS.unsupportedScheme, 'an upgrade is for HTTP/1.1');
@@ -178,27 +163,29 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
   }
 
   downstreamBody(chunk: Uint8Array, last: boolean): void {
-    if (this.phase === IDLE || this.phase === FLUSHING || this.connection === null) return;
+    if (!this.running || this.phase === FLUSHING) return;
+    if (this.connection === null && this.phase !== ADMITTING) return;
     this.requestBytes += chunk.length;
     if (last) this.request.complete = true;
     // The listener takes its memory back after this call, and libuv may write later: the one copy that an upload costs.
     const copy = Buffer.from(chunk);
-    if (this.phase === CONNECTING) {
+    if (this.phase <= CONNECTING) {
       this.request.queue(copy);
       this.bodyWaits();
       return;
     }
     this.request.sending(copy);
-    if (copy.length > 0 && !this.connection.write(copy)) this.bodyWaits();
+    if (copy.length > 0 && !this.connection!.write(copy)) this.bodyWaits();
+    // What the write failed with may have ended the try.
     if (last) this.connection?.endBody(this.request.trailers);
   }
 
   /** Some of the body waits for the server: the client is stopped, as far as its engine can do that. */
   private bodyWaits(): void {
     // None when the write that failed has ended the try, and maybe all of it.
-    const bytes = this.phase === CONNECTING ? this.request.queuedBytes : (this.connection?.backlog ?? 0);
+    const bytes = this.phase <= CONNECTING ? this.request.queuedBytes : (this.connection?.backlog ?? 0);
     if (bytes > 0 && !this.worker.budget.hold(this, bytes)) return;
-    if (this.bodyPaused || this.request.complete || this.phase === IDLE) return;
+    if (this.bodyPaused || this.request.complete || !this.running) return;
     this.bodyPaused = true;
     this.downstream.pauseBody();
   }
@@ -223,7 +210,7 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
   }
 
   responseInterim(head: ResponseHead): void {
-    this.downstream.inform(sendable(head, head.text));
+    this.out.inform(sendable(head.text, head.nonAscii));
   }
 
   responseHead(head: ResponseHead, framing: number): void {
@@ -232,7 +219,9 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     this.status = head.status;
     this.assignment.answered();
     const { cookie } = this.assignment;
-    this.responseText = sendable(head, cookie === '' ? head.text : `${head.text}\r\nSet-Cookie: ${cookie}`);
+    let text = cookie === '' ? head.text : `${head.text}\r\nSet-Cookie: ${cookie}`;
+    if (this.looksAtResponses) text = this.responseThrough(head.status, text, head.contentLength, false);
+    this.responseText = sendable(text, head.nonAscii);
     this.framing = framing;
     if (framing === BODY_LENGTH) this.responseLength = head.contentLength;
     else if (framing === BODY_NONE)
@@ -250,29 +239,29 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     this.timer?.stop();
     this.phase = RESPONDING;
     this.request.becomeTunnel();
-    this.downstream.begin(sendable(head, text), TUNNEL, false);
+    this.out.begin(sendable(text, head.nonAscii), TUNNEL, false);
   }
 
   responseBody(chunk: Uint8Array): void {
     this.responseBytes += chunk.length;
     if (this.phase === ANSWERED) {
       if (this.framing === BODY_LENGTH && chunk.length === this.responseLength) {
-        this.downstream.respond(this.responseText, chunk.length, chunk, NO_LENGTH, this.worker.draining);
+        this.out.respond(this.responseText, chunk.length, chunk, NO_LENGTH, this.worker.draining);
         this.phase = FLUSHING;
         return;
       }
       this.beginResponse();
     }
-    if (!this.downstream.write(chunk)) this.connection?.pause();
+    if (!this.out.write(chunk)) this.connection?.pause();
   }
 
   responseWaits(): void {
-    if (this.phase === ANSWERED && this.downstream.sendsHeads) this.beginResponse();
+    if (this.phase === ANSWERED && this.out.sendsHeads) this.beginResponse();
   }
 
   private beginResponse(): void {
     this.phase = RESPONDING;
-    this.downstream.begin(this.responseText, this.responseLength, this.worker.draining);
+    this.out.begin(this.responseText, this.responseLength, this.worker.draining);
   }
 
   responseEnd(trailers: string): void {
@@ -284,26 +273,32 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     if (trailers !== '' && this.phase === ANSWERED) this.beginResponse();
     if (this.phase === ANSWERED) {
       const none = this.framing === BODY_NONE;
-      this.downstream.respond(this.responseText, none ? NO_BODY : 0, null, this.responseLength, this.worker.draining);
+      this.out.respond(this.responseText, none ? NO_BODY : 0, null, this.responseLength, this.worker.draining);
       this.finish();
     } else if (this.phase === FLUSHING) {
       this.finish();
     } else {
       this.phase = FLUSHING;
-      if (this.downstream.end(trailers)) this.finish();
+      if (this.out.end(trailers)) this.finish();
     }
   }
 
   downstreamWritable(): void {
+    if (this.firstWrapper === null) this.outWritable();
+    else this.firstWrapper.innerWritable();
+  }
+
+  /** All that was written to `out` has gone out. */
+  outWritable(): void {
     if (this.phase === FLUSHING) this.finish();
     else this.connection?.resume();
   }
 
   downstreamAborted(): void {
-    if (this.phase === IDLE) return;
+    if (!this.running) return;
     this.connection?.abandon(this);
     this.connection = null;
-    if (this.phase < RESPONDING) this.status = FAULTS.clientClosed.status;
+    this.broken(FAULTS.clientClosed);
     this.finish();
   }
 
@@ -346,8 +341,8 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     });
     if (this.phase >= RESPONDING || fault === FAULTS.overBudget) {
       // A client that sends more than we can keep would not read an answer, and go on.
-      if (this.phase < RESPONDING) this.status = fault.status;
-      this.downstream.abort();
+      this.broken(fault);
+      this.out.abort();
       this.finish();
     } else {
       this.resumeBody();
@@ -355,68 +350,57 @@ export class Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, 
     }
   }
 
-  private replyFault(fault: Fault): void {
-    this.reply(localReply(fault));
-  }
-
-  private reply(reply: LocalReply): void {
+  protected reply(reply: Reply): void {
     const { status } = reply;
     this.status = status;
-    const head = this.request.method === 'HEAD';
-    this.responseBytes = head ? 0 : reply.length;
-    // Whoever sent a malformed request may mean something else by what follows than we would. A refused upload of known
-    // length is read to its end instead: a reset would take the refusal from the client.
-    const close =
-      this.worker.draining || status === FAULTS.badRequest.status || status === FAULTS.requestTimeout.status;
-    if (head) this.downstream.respond(reply.head, NO_BODY, null, reply.length, close);
-    else this.downstream.respond(reply.head, reply.length, reply.body, NO_LENGTH, close);
+    this.cause = reply.cause;
+    // Of a client that was let wait: what it still sends is read past.
+    this.resumeBody();
+    const head = this.looksAtResponses ? this.responseThrough(status, reply.head, reply.length, true) : reply.head;
+    const isHead = this.method === 'HEAD';
+    this.responseBytes = isHead ? 0 : reply.length;
+    // A refused upload of known length is read to its end: a reset would take the refusal from the client.
+    const close = this.worker.draining || reply.closes;
+    if (isHead) this.out.respond(head, NO_BODY, null, reply.length, close);
+    else this.out.respond(head, reply.length, reply.body, NO_LENGTH, close);
     this.finish();
+  }
+
+  /** Why there is no whole response. What was sent of it has its status already. */
+  private broken(fault: Fault): void {
+    this.cause = fault.code.toLowerCase();
+    if (this.phase < RESPONDING) this.status = fault.status;
   }
 
   /** An error of ours: whatever state this is in, it ends, and nothing else suffers. */
   crash(error: unknown): void {
     log.error('an exchange failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-    if (this.phase === IDLE) return;
+    if (!this.running) return;
+    this.cause = 'internal';
     this.status = FAULTS.internal.status;
     // Something may still hold on to this pair: it is not used again.
     this.request.complete = false;
     try {
       this.connection?.abandon(this);
       this.connection = null;
-      this.downstream.abort();
+      this.out.abort();
     } finally {
       this.finish();
     }
   }
 
-  private finish(): void {
-    if (this.phase === IDLE) return;
-    this.phase = IDLE;
+  protected override finish(): void {
+    if (!this.running) return;
     this.timer?.stop();
-    const worker = this.worker;
-    if (this.heldBytes > 0) worker.budget.release(this);
-    try {
-      this.count();
-      this.request.forget();
-    } finally {
-      this.frontend = null;
-      worker.openExchanges--;
-      worker.metrics.exchangeClosed(this.entryPoint, this.request.method, this.protocol);
-      worker.exchangeEnded();
-      this.downstream.release(this.request.complete);
-    }
+    if (this.heldBytes > 0) this.worker.budget.release(this);
+    super.finish();
   }
 
-  private count(): void {
-    const { metrics } = this.worker;
-    const { frontend, status, protocol, requestBytes, responseBytes } = this;
-    const { method } = this.request;
-    // Durations of a millisecond need a better clock than the coarse one: two calls.
-    const seconds = (performance.now() - this.startedAt) / 1000;
-    // First: what is in flight must be given back even where counting fails.
-    this.assignment.end(status, seconds);
-    metrics.entryPointDone(this.entryPoint, method, status, protocol, seconds, requestBytes, responseBytes);
-    if (frontend === null) return;
-    metrics.backendDone(frontend.backend.slot, method, status, protocol, seconds, requestBytes, responseBytes);
+  protected released(): void {
+    try {
+      this.request.forget();
+    } finally {
+      this.out.release(this.request.complete);
+    }
   }
 }

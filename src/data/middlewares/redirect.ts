@@ -6,7 +6,8 @@ import { FAULTS, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { compileRegex, type Regex } from '../../kernel/regex.ts';
 import type { BootEntryPoint } from '../../protocol/messages.ts';
-import { type LocalReply, localReply, redirectReply } from '../local-reply.ts';
+import type { Middleware, Scope } from '../middleware.ts';
+import { localReply, type Reply, redirectReply } from '../reply.ts';
 
 /** The host and the port behind it, '' for none. */
 function splitHost(host: string): { name: string; port: string } {
@@ -27,7 +28,7 @@ function entryPointUrl(target: BootEntryPoint, scheme: string, host: string, uri
   return `${wanted}://${name}:${target.port}${uri}`;
 }
 
-export class Redirect {
+export class Redirect implements Middleware {
   private readonly target: BootEntryPoint | null;
   private readonly regex: Regex | null;
   private readonly replacement: string;
@@ -43,8 +44,7 @@ export class Redirect {
     this.secure = secure;
   }
 
-  /** null: it is not redirected. */
-  check(head: RequestHead): LocalReply | null {
+  request(_: Scope, head: RequestHead): Reply | null {
     const scheme = this.secure || head.forwardedProto === 'https' ? 'https' : 'http';
     const uri = requestUri(head.target);
     if (this.target !== null) {
@@ -55,7 +55,7 @@ export class Redirect {
     return this.regex === null ? null : this.byRegex(this.regex, head.method, `${scheme}://${head.host}${uri}`);
   }
 
-  private byRegex(regex: Regex, method: string, url: string): LocalReply | null {
+  private byRegex(regex: Regex, method: string, url: string): Reply | null {
     let replaced: string | null;
     try {
       replaced = regex.replaceAll(url, this.replacement);

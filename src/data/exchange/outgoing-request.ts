@@ -2,11 +2,11 @@
  * The request as it goes to a server: its text, made once and sent with every try, and those pieces of its body that are
  * here to be sent, or sent once more. One per exchange, used again with it.
  */
-import { REQUEST_CHUNKED, REQUEST_NO_BODY, REQUEST_TUNNEL, type RequestHead } from '../http/request-head.ts';
-import type { FrontendView, ServerView } from '../table/views.ts';
-import { isRepeatable } from './balancing/retry.ts';
-import type { Downstream } from './downstream.ts';
-import type { Upstream } from './upstream/upstream.ts';
+import { REQUEST_CHUNKED, REQUEST_NO_BODY, REQUEST_TUNNEL, type RequestHead } from '../../http/request-head.ts';
+import type { FrontendView, ServerView } from '../../table/views.ts';
+import { isRepeatable } from '../balancing/retry.ts';
+import type { Downstream } from '../downstream.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 
 /** Of a body that a server may refuse unseen (RFC 9113 §8.7), bytes: a longer one is not kept for another try. */
 const MAX_HELD_BODY = 65_536;

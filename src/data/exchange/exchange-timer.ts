@@ -4,9 +4,9 @@
  * exchange has one of these only where a timeout is set, so that it costs nothing otherwise.
  */
 import { performance } from 'node:perf_hooks';
-import { FAULTS, type Fault } from '../kernel/errors.ts';
-import { TimerEntry } from '../kernel/timer-wheel.ts';
-import type { WorkerContext } from './context.ts';
+import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import { TimerEntry } from '../../kernel/timer-wheel.ts';
+import type { WorkerContext } from '../context.ts';
 
 export interface TimedExchange {
   /** All of the request has come. */

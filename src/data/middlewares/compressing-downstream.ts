@@ -22,7 +22,8 @@ import {
 } from '../../http/compressed-head.ts';
 import { NO_LENGTH } from '../../http/response-head.ts';
 import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';
-import { type Downstream, type DownstreamEvents, UNKNOWN_LENGTH } from '../downstream.ts';
+import { type Downstream, UNKNOWN_LENGTH } from '../downstream.ts';
+import type { Wrapper, WrapperEvents } from '../middleware.ts';
 
 /** Less than that is not worth it. */
 const LEAST_BYTES = 512;
@@ -33,15 +34,12 @@ const PLAIN = 0;
 const HOLDING = 1;
 const PACKING = 2;
 
-export class CompressingDownstream extends TimerEntry implements Downstream {
-  /** The client's side proper. Set once. */
-  inner!: Downstream;
-  private readonly events: DownstreamEvents;
+export class CompressingDownstream extends TimerEntry implements Wrapper {
+  private readonly inner: Downstream;
+  private readonly events: WrapperEvents;
   private readonly wheel: TimerWheel;
-  /** The entrypoint compresses this kind of request: `Vary` says so. */
-  private varies = false;
-  /** And this client takes it. */
-  private accepted = false;
+  /** The client takes it. In either case `Vary` says that others may get other bytes. */
+  private readonly accepted: boolean;
   private mode = PLAIN;
   private head: HeadText = '';
   private close = false;
@@ -55,10 +53,13 @@ export class CompressingDownstream extends TimerEntry implements Downstream {
   /** All of it is out of the compressor and with `inner`. */
   private ended = false;
 
-  constructor(events: DownstreamEvents, wheel: TimerWheel) {
+  /** `inner`: the client's side proper. */
+  constructor(inner: Downstream, events: WrapperEvents, wheel: TimerWheel, accepted: boolean) {
     super();
+    this.inner = inner;
     this.events = events;
     this.wheel = wheel;
+    this.accepted = accepted;
   }
 
   get sendsHeads(): boolean {
@@ -73,23 +74,12 @@ export class CompressingDownstream extends TimerEntry implements Downstream {
     return this.inner.secure;
   }
 
-  /** Before each request. */
-  prepare(varies: boolean, accepted: boolean): void {
-    this.varies = varies;
-    this.accepted = accepted;
-    this.mode = PLAIN;
-    this.ending = false;
-    this.ended = false;
-  }
-
   inform(head: HeadText): void {
     this.inner.inform(head);
   }
 
   respond(head: HeadText, length: number, body: Uint8Array | string | null, headLength: number, close: boolean): void {
-    if (!this.varies) {
-      this.inner.respond(head, length, body, headLength, close);
-    } else if (length >= LEAST_BYTES && body !== null && this.accepted && mayCompress(headText(head))) {
+    if (length >= LEAST_BYTES && body !== null && this.accepted && mayCompress(headText(head))) {
       // At once: it is one read of the server at most, which takes a millisecond, and nothing has to be kept for it.
       const packed = gzipSync(body);
       this.inner.respond(gzippedHead(head), packed.length, packed, NO_LENGTH, close);
@@ -103,7 +93,7 @@ export class CompressingDownstream extends TimerEntry implements Downstream {
     this.head = head;
     this.close = close;
     if (!this.accepted || (length < LEAST_BYTES && length !== UNKNOWN_LENGTH) || !mayCompress(text)) {
-      this.inner.begin(this.varies ? variedHead(head) : head, length, close);
+      this.inner.begin(variedHead(head), length, close);
     } else if (length !== UNKNOWN_LENGTH || isEventStream(text)) {
       this.pack(length === UNKNOWN_LENGTH);
     } else {
@@ -180,7 +170,7 @@ export class CompressingDownstream extends TimerEntry implements Downstream {
   }
 
   /** Nothing more goes to the client. */
-  discard(): void {
+  private discard(): void {
     this.wheel.cancel(this);
     this.gzip?.destroy();
     this.gzip = null;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { redirectReply, slashRedirect } from '../../../src/data/local-reply.ts';
+import { redirectReply, slashRedirect } from '../../../src/data/reply.ts';
 
 function locationOf(head: string): string | undefined {
   return /\r\nLocation: ([^\r]*)/.exec(head)?.[1];

@@ -2,12 +2,16 @@
 import type { Fault } from '../kernel/errors.ts';
 import { decodedPath, encodedPath } from '../kernel/percent.ts';
 
-export type LocalReply = {
+export type Reply = {
   readonly status: number;
   readonly head: string;
-  readonly body: string;
+  readonly body: string | Uint8Array;
   /** Of the body, bytes. */
   readonly length: number;
+  /** Why it is answered so (shared/spec logs §2.2). */
+  readonly cause: string;
+  /** Nothing is read from that client any more: what follows may be meant otherwise than we would take it. */
+  readonly closes: boolean;
 };
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -29,16 +33,25 @@ const REASONS: Readonly<Record<number, string>> = {
   504: 'Gateway Timeout',
 };
 
-function replyOf(fault: Fault): LocalReply {
+function replyOf(fault: Fault): Reply {
   let head = `${fault.status} ${REASONS[fault.status]}\r\nContent-Type: text/plain; charset=utf-8`;
   if (fault.status === 404) head += '\r\nX-Content-Type-Options: nosniff';
-  return Object.freeze({ status: fault.status, head, body: fault.body, length: Buffer.byteLength(fault.body) });
+  const closes = fault.status === 400 || fault.status === 408;
+  const length = Buffer.byteLength(fault.body);
+  return Object.freeze({
+    status: fault.status,
+    head,
+    body: fault.body,
+    length,
+    cause: fault.code.toLowerCase(),
+    closes,
+  });
 }
 
 /** Made when a fault first happens. Weak: some faults belong to a table and go with it. */
-const replies = new WeakMap<Fault, LocalReply>();
+const replies = new WeakMap<Fault, Reply>();
 
-export function localReply(fault: Fault): LocalReply {
+export function localReply(fault: Fault): Reply {
   let reply = replies.get(fault);
   if (reply === undefined) {
     reply = replyOf(fault);
@@ -66,25 +79,26 @@ function visible(text: string): string {
  * 301 to the other trailing-slash form of the target (rules §7). The slash is that of the decoded path, as rules see it
  * (`/a%2F` ends in one), so the path is encoded anew.
  */
-export function slashRedirect(method: string, path: string, target: string): LocalReply {
+export function slashRedirect(method: string, path: string, target: string): Reply {
   const decoded = decodedPath(path) ?? path;
   const clean = cleaned(encodedPath(decoded));
   // `//` would begin the name of a host.
   const other = decoded.endsWith('/') || clean === '/' ? clean : `${clean}/`;
   const location = other + visible(target.slice(path.length));
   let head = `301 Moved Permanently\r\nLocation: ${location}`;
-  if (method !== 'GET' && method !== 'HEAD') return { status: 301, head, body: '', length: 0 };
+  if (method !== 'GET' && method !== 'HEAD')
+    return { status: 301, head, body: '', length: 0, cause: 'redirect', closes: false };
   head += '\r\nContent-Type: text/html; charset=utf-8';
   const href = location.replace(/&/g, '&amp;').replace(/"/g, '&#34;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
   const body = `<a href="${href}">Moved Permanently</a>.\n\n`;
-  return { status: 301, head, body, length: Buffer.byteLength(body) };
+  return { status: 301, head, body, length: Buffer.byteLength(body), cause: 'redirect', closes: false };
 }
 
 /** To wherever an entrypoint or a frontend sends its requests (shared/spec kv-schema §6.4). `location` is a URL. */
-export function redirectReply(method: string, permanent: boolean, location: string): LocalReply {
+export function redirectReply(method: string, permanent: boolean, location: string): Reply {
   const status = method === 'GET' ? (permanent ? 301 : 302) : permanent ? 308 : 307;
   const body = REASONS[status];
   const safe = visible(location);
   const head = `${status} ${body}\r\nLocation: ${safe}\r\nContent-Type: text/plain; charset=utf-8`;
-  return { status, head, body, length: body.length };
+  return { status, head, body, length: body.length, cause: 'redirect', closes: false };
 }

@@ -6,9 +6,10 @@ import type { WhiteListOptions } from '../../kernel/entrypoint-options.ts';
 import { FAULTS } from '../../kernel/errors.ts';
 import { IpRanges } from '../../kernel/ip-ranges.ts';
 import { log } from '../../kernel/log.ts';
-import { type LocalReply, localReply } from '../local-reply.ts';
+import type { Middleware, Scope } from '../middleware.ts';
+import { localReply, type Reply } from '../reply.ts';
 
-export class AllowList {
+export class AllowList implements Middleware {
   private readonly ranges: IpRanges;
   private readonly useXForwardedFor: boolean;
 
@@ -17,8 +18,8 @@ export class AllowList {
     this.useXForwardedFor = useXForwardedFor;
   }
 
-  /** null: let it through. `peer`: an address. */
-  check(head: RequestHead, peer: string): LocalReply | null {
+  request({ client }: Scope, head: RequestHead): Reply | null {
+    const peer = client.peerAddress();
     if (this.allows(head.forwardedFor, peer)) return null;
     log.debug('request refused', { reason: `${peer} is not in the list of allowed addresses` });
     return localReply(FAULTS.forbidden);

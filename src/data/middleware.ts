@@ -1,0 +1,61 @@
+/**
+ * What one option of an entrypoint or a frontend does to its requests and their responses. Middlewares stand in a plan
+ * (plan.ts) and are used by all exchanges of their route; what one has to remember of an exchange it leaves with it.
+ *
+ *     request ──▶ first ──▶ second ──▶ third ──▶ server        each may answer itself, or let it wait
+ *     client  ◀── first ◀── second ◀── third ◀── response      in the opposite order, and only those that were entered
+ */
+import type { RequestHead } from '../http/request-head.ts';
+import type { ResponseText } from '../http/response-text.ts';
+import type { FrontendView } from '../table/views.ts';
+import type { WorkerContext } from './context.ts';
+import type { Downstream, DownstreamEvents } from './downstream.ts';
+import type { Outcome } from './exchange/outcome.ts';
+import type { Reply } from './reply.ts';
+
+/** The answer of `request` that comes later: `Scope.proceed`. */
+export const WAITS = Symbol('waits');
+
+/** Whom a request comes from. */
+export type Peer = Pick<Downstream, 'peerAddress' | 'clientCertificates' | 'secure'>;
+
+/** The exchange, as a middleware sees it. */
+export interface Scope {
+  readonly worker: WorkerContext;
+  /** Index. */
+  readonly entryPoint: number;
+  /** Null before it is routed: for the middlewares of the entrypoint. */
+  readonly frontend: FrontendView | null;
+  readonly client: Peer;
+  /** Between WAITS and `proceed`: its head, which may be changed. */
+  readonly waiting: RequestHead | null;
+  /** After WAITS, once, and not within the call that returned it: null lets it go on. Does nothing for an exchange that has ended. */
+  proceed(reply: Reply | null): void;
+  /** Remembers something of this exchange for this middleware. */
+  keep(middleware: Middleware, value: object): void;
+  /** What it has kept, undefined for nothing. */
+  kept(middleware: Middleware): object | undefined;
+}
+
+/** Stands between an exchange and its client's side: what is written to it is written on to `inner`, changed or later. */
+export interface Wrapper extends Downstream {
+  /** `inner` can take more, or has sent all. */
+  innerWritable(): void;
+}
+
+/** What a wrapper tells whoever writes to it. */
+export type WrapperEvents = Pick<DownstreamEvents, 'downstreamWritable' | 'crash'>;
+
+export interface Middleware {
+  /**
+   * The request comes: null lets it on, a reply answers it. `head` may be changed; it is valid only during the call. After
+   * WAITS the head that goes on is `Scope.waiting`.
+   */
+  request?(exchange: Scope, head: RequestHead): Reply | null | typeof WAITS;
+  /** The head of the response, a server's or ours, before it goes out. `response` is valid only during the call. */
+  response?(exchange: Scope, response: ResponseText): void;
+  /** Right after `request` has let it on. null: not for this exchange. */
+  wrap?(exchange: Scope, inner: Downstream, events: WrapperEvents): Wrapper | null;
+  /** It is over: once for each whose `request` was called. */
+  ended?(exchange: Scope, outcome: Outcome): void;
+}

@@ -1,0 +1,58 @@
+/**
+ * Which middlewares an entrypoint and a frontend have, in the order in which a request passes them; their responses pass
+ * them the other way round. The only list of them in the data plane (the order: shared/spec frontend-options §1.2).
+ */
+import type { RedirectOptions, WhiteListOptions } from '../../kernel/entrypoint-options.ts';
+import type { ClientCertificateOptions } from '../../middlewares/client-certificate.ts';
+import type { FrontendView } from '../../table/views.ts';
+import type { WorkerContext } from '../context.ts';
+import type { Middleware } from '../middleware.ts';
+import { AllowList } from './allow-list.ts';
+import { ClientCertificateFields } from './client-certificate.ts';
+import { Compress } from './compress.ts';
+import { PathModifiers } from './path-modifiers.ts';
+import { Redirect } from './redirect.ts';
+import { Trust } from './trust.ts';
+
+/** Where a middleware is made: a frontend's differ by entrypoint where they look at it. */
+export type Site = { readonly worker: WorkerContext; readonly entryPoint: number; readonly frontend: FrontendView };
+
+/** null: there is nothing to do on that entrypoint. */
+type Maker<Options extends object> = (options: Options, site: Site) => Middleware | null;
+
+function maker<Options extends object>(name: string, make: Maker<Options>): readonly [string, Maker<object>] {
+  return [name, make as Maker<object>];
+}
+
+/** By the name of their kind (src/middlewares/), behind the modifiers of the path. */
+const FRONTEND: readonly (readonly [string, Maker<object>])[] = [
+  maker<WhiteListOptions>('whiteList', (options) => new AllowList(options)),
+  maker<RedirectOptions>('redirect', (options, { worker, entryPoint }) => {
+    const { name, tls } = worker.entryPoints[entryPoint];
+    return options.entryPoint === name ? null : new Redirect(options, worker.entryPoints, tls !== null);
+  }),
+  maker<ClientCertificateOptions>('passTLSClientCert', (options) => new ClientCertificateFields(options)),
+];
+
+export function frontendSteps(worker: WorkerContext, entryPoint: number, frontend: FrontendView): Middleware[] {
+  const steps: Middleware[] = [];
+  if (frontend.modifiers !== null) steps.push(new PathModifiers(frontend.modifiers));
+  const { options } = frontend;
+  if (options === null) return steps;
+  for (const [name, make] of FRONTEND) {
+    const own = options[name];
+    const step = own === undefined ? null : make(own, { worker, entryPoint, frontend });
+    if (step !== null) steps.push(step);
+  }
+  return steps;
+}
+
+export function entryPointSteps(worker: WorkerContext, entryPoint: number): Middleware[] {
+  const { forwardedHeaders, redirect, compress, whiteList, tls } = worker.entryPoints[entryPoint];
+  const steps: Middleware[] = [];
+  if (!forwardedHeaders.insecure) steps.push(new Trust(forwardedHeaders));
+  if (compress) steps.push(new Compress());
+  if (redirect !== null) steps.push(new Redirect(redirect, worker.entryPoints, tls !== null));
+  if (whiteList !== null) steps.push(new AllowList(whiteList));
+  return steps;
+}

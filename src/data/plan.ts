@@ -1,0 +1,43 @@
+/**
+ * What one entrypoint, or one frontend on one entrypoint, does to a request: its middlewares in order. Made when it is
+ * first needed, per table and worker; a route that asks for nothing has none, and pays one look at a field.
+ */
+import type { FrontendView } from '../table/views.ts';
+import type { WorkerContext } from './context.ts';
+import type { Middleware } from './middleware.ts';
+import { entryPointSteps, frontendSteps } from './middlewares/order.ts';
+
+export class Plan {
+  readonly steps: readonly Middleware[];
+  /** Some of them look at responses. */
+  readonly responds: boolean;
+
+  constructor(steps: readonly Middleware[]) {
+    this.steps = steps;
+    this.responds = steps.some(({ response }) => response !== undefined);
+  }
+}
+
+function planOf(steps: readonly Middleware[]): Plan | null {
+  return steps.length === 0 ? null : new Plan(steps);
+}
+
+/** null: every request goes through as it is. */
+export function entryPointPlan(worker: WorkerContext, entryPoint: number): Plan | null {
+  return planOf(entryPointSteps(worker, entryPoint));
+}
+
+/** By entrypoint. */
+type Plans = (Plan | null | undefined)[];
+
+/** Of a frontend that is not plain. null: it does nothing to requests of that entrypoint. */
+export function frontendPlan(frontend: FrontendView, worker: WorkerContext, entryPoint: number): Plan | null {
+  frontend.plans ??= new Array(worker.entryPoints.length);
+  const plans = frontend.plans as Plans;
+  let plan = plans[entryPoint];
+  if (plan === undefined) {
+    plan = planOf(frontendSteps(worker, entryPoint, frontend));
+    plans[entryPoint] = plan;
+  }
+  return plan;
+}
