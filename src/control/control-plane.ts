@@ -342,6 +342,7 @@ export class ControlPlane implements ControlView {
   loaded(): LoadedView {
     if (this.publisher.appliedAt > 0) return { ready: true, reason: '' };
     if (this.compiledGeneration > 0) return { ready: false, reason: 'the first routing table is on its way' };
+    if (this.sourceList.length === 0) return { ready: false, reason: 'neither --etcd nor --folder is given' };
     const errors = this.sources().map(
       ({ name, state, error }) => `${name} is ${state}${error === '' ? '' : `: ${error}`}`,
     );

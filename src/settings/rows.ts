@@ -120,6 +120,7 @@ const ROW_GROUPS: readonly RowGroup[] = [
       ['web', 'section', 'false', 'Serve /dashboard/, /api, /health, /ping and /metrics'],
       ['web.address', 'string', ':8080', 'Address of these pages'],
       ['web.path', 'string', '/', 'Path below which they are served'],
+      ['web.hosts', 'list', '', 'More names by which browsers may ask for them: lb.example.com, .example.com, *'],
       ['api', 'section', 'false', 'The same as --web'],
       ['ping', 'section', 'false', 'The same as --web'],
       ['metrics.prometheus', 'section', 'false', 'The same as --web'],

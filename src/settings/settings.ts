@@ -63,6 +63,16 @@ export type WebSettings = {
   readonly port: number;
   /** Begins and ends with `/`. */
   readonly path: string;
+  readonly dashboard: boolean;
+  /**
+   * Names besides those of this host by which browsers may ask, in lower case; one that begins with a dot stands for all
+   * below it, `*` for any.
+   */
+  readonly hosts: readonly string[];
+  readonly tls: EntryPointTls | null;
+  readonly whiteList: WhiteListOptions | null;
+  /** Whose X-Forwarded-For the list believes. */
+  readonly forwardedHeaders: TrustOptions;
 };
 
 export type Settings = {

@@ -1,5 +1,6 @@
 /** Where the dashboard, the API, ping and the metrics are served (shared/spec cli-api §2.4). */
 import { TsujiError } from '../kernel/errors.ts';
+import { quoted } from '../kernel/quote.ts';
 import { parseAddress, sameAddress } from './address.ts';
 import type { Given } from './given.ts';
 import type { EntryPoint, WebSettings } from './settings.ts';
@@ -10,6 +11,17 @@ const SECTIONS = ['web', 'api', 'ping', 'metrics.prometheus'];
 
 function bad(flag: string, reason: string): TsujiError {
   return new TsujiError('BAD_SETTING', `--${flag}: ${reason}`);
+}
+
+const HOST_NAME = /^(?:\*|\.?[a-z0-9_](?:[a-z0-9._-]{0,251}[a-z0-9_])?)$/;
+
+function fillHosts(given: Given): string[] {
+  return given.list('web.hosts').map((text) => {
+    const name = text.toLowerCase();
+    if (!HOST_NAME.test(name))
+      throw bad('web.hosts', `${quoted(text)} is no name: write lb.example.com, .example.com or *`);
+    return name;
+  });
 }
 
 /**
@@ -39,7 +51,17 @@ export function fillWeb(
   if (/[^\x21-\x7e]|[?#]/.test(path))
     throw bad('web.path', 'it may hold visible ASCII characters without ? and # only');
   return {
-    web: { address: text, host: address.host, port: address.port, path: path === '' ? '/' : `/${path}/` },
+    web: {
+      address: text,
+      host: address.host,
+      port: address.port,
+      path: path === '' ? '/' : `/${path}/`,
+      dashboard: true,
+      hosts: fillHosts(given),
+      tls: null,
+      whiteList: null,
+      forwardedHeaders: { insecure: true, trustedIPs: [] },
+    },
     entryPoints,
   };
 }

@@ -3,20 +3,23 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect, createServer } from 'node:net';
 import test, { type TestContext } from 'node:test';
 import { type AdminOptions, AdminServer } from '../../src/control/admin/admin-server.ts';
+import type { WebSettings } from '../../src/settings/settings.ts';
 import { MetricsLane } from '../../src/shared/metrics.ts';
 import { createMetricsLane, PROTOCOL } from '../../src/shared/metrics-layout.ts';
+import { rawClient } from '../harness/raw.ts';
 import { waitFor } from '../harness/tools.ts';
 import { parseExposition } from '../unit/control/admin/exposition-parser.ts';
-import { backend, FakeView, frontend, server } from '../unit/control/admin/fake-view.ts';
+import { backend, FakeView, frontend, server, webSettings } from '../unit/control/admin/fake-view.ts';
 
 type Started = { readonly url: string; readonly port: number; readonly admin: AdminServer };
 
 async function startAdmin(
   t: TestContext,
   view: FakeView,
-  { path = '/', ...options }: AdminOptions & { path?: string } = {},
+  options: AdminOptions = {},
+  web: Partial<WebSettings> = {},
 ): Promise<Started> {
-  const admin = new AdminServer(view, { address: '127.0.0.1:0', host: '127.0.0.1', port: 0, path }, options);
+  const admin = new AdminServer(view, webSettings(web), options);
   const { port } = await admin.listen();
   t.after(() => admin.close());
   return { url: `http://127.0.0.1:${port}`, port, admin };
@@ -127,7 +130,7 @@ test('the root leads to the dashboard, below the prefix that a proxy cut off', a
 });
 
 test('with a path, every page moves below it', async (t) => {
-  const { url } = await startAdmin(t, tutorialView(), { path: '/lb/' });
+  const { url } = await startAdmin(t, tutorialView(), {}, { path: '/lb/' });
   assert.equal((await get(`${url}/lb/ping`)).body, 'OK');
   assert.equal((await get(`${url}/lb/api/version`)).status, 200);
   assert.equal((await get(`${url}/lb/dashboard/`)).status, 200);
@@ -235,14 +238,14 @@ test('a view that throws costs one answer only', async (t) => {
   const view = tutorialView();
   const { url } = await startAdmin(t, view);
   const stream = await follow(t, `${url}/api/events`);
-  const healthy = view.workers;
-  view.workers = () => {
-    throw new Error('no workers today');
+  const healthy = view.certificates;
+  view.certificates = () => {
+    throw new Error('no certificates today');
   };
   assert.equal((await get(`${url}/api/status`)).status, 500);
   view.changed();
   assert.equal((await get(`${url}/ping`)).status, 200);
-  view.workers = healthy;
+  view.certificates = healthy;
   view.generationNow = 5;
   view.changed();
   await stream.seen('live', (data) => data.generation === 5);
@@ -275,8 +278,7 @@ test('a taken port is named with its reason', async (t) => {
   t.after(() => taken.close());
   await waitFor(() => taken.listening, 'the other server');
   const { port } = taken.address() as { port: number };
-  const settings = { address: `127.0.0.1:${port}`, host: '127.0.0.1', port, path: '/' };
-  const admin = new AdminServer(new FakeView(), settings);
+  const admin = new AdminServer(new FakeView(), webSettings({ address: `127.0.0.1:${port}`, port }));
   await assert.rejects(admin.listen(), {
     code: 'ADMIN_LISTEN',
     message: `cannot listen on 127.0.0.1:${port} (web.address): the port is taken by another process`,
@@ -297,4 +299,54 @@ test('closing ends event streams and idle connections and frees the port', async
   const next = createServer().listen(port, '127.0.0.1');
   t.after(() => next.close());
   await waitFor(() => next.listening, 'the port');
+});
+
+test('pages ask by which name they were asked for, ping does not', async (t) => {
+  const { port } = await startAdmin(t, tutorialView());
+  const ask = async (target: string, fields: string) => {
+    const client = await rawClient(t, port);
+    client.send(`GET ${target} HTTP/1.1\r\n${fields}Connection: close\r\n\r\n`);
+    return client.untilClosed();
+  };
+  const strange = 'Host: evil.example\r\n';
+  for (const path of ['/', '/dashboard/', '/api', '/api/status', '/api/events', '/health']) {
+    assert.match(await ask(path, strange), /^HTTP\/1\.1 403 [\s\S]*--web\.hosts=evil\.example/, path);
+  }
+  for (const path of ['/ping', '/livez', '/readyz', '/metrics']) {
+    assert.match(await ask(path, strange), /^HTTP\/1\.1 200 /, path);
+  }
+  assert.match(await ask('/metrics', `${strange}Accept-Language: en\r\n`), /^HTTP\/1\.1 403 /);
+  assert.match(await ask('/api', 'Host: lb:8080\r\n'), /^HTTP\/1\.1 200 /);
+});
+
+test('ready means that routes were loaded and nothing is being drained; alive is alive', async (t) => {
+  const view = tutorialView();
+  const { url, port } = await startAdmin(t, view);
+  const seen = async () => {
+    const [ready, ping, live] = await Promise.all(['readyz', 'ping', 'livez'].map((name) => get(`${url}/${name}`)));
+    assert.equal(live.status, 200);
+    return [ready.status, ready.body, ping.status, ping.body];
+  };
+  const unwell = [503, 'Service Unavailable'];
+  assert.deepEqual(await seen(), [200, 'ready\n', 200, 'OK']);
+  view.loadedNow = { ready: false, reason: 'etcdv3 is connecting: 10.9.8.7 refused' };
+  assert.deepEqual(await seen(), [503, 'not ready: etcdv3 is connecting: 10.9.8.7 refused\n', ...unwell]);
+  const stranger = await rawClient(t, port);
+  stranger.send('GET /readyz HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n');
+  assert.match(await stranger.untilClosed(), /^HTTP\/1\.1 503 [\s\S]*\r\n\r\nnot ready\n$/);
+  view.loadedNow = { ready: true, reason: '' };
+  view.workerList = [{ index: 0, state: 'starting', generation: 0, restarts: 1 }];
+  assert.deepEqual(await seen(), [503, 'not ready: no worker is serving\n', ...unwell]);
+  view.isDraining = true;
+  assert.deepEqual(await seen(), [503, 'not ready: draining\n', ...unwell]);
+});
+
+test('ping, livez and readyz are for everybody, whatever the name and the address', async (t) => {
+  const whiteList = { sourceRange: ['10.0.0.0/8'], useXForwardedFor: false };
+  const { url } = await startAdmin(t, tutorialView(), {}, { whiteList });
+  for (const name of ['ping', 'livez', 'readyz']) assert.equal((await get(`${url}/${name}`)).status, 200, name);
+  for (const name of ['api', 'metrics', 'health', 'dashboard/']) {
+    const refused = await get(`${url}/${name}`);
+    assert.deepEqual([refused.status, refused.body], [403, 'Forbidden'], name);
+  }
 });

@@ -5,7 +5,7 @@ import { AdminServer } from '../../src/control/admin/admin-server.ts';
 import { MetricsLane } from '../../src/shared/metrics.ts';
 import { createMetricsLane, PROTOCOL } from '../../src/shared/metrics-layout.ts';
 import { temporaryFolder } from '../harness/tools.ts';
-import { backend, FakeView, frontend, server } from '../unit/control/admin/fake-view.ts';
+import { backend, FakeView, frontend, server, webSettings } from '../unit/control/admin/fake-view.ts';
 
 const BROWSER_ARGUMENTS = [
   '--no-sandbox',
@@ -94,7 +94,7 @@ function fullView(): FakeView {
 }
 
 async function startAdmin(t: TestContext, view: FakeView, path = '/', port = 0) {
-  const admin = new AdminServer(view, { address: '127.0.0.1:0', host: '127.0.0.1', port, path });
+  const admin = new AdminServer(view, webSettings({ port, path }));
   const { port: real } = await admin.listen();
   t.after(() => admin.close());
   return { admin, port: real, url: `http://127.0.0.1:${real}${path}dashboard/` };
@@ -200,11 +200,7 @@ test('the dashboard', async (t) => {
 
   await t.test('polls when it gets no event stream', async (t) => {
     const view = fullView();
-    const admin = new AdminServer(
-      view,
-      { address: '127.0.0.1:0', host: '127.0.0.1', port: 0, path: '/' },
-      { maxEventClients: 0 },
-    );
+    const admin = new AdminServer(view, webSettings(), { maxEventClients: 0 });
     const { port } = await admin.listen();
     t.after(() => admin.close());
     const page = await context.newPage();

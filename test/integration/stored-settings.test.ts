@@ -84,7 +84,10 @@ test('while etcd cannot be reached tsuji listens, and it obeys the settings ther
   await etcd.kill();
   const tsuji = await startTsuji(t, { flags: ['--etcd', `--etcd.endpoint=${etcd.endpoint}`], noWait: true });
   assert.match(tsuji.output, /The settings in the store cannot be read/);
-  assert.equal((await tsuji.api('/ping')).status, 200);
+  assert.equal((await tsuji.api('/livez')).status, 200);
+  assert.equal((await tsuji.api('/ping')).status, 503);
+  const ready = await tsuji.api('/readyz');
+  assert.deepEqual([ready.status, /^not ready: .* is connecting/.test(await ready.text())], [503, true]);
   // Not 404: nobody knows yet what there is.
   assert.equal(await statusOf(t, tsuji.port, 'a.test'), 503);
   const [source] = (await tsuji.status()).sources;

@@ -4,9 +4,10 @@ import type { HealthCheck } from '../../model/health-keys.ts';
 import type { Backend, Frontend, Route, Server } from '../../model/model.ts';
 import type { ControlView } from '../view.ts';
 import { goDuration } from './health.ts';
-import { jsonMap, jsonText } from './json.ts';
+import { type JsonText, jsonMapParts, jsonObjectParts, jsonText } from './json.ts';
 
 const CODENAME = 'crossroads';
+const HIDDEN = '(not shown)';
 
 function byName<T extends { readonly name: string }>(items: readonly T[]): Map<string, T> {
   return new Map(items.map((item) => [item.name, item]));
@@ -16,26 +17,27 @@ function serverJson(server: Server): string {
   return jsonText({ url: server.url, weight: server.weight });
 }
 
-function serversJson(backend: Backend): string {
-  return jsonMap(byName(backend.servers), serverJson);
+function serversJson(backend: Backend): Iterable<string> {
+  return jsonMapParts(byName(backend.servers), serverJson);
 }
 
-function backendJson(backend: Backend): string {
-  const { servers, circuitBreaker, maxConn } = backend;
-  const fields: string[] = [];
-  if (servers.length > 0) fields.push(`"servers":${serversJson(backend)}`);
+function backendJson(backend: Backend): Iterable<string> {
+  const { servers, circuitBreaker, maxConn, healthCheck } = backend;
+  const fields: [string, JsonText][] = [];
+  if (servers.length > 0) fields.push(['servers', serversJson(backend)]);
   if (circuitBreaker !== undefined) {
-    fields.push(`"circuitBreaker":${jsonText({ expression: circuitBreaker.expression })}`);
+    fields.push(['circuitBreaker', jsonText({ expression: circuitBreaker.expression })]);
   }
-  fields.push(`"loadBalancer":${jsonText(loadBalancer(backend))}`);
+  fields.push(['loadBalancer', jsonText(loadBalancer(backend))]);
   if (maxConn !== undefined) {
     const { amount, extractorFunc } = maxConn;
-    fields.push(`"maxConn":${jsonText({ ...(amount === 0 ? {} : { amount }), extractorFunc })}`);
+    fields.push(['maxConn', jsonText({ ...(amount === 0 ? {} : { amount }), extractorFunc })]);
   }
-  if (backend.healthCheck !== undefined) fields.push(`"healthCheck":${healthCheckJson(backend.healthCheck)}`);
-  return `{${fields.join(',')}}`;
+  if (healthCheck !== undefined) fields.push(['healthCheck', healthCheckJson(healthCheck)]);
+  return jsonObjectParts(fields, (text) => text);
 }
 
+/** The values of the headers are what lets a check in: they are not shown. */
 function healthCheckJson({ scheme, path, port, interval, intervalMs, hostname, headers }: HealthCheck): string {
   return jsonText({
     ...(scheme === '' ? {} : { scheme }),
@@ -43,7 +45,7 @@ function healthCheckJson({ scheme, path, port, interval, intervalMs, hostname, h
     ...(port === 0 ? {} : { port }),
     interval: interval === '' ? goDuration(intervalMs / 1000) : interval,
     ...(hostname === '' ? {} : { hostname }),
-    ...(headers.length === 0 ? {} : { headers: Object.fromEntries(headers) }),
+    ...(headers.length === 0 ? {} : { headers: Object.fromEntries(headers.map(([name]) => [name, HIDDEN])) }),
   });
 }
 
@@ -64,39 +66,41 @@ function routeJson(route: Route): string {
   return jsonText({ rule: route.rule });
 }
 
-function routesJson(frontend: Frontend): string {
-  return jsonMap(byName(frontend.routes), routeJson);
+function routesJson(frontend: Frontend): Iterable<string> {
+  return jsonMapParts(byName(frontend.routes), routeJson);
 }
 
 /** Empty fields are left out, except `priority` and `basicAuth` (§5.3). */
-function frontendJson(frontend: Frontend): string {
-  const fields: string[] = [];
-  if (frontend.entryPoints.length > 0) fields.push(`"entryPoints":${jsonText(frontend.entryPoints)}`);
-  fields.push(`"backend":${jsonText(frontend.backend)}`);
-  if (frontend.routes.length > 0) fields.push(`"routes":${routesJson(frontend)}`);
-  if (frontend.passHostHeader) fields.push('"passHostHeader":true');
+function frontendJson(frontend: Frontend): Iterable<string> {
+  const { entryPoints, routes } = frontend;
   const { passTLSClientCert, ...options } = shownOptions(frontend.options);
-  if (passTLSClientCert !== undefined) fields.push(`"passTLSClientCert":${jsonText(passTLSClientCert)}`);
-  fields.push(`"priority":${frontend.priority}`, '"basicAuth":null');
-  for (const [name, shown] of Object.entries(options)) fields.push(`${jsonText(name)}:${jsonText(shown)}`);
-  return `{${fields.join(',')}}`;
+  const fields: [string, JsonText][] = [];
+  if (entryPoints.length > 0) fields.push(['entryPoints', jsonText(entryPoints)]);
+  fields.push(['backend', jsonText(frontend.backend)]);
+  if (routes.length > 0) fields.push(['routes', routesJson(frontend)]);
+  if (frontend.passHostHeader) fields.push(['passHostHeader', 'true']);
+  if (passTLSClientCert !== undefined) fields.push(['passTLSClientCert', jsonText(passTLSClientCert)]);
+  fields.push(['priority', String(frontend.priority)], ['basicAuth', 'null']);
+  for (const [name, shown] of Object.entries(options)) fields.push([name, jsonText(shown)]);
+  return jsonObjectParts(fields, (text) => text);
 }
 
-function configurationJson(view: ControlView): string {
+function configurationJson(view: ControlView): Iterable<string> {
   const { backends, frontends } = view.model();
-  const fields: string[] = [];
-  if (backends.size > 0) fields.push(`"backends":${jsonMap(backends, backendJson)}`);
-  if (frontends.size > 0) fields.push(`"frontends":${jsonMap(frontends, frontendJson)}`);
-  return `{${fields.join(',')}}`;
+  const fields: [string, JsonText][] = [];
+  if (backends.size > 0) fields.push(['backends', jsonMapParts(backends, backendJson)]);
+  if (frontends.size > 0) fields.push(['frontends', jsonMapParts(frontends, frontendJson)]);
+  return jsonObjectParts(fields, (text) => text);
 }
 
-function providersJson(view: ControlView): string {
-  return view.generation() === 0 ? '{}' : `{${jsonText(view.provider)}:${configurationJson(view)}}`;
+function providersJson(view: ControlView): Iterable<string> {
+  const providers: [string, JsonText][] = view.generation() === 0 ? [] : [[view.provider, configurationJson(view)]];
+  return jsonObjectParts(providers, (text) => text);
 }
 
-function backendReply(view: ControlView, [name, part, server, ...rest]: readonly string[]): string | null {
+function backendReply(view: ControlView, [name, part, server, ...rest]: readonly string[]): JsonText | null {
   const { backends } = view.model();
-  if (name === undefined) return jsonMap(backends, backendJson);
+  if (name === undefined) return jsonMapParts(backends, backendJson);
   const backend = backends.get(name);
   if (backend === undefined || rest.length > 0) return null;
   if (part === undefined) return backendJson(backend);
@@ -106,9 +110,9 @@ function backendReply(view: ControlView, [name, part, server, ...rest]: readonly
   return found === undefined ? null : serverJson(found);
 }
 
-function frontendReply(view: ControlView, [name, part, route, ...rest]: readonly string[]): string | null {
+function frontendReply(view: ControlView, [name, part, route, ...rest]: readonly string[]): JsonText | null {
   const { frontends } = view.model();
-  if (name === undefined) return jsonMap(frontends, frontendJson);
+  if (name === undefined) return jsonMapParts(frontends, frontendJson);
   const frontend = frontends.get(name);
   if (frontend === undefined || rest.length > 0) return null;
   if (part === undefined) return frontendJson(frontend);
@@ -119,10 +123,10 @@ function frontendReply(view: ControlView, [name, part, route, ...rest]: readonly
 }
 
 /**
- * The JSON text for a path below `/api`, or null when there is no such thing.
+ * The JSON text for a path below `/api`, in parts where it may be long, or null when there is no such thing.
  * `path`: the decoded segments after `api`, e.g. `['providers', 'etcd', 'backends']`.
  */
-export function apiReply(view: ControlView, path: readonly string[]): string | null {
+export function apiReply(view: ControlView, path: readonly string[]): JsonText | null {
   const [section, provider, kind, ...rest] = path;
   if (section === undefined) return providersJson(view);
   if (section === 'version' && provider === undefined) return jsonText({ Version: view.version, Codename: CODENAME });

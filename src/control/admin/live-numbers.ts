@@ -5,7 +5,7 @@
  *     ── previous mark ───── 5 s ───── latest mark ── 0…5 s ── now
  *        └───────────────── the window ─────────────────────────┘
  */
-import type { MetricsReader, SummaryTotal } from '../../shared/metrics-reader.ts';
+import { type MetricsOwner, type MetricsReader, ownerOf, type SummaryTotal } from '../../shared/metrics-reader.ts';
 import { type Percentiles, percentilesOf } from './percentiles.ts';
 
 const MARK_INTERVAL_MS = 5000;
@@ -61,22 +61,23 @@ export class LiveWindow {
     return Math.max(now - this.previous.at, 1) / 1000;
   }
 
-  /** By owner number of src/shared/metrics-reader.ts, all that ever had a request. */
-  numbers(now: number): Map<number, LiveNumbers> {
+  /** By owner number of src/shared/metrics-reader.ts, all of this kind that ever had a request; worked out one by one. */
+  *numbers(now: number, kind: MetricsOwner['kind']): Generator<[owner: number, numbers: LiveNumbers]> {
     const seconds = this.seconds(now);
-    const numbers = new Map<number, LiveNumbers>();
+    const { counted } = this.previous;
     for (const [owner, summary] of this.reader.summaries()) {
-      const before = this.previous.counted.get(owner);
+      if (ownerOf(owner).kind !== kind) continue;
+      const before = counted.get(owner);
       const requests = summary.count - (before?.summary.count ?? 0);
-      numbers.set(owner, {
+      const numbers = {
         requests: summary.count,
         retries: summary.retries,
         requestsPerSecond: requests / seconds,
         errorsPerSecond: (summary.errors - (before?.summary.errors ?? 0)) / seconds,
         latency: requests === 0 ? null : this.latencySince(owner, before),
-      });
+      };
+      yield [owner, numbers];
     }
-    return numbers;
   }
 
   private latencySince(owner: number, before: Counted | undefined): Percentiles | null {

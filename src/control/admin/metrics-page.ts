@@ -5,8 +5,9 @@ import type { BreakerView, ControlView, HealthView, LimitView } from '../view.ts
 import { head, histogramLines, labelText, sample, single } from './exposition.ts';
 import { processMetrics } from './process-metrics.ts';
 
-/** Size of a piece: a large page is sent in pieces, so that it never stands in memory as a whole. */
-const PIECE_CHARACTERS = 65_536;
+/** Nothing is said, but whoever makes the page may do something else: what goes before may take long. */
+const PAUSE = '';
+const SERIES_PER_PAUSE = 256;
 
 type Labelled = { readonly labels: string; readonly series: SeriesTotal };
 
@@ -17,12 +18,16 @@ const OTHER_BACKENDS = '(other)';
  * The series of what exists now, with their labels. Backends that are gone are left out, and go on counting where
  * they stopped when they return.
  */
-function labelled(view: ControlView, reader: MetricsReader): { entryPoints: Labelled[]; backends: Labelled[] } {
+function* labelled(
+  view: ControlView,
+  reader: MetricsReader,
+): Generator<string, { entryPoints: Labelled[]; backends: Labelled[] }> {
   const entryPointNames = view.entryPoints().map(({ name }) => name);
   const known = view.model().backends;
   const entryPoints: Labelled[] = [];
   const backends: Labelled[] = [];
-  for (const series of reader.series()) {
+  for (const [index, series] of reader.series().entries()) {
+    if (index % SERIES_PER_PAUSE === 0) yield PAUSE;
     const owner = ownerOf(series.owner);
     const common = [
       ['code', String(series.code)],
@@ -103,7 +108,8 @@ function* backendFamilies(view: ControlView, reader: MetricsReader) {
 
 function* serverFamilies(view: ControlView) {
   const servers: { labels: string; status: ServerStatus }[] = [];
-  for (const backend of view.model().backends.values()) {
+  for (const backend of [...view.model().backends.values()]) {
+    yield PAUSE;
     // Two servers with one URL are one series.
     const seen = new Set<string>();
     for (const server of backend.servers) {
@@ -128,8 +134,9 @@ function* serverFamilies(view: ControlView) {
 
 function* healthFamilies(view: ControlView) {
   const found: { labels: string; health: HealthView }[] = [];
-  for (const { name, healthCheck, servers } of view.model().backends.values()) {
+  for (const { name, healthCheck, servers } of [...view.model().backends.values()]) {
     if (healthCheck === undefined) continue;
+    yield PAUSE;
     for (const { url } of servers) {
       const health = view.health(name, url);
       const labels = labelText([
@@ -153,7 +160,8 @@ const BREAKER_STATES: Readonly<Record<BreakerView['state'], number>> = { standby
 function* protectionFamilies(view: ControlView) {
   const breakers: { labels: string; breaker: BreakerView }[] = [];
   const limits: { labels: string; limit: LimitView }[] = [];
-  for (const name of view.model().backends.keys()) {
+  for (const name of [...view.model().backends.keys()]) {
+    yield PAUSE;
     const labels = labelText([['backend', name]]);
     const breaker = view.breaker(name);
     const limit = view.limit(name);
@@ -231,9 +239,10 @@ function* sourceFamilies(view: ControlView) {
   }
 }
 
-function* lines(view: ControlView, reader: MetricsReader, lag: number): Generator<string> {
+/** The page in parts. `lag`: of the main thread's event loop, in seconds. */
+export function* metricsPage(view: ControlView, reader: MetricsReader, lag: number): Generator<string> {
   const bounds = reader.bounds();
-  const { entryPoints, backends } = labelled(view, reader);
+  const { entryPoints, backends } = yield* labelled(view, reader);
   yield* requestFamilies('traefik_entrypoint', 'an entrypoint', entryPoints, bounds);
   yield* openFamilies(view, reader, entryPoints);
   yield* requestFamilies('traefik_backend', 'a backend', backends, bounds);
@@ -250,16 +259,4 @@ function* lines(view: ControlView, reader: MetricsReader, lag: number): Generato
   yield head('tsuji_build_info', 'gauge', 'Version of tsuji.');
   yield sample('tsuji_build_info', labelText([['version', view.version]]), 1);
   yield processMetrics(view.startedAt, lag);
-}
-
-/** The page in pieces of whole lines. `lag`: of the main thread's event loop, in seconds. */
-export function* metricsPage(view: ControlView, reader: MetricsReader, lag: number): Generator<string> {
-  let piece = '';
-  for (const line of lines(view, reader, lag)) {
-    piece += line;
-    if (piece.length < PIECE_CHARACTERS) continue;
-    yield piece;
-    piece = '';
-  }
-  yield piece;
 }

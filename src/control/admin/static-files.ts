@@ -1,9 +1,10 @@
 /** The files of the dashboard, read once. The names are a fixed list, so a path can never lead elsewhere. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Fields } from './connection.ts';
+import { Page } from './page.ts';
 
-type StaticFile = { readonly body: Buffer; readonly type: string; readonly etag: string };
+export type StaticFile = { readonly page: Page; readonly etag: string; readonly fields: Fields };
 
 const TYPES = [
   ['index.html', 'text/html; charset=utf-8'],
@@ -25,24 +26,23 @@ export class StaticFiles {
     for (const [name, type] of TYPES) {
       const body = readFileSync(new URL(`./ui/${name}`, import.meta.url));
       const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
-      this.files.set(name, { body, type, etag });
+      this.files.set(name, {
+        page: new Page([body]),
+        etag,
+        fields: {
+          'Content-Type': type,
+          // Asked again each time, answered with 304: a new version shows at once.
+          'Cache-Control': 'no-cache',
+          ETag: etag,
+          'Content-Security-Policy': POLICY,
+          'Referrer-Policy': 'no-referrer',
+        },
+      });
     }
   }
 
-  /** `name`: '' for the page itself. False: there is no such file, and nothing was answered. */
-  serve(name: string, request: IncomingMessage, response: ServerResponse): boolean {
-    const file = this.files.get(name === '' ? 'index.html' : name);
-    if (file === undefined) return false;
-    // Asked again each time, answered with 304: a new version shows at once.
-    response.setHeader('Cache-Control', 'no-cache');
-    response.setHeader('ETag', file.etag);
-    response.setHeader('Content-Security-Policy', POLICY);
-    response.setHeader('Referrer-Policy', 'no-referrer');
-    if (request.headers['if-none-match'] === file.etag) {
-      response.writeHead(304).end();
-    } else {
-      response.writeHead(200, { 'Content-Type': file.type, 'Content-Length': file.body.length }).end(file.body);
-    }
-    return true;
+  /** `name`: '' for the page itself. */
+  find(name: string): StaticFile | undefined {
+    return this.files.get(name === '' ? 'index.html' : name);
   }
 }

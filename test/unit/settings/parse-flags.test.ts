@@ -107,7 +107,8 @@ test("the tutorial's command line is understood without a warning", () => {
     '--retry.attempts=3',
   ]);
   assert.deepEqual(settings.warnings, []);
-  assert.deepEqual(settings.web, { address: ':8081', host: '', port: 8081, path: '/' });
+  assert.deepEqual([settings.web?.address, settings.web?.host, settings.web?.port], [':8081', '', 8081]);
+  assert.deepEqual([settings.web?.path, settings.web?.hosts], ['/', []]);
   assert.deepEqual(settings.etcd, {
     endpoints: ['10.0.0.1:2379', '10.0.0.2:4001'],
     prefix: '/traefik',

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { apiReply } from '../../../../src/control/admin/api.ts';
+import { apiReply as reply } from '../../../../src/control/admin/api.ts';
 import { jsonMap, jsonText } from '../../../../src/control/admin/json.ts';
 import { backend, FakeView, frontend, server } from './fake-view.ts';
+
+function apiReply(view: FakeView, path: string[]): string | null {
+  const text = reply(view, path);
+  return text === null ? null : [...text].join('');
+}
 
 function tutorialView(): FakeView {
   const view = new FakeView();

@@ -14,6 +14,7 @@ import type {
 } from '../../../../src/control/view.ts';
 import type { Problem } from '../../../../src/kernel/problems.ts';
 import type { Backend, Frontend, Server } from '../../../../src/model/model.ts';
+import type { WebSettings } from '../../../../src/settings/settings.ts';
 
 export function server(name: string, url: string, weight = 1): Server {
   const { hostname, port, host } = new URL(url);
@@ -39,6 +40,22 @@ export function frontend(name: string, backendName: string, rule: string, change
   };
 }
 
+/** On a free port of the loopback. */
+export function webSettings(changes: Partial<WebSettings> = {}): WebSettings {
+  return {
+    address: '127.0.0.1:0',
+    host: '127.0.0.1',
+    port: 0,
+    path: '/',
+    dashboard: true,
+    hosts: [],
+    tls: null,
+    whiteList: null,
+    forwardedHeaders: { insecure: true, trustedIPs: [] },
+    ...changes,
+  };
+}
+
 export class FakeView implements ControlView {
   readonly version = '0.1.0';
   startedAt = Date.now();
@@ -57,7 +74,7 @@ export class FakeView implements ControlView {
   backendNames: string[] = [];
   entryPointList: EntryPointView[] = [{ name: 'http', address: ':80', port: 8000 }];
   sourceList: SourceStatus[] = [];
-  workerList: WorkerView[] = [];
+  workerList: WorkerView[] = [{ index: 0, state: 'serving', generation: 1, restarts: 0 }];
   /** By `backend/server`. */
   readonly serverStates = new Map<string, Partial<ServerStatus>>();
   generationNow = 1;
@@ -118,7 +135,7 @@ export class FakeView implements ControlView {
     return this.generationNow;
   }
   appliedAt(): number {
-    return this.startedAt + 500;
+    return this.generationNow === 0 ? 0 : this.startedAt + 500;
   }
   settled(): boolean {
     return this.isSettled;

@@ -1,0 +1,248 @@
+/**
+ * Which page answers which path of the admin address (shared/spec cli-api §5). Reads only: nothing here changes anything.
+ * What says whether tsuji lives is made at once, everything else by the maker of pages.
+ */
+import { reasonOf } from '../../kernel/errors.ts';
+import { log } from '../../kernel/log.ts';
+import type { WebSettings } from '../../settings/settings.ts';
+import { MetricsReader } from '../../shared/metrics-reader.ts';
+import type { ControlView } from '../view.ts';
+import { Admission, ownNames, type PageAccess } from './admission.ts';
+import { apiReply, isApiPath } from './api.ts';
+import type { AdminConnection, Fields } from './connection.ts';
+import { EventHub } from './events.ts';
+import { HealthPage } from './health.ts';
+import { LiveWindow } from './live-numbers.ts';
+import { metricsPage } from './metrics-page.ts';
+import { Page, PageMaker, type PageText } from './page.ts';
+import { whyNotReady } from './readiness.ts';
+import { type AdminRequest, takesGzip } from './request.ts';
+import { StaticFiles } from './static-files.ts';
+import { configurationStatus, liveStatus, wholeStatus } from './status.ts';
+
+const JSON_TYPE = 'application/json; charset=UTF-8';
+const TEXT_TYPE = 'text/plain; charset=utf-8';
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+const NOT_FOUND = '404 page not found\n';
+const EMPTY = Page.of('');
+
+/** On every answer: what it is stays what we say, and other sites do not build it into theirs. */
+const COMMON: Fields = { 'X-Content-Type-Options': 'nosniff', 'Cross-Origin-Resource-Policy': 'same-origin' };
+
+/** Answered to GET and HEAD, for everybody. */
+const VITAL = ['ping', 'livez', 'readyz'];
+
+export type PagesOptions = {
+  /** No redirect from `/api/` to `/api`. */
+  readonly keepTrailingSlash?: boolean;
+  /** Open event streams; a page beyond them polls instead. */
+  readonly maxEventClients?: number;
+};
+
+type Exchange = { readonly request: AdminRequest; readonly connection: AdminConnection };
+
+export class AdminPages {
+  /** Everything but `/health`, which is small and must not wait for large pages. */
+  readonly maker = new PageMaker();
+  private readonly healthMaker = new PageMaker();
+  private readonly view: ControlView;
+  private readonly settings: WebSettings;
+  private readonly keepTrailingSlash: boolean;
+  private readonly admission: Admission;
+  private readonly reader: MetricsReader;
+  private readonly live: LiveWindow;
+  private readonly health: HealthPage;
+  private readonly events: EventHub;
+  private readonly files = new StaticFiles();
+  /** Of the main thread's event loop, seconds. */
+  private lag = 0;
+
+  constructor(view: ControlView, settings: WebSettings, options: PagesOptions) {
+    this.view = view;
+    this.settings = settings;
+    this.keepTrailingSlash = options.keepTrailingSlash ?? false;
+    this.admission = new Admission(settings, ownNames(settings));
+    this.reader = new MetricsReader(() => view.metricsLanes());
+    this.live = new LiveWindow(this.reader, performance.now());
+    this.health = new HealthPage(view, this.reader);
+    const content = {
+      configuration: () => configurationStatus(view),
+      live: () => liveStatus(view, this.reader, this.live),
+      onChange: (listener: () => void) => view.onChange(listener),
+    };
+    this.events = new EventHub(content, this.maker, options.maxEventClients ?? 64);
+  }
+
+  /** Another second has passed. `lag`: seconds that it was late. */
+  tick(now: number, lag: number): void {
+    this.lag = lag;
+    try {
+      this.health.tick();
+      this.live.tick(now);
+    } catch (error) {
+      log.error('the admin numbers cannot be read', { error: reasonOf(error) });
+    }
+  }
+
+  /** Ends the event streams. */
+  close(): void {
+    this.events.close();
+  }
+
+  /** Answers exactly once. */
+  answer(request: AdminRequest, connection: AdminConnection): void {
+    this.route({ request, connection }).catch((error: unknown) => {
+      log.error('the admin address could not answer', { path: request.target, error: reasonOf(error) });
+      send({ request, connection }, 500, TEXT_TYPE, 'Internal Server Error\n');
+    });
+  }
+
+  private async route(exchange: Exchange): Promise<void> {
+    const { method, target } = exchange.request;
+    const mark = target.indexOf('?');
+    const path = mark < 0 ? target : target.slice(0, mark);
+    const below = pathBelow(path, this.settings.path);
+    const segments = below === null ? null : decodedSegments(below);
+    if (segments?.length === 1 && VITAL.includes(segments[0]) && (method === 'GET' || method === 'HEAD')) {
+      this.vital(segments[0], exchange);
+      return;
+    }
+    const access: PageAccess = segments?.length === 1 && segments[0] === 'metrics' ? 'machines' : 'guarded';
+    const refusal = this.admission.refusal(exchange.request, exchange.connection.peerAddress, access);
+    if (refusal !== '') {
+      send(exchange, 403, TEXT_TYPE, refusal);
+      return;
+    }
+    if (segments === null || method !== 'GET') {
+      send(exchange, 404, TEXT_TYPE, NOT_FOUND);
+      return;
+    }
+    if (segments.length > 1 && segments.at(-1) === '' && segments[0] !== 'dashboard') {
+      const without = segments.slice(0, -1);
+      if (this.keepTrailingSlash || !isKnown(without)) send(exchange, 404, TEXT_TYPE, NOT_FOUND);
+      else redirect(exchange, 301, path.slice(0, -1) + (mark < 0 ? '' : target.slice(mark)));
+      return;
+    }
+    await this.page(segments, exchange);
+  }
+
+  /** Never waits for anything. */
+  private vital(name: string, exchange: Exchange): void {
+    const reason = name === 'livez' ? '' : whyNotReady(this.view);
+    if (name === 'readyz') this.readiness(reason, exchange);
+    else if (reason === '') send(exchange, 200, TEXT_TYPE, 'OK');
+    else send(exchange, 503, TEXT_TYPE, 'Service Unavailable');
+  }
+
+  /** The reason may name hosts, so that it is for those who may read the other pages. */
+  private readiness(reason: string, exchange: Exchange): void {
+    const { request, connection } = exchange;
+    const mayRead = this.admission.refusal(request, connection.peerAddress, 'guarded') === '';
+    if (reason === '') send(exchange, 200, TEXT_TYPE, 'ready\n');
+    else send(exchange, 503, TEXT_TYPE, `not ready${mayRead ? `: ${reason}` : ''}\n`);
+  }
+
+  private async page(segments: readonly string[], exchange: Exchange): Promise<void> {
+    const { dashboard, path } = this.settings;
+    const [first, second] = segments;
+    if (dashboard && first === 'dashboard' && segments.length === 2 && second !== 'status') {
+      this.file(second, exchange);
+    } else if (
+      dashboard &&
+      ((first === '' && segments.length === 1) || (first === 'dashboard' && segments.length <= 2))
+    ) {
+      redirect(exchange, 302, `${forwardedPrefix(exchange.request)}${path}dashboard/`);
+    } else if (first === 'api') {
+      await this.api(segments.slice(1), exchange);
+    } else if (first === 'health' && segments.length === 1) {
+      await made(exchange, this.healthMaker, 'health', JSON_TYPE, () => [this.health.text()]);
+    } else if (first === 'metrics' && segments.length === 1) {
+      await made(exchange, this.maker, 'metrics', METRICS_TYPE, () => metricsPage(this.view, this.reader, this.lag));
+    } else {
+      send(exchange, 404, TEXT_TYPE, NOT_FOUND);
+    }
+  }
+
+  private file(name: string, exchange: Exchange): void {
+    const { request, connection } = exchange;
+    const file = this.files.find(name);
+    if (file === undefined) send(exchange, 404, TEXT_TYPE, NOT_FOUND);
+    else if (request.fields.get('if-none-match') === file.etag)
+      connection.answer(304, { ...COMMON, ...file.fields }, null);
+    else connection.answer(200, { ...COMMON, ...file.fields }, file.page);
+  }
+
+  private async api(path: readonly string[], exchange: Exchange): Promise<void> {
+    const { view, reader, live } = this;
+    if (path.length === 1 && path[0] === 'status') {
+      await made(exchange, this.maker, 'status', JSON_TYPE, () => wholeStatus(view, reader, live));
+    } else if (path.length === 1 && path[0] === 'events') {
+      this.stream(exchange);
+    } else {
+      await made(exchange, this.maker, `api ${JSON.stringify(path)}`, JSON_TYPE, () => {
+        const text = apiReply(view, path);
+        return typeof text === 'string' ? [text] : text;
+      });
+    }
+  }
+
+  private stream({ request, connection }: Exchange): void {
+    if (!this.events.isFull()) {
+      this.events.add(connection, COMMON);
+      return;
+    }
+    const text = 'too many event streams are open; /api/status gives the same\n';
+    send({ request, connection }, 503, TEXT_TYPE, text, { 'Retry-After': 30 });
+  }
+}
+
+/** Answers with a page that is shared with all who ask for it now; 404 when there is none. */
+async function made(exchange: Exchange, maker: PageMaker, name: string, type: string, text: PageText): Promise<void> {
+  const page = await maker.ask(name, text);
+  if (page === null) {
+    send(exchange, 404, TEXT_TYPE, NOT_FOUND);
+    return;
+  }
+  const body = takesGzip(exchange.request) ? await page.compressed() : page;
+  const fields = { ...COMMON, 'Content-Type': type, 'Cache-Control': 'no-store', Vary: 'Accept-Encoding' };
+  exchange.connection.answer(200, body.gzipped ? { ...fields, 'Content-Encoding': 'gzip' } : fields, body);
+}
+
+function send(exchange: Exchange, status: number, type: string, text: string, more: Fields = {}): void {
+  const fields = { ...COMMON, 'Content-Type': type, 'Cache-Control': 'no-store', ...more };
+  exchange.connection.answer(status, fields, Page.of(text), exchange.request.method === 'HEAD');
+}
+
+function redirect({ connection }: Exchange, status: 301 | 302, location: string): void {
+  connection.answer(status, { ...COMMON, Location: location }, EMPTY);
+}
+
+/** What follows the prefix (which begins and ends with `/`), or null when the path is not below it. */
+function pathBelow(path: string, prefix: string): string | null {
+  if (path.startsWith(prefix)) return path.slice(prefix.length);
+  return `${path}/` === prefix ? '' : null;
+}
+
+/** Null when a segment is not valid percent-encoding. */
+function decodedSegments(path: string): string[] | null {
+  try {
+    return path.split('/').map(decodeURIComponent);
+  } catch {
+    return null;
+  }
+}
+
+function isKnown(segments: readonly string[]): boolean {
+  if (segments[0] === 'api') return isApiPath(segments.slice(1));
+  return segments.length === 1 && [...VITAL, 'health', 'metrics'].includes(segments[0]);
+}
+
+/**
+ * The path that a proxy in front cut off. Only a plain path is taken: one that could name a host (`//evil`, `/\evil`)
+ * would make an open redirect.
+ */
+function forwardedPrefix({ fields }: AdminRequest): string {
+  const value = fields.get('x-forwarded-prefix') ?? '';
+  if (!/^(\/[\w.~%-]+)+\/?$/.test(value)) return '';
+  return value.endsWith('/') ? value.slice(0, -1) : value;
+}

@@ -1,0 +1,178 @@
+/**
+ * Pages that are made once for all who ask. Whoever asks before the making of a page begins gets that one, so what it
+ * says is never older than the question; whoever asks later shares the next. One page is made at a time, in slices, and
+ * after a large one the main thread rests: however many ask, they cost it a bounded part of its time.
+ */
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { log } from '../../kernel/log.ts';
+
+const compress = promisify(gzip);
+
+/** Bytes of a piece, about: what one client may be written in a turn of the event loop. */
+export const PIECE_BYTES = 65_536;
+/** How long a page is made before something else may run, milliseconds. */
+const SLICE_MS = 5;
+/** The rest after a page, in times of what it cost; for less than a millisecond there is none. */
+const REST_PER_COST = 3;
+/** Smaller pages are not worth compressing. */
+const GZIP_FROM_BYTES = 1024;
+
+/** Whoever a page is being sent to. */
+export interface PageUser {
+  destroy(): void;
+}
+
+export type PageText = () => Iterable<string> | null;
+
+export class Page {
+  readonly pieces: readonly Buffer[];
+  readonly bytes: number;
+  readonly gzipped: boolean;
+  private small: Promise<Page> | null = null;
+
+  constructor(pieces: readonly Buffer[], gzipped = false) {
+    this.pieces = pieces;
+    this.bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    this.gzipped = gzipped;
+  }
+
+  static of(text: string): Page {
+    return new Page([Buffer.from(text)]);
+  }
+
+  /** Compressed in zlib's threads when first asked for; the page itself when that would gain nothing. */
+  compressed(): Promise<Page> {
+    this.small ??= this.bytes < GZIP_FROM_BYTES ? Promise.resolve(this) : this.compress();
+    return this.small;
+  }
+
+  equals(other: Page): boolean {
+    return (
+      this.bytes === other.bytes &&
+      this.pieces.length === other.pieces.length &&
+      this.pieces.every((piece, index) => piece.equals(other.pieces[index]))
+    );
+  }
+
+  private async compress(): Promise<Page> {
+    const bytes = await compress(Buffer.concat(this.pieces));
+    const pieces: Buffer[] = [];
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) pieces.push(bytes.subarray(at, at + PIECE_BYTES));
+    return new Page(pieces, true);
+  }
+}
+
+/**
+ * Which pages are being sent to whom. Clients that read slowly keep old pages in memory: when those take more than their
+ * budget, the clients of the oldest one are closed. The newest page never goes.
+ */
+export class PagesInUse {
+  private readonly budget: number;
+  /** Oldest first. */
+  private readonly users = new Map<Page, Set<PageUser>>();
+  /** Of all pages in use. */
+  private bytes = 0;
+
+  /** `budget`: bytes. */
+  constructor(budget: number) {
+    this.budget = budget;
+  }
+
+  use(page: Page, user: PageUser): void {
+    const users = this.users.get(page);
+    if (users !== undefined) {
+      users.add(user);
+      return;
+    }
+    this.users.set(page, new Set([user]));
+    this.bytes += page.bytes;
+    while (this.bytes > this.budget && this.users.size > 1) this.drop(this.users.keys().next().value!);
+  }
+
+  release(page: Page, user: PageUser): void {
+    const users = this.users.get(page);
+    if (users?.delete(user) === true && users.size === 0) this.forget(page);
+  }
+
+  private drop(page: Page): void {
+    const users = this.users.get(page)!;
+    this.forget(page);
+    log.warn('Clients of the admin address that read too slowly were closed', { clients: users.size });
+    for (const user of users) user.destroy();
+  }
+
+  private forget(page: Page): void {
+    if (this.users.delete(page)) this.bytes -= page.bytes;
+  }
+}
+
+type Waiter = { readonly resolve: (page: Page | null) => void; readonly reject: (error: unknown) => void };
+type Asked = { readonly text: PageText; readonly waiters: Waiter[] };
+
+export class PageMaker {
+  /** Since start, those that failed included. */
+  made = 0;
+  /** In the order in which they were first asked for; none of them is begun. */
+  private readonly asked = new Map<string, Asked>();
+  private working = false;
+
+  /**
+   * The page that `text` says, null when it says that there is none. Two with one `name` must be the same page.
+   * Rejects with what `text` throws.
+   */
+  ask(name: string, text: PageText): Promise<Page | null> {
+    return new Promise((resolve, reject) => {
+      const waiter = { resolve, reject };
+      const asked = this.asked.get(name);
+      if (asked !== undefined) asked.waiters.push(waiter);
+      else this.asked.set(name, { text, waiters: [waiter] });
+      if (this.working) return;
+      this.working = true;
+      void this.work();
+    });
+  }
+
+  private async work(): Promise<void> {
+    // All that this turn of the event loop brings shares a page.
+    await nextTurn();
+    for (const [name, { text, waiters }] of this.asked) {
+      this.asked.delete(name);
+      this.made++;
+      let cost = 0;
+      try {
+        const { page, spent } = await this.make(text);
+        cost = spent;
+        for (const { resolve } of waiters) resolve(page);
+      } catch (error) {
+        for (const { reject } of waiters) reject(error);
+      }
+      await (cost < 1 ? nextTurn() : delay(cost * REST_PER_COST));
+    }
+    this.working = false;
+  }
+
+  private async make(text: PageText): Promise<{ page: Page | null; spent: number }> {
+    let began = performance.now();
+    let spent = 0;
+    const parts = text();
+    if (parts === null) return { page: null, spent: 0 };
+    const pieces: Buffer[] = [];
+    let piece = '';
+    for (const part of parts) {
+      piece += part;
+      if (piece.length >= PIECE_BYTES) {
+        pieces.push(Buffer.from(piece));
+        piece = '';
+      }
+      const now = performance.now();
+      if (now - began < SLICE_MS) continue;
+      spent += now - began;
+      await nextTurn();
+      began = performance.now();
+    }
+    if (piece !== '' || pieces.length === 0) pieces.push(Buffer.from(piece));
+    return { page: new Page(pieces), spent: spent + performance.now() - began };
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * The head of a request to the admin address (RFC 9112 §2 to §6), of which only what its pages ask for is kept. Strict:
+ * what is no HTTP/1 in every byte is refused, because nobody who means well sends it.
+ */
+
+export type AdminRequest = {
+  readonly method: string;
+  /** As it came, visible ASCII. */
+  readonly target: string;
+  /** Values by name in lower case; of a repeated field with `, ` between them. */
+  readonly fields: ReadonlyMap<string, string>;
+  /** The client wants another answer on this connection. */
+  readonly keepAlive: boolean;
+  /** A body follows, which nobody here reads. */
+  readonly hasBody: boolean;
+};
+
+/** Status of the answer to what is no request. */
+export type BadRequest = 400 | 431 | 505;
+
+const MAX_FIELDS = 100;
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const TARGET = /^[\x21-\x7e]+$/;
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+function parseFields(lines: readonly string[]): Map<string, string> | BadRequest {
+  if (lines.length > MAX_FIELDS) return 431;
+  const fields = new Map<string, string>();
+  for (const line of lines) {
+    const colon = line.indexOf(':');
+    const name = line.slice(0, Math.max(colon, 0)).toLowerCase();
+    const value = line.slice(colon + 1);
+    if (!TOKEN.test(name) || !VALUE.test(value)) return 400;
+    const before = fields.get(name);
+    if (before !== undefined && name === 'host') return 400;
+    fields.set(name, before === undefined ? value.trim() : `${before}, ${value.trim()}`);
+  }
+  return fields;
+}
+
+/** @param head one character per byte, without the empty line at its end */
+export function parseRequest(head: string): AdminRequest | BadRequest {
+  const [line, ...rest] = head.split('\r\n');
+  const [method, target, version, ...more] = line.split(' ');
+  if (version === undefined || more.length > 0 || !TOKEN.test(method) || !TARGET.test(target)) return 400;
+  if (version !== 'HTTP/1.1' && version !== 'HTTP/1.0') return version.startsWith('HTTP/') ? 505 : 400;
+  const fields = parseFields(rest);
+  if (typeof fields === 'number') return fields;
+  if (version === 'HTTP/1.1' && !fields.has('host')) return 400;
+  const options = (fields.get('connection') ?? '').toLowerCase().split(',');
+  const hasBody = fields.has('transfer-encoding') || (fields.get('content-length') ?? '0') !== '0';
+  const keepAlive = version === 'HTTP/1.1' && !hasBody && !options.some((option) => option.trim() === 'close');
+  return { method, target, fields, keepAlive, hasBody };
+}
+
+/** Does a list such as Accept-Encoding take `gzip` (RFC 9110 §12.5.3)? */
+export function takesGzip(request: AdminRequest): boolean {
+  for (const item of (request.fields.get('accept-encoding') ?? '').toLowerCase().split(',')) {
+    const [coding, ...parameters] = item.split(';').map((part) => part.trim());
+    if (coding === 'gzip') return !parameters.some((parameter) => /^q=0(?:\.0{0,3})?$/.test(parameter));
+  }
+  return false;
+}
