@@ -5,12 +5,12 @@ import type { MetricsLane } from '../shared/metrics.ts';
 import type { ServerLane, ServerState } from '../shared/server-state.ts';
 import type { TokenCounts } from '../shared/token-counts.ts';
 import type { RoutingTable } from '../table/reader.ts';
+import type { CertificateStore } from '../tls/certificate-store.ts';
+import type { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
 import type { RetryBudgets } from './balancing/retry-budget.ts';
 import type { HeldBodies } from './exchange/outgoing-request.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { Plan } from './plan.ts';
-import type { CertificateStore } from './tls/certificate-store.ts';
-import type { TlsEntryPoint } from './tls/tls-entrypoint.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
 import type { WebSocketExchange } from './websocket/websocket-exchange.ts';
 

@@ -13,6 +13,9 @@ import { MetricsLane } from '../shared/metrics.ts';
 import { ServerLane, ServerState } from '../shared/server-state.ts';
 import { TokenCounts } from '../shared/token-counts.ts';
 import { RoutingTable } from '../table/reader.ts';
+import { CertificateStore } from '../tls/certificate-store.ts';
+import { TicketKeys } from '../tls/ticket-keys.ts';
+import { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
 import { RetryBudgets } from './balancing/retry-budget.ts';
 import type { WorkerContext } from './context.ts';
 import { HeldBodies } from './exchange/outgoing-request.ts';
@@ -23,9 +26,6 @@ import { loadUws, type Uws } from './listener/uws.ts';
 import { UwsListener } from './listener/uws-listener.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { entryPointPlan } from './plan.ts';
-import { CertificateStore } from './tls/certificate-store.ts';
-import { TicketKeys } from './tls/ticket-keys.ts';
-import { TlsEntryPoint } from './tls/tls-entrypoint.ts';
 import { UpstreamPools } from './upstream/pools.ts';
 
 /**

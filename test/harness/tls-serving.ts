@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import { readPair } from '../../src/control/tls/certificate-pair.ts';
-import { CertificateStore } from '../../src/data/tls/certificate-store.ts';
-import { TicketKeys } from '../../src/data/tls/ticket-keys.ts';
-import { TlsEntryPoint } from '../../src/data/tls/tls-entrypoint.ts';
-import { verifiedCertificates } from '../../src/data/tls/verified-client.ts';
 import type { EntryPointTls } from '../../src/kernel/entrypoint-options.ts';
 import type { TicketKeyRing, WorkerCertificate } from '../../src/protocol/messages.ts';
+import { CertificateStore } from '../../src/tls/certificate-store.ts';
+import { TicketKeys } from '../../src/tls/ticket-keys.ts';
+import { TlsEntryPoint } from '../../src/tls/tls-entrypoint.ts';
+import { verifiedCertificates } from '../../src/tls/verified-client.ts';
 import type { Certificate } from './tls.ts';
 
 let lastId = 0;

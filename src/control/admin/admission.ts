@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
+import { AllowedAddresses } from '../../kernel/allowed-addresses.ts';
 import { IpRanges } from '../../kernel/ip-ranges.ts';
 import type { WebSettings } from '../../settings/settings.ts';
 import type { AdminRequest } from './request.ts';
@@ -56,8 +57,7 @@ function isBrowser({ fields }: AdminRequest): boolean {
 }
 
 export class Admission {
-  private readonly allowed: IpRanges | null;
-  private readonly useXForwardedFor: boolean;
+  private readonly allowed: AllowedAddresses | null;
   /** Whose X-Forwarded-For is believed; null: everybody's. */
   private readonly trusted: IpRanges | null;
   private readonly anyName: boolean;
@@ -66,8 +66,7 @@ export class Admission {
 
   /** @param own as `ownNames` gives them */
   constructor({ whiteList, forwardedHeaders, hosts }: WebSettings, own: readonly string[]) {
-    this.allowed = whiteList === null ? null : new IpRanges(whiteList.sourceRange);
-    this.useXForwardedFor = whiteList?.useXForwardedFor ?? false;
+    this.allowed = whiteList === null ? null : new AllowedAddresses(whiteList);
     this.trusted = forwardedHeaders.insecure ? null : new IpRanges(forwardedHeaders.trustedIPs);
     this.anyName = hosts.includes('*');
     for (const name of [...own, ...hosts]) {
@@ -87,19 +86,10 @@ export class Admission {
     return comesFromElsewhere(request) ? 'Forbidden: the request comes from a page of another site\n' : '';
   }
 
-  /** As on an entrypoint: what is no address ends the search, since nobody knows what it would have been. */
   private allows({ fields }: AdminRequest, peer: string): boolean {
     if (this.allowed === null) return true;
     const isTrusted = this.trusted === null || this.trusted.contains(peer);
-    const forwardedFor = this.useXForwardedFor && isTrusted ? (fields.get('x-forwarded-for') ?? '') : '';
-    if (forwardedFor !== '') {
-      for (const part of forwardedFor.split(',')) {
-        const address = part.trim();
-        if (isIP(address) === 0) return false;
-        if (this.allowed.contains(address)) return true;
-      }
-    }
-    return this.allowed.contains(peer);
+    return this.allowed.allow(isTrusted ? (fields.get('x-forwarded-for') ?? '') : '', peer);
   }
 
   private knows(name: string): boolean {

@@ -12,7 +12,7 @@ import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { TicketKey, TicketKeyRing } from '../../protocol/messages.ts';
 
-/** A session lives as long (SESSION_SECONDS in src/data/tls/tls-entrypoint.ts), so its ticket's key outlives it. */
+/** A session lives as long (SESSION_SECONDS in src/tls/tls-entrypoint.ts), so its ticket's key outlives it. */
 export const TICKET_PERIOD_MS = 12 * 3600 * 1000;
 export const TICKET_KEY_BYTES = 48;
 const RETRY_MS = 5000;

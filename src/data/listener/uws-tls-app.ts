@@ -14,7 +14,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import type { WorkerCertificate } from '../../protocol/messages.ts';
-import type { CertificateStore } from '../tls/certificate-store.ts';
+import type { CertificateStore } from '../../tls/certificate-store.ts';
 import { withPemFiles } from '../tls/pem-files.ts';
 import type { HttpResponse, TemplatedApp, Uws } from './uws.ts';
 

@@ -8,7 +8,7 @@
 import { reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import type { BootEntryPoint, WorkerCertificate } from '../../protocol/messages.ts';
-import type { CertificateStore } from '../tls/certificate-store.ts';
+import type { CertificateStore } from '../../tls/certificate-store.ts';
 import type { HttpResponse, TemplatedApp, Uws } from './uws.ts';
 import { type AppServer, UwsTlsApp } from './uws-tls-app.ts';
 

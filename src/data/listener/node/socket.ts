@@ -2,7 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { verifiedCertificates } from '../../tls/verified-client.ts';
+import { verifiedCertificates } from '../../../tls/verified-client.ts';
 import { proxiedAddress } from './proxied-peers.ts';
 
 const V4_IN_V6 = '::ffff:';

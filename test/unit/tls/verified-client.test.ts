@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import test, { after, before, type TestContext } from 'node:test';
-import { handshake } from '../../../harness/handshake.ts';
-import { type Certificate, makeAuthority, makeCertificate, makeIntermediate } from '../../../harness/tls.ts';
-import { serveTls, type TlsServing, workerCertificate } from '../../../harness/tls-serving.ts';
-import { temporaryFolder } from '../../../harness/tools.ts';
-import { waitFor } from '../../../harness/wait.ts';
+import { handshake } from '../../harness/handshake.ts';
+import { type Certificate, makeAuthority, makeCertificate, makeIntermediate } from '../../harness/tls.ts';
+import { serveTls, type TlsServing, workerCertificate } from '../../harness/tls-serving.ts';
+import { temporaryFolder } from '../../harness/tools.ts';
+import { waitFor } from '../../harness/wait.ts';
 
 const folder = temporaryFolder();
 const made = {} as Record<string, Certificate>;

@@ -18,10 +18,10 @@ import {
   type TLSSocket,
   type TlsOptions,
 } from 'node:tls';
-import type { EntryPointTls } from '../../kernel/entrypoint-options.ts';
-import { reasonOf } from '../../kernel/errors.ts';
-import { log } from '../../kernel/log.ts';
-import type { WorkerCertificate } from '../../protocol/messages.ts';
+import type { EntryPointTls } from '../kernel/entrypoint-options.ts';
+import { reasonOf } from '../kernel/errors.ts';
+import { log } from '../kernel/log.ts';
+import type { WorkerCertificate } from '../protocol/messages.ts';
 import type { CertificateStore } from './certificate-store.ts';
 import { pemOf, SecureContexts } from './contexts.ts';
 import type { TicketKeys } from './ticket-keys.ts';

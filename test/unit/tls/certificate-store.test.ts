@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { CertificateStore } from '../../../../src/data/tls/certificate-store.ts';
-import type { WorkerCertificate } from '../../../../src/protocol/messages.ts';
+import type { WorkerCertificate } from '../../../src/protocol/messages.ts';
+import { CertificateStore } from '../../../src/tls/certificate-store.ts';
 
 let lastId = 0;
 

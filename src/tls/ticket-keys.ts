@@ -4,12 +4,12 @@
  *
  * Node's documented `setTicketKeys` knows one key: with it alone every rotation would refuse all tickets that are out.
  * Its secure contexts also have OpenSSL's ticket callback, undocumented (node keeps it for a test of its own), which
- * takes tickets of older keys and renews them. It is used where it is there (`test/unit/data/tls` says when a Node
+ * takes tickets of older keys and renews them. It is used where it is there (`test/unit/tls` says when a Node
  * loses it), and the documented way is the fallback.
  */
 import { randomBytes } from 'node:crypto';
 import type { SecureContext } from 'node:tls';
-import type { TicketKey, TicketKeyRing } from '../../protocol/messages.ts';
+import type { TicketKey, TicketKeyRing } from '../protocol/messages.ts';
 
 /** What OpenSSL is told (SSL_CTX_set_tlsext_ticket_key_cb): 0 unknown, 1 take it, 2 take it and make a new one. */
 type TicketAnswer = 0 | 1 | 2;

@@ -3,9 +3,9 @@
  * memory, and of ten thousand certificates few are busy at a time.
  */
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { reasonOf } from '../../kernel/errors.ts';
-import { log } from '../../kernel/log.ts';
-import type { WorkerCertificate } from '../../protocol/messages.ts';
+import { reasonOf } from '../kernel/errors.ts';
+import { log } from '../kernel/log.ts';
+import type { WorkerCertificate } from '../protocol/messages.ts';
 
 /** Kept per entrypoint; the one that was used longest ago makes room. */
 const MAX_CONTEXTS = 1000;

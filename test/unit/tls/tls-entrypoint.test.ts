@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import test, { after, before } from 'node:test';
-import { handshake } from '../../../harness/handshake.ts';
-import { type Certificate, makeAuthority, makeCertificate } from '../../../harness/tls.ts';
-import { serveTls, workerCertificate } from '../../../harness/tls-serving.ts';
-import { temporaryFolder } from '../../../harness/tools.ts';
+import { handshake } from '../../harness/handshake.ts';
+import { type Certificate, makeAuthority, makeCertificate } from '../../harness/tls.ts';
+import { serveTls, workerCertificate } from '../../harness/tls-serving.ts';
+import { temporaryFolder } from '../../harness/tools.ts';
 
 const folder = temporaryFolder();
 const made = {} as Record<'ca' | 'a' | 'wild' | 'fallback' | 'address' | 'client', Certificate>;

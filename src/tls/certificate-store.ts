@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
-import type { WorkerCertificate } from '../../protocol/messages.ts';
+import type { WorkerCertificate } from '../protocol/messages.ts';
 
 /** No DNS name has more labels; what is longer is no name of anybody. */
 const MAX_NAME = 253;
