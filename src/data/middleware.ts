@@ -7,14 +7,17 @@
  */
 import type { RequestHead } from '../http/request-head.ts';
 import type { ResponseText } from '../http/response-text.ts';
-import type { FrontendView } from '../table/views.ts';
+import type { BackendView, FrontendView } from '../table/views.ts';
 import type { WorkerContext } from './context.ts';
 import type { Downstream, DownstreamEvents } from './downstream.ts';
 import type { Outcome } from './exchange/outcome.ts';
 import type { Reply } from './reply.ts';
+import type { Subrequest, SubrequestUser } from './subrequest.ts';
 
 /** The answer of `request` that comes later: `Scope.proceed`. */
 export const WAITS = Symbol('waits');
+/** The answer of `response` after `Scope.replace`: another response comes in the place of this one. */
+export const ELSEWHERE = Symbol('elsewhere');
 
 /** Whom a request comes from. */
 export type Peer = Pick<Downstream, 'peerAddress' | 'clientCertificates' | 'secure'>;
@@ -31,6 +34,21 @@ export interface Scope {
   readonly waiting: RequestHead | null;
   /** After WAITS, once, and not within the call that returned it: null lets it go on. Does nothing for an exchange that has ended. */
   proceed(reply: Reply | null): void;
+  /** To a server of that backend instead of the frontend's own; only while the request comes in. */
+  sendTo(backend: BackendView): void;
+  /** Of the request's body, bytes: a longer one is refused with 413, or broken off. Of several the least counts. */
+  limitRequest(bytes: number): void;
+  /** Of the response's body, bytes: a longer one is refused with 502, or broken off. Of several the least counts. */
+  limitResponse(bytes: number): void;
+  /** The whole body is read, and kept for further tries, before the first server is asked. */
+  holdRequest(): void;
+  /** The body is kept up to so many bytes while it is sent, for `sent`. Of several the greatest counts. */
+  copyRequest(bytes: number): void;
+  /**
+   * Within `response`: `start` begins the request whose response counts instead, and ELSEWHERE is to be returned. False: that
+   * cannot be done for this exchange, a handshake of a WebSocket.
+   */
+  replace(start: (user: SubrequestUser) => Subrequest): boolean;
   /** Remembers something of this exchange for this middleware. */
   keep(middleware: Middleware, value: object): void;
   /** What it has kept, undefined for nothing. */
@@ -53,7 +71,12 @@ export interface Middleware {
    */
   request?(exchange: Scope, head: RequestHead): Reply | null | typeof WAITS;
   /** The head of the response, a server's or ours, before it goes out. `response` is valid only during the call. */
-  response?(exchange: Scope, response: ResponseText): void;
+  response?(exchange: Scope, response: ResponseText): typeof ELSEWHERE | undefined;
+  /**
+   * The request has gone to a server, body and all; never for an upgrade. `body`: what `copyRequest` has asked for, null
+   * for a longer one.
+   */
+  sent?(exchange: Scope, body: readonly Buffer[] | null): void;
   /** Right after `request` has let it on. null: not for this exchange. */
   wrap?(exchange: Scope, inner: Downstream, events: WrapperEvents): Wrapper | null;
   /** It is over: once for each whose `request` was called. */

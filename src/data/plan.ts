@@ -11,10 +11,13 @@ export class Plan {
   readonly steps: readonly Middleware[];
   /** Some of them look at responses. */
   readonly responds: boolean;
+  /** Some of them hear when the request is with its server. */
+  readonly hearsOfSent: boolean;
 
   constructor(steps: readonly Middleware[]) {
     this.steps = steps;
     this.responds = steps.some(({ response }) => response !== undefined);
+    this.hearsOfSent = steps.some(({ sent }) => sent !== undefined);
   }
 }
 

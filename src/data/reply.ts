@@ -1,4 +1,5 @@
 /** The responses that we make ourselves: one per fault (shared/spec proxying §7), and the trailing-slash redirect. */
+import { STATUS_CODES } from 'node:http';
 import type { Fault } from '../kernel/errors.ts';
 import { decodedPath, encodedPath } from '../kernel/percent.ts';
 
@@ -23,6 +24,8 @@ const REASONS: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   404: 'Not Found',
   408: 'Request Timeout',
+  413: 'Request Entity Too Large',
+  414: 'URI Too Long',
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   499: 'Client Closed Request',
@@ -33,10 +36,15 @@ const REASONS: Readonly<Record<number, string>> = {
   504: 'Gateway Timeout',
 };
 
+/** What stands behind a status code; '' for one that nobody has named. */
+export function reasonPhrase(status: number): string {
+  return REASONS[status] ?? STATUS_CODES[status] ?? '';
+}
+
 function replyOf(fault: Fault): Reply {
   let head = `${fault.status} ${REASONS[fault.status]}\r\nContent-Type: text/plain; charset=utf-8`;
   if (fault.status === 404) head += '\r\nX-Content-Type-Options: nosniff';
-  const closes = fault.status === 400 || fault.status === 408;
+  const closes = fault.status === 400 || fault.status === 408 || fault.status === 413;
   const length = Buffer.byteLength(fault.body);
   return Object.freeze({
     status: fault.status,

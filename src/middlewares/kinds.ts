@@ -1,11 +1,13 @@
 /** Every kind of middleware that a frontend may have, in the order in which `/api` shows them. */
 import { ALLOW_LIST } from './allow-list.ts';
 import { CLIENT_CERTIFICATE } from './client-certificate.ts';
+import { ERRORS } from './errors.ts';
 import type { Kind, OptionSet } from './kind.ts';
+import { LIMITS } from './limits.ts';
 import { REDIRECT } from './redirect.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: each knows its own options, and nobody else does
-export const KINDS: readonly Kind<any>[] = [CLIENT_CERTIFICATE, ALLOW_LIST, REDIRECT];
+export const KINDS: readonly Kind<any>[] = [CLIENT_CERTIFICATE, ALLOW_LIST, ERRORS, REDIRECT, LIMITS];
 
 /** What may be shown of the options of a frontend, by the name of their kind. */
 export function shownOptions(options: OptionSet): Record<string, object> {

@@ -116,8 +116,6 @@ export const FRONTEND_KEYS = new KeyTable<FrontendField>([
     ...laterLists('auth/forward', 'authresponseheaders .authresponseheaders'),
     ...laterKeys('auth/forward/tls', 'ca caoptional cert key insecureskipverify'),
   ]),
-  ...laterLists('errors/*', 'status'),
-  ...laterKeys('errors/*', 'backend query'),
   ['ratelimit/extractorfunc', 'later'],
   ...laterKeys('ratelimit/rateset/*', 'period average burst'),
   ...laterKeys('headers', 'customrequestheaders/* customresponseheaders/* sslproxyheaders/*'),

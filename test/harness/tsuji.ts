@@ -14,6 +14,7 @@ export type Status = {
   workers: { index: number; state: string; generation: number; restarts: number }[];
   sources: { name: string; state: string; revision: string }[];
   backends: { name: string; servers: { url: string }[] }[];
+  problems: { key: string; state: string; reason: string }[];
 };
 
 export type TsujiOptions = {

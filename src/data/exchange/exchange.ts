@@ -14,13 +14,14 @@ import { ResponseText } from '../../http/response-text.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
-import type { FrontendView } from '../../table/views.ts';
+import type { BackendView, FrontendView } from '../../table/views.ts';
 import { Assignment } from '../balancing/assignment.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Downstream } from '../downstream.ts';
-import { type Middleware, type Scope, WAITS, type Wrapper, type WrapperEvents } from '../middleware.ts';
+import { ELSEWHERE, type Middleware, type Scope, WAITS, type Wrapper, type WrapperEvents } from '../middleware.ts';
 import { frontendPlan, type Plan } from '../plan.ts';
 import { localReply, type Reply, slashRedirect } from '../reply.ts';
+import type { Subrequest, SubrequestUser } from '../subrequest.ts';
 import { Outcome } from './outcome.ts';
 
 /** Of the worker: filled at the end of each exchange. */
@@ -52,6 +53,8 @@ export abstract class Exchange implements Scope {
   readonly assignment: Assignment;
   entryPoint = 0;
   frontend: FrontendView | null = null;
+  /** That of the frontend, unless a middleware has chosen another. */
+  protected backend: BackendView | null = null;
   waiting: RequestHead | null = null;
   protected method = '';
   protected protocol: number = PROTOCOL.http;
@@ -68,6 +71,9 @@ export abstract class Exchange implements Scope {
   /** Of both plans: how many steps were entered. */
   private entered = 0;
   private routeEntered = 0;
+  /** Steps that have not seen the response, from the first on. */
+  private unlooked = 0;
+  private entryUnlooked = 0;
   /** The last step that was entered has answered: it does not look at its own reply. */
   private answered = false;
   /** A middleware, then what it keeps. */
@@ -111,6 +117,7 @@ export abstract class Exchange implements Scope {
     this.requestBytes = 0;
     this.responseBytes = 0;
     this.frontend = null;
+    this.backend = null;
     this.entryPlan = null;
     this.plan = null;
     this.answered = false;
@@ -137,7 +144,8 @@ export abstract class Exchange implements Scope {
       this.plan = frontend.isPlain ? null : frontendPlan(frontend, this.worker, this.entryPoint);
     }
     if (this.plan !== null && !this.pass(this.plan, head, true)) return;
-    const fault = this.assignment.begin(this.frontend!.backend, head, this.client);
+    this.backend ??= this.frontend!.backend;
+    const fault = this.assignment.begin(this.backend, head, this.client);
     if (fault === null) this.admitted(head);
     else this.replyFault(fault);
   }
@@ -220,27 +228,70 @@ export abstract class Exchange implements Scope {
     return undefined;
   }
 
+  sendTo(backend: BackendView): void {
+    this.backend = backend;
+  }
+
+  // An upgrade and a handshake have no body to speak of.
+  limitRequest(_bytes: number): void {}
+  limitResponse(_bytes: number): void {}
+  holdRequest(): void {}
+  copyRequest(_bytes: number): void {}
+  replace(_start: (user: SubrequestUser) => Subrequest): boolean {
+    return false;
+  }
+
   /** Some middleware that was entered looks at responses. */
   protected get looksAtResponses(): boolean {
     return this.plan?.responds === true || this.entryPlan?.responds === true;
   }
 
-  /** The head as the middlewares leave it; one character per byte. `length`: of the body, below 0 where it is not known. */
-  protected responseThrough(status: number, text: string, length: number, isLocal: boolean): string {
+  /**
+   * The head as the middlewares leave it, one character per byte; null when another response comes in its place. `length`: of
+   * the body, below 0 where it is not known.
+   */
+  protected responseThrough(status: number, text: string, length: number, isLocal: boolean): string | null {
+    const { plan, entryPlan } = this;
+    const skipped = this.answered ? 1 : 0;
+    const own = plan === null ? 0 : this.routeEntered;
+    this.unlooked = own === 0 ? 0 : own - skipped;
+    this.entryUnlooked = own === 0 ? this.entered - skipped : this.entered;
+    return this.lookOn(plan, entryPlan, status, text, length, isLocal);
+  }
+
+  /** The same for the response that came in the place of another: those that have seen the first do not see it. */
+  protected substituteThrough(status: number, text: string, length: number): string {
+    return this.lookOn(this.plan, this.entryPlan, status, text, length, true) ?? text;
+  }
+
+  private lookOn(
+    plan: Plan | null,
+    entryPlan: Plan | null,
+    status: number,
+    text: string,
+    length: number,
+    isLocal: boolean,
+  ): string | null {
     responseText.status = status;
     responseText.text = text;
     responseText.length = length;
     responseText.isLocal = isLocal;
-    const { plan, entryPlan } = this;
-    const own = plan === null ? 0 : this.routeEntered;
-    const skipped = this.answered ? 1 : 0;
-    if (plan !== null) this.look(plan, own - skipped);
-    if (entryPlan !== null) this.look(entryPlan, own === 0 ? this.entered - skipped : this.entered);
+    while (this.unlooked > 0) {
+      if (plan!.steps[--this.unlooked].response?.(this, responseText) === ELSEWHERE) return null;
+    }
+    while (this.entryUnlooked > 0) {
+      if (entryPlan!.steps[--this.entryUnlooked].response?.(this, responseText) === ELSEWHERE) return null;
+    }
     return responseText.text;
   }
 
-  private look({ steps }: Plan, entered: number): void {
-    for (let at = entered - 1; at >= 0; at--) steps[at].response?.(this, responseText);
+  /** Some middleware hears when the request is with its server. */
+  protected get hearsOfSent(): boolean {
+    return this.plan?.hearsOfSent === true;
+  }
+
+  protected tellSent(body: readonly Buffer[] | null): void {
+    for (const step of this.plan!.steps) step.sent?.(this, body);
   }
 
   protected replyFault(fault: Fault): void {
@@ -257,6 +308,7 @@ export abstract class Exchange implements Scope {
       this.settle();
     } finally {
       this.frontend = null;
+      this.backend = null;
       this.firstWrapper = null;
       this.lastLink = null;
       this.keeps = null;
@@ -271,7 +323,7 @@ export abstract class Exchange implements Scope {
     const { assignment, frontend, worker, plan, entryPlan } = this;
     outcome.entryPoint = this.entryPoint;
     outcome.frontend = frontend;
-    outcome.backend = frontend === null ? null : frontend.backend;
+    outcome.backend = this.backend ?? (frontend === null ? null : frontend.backend);
     outcome.server = assignment.server;
     outcome.protocol = this.protocol;
     outcome.method = this.method;

@@ -18,24 +18,28 @@ import { GIVE_UP, NEXT_SERVER, RESEND, retryDecision } from '../balancing/retry.
 import type { WorkerContext } from '../context.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL, UNKNOWN_LENGTH } from '../downstream.ts';
 import type { BufferHolder } from '../memory-budget.ts';
-import type { Reply } from '../reply.ts';
+import { localReply, type Reply, reasonPhrase } from '../reply.ts';
+import type { Subrequest, SubrequestUser } from '../subrequest.ts';
 import type { Upstream, UpstreamUser } from '../upstream/upstream.ts';
+import { BodyPolicy } from './body-policy.ts';
 import { Exchange } from './exchange.ts';
 import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 
 /** Middlewares have it; the request's body is queued. */
 const ADMITTING = 0;
+/** All of the request's body is awaited before it is sent. */
+const HOLDING = 1;
 /** Waiting for a connection; the request's body is queued. */
-const CONNECTING = 1;
+const CONNECTING = 2;
 /** The request is on its way; its body follows as it comes. */
-const SENT = 2;
+const SENT = 3;
 /** A response head has come, but nothing went downstream. */
-const ANSWERED = 3;
+const ANSWERED = 4;
 /** The response's head went downstream. */
-const RESPONDING = 4;
+const RESPONDING = 5;
 /** The server is through, the client still reads. */
-const FLUSHING = 5;
+const FLUSHING = 6;
 
 function protocolOf(head: RequestHead): number {
   if (head.tunnel && head.webSocket) return PROTOCOL.websocket;
@@ -47,7 +51,10 @@ function sendable(text: string, nonAscii: boolean): string | Uint8Array {
   return nonAscii ? Buffer.from(text, 'latin1') : text;
 }
 
-export class HttpExchange extends Exchange implements DownstreamEvents, UpstreamUser, TimedExchange, BufferHolder {
+export class HttpExchange
+  extends Exchange
+  implements DownstreamEvents, UpstreamUser, TimedExchange, BufferHolder, SubrequestUser
+{
   /** Set once by the engine that owns this pair. */
   downstream!: Downstream;
 
@@ -64,6 +71,9 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
   private responseText: string | Uint8Array = '';
   private responseLength = UNKNOWN_LENGTH;
   private framing = BODY_NONE;
+  private policy: BodyPolicy | null = null;
+  /** Its response comes in the place of the server's, or of ours. */
+  private substitute: Subrequest | null = null;
 
   constructor(worker: WorkerContext) {
     super(worker);
@@ -95,16 +105,53 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     this.connection = null;
     this.reused = false;
     this.resends = 0;
+    this.policy = null;
+    this.substitute = null;
     this.admit(head);
   }
 
   protected admitted(head: RequestHead): void {
-    this.request.takeText(head, this.downstream, this.worker.serverLine);
-    this.attempt(this.frontend!.backend);
+    const { policy, request } = this;
+    request.takeText(head, this.downstream, this.worker.serverLine);
+    if (policy === null) {
+      this.attempt();
+    } else if (head.contentLength > policy.maxRequest) {
+      this.replyFault(FAULTS.bodyTooLarge);
+    } else if (policy.holds && !request.complete) {
+      this.phase = HOLDING;
+      this.resumeBody();
+    } else {
+      if (policy.holds) request.isWhole();
+      this.attempt();
+    }
+  }
+
+  private policies(): BodyPolicy {
+    this.policy ??= new BodyPolicy();
+    return this.policy;
+  }
+
+  override limitRequest(bytes: number): void {
+    const policy = this.policies();
+    policy.maxRequest = Math.min(policy.maxRequest, bytes);
+  }
+
+  override limitResponse(bytes: number): void {
+    const policy = this.policies();
+    policy.maxResponse = Math.min(policy.maxResponse, bytes);
+  }
+
+  override holdRequest(): void {
+    this.policies().holds = true;
+  }
+
+  override copyRequest(bytes: number): void {
+    this.policies().copyRequest(bytes);
   }
 
   /** One try: a server, a connection, the request. */
-  private attempt(backend: BackendView): void {
+  private attempt(): void {
+    const backend = this.backend!;
     this.phase = CONNECTING;
     const refusal = this.assignment.next();
     if (refusal !== null) {
@@ -125,6 +172,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
         this.connection = shared;
         this.phase = SENT;
         shared.enqueue(this, this.request.headFor(this.frontend!, server), this.request.method);
+        if (this.hearsOfSent) this.sentWhole();
         return;
       }
     }
@@ -156,6 +204,13 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     this.phase = SENT;
     if (request.send(this.connection!, request.headFor(this.frontend!, this.assignment.server!))) this.bodyFlows();
     else this.bodyWaits();
+    if (request.complete && this.hearsOfSent) this.sentWhole();
+  }
+
+  /** The request has gone out to its end: once, however often it is sent. */
+  private sentWhole(): void {
+    const { policy } = this;
+    if (policy?.copies === true && !this.request.tunnel) this.tellSent(policy.takeCopies());
   }
 
   downstreamTrailers(trailers: string): void {
@@ -164,20 +219,36 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
 
   downstreamBody(chunk: Uint8Array, last: boolean): void {
     if (!this.running || this.phase === FLUSHING) return;
-    if (this.connection === null && this.phase !== ADMITTING) return;
+    if (this.connection === null && this.phase > HOLDING) return;
     this.requestBytes += chunk.length;
     if (last) this.request.complete = true;
+    const { policy } = this;
+    if (policy !== null && this.requestBytes > policy.maxRequest) {
+      this.breakOff(FAULTS.bodyTooLarge, '');
+      return;
+    }
     // The listener takes its memory back after this call, and libuv may write later: the one copy that an upload costs.
     const copy = Buffer.from(chunk);
+    policy?.copy(copy);
     if (this.phase <= CONNECTING) {
       this.request.queue(copy);
-      this.bodyWaits();
+      if (this.phase !== HOLDING) this.bodyWaits();
+      else this.held();
       return;
     }
     this.request.sending(copy);
     if (copy.length > 0 && !this.connection!.write(copy)) this.bodyWaits();
     // What the write failed with may have ended the try.
-    if (last) this.connection?.endBody(this.request.trailers);
+    if (!last) return;
+    this.connection?.endBody(this.request.trailers);
+    if (this.hearsOfSent) this.sentWhole();
+  }
+
+  /** One piece more of a body that is read to its end first. */
+  private held(): void {
+    if (!this.worker.budget.hold(this, this.request.queuedBytes) || !this.request.complete) return;
+    this.request.isWhole();
+    this.attempt();
   }
 
   /** Some of the body waits for the server: the client is stopped, as far as its engine can do that. */
@@ -191,7 +262,8 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
   }
 
   private bodyFlows(): void {
-    if (this.heldBytes > 0) this.worker.budget.release(this);
+    // What is held for further tries stays.
+    if (this.heldBytes > 0 && this.policy?.holds !== true) this.worker.budget.release(this);
     this.resumeBody();
   }
 
@@ -220,17 +292,67 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     this.assignment.answered();
     const { cookie } = this.assignment;
     let text = cookie === '' ? head.text : `${head.text}\r\nSet-Cookie: ${cookie}`;
-    if (this.looksAtResponses) text = this.responseThrough(head.status, text, head.contentLength, false);
-    this.responseText = sendable(text, head.nonAscii);
-    this.framing = framing;
-    if (framing === BODY_LENGTH) this.responseLength = head.contentLength;
-    else if (framing === BODY_NONE)
-      this.responseLength = this.request.method === 'HEAD' ? head.contentLength : NO_LENGTH;
-    else this.responseLength = UNKNOWN_LENGTH;
-    this.phase = ANSWERED;
+    if (this.looksAtResponses) {
+      const seen = this.responseThrough(head.status, text, head.contentLength, false);
+      if (seen === null) {
+        this.cause = 'error_page';
+        this.connection!.abandon(this);
+        this.connection = null;
+        return;
+      }
+      text = seen;
+    }
+    this.hasAnswer(head, text, framing);
     if (head.status !== 101) return;
     if (this.request.tunnel) this.openTunnel(head);
     else this.breakOff(FAULTS.badResponse, 'an upgrade that was not asked for');
+  }
+
+  /** `text`: its head as it goes to the client. */
+  private hasAnswer(head: ResponseHead, text: string, framing: number): void {
+    this.responseText = sendable(text, head.nonAscii);
+    this.framing = framing;
+    if (framing === BODY_LENGTH) this.responseLength = head.contentLength;
+    else if (framing === BODY_NONE) this.responseLength = this.method === 'HEAD' ? head.contentLength : NO_LENGTH;
+    else this.responseLength = UNKNOWN_LENGTH;
+    this.phase = ANSWERED;
+    if (this.policy !== null && head.contentLength > this.policy.maxResponse && framing === BODY_LENGTH) {
+      this.breakOff(FAULTS.responseTooLarge, '');
+    }
+  }
+
+  override replace(start: (user: SubrequestUser) => Subrequest): boolean {
+    // It may fail at once, which ends this exchange.
+    const substitute = start(this);
+    if (this.running) this.substitute = substitute;
+    return true;
+  }
+
+  subrequestAnswered(head: ResponseHead, framing: number): void {
+    const { status } = this;
+    const end = head.text.indexOf('\r\n');
+    const text = `${status} ${reasonPhrase(status)}${end < 0 ? '' : head.text.slice(end)}`;
+    this.hasAnswer(head, this.substituteThrough(status, text, head.contentLength), framing);
+  }
+
+  subrequestBody(chunk: Uint8Array): void {
+    this.responseBody(chunk);
+  }
+
+  subrequestEnded(): void {
+    this.responseEnd('');
+  }
+
+  /** Its own answer goes out under the status of the one that it was to stand for. */
+  subrequestFailed(fault: Fault): void {
+    if (this.phase >= RESPONDING) {
+      this.breakOff(fault, 'an error page');
+      return;
+    }
+    const { status } = this;
+    const { body, length, head } = localReply(fault);
+    const text = `${status} ${reasonPhrase(status)}${head.slice(head.indexOf('\r\n'))}`;
+    this.sendReply(this.substituteThrough(status, text, length), body, length, false);
   }
 
   /** The server agrees: from now on both bodies are what either side sends, until it ends. */
@@ -244,6 +366,10 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
 
   responseBody(chunk: Uint8Array): void {
     this.responseBytes += chunk.length;
+    if (this.policy !== null && this.responseBytes > this.policy.maxResponse) {
+      this.breakOff(FAULTS.responseTooLarge, '');
+      return;
+    }
     if (this.phase === ANSWERED) {
       if (this.framing === BODY_LENGTH && chunk.length === this.responseLength) {
         this.out.respond(this.responseText, chunk.length, chunk, NO_LENGTH, this.worker.draining);
@@ -252,7 +378,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
       }
       this.beginResponse();
     }
-    if (!this.out.write(chunk)) this.connection?.pause();
+    if (!this.out.write(chunk)) (this.substitute ?? this.connection)?.pause();
   }
 
   responseWaits(): void {
@@ -265,11 +391,11 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
   }
 
   responseEnd(trailers: string): void {
-    const connection = this.connection!;
+    const { connection } = this;
     this.connection = null;
     // An upload that the server did not wait for is still coming: let the listener read it to its end.
     this.resumeBody();
-    connection.done(this.request.complete);
+    connection?.done(this.request.complete);
     if (trailers !== '' && this.phase === ANSWERED) this.beginResponse();
     if (this.phase === ANSWERED) {
       const none = this.framing === BODY_NONE;
@@ -291,13 +417,12 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
   /** All that was written to `out` has gone out. */
   outWritable(): void {
     if (this.phase === FLUSHING) this.finish();
-    else this.connection?.resume();
+    else (this.substitute ?? this.connection)?.resume();
   }
 
   downstreamAborted(): void {
     if (!this.running) return;
-    this.connection?.abandon(this);
-    this.connection = null;
+    this.abandon();
     this.broken(FAULTS.clientClosed);
     this.finish();
   }
@@ -326,14 +451,13 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
       this.reused = false;
       this.connection = this.worker.pools.of(this.assignment.server!).dial(this, this.request.tunnel);
     } else if (decision === NEXT_SERVER) {
-      this.attempt(this.frontend!.backend);
+      this.attempt();
     }
   }
 
   /** The response cannot be had: a local reply, or a broken connection when its head is out. */
   breakOff(fault: Fault, detail: string): void {
-    this.connection?.abandon(this);
-    this.connection = null;
+    this.abandon();
     log.debug(fault.text, {
       backend: this.frontend?.backend.name ?? '',
       server: this.assignment.server?.url ?? '',
@@ -357,13 +481,26 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     // Of a client that was let wait: what it still sends is read past.
     this.resumeBody();
     const head = this.looksAtResponses ? this.responseThrough(status, reply.head, reply.length, true) : reply.head;
+    if (head !== null) this.sendReply(head, reply.body, reply.length, reply.closes);
+  }
+
+  private sendReply(head: string, body: string | Uint8Array, length: number, closes: boolean): void {
     const isHead = this.method === 'HEAD';
-    this.responseBytes = isHead ? 0 : reply.length;
+    this.responseBytes = isHead ? 0 : length;
     // A refused upload of known length is read to its end: a reset would take the refusal from the client.
-    const close = this.worker.draining || reply.closes;
-    if (isHead) this.out.respond(head, NO_BODY, null, reply.length, close);
-    else this.out.respond(head, reply.length, reply.body, NO_LENGTH, close);
+    const close = this.worker.draining || closes;
+    if (isHead) this.out.respond(head, NO_BODY, null, length, close);
+    else this.out.respond(head, length, body, NO_LENGTH, close);
     this.finish();
+  }
+
+  /** Whoever still works at the response hears that nobody waits for it. */
+  private abandon(): void {
+    // Where that fails it is tried once more, by `crash`.
+    this.connection?.abandon(this);
+    this.connection = null;
+    this.substitute?.cancel();
+    this.substitute = null;
   }
 
   /** Why there is no whole response. What was sent of it has its status already. */
@@ -381,8 +518,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     // Something may still hold on to this pair: it is not used again.
     this.request.complete = false;
     try {
-      this.connection?.abandon(this);
-      this.connection = null;
+      this.abandon();
       this.out.abort();
     } finally {
       this.finish();

@@ -2,7 +2,13 @@
  * The request as it goes to a server: its text, made once and sent with every try, and those pieces of its body that are
  * here to be sent, or sent once more. One per exchange, used again with it.
  */
-import { REQUEST_CHUNKED, REQUEST_NO_BODY, REQUEST_TUNNEL, type RequestHead } from '../../http/request-head.ts';
+import {
+  REQUEST_CHUNKED,
+  REQUEST_LENGTH,
+  REQUEST_NO_BODY,
+  REQUEST_TUNNEL,
+  type RequestHead,
+} from '../../http/request-head.ts';
 import type { FrontendView, ServerView } from '../../table/views.ts';
 import { isRepeatable } from '../balancing/retry.ts';
 import type { Downstream } from '../downstream.ts';
@@ -29,6 +35,9 @@ export class HeldBodies {
   }
 }
 
+/** The end of a head whose body comes in chunks. */
+const CHUNKED_LINE = 'transfer-encoding: chunked\r\n\r\n';
+
 export class OutgoingRequest {
   method = '';
   /** An upgrade is asked for: once the server agrees, both bodies are what either side sends. */
@@ -49,6 +58,8 @@ export class OutgoingRequest {
   /** Bytes of them that count in `held`. */
   private counted = 0;
   private holds = false;
+  /** All of it was here before it was first sent, and is kept to the end. */
+  private keeps = false;
   /** All of the body that was sent is here to be sent again. */
   bodyHeld = true;
   private readonly held: HeldBodies;
@@ -66,6 +77,7 @@ export class OutgoingRequest {
     this.complete = !head.bodyFollows;
     this.trailers = '';
     this.bodyHeld = true;
+    this.keeps = false;
     // Where an error kept the last request from `forget`, its pieces must not become ours.
     this.forget();
   }
@@ -76,7 +88,7 @@ export class OutgoingRequest {
     this.host = head.host;
     let rest = `\r\n${head.fields}${head.forwardedLines(downstream.peerAddress(), downstream.secure, serverLine)}`;
     if (head.tunnel) rest += head.upgradeLines;
-    if (head.body === REQUEST_CHUNKED) rest += 'transfer-encoding: chunked\r\n\r\n';
+    if (head.body === REQUEST_CHUNKED) rest += CHUNKED_LINE;
     else if (head.body !== REQUEST_NO_BODY) rest += `content-length: ${head.contentLength}\r\n\r\n`;
     else rest += '\r\n';
     this.rest = rest;
@@ -125,11 +137,22 @@ export class OutgoingRequest {
     return flowing;
   }
 
+  /** All of its body is here, and stays for further tries. What came in chunks is announced with its length. */
+  isWhole(): void {
+    this.keeps = true;
+    if (this.body !== REQUEST_CHUNKED) return;
+    this.body = REQUEST_LENGTH;
+    this.trailers = '';
+    this.rest = `${this.rest.slice(0, -CHUNKED_LINE.length)}content-length: ${this.queuedBytes}\r\n\r\n`;
+  }
+
   /** A piece is about to be written to the server: it is kept as long as it may have to be sent again. */
   sending(chunk: Buffer): void {
     const { length } = chunk;
     if (length === 0 || !this.bodyHeld) return;
-    if (this.holds && this.counted + length <= MAX_HELD_BODY && this.held.take(length)) {
+    if (this.keeps) {
+      this.pieces.push(chunk);
+    } else if (this.holds && this.counted + length <= MAX_HELD_BODY && this.held.take(length)) {
       this.counted += length;
       this.pieces.push(chunk);
     } else {
@@ -139,6 +162,7 @@ export class OutgoingRequest {
 
   /** The server has looked at the request: nothing of it is sent again. */
   holdNoMore(): void {
+    if (this.keeps) return;
     this.bodyHeld = false;
     this.forget();
   }

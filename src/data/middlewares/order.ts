@@ -4,12 +4,16 @@
  */
 import type { RedirectOptions, WhiteListOptions } from '../../kernel/entrypoint-options.ts';
 import type { ClientCertificateOptions } from '../../middlewares/client-certificate.ts';
+import type { ErrorsOptions } from '../../middlewares/errors.ts';
+import type { LimitsOptions } from '../../middlewares/limits.ts';
 import type { FrontendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Middleware } from '../middleware.ts';
 import { AllowList } from './allow-list.ts';
 import { ClientCertificateFields } from './client-certificate.ts';
 import { Compress } from './compress.ts';
+import { ErrorPages } from './errors.ts';
+import { Limits } from './limits.ts';
 import { PathModifiers } from './path-modifiers.ts';
 import { Redirect } from './redirect.ts';
 import { Trust } from './trust.ts';
@@ -26,12 +30,14 @@ function maker<Options extends object>(name: string, make: Maker<Options>): read
 
 /** By the name of their kind (src/middlewares/), behind the modifiers of the path. */
 const FRONTEND: readonly (readonly [string, Maker<object>])[] = [
+  maker<ErrorsOptions>('errors', (options, { frontend }) => new ErrorPages(options, frontend)),
   maker<WhiteListOptions>('whiteList', (options) => new AllowList(options)),
   maker<RedirectOptions>('redirect', (options, { worker, entryPoint }) => {
     const { name, tls } = worker.entryPoints[entryPoint];
     return options.entryPoint === name ? null : new Redirect(options, worker.entryPoints, tls !== null);
   }),
   maker<ClientCertificateOptions>('passTLSClientCert', (options) => new ClientCertificateFields(options)),
+  maker<LimitsOptions>('limits', (options) => new Limits(options)),
 ];
 
 export function frontendSteps(worker: WorkerContext, entryPoint: number, frontend: FrontendView): Middleware[] {

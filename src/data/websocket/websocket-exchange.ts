@@ -109,7 +109,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     this.refusal = new Refusal(response, this.assignment.cookie, this);
     this.status = this.refusal.status;
     if (this.looksAtResponses) {
-      this.refusal.head = this.responseThrough(this.status, this.refusal.head, this.refusal.length, false);
+      this.refusal.head = this.responseThrough(this.status, this.refusal.head, this.refusal.length, false)!;
     }
     this.refusal.start(this.out, this.worker.draining);
   }
@@ -202,7 +202,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     this.responseBytes = reply.length;
     const close = this.worker.draining || reply.closes;
     const head = this.looksAtResponses
-      ? this.responseThrough(reply.status, reply.head, reply.length, true)
+      ? this.responseThrough(reply.status, reply.head, reply.length, true)!
       : reply.head;
     this.out.respond(head, reply.length, reply.body, NO_LENGTH, close);
     this.finish();
