@@ -37,5 +37,5 @@ STOPSIGNAL SIGTERM
 # Asks /ping of the admin address, so it needs --web. With another --web.address, give docker run its own --health-cmd.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=15s --retries=3 \
   CMD ["node", "/app/src/main.ts", "healthcheck", "--web"]
-# The flag: scripts/node-flags.mjs.
-ENTRYPOINT ["node", "--use-largepages=silent", "/app/src/main.ts"]
+# The flags: scripts/node-flags.mjs.
+ENTRYPOINT ["node", "--use-largepages=silent", "--disable-sigusr1", "/app/src/main.ts"]

@@ -9,6 +9,7 @@ import { type Process, startProcess, waitFor } from '../test/harness/tools.ts';
 import { pickPort } from './demo/ports.ts';
 import { type DemoServer, startServer, tutorialKeys } from './demo/servers.ts';
 import { openEtcdStore, openFolderStore } from './demo/stores.ts';
+import { SERVE_FLAGS } from './node-flags.mjs';
 
 const HOST = 'nginx.example.com';
 const SERVER_NAMES = ['server1', 'server2', 'server3'];
@@ -17,6 +18,8 @@ const START_MS = 30_000;
 const USAGE = 'usage: npm run demo [-- --etcd] [-- --once]\n';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+/** tsuji, once it is started. */
+let balancer: Process | null = null;
 /** What to undo at the end, last thing first. */
 const cleanups: (() => Promise<unknown> | unknown)[] = [];
 
@@ -44,11 +47,18 @@ function ask(port: number): Promise<{ status: number; body: string }> {
 }
 
 async function startTsuji(flags: readonly string[], httpPort: number, webPort: number): Promise<Process> {
-  const args = ['src/main.ts', '--web', `--web.address=:${webPort}`, `--entryPoints=Name:http Address::${httpPort}`];
+  const args = [
+    ...SERVE_FLAGS,
+    'src/main.ts',
+    '--web',
+    `--web.address=:${webPort}`,
+    `--entryPoints=Name:http Address::${httpPort}`,
+  ];
   const tsuji = startProcess(process.execPath, [...args, '--defaultEntryPoints=http', ...flags], {
     cwd: root,
     ownGroup: true,
   });
+  balancer = tsuji;
   cleanups.push(() => tsuji.end());
   await waitFor(
     async () => tsuji.hasEnded() || (await ask(httpPort)).status === 200,
@@ -122,12 +132,14 @@ if (words.size > 0) {
 
 const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
 let interrupted = false;
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP'] as const) {
   process.on(signal, () => {
     interrupted = true;
     stop();
   });
 }
+// They would end the demo with all that it has to clean up, and are for tsuji.
+for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => balancer?.signal(signal));
 // An interruption before everything runs has to end the start as well, which the second promise is for.
 const code = await Promise.race([
   main(useEtcd, runOnce, stopped).catch((error: Error) => {

@@ -2,11 +2,12 @@
 import { dirname, join, normalize } from 'node:path/posix';
 
 /**
- * May import, by top folder of src (`main` is src/main.ts). Its own folder is always allowed. `x:url` allows a file of
+ * May import, by top folder of src (`main` and `start` are files of it). Its own folder is always allowed. `x:url` allows a file of
  * `x` only as `new URL('…', import.meta.url)`, as for a worker; `x:type` only in `import type`.
  */
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  main: ['settings', 'commands', 'control', 'protocol', 'kernel'],
+  main: ['start', 'kernel'],
+  start: ['settings', 'commands', 'control', 'kernel'],
   commands: ['settings', 'kernel'],
   control: [
     'settings',

@@ -64,13 +64,21 @@ function isForeground() {
   }
 }
 
+/** For the child alone. Taken before it is there as well: they would end this process, or open Node's debugger. */
+const FOR_CHILD = ['SIGUSR1', 'SIGUSR2'];
+/** A terminal sends these to all in its foreground. */
+const OF_TERMINAL = ['SIGINT', 'SIGQUIT', 'SIGHUP'];
+let child = null;
+for (const signal of FOR_CHILD) process.on(signal, () => child?.kill(signal));
+
 function runChild(node, words) {
-  const child = spawn(node, words, { stdio: 'inherit' });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  child = spawn(node, words, { stdio: 'inherit' });
+  for (const signal of [...OF_TERMINAL, 'SIGTERM']) {
     let forwarded = false;
     process.on(signal, () => {
-      if (forwarded || (signal !== 'SIGTERM' && isForeground())) return;
-      forwarded = true;
+      if (forwarded || (OF_TERMINAL.includes(signal) && isForeground())) return;
+      // Once, for who runs this may send it again; but what ends nothing may come as often as it likes.
+      forwarded = signal !== 'SIGHUP';
       child.kill(signal);
     });
   }

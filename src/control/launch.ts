@@ -23,6 +23,7 @@ export class Launch {
   private readonly reader: StoredKeysReader;
   private plane: ControlPlane | null = null;
   private inForce: Settings;
+  private readonly stopped = Promise.withResolvers<null>();
   private stopping = false;
   private draining = false;
 
@@ -45,12 +46,13 @@ export class Launch {
    * @throws TsujiError when an address cannot be listened on or a worker does not boot
    */
   async run(): Promise<void> {
+    if (this.stopping) return;
     const reading = this.reader.read();
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise<null>((resolve) => {
       timer = setTimeout(resolve, PATIENCE_MS, null);
     });
-    const early = await Promise.race([reading, patience]);
+    const early = await Promise.race([reading, patience, this.stopped.promise]);
     clearTimeout(timer);
     if (this.stopping) return;
     if (early !== null) {
@@ -58,8 +60,9 @@ export class Launch {
     } else {
       log.event(EVENTS.settingsMissing, '', {});
       await this.start(this.settings);
-      const settings = this.judge(await reading);
-      if (this.stopping) return;
+      const late = await Promise.race([reading, this.stopped.promise]);
+      if (late === null) return;
+      const settings = this.judge(late);
       if (!isDeepStrictEqual(settings, this.settings)) {
         log.event(EVENTS.settingsChanged, '', {});
         await this.plane?.stop(0);
@@ -79,6 +82,7 @@ export class Launch {
   /** Ends everything; exchanges that run may end within `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     this.stopping = true;
+    this.stopped.resolve(null);
     await Promise.all([this.reader.stop(), this.plane?.stop(graceMs)]);
   }
 

@@ -181,6 +181,7 @@ async function start(): Promise<void> {
   for (let next = receiveMessageOnPort(boot.port); next !== undefined; next = receiveMessageOnPort(boot.port)) {
     receive(next.message as ToWorker);
   }
+  if (closing) return;
   for (const [index, entryPoint] of boot.entryPoints.entries()) {
     const listener = makeListener(uws, index, entryPoint);
     listeners.push(listener);

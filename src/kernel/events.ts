@@ -72,6 +72,7 @@ export const EVENTS = Object.freeze({
   /** Fields: limit, object, value, refused. The object is the limit with what has reached it. */
   limitReached: event('limit_reached', 'warning', 'A limit is reached', 60 * SECOND, 1),
 
+  signalIgnored: event('signal_ignored', 'warning', 'Nothing is done for this signal yet', SECOND),
   drainBegin: event('drain_begin', 'info', 'Stopping'),
   drainStep: event('drain_step', 'info', 'Waiting for running requests'),
   drainEnd: event('drain_end', 'info', 'All requests have ended'),

@@ -1,5 +1,7 @@
 /** Starting, stopping and failing (issue: SIGTERM drains, SIGKILL of a server or a broken worker ends nothing). */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import test, { type TestContext } from 'node:test';
 import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
 import { routeKeys, startTsuji, Tsuji } from '../harness/tsuji.ts';
@@ -8,6 +10,13 @@ import { waitFor } from '../harness/wait.ts';
 const FAULT_HOOK = new URL('../harness/fault-hook.ts', import.meta.url).href;
 const HOST = 'nginx.example.com';
 const GET = `GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`;
+
+/** Does a process have handlers for SIGHUP, SIGUSR1 and SIGUSR2 alike? */
+function takesSignals(pid: number): boolean {
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  const wanted = [constants.signals.SIGHUP, constants.signals.SIGUSR1, constants.signals.SIGUSR2];
+  return wanted.every((signal) => (BigInt(`0x${caught![1]}`) & (1n << BigInt(signal - 1))) !== 0n);
+}
 
 /** A server that answers only when told to. */
 async function held(t: TestContext) {
@@ -22,18 +31,46 @@ async function held(t: TestContext) {
   return { tsuji, client, upstream };
 }
 
-test('SIGTERM lets a running exchange end, accepts nothing new, and ends with code 0', async (t) => {
-  const { tsuji, client, upstream } = await held(t);
-  tsuji.kill('SIGTERM');
-  await waitFor(async () => (await tsuji.api('/ping')).status === 503, '/ping to say 503');
-  await waitFor(async () => {
-    const probe = await rawClient(t, tsuji.port).catch(() => null);
-    probe?.destroy();
-    return probe === null;
-  }, 'new connections to be refused');
+for (const signal of ['SIGTERM', 'SIGQUIT'] as const) {
+  test(`${signal} lets a running exchange end, accepts nothing new, and ends with code 0`, async (t) => {
+    const { tsuji, client, upstream } = await held(t);
+    tsuji.kill(signal);
+    await waitFor(async () => (await tsuji.api('/ping')).status === 503, '/ping to say 503');
+    await waitFor(async () => {
+      const probe = await rawClient(t, tsuji.port).catch(() => null);
+      probe?.destroy();
+      return probe === null;
+    }, 'new connections to be refused');
+    assert.equal(tsuji.exit, null);
+    upstream.send(ok('at last'));
+    assert.match(await client.until('at last'), /^HTTP\/1\.1 200 OK\r\n/);
+    assert.deepEqual(await tsuji.ended(), { code: 0, signal: null });
+  });
+}
+
+test('SIGHUP, SIGUSR1 and SIGUSR2 do no harm and open no debugger, not even while tsuji starts', async (t) => {
+  const server = await startRawServer(t);
+  const harmless = ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
+  const tsuji = new Tsuji({ keys: routeKeys([server.url]), flags: ['--logLevel=WARN'] });
+  t.after(() => tsuji.kill('SIGKILL'));
+  // From the first moment in which it can: the threads, the modules and the settings are yet to come.
+  await waitFor(() => takesSignals(tsuji.child.pid!), 'the signals to be taken');
+  for (const signal of harmless) tsuji.kill(signal);
+  await waitFor(
+    () => harmless.every((signal) => tsuji.output.includes(`signal=${signal}`)) || tsuji.exit !== null,
+    () => `each to be answered, it said:\n${tsuji.output}`,
+  );
   assert.equal(tsuji.exit, null);
-  upstream.send(ok('at last'));
-  assert.match(await client.until('at last'), /^HTTP\/1\.1 200 OK\r\n/);
+  assert.doesNotMatch(tsuji.output, /Debugger/);
+  tsuji.kill('SIGTERM');
+  assert.deepEqual(await tsuji.ended(), { code: 0, signal: null });
+});
+
+test('a signal to end that comes while tsuji starts ends it with code 0', async (t) => {
+  const tsuji = new Tsuji({});
+  t.after(() => tsuji.kill('SIGKILL'));
+  await waitFor(() => takesSignals(tsuji.child.pid!), 'the signals to be taken');
+  tsuji.kill('SIGQUIT');
   assert.deepEqual(await tsuji.ended(), { code: 0, signal: null });
 });
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { SERVE_FLAGS } from '../../../scripts/node-flags.mjs';
 import { run, startProcess, temporaryFolder, waitFor } from '../../harness/tools.ts';
 
 const WITH_DEPS = fileURLToPath(new URL('../../../scripts/with-deps.mjs', import.meta.url));
@@ -26,7 +27,7 @@ test('a TypeScript file runs on Node 24 with its arguments, and its exit code is
   assert.deepEqual(result, { code: 7, stdout: '24 --flag=1|two words\n', stderr: '' });
 });
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const) {
   test(`${signal} reaches the child once, and its own exit code is passed on`, async (t) => {
     const script = writeScript(
       t,
@@ -47,6 +48,33 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     assert.equal(child.output(), 'ready\nsignals 1\n');
   });
 }
+
+test('SIGHUP, SIGUSR1 and SIGUSR2 reach the child each time and end nothing', async (t) => {
+  const script = writeScript(
+    t,
+    `for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2']) process.on(signal, () => console.log(signal));
+     process.on('SIGTERM', () => process.exit(5));
+     setInterval(() => {}, 1000);
+     console.log('ready');`,
+  );
+  const child = startProcess('setsid', [process.execPath, WITH_DEPS, script]);
+  t.after(() => child.end('SIGKILL'));
+  await waitFor(() => child.output().includes('ready'), 'the script to start');
+  for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGUSR1', 'SIGHUP'] as const) {
+    const before = child.output().length;
+    child.signal(signal);
+    await waitFor(() => child.output().slice(before).includes(signal), `${signal} to arrive`);
+  }
+  child.signal('SIGTERM');
+  await waitFor(() => child.hasEnded(), 'the end of the script');
+  assert.equal(child.exitCode(), 5);
+  assert.doesNotMatch(child.output(), /Debugger/);
+});
+
+test('the image starts Node as npm start does', () => {
+  const entry = /^ENTRYPOINT (.*)$/m.exec(readFileSync(new URL('../../../Dockerfile', import.meta.url), 'utf8'));
+  assert.deepEqual(JSON.parse(entry![1]), ['node', ...SERVE_FLAGS, '/app/src/main.ts']);
+});
 
 test('a child that dies of a signal gives 128 and the number of the signal', async (t) => {
   const script = writeScript(t, `process.kill(process.pid, 'SIGKILL');`);

@@ -1,0 +1,93 @@
+/** The start: settings, control plane, the end by a signal; nothing else. */
+import { constants } from 'node:os';
+import { runHealthcheck } from './commands/healthcheck.ts';
+import { ownVersion, runVersion } from './commands/version.ts';
+import { Launch } from './control/launch.ts';
+import { reasonOf } from './kernel/errors.ts';
+import { EVENTS } from './kernel/events.ts';
+import { log, logWarningsOfNode, setLogLevel } from './kernel/log.ts';
+import { type EndingSignal, onEndingSignal } from './kernel/signals.ts';
+import { type Parsed, parseFlags } from './settings/parse-flags.ts';
+
+type Run = Extract<Parsed, { kind: 'run' }>;
+
+/** Drains and ends with exit code 0; a second signal ends the wait for running exchanges. */
+function stopOnSignal(launch: Launch): void {
+  let signals = 0;
+  const stop = async (signal: EndingSignal): Promise<void> => {
+    if (++signals > 1) {
+      await launch.stop(0);
+      return;
+    }
+    const startedAt = performance.now();
+    const { requestAcceptGraceTimeoutMs, graceTimeOutMs } = launch.current;
+    log.event(EVENTS.drainBegin, '', { signal, accept_ms: requestAcceptGraceTimeoutMs, grace_ms: graceTimeOutMs });
+    launch.beginDrain();
+    if (requestAcceptGraceTimeoutMs > 0) {
+      await new Promise((resolve) => setTimeout(resolve, requestAcceptGraceTimeoutMs));
+    }
+    await launch.stop(graceTimeOutMs);
+    process.exitCode = 0;
+    log.event(EVENTS.stop, '', { code: 0, took_ms: Math.round(performance.now() - startedAt) });
+  };
+  onEndingSignal(stop);
+}
+
+function tellStart({ settings, configFile }: Run, version: string): void {
+  const { etcd, folder, entryPoints, workers } = settings;
+  const stores =
+    etcd === null ? [] : [`etcd ${etcd.useApiV3 ? 'v3' : 'v3 and v2'} ${etcd.endpoints.join(',')}${etcd.prefix}`];
+  if (folder !== '') stores.push(`folder ${folder}`);
+  log.event(EVENTS.start, '', {
+    version,
+    node: process.version,
+    workers,
+    sources: stores.join('; '),
+    config_file: configFile,
+    entrypoints: entryPoints.map(({ name }) => name).join(','),
+  });
+}
+
+async function run(parsed: Run): Promise<number> {
+  const { settings, withStored } = parsed;
+  const version = ownVersion();
+  setLogLevel(settings.logLevel);
+  logWarningsOfNode();
+  tellStart(parsed, version);
+  const launch = new Launch(settings, withStored, version);
+  stopOnSignal(launch);
+  try {
+    await launch.run();
+    return 0;
+  } catch (error) {
+    log.fatal(reasonOf(error));
+    await launch.stop(0);
+    return 1;
+  }
+}
+
+async function runCommand(): Promise<number> {
+  const parsed = parseFlags(process.argv.slice(2), process.env);
+  if (parsed.kind === 'run' && parsed.command === 'run') return run(parsed);
+  onEndingSignal((signal) => process.exit(128 + constants.signals[signal]));
+  switch (parsed.kind) {
+    case 'help':
+      process.stdout.write(parsed.text);
+      return 0;
+    case 'error':
+      process.stderr.write(`${parsed.message}\n`);
+      return 1;
+    case 'run':
+      return parsed.command === 'version' ? runVersion() : runHealthcheck(parsed.settings);
+  }
+}
+
+/** Gives the exit code; never rejects. */
+export async function main(): Promise<number> {
+  try {
+    return await runCommand();
+  } catch (error) {
+    log.fatal(reasonOf(error));
+    return 1;
+  }
+}
