@@ -35,6 +35,14 @@ function hexDigit(code: number): number {
   return lower >= 97 && lower <= 102 ? lower - 87 : -1;
 }
 
+/** Shorter pieces are moved byte by byte: a call costs more. */
+const MOVED_BY_CALL = 32;
+
+function move(bytes: Uint8Array, to: number, from: number, end: number): void {
+  if (end - from >= MOVED_BY_CALL) bytes.copyWithin(to, from, end);
+  else for (let at = from; at < end; at++) bytes[to++] = bytes[at];
+}
+
 export interface ChunkSink {
   /** `bytes[start, end)` are the next bytes of the body; valid during the call. */
   chunkData(bytes: Uint8Array, start: number, end: number): void;
@@ -65,21 +73,33 @@ export class ChunkedDecoder {
     this.lineBytes = 0;
   }
 
-  /** Decodes from `at`; returns the index behind the last byte it used: `end`, or less when done or refused. */
+  /**
+   * Decodes from `at`; returns the index behind the last byte it used: `end`, or less when done or refused. What these
+   * bytes have of the body is pushed together where it lies, so that it is passed on by one call however small the chunks.
+   */
   decode(bytes: Uint8Array, at: number, end: number, sink: ChunkSink): number {
+    let first = at;
+    let behind = at;
     while (at < end && this.state !== DONE) {
       if (this.state === DATA) {
         const upTo = Math.min(end, at + this.remaining);
         this.remaining -= upTo - at;
         if (this.remaining === 0) this.state = DATA_CR;
-        sink.chunkData(bytes, at, upTo);
+        if (first === behind) {
+          first = at;
+          behind = upTo;
+        } else {
+          move(bytes, behind, at, upTo);
+          behind += upTo - at;
+        }
         at = upTo;
       } else {
         this.step(bytes[at]);
-        if (this.problem !== '') return at;
+        if (this.problem !== '') break;
         at++;
       }
     }
+    if (behind > first) sink.chunkData(bytes, first, behind);
     return at;
   }
 

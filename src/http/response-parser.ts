@@ -66,7 +66,7 @@ export class ResponseParser implements ChunkSink {
 
   /**
    * Reads `bytes[at, end)` until the response is complete or the bytes are used up. Returns the index behind the last
-   * byte it used; the bytes of a head are changed. `problem` tells when the response is malformed; then nothing more may be read.
+   * byte it used; bytes of a head and of a chunked body are changed. `problem` tells when the response is malformed; then nothing more may be read.
    */
   execute(bytes: Buffer, at: number, end: number): number {
     if (at < end) this.untouched = false;

@@ -13,16 +13,14 @@
  * When the responses are not through after HOLD_MS, those behind the first are sent anew elsewhere and the server is not
  * pipelined to for a while; so a slow answer holds others up for that long and no longer.
  */
-import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import { REQUEST_CHUNKED } from '../../http/request-head.ts';
 import { ResponseParser } from '../../http/response-parser.ts';
 import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
 import { dialDetail, TLS_HANDSHAKE_TIMEOUT_MS } from './dial.ts';
-import { readDirectly, writeHead } from './direct-io.ts';
 import type { UpstreamPool } from './pool.ts';
+import { type SocketOwner, UpstreamSocket } from './socket.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 import { Discard, failAll } from './users.ts';
 
@@ -34,21 +32,23 @@ const CLOSED = 3;
 /** How long requests wait behind another one. */
 const HOLD_MS = 100;
 
+/** How long a server that reads no more may take to say why. */
+const DEAF_MS = 1_000;
+
 const LAST_CHUNK = '0\r\n\r\n';
 
-export class UpstreamConnection extends TimerEntry implements Upstream {
+export class UpstreamConnection extends TimerEntry implements Upstream, SocketOwner {
   readonly mayRefuse = false;
   /** Requests that it has served. */
   served = 0;
   readonly parser = new ResponseParser();
   private readonly pool: UpstreamPool;
-  private readonly socket: Socket;
+  private readonly socket: UpstreamSocket;
   private user: UpstreamUser | null;
   private state = DIALING;
   private reusable = false;
-  private paused = false;
   private awaitsHead = false;
-  /** The request under way is sent with the chunked coding. */
+  /** Of the request under way. */
   private chunked = false;
   private encoding: 'utf8' | 'latin1' = 'utf8';
   /** The head of the response to it has come. */
@@ -59,7 +59,6 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
   private outgoing = '';
   /** Responses will come that nobody waits for any more. */
   private evicted = false;
-  private error: NodeJS.ErrnoException | null = null;
   /** Whom the step under way is for; in it `user` may be let go already. */
   private current: UpstreamUser | null = null;
 
@@ -67,19 +66,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
     super();
     this.pool = pool;
     this.user = user;
-    // The callbacks are made once per connection, none per request.
-    const callback = (length: number, buffer: Uint8Array): boolean => this.onRead(length, buffer as Buffer);
-    const socket = pool.target.dial({ buffer: pool.readBuffer, callback }, alpn);
-    this.socket = socket;
-    if (pool.target.secure) socket.on('connect', () => this.guard(this.accepted));
-    socket.on(pool.target.ready, () => this.guard(this.connected));
-    socket.on('drain', () => this.guard(this.writable));
-    socket.on('end', () => this.guard(this.ended));
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.error = error;
-      this.guard(this.failed);
-    });
-    socket.on('close', () => this.guard(this.ended));
+    this.socket = new UpstreamSocket(pool.target, pool.readBuffer, alpn, this);
   }
 
   /** The dial has begun: from now on it is timed. */
@@ -87,27 +74,21 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
     if (this.pool.options.dialTimeoutMs > 0) this.pool.wheel.arm(this, this.pool.options.dialTimeoutMs);
   }
 
-  /** Runs one step for the socket or the timer: what it throws would end the whole worker. */
-  private guard(step: (this: UpstreamConnection) => void): void {
+  stepBegins(): void {
     this.current = this.user;
+  }
+
+  /** Runs one step for the timer or the turn: what it throws would end the whole worker. */
+  private guard(step: (this: UpstreamConnection) => void): void {
     try {
+      this.stepBegins();
       step.call(this);
     } catch (error) {
       this.crash(error);
     }
   }
 
-  private onRead(length: number, buffer: Buffer): boolean {
-    this.current = this.user;
-    try {
-      return this.read(length, buffer);
-    } catch (error) {
-      this.crash(error);
-      return false;
-    }
-  }
-
-  private crash(error: unknown): void {
+  crash(error: unknown): void {
     const user = this.current;
     const behind = this.behind.splice(0);
     try {
@@ -141,13 +122,12 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
       this.awaitsHead = false;
       this.pool.wheel.hold(this);
     }
-    if (latin1) this.socket.write(head, 'latin1');
-    else writeHead(this.socket, head);
+    this.socket.writeHead(head, latin1);
   }
 
   endBody(trailers: string): void {
     if (this.chunked) this.socket.write(trailers === '' ? LAST_CHUNK : `0\r\n${trailers}\r\n`, this.encoding);
-    if (!this.answered) this.awaitHead();
+    if (!this.answered && !this.socket.deaf) this.awaitHead();
     // The end of one direction of a tunnel; the other one goes on.
     else if (this.parser.head.status === 101) this.socket.end();
   }
@@ -159,7 +139,6 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
     else this.pool.wheel.hold(this);
   }
 
-  /** Requests in flight. */
   get inFlight(): number {
     return this.user === null ? 0 : 1 + this.behind.length;
   }
@@ -193,7 +172,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
     this.outgoing = '';
     if (this.behind.length > 0) this.pool.wheel.arm(this, HOLD_MS);
     else this.awaitHead();
-    writeHead(this.socket, heads);
+    this.socket.writeHead(heads, false);
   }
 
   /** A user has no more interest. Its neighbours are sent anew when its response cannot be read past. */
@@ -209,14 +188,11 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
   }
 
   write(chunk: Uint8Array): boolean {
-    if (!this.chunked) return this.socket.write(chunk);
-    this.socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
-    this.socket.write(chunk);
-    return this.socket.write('\r\n', 'latin1');
+    return this.chunked ? this.socket.writeChunk(chunk) : this.socket.write(chunk);
   }
 
   get backlog(): number {
-    return this.socket.writableLength;
+    return this.socket.backlog;
   }
 
   headArrived(): void {
@@ -227,21 +203,17 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
   }
 
   pause(): void {
-    if (this.paused) return;
-    this.paused = true;
     this.socket.pause();
   }
 
   resume(): void {
-    if (!this.paused || this.state === CLOSED) return;
-    this.paused = false;
-    this.socket.resume();
+    if (this.state !== CLOSED) this.socket.resume();
   }
 
   done(requestSent: boolean): void {
     this.user = null;
     this.served++;
-    this.reusable = requestSent && !this.evicted && this.parser.head.keepAlive;
+    this.reusable = requestSent && !this.evicted && !this.socket.deaf && this.parser.head.keepAlive;
     this.resume();
   }
 
@@ -265,23 +237,24 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
       this.fail(FAULTS.connectTimeout, this.socket.connecting ? 'dial timeout' : 'TLS handshake timeout');
     else if (this.state === IDLE) this.destroy();
     else if (this.behind.length > 0) this.evict(FAULTS.heldUp, 'held up by the response before it');
-    else if (this.awaitsHead) this.fail(FAULTS.headerTimeout, 'response header timeout');
+    else if (!this.awaitsHead) return;
+    else if (this.socket.deaf) this.fail(FAULTS.upstreamClosed, 'the server reads no more');
+    else this.fail(FAULTS.headerTimeout, 'response header timeout');
   }
 
   /** The server has accepted; the TLS handshake is timed by itself. */
-  private accepted(): void {
+  serverAccepted(): void {
     if (this.state === DIALING) this.pool.wheel.arm(this, TLS_HANDSHAKE_TIMEOUT_MS);
   }
 
-  private connected(): void {
+  serverReady(): void {
     if (this.state !== DIALING) return;
-    if (this.pool.target.secure && (this.socket as TLSSocket).alpnProtocol === 'h2') {
+    if (this.pool.target.secure && this.socket.protocol === 'h2') {
       this.handOver();
       return;
     }
     this.state = BUSY;
-    const { readBuffer } = this.pool;
-    readDirectly(this.socket, (length) => this.onRead(length, readBuffer));
+    this.socket.begin();
     this.user!.upstreamConnected(this);
   }
 
@@ -292,14 +265,24 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
     this.state = CLOSED;
     this.pool.wheel.cancel(this);
     this.pool.forget(this);
-    user.upstreamConnected(this.pool.share(this.socket, user));
+    user.upstreamConnected(this.pool.share(this.socket.raw, user));
   }
 
-  private writable(): void {
+  serverWritable(): void {
     this.user?.upstreamWritable();
   }
 
-  private read(length: number, buffer: Buffer): boolean {
+  /** A write has failed: the answer that was sent before is read, those behind it are sent anew. */
+  serverIsDeaf(): void {
+    if (this.state !== BUSY) return;
+    if (this.behind.length > 0) this.evict(FAULTS.upstreamClosed, 'the server reads no more');
+    if (this.answered) return;
+    this.awaitsHead = true;
+    this.pool.wheel.arm(this, DEAF_MS);
+  }
+
+  serverSent(length: number): boolean {
+    const { readBuffer } = this.pool;
     if (this.user === null || this.outgoing !== '') {
       // Bytes that nobody asked for would become the answer to somebody's next request.
       this.fail(FAULTS.unwritten, 'bytes that nobody asked for');
@@ -307,7 +290,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
     }
     let used = 0;
     do {
-      used = this.parser.execute(buffer, used, length);
+      used = this.parser.execute(readBuffer, used, length);
       if (this.state === CLOSED) return false;
       if (this.parser.problem !== '') {
         this.fail(FAULTS.badResponse, this.parser.problem);
@@ -351,7 +334,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
   }
 
   /** FIN or the end of the socket, whichever comes first. */
-  private ended(): void {
+  serverEnded(): void {
     if (this.state === CLOSED) return;
     if (this.user === null) {
       this.destroy();
@@ -364,9 +347,9 @@ export class UpstreamConnection extends TimerEntry implements Upstream {
     }
   }
 
-  private failed(): void {
+  serverFailed(): void {
     if (this.state === CLOSED) return;
-    const error = this.error!;
+    const error = this.socket.error!;
     if (this.state === DIALING) {
       this.fail(this.pool.target.fault(error), dialDetail(error));
     } else {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import test, { type TestContext } from 'node:test';
 import type { UpstreamConnection } from '../../../src/data/upstream/connection.ts';
 import { UpstreamPool } from '../../../src/data/upstream/pool.ts';
 import { UpstreamPools } from '../../../src/data/upstream/pools.ts';
+import type { UpstreamSocket } from '../../../src/data/upstream/socket.ts';
 import type { UpstreamUser } from '../../../src/data/upstream/upstream.ts';
 import { REQUEST_NO_BODY } from '../../../src/http/request-head.ts';
 import { FAULTS, type Fault } from '../../../src/kernel/errors.ts';
@@ -53,7 +54,7 @@ test('a connection whose time is over is not used, however late its timer is', (
   assert.equal(pool.take(user, false), null);
 });
 
-type Innards = { socket: Socket; onRead(length: number, buffer: Buffer): boolean };
+type Innards = { socket: UpstreamSocket; serverSent(length: number): boolean };
 
 /** A connection to a real server that has answered one request, and the turn in which it is used again. */
 async function usedConnection(t: TestContext): Promise<{ pool: UpstreamPool; requests: () => number }> {
@@ -102,7 +103,7 @@ function userWith(part: Partial<UpstreamUser>): UpstreamUser {
 
 for (const [what, spoil] of [
   ['ends', ({ socket }: Innards) => socket.destroy()],
-  ['brings bytes that nobody asked for', (connection: Innards) => connection.onRead(3, Buffer.from('HTTP/1'))],
+  ['brings bytes that nobody asked for', (connection: Innards) => connection.serverSent(3)],
 ] as const) {
   test(`a connection that ${what} before the request was written to it tells so, and nothing goes out`, async (t) => {
     const { pool, requests } = await usedConnection(t);

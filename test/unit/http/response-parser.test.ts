@@ -11,6 +11,7 @@ class Recorder implements ResponseSink {
   heads: string[] = [];
   status = 0;
   body = '';
+  bodies = 0;
   ended = 0;
   waits = 0;
   trailers = '';
@@ -27,6 +28,7 @@ class Recorder implements ResponseSink {
 
   responseBody(chunk: Uint8Array): void {
     this.body += Buffer.from(chunk).toString('latin1');
+    this.bodies++;
   }
 
   responseWaits(): void {
@@ -354,6 +356,20 @@ test('any body in any chunking, cut anywhere, comes out as it went in', () => {
       },
     ),
   );
+});
+
+test('chunks of one byte that come together are passed on together', () => {
+  const parser = new ResponseParser();
+  const sink = new Recorder();
+  parser.expect(sink, 'GET');
+  const large = 'x'.repeat(100);
+  const chunks = `${'1\r\na\r\n'.repeat(1_000)}64\r\n${large}\r\n2;e\r\nbc\r\n`;
+  const bytes = Buffer.from(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`);
+  parser.execute(bytes, 0, bytes.length);
+  assert.deepEqual([sink.bodies, sink.body], [1, `${'a'.repeat(1_000)}${large}bc`]);
+  const rest = Buffer.from(`${'1\r\nd\r\n'.repeat(9)}0\r\n\r\nnext`);
+  assert.equal(parser.execute(rest, 0, rest.length), rest.length - 4);
+  assert.deepEqual([sink.bodies, sink.ended, rest.toString('latin1', rest.length - 4)], [2, 1, 'next']);
 });
 
 test('no bytes whatever make the parser throw or read past them', () => {

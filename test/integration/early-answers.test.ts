@@ -1,0 +1,76 @@
+/**
+ * Servers that answer a request before they have read all of it, and end their connection with bytes of it unread, which
+ * resets it: the answer that came before counts (RFC 9112 §9.6).
+ */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { after } from 'node:test';
+import { createServer as createTlsServer } from 'node:tls';
+import { ENGINES, isHttp2, startEngines, whole } from '../harness/engines.ts';
+import { exchangeTest, type Scope } from '../harness/exchanges.ts';
+import { makeAuthority } from '../harness/tls.ts';
+import { temporaryFolder } from '../harness/tools.ts';
+import { addRoute } from '../harness/tsuji.ts';
+
+const engines = await startEngines({ after }, { workers: 1, flags: ['--insecureSkipVerify'] });
+const { tsuji } = engines;
+const TRIES = 10;
+const SIZE = 64 << 20;
+
+/** Answers as soon as something has come, and closes with the rest unread. */
+function refuse(socket: Socket): void {
+  socket.on('error', () => {});
+  socket.once('data', () => {
+    socket.pause();
+    const body = 'too large';
+    const head = `HTTP/1.1 413 Payload Too Large\r\nContent-Length: ${body.length}\r\n\r\n`;
+    socket.write(head + body, () => socket.destroy());
+  });
+}
+
+async function refusing(t: Scope, secure: boolean): Promise<string> {
+  const folder = temporaryFolder();
+  t.after(() => folder.remove());
+  const server = secure ? createTlsServer({}, refuse) : createServer(refuse);
+  if (secure) {
+    const pair = await makeAuthority(folder.path, 'localhost');
+    (server as ReturnType<typeof createTlsServer>).setSecureContext({
+      cert: readFileSync(pair.cert),
+      key: readFileSync(pair.key),
+    });
+  }
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const { port } = server.address() as { port: number };
+  return `${secure ? 'https' : 'http'}://127.0.0.1:${port}`;
+}
+
+for (const secure of [false, true]) {
+  for (const engine of ENGINES) {
+    const title = `${engine}: the answer of ${secure ? 'an https' : 'a'} server that reads no more is passed on, and is no failure`;
+    exchangeTest(title, tsuji, async (t) => {
+      const host = await addRoute(tsuji, [await refusing(t, secure)]);
+      for (let i = 0; i < TRIES; i++) {
+        const client = engines.client(t as never, engine);
+        const fields: Record<string, string> = { 'content-length': String(SIZE) };
+        if (!isHttp2(engine)) fields.connection = 'keep-alive';
+        const asked = client.ask({ method: 'POST', host, body: 'open', fields });
+        asked.upload.on('error', () => {});
+        const piece = Buffer.alloc(1 << 18);
+        let left = SIZE;
+        const upload = (): void => {
+          if (left === 0 || asked.upload.destroyed) return;
+          left -= piece.length;
+          asked.upload.write(piece, () => setImmediate(upload));
+        };
+        upload();
+        const got = await whole(asked);
+        assert.deepEqual([got.status, String(got.body)], [413, 'too large'], `try ${i}`);
+        left = 0;
+        asked.leave();
+      }
+      assert.doesNotMatch(await tsuji.metrics(), /^tsuji_backend_server_ejections_total.* [1-9]/m);
+    });
+  }
+}
