@@ -43,7 +43,7 @@ export function reasonPhrase(status: number): string {
 
 function replyOf(fault: Fault): Reply {
   let head = `${fault.status} ${REASONS[fault.status]}\r\nContent-Type: text/plain; charset=utf-8`;
-  if (fault.status === 404) head += '\r\nX-Content-Type-Options: nosniff';
+  if (fault.status === 404 || fault.code === 'BAD_HOST') head += '\r\nX-Content-Type-Options: nosniff';
   const closes = fault.status === 400 || fault.status === 408 || fault.status === 413;
   const length = Buffer.byteLength(fault.body);
   return Object.freeze({
@@ -93,13 +93,23 @@ export function slashRedirect(method: string, path: string, target: string): Rep
   // `//` would begin the name of a host.
   const other = decoded.endsWith('/') || clean === '/' ? clean : `${clean}/`;
   const location = other + visible(target.slice(path.length));
-  let head = `301 Moved Permanently\r\nLocation: ${location}`;
+  return linkReply(method, 301, location);
+}
+
+/** A redirect whose page is a link, as Go's `http.Redirect` makes it. `location`: visible ASCII. */
+function linkReply(method: string, status: number, location: string): Reply {
+  let head = `${status} ${REASONS[status]}\r\nLocation: ${location}`;
   if (method !== 'GET' && method !== 'HEAD')
-    return { status: 301, head, body: '', length: 0, cause: 'redirect', closes: false };
+    return { status, head, body: '', length: 0, cause: 'redirect', closes: false };
   head += '\r\nContent-Type: text/html; charset=utf-8';
   const href = location.replace(/&/g, '&amp;').replace(/"/g, '&#34;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
-  const body = `<a href="${href}">Moved Permanently</a>.\n\n`;
-  return { status: 301, head, body, length: Buffer.byteLength(body), cause: 'redirect', closes: false };
+  const body = `<a href="${href}">${REASONS[status]}</a>.\n\n`;
+  return { status, head, body, length: Buffer.byteLength(body), cause: 'redirect', closes: false };
+}
+
+/** To the same by TLS (shared/spec kv-schema §6.9). `host` is a Host field, `target` path and query. */
+export function secureRedirect(method: string, permanent: boolean, host: string, target: string): Reply {
+  return linkReply(method, permanent ? 301 : 307, visible(`https://${host}${target}`));
 }
 
 /** To wherever an entrypoint or a frontend sends its requests (shared/spec kv-schema §6.4). `location` is a URL. */

@@ -27,6 +27,17 @@ const FORWARDED: ReadonlySet<string> = new Set([
 /** Characters of a value that are told of in a reason. */
 const MAX_SHOWN = 40;
 
+/** Those of them that are kept apart from the other fields, and Host. */
+const SET_APART: ReadonlySet<string> = new Set([
+  'host',
+  'x-real-ip',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-proto',
+  'x-forwarded-server',
+]);
+
 const LF = 0x0a;
 
 /** Our own forwarded lines for one peer. */
@@ -65,6 +76,8 @@ export class RequestHead {
   tunnel = false;
   /** Some field has bytes that are no UTF-8, so the text has one character per byte; otherwise it is decoded UTF-8. */
   latin1 = false;
+  /** What its client says of the hops before it, and of itself, is believed. */
+  trusted = true;
   /** What is wrong, '' for a good head. */
   problem = '';
   /** As `fields`, of those that are not forwarded as they stand: only for `values`. */
@@ -101,6 +114,7 @@ export class RequestHead {
     this.expectsContinue = false;
     this.tunnel = false;
     this.latin1 = false;
+    this.trusted = true;
     this.problem = '';
     this.withheld = '';
     this.hosts = 0;
@@ -294,6 +308,7 @@ export class RequestHead {
 
   /** Forgets what the client says of the hops before it (proxying §4): it is not trusted to. */
   distrustForwarded(): void {
+    this.trusted = false;
     this.forwardedFor = '';
     this.forwardedHost = '';
     this.forwardedPort = '';
@@ -301,6 +316,44 @@ export class RequestHead {
     this.realIp = '';
     this.fields = withoutFields(this.fields, FORWARDED);
     this.withheld = withoutFields(this.withheld, FORWARDED);
+  }
+
+  /**
+   * In the place of all fields of that lower-case name, as if the client had sent it; '' takes it off. What is forwarded in
+   * a way of its own (Host, X-Forwarded-For and their like) is as well. Not for framing or hop-by-hop fields.
+   */
+  setField(name: string, value: string): void {
+    if (SET_APART.has(name)) {
+      this.forget(name);
+      if (value !== '') this.add(name, value);
+      return;
+    }
+    this.replaceFields(new Set([name]), value === '' ? '' : `${name}: ${value}\r\n`);
+  }
+
+  private forget(name: string): void {
+    switch (name) {
+      case 'host':
+        this.host = '';
+        return;
+      case 'x-real-ip':
+        this.realIp = '';
+        break;
+      case 'x-forwarded-for':
+        this.forwardedFor = '';
+        break;
+      case 'x-forwarded-host':
+        this.forwardedHost = '';
+        break;
+      case 'x-forwarded-port':
+        this.forwardedPort = '';
+        break;
+      case 'x-forwarded-proto':
+        this.forwardedProto = '';
+        break;
+      default:
+    }
+    this.withheld = withoutFields(this.withheld, new Set([name]));
   }
 
   /** Takes fields off, in whichever case the client may have sent them, and puts lines of ours in their place. */

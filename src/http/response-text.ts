@@ -3,6 +3,7 @@
  * framing and last CRLF, one latin-1 character per byte (as ResponseHead has it). Only routes with such middlewares pay
  * for it: each call is one pass over the text.
  */
+import { hasField } from './fields.ts';
 
 const COLON = 0x3a;
 
@@ -19,6 +20,10 @@ export class ResponseText {
   length = -1;
   /** It is ours, and no server's. */
   isLocal = false;
+
+  has(name: string): boolean {
+    return hasField(this.text, name);
+  }
 
   /** Value of the first field of a lower-case name, null without one. */
   get(name: string): string | null {
@@ -45,6 +50,7 @@ export class ResponseText {
 
   /** Takes all fields of a lower-case name off. */
   remove(name: string): void {
+    if (!this.has(name)) return;
     const { text } = this;
     let kept = '';
     let from = 0;

@@ -110,6 +110,7 @@ export const FAULTS = Object.freeze({
     'Forbidden',
     'the client is not in the list of allowed addresses',
   ),
+  badHost: fault('BAD_HOST', 'downstream', 'never', 500, 'Bad Host\n', 'the frontend does not serve that host'),
   badRedirect: fault(
     'BAD_REDIRECT',
     'config',

@@ -1,13 +1,15 @@
 /** Every kind of middleware that a frontend may have, in the order in which `/api` shows them. */
 import { ALLOW_LIST } from './allow-list.ts';
 import { CLIENT_CERTIFICATE } from './client-certificate.ts';
+import { CORS } from './cors.ts';
 import { ERRORS } from './errors.ts';
+import { HEADERS } from './headers.ts';
 import type { Kind, OptionSet } from './kind.ts';
 import { LIMITS } from './limits.ts';
 import { REDIRECT } from './redirect.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: each knows its own options, and nobody else does
-export const KINDS: readonly Kind<any>[] = [CLIENT_CERTIFICATE, ALLOW_LIST, ERRORS, REDIRECT, LIMITS];
+export const KINDS: readonly Kind<any>[] = [CLIENT_CERTIFICATE, ALLOW_LIST, HEADERS, ERRORS, REDIRECT, LIMITS, CORS];
 
 /** What may be shown of the options of a frontend, by the name of their kind. */
 export function shownOptions(options: OptionSet): Record<string, object> {

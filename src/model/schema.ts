@@ -118,12 +118,6 @@ export const FRONTEND_KEYS = new KeyTable<FrontendField>([
   ]),
   ['ratelimit/extractorfunc', 'later'],
   ...laterKeys('ratelimit/rateset/*', 'period average burst'),
-  ...laterKeys('headers', 'customrequestheaders/* customresponseheaders/* sslproxyheaders/*'),
-  ...laterLists('headers', 'allowedhosts hostsproxyheaders'),
-  ...laterKeys('headers', 'sslredirect sslforcehost ssltemporaryredirect sslhost'),
-  ...laterKeys('headers', 'stsseconds stsincludesubdomains stspreload forcestsheader'),
-  ...laterKeys('headers', 'framedeny customframeoptionsvalue contenttypenosniff browserxssfilter'),
-  ...laterKeys('headers', 'custombrowserxssvalue contentsecuritypolicy publickey referrerpolicy isdevelopment'),
 ]);
 
 export const CERTIFICATE_KEYS = new KeyTable<'entryPoints' | 'entryPointItem' | 'cert' | 'key' | 'later'>([

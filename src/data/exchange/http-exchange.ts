@@ -10,6 +10,7 @@
 import type { RequestHead } from '../../http/request-head.ts';
 import { NO_LENGTH, type ResponseHead } from '../../http/response-head.ts';
 import { BODY_LENGTH, BODY_NONE } from '../../http/response-parser.ts';
+import { ASCII } from '../../kernel/characters.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
@@ -310,7 +311,7 @@ export class HttpExchange
 
   /** `text`: its head as it goes to the client. */
   private hasAnswer(head: ResponseHead, text: string, framing: number): void {
-    this.responseText = sendable(text, head.nonAscii);
+    this.responseText = sendable(text, head.nonAscii || (text !== head.text && !ASCII.spans(text)));
     this.framing = framing;
     if (framing === BODY_LENGTH) this.responseLength = head.contentLength;
     else if (framing === BODY_NONE) this.responseLength = this.method === 'HEAD' ? head.contentLength : NO_LENGTH;
@@ -484,7 +485,8 @@ export class HttpExchange
     if (head !== null) this.sendReply(head, reply.body, reply.length, reply.closes);
   }
 
-  private sendReply(head: string, body: string | Uint8Array, length: number, closes: boolean): void {
+  private sendReply(text: string, body: string | Uint8Array, length: number, closes: boolean): void {
+    const head = sendable(text, !ASCII.spans(text));
     const isHead = this.method === 'HEAD';
     this.responseBytes = isHead ? 0 : length;
     // A refused upload of known length is read to its end: a reset would take the refusal from the client.

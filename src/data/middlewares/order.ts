@@ -4,7 +4,9 @@
  */
 import type { RedirectOptions, WhiteListOptions } from '../../kernel/entrypoint-options.ts';
 import type { ClientCertificateOptions } from '../../middlewares/client-certificate.ts';
+import type { CorsOptions } from '../../middlewares/cors.ts';
 import type { ErrorsOptions } from '../../middlewares/errors.ts';
+import type { HeadersOptions } from '../../middlewares/headers.ts';
 import type { LimitsOptions } from '../../middlewares/limits.ts';
 import type { FrontendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
@@ -12,10 +14,13 @@ import type { Middleware } from '../middleware.ts';
 import { AllowList } from './allow-list.ts';
 import { ClientCertificateFields } from './client-certificate.ts';
 import { Compress } from './compress.ts';
+import { Cors } from './cors.ts';
+import { CustomHeaders } from './custom-headers.ts';
 import { ErrorPages } from './errors.ts';
 import { Limits } from './limits.ts';
 import { PathModifiers } from './path-modifiers.ts';
 import { Redirect } from './redirect.ts';
+import { SecurityHeaders } from './security-headers.ts';
 import { Trust } from './trust.ts';
 
 /** Where a middleware is made: a frontend's differ by entrypoint where they look at it. */
@@ -36,6 +41,11 @@ const FRONTEND: readonly (readonly [string, Maker<object>])[] = [
     const { name, tls } = worker.entryPoints[entryPoint];
     return options.entryPoint === name ? null : new Redirect(options, worker.entryPoints, tls !== null);
   }),
+  maker<HeadersOptions>('headers', (options) => new CustomHeaders(options)),
+  maker<CorsOptions>('cors', (options) => new Cors(options)),
+  maker<HeadersOptions>('headers', (options) =>
+    SecurityHeaders.isAsked(options) ? new SecurityHeaders(options) : null,
+  ),
   maker<ClientCertificateOptions>('passTLSClientCert', (options) => new ClientCertificateFields(options)),
   maker<LimitsOptions>('limits', (options) => new Limits(options)),
 ];
