@@ -6,6 +6,7 @@
  * alone; `abort` at any time. `release` comes last and gives the object back to its engine.
  */
 import type { X509Certificate } from 'node:crypto';
+import type { Fault } from '../kernel/errors.ts';
 
 /** How the body of a response is framed towards the client. */
 export const NO_BODY = -1;
@@ -77,6 +78,11 @@ export interface DownstreamEvents {
   downstreamWritable(): void;
   /** The client is gone; the downstream is invalid from now on. */
   downstreamAborted(): void;
+  /**
+   * The client breaks a rule of its listener: it is told so where nothing was answered yet, and loses its connection or
+   * stream. `detail` is for the log.
+   */
+  downstreamFailed(fault: Fault, detail: string): void;
   /** An error of ours in one of the above. Ends the exchange, whatever state it is in. */
   crash(error: unknown): void;
 }

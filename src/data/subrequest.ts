@@ -136,7 +136,7 @@ export class Subrequest extends TimerEntry implements UpstreamUser {
     const head = `${text.method} ${text.target} HTTP/1.1\r\nhost: ${host}\r\n${text.lines}${length}\r\n`;
     this.sent = true;
     const framing = body === null ? REQUEST_NO_BODY : REQUEST_LENGTH;
-    connection!.sendHead(head, text.method, framing, body === null, text.latin1);
+    connection!.sendHead(head, text.method, framing, body === null, text.latin1, false);
     if (body === null) return;
     for (const chunk of body) this.connection?.write(chunk);
     this.connection?.endBody('');

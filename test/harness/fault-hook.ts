@@ -18,6 +18,7 @@ import { Http1Downstream } from '../../src/data/listener/node/http1-downstream.t
 import { Http2Downstream } from '../../src/data/listener/node/http2-downstream.ts';
 import { Http2Session } from '../../src/data/listener/node/http2-session.ts';
 import { NodeListener } from '../../src/data/listener/node/node-listener.ts';
+import { PacedReader } from '../../src/data/listener/node/paced-reader.ts';
 import { TunnelDownstream } from '../../src/data/listener/node/tunnel-downstream.ts';
 import { UwsDownstream } from '../../src/data/listener/uws-downstream.ts';
 import { UwsListener } from '../../src/data/listener/uws-listener.ts';
@@ -62,6 +63,7 @@ const CLASSES = {
   Relay,
   Refusal,
   NodeListener,
+  PacedReader,
   Http1Connection,
   Http1Downstream,
   Http2Session,

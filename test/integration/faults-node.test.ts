@@ -24,9 +24,11 @@ const LARGE = 3 << 20;
 /** The longest that a client waits for an answer or an end. */
 const PATIENCE_MS = 3_000;
 
-const OWN = /^(NodeListener|Http1Connection|Http1Downstream|Http2Session|Http2Downstream|TunnelDownstream)\./;
+const OWN =
+  /^(NodeListener|PacedReader|Http1Connection|Http1Downstream|Http2Session|Http2Downstream|TunnelDownstream)\./;
 /** The guards themselves, and what no exchange calls: the boot and the end of a worker. */
-const NOT_TRIED = /\.(guard|listen|drain|close|destroy|makeTls|makeHttp1|makeHttp2)$/;
+const NOT_TRIED =
+  /^PacedReader\.(pause|resume|read)$|\.(guard|guardBody|listen|drain|close|destroy|makeTls|makeHttp1|makeHttp2)$/;
 
 function serve(connection: RawConnection): void {
   connection.socket.setNoDelay(true);

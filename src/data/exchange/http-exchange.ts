@@ -358,6 +358,10 @@ export class HttpExchange
 
   /** The server agrees: from now on both bodies are what either side sends, until it ends. */
   private openTunnel(head: ResponseHead): void {
+    if (!this.request.complete) {
+      this.breakOff(FAULTS.badResponse, 'an upgrade before all of the request was here');
+      return;
+    }
     const text = `${head.text}\r\nConnection: upgrade\r\nUpgrade: ${head.upgrade}`;
     this.timer?.stop();
     this.phase = RESPONDING;
@@ -426,6 +430,10 @@ export class HttpExchange
     this.abandon();
     this.broken(FAULTS.clientClosed);
     this.finish();
+  }
+
+  downstreamFailed(fault: Fault, detail: string): void {
+    if (this.running) this.breakOff(fault, detail);
   }
 
   upstreamFailed(fault: Fault, detail: string): void {

@@ -122,7 +122,7 @@ export class OutgoingRequest {
     const { pieces } = this;
     // Pieces that are queued are sent below, and then the end of the body.
     const complete = this.complete && pieces.length === 0 && this.body !== REQUEST_CHUNKED;
-    upstream.sendHead(head, this.method, this.body, complete, this.latin1);
+    upstream.sendHead(head, this.method, this.body, complete, this.latin1, this.tunnel);
     if (complete) return true;
     this.pieces = [];
     this.queuedBytes = 0;

@@ -48,7 +48,9 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   private state = DIALING;
   private reusable = false;
   private awaitsHead = false;
-  /** Of the request under way. */
+  /** The request under way asks for an upgrade. */
+  private upgrades = false;
+  /** The request under way is sent with the chunked coding. */
   private chunked = false;
   private encoding: 'utf8' | 'latin1' = 'utf8';
   /** The head of the response to it has come. */
@@ -106,7 +108,8 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
     this.state = BUSY;
   }
 
-  sendHead(head: string, method: string, body: number, complete: boolean, latin1: boolean): void {
+  sendHead(head: string, method: string, body: number, complete: boolean, latin1: boolean, upgrades: boolean): void {
+    this.upgrades = upgrades;
     this.parser.expect(this.user!, method);
     this.reusable = false;
     this.chunked = body === REQUEST_CHUNKED;
@@ -133,7 +136,8 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   }
 
   private awaitHead(): void {
-    const timeout = this.pool.options.responseHeaderTimeoutMs;
+    const { responseHeaderTimeoutMs, dialTimeoutMs } = this.pool.options;
+    const timeout = responseHeaderTimeoutMs === 0 && this.upgrades ? dialTimeoutMs : responseHeaderTimeoutMs;
     this.awaitsHead = timeout > 0;
     if (timeout > 0) this.pool.wheel.arm(this, timeout);
     else this.pool.wheel.hold(this);
@@ -148,6 +152,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
     if (this.user === null) {
       this.user = user;
       this.state = BUSY;
+      this.upgrades = false;
       this.parser.expect(user, method);
       this.reusable = false;
     } else {
@@ -197,6 +202,8 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
 
   headArrived(): void {
     this.answered = true;
+    // What follows an upgrade are bytes as they come.
+    if (this.parser.head.status === 101) this.chunked = false;
     if (!this.awaitsHead) return;
     this.awaitsHead = false;
     this.pool.wheel.hold(this);

@@ -15,8 +15,9 @@ export interface Upstream {
    * `head`: the whole request head as HTTP/1.1 text, up to its empty line; other protocols translate it. `body`:
    * REQUEST_NO_BODY, REQUEST_LENGTH or REQUEST_CHUNKED. `complete`: no body follows, so that the time for the response
    * begins now; else with `endBody`. `latin1`: the text has one character per byte; else it is to be written as UTF-8.
+   * `upgrades`: an upgrade is asked for, whose answer is awaited for some time even where other answers are for ever.
    */
-  sendHead(head: string, method: string, body: number, complete: boolean, latin1: boolean): void;
+  sendHead(head: string, method: string, body: number, complete: boolean, latin1: boolean, upgrades: boolean): void;
   /** A piece of the body, not yet framed. False: send no more until `upstreamWritable`. It must stay unchanged. */
   write(chunk: Uint8Array): boolean;
   /** Bytes that were written and still wait for the server; after a `write` that returned false. */

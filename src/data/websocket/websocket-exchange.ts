@@ -166,6 +166,11 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     this.finish();
   }
 
+  downstreamFailed(fault: Fault): void {
+    if (this.refusal === null) this.replyFault(fault);
+    else this.breakOff(fault);
+  }
+
   /** The worker ends: both sides are told. What has not come so far is broken off when its listener closes. */
   shutDown(): void {
     this.relay?.shutDown();

@@ -65,6 +65,7 @@ class Events implements DownstreamEvents {
   downstreamTrailers(): void {}
   downstreamBody(): void {}
   downstreamAborted(): void {}
+  downstreamFailed(): void {}
 
   downstreamWritable(): void {
     this.writable++;

@@ -78,7 +78,8 @@ async function usedConnection(t: TestContext): Promise<{ pool: UpstreamPool; req
   const pool = pools.of({ scheme: 'http', host: '127.0.0.1', port, slot: 0 } as ServerView);
   await new Promise<void>((resolve, reject) => {
     const user = userWith({ responseEnd: () => resolve(connection.done(true)), upstreamFailed: reject });
-    user.upstreamConnected = () => connection.sendHead('GET / HTTP/1.1\r\n\r\n', 'GET', REQUEST_NO_BODY, true, false);
+    user.upstreamConnected = () =>
+      connection.sendHead('GET / HTTP/1.1\r\n\r\n', 'GET', REQUEST_NO_BODY, true, false, false);
     const connection = pool.dial(user, false);
   });
   return { pool, requests: () => requests };
@@ -110,7 +111,7 @@ for (const [what, spoil] of [
     const failed = new Promise<Fault>((resolve) => {
       const user = userWith({ upstreamFailed: resolve });
       const connection = pool.take(user, false) as UpstreamConnection;
-      connection.sendHead('GET / HTTP/1.1\r\n\r\n', 'GET', REQUEST_NO_BODY, true, false);
+      connection.sendHead('GET / HTTP/1.1\r\n\r\n', 'GET', REQUEST_NO_BODY, true, false, false);
       spoil(connection as unknown as Innards);
     });
     assert.equal(await failed, FAULTS.unwritten);

@@ -4,7 +4,6 @@
  */
 import type { Socket } from 'node:net';
 import { MORE, readFirst } from './first-read.ts';
-import { HEAD_TIMEOUT_MS } from './limits.ts';
 
 /** The start of the preface of HTTP/2. No request of HTTP/1 that anybody would serve begins like it. */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n');
@@ -23,8 +22,8 @@ export function recognize(bytes: Uint8Array): FirstBytes | null {
 }
 
 /**
- * Calls `recognized` once, with the socket as if nobody had read from it. A client that says nothing for
- * HEAD_TIMEOUT_MS, or ends before it can be told, is closed.
+ * Calls `recognized` once, with the socket as if nobody had read from it. A client that ends before it can be told is
+ * closed.
  */
 export function lookAtFirstBytes(socket: Socket, recognized: (first: FirstBytes) => void): void {
   let first: FirstBytes | null = null;
@@ -32,5 +31,5 @@ export function lookAtFirstBytes(socket: Socket, recognized: (first: FirstBytes)
     first = recognize(seen);
     return first === null ? MORE : 0;
   };
-  readFirst(socket, HEAD_TIMEOUT_MS, look, () => recognized(first!));
+  readFirst(socket, look, () => recognized(first!));
 }

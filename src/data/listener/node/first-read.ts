@@ -8,14 +8,13 @@ export const REFUSE = -2;
 
 /**
  * Shows `look` all that has come until it answers with the number of bytes that are taken off. Then `next` is called, once,
- * with the socket as if these had not been there. A client that says nothing for `timeoutMs`, or ends before it can be
- * told, is closed.
+ * with the socket as if these had not been there. A client that ends before it can be told is closed; how long it may take
+ * is its caller's to say.
  */
-export function readFirst(socket: Socket, timeoutMs: number, look: (seen: Buffer) => number, next: () => void): void {
+export function readFirst(socket: Socket, look: (seen: Buffer) => number, next: () => void): void {
   let seen: Buffer | null = null;
   const done = (): void => {
-    socket.off('readable', read).off('end', gone).off('error', gone).off('timeout', gone);
-    socket.setTimeout(0);
+    socket.off('readable', read).off('end', gone).off('error', gone);
   };
   const gone = (): void => {
     done();
@@ -36,6 +35,5 @@ export function readFirst(socket: Socket, timeoutMs: number, look: (seen: Buffer
     if (taken < seen.length) socket.unshift(seen.subarray(taken));
     next();
   };
-  socket.on('readable', read).on('end', gone).on('error', gone).on('timeout', gone);
-  socket.setTimeout(timeoutMs);
+  socket.on('readable', read).on('end', gone).on('error', gone);
 }

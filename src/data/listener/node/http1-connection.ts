@@ -8,15 +8,17 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { reasonOf } from '../../../kernel/errors.ts';
+import { FAULTS, reasonOf } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
-import { TimerEntry } from '../../../kernel/timer-wheel.ts';
 import { isRepeatable } from '../../balancing/retry.ts';
+import { LEAST_BYTES, Progress, type WatchedClient } from './client-watch.ts';
+import { lingerOn } from './deadline.ts';
 import type { Http1Downstream } from './http1-downstream.ts';
-import { LINGER_MS, MAX_PIPELINED, QUIET_MS } from './limits.ts';
+import { HALF_CLOSED_MS, MAX_PIPELINED, REQUEST_COST } from './limits.ts';
 import type { NodeListener } from './node-listener.ts';
+import { type PacedConnection, PacedReader } from './paced-reader.ts';
 import { rawReply } from './raw-reply.ts';
-import { breakOff } from './socket.ts';
+import { breakOff, bytesTaken, isPeerGone } from './socket.ts';
 
 type Waiting = { readonly request: IncomingMessage; readonly response: ServerResponse };
 
@@ -25,25 +27,41 @@ function hasBody(request: IncomingMessage): boolean {
   return coding !== undefined || (length !== undefined && length !== '0');
 }
 
-export class Http1Connection extends TimerEntry {
+export class Http1Connection implements PacedConnection, WatchedClient {
   readonly socket: Socket;
   readonly secure: boolean;
+  readonly reader: PacedReader;
   private readonly listener: NodeListener;
   private readonly running: Http1Downstream[] = [];
   private readonly waiting: Waiting[] = [];
   /** All that runs may be repeated and has no body. */
   private harmless = true;
+  /** The request that has begun last; it may be answered already while its body still comes. */
+  private last: Http1Downstream | null = null;
   /** Nothing more is served on it. */
   private over = false;
   /** What its client still has to be told, when what runs is through. */
   private refusal: Buffer | null = null;
   private lingers = false;
+  /** The client has sent its FIN: it has left, or waits for answers and will ask for nothing more. */
+  private halfClosed = false;
+  /** Bytes of bodies, and LEAST_BYTES for each request that was whole. */
+  private brought = 0;
+  private answers = 0;
+  private readonly upload = new Progress();
+  private readonly download = new Progress();
+  private readonly afterFin = new Progress(1);
+  private readonly ahead = new Progress();
 
   constructor(listener: NodeListener, socket: Socket, secure: boolean) {
-    super();
     this.listener = listener;
     this.socket = socket;
     this.secure = secure;
+    this.reader = new PacedReader(socket, this);
+    listener.watch.add(this);
+    socket.on('end', () => {
+      this.halfClosed = true;
+    });
     socket.on('close', () => {
       try {
         this.closed();
@@ -56,12 +74,9 @@ export class Http1Connection extends TimerEntry {
   /** A request has come; an answer of an earlier one may not be out yet. */
   requested(request: IncomingMessage, response: ServerResponse): void {
     if (this.over) return;
-    if (this.waiting.length > 0 || !this.mayStart(request)) {
-      this.waiting.push({ request, response });
-      this.socket.pause();
-    } else {
-      this.start(request, response);
-    }
+    this.reader.spend(REQUEST_COST);
+    if (this.waiting.length > 0 || !this.mayStart(request)) this.waiting.push({ request, response });
+    else this.start(request, response);
   }
 
   private mayStart(request: IncomingMessage): boolean {
@@ -76,11 +91,44 @@ export class Http1Connection extends TimerEntry {
     const downstream = this.listener.serveHttp1(this, request, response, this.running);
     // An error of ours before it had begun: nobody else answers.
     if (downstream === null) this.breakOff();
+    this.last = downstream;
+  }
+
+  get takesMore(): boolean {
+    const { unfinished } = this;
+    if (unfinished !== null) return !unfinished.isPaused;
+    return !this.over && this.waiting.length === 0;
+  }
+
+  /** The request of which not all has come: none can have begun behind it. */
+  private get unfinished(): Http1Downstream | null {
+    const { last } = this;
+    return last === null || last.received ? null : last;
+  }
+
+  turnRead(): void {
+    this.unfinished?.flushBody();
+  }
+
+  readFailed(error: unknown): void {
+    this.listener.failed(this.socket, error);
+  }
+
+  /** Some of a body has come. */
+  bodyCame(bytes: number, last: boolean): void {
+    this.brought += last ? LEAST_BYTES : bytes;
+    this.reader.spend(1);
   }
 
   /** May this upgrade take the connection over? Not when something else is under way on it. */
   mayUpgrade(request: IncomingMessage): boolean {
-    return !this.over && this.running.length === 0 && request.httpVersionMinor === 1 && !hasBody(request);
+    return !this.over && this.running.length === 0 && request.httpVersionMinor === 1;
+  }
+
+  /** Somebody else takes the socket over. Returns what came behind what was parsed. */
+  handOver(): Buffer | null {
+    this.listener.watch.delete(this);
+    return this.reader.detach();
   }
 
   /** A response says that it is the last one. */
@@ -92,6 +140,7 @@ export class Http1Connection extends TimerEntry {
 
   /** A response is out. */
   answered(downstream: Http1Downstream): void {
+    this.answers++;
     const at = this.running.indexOf(downstream);
     if (at >= 0) this.running.splice(at, 1);
     if (this.over) {
@@ -114,6 +163,7 @@ export class Http1Connection extends TimerEntry {
     }
     if (this.over) return;
     this.over = true;
+    this.reader.stop();
     log.debug('request refused', { reason: reasonOf(error) });
     const unfinished = this.running.at(-1);
     if (unfinished !== undefined && !unfinished.received) {
@@ -154,21 +204,52 @@ export class Http1Connection extends TimerEntry {
   private linger(): void {
     if (this.lingers) return;
     this.lingers = true;
+    this.reader.stop();
     this.socket.end();
-    this.socket.resume();
-    this.listener.worker.wheel.arm(this, LINGER_MS);
+    lingerOn(this.socket, this.listener.worker.wheel);
   }
 
-  override expired(): void {
+  look(ms: number): void {
+    try {
+      this.lookAtProgress(ms);
+    } catch (error) {
+      this.readFailed(error);
+    }
+  }
+
+  private lookAtProgress(ms: number): void {
+    const { uploadTimeoutMs, downloadTimeoutMs } = this.listener.worker.options;
+    const uploading = this.unfinished;
+    const notRead = this.halfClosed || this.reader.isHolding || uploading?.isPaused === true;
+    if (notRead && isPeerGone(this.socket)) {
+      this.socket.destroy();
+      return;
+    }
+    if (this.upload.isOverdue(uploading?.isAwaited === true, this.brought, ms, uploadTimeoutMs)) {
+      uploading!.fail(FAULTS.requestTimeout, 'the client does not send its body');
+      return;
+    }
+    const waits = this.socket.writableLength > 0;
+    const taken = waits || this.halfClosed ? bytesTaken(this.socket) + this.answers * LEAST_BYTES : 0;
+    const left = this.afterFin.isOverdue(this.halfClosed && this.running.length > 0, taken, ms, HALF_CLOSED_MS);
+    if (left) {
+      this.cutOff('it has closed its side and takes nothing');
+    } else if (this.download.isOverdue(waits, taken, ms, downloadTimeoutMs)) {
+      this.cutOff('it does not take what it has asked for');
+    } else if (this.ahead.isOverdue(this.isAhead, this.answers * LEAST_BYTES, ms, downloadTimeoutMs)) {
+      // What it has sent is in the way of its FIN: it may be gone.
+      this.cutOff('it asks on and on while nothing is answered');
+    }
+  }
+
+  private cutOff(reason: string): void {
+    log.debug('a client is cut off', { reason, client: this.socket.remoteAddress ?? '' });
     this.socket.destroy();
   }
 
-  /** Nothing has come or gone for a while. */
-  timedOut(): void {
-    const forEver = this.listener.worker.options.clientIdleMs === 0;
-    const quiet = this.running.length === 0 ? !forEver : this.running.some((downstream) => downstream.isQuiet);
-    if (quiet) this.socket.destroy();
-    else this.socket.setTimeout(QUIET_MS);
+  /** More requests have come than may wait, and are not read. */
+  private get isAhead(): boolean {
+    return this.reader.isHolding && this.waiting.length > 0;
   }
 
   /** Everything before it is answered. */
@@ -192,7 +273,10 @@ export class Http1Connection extends TimerEntry {
 
   private closed(): void {
     this.over = true;
+    this.last = null;
     this.waiting.length = 0;
+    this.reader.stop();
+    this.listener.watch.delete(this);
     for (const downstream of this.running.splice(0)) {
       try {
         downstream.closed();
@@ -201,6 +285,5 @@ export class Http1Connection extends TimerEntry {
         downstream.events.crash(error);
       }
     }
-    this.listener.worker.wheel.cancel(this);
   }
 }

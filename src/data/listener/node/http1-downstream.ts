@@ -4,17 +4,21 @@
  */
 import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { TimerEntry, type TimerWheel } from '../../../kernel/timer-wheel.ts';
+import type { Fault } from '../../../kernel/errors.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY } from '../../downstream.ts';
 import type { Http1Connection } from './http1-connection.ts';
-import { WATCH_PAUSED_MS } from './limits.ts';
+import { MAX_MERGED_BYTES } from './limits.ts';
 import { requestTrailers } from './request.ts';
 import { addFields, addLines, headText, interimHead, ownCopy, responseLine } from './response.ts';
-import { clientCertificates, isPeerGone, peerAddress } from './socket.ts';
+import { clientCertificates, peerAddress } from './socket.ts';
 
 const NOTHING = new Uint8Array(0);
 
-export class Http1Downstream extends TimerEntry implements Downstream {
+function flushBody(downstream: Http1Downstream): void {
+  downstream.flushBody();
+}
+
+export class Http1Downstream implements Downstream {
   readonly secure: boolean;
   readonly sendsHeads = true;
   readonly writesDate = false;
@@ -22,28 +26,26 @@ export class Http1Downstream extends TimerEntry implements Downstream {
   private readonly connection: Http1Connection;
   private readonly request: IncomingMessage;
   private readonly response: ServerResponse;
-  private readonly wheel: TimerWheel;
   /** The exchange has not let go of it. */
   private live = true;
   private paused = false;
   private receiving = false;
-  private stalled = false;
   private ending = false;
+  /** Of the request's body, what came with the read under way. */
+  private pieces: Buffer[] = [];
+  private pieceBytes = 0;
 
   constructor(
     connection: Http1Connection,
     request: IncomingMessage,
     response: ServerResponse,
     events: DownstreamEvents,
-    wheel: TimerWheel,
   ) {
-    super();
     this.connection = connection;
     this.secure = connection.secure;
     this.request = request;
     this.response = response;
     this.events = events;
-    this.wheel = wheel;
     response.on('finish', () => this.guard(this.finished));
     response.on('drain', () => this.guard(this.writable));
   }
@@ -53,35 +55,85 @@ export class Http1Downstream extends TimerEntry implements Downstream {
     try {
       step.call(this);
     } catch (error) {
-      try {
-        this.events.crash(error);
-      } finally {
-        this.connection.socket.destroy();
-      }
+      this.crash(error);
+    }
+  }
+
+  private crash(error: unknown): void {
+    try {
+      this.events.crash(error);
+    } finally {
+      this.connection.socket.destroy();
     }
   }
 
   /** The request has a body. */
   expectBody(): void {
     this.receiving = true;
-    this.request.on('data', (chunk: Buffer) => this.guard(() => this.body(chunk, false)));
+    this.request.on('data', (chunk: Buffer) => this.guardBody(chunk));
     this.request.on('end', () => this.guard(this.bodyEnded));
   }
 
+  /** As `guard`, without a closure for each piece. */
+  private guardBody(chunk: Buffer): void {
+    try {
+      this.body(chunk);
+    } catch (error) {
+      this.crash(error);
+    }
+  }
+
+  private body(chunk: Buffer): void {
+    this.connection.bodyCame(chunk.length, false);
+    if (!this.live) return;
+    this.pieces.push(chunk);
+    this.pieceBytes += chunk.length;
+    if (this.pieceBytes >= MAX_MERGED_BYTES) this.passBody();
+    // Node gives what it has kept while we were paused piece by piece, but in one go.
+    else if (this.pieces.length === 1 && !this.connection.reader.active) setImmediate(flushBody, this);
+  }
+
+  /** What came with one read is passed on in one piece. */
+  flushBody(): void {
+    this.guard(this.passBody);
+  }
+
+  private passBody(): void {
+    if (this.pieceBytes === 0) return;
+    const merged = this.pieces.length === 1 ? this.pieces[0] : Buffer.concat(this.pieces, this.pieceBytes);
+    this.pieces = [];
+    this.pieceBytes = 0;
+    if (this.live) this.events.downstreamBody(merged, false);
+  }
+
   private bodyEnded(): void {
+    this.connection.bodyCame(0, true);
+    this.passBody();
+    this.receiving = false;
+    if (!this.live) return;
     const { rawTrailers } = this.request;
-    if (this.live && rawTrailers.length > 0) this.events.downstreamTrailers(requestTrailers(rawTrailers));
-    this.body(NOTHING, true);
+    if (rawTrailers.length > 0) this.events.downstreamTrailers(requestTrailers(rawTrailers));
+    this.events.downstreamBody(NOTHING, true);
   }
 
-  private body(chunk: Uint8Array, last: boolean): void {
-    if (last) this.receiving = false;
-    if (this.live) this.events.downstreamBody(chunk, last);
+  /** We do not read the body, for a server that is slower. */
+  get isPaused(): boolean {
+    return this.receiving && this.paused;
   }
 
-  /** The client owes bytes that we would take, or does not take those that it asked for. */
-  get isQuiet(): boolean {
-    return (this.receiving && !this.paused) || this.stalled || this.response.writableEnded;
+  /** The exchange cannot go on without the body, or nothing but the rest of it keeps the connection. */
+  get isAwaited(): boolean {
+    return this.receiving && !this.paused && !this.isGrpc && !(this.live && this.response.headersSent);
+  }
+
+  private get isGrpc(): boolean {
+    return this.request.headers['content-type']?.startsWith('application/grpc') === true;
+  }
+
+  /** The client does not do its part. */
+  fail(fault: Fault, detail: string): void {
+    if (this.live) this.events.downstreamFailed(fault, detail);
+    else this.connection.socket.destroy();
   }
 
   /** All of the request has come. */
@@ -140,9 +192,7 @@ export class Http1Downstream extends TimerEntry implements Downstream {
 
   write(chunk: Uint8Array): boolean {
     if (!this.live || chunk.length === 0) return true;
-    if (this.response.write(ownCopy(chunk))) return true;
-    this.stalled = true;
-    return false;
+    return this.response.write(ownCopy(chunk));
   }
 
   end(trailers: string): boolean {
@@ -170,25 +220,19 @@ export class Http1Downstream extends TimerEntry implements Downstream {
   pauseBody(): void {
     this.paused = true;
     this.request.pause();
-    this.wheel.arm(this, WATCH_PAUSED_MS);
   }
 
   resumeBody(): void {
     this.paused = false;
-    this.wheel.cancel(this);
     this.request.resume();
-  }
-
-  /** The upload is paused, and nobody reads: a client that has reset its connection has no address any more. */
-  override expired(): void {
-    if (!this.live || !this.paused) return;
-    if (isPeerGone(this.connection.socket)) this.connection.socket.destroy();
-    else this.wheel.arm(this, WATCH_PAUSED_MS);
+    this.connection.socket.resume();
   }
 
   release(_requestComplete: boolean): void {
     this.live = false;
-    this.wheel.cancel(this);
+    this.paused = false;
+    this.pieces.length = 0;
+    this.pieceBytes = 0;
     // What is left of an upload is read past: the next request stands behind it.
     if (this.receiving) this.request.resume();
   }
@@ -204,7 +248,6 @@ export class Http1Downstream extends TimerEntry implements Downstream {
   }
 
   private writable(): void {
-    this.stalled = false;
     if (this.live) this.events.downstreamWritable();
   }
 

@@ -1,13 +1,14 @@
 /** Bounds of the node engine: times in milliseconds, sizes in bytes. */
 
-/** A request's head must be here within this, counted from its first byte or from the connection; uWS has the same. */
-export const HEAD_TIMEOUT_MS = 10_000;
-/** A TLS handshake must be done within this. */
-export const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** A client that owes bytes, or does not take them, may do nothing for so long (as nginx has it). */
 export const QUIET_MS = 60_000;
-/** How often a client is looked at whose upload waits for a slow server: only this tells then that it is gone. */
-export const WATCH_PAUSED_MS = 1_000;
+/**
+ * A client that has ended its side, and takes nothing of an answer for so long, has left: nothing else tells a half-closed
+ * connection from a closed one. nginx and Pingora take each of them for closed, at once.
+ */
+export const HALF_CLOSED_MS = 5_000;
+/** A quiet tunnel whose client has ended its side asks the client's system so often whether somebody is there. */
+export const HALF_CLOSED_PROBE_MS = 15_000;
 /** After a refusal: what the client still sends is read past for so long, as a reset would take the refusal from it. */
 export const LINGER_MS = 1_000;
 
@@ -15,6 +16,14 @@ export const LINGER_MS = 1_000;
 export const MAX_HEAD_BYTES = 65_536;
 /** Requests of one connection that run at the same time when its client does not wait for answers. */
 export const MAX_PIPELINED = 32;
+/** What the parser is given at once while heads or small pieces come, and the most once a body comes in long ones. */
+export const MIN_SLICE_BYTES = 2_048;
+export const MAX_SLICE_BYTES = 16_384;
+/** What one connection may cause in one turn of the event loop: so many pieces of bodies, or requests at REQUEST_COST. */
+export const TURN_SHARE = 512;
+export const REQUEST_COST = 16;
+/** Pieces of a request's body that came with one read are put together up to this. */
+export const MAX_MERGED_BYTES = 65_536;
 
 /** Of HTTP/2. */
 export const MAX_STREAMS = 250;

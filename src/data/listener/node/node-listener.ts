@@ -22,12 +22,15 @@ import type { TlsEntryPoint } from '../../../tls/tls-entrypoint.ts';
 import type { WorkerContext } from '../../context.ts';
 import { HttpExchange } from '../../exchange/http-exchange.ts';
 import type { Listener } from '../listener.ts';
+import { ClientWatch } from './client-watch.ts';
+import { lingerOn } from './deadline.ts';
 import { type FirstBytes, lookAtFirstBytes } from './first-bytes.ts';
 import { Http1Connection } from './http1-connection.ts';
 import { Http1Downstream } from './http1-downstream.ts';
 import { Http2Downstream } from './http2-downstream.ts';
 import { Http2Session } from './http2-session.ts';
 import * as limits from './limits.ts';
+import { Openings } from './openings.ts';
 import { ProxiedPeers } from './proxied-peers.ts';
 import { NO_CONNECT, PLAIN_HTTP } from './raw-reply.ts';
 import { fillHttp1, fillHttp2 } from './request.ts';
@@ -36,16 +39,11 @@ import { TunnelDownstream } from './tunnel-downstream.ts';
 
 /** The last one is what clients of HTTP/1.0 offer, when they offer anything. */
 const ALPN = ['h2', 'http/1.1', 'http/1.0'];
+/** From when on a quiet connection asks whether its peer is still there. */
 const KEEP_ALIVE_MS = 180_000;
+/** The longest that a timer of node's takes. Openings are timed by ourselves. */
+const NEVER_MS = 2 ** 31 - 1;
 const BACKLOG = 511;
-
-/** Ends a connection with these bytes, and reads past what still comes for a moment. */
-function sendLast(socket: Socket, bytes: Buffer): void {
-  socket.on('error', () => {});
-  socket.end(bytes);
-  socket.setTimeout(limits.LINGER_MS, () => socket.destroy());
-  socket.resume();
-}
 
 export class NodeListener implements Listener {
   readonly worker: WorkerContext;
@@ -58,6 +56,8 @@ export class NodeListener implements Listener {
   private readonly http1: Http1Server;
   private readonly http2: Http2Server;
   private readonly head = new RequestHead();
+  readonly watch: ClientWatch;
+  private readonly openings: Openings;
   /** All open connections, whatever is spoken on them. */
   private readonly sockets = new Set<Socket>();
   private readonly connections = new Map<Socket, Http1Connection>();
@@ -67,6 +67,9 @@ export class NodeListener implements Listener {
     this.worker = worker;
     this.index = index;
     this.entryPoint = entryPoint;
+    const { headerTimeoutMs, uploadTimeoutMs, downloadTimeoutMs } = worker.options;
+    this.openings = new Openings(worker.wheel, headerTimeoutMs);
+    this.watch = new ClientWatch(worker.wheel, [uploadTimeoutMs, downloadTimeoutMs, limits.HALF_CLOSED_MS]);
     this.proxied = entryPoint.proxyProtocol === null ? null : new ProxiedPeers(entryPoint.proxyProtocol);
     this.http1 = this.makeHttp1();
     this.http2 = this.makeHttp2();
@@ -114,6 +117,7 @@ export class NodeListener implements Listener {
   private accepted(socket: Socket): void {
     this.sockets.add(socket);
     socket.once('close', () => this.sockets.delete(socket));
+    this.openings.begin(socket);
     const look = (): void => {
       lookAtFirstBytes(socket, (first) => this.guard(socket, () => this.recognized(socket, first)));
     };
@@ -122,6 +126,7 @@ export class NodeListener implements Listener {
   }
 
   private recognized(socket: Socket, first: FirstBytes): void {
+    if (first !== 'tls') this.openings.end(socket);
     if (this.tls === null) {
       // HTTP/2 knows no half-closed connections, and node's would never hear of the end of one.
       if (first === 'http2') socket.allowHalfOpen = false;
@@ -130,14 +135,15 @@ export class NodeListener implements Listener {
     } else if (first === 'tls') {
       this.tls.emit('connection', socket);
     } else {
-      sendLast(socket, PLAIN_HTTP);
+      this.sendLast(socket, PLAIN_HTTP);
     }
   }
 
   private makeTls(tls: TlsEntryPoint): TlsServer {
-    const options = { ...tls.serverOptions(), ALPNProtocols: ALPN, handshakeTimeout: limits.HANDSHAKE_TIMEOUT_MS };
+    const options = { ...tls.serverOptions(), ALPNProtocols: ALPN, handshakeTimeout: NEVER_MS };
     const server = createTls(options);
     tls.attach(server, (socket) => {
+      this.openings.end(socket);
       this.guard(socket, () => (socket.alpnProtocol === 'h2' ? this.http2 : this.http1).emit('connection', socket));
     });
     // What a client makes of its handshake is its own business; the socket is closed already.
@@ -146,7 +152,8 @@ export class NodeListener implements Listener {
   }
 
   private makeHttp1(): Http1Server {
-    const server = http1Server(this.worker.options.clientIdleMs, (request) => this.takesUpgrade(request));
+    const { headerTimeoutMs, clientIdleMs } = this.worker.options;
+    const server = http1Server(headerTimeoutMs, clientIdleMs, (request) => this.takesUpgrade(request));
     // After node's own listener, which prepares the socket.
     server.on('connection', (socket: Socket) => this.guard(socket, () => this.connected(socket)));
     const requested = (request: IncomingMessage, response: ServerResponse): void => {
@@ -159,13 +166,15 @@ export class NodeListener implements Listener {
     server.on('upgrade', (request: IncomingMessage, socket: Socket, early: Buffer) => {
       this.guard(socket, () => this.upgraded(request, socket, early));
     });
-    server.on('connect', (_request: IncomingMessage, socket: Socket) => sendLast(socket, NO_CONNECT));
+    server.on('connect', (_request: IncomingMessage, socket: Socket) => {
+      this.connections.get(socket)?.handOver();
+      this.sendLast(socket, NO_CONNECT);
+    });
     server.on('clientError', (error, socket: Socket) => {
       const connection = this.connections.get(socket);
       if (connection === undefined) socket.destroy();
       else this.guard(socket, () => connection.failed(error));
     });
-    server.on('timeout', (socket) => this.guard(socket, () => this.connections.get(socket)?.timedOut()));
     return server;
   }
 
@@ -182,16 +191,27 @@ export class NodeListener implements Listener {
     return server;
   }
 
+  /** Ends a connection with these bytes. */
+  private sendLast(socket: Socket, bytes: Buffer): void {
+    socket.on('error', () => {});
+    socket.end(bytes);
+    lingerOn(socket, this.worker.wheel);
+  }
+
   /** What a step throws would end the whole worker; so it ends its connection, and with it what runs there. */
   private guard(socket: Pick<Socket, 'destroy'>, step: () => void): void {
     try {
       step();
     } catch (error) {
-      log.error('a connection failed', {
-        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      });
-      socket.destroy();
+      this.failed(socket, error);
     }
+  }
+
+  failed(socket: Pick<Socket, 'destroy'>, error: unknown): void {
+    log.error('a connection failed', {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+    socket.destroy();
   }
 
   private connected(socket: Socket): void {
@@ -218,7 +238,7 @@ export class NodeListener implements Listener {
     running: Http1Downstream[],
   ): Http1Downstream | null {
     const exchange = new HttpExchange(this.worker);
-    const downstream = new Http1Downstream(connection, request, response, exchange, this.worker.wheel);
+    const downstream = new Http1Downstream(connection, request, response, exchange);
     exchange.downstream = downstream;
     running.push(downstream);
     try {
@@ -233,14 +253,17 @@ export class NodeListener implements Listener {
   }
 
   private upgraded(request: IncomingMessage, socket: Socket, early: Buffer): void {
+    const rest = this.connections.get(socket)?.handOver() ?? null;
     this.connections.delete(socket);
     const exchange = new HttpExchange(this.worker);
-    const downstream = new TunnelDownstream(socket, this.tls !== null, early, exchange);
+    const behind = rest === null ? early : Buffer.concat([early, rest]);
+    const downstream = new TunnelDownstream(this, socket, this.tls !== null, behind, exchange);
     exchange.downstream = downstream;
     try {
       this.fill(request);
       this.head.tunnel = true;
       exchange.begin(this.index, this.head);
+      downstream.began(this.head);
     } catch (error) {
       exchange.crash(error);
       downstream.abort();

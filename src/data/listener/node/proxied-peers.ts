@@ -9,14 +9,11 @@ import { log } from '../../../kernel/log.ts';
 import { INCOMPLETE, MALFORMED, type ProxyHeader, readProxyHeader } from '../proxy-header.ts';
 import { MORE, REFUSE, readFirst } from './first-read.ts';
 
-/** A connection that says nothing for so long is closed: it would tie up a socket. */
-const HEADER_TIMEOUT_MS = 60_000;
-
 /**
  * Names a connection by its ends, since the socket that TLS makes of another one has the same ends and no documented way
  * back to it.
  */
-function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+export function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }
 
@@ -25,7 +22,7 @@ const clients = new Map<string, string>();
 
 /** The client's address as the balancer tells it; undefined when it does not or is not believed. */
 export function proxiedAddress(socket: Socket): string | undefined {
-  return clients.size === 0 ? undefined : clients.get(keyOf(socket));
+  return clients.size === 0 ? undefined : clients.get(endsOf(socket));
 }
 
 export class ProxiedPeers {
@@ -37,8 +34,8 @@ export class ProxiedPeers {
   }
 
   /**
-   * Calls `next` once, with the socket as if its header had not been there. A connection with a malformed header, or
-   * that says nothing, is closed.
+   * Calls `next` once, with the socket as if its header had not been there. A connection with a malformed header is
+   * closed.
    */
   take(socket: Socket, next: () => void): void {
     const look = (seen: Buffer): number => {
@@ -51,13 +48,13 @@ export class ProxiedPeers {
       this.remember(socket, header);
       return header.length;
     };
-    readFirst(socket, HEADER_TIMEOUT_MS, look, next);
+    readFirst(socket, look, next);
   }
 
   private remember(socket: Socket, { address }: ProxyHeader): void {
     if (address === '') return;
     if (this.trusted !== null && !this.trusted.contains(socket.remoteAddress ?? '')) return;
-    const key = keyOf(socket);
+    const key = endsOf(socket);
     clients.set(key, address);
     socket.once('close', () => clients.delete(key));
   }

@@ -13,15 +13,19 @@ type Http2Options = ServerOptions & {
 /** How often node looks for heads that are too slow. */
 const CHECK_MS = 1_000;
 
-/** `idleMs`: how long a kept connection may be idle, 0 for ever. */
-export function http1Server(idleMs: number, takesUpgrade: (request: IncomingMessage) => boolean): Http1Server {
+/** `headMs`: how long a head may take; `idleMs`: how long a kept connection may be idle; 0: for ever. */
+export function http1Server(
+  headMs: number,
+  idleMs: number,
+  takesUpgrade: (request: IncomingMessage) => boolean,
+): Http1Server {
   const server = createHttp1({
     insecureHTTPParser: false,
     maxHeaderSize: limits.MAX_HEAD_BYTES,
     // We say ourselves what is wrong with a head, so that it is counted.
     requireHostHeader: false,
-    headersTimeout: limits.HEAD_TIMEOUT_MS,
-    // Slow uploads are never cut.
+    headersTimeout: headMs,
+    // The client watch is for bodies.
     requestTimeout: 0,
     connectionsCheckingInterval: CHECK_MS,
     keepAliveTimeout: idleMs,
@@ -29,7 +33,6 @@ export function http1Server(idleMs: number, takesUpgrade: (request: IncomingMess
   });
   // Without a limit: those beyond one would be dropped without a word.
   server.maxHeadersCount = 0;
-  server.timeout = limits.QUIET_MS;
   // Not in node's documentation, but since 0.6: answers go out after a FIN of the client.
   (server as Http1Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
   // What watches over slow heads begins with this event, and nobody calls `listen` here.

@@ -18,15 +18,37 @@ export function clientCertificates(socket: Socket | TLSSocket): readonly X509Cer
   return 'encrypted' in socket && !socket.destroyed ? verifiedCertificates(socket) : [];
 }
 
-type Handle = { getpeername?: (out: object) => number };
+type Handle = {
+  /** Of TLS: the handle below it. */
+  readonly _parent?: Handle;
+  readonly getpeername?: (out: object) => number;
+  readonly bytesWritten: number;
+  readonly writeQueueSize: number;
+};
+
+function handleOf(socket: Socket): Handle | null {
+  return (socket as Socket & { _handle?: Handle | null })._handle ?? null;
+}
 
 /**
  * Has the peer reset a connection that nobody reads from? Node remembers an address once it has told it, so the handle
  * is asked; should a later Node hide that, a paused client that is gone is noticed when its upload goes on.
  */
 export function isPeerGone(socket: Socket): boolean {
-  const handle = (socket as Socket & { _handle?: Handle | null })._handle;
+  const handle = handleOf(socket);
   return handle?.getpeername !== undefined && handle.getpeername({}) !== 0;
+}
+
+/**
+ * Bytes that the system has taken for the peer, which it does as the peer takes them. What node tells itself counts a
+ * write in one piece; should a later Node hide the other figure, that one is used.
+ */
+export function bytesTaken(socket: Socket): number {
+  const own = handleOf(socket);
+  const handle = own?._parent ?? own;
+  return handle?.writeQueueSize === undefined
+    ? socket.bytesWritten - socket.writableLength
+    : handle.bytesWritten - handle.writeQueueSize;
 }
 
 /** Breaks a connection so that its client cannot take it for a proper end. */

@@ -3,34 +3,61 @@
  * it becomes a tunnel, bytes in both directions until both sides have ended; any other answer is the last one of its
  * connection, so it needs no framing but its length.
  *
- *     ASKED ──begin(TUNNEL)──▶ OPEN ──FIN of the client──▶ `last`      nothing of the client is read while ASKED
- *       └──any other answer──▶ ended
+ *     BODY ──all of it──▶ ASKED ──begin(TUNNEL)──▶ OPEN ──FIN of the client──▶ `last`
+ *       └───────────────────┴──any other answer──▶ ended
+ *
+ * The request may have a body of its own (docker attaches by such a POST); behind it nothing of the client is read while
+ * ASKED.
  */
 import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { ChunkedDecoder, type ChunkSink } from '../../../http/chunked-decoder.ts';
 import { hasField } from '../../../http/fields.ts';
+import { REQUEST_CHUNKED, type RequestHead } from '../../../http/request-head.ts';
+import { FAULTS } from '../../../kernel/errors.ts';
+import { log } from '../../../kernel/log.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL } from '../../downstream.ts';
+import { LEAST_BYTES, Progress, type WatchedClient } from './client-watch.ts';
+import { lingerOn } from './deadline.ts';
+import { HALF_CLOSED_PROBE_MS } from './limits.ts';
+import type { NodeListener } from './node-listener.ts';
 import { headText, interimHead, ownCopy } from './response.ts';
-import { breakOff, clientCertificates, peerAddress } from './socket.ts';
+import { breakOff, bytesTaken, clientCertificates, isPeerGone, peerAddress } from './socket.ts';
 
-const NOTHING = new Uint8Array(0);
+const NOTHING = Buffer.alloc(0);
 
-export class TunnelDownstream implements Downstream {
+export class TunnelDownstream implements Downstream, ChunkSink, WatchedClient {
   readonly secure: boolean;
   readonly sendsHeads = true;
   readonly writesDate = false;
   readonly events: DownstreamEvents;
+  private readonly listener: NodeListener;
   private readonly socket: Socket;
-  private readonly early: Buffer;
+  /** What came behind the head, or behind the body, and waits for the server to agree. */
+  private early: Buffer;
   private live = true;
   private open = false;
+  private paused = false;
+  private halfClosed = false;
+  /** Bytes of the body that are to come. */
+  private remaining = 0;
+  /** Of a chunked body, until it is complete. */
+  private chunks: ChunkedDecoder | null = null;
+  private pieces: Uint8Array[] = [];
+  private brought = 0;
+  private resumes = 0;
+  private readonly upload = new Progress();
+  private readonly download = new Progress();
+  private readonly passing = new Progress();
 
-  /** `early`: what the client sent behind its request. */
-  constructor(socket: Socket, secure: boolean, early: Buffer, events: DownstreamEvents) {
+  /** `early`: what the client sent behind the head of its request. */
+  constructor(listener: NodeListener, socket: Socket, secure: boolean, early: Buffer, events: DownstreamEvents) {
+    this.listener = listener;
     this.socket = socket;
     this.secure = secure;
     this.early = early;
     this.events = events;
+    listener.watch.add(this);
     socket.setTimeout(0);
     // `close` follows.
     socket.on('error', () => {});
@@ -50,6 +77,76 @@ export class TunnelDownstream implements Downstream {
         this.socket.destroy();
       }
     }
+  }
+
+  /** The exchange has begun with `head`. */
+  began(head: RequestHead): void {
+    if (head.body === REQUEST_CHUNKED) this.chunks = new ChunkedDecoder();
+    else this.remaining = head.contentLength;
+    this.socket.on('data', (chunk: Buffer) => this.guard(() => this.take(chunk)));
+    this.socket.on('end', () => this.guard(this.ended));
+    if (!this.isReceiving) return;
+    if (head.expectsContinue && this.live) this.socket.write('HTTP/1.1 100 Continue\r\n\r\n');
+    const { early } = this;
+    this.early = NOTHING;
+    this.take(early);
+    if (this.isReceiving && !this.paused) this.socket.resume();
+  }
+
+  private get isReceiving(): boolean {
+    return this.live && (this.remaining > 0 || this.chunks !== null);
+  }
+
+  private take(bytes: Buffer): void {
+    const rest = this.isReceiving ? this.takeBody(bytes) : bytes;
+    if (!this.live || rest.length === 0) return;
+    if (this.open) {
+      this.events.downstreamBody(rest, false);
+    } else {
+      this.early = Buffer.concat([this.early, rest]);
+      this.socket.pause();
+    }
+  }
+
+  /** Returns what stands behind the body. */
+  private takeBody(bytes: Buffer): Buffer {
+    this.brought += bytes.length;
+    if (this.chunks !== null) return this.takeChunks(bytes, this.chunks);
+    const piece = bytes.subarray(0, this.remaining);
+    this.remaining -= piece.length;
+    if (piece.length > 0) this.events.downstreamBody(piece, this.remaining === 0);
+    return bytes.subarray(piece.length);
+  }
+
+  private takeChunks(bytes: Buffer, chunks: ChunkedDecoder): Buffer {
+    const used = chunks.decode(bytes, 0, bytes.length, this);
+    const body = Buffer.concat(this.pieces);
+    this.pieces = [];
+    if (chunks.problem !== '') {
+      this.chunks = null;
+      this.events.downstreamFailed(FAULTS.badRequest, chunks.problem);
+      return NOTHING;
+    }
+    if (chunks.done) this.chunks = null;
+    if (chunks.done && chunks.trailers !== '') this.events.downstreamTrailers(chunks.trailers);
+    if (chunks.done || body.length > 0) this.events.downstreamBody(body, chunks.done);
+    return bytes.subarray(used);
+  }
+
+  chunkData(bytes: Uint8Array, start: number, end: number): void {
+    this.pieces.push(bytes.subarray(start, end));
+  }
+
+  private ended(): void {
+    if (!this.live) return;
+    if (this.isReceiving) {
+      this.socket.destroy();
+      return;
+    }
+    this.halfClosed = true;
+    // A tunnel may be quiet for long, so that nothing but its client's system can tell whether anybody is there.
+    this.socket.setKeepAlive(true, HALF_CLOSED_PROBE_MS);
+    if (this.open) this.events.downstreamBody(NOTHING, true);
   }
 
   peerAddress(): string {
@@ -79,10 +176,11 @@ export class TunnelDownstream implements Downstream {
     }
     this.socket.write(`HTTP/1.1 ${headText(head)}\r\n\r\n`, 'latin1');
     this.open = true;
-    this.socket.on('data', (chunk: Buffer) => this.guard(() => this.body(chunk, false)));
-    this.socket.on('end', () => this.guard(() => this.body(NOTHING, true)));
-    if (this.early.length > 0) this.body(this.early, false);
-    this.socket.resume();
+    const { early } = this;
+    this.early = NOTHING;
+    if (early.length > 0) this.events.downstreamBody(early, false);
+    if (this.halfClosed) this.events.downstreamBody(NOTHING, true);
+    else if (!this.paused) this.socket.resume();
   }
 
   private writeHead(head: string | Uint8Array, length: number): void {
@@ -90,10 +188,6 @@ export class TunnelDownstream implements Downstream {
     const text = headText(head);
     const date = hasField(text, 'date') ? '' : `\r\nDate: ${new Date().toUTCString()}`;
     this.socket.write(`HTTP/1.1 ${text}${date}${framing}\r\nConnection: close\r\n\r\n`, 'latin1');
-  }
-
-  private body(chunk: Uint8Array, last: boolean): void {
-    if (this.live) this.events.downstreamBody(chunk, last);
   }
 
   write(chunk: Uint8Array): boolean {
@@ -114,19 +208,53 @@ export class TunnelDownstream implements Downstream {
   }
 
   pauseBody(): void {
+    this.paused = true;
     this.socket.pause();
   }
 
   resumeBody(): void {
-    if (this.open) this.socket.resume();
+    this.paused = false;
+    this.resumes++;
+    if (this.open || this.isReceiving) this.socket.resume();
   }
 
   release(): void {
     if (!this.live) return;
     this.live = false;
-    // The exchange ends when the server has: what the client still sends is for nobody.
+    // The exchange ends when the server has: what the client still sends is for nobody. Closing at once would answer it
+    // with a reset, which may take what is under way from the client.
     this.socket.resume();
-    this.socket.destroySoon();
+    this.socket.end();
+    if (this.socket.writableFinished) this.linger();
+    else this.socket.once('finish', () => this.guard(this.linger));
+  }
+
+  private linger(): void {
+    lingerOn(this.socket, this.listener.worker.wheel);
+  }
+
+  look(ms: number): void {
+    this.guard(() => this.lookAtProgress(ms));
+  }
+
+  private lookAtProgress(ms: number): void {
+    const { uploadTimeoutMs, downloadTimeoutMs } = this.listener.worker.options;
+    const waits = this.socket.writableLength > 0;
+    const { paused, open } = this;
+    if (this.upload.isOverdue(this.isReceiving && !paused, this.brought, ms, uploadTimeoutMs)) {
+      this.events.downstreamFailed(FAULTS.requestTimeout, 'the client does not send its body');
+    } else if (this.download.isOverdue(waits, waits ? bytesTaken(this.socket) : 0, ms, downloadTimeoutMs)) {
+      this.cutOff('the client does not take what comes through its tunnel');
+    } else if (this.passing.isOverdue(open && paused, this.resumes * LEAST_BYTES, ms, downloadTimeoutMs)) {
+      this.cutOff('the server does not take what comes through its tunnel');
+    } else if ((paused || this.halfClosed) && isPeerGone(this.socket)) {
+      this.socket.destroy();
+    }
+  }
+
+  private cutOff(reason: string): void {
+    log.debug('a tunnel is cut off', { reason, client: this.socket.remoteAddress ?? '' });
+    breakOff(this.socket);
   }
 
   private writable(): void {
@@ -134,6 +262,7 @@ export class TunnelDownstream implements Downstream {
   }
 
   private closed(): void {
+    this.listener.watch.delete(this);
     if (!this.live) return;
     this.live = false;
     this.events.downstreamAborted();

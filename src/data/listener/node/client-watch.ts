@@ -1,0 +1,69 @@
+/**
+ * Looks at all clients of a listener from time to time and ends those that make no progress: a look costs less than a
+ * timer for each answer would. One that is cut is cut up to half of its timeout late, never early.
+ */
+import { TICK_MS, TimerEntry, type TimerWheel } from '../../../kernel/timer-wheel.ts';
+
+/** Least that a client brings or takes within its timeout, bytes. */
+export const LEAST_BYTES = 1_024;
+
+export interface WatchedClient {
+  /** `ms` have passed since the last look. Must not throw. */
+  look(ms: number): void;
+}
+
+export class ClientWatch extends TimerEntry {
+  private readonly wheel: TimerWheel;
+  private readonly everyMs: number;
+  private readonly clients = new Set<WatchedClient>();
+
+  /** `timeouts` of the clients, milliseconds; 0: for ever. */
+  constructor(wheel: TimerWheel, timeouts: readonly number[]) {
+    super();
+    this.wheel = wheel;
+    this.everyMs = Math.max(Math.min(...timeouts.filter((ms) => ms > 0)) / 4, TICK_MS);
+  }
+
+  add(client: WatchedClient): void {
+    if (this.clients.size === 0) this.wheel.arm(this, this.everyMs);
+    this.clients.add(client);
+  }
+
+  delete(client: WatchedClient): void {
+    this.clients.delete(client);
+    if (this.clients.size === 0) this.wheel.cancel(this);
+  }
+
+  override expired(): void {
+    this.wheel.arm(this, this.everyMs);
+    for (const client of this.clients) client.look(this.everyMs);
+  }
+}
+
+/** Whether one direction of a connection makes progress. */
+export class Progress {
+  private readonly least: number;
+  private waits = false;
+  private moved = 0;
+  private quietMs = 0;
+
+  /** `least`: fewer bytes are none. */
+  constructor(least: number = LEAST_BYTES) {
+    this.least = least;
+  }
+
+  /**
+   * One look. `waits`: something is to move. `moved`: all that ever has, bytes, and LEAST_BYTES for each message that was
+   * done. True: less than the least has moved for `timeoutMs` (0: for ever).
+   */
+  isOverdue(waits: boolean, moved: number, ms: number, timeoutMs: number): boolean {
+    if (!waits || !this.waits || moved - this.moved >= this.least) {
+      this.waits = waits;
+      this.moved = moved;
+      this.quietMs = 0;
+      return false;
+    }
+    this.quietMs += ms;
+    return timeoutMs > 0 && this.quietMs >= timeoutMs;
+  }
+}

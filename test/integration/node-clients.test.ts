@@ -1,0 +1,274 @@
+/**
+ * Clients of Engine:node that leave, stop, drip or flood, over HTTP/1 and in tunnels: each is ended in time, its server is
+ * told, and nobody else notices.
+ */
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import { type Engine, startEngines } from '../harness/engines.ts';
+import {
+  exchangeTest,
+  openExchanges,
+  openUpstream,
+  request,
+  residentBytes,
+  response,
+  type Scope,
+} from '../harness/exchanges.ts';
+import { answering, ok, RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
+import { addRoute } from '../harness/tsuji.ts';
+import { waitFor } from '../harness/wait.ts';
+
+const MS = 1_000;
+const engines = await startEngines(
+  { after },
+  {
+    flags: [
+      `--respondingTimeouts.headerTimeout=${MS}ms`,
+      `--respondingTimeouts.uploadTimeout=${MS}ms`,
+      `--respondingTimeouts.downloadTimeout=${MS}ms`,
+      `--forwardingTimeouts.dialTimeout=${MS}ms`,
+      '--entryPoints=Name:proxied Address:127.0.0.1:0 Engine:node ProxyProtocol.Insecure:true',
+    ],
+  },
+);
+const { tsuji } = engines;
+
+/** With HTTP/1 on it, in the clear or by TLS. */
+async function connect(t: Scope, engine: Engine): Promise<RawConnection> {
+  if (engine === 'node') return rawClient(t, engines.port(engine));
+  const socket = connectTls({ port: engines.port(engine), rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] });
+  const connection = new RawConnection(socket);
+  t.after(() => connection.destroy());
+  await new Promise((resolve) => socket.once('secureConnect', resolve));
+  return connection;
+}
+
+async function setUp(t: Scope, serve?: (c: RawConnection) => void): Promise<{ host: string; server: RawServer }> {
+  const server = await startRawServer(t, serve);
+  return { host: await addRoute(tsuji, [server.url]), server };
+}
+
+/** Sends `byte` again and again, far more often than any timeout, until the connection is closed; how long that took, milliseconds. */
+async function drip(t: Scope, connection: RawConnection, byte: string): Promise<number> {
+  const from = performance.now();
+  const timer = setInterval(() => connection.send(byte), MS / 10);
+  t.after(() => clearInterval(timer));
+  await waitFor(() => connection.closed, 'it to be cut', 20_000);
+  return performance.now() - from;
+}
+
+exchangeTest(
+  'a head, a TLS handshake and a PROXY header have their time, and no byte restarts it',
+  tsuji,
+  async (t) => {
+    const port = tsuji.portOf('proxied');
+    const handshake = await rawClient(t, engines.port('node-tls'));
+    handshake.send(Buffer.from('\x16\x03\x01\x02\0\x01', 'latin1'));
+    const head = await connect(t, 'node');
+    head.send('GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ');
+    const secure = await connect(t, 'node-tls');
+    secure.send('GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ');
+    const method = await connect(t, 'node');
+    method.send('GET /');
+    const proxied = await rawClient(t, port);
+    proxied.send('PROXY TCP4 1.2.3.4 ');
+    const silent = await connect(t, 'node');
+    const took = await Promise.all([
+      ...[head, secure, method, handshake].map((connection) => drip(t, connection, 'a')),
+      drip(t, proxied, '1'),
+      waitFor(() => silent.closed, 'a silent connection to be cut', 20_000).then(() => MS),
+    ]);
+    assert.ok(
+      took.every((ms) => ms >= MS / 2),
+      `cut after ${took} ms`,
+    );
+    for (const { received } of [head, secure, method]) assert.match(received, /^HTTP\/1\.1 408 /);
+    for (const { received } of [handshake, proxied, silent]) assert.equal(received, '');
+  },
+);
+
+for (const engine of ['node', 'node-tls'] as const) {
+  exchangeTest(`${engine}: an upload that drips gets 408, and its server is told`, tsuji, async (t) => {
+    const { host, server } = await setUp(t);
+    for (const framing of ['Content-Length: 10000\r\n\r\n', 'Transfer-Encoding: chunked\r\n\r\n2000\r\n']) {
+      const sending = await connect(t, engine);
+      sending.send(`POST / HTTP/1.1\r\nHost: ${host}\r\n${framing}x`);
+      const upstream = await server.next();
+      await upstream.until('x');
+      assert.ok((await drip(t, sending, 'x')) >= MS - 50);
+      assert.match(sending.received, /^HTTP\/1\.1 408 /);
+      await waitFor(() => upstream.closed, 'the server to be told');
+    }
+  });
+
+  exchangeTest(
+    `${engine}: an upload of 1 KiB now and then goes on, and so does one whose answer has begun`,
+    tsuji,
+    async (t) => {
+      const { host, server } = await setUp(t);
+      const [slow, answered] = [await connect(t, engine), await connect(t, engine)];
+      const bytes = 12 * 1_100;
+      for (const one of [slow, answered])
+        one.send(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: ${bytes}\r\n\r\n`);
+      const both = [await server.next(), await server.next()];
+      both[1].send('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf');
+      const first = await Promise.race([slow, answered].map((one) => one.until('half').then(() => one)));
+      const other = first === slow ? answered : slow;
+      for (let i = 0; i < 12; i++) {
+        other.send('x'.repeat(1_100));
+        await new Promise((resolve) => setTimeout(resolve, MS / 4));
+        assert.ok(!other.closed && !first.closed, `cut after ${i} pieces`);
+      }
+      both[0].send(ok('all'));
+      assert.equal((await response(other)).body, 'all');
+      both[1].send('answer');
+      await first.until('answer');
+    },
+  );
+
+  exchangeTest(`${engine}: a client that never reads is cut in time, and its server is told`, tsuji, async (t) => {
+    for (const framing of ['Content-Length: 67108864\r\n\r\n', '\r\n']) {
+      const { host, server } = await setUp(t);
+      const reading = await connect(t, engine);
+      reading.keep = false;
+      reading.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+      const upstream = await server.next();
+      await upstream.until('\r\n\r\n');
+      reading.socket.pause();
+      const from = performance.now();
+      upstream.send(`HTTP/1.1 200 OK\r\n${framing}`);
+      upstream.send(Buffer.alloc(64 << 20));
+      await waitFor(() => upstream.closed, 'the server to be told', 20_000);
+      assert.ok(performance.now() - from >= MS - 50, `cut after ${performance.now() - from} ms`);
+      reading.socket.resume();
+      await waitFor(() => reading.closed, 'the client to be cut');
+      assert.ok(reading.bytes < 64 << 20);
+    }
+  });
+
+  exchangeTest(`${engine}: a client that reads slowly gets all of it`, tsuji, async (t) => {
+    const size = 24 << 20;
+    const { host } = await setUp(
+      t,
+      answering(() => ok('x'.repeat(size))),
+    );
+    const reading = await connect(t, engine);
+    reading.keep = false;
+    reading.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    await waitFor(() => reading.bytes > 0, 'the first bytes');
+    // In steps, each of which opens the window again.
+    for (let i = 0; i < 12 && reading.bytes < size; i++) {
+      const target = Math.min(reading.bytes + (2 << 20), size);
+      reading.socket.resume();
+      await waitFor(() => reading.bytes >= target || reading.closed, 'more');
+      reading.socket.pause();
+      await new Promise((resolve) => setTimeout(resolve, MS / 2));
+    }
+    reading.socket.resume();
+    await waitFor(() => reading.bytes > size || reading.closed, 'the rest');
+    assert.ok(reading.bytes > size, `${reading.bytes} of ${size} bytes`);
+  });
+
+  exchangeTest(`${engine}: a tunnel ends when either side takes nothing`, tsuji, async (t) => {
+    for (const reader of ['client', 'server']) {
+      const { host, server } = await setUp(t);
+      const tunnel = await connect(t, engine);
+      tunnel.send(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n`);
+      const upstream = await server.next();
+      await upstream.until('\r\n\r\n');
+      upstream.send('HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n');
+      await tunnel.until('\r\n\r\n');
+      const [from, to] = reader === 'client' ? [tunnel, upstream] : [upstream, tunnel];
+      to.socket.pause();
+      from.send(Buffer.alloc(64 << 20));
+      await waitFor(() => from.closed, `the ${reader} to be told`, 20_000);
+      to.socket.resume();
+      await waitFor(() => to.closed, 'the other side as well');
+    }
+  });
+
+  exchangeTest(`${engine}: an upgrade that is never answered is a 504`, tsuji, async (t) => {
+    const { host, server } = await setUp(t);
+    const asking = await connect(t, engine);
+    asking.send(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n`);
+    const upstream = await server.next();
+    assert.match(await asking.untilClosed(), /^HTTP\/1\.1 504 /);
+    await waitFor(() => upstream.closed, 'the server to be told');
+  });
+
+  exchangeTest(
+    `${engine}: a flood of requests is not read ahead, and is forgotten with its client`,
+    tsuji,
+    async (t) => {
+      const { host, server } = await setUp(t);
+      const before = await residentBytes(tsuji);
+      const flooding = await connect(t, engine);
+      const requests = `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`.repeat(400_000);
+      flooding.send(requests);
+      let last = -1;
+      await waitFor(async () => {
+        const left = flooding.socket.writableLength;
+        const still = left === last && (await openExchanges(tsuji)) === 32;
+        last = left;
+        return still;
+      }, 'the flood to be stopped');
+      assert.ok(last > 0, 'all of it was read');
+      assert.ok((await residentBytes(tsuji)) - before < 100 << 20, 'it was read ahead');
+      const bystander = await connect(t, engine);
+      bystander.send('GET / HTTP/1.1\r\nHost: nobody\r\n\r\n');
+      assert.equal((await response(bystander)).status, 404);
+      flooding.destroy();
+      await waitFor(async () => (await openExchanges(tsuji)) === 0, 'all of them to end', 10_000);
+      await waitFor(() => server.open === 0, 'the servers to be told');
+      assert.ok(server.connections.length <= 64, `${server.connections.length} requests came to the server`);
+    },
+  );
+
+  exchangeTest(`${engine}: a body in tiny pieces reaches its server in large ones`, tsuji, async (t) => {
+    const { host, server } = await setUp(t);
+    const sending = await connect(t, engine);
+    const pieces = 200_000;
+    sending.send(
+      `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n${'1\r\nx\r\n'.repeat(pieces)}0\r\n\r\n`,
+    );
+    const upstream = await server.next();
+    await waitFor(() => upstream.received.endsWith('0\r\n\r\n'), 'all of it');
+    const framed = upstream.received.length;
+    assert.equal((await request(upstream)).body, 'x'.repeat(pieces));
+    assert.ok(framed < pieces * 1.1, `${framed} bytes`);
+    upstream.send(ok('fine'));
+    assert.equal((await response(sending)).body, 'fine');
+  });
+}
+
+exchangeTest('clients that leave by a FIN are gone in a few seconds, and so are their requests', tsuji, async (t) => {
+  const { host, server } = await setUp(t);
+  const leaving = await Promise.all(Array.from({ length: 50 }, () => connect(t, 'node')));
+  for (const client of leaving) {
+    client.socket.allowHalfOpen = true;
+    client.socket.end(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  }
+  await waitFor(() => server.connections.length === leaving.length, 'the requests');
+  // Half of them have an answer that has begun.
+  for (const upstream of server.connections.slice(25)) upstream.send('HTTP/1.1 200 OK\r\n\r\nhalf');
+  await waitFor(async () => (await openUpstream(tsuji)) === 0, 'the servers to be told', 15_000);
+  await waitFor(() => leaving.every(({ closed }) => closed), 'the clients to be closed');
+  assert.equal(leaving.filter(({ received }) => received.includes('half')).length, 25);
+});
+
+exchangeTest('a half-closed client gets its answer as long as bytes of it come', tsuji, async (t) => {
+  const { host, server } = await setUp(t);
+  const closing = await connect(t, 'node');
+  closing.socket.allowHalfOpen = true;
+  closing.socket.end(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  const upstream = await server.next();
+  upstream.send('HTTP/1.1 200 OK\r\n\r\n');
+  for (let i = 0; i < 4; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    upstream.send(`piece ${i}`);
+    await closing.until(`piece ${i}`);
+  }
+  upstream.socket.end();
+  await closing.untilClosed();
+});
