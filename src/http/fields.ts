@@ -74,8 +74,11 @@ export function listMembers(value: string): string[] {
   return members;
 }
 
-/** Removes the lines of `names` (lower case) from `name: value\r\n` lines. Rare: only for fields that `Connection` lists. */
-export function withoutFields(lines: string, names: ReadonlySet<string>): string {
+/** A set of lower-case names. */
+export type Names = Pick<ReadonlySet<string>, 'has'>;
+
+/** Removes the lines of `names` from `name: value\r\n` lines. Rare: for fields that `Connection` lists, and those of peers that are not trusted. */
+export function withoutFields(lines: string, names: Names): string {
   let kept = '';
   for (let start = 0; start < lines.length; ) {
     const end = lines.indexOf('\r\n', start) + 2;

@@ -4,7 +4,8 @@
  * handler returns. Text is decoded UTF-8, but for heads with `latin1`.
  */
 import { ASCII } from '../kernel/characters.ts';
-import { contentLengthOf, HOP_BY_HOP, isHost, listMembers, withoutFields } from './fields.ts';
+import { contentLengthOf, HOP_BY_HOP, isHost, listMembers, type Names, withoutFields } from './fields.ts';
+import { DISGUISED, forwardingOf, NOT_FORWARDING } from './forwarding.ts';
 
 export const REQUEST_NO_BODY = 0;
 export const REQUEST_LENGTH = 1;
@@ -12,17 +13,8 @@ export const REQUEST_CHUNKED = 2;
 /** No body but the bytes of a tunnel; only once the server has agreed to it. */
 export const REQUEST_TUNNEL = 3;
 
-/** What a peer that is not trusted must not tell (proxying §4). `X-Forwarded-Prefix` and `Forwarded` stay. */
-const FORWARDED: ReadonlySet<string> = new Set([
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-forwarded-proto',
-  'x-forwarded-server',
-  'x-forwarded-uri',
-  'x-forwarded-method',
-  'x-real-ip',
-]);
+/** All of them, in whatever spelling. */
+const ALL_FORWARDING: Names = { has: (name) => forwardingOf(name) !== NOT_FORWARDING };
 
 /** Characters of a value that are told of in a reason. */
 const MAX_SHOWN = 40;
@@ -39,6 +31,7 @@ const SET_APART: ReadonlySet<string> = new Set([
 ]);
 
 const LF = 0x0a;
+const LOWER_X = 0x78;
 
 /** Our own forwarded lines for one peer. */
 type OwnLines = {
@@ -165,6 +158,8 @@ export class RequestHead {
 
   /** Keeps what we need of a field. Most fall through the first switch by their length alone. */
   private forwards(name: string, value: string): boolean {
+    // Beside ours it would be another answer to what a server asks for, from whomever it comes.
+    if (name.charCodeAt(0) === LOWER_X && forwardingOf(name) === DISGUISED) return false;
     switch (name.length) {
       case 2:
         if (name === 'te') {
@@ -314,8 +309,8 @@ export class RequestHead {
     this.forwardedPort = '';
     this.forwardedProto = '';
     this.realIp = '';
-    this.fields = withoutFields(this.fields, FORWARDED);
-    this.withheld = withoutFields(this.withheld, FORWARDED);
+    this.fields = withoutFields(this.fields, ALL_FORWARDING);
+    this.withheld = withoutFields(this.withheld, ALL_FORWARDING);
   }
 
   /**
@@ -357,7 +352,7 @@ export class RequestHead {
   }
 
   /** Takes fields off, in whichever case the client may have sent them, and puts lines of ours in their place. */
-  replaceFields(names: ReadonlySet<string>, lines: string): void {
+  replaceFields(names: Names, lines: string): void {
     this.fields = withoutFields(this.fields, names) + lines;
     this.withheld = withoutFields(this.withheld, names);
   }

@@ -1,5 +1,7 @@
 /** Trailer fields (RFC 9110 §6.5): which may be passed on, as `name: value\r\n` lines. */
+
 import { HOP_BY_HOP, isFieldValue, isToken } from './fields.ts';
+import { cgiName, forwardingOf, NOT_FORWARDING } from './forwarding.ts';
 
 /**
  * Lower-case names that mean something only before the body, or that somebody merging trailers into the head would
@@ -21,13 +23,11 @@ const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
   'range',
   'set-cookie',
   'www-authenticate',
-  'x-real-ip',
 ]);
-const FORWARDED = /^(x-)?forwarded(-|$)/;
 
 /** The line of a trailer that may be passed on, '' for any other. `value` has one character per byte. */
 export function trailerLine(name: string, value: string): string {
   const lower = name.toLowerCase();
-  if (NOT_IN_TRAILERS.has(lower) || FORWARDED.test(lower)) return '';
+  if (NOT_IN_TRAILERS.has(cgiName(lower)) || forwardingOf(lower) !== NOT_FORWARDING) return '';
   return isToken(name) && isFieldValue(value) ? `${name}: ${value}\r\n` : '';
 }

@@ -15,7 +15,7 @@ type Seen = Record<string, string | undefined>;
 type Server = { url: string; seen: () => Seen };
 
 /** What may not stand in a trailer is left out on the way. */
-const SENT = 'X-Sum: 42\r\nSet-Cookie: a=1\r\nX-Forwarded-For: 1.2.3.4\r\n';
+const SENT = 'X-Sum: 42\r\nSet-Cookie: a=1\r\nX-Forwarded-For: 1.2.3.4\r\nX_Real.Ip: 1.2.3.4\r\nContent_Length: 1\r\n';
 
 async function http1Server(t: Scope): Promise<Server> {
   let seen: Seen = {};
