@@ -1,5 +1,6 @@
 /** `tsuji healthcheck`: asks `/ping` of the tsuji that runs with the same flags (shared/spec cli-api §1.4). */
-import { request } from 'node:http';
+import { request as requestPlain } from 'node:http';
+import { request as requestSecure } from 'node:https';
 import { isIPv6 } from 'node:net';
 import { reasonOf } from '../kernel/errors.ts';
 import type { Settings, WebSettings } from '../settings/settings.ts';
@@ -9,14 +10,16 @@ const TIMEOUT_MS = 5000;
 function pingUrl(web: WebSettings): string {
   // Nobody can connect to "all interfaces"; the loopback is one of them.
   const host = web.host === '' || web.host === '0.0.0.0' ? '127.0.0.1' : web.host === '::' ? '::1' : web.host;
-  return `http://${isIPv6(host) ? `[${host}]` : host}:${web.port}${web.path}ping`;
+  return `${web.tls === null ? 'http' : 'https'}://${isIPv6(host) ? `[${host}]` : host}:${web.port}${web.path}ping`;
 }
 
-/** Status of a HEAD request. The timeout is for the whole exchange. */
+/** Status of a HEAD request. The timeout is for the whole exchange; certificates are not verified, as in Traefik. */
 function headStatus(url: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const asked = request(url, { method: 'HEAD', agent: false, signal }, (response) => {
+    const request = url.startsWith('https:') ? requestSecure : requestPlain;
+    const options = { method: 'HEAD', agent: false, signal, rejectUnauthorized: false } as const;
+    const asked = request(url, options, (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
     });

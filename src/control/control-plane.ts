@@ -179,7 +179,10 @@ export class ControlPlane implements ControlView {
     });
     this.ticketRing = new TicketRing({
       store: hasTls && settings.tls.ticketKeys === 'etcd' ? new SharedTicketKeys(settings.etcd!) : null,
-      onRing: (ring) => this.fleet.broadcastSinceBoot({ kind: 'ticketKeys', ring }),
+      onRing: (ring) => {
+        this.fleet.broadcastSinceBoot({ kind: 'ticketKeys', ring });
+        this.admin?.rotateTicketKeys(ring);
+      },
     });
     this.fleet = new WorkerFleet({
       count: settings.workers,
@@ -234,7 +237,11 @@ export class ControlPlane implements ControlView {
     this.admin =
       settings.web === null
         ? null
-        : new AdminServer(this, settings.web, { keepTrailingSlash: settings.keepTrailingSlash });
+        : new AdminServer(this, settings.web, {
+            keepTrailingSlash: settings.keepTrailingSlash,
+            ticketKeys: this.ticketRing.ring(),
+            onChange: () => this.notify(),
+          });
   }
 
   /**
@@ -316,7 +323,7 @@ export class ControlPlane implements ControlView {
   }
 
   certificates(): CertificateView[] {
-    return this.certificateList.views();
+    return [...this.certificateList.views(), ...(this.admin?.certificates() ?? [])];
   }
 
   sources(): SourceStatus[] {

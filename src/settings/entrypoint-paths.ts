@@ -1,7 +1,7 @@
 /** The options of an entrypoint as paths below it (shared/spec kv-schema §12, cli-api §4) → their names as a flag has them. */
 
 export type PathOption = {
-  /** The option's name; '' for what has none: a section, or a pair of certificate and key. */
+  /** The option's name; '' for what has none: a section that asks for nothing by itself, or a pair of certificate and key. */
   readonly name: string;
   /** Of an item in a list, or of a pair; -1 for neither. */
   readonly index: number;
@@ -44,6 +44,8 @@ const CERTIFICATE = /^tls\/certificates\/([0-9]{1,4})\/(cert|key)file$/;
 export function entryPointOption(parts: readonly string[]): PathOption | null {
   const path = parts.join('/').toLowerCase();
   const tls = path.startsWith('tls/');
+  const auth = /^auth\/(basic|digest|forward)\/$/.exec(path);
+  if (auth !== null) return { name: `Auth.${auth[1]}`, index: -1, pair: null, tls };
   if (path.endsWith('/')) return { name: '', index: -1, pair: null, tls };
   const certificate = CERTIFICATE.exec(path);
   if (certificate !== null) {

@@ -16,7 +16,7 @@ export type EntryPointText = {
 };
 
 /** Their values are split at commas. */
-const LISTS = new Set([
+export const LIST_OPTIONS: ReadonlySet<string> = new Set([
   'TLS.CipherSuites',
   'CA',
   'WhiteList.SourceRange',
@@ -29,7 +29,7 @@ const LISTS = new Set([
 ]);
 
 export const OPTION_NAMES: readonly string[] = [
-  ...LISTS,
+  ...LIST_OPTIONS,
   ...[
     'Name Address Engine Compress TLS TLS.MinVersion TLS.SniStrict TLS.DefaultCertificate.Cert',
     'TLS.DefaultCertificate.Key CA.Optional Redirect.EntryPoint Redirect.Regex Redirect.Replacement',
@@ -85,6 +85,6 @@ export function readEntryPointText(text: string): EntryPointText {
   const words = readOptions(text);
   const name = words.get('Name') ?? '';
   const options = new Map<string, readonly string[]>();
-  for (const [option, value] of words) options.set(option, LISTS.has(option) ? items(value) : [value]);
+  for (const [option, value] of words) options.set(option, LIST_OPTIONS.has(option) ? items(value) : [value]);
   return { name, options, certificates: readPairs(name, words.get('TLS') ?? '') };
 }

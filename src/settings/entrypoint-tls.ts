@@ -47,14 +47,18 @@ function fillDefaultCertificate(options: OptionReader): CertificatePair | null {
   return cert === '' ? null : { cert, key };
 }
 
+/** Without TLS nobody is asked for a certificate or a name: whoever wrote these would be served unguarded. */
+const GUARDS = ['CA', 'TLS.SniStrict'];
+
 /**
- * null without `TLS`; then the other options mean nothing, as in the original.
+ * null without `TLS`; then the other options mean nothing, as in the original, but those that guard are refused.
  * @throws TsujiError BAD_ENTRY_POINT
  */
 export function fillEntryPointTls(options: OptionReader, warn: (line: string) => void): EntryPointTls | null {
   if (!options.has('TLS')) {
     for (const option of options.names()) {
       if (!/^(?:TLS|CA)(?:\.|$)/.test(option) || !options.asks(option)) continue;
+      if (GUARDS.includes(option)) options.refuse(option, 'the entrypoint has no TLS; write TLS as well');
       warn(`--entryPoints: ${option} of ${options.name} is ignored, because the entrypoint has no TLS`);
     }
     return null;
@@ -65,6 +69,9 @@ export function fillEntryPointTls(options: OptionReader, warn: (line: string) =>
     }
   }
   const files = options.list('CA');
+  if (files.length === 0 && options.asks('CA.Optional')) {
+    warn(`--entryPoints: CA.Optional of ${options.name} means nothing without CA`);
+  }
   return {
     certificates: options.certificates,
     minVersion: fillMinVersion(options),

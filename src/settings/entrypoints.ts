@@ -9,7 +9,7 @@ import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { quoted } from '../kernel/quote.ts';
 import { compileRegex } from '../kernel/regex.ts';
 import { parseAddress, sameAddress } from './address.ts';
-import { type EntryPointText, readEntryPointText, refuse } from './entrypoint-text.ts';
+import { type EntryPointText, LIST_OPTIONS, readEntryPointText, refuse } from './entrypoint-text.ts';
 import { fillEntryPointTls } from './entrypoint-tls.ts';
 import { OptionReader } from './option-reader.ts';
 import type { EntryPoint } from './settings.ts';
@@ -39,12 +39,15 @@ function fillRedirect(options: OptionReader): RedirectOptions | null {
 }
 
 /** Without a range there is nothing to compare with, as in the original. */
-function fillWhiteList(options: OptionReader): WhiteListOptions | null {
+function fillWhiteList(options: OptionReader, warn: Warn): WhiteListOptions | null {
   const own = options.ranges('WhiteList.SourceRange');
   const older = options.ranges('WhiteListSourceRange');
   const sourceRange = own.length > 0 ? own : older;
   const useXForwardedFor = options.boolean('WhiteList.UseXForwardedFor');
-  return sourceRange.length === 0 ? null : { sourceRange, useXForwardedFor };
+  if (sourceRange.length > 0) return { sourceRange, useXForwardedFor };
+  if (useXForwardedFor)
+    warn(`--entryPoints: WhiteList.UseXForwardedFor of ${options.name} means nothing without a list`);
+  return null;
 }
 
 /** Everybody is trusted by default; a list of whom to trust ends that. */
@@ -87,7 +90,9 @@ export function fillEntryPoint(written: EntryPointText, warn: Warn): EntryPoint 
   const parsed = parseAddress(address);
   if (typeof parsed === 'string') refuse(name, `Address ${parsed}`);
   for (const option of options.names()) {
-    if (option.startsWith('Auth.') && options.asks(option)) refuseUnbuilt(name, option);
+    checkUnbuilt(options, option);
+    // Whoever wrote a list meant to close something; without it everything would be open.
+    if (LIST_OPTIONS.has(option) && options.list(option).length === 0) options.refuse(option, 'it is empty');
   }
   const tls = fillEntryPointTls(options, warn);
   const proxyProtocol = fillProxyProtocol(options);
@@ -102,7 +107,7 @@ export function fillEntryPoint(written: EntryPointText, warn: Warn): EntryPoint 
     tls,
     redirect: fillRedirect(options),
     compress: options.boolean('Compress'),
-    whiteList: fillWhiteList(options),
+    whiteList: fillWhiteList(options, warn),
     forwardedHeaders: fillForwardedHeaders(options),
     proxyProtocol,
   };
@@ -113,8 +118,11 @@ export function parseEntryPoint(text: string, warn: Warn): EntryPoint {
   return fillEntryPoint(readEntryPointText(text), warn);
 }
 
-function refuseUnbuilt(name: string, option: string): never {
-  return refuse(name, `${option} is not supported yet, and it would not be safe to serve without it`);
+/** A section of its own (`[entryPoints.http.auth.basic]`) asks for it without any user as well. */
+function checkUnbuilt(options: OptionReader, option: string): void {
+  if (!option.startsWith('Auth.')) return;
+  if (!options.asks(option) && !/^Auth\.(?:Basic|Digest|Forward)$/i.test(option)) return;
+  options.refuse(option, 'it is not supported yet, and it would not be safe to serve without it');
 }
 
 /** A redirect leads to another entrypoint that is there. */

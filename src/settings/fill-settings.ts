@@ -185,7 +185,7 @@ function fillCount(given: Given, flag: string, most: number): number {
 export function fillSettings(given: Given, warnings: Set<string>): Settings {
   const warn = (line: string): void => void warnings.add(line);
   const defined = fillEntryPoints(given.entryPoints(), warn);
-  const { web, entryPoints } = fillWeb(given, defined);
+  const { web, entryPoints } = fillWeb(given, defined, warn);
   const defaultEntryPoints = fillDefaultEntryPoints(given, entryPoints, warn);
   const etcd = fillEtcd(given, warn);
   const folder = given.text('folder');

@@ -21,6 +21,7 @@ export class Given {
   readonly #entries = new Map<string, Entry>();
   readonly #entryPoints: EntryPointText[] = [];
   readonly #dropped = new Set<string>();
+  #webDropped = false;
 
   /** Repeating appends for kinds that say so; otherwise the last one counts. */
   add(row: Row, name: string, text: string): void {
@@ -61,6 +62,15 @@ export class Given {
 
   isDropped(name: string): boolean {
     return this.#dropped.has(name);
+  }
+
+  /** The admin pages are not served: what was to guard them cannot be used. */
+  dropWeb(): void {
+    this.#webDropped = true;
+  }
+
+  get isWebDropped(): boolean {
+    return this.#webDropped;
   }
 
   has(name: string): boolean {

@@ -121,9 +121,20 @@ const ROW_GROUPS: readonly RowGroup[] = [
       ['web.address', 'string', ':8080', 'Address of these pages'],
       ['web.path', 'string', '/', 'Path below which they are served'],
       ['web.hosts', 'list', '', 'More names by which browsers may ask for them: lb.example.com, .example.com, *'],
+      ['web.certFile', 'string', '', 'Certificate of --web.address: a PEM file or PEM text'],
+      ['web.keyFile', 'string', '', 'Key of that certificate: a PEM file or PEM text'],
       ['api', 'section', 'false', 'The same as --web'],
-      ['ping', 'section', 'false', 'The same as --web'],
-      ['metrics.prometheus', 'section', 'false', 'The same as --web'],
+      [
+        'api.entryPoint',
+        'string',
+        'traefik',
+        'Entrypoint of these pages, with its protections; it serves nothing else',
+      ],
+      ['api.dashboard', 'boolean', 'true', 'Serve the dashboard'],
+      ['ping', 'section', 'false', 'Serve /ping, and nothing else unless --web, --api or --metrics ask for it'],
+      ['ping.entryPoint', 'string', 'traefik', 'As --api.entryPoint, and the same one'],
+      ['metrics.prometheus', 'section', 'false', 'Serve /metrics and /ping'],
+      ['metrics.prometheus.entryPoint', 'string', 'traefik', 'As --api.entryPoint, and the same one'],
       [
         'metrics.prometheus.buckets',
         'list',
@@ -137,7 +148,10 @@ const ROW_GROUPS: readonly RowGroup[] = [
   [
     'Dashboard, API, ping, metrics',
     'silent',
-    [['metrics', 'section', 'false', 'Accepted and ignored: does nothing without --metrics.prometheus']],
+    [
+      ['metrics', 'section', 'false', 'Accepted and ignored: does nothing without --metrics.prometheus'],
+      ['web.readOnly', 'boolean', 'false', 'Accepted and ignored: nothing can be written'],
+    ],
   ],
 ];
 

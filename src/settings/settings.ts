@@ -63,6 +63,8 @@ export type WebSettings = {
   readonly port: number;
   /** Begins and ends with `/`. */
   readonly path: string;
+  /** `ping` alone, or with the metrics. */
+  readonly pages: 'all' | 'metrics' | 'ping';
   readonly dashboard: boolean;
   /**
    * Names besides those of this host by which browsers may ask, in lower case; one that begins with a dot stands for all

@@ -43,9 +43,30 @@ type Piece = {
   readonly later: boolean;
 };
 
+/** They guard the admin pages and hold together only: without them the pages are not served. */
+const WEB_GUARDS = new Set(
+  'web.certfile web.keyfile api.entrypoint ping.entrypoint metrics.prometheus.entrypoint'.split(' '),
+);
+const WEB_AUTH = /^web\/auth\//i;
+
 function nothing(): void {}
 
+function dropWeb(given: Given): void {
+  given.dropWeb();
+}
+
+function webGuards(settings: SettingsTree['settings']): Piece[] {
+  if (settings.length === 0) return [];
+  const put = (given: Given): void => {
+    for (const setting of settings) given.put(setting);
+  };
+  return [{ key: settings[0].path, put, drop: dropWeb, later: false }];
+}
+
 function piecesOf({ settings, entryPoints }: SettingsTree): Piece[] {
+  const { true: guards = [], false: others = [] } = Object.groupBy(settings, ({ name }) =>
+    WEB_GUARDS.has(name) ? 'true' : 'false',
+  );
   return [
     ...entryPoints.map(({ path, written }) => ({
       key: path,
@@ -53,7 +74,8 @@ function piecesOf({ settings, entryPoints }: SettingsTree): Piece[] {
       drop: (given: Given): void => given.dropEntryPoint(written.name),
       later: false,
     })),
-    ...settings.map((setting) => ({
+    ...webGuards(guards),
+    ...others.map((setting) => ({
       key: setting.path,
       put: (given: Given): void => given.put(setting),
       drop: nothing,
@@ -126,6 +148,11 @@ export function withStored(layer: () => Layer, keys: ReadonlyMap<string, string>
   const pieces = piecesOf(tree);
   const stack = new Stack(layer);
   stack.take(pieces);
+  for (const key of tree.problems.keys()) {
+    if (!WEB_AUTH.test(key)) continue;
+    const reason = 'not supported yet, and it would not be safe to serve the admin pages without it';
+    stack.reasons.set({ key, put: nothing, drop: dropWeb, later: false }, reason);
+  }
   for (const { key, later } of pieces) if (later) problems.set(key, 'not supported yet');
   for (const [{ key }, reason] of stack.reasons) problems.set(key, reason);
   return { settings: stack.fill(), problems };

@@ -1,67 +1,154 @@
-/** Where the dashboard, the API, ping and the metrics are served (shared/spec cli-api §2.4). */
+/**
+ * Where the dashboard, the API, ping and the metrics are served, and who is let in (shared/spec cli-api §2.4, §5.1). They
+ * have one address of their own. What its author wrote to close it is kept or ends the start: to serve without it would
+ * open the pages to everybody.
+ */
+import type { EntryPointTls } from '../kernel/entrypoint-options.ts';
 import { TsujiError } from '../kernel/errors.ts';
 import { quoted } from '../kernel/quote.ts';
 import { parseAddress, sameAddress } from './address.ts';
+import { refuse } from './entrypoint-text.ts';
 import type { Given } from './given.ts';
 import type { EntryPoint, WebSettings } from './settings.ts';
 
+type Warn = (line: string) => void;
+
 /** The entrypoint that Traefik 1.7 makes for these pages, unless one of this name is defined. */
 const WEB_ENTRY_POINT = 'traefik';
-const SECTIONS = ['web', 'api', 'ping', 'metrics.prometheus'];
+/** Sections that name the entrypoint that serves them. */
+const PLACED = ['api', 'ping', 'metrics.prometheus'];
+const SECTIONS = ['web', ...PLACED];
+/** A name, a domain with a dot in front, or `*`. */
+const HOST_NAME = /^(?:\*|\.?[a-z0-9_](?:[a-z0-9._-]{0,251}[a-z0-9_])?)$/;
 
 function bad(flag: string, reason: string): TsujiError {
   return new TsujiError('BAD_SETTING', `--${flag}: ${reason}`);
 }
 
-const HOST_NAME = /^(?:\*|\.?[a-z0-9_](?:[a-z0-9._-]{0,251}[a-z0-9_])?)$/;
-
 function fillHosts(given: Given): string[] {
   return given.list('web.hosts').map((text) => {
     const name = text.toLowerCase();
-    if (!HOST_NAME.test(name))
+    if (!HOST_NAME.test(name)) {
       throw bad('web.hosts', `${quoted(text)} is no name: write lb.example.com, .example.com or *`);
+    }
     return name;
   });
 }
 
-/**
- * `web` is null when none of the sections is on. Otherwise an entrypoint called `traefik` is the address of these
- * pages and no entrypoint of frontends; `--web.address` wins over it.
- */
-export function fillWeb(
-  given: Given,
-  defined: readonly EntryPoint[],
-): { web: WebSettings | null; entryPoints: readonly EntryPoint[] } {
-  if (!SECTIONS.some((section) => given.enabled(section))) return { web: null, entryPoints: defined };
-  const own = defined.find(({ name }) => name === WEB_ENTRY_POINT);
-  const entryPoints = defined.filter((entryPoint) => entryPoint !== own);
-  if (entryPoints.length === 0) {
-    throw bad('entryPoints', `${WEB_ENTRY_POINT} serves the dashboard; define one more for the frontends`);
+/** The entrypoint that all sections which are on ask for. */
+function entryPointName(given: Given): string {
+  let name: string | null = null;
+  let saidBy = '';
+  for (const section of PLACED.filter((placed) => given.enabled(placed))) {
+    const flag = `${section}.entryPoint`;
+    const wanted = given.text(flag);
+    if (name !== null && wanted !== name) {
+      throw bad(flag, `${quoted(wanted)}, but ${saidBy} is ${quoted(name)}: tsuji has one address for all its pages`);
+    }
+    name = wanted;
+    saidBy = `--${flag}`;
   }
-  const text = own === undefined || given.has('web.address') ? given.text('web.address') : own.address;
-  const address = parseAddress(text);
-  if (typeof address === 'string') throw bad('web.address', address);
-  const other = entryPoints.find((entryPoint) => sameAddress(entryPoint, address));
-  if (other !== undefined) throw bad('web.address', `${text} is the address of the entrypoint ${other.name} already`);
+  return name ?? WEB_ENTRY_POINT;
+}
+
+/** The entrypoint of the pages as it was defined; undefined when it is the one that nobody needs to define. */
+function findOwn(given: Given, name: string, defined: readonly EntryPoint[]): EntryPoint | undefined {
+  const own = defined.find((entryPoint) => entryPoint.name === name);
+  if (name === WEB_ENTRY_POINT) return own;
+  const flag = `${PLACED.find((section) => given.enabled(section))}.entryPoint`;
+  if (own === undefined) {
+    const names = defined.map((entryPoint) => entryPoint.name).join(', ');
+    throw bad(flag, `${quoted(name)} is no entrypoint; there is ${names}`);
+  }
+  if (given.list('defaultEntryPoints').includes(name)) {
+    throw bad(flag, `${name} serves frontends; tsuji's pages need an entrypoint of their own`);
+  }
+  return own;
+}
+
+/** What cannot be kept of its entrypoint. Its engine and its compression are ours to choose for the pages. */
+function checkOwn(own: EntryPoint, others: readonly EntryPoint[], warn: Warn): void {
+  const { name, proxyProtocol, redirect } = own;
+  if (others.length === 0) throw bad('entryPoints', `${name} serves the dashboard; define one more for the frontends`);
+  if (proxyProtocol !== null)
+    refuse(name, "ProxyProtocol: tsuji's pages, which this entrypoint serves, cannot read it");
+  if (redirect !== null)
+    warn(`--entryPoints: Redirect of ${name} is ignored, because tsuji's pages are not redirected`);
+  const redirecting = others.find((other) => other.redirect?.entryPoint === name);
+  if (redirecting !== undefined) refuse(redirecting.name, `Redirect.EntryPoint: ${name} serves tsuji's pages only`);
+}
+
+/** `web.certFile` comes before the certificates of the entrypoint. */
+function fillTls(given: Given, own: EntryPoint | undefined): EntryPointTls | null {
+  const [cert, key] = [given.text('web.certFile'), given.text('web.keyFile')];
+  const tls = own?.tls ?? null;
+  if (cert === '' && key === '') return tls;
+  if (cert === '') throw bad('web.keyFile', 'there is no --web.certFile');
+  if (key === '') throw bad('web.certFile', 'there is no --web.keyFile');
+  const pair = { cert, key };
+  if (tls !== null) return { ...tls, certificates: [pair, ...tls.certificates] };
+  return {
+    certificates: [pair],
+    minVersion: 'TLSv1.2',
+    cipherSuites: [],
+    sniStrict: false,
+    defaultCertificate: null,
+    clientCA: null,
+  };
+}
+
+function fillPath(given: Given): string {
   const path = given
     .text('web.path')
     .split('/')
     .filter((part) => part !== '')
     .join('/');
-  if (/[^\x21-\x7e]|[?#]/.test(path))
+  if (/[^\x21-\x7e]|[?#]/.test(path)) {
     throw bad('web.path', 'it may hold visible ASCII characters without ? and # only');
-  return {
-    web: {
-      address: text,
-      host: address.host,
-      port: address.port,
-      path: path === '' ? '/' : `/${path}/`,
-      dashboard: true,
-      hosts: fillHosts(given),
-      tls: null,
-      whiteList: null,
-      forwardedHeaders: { insecure: true, trustedIPs: [] },
-    },
-    entryPoints,
+  }
+  return path === '' ? '/' : `/${path}/`;
+}
+
+/** Whoever asks for ping or the metrics alone opens nothing else. */
+function fillPages(given: Given): WebSettings['pages'] {
+  if (given.enabled('web') || given.enabled('api')) return 'all';
+  return given.enabled('metrics.prometheus') ? 'metrics' : 'ping';
+}
+
+/**
+ * `web` is null when none of the sections is on, or when the entrypoint that guards the pages could not be used. Otherwise
+ * the entrypoint `traefik`, or the one that the sections name, is the address of these pages, with its protections, and no
+ * entrypoint of frontends; `--web.address` wins over its address.
+ * @throws TsujiError BAD_SETTING or BAD_ENTRY_POINT
+ */
+export function fillWeb(
+  given: Given,
+  defined: readonly EntryPoint[],
+  warn: Warn,
+): { web: WebSettings | null; entryPoints: readonly EntryPoint[] } {
+  const off = { web: null, entryPoints: defined };
+  if (given.isWebDropped || !SECTIONS.some((section) => given.enabled(section))) return off;
+  const name = entryPointName(given);
+  if (given.isDropped(name)) return off;
+  const own = findOwn(given, name, defined);
+  const entryPoints = defined.filter((entryPoint) => entryPoint !== own);
+  if (own !== undefined) checkOwn(own, entryPoints, warn);
+  const text = own === undefined || given.has('web.address') ? given.text('web.address') : own.address;
+  const address = parseAddress(text);
+  if (typeof address === 'string') throw bad('web.address', address);
+  const other = entryPoints.find((entryPoint) => sameAddress(entryPoint, address));
+  if (other !== undefined) throw bad('web.address', `${text} is the address of the entrypoint ${other.name} already`);
+  const web: WebSettings = {
+    address: text,
+    host: address.host,
+    port: address.port,
+    path: fillPath(given),
+    pages: fillPages(given),
+    dashboard: given.boolean('api.dashboard'),
+    hosts: fillHosts(given),
+    tls: fillTls(given, own),
+    whiteList: own?.whiteList ?? null,
+    forwardedHeaders: own?.forwardedHeaders ?? { insecure: true, trustedIPs: [] },
   };
+  return { web, entryPoints };
 }

@@ -145,6 +145,10 @@ export class AdminPages {
   private async page(segments: readonly string[], exchange: Exchange): Promise<void> {
     const { dashboard, path } = this.settings;
     const [first, second] = segments;
+    if (!this.serves(segments)) {
+      send(exchange, 404, TEXT_TYPE, NOT_FOUND);
+      return;
+    }
     if (dashboard && first === 'dashboard' && segments.length === 2 && second !== 'status') {
       this.file(second, exchange);
     } else if (
@@ -161,6 +165,11 @@ export class AdminPages {
     } else {
       send(exchange, 404, TEXT_TYPE, NOT_FOUND);
     }
+  }
+
+  private serves(segments: readonly string[]): boolean {
+    const { pages } = this.settings;
+    return pages === 'all' || (pages === 'metrics' && segments.length === 1 && segments[0] === 'metrics');
   }
 
   private file(name: string, exchange: Exchange): void {

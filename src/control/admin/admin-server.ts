@@ -8,11 +8,13 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { TsujiError } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
+import type { TicketKeyRing } from '../../protocol/messages.ts';
 import type { WebSettings } from '../../settings/settings.ts';
-import type { ControlView } from '../view.ts';
+import type { CertificateView, ControlView } from '../view.ts';
 import { AdminPages, type PagesOptions } from './admin-pages.ts';
 import { AdminConnection, type ConnectionOwner, type ConnectionTimes } from './connection.ts';
 import { PagesInUse } from './page.ts';
+import { SecureFront } from './secure-front.ts';
 
 const MAX_CONNECTIONS = 512;
 const TIMES: ConnectionTimes = { headMs: 10_000, pieceMs: 10_000, answerMs: 60_000 };
@@ -29,6 +31,10 @@ export type AdminOptions = PagesOptions & {
   readonly times?: ConnectionTimes;
   /** Bytes. */
   readonly pagesBudget?: number;
+  /** Of session tickets, with TLS. */
+  readonly ticketKeys?: TicketKeyRing;
+  /** A certificate or its problem has changed. */
+  readonly onChange?: () => void;
 };
 
 const LISTEN_REASONS: Readonly<Record<string, string>> = {
@@ -45,10 +51,13 @@ export class AdminServer {
   private readonly owner: ConnectionOwner;
   private readonly connections = new Set<AdminConnection>();
   private readonly server: Server;
+  /** null: not encrypted. */
+  private readonly secure: SecureFront | null;
   private closing = false;
   private ticker: NodeJS.Timeout | null = null;
   private tickedAt = 0;
 
+  /** @throws TsujiError BAD_ENTRY_POINT for authorities of client certificates that cannot be read */
   constructor(view: ControlView, settings: WebSettings, options: AdminOptions = {}) {
     this.settings = settings;
     this.pages = new AdminPages(view, settings, options);
@@ -59,12 +68,16 @@ export class AdminServer {
       onRequest: (request, connection) => this.pages.answer(request, connection),
       onClose: (connection) => this.closed(connection),
     };
+    const { headMs } = this.owner.times;
+    const { ticketKeys = [], onChange = () => {} } = options;
+    this.secure = settings.tls === null ? null : new SecureFront(settings.tls, ticketKeys, headMs, onChange);
     this.server = createServer({ highWaterMark: READ_AHEAD_BYTES, noDelay: true }, (socket) => this.accept(socket));
   }
 
   /** Throws TsujiError ADMIN_LISTEN with the address and the reason. */
   async listen(): Promise<{ port: number }> {
     const { address, host, port } = this.settings;
+    await this.secure?.start();
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', (error: NodeJS.ErrnoException) => {
         const reason = LISTEN_REASONS[error.code ?? ''] ?? error.message;
@@ -86,6 +99,7 @@ export class AdminServer {
     if (this.ticker !== null) clearInterval(this.ticker);
     this.ticker = null;
     this.pages.close();
+    this.secure?.stop();
     if (!this.server.listening) return;
     this.closing = true;
     const closed = new Promise((resolve) => this.server.close(resolve));
@@ -101,6 +115,15 @@ export class AdminServer {
     return this.connections.size;
   }
 
+  certificates(): CertificateView[] {
+    return this.secure?.views() ?? [];
+  }
+
+  /** All handshakes from now on use the new keys of session tickets. */
+  rotateTicketKeys(ring: TicketKeyRing): void {
+    this.secure?.rotate(ring);
+  }
+
   private accept(socket: Socket): void {
     if (this.closing) {
       socket.destroy();
@@ -109,7 +132,8 @@ export class AdminServer {
     if (this.connections.size >= this.maxConnections) this.makeRoom();
     const connection = new AdminConnection(socket, this.owner);
     this.connections.add(connection);
-    connection.open(socket);
+    if (this.secure === null) connection.open(socket);
+    else this.secure.accept(socket, (secure) => connection.open(secure));
   }
 
   private makeRoom(): void {

@@ -92,7 +92,6 @@ const OPTIONS: readonly (readonly [string, object])[] = [
     { redirect: { entryPoint: '', regex: '^http://a:80/(.*)', replacement: 'https://b/$1', permanent: false } },
   ],
   ['Compress:enable', { compress: true }],
-  ['WhiteList.UseXForwardedFor:true', {}],
   [
     'WhiteList.SourceRange:10.1.2.3/8,::1,fe80::/10 WhiteList.UseXForwardedFor:true',
     { whiteList: { sourceRange: ['10.1.2.3/8', '::1', 'fe80::/10'], useXForwardedFor: true } },
@@ -157,7 +156,7 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   ['Name:a Address::80 WhiteListSourceRange:a.example.com', /WhiteListSourceRange: "a.example.com" is no IP/],
   ['Name:a Address::80 ProxyProtocol.Insecure:false', /ProxyProtocol: whom to believe\?/],
   ['Name:a Address::80 ForwardedHeaders.TrustedIPs:x', /ForwardedHeaders.TrustedIPs: "x" is no IP/],
-  ['Name:a Address::80 Auth.HeaderField:X-User', /Auth.HeaderField is not supported yet/],
+  ['Name:a Address::80 Auth.HeaderField:X-User', /Auth.HeaderField: it is not supported yet/],
 ];
 
 for (const [text, reason] of BAD) {
@@ -175,11 +174,12 @@ test('users and their passwords are not shown when an entrypoint is refused', ()
 
 test('options of TLS without TLS are ignored with a warning', () => {
   const warnings: string[] = [];
-  const { tls } = parseEntryPoint('Name:a Address::80 CA:ca.pem TLS.SniStrict:true', (line) => warnings.push(line));
+  const text = 'Name:a Address::80 TLS.MinVersion:VersionTLS13 CA.Optional:true';
+  const { tls } = parseEntryPoint(text, (line) => warnings.push(line));
   assert.equal(tls, null);
   assert.deepEqual(warnings.sort(), [
-    '--entryPoints: CA of a is ignored, because the entrypoint has no TLS',
-    '--entryPoints: TLS.SniStrict of a is ignored, because the entrypoint has no TLS',
+    '--entryPoints: CA.Optional of a is ignored, because the entrypoint has no TLS',
+    '--entryPoints: TLS.MinVersion of a is ignored, because the entrypoint has no TLS',
   ]);
 });
 

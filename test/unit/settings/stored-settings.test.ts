@@ -149,6 +149,36 @@ test('a bad entrypoint is not listened on, not even as flags have it', () => {
   assert.throws(() => stored({ 'entrypoints/http/address': 'here' }), /there is none left to listen on/);
 });
 
+test('what guards the admin pages and cannot be used closes them', () => {
+  const flags = ['--web', '--entryPoints=Name:http Address::80', '--entryPoints=Name:traefik Address::9000'];
+  for (const [keys, key, reason] of [
+    [{ 'web/auth/basic/users/0': 'a:b' }, 'web/auth/basic/users/0', /^not supported yet, and it would not be safe/],
+    [{ 'web/certfile': 'a.pem' }, 'web/certfile', /there is no --web.keyFile/],
+    [{ 'api/entrypoint': 'nobody' }, 'api/entrypoint', /"nobody" is no entrypoint/],
+    [
+      { 'entrypoints/traefik/address': ':9000', 'entrypoints/traefik/auth/basic/users/0': 'a:b' },
+      'entrypoints/traefik',
+      /it would not be safe to serve without it/,
+    ],
+    [
+      { 'entrypoints/traefik/address': ':9000', 'entrypoints/traefik/proxyprotocol/insecure': 'true' },
+      'entrypoints/traefik',
+      /^ProxyProtocol: tsuji's pages/,
+    ],
+  ] as const) {
+    const { settings, problems } = stored({ ...keys, 'retry/attempts': '3' }, ...flags);
+    assert.equal(settings.web, null, key);
+    assert.match(problems.get(key) ?? '', reason);
+    assert.equal(settings.retryAttempts, 3);
+  }
+  const { settings, problems } = stored(
+    { 'web/certfile': 'a.pem', 'web/keyfile': 'a.key', 'retry/attempts': 'many' },
+    ...flags,
+  );
+  assert.deepEqual(settings.web?.tls?.certificates, [{ cert: 'a.pem', key: 'a.key' }]);
+  assert.deepEqual([...problems.keys()], ['retry/attempts']);
+});
+
 test('any keys give settings, or nothing to listen on', () => {
   const part = fc.constantFrom(
     ...['entrypoints', 'http', 'address', 'tls', 'certificates', '0', 'certfile', 'retry', 'attempts', 'web', 'x', ''],

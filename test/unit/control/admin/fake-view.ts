@@ -47,6 +47,7 @@ export function webSettings(changes: Partial<WebSettings> = {}): WebSettings {
     host: '127.0.0.1',
     port: 0,
     path: '/',
+    pages: 'all',
     dashboard: true,
     hosts: [],
     tls: null,
