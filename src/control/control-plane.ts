@@ -13,6 +13,7 @@ import type { Settings } from '../settings/settings.ts';
 import { createCursors } from '../shared/cursors.ts';
 import { createMetricsLane } from '../shared/metrics-layout.ts';
 import { MetricsReader } from '../shared/metrics-reader.ts';
+import { createRateBuckets, RateBuckets } from '../shared/rate-buckets.ts';
 import { createServerState, ServerState } from '../shared/server-state.ts';
 import { SlotRegistry } from '../shared/slots.ts';
 import { createTokenCounts, TokenCounts } from '../shared/token-counts.ts';
@@ -125,6 +126,8 @@ export class ControlPlane implements ControlView {
     this.lanes = Array.from({ length: settings.workers }, () => createMetricsLane(settings.metricsBuckets));
     const serverState = createServerState(settings.workers);
     const tokenCounts = createTokenCounts(settings.workers);
+    const rateBuckets = createRateBuckets();
+    const buckets = new RateBuckets(rateBuckets, settings.workers);
     this.tokenCounts = new TokenCounts(tokenCounts);
     this.breakers = new Breakers(settings.workers);
     const cursors = createCursors();
@@ -218,6 +221,7 @@ export class ControlPlane implements ControlView {
       cursors,
       serverState,
       tokenCounts,
+      rateBuckets,
       lanes: this.lanes,
       openOf: (index) => openExchanges([this.lanes[index]]),
       onWelcome: (index, generation) => this.publisher.welcome(index, generation),
@@ -230,6 +234,7 @@ export class ControlPlane implements ControlView {
       onEnded: (index) => {
         this.servers.workerEnded(index, this.serverSlots.size);
         this.tokenCounts.laneDied(index);
+        buckets.laneDied(index);
       },
       onChange: () => this.notify(),
     });

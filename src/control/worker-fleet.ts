@@ -27,6 +27,7 @@ export type FleetOptions = {
   readonly cursors: SharedArrayBuffer;
   readonly serverState: SharedArrayBuffer;
   readonly tokenCounts: SharedArrayBuffer;
+  readonly rateBuckets: SharedArrayBuffer;
   /** One lane per worker. */
   readonly lanes: readonly SharedArrayBuffer[];
   /** Exchanges that are open in it. */
@@ -187,6 +188,7 @@ export class WorkerFleet {
       cursors: this.options.cursors,
       serverState: this.options.serverState,
       tokenCounts: this.options.tokenCounts,
+      rateBuckets: this.options.rateBuckets,
       metrics: this.options.lanes[member.index],
       logQueue,
       port: port2,

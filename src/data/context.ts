@@ -2,6 +2,7 @@
 import type { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { BootEntryPoint, BootOptions, FromWorker } from '../protocol/messages.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
+import type { RateBuckets } from '../shared/rate-buckets.ts';
 import type { ServerLane, ServerState } from '../shared/server-state.ts';
 import type { TokenCounts } from '../shared/token-counts.ts';
 import type { RoutingTable } from '../table/reader.ts';
@@ -28,6 +29,7 @@ export type WorkerContext = {
   /** This worker's part of it. */
   readonly serverLane: ServerLane;
   readonly tokenCounts: TokenCounts;
+  readonly rateBuckets: RateBuckets;
   readonly retryBudgets: RetryBudgets;
   /** Tells the main thread. */
   readonly report: (message: FromWorker) => void;

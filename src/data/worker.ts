@@ -10,6 +10,7 @@ import { type LogLevel, log, logWarningsOfNode, sendLogTo, setLogLevel } from '.
 import { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { Boot, BootEntryPoint, FromWorker, ToWorker } from '../protocol/messages.ts';
 import { MetricsLane } from '../shared/metrics.ts';
+import { RateBuckets } from '../shared/rate-buckets.ts';
 import { ServerLane, ServerState } from '../shared/server-state.ts';
 import { TokenCounts } from '../shared/token-counts.ts';
 import { RoutingTable } from '../table/reader.ts';
@@ -54,6 +55,7 @@ const context: WorkerContext = {
   serverState: new ServerState(boot.serverState),
   serverLane: new ServerLane(boot.serverState, boot.index),
   tokenCounts: new TokenCounts(boot.tokenCounts),
+  rateBuckets: new RateBuckets(boot.rateBuckets, boot.index),
   retryBudgets: new RetryBudgets(boot.options.retryLimits),
   report: post,
   metrics,

@@ -48,3 +48,17 @@ export function parseDuration(text: string): number | null {
   }
   return total < LONGEST ? total : null;
 }
+
+/** A duration as Go prints it: `1h2m3.5s`, `12.25ms`, `7µs`, `0s`. */
+export function goDuration(seconds: number): string {
+  const nanoseconds = Math.round(seconds * 1e9);
+  if (nanoseconds === 0) return '0s';
+  if (nanoseconds < 1e3) return `${nanoseconds}ns`;
+  if (nanoseconds < 1e6) return `${nanoseconds / 1e3}µs`;
+  if (nanoseconds < 1e9) return `${nanoseconds / 1e6}ms`;
+  const minutes = Math.floor(nanoseconds / 60e9);
+  const rest = `${(nanoseconds - minutes * 60e9) / 1e9}s`;
+  if (minutes === 0) return rest;
+  const hours = Math.floor(minutes / 60);
+  return hours === 0 ? `${minutes}m${rest}` : `${hours}h${minutes % 60}m${rest}`;
+}

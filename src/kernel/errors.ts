@@ -238,6 +238,12 @@ export function maxConnectionsFault(amount: number): Fault {
   return fault('MAX_CONNECTIONS', 'downstream', 'never', 429, body, 'too many requests of one source are in progress');
 }
 
+/** The refusal of a rate limit (shared/spec frontend-options §2.5). One per rate. `delay`: Go's text of a duration. */
+export function rateLimitedFault(delay: string): Fault {
+  const body = `max rate reached: retry-in ${delay}`;
+  return fault('RATE_LIMITED', 'downstream', 'never', 429, body, 'a source asks more often than its frontend allows');
+}
+
 /** An error of the control plane. `message` names what is wrong and why, so that it can be shown as it stands. */
 export class TsujiError extends Error {
   readonly code: string;

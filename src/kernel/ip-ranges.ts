@@ -31,3 +31,19 @@ export class IpRanges {
     return family !== 0 && this.list.check(address, family === 4 ? 'ipv4' : 'ipv6');
   }
 }
+
+/** An address of IPv6 as the text of its first `bits` bits: the same for all of one network. */
+export function networkOf(address: string, bits: number): string {
+  const [head, tail = ''] = address.split('%', 1)[0].split('::', 2);
+  const before = head === '' ? [] : head.split(':');
+  const after = tail === '' ? [] : tail.split(':');
+  const groups = address.includes('::')
+    ? [...before, ...new Array(Math.max(0, 8 - before.length - after.length)).fill('0'), ...after]
+    : before;
+  let text = '';
+  for (let at = 0, left = bits; at < 8 && left > 0; at++, left -= 16) {
+    const group = Number.parseInt(groups[at] ?? '0', 16) || 0;
+    text += `${(left >= 16 ? group : group & (0xffff << (16 - left))).toString(16)}:`;
+  }
+  return text;
+}

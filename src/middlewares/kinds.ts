@@ -6,10 +6,20 @@ import { ERRORS } from './errors.ts';
 import { HEADERS } from './headers.ts';
 import type { Kind, OptionSet } from './kind.ts';
 import { LIMITS } from './limits.ts';
+import { RATE_LIMIT } from './rate-limit.ts';
 import { REDIRECT } from './redirect.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: each knows its own options, and nobody else does
-export const KINDS: readonly Kind<any>[] = [CLIENT_CERTIFICATE, ALLOW_LIST, HEADERS, ERRORS, REDIRECT, LIMITS, CORS];
+export const KINDS: readonly Kind<any>[] = [
+  CLIENT_CERTIFICATE,
+  ALLOW_LIST,
+  HEADERS,
+  ERRORS,
+  RATE_LIMIT,
+  REDIRECT,
+  LIMITS,
+  CORS,
+];
 
 /** What may be shown of the options of a frontend, by the name of their kind. */
 export function shownOptions(options: OptionSet): Record<string, object> {

@@ -3,6 +3,7 @@ import type { BreakerCondition } from '../kernel/breaker-condition.ts';
 import { reasonOf } from '../kernel/errors.ts';
 import type { ProblemList } from '../kernel/problems.ts';
 import { quoted } from '../kernel/quote.ts';
+import { KNOWN_SOURCES, parseRequestSource, type RequestSource } from '../kernel/request-source.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
 import { readInt } from '../kernel/values.ts';
 import { parseBreakerExpression } from '../rule/breaker-expression.ts';
@@ -19,20 +20,16 @@ export type ProtectionKeys = Partial<Record<ProtectionText, string>>;
 
 export type CircuitBreakerConfig = { readonly expression: string; readonly condition: BreakerCondition };
 
-export type MaxConn = {
+export type MaxConn = RequestSource & {
   /** Requests in progress per source. 0: no limit; below 0: every request is refused. */
   readonly amount: number;
   /** As configured or its default. */
   readonly extractorFunc: string;
-  readonly source: 'ip' | 'host' | 'header';
-  /** Lower case, '' for other sources. */
-  readonly header: string;
 };
 
 export type Protection = { readonly circuitBreaker?: CircuitBreakerConfig; readonly maxConn?: MaxConn };
 
 const DEFAULT_EXTRACTOR = 'request.host';
-const HEADER_EXTRACTOR = /^request\.header\.([A-Za-z0-9!#$%&'*+.^_`|~-]+)$/;
 
 function readBreaker(text: string, problems: ProblemList): Protection {
   if (text === '') return {};
@@ -42,13 +39,6 @@ function readBreaker(text: string, problems: ProblemList): Protection {
     problems.add('circuitbreaker/expression', 'rejected', `${reasonOf(error)}; the backend has no circuit breaker`);
     return {};
   }
-}
-
-function sourceOf(extractorFunc: string): Pick<MaxConn, 'source' | 'header'> | null {
-  if (extractorFunc === 'client.ip') return { source: 'ip', header: '' };
-  if (extractorFunc === DEFAULT_EXTRACTOR) return { source: 'host', header: '' };
-  const header = HEADER_EXTRACTOR.exec(extractorFunc);
-  return header === null ? null : { source: 'header', header: header[1].toLowerCase() };
 }
 
 function readMaxConn(keys: ProtectionKeys, problems: ProblemList): Protection {
@@ -70,10 +60,9 @@ function readMaxConn(keys: ProtectionKeys, problems: ProblemList): Protection {
     return {};
   }
   if (extractorFunc === '') return {};
-  const source = sourceOf(extractorFunc);
+  const source = parseRequestSource(extractorFunc);
   if (source === null) {
-    const known = 'client.ip, request.host, request.header.<Name>';
-    const reason = `${quoted(extractorFunc)} is none of ${known}; there is no limit`;
+    const reason = `${quoted(extractorFunc)} is none of ${KNOWN_SOURCES}; there is no limit`;
     problems.add('maxconn/extractorfunc', 'rejected', reason);
     return {};
   }

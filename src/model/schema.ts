@@ -116,8 +116,6 @@ export const FRONTEND_KEYS = new KeyTable<FrontendField>([
     ...laterLists('auth/forward', 'authresponseheaders .authresponseheaders'),
     ...laterKeys('auth/forward/tls', 'ca caoptional cert key insecureskipverify'),
   ]),
-  ['ratelimit/extractorfunc', 'later'],
-  ...laterKeys('ratelimit/rateset/*', 'period average burst'),
 ]);
 
 export const CERTIFICATE_KEYS = new KeyTable<'entryPoints' | 'entryPointItem' | 'cert' | 'key' | 'later'>([

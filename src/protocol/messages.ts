@@ -144,6 +144,8 @@ export type Boot = {
   readonly serverState: SharedArrayBuffer;
   /** src/shared/token-counts.ts */
   readonly tokenCounts: SharedArrayBuffer;
+  /** src/shared/rate-buckets.ts */
+  readonly rateBuckets: SharedArrayBuffer;
   /** This worker's lane of src/shared/metrics.ts */
   readonly metrics: SharedArrayBuffer;
   /** One Int32: lines of this worker's log that main has not taken yet. */

@@ -5,6 +5,7 @@
  */
 import type { Method, StickyOptions } from '../kernel/balancing-options.ts';
 import type { BreakerCondition } from '../kernel/breaker-condition.ts';
+import type { RequestSource } from '../kernel/request-source.ts';
 
 /** Per backend: how its servers are chosen and protected. */
 export interface BackendPolicy {
@@ -22,12 +23,9 @@ export interface BackendPolicy {
 }
 
 /** So many requests in progress per client address, host, or value of a header. */
-export type MaxConnPolicy = {
+export type MaxConnPolicy = RequestSource & {
   /** Below 1: none at all. */
   readonly amount: number;
-  readonly source: 'ip' | 'host' | 'header';
-  /** Lower case, '' for other sources. */
-  readonly header: string;
 };
 
 /** Per frontend: what its middlewares are told, by the name of their kind. Nothing here knows them. */

@@ -1,9 +1,10 @@
 /** The read-only API in the shapes of Traefik 1.7 (shared/spec cli-api §5.2 and §5.3). */
+
+import { goDuration } from '../../kernel/durations.ts';
 import { shownOptions } from '../../middlewares/kinds.ts';
 import type { HealthCheck } from '../../model/health-keys.ts';
 import type { Backend, Frontend, Route, Server } from '../../model/model.ts';
 import type { ControlView } from '../view.ts';
-import { goDuration } from './health.ts';
 import { type JsonText, jsonMapParts, jsonObjectParts, jsonText } from './json.ts';
 
 const CODENAME = 'crossroads';

@@ -1,23 +1,10 @@
 /** `/health` in the shape of Traefik 1.7 (shared/spec cli-api §5.4): counts over all entrypoints, local replies included. */
+import { goDuration } from '../../kernel/durations.ts';
 import type { MetricsReader } from '../../shared/metrics-reader.ts';
 import type { ControlView } from '../view.ts';
 import { jsonMap, jsonText } from './json.ts';
 
 type Totals = { codes: Map<string, number>; count: number; seconds: number; responseBytes: number };
-
-/** A duration as Go prints it: `1h2m3.5s`, `12.25ms`, `7µs`, `0s`. */
-export function goDuration(seconds: number): string {
-  const nanoseconds = Math.round(seconds * 1e9);
-  if (nanoseconds === 0) return '0s';
-  if (nanoseconds < 1e3) return `${nanoseconds}ns`;
-  if (nanoseconds < 1e6) return `${nanoseconds / 1e3}µs`;
-  if (nanoseconds < 1e9) return `${nanoseconds / 1e6}ms`;
-  const minutes = Math.floor(nanoseconds / 60e9);
-  const rest = `${(nanoseconds - minutes * 60e9) / 1e9}s`;
-  if (minutes === 0) return rest;
-  const hours = Math.floor(minutes / 60);
-  return hours === 0 ? `${minutes}m${rest}` : `${hours}h${minutes % 60}m${rest}`;
-}
 
 /** `2006-01-02 15:04:05.999 +0000 UTC m=+1.5`, always in UTC. */
 function goTime(now: Date, uptime: number): string {

@@ -8,6 +8,7 @@ import type { CorsOptions } from '../../middlewares/cors.ts';
 import type { ErrorsOptions } from '../../middlewares/errors.ts';
 import type { HeadersOptions } from '../../middlewares/headers.ts';
 import type { LimitsOptions } from '../../middlewares/limits.ts';
+import type { RateLimitOptions } from '../../middlewares/rate-limit.ts';
 import type { FrontendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Middleware } from '../middleware.ts';
@@ -19,6 +20,7 @@ import { CustomHeaders } from './custom-headers.ts';
 import { ErrorPages } from './errors.ts';
 import { Limits } from './limits.ts';
 import { PathModifiers } from './path-modifiers.ts';
+import { RateLimit } from './rate-limit.ts';
 import { Redirect } from './redirect.ts';
 import { SecurityHeaders } from './security-headers.ts';
 import { Trust } from './trust.ts';
@@ -48,6 +50,10 @@ const FRONTEND: readonly (readonly [string, Maker<object>])[] = [
   ),
   maker<ClientCertificateOptions>('passTLSClientCert', (options) => new ClientCertificateFields(options)),
   maker<LimitsOptions>('limits', (options) => new Limits(options)),
+  maker<RateLimitOptions>(
+    'ratelimit',
+    (options, { worker, frontend }) => new RateLimit(options, worker, frontend.name),
+  ),
 ];
 
 export function frontendSteps(worker: WorkerContext, entryPoint: number, frontend: FrontendView): Middleware[] {

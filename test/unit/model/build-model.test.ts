@@ -276,7 +276,7 @@ test('keys that do nothing are reported and cost nothing', () => {
     small({
       'backends/b/servers/s/wieght': '5',
       'backends/b/buffering/memrequestbodybytes': '10',
-      'frontends/f/ratelimit/extractorfunc': 'client.ip',
+      'frontends/f/passtlscert': 'false',
       'frontends/f/rule': 'Host:a',
       'backends/b': 'x',
       'frontends//backend': 'x',
@@ -293,7 +293,7 @@ test('keys that do nothing are reported and cost nothing', () => {
     'backends/b/servers/s/wieght ignored: unknown key; did you mean "weight"?',
     'frontend/f/backend ignored: unknown key; did you mean "frontends"?',
     'frontends//backend ignored: no key of a frontend: it must be frontends/NAME/…',
-    'frontends/f/ratelimit/extractorfunc ignored: not supported yet',
+    'frontends/f/passtlscert ignored: not supported yet',
     'frontends/f/rule ignored: unknown key',
   ]);
 });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { goDuration, HealthPage } from '../../../../src/control/admin/health.ts';
+import { HealthPage } from '../../../../src/control/admin/health.ts';
 import { LiveWindow } from '../../../../src/control/admin/live-numbers.ts';
 import { percentilesOf } from '../../../../src/control/admin/percentiles.ts';
+import { goDuration } from '../../../../src/kernel/durations.ts';
 import { LATENCY_BUCKETS, latencyBucket } from '../../../../src/shared/latency.ts';
 import { MetricsLane } from '../../../../src/shared/metrics.ts';
 import { createMetricsLane, PROTOCOL } from '../../../../src/shared/metrics-layout.ts';

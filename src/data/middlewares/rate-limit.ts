@@ -1,0 +1,69 @@
+/** Lets a source ask a frontend only so often (shared/spec frontend-options §2.5), exact over all workers. */
+import type { RequestHead } from '../../http/request-head.ts';
+import { goDuration } from '../../kernel/durations.ts';
+import { rateLimitedFault } from '../../kernel/errors.ts';
+import { networkOf } from '../../kernel/ip-ranges.ts';
+import { log } from '../../kernel/log.ts';
+import { monotonicMs } from '../../kernel/monotonic-clock.ts';
+import type { RateLimitOptions } from '../../middlewares/rate-limit.ts';
+import type { BucketLimit, Rate } from '../../shared/rate-buckets.ts';
+import type { WorkerContext } from '../context.ts';
+import type { Middleware, Peer, Scope } from '../middleware.ts';
+import { localReply, type Reply } from '../reply.ts';
+import { clientAddress } from './client-address.ts';
+
+const NANOSECOND_MS = 1e-6;
+
+/** What is told to whoever asks too often: the time that one token of that rate takes. */
+function refusalOf({ perTokenMs }: Rate): Reply {
+  const delay = goDuration(Math.floor(perTokenMs / NANOSECOND_MS) / 1e9);
+  const reply = localReply(rateLimitedFault(delay));
+  const seconds = Math.max(1, Math.ceil(perTokenMs / 1000));
+  return { ...reply, head: `${reply.head}\r\nRetry-After: ${seconds}\r\nX-Retry-In: ${delay}` };
+}
+
+export class RateLimit implements Middleware {
+  private readonly options: RateLimitOptions;
+  private readonly worker: WorkerContext;
+  /** Another text for every frontend, and for the same one with other rates. */
+  private readonly limit: BucketLimit;
+  private readonly rates: readonly Rate[];
+  private readonly refusals: readonly Reply[];
+  private readonly frontend: string;
+
+  constructor(options: RateLimitOptions, worker: WorkerContext, frontend: string) {
+    this.options = options;
+    this.worker = worker;
+    this.frontend = frontend;
+    this.limit = worker.rateBuckets.limitOf(JSON.stringify([frontend, options.extractorFunc, options.rates]));
+    this.rates = options.rates
+      .map(({ periodMs, average, burst }) => ({ perTokenMs: periodMs / average, burst }))
+      // As in the original: a token takes whole nanoseconds, and one that takes none limits nobody.
+      .filter(({ perTokenMs }) => perTokenMs >= NANOSECOND_MS);
+    this.refusals = this.rates.map(refusalOf);
+  }
+
+  request({ client }: Scope, head: RequestHead): Reply | null {
+    const { rateBuckets } = this.worker;
+    const refusing = rateBuckets.take(this.limit, this.sourceOf(head, client), this.rates, monotonicMs());
+    if (rateBuckets.forgot) this.tellForgotten();
+    if (refusing < 0) return null;
+    log.debug('request refused', { reason: 'its source asks too often', frontend: this.frontend });
+    return this.refusals[refusing];
+  }
+
+  private sourceOf(head: RequestHead, client: Peer): string {
+    const { source, header, useXForwardedFor, ipv6Prefix } = this.options;
+    if (source === 'host') return head.host;
+    if (source === 'header') return head.values(header)[0] ?? '';
+    const address = useXForwardedFor ? clientAddress(head, client.peerAddress()) : client.peerAddress();
+    return address.includes(':') ? networkOf(address, ipv6Prefix) : address;
+  }
+
+  private tellForgotten(): void {
+    this.worker.rateBuckets.forgot = false;
+    log.warn('more sources ask than there is room for: some begin anew with a full bucket', {
+      frontend: this.frontend,
+    });
+  }
+}
