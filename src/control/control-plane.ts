@@ -209,6 +209,7 @@ export class ControlPlane implements ControlView {
         readTimeoutMs: settings.readTimeoutMs,
         writeTimeoutMs: settings.writeTimeoutMs,
         clientIdleMs: settings.clientIdleMs,
+        maxFields: settings.maxFields,
         insecureSkipVerify: settings.insecureSkipVerify,
         rootCAs,
         keepTrailingSlash: settings.keepTrailingSlash,

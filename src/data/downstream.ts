@@ -17,6 +17,8 @@ export const TUNNEL = -3;
 export interface Downstream {
   /** `begin` shows the client the head at once; false: it goes out with the first piece of the body. */
   readonly sendsHeads: boolean;
+  /** The highest status that it can send: servers of HTTP/1.1 may say up to 999. */
+  readonly maxStatus: number;
   /** The engine writes a Date of its own, which it cannot leave out: no head may have one. */
   readonly writesDate: boolean;
   /** The client's connection is encrypted. */

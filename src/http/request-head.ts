@@ -73,6 +73,8 @@ export class RequestHead {
   trusted = true;
   /** What is wrong, '' for a good head. */
   problem = '';
+  /** The problem is that it has more than it may have; its fields are not here. */
+  oversized = false;
   /** As `fields`, of those that are not forwarded as they stand: only for `values`. */
   private withheld = '';
 
@@ -109,6 +111,7 @@ export class RequestHead {
     this.latin1 = false;
     this.trusted = true;
     this.problem = '';
+    this.oversized = false;
     this.withheld = '';
     this.hosts = 0;
     this.lengths = 0;

@@ -86,6 +86,8 @@ export type BootOptions = {
   readonly readTimeoutMs: number;
   /** Time from a request to the end of its response; 0: none. */
   readonly writeTimeoutMs: number;
+  /** In the head of a request, each `cookie` of HTTP/2 counted by itself. */
+  readonly maxFields: number;
   /** Certificates of https:// servers are not verified. */
   readonly insecureSkipVerify: boolean;
   /** PEM texts, one certificate each, that replace the system's roots; null: the system's. */

@@ -13,6 +13,8 @@ import { fillWeb } from './web-settings.ts';
 type Warn = (line: string) => void;
 
 /** More in flight would make a request wait for too many others. */
+/** More do not fit into the longest head, with 32 bytes for each (RFC 9113 §6.5.2). */
+const MAX_FIELDS = 2_048;
 const MAX_PIPELINING = 64;
 const MAX_WORKERS = 1024;
 const LONGEST_CHECK_MS = 86_400_000;
@@ -172,6 +174,12 @@ function fillPipelining(given: Given): number {
   return depth;
 }
 
+function fillFields(given: Given): number {
+  const fields = given.integer('limits.fields');
+  if (fields < 1 || fields > MAX_FIELDS) throw bad('limits.fields', `${fields} is not between 1 and ${MAX_FIELDS}`);
+  return fields;
+}
+
 function fillCount(given: Given, flag: string, most: number): number {
   const count = given.integer(flag);
   if (count < 0 || count > most) throw bad(flag, `${count} is not between 0 and ${most}`);
@@ -227,6 +235,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     readTimeoutMs: given.duration('respondingTimeouts.readTimeout'),
     writeTimeoutMs: given.duration('respondingTimeouts.writeTimeout'),
     clientIdleMs,
+    maxFields: fillFields(given),
     insecureSkipVerify: given.boolean('insecureSkipVerify'),
     rootCAs: fillRootCAs(given),
     allowMinWeightZero: given.boolean('allowMinWeightZero'),

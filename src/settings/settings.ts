@@ -127,6 +127,8 @@ export type Settings = {
   readonly writeTimeoutMs: number;
   /** How long a client's connection may be idle; 0: for ever. Entrypoints of uws have a time of their own. */
   readonly clientIdleMs: number;
+  /** In the head of a request, each `cookie` of HTTP/2 counted by itself. */
+  readonly maxFields: number;
   /** Certificates of https:// servers are not verified. */
   readonly insecureSkipVerify: boolean;
   /** Each a path if such a file exists, else PEM text; they replace the system's roots. null when not given. */

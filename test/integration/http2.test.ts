@@ -337,10 +337,10 @@ exchangeTest(
     client.get(
       1,
       host,
-      Array.from({ length: 300 }, (_, i) => [`x-${i}`, 'y'] as const),
+      Array.from({ length: 100 }, (_, i) => [`x-${i}`, 'y'] as const),
     );
     const got = await request(await server.next());
-    assert.ok(got.fields.size > 300);
+    assert.ok(got.fields.size > 100);
     server.connections[0].send(ok('x'));
     await client.answered(1);
     await servesOthers(t);

@@ -126,7 +126,7 @@ export abstract class Exchange implements Scope {
   protected admit(head: RequestHead): void {
     if (head.problem !== '') {
       log.debug('request refused', { reason: head.problem });
-      this.replyFault(FAULTS.badRequest);
+      this.replyFault(head.oversized ? FAULTS.headTooLarge : FAULTS.badRequest);
       return;
     }
     this.entryPlan = this.worker.plans[this.entryPoint];

@@ -304,6 +304,10 @@ export class HttpExchange
       text = seen;
     }
     this.hasAnswer(head, text, framing);
+    if (head.status > this.out.maxStatus) {
+      this.breakOff(FAULTS.badResponse, `the status ${head.status}, which the protocol of the client does not have`);
+      return;
+    }
     if (head.status !== 101) return;
     if (this.request.tunnel) this.openTunnel(head);
     else this.breakOff(FAULTS.badResponse, 'an upgrade that was not asked for');

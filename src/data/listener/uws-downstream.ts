@@ -38,6 +38,7 @@ function copyOf(bytes: Uint8Array): Uint8Array {
 
 export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   readonly sendsHeads = false;
+  readonly maxStatus = 999;
   readonly writesDate = true;
   /** Set once: the exchange of this pair. */
   events!: DownstreamEvents;

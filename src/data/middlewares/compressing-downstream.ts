@@ -66,6 +66,10 @@ export class CompressingDownstream extends TimerEntry implements Wrapper {
     return this.inner.sendsHeads;
   }
 
+  get maxStatus(): number {
+    return this.inner.maxStatus;
+  }
+
   get writesDate(): boolean {
     return this.inner.writesDate;
   }

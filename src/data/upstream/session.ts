@@ -8,7 +8,8 @@
  *
  * A session on which nothing has come for PING_AFTER_MS while requests are on it, and one that is taken up again after a
  * rest as long, is asked for a sign of life: a server that is gone without a word must not take requests for the minutes
- * that TCP needs to notice.
+ * that TCP needs to notice. Silence as such ends nothing. Where it lasts, PINGs are PING_AGAIN_MS apart: servers of gRPC
+ * end a connection with more than two in five minutes between which they have sent nothing.
  */
 import {
   type ClientHttp2Session,
@@ -26,6 +27,7 @@ import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
+import { frameBudget, TINY_DATA, USEFUL_FRAME } from '../flood-budget.ts';
 import { dialDetail, TLS_HANDSHAKE_TIMEOUT_MS } from './dial.ts';
 import type { UpstreamSessions } from './sessions.ts';
 import { UpstreamStream } from './stream.ts';
@@ -54,6 +56,10 @@ const OPTIONS: ClientSessionOptions & { strictSingleValueFields: boolean } = {
 const UNUSED_URL = 'http://server';
 
 const PING_AFTER_MS = 15_000;
+/** The next one when nothing but its answer has come, and no request was sent since. */
+const PING_AGAIN_MS = 310_000;
+/** So many may follow each other sooner. */
+const MAX_HASTY_PINGS = 2;
 /** How long the answer may take. */
 const PING_TIMEOUT_MS = 15_000;
 const NO_TIMEOUT_MS = 3_600_000;
@@ -79,6 +85,12 @@ export class UpstreamSession extends TimerEntry {
   /** Bytes that had come when it was looked at last. */
   private bytesSeen = 0;
   private pinged = false;
+  /** PINGs since the server has sent anything but their answers; and what `taken` was at the last of them. */
+  private pings = 0;
+  private takenAtPing = 0;
+  /** Since the last PING. */
+  private silentMs = 0;
+  private readonly frames = frameBudget();
   /** It ends with the requests that are on it. */
   private retired = false;
   /** Milliseconds of performance.now(). */
@@ -183,14 +195,28 @@ export class UpstreamSession extends TimerEntry {
     this.wheel.cancel(this);
     this.pinged = false;
     this.bytesSeen = this.socket.bytesRead;
-    if (performance.now() - this.idleSince >= PING_AFTER_MS) this.ping();
+    if (performance.now() - this.idleSince >= PING_AFTER_MS && this.mayPing) this.ping();
     else this.wheel.arm(this, PING_AFTER_MS);
+  }
+
+  /** A PING now is welcome: the server has sent something since the last ones, or was asked for it. */
+  private get mayPing(): boolean {
+    return this.pings === 0 || (this.pings < MAX_HASTY_PINGS && this.taken > this.takenAtPing);
   }
 
   private ping(): void {
     this.pinged = true;
-    this.session!.ping(() => {});
+    this.pings++;
+    this.takenAtPing = this.taken;
+    this.session!.ping(() => this.guard(this.pingAnswered));
     this.wheel.arm(this, PING_TIMEOUT_MS);
+  }
+
+  private pingAnswered(): void {
+    if (this.state > DRAINING || !this.pinged || this.streams.size === 0) return;
+    this.pinged = false;
+    this.bytesSeen = this.socket.bytesRead;
+    this.wheel.arm(this, PING_AFTER_MS);
   }
 
   override expired(): void {
@@ -205,11 +231,16 @@ export class UpstreamSession extends TimerEntry {
     } else if (this.socket.bytesRead !== this.bytesSeen) {
       this.bytesSeen = this.socket.bytesRead;
       this.pinged = false;
+      this.silentMs = 0;
       this.wheel.arm(this, PING_AFTER_MS);
     } else if (this.pinged) {
       this.lose('no answer to a PING');
-    } else {
+    } else if (this.mayPing || this.silentMs >= PING_AGAIN_MS) {
+      this.silentMs = 0;
       this.ping();
+    } else {
+      this.silentMs += PING_AFTER_MS;
+      this.wheel.arm(this, PING_AFTER_MS);
     }
   }
 
@@ -241,11 +272,30 @@ export class UpstreamSession extends TimerEntry {
     session.on('remoteSettings', ({ maxConcurrentStreams }) => {
       this.sessions.limit = Math.max(1, maxConcurrentStreams ?? Number.POSITIVE_INFINITY);
     });
+    const control = (): void => this.guard(this.controlled);
+    session.on('ping', control);
+    session.on('remoteSettings', control);
     session.on('goaway', (code, lastStreamID) => this.guard(() => this.goneAway(code, lastStreamID)));
     session.on('error', (error) => this.guard(() => this.noteLoss(reasonOf(error))));
     session.on('close', () => this.guard(this.closed));
     this.wheel.cancel(this);
     this.wheel.arm(this, PING_AFTER_MS);
+  }
+
+  private controlled(): void {
+    if (!this.frames.spend(1)) this.lose('too many PING and SETTINGS frames');
+  }
+
+  /** A piece of a body has come. */
+  received(bytes: number): void {
+    this.pings = 0;
+    if (bytes < TINY_DATA && !this.frames.spend(1)) this.lose('too many DATA frames with next to nothing in them');
+  }
+
+  /** A head has come. */
+  answered(): void {
+    this.pings = 0;
+    this.frames.gain(USEFUL_FRAME);
   }
 
   /** Before the streams hear of their end, so that they can tell a lost connection from a reset of theirs. */

@@ -15,6 +15,7 @@ import { NO_LENGTH, ResponseHead } from '../../http/response-head.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, MAX_INTERIM } from '../../http/response-parser.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
+import { MergedPieces } from '../merged-pieces.ts';
 import type { UpstreamSession } from './session.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 
@@ -57,6 +58,7 @@ export class UpstreamStream extends TimerEntry implements Upstream {
   private answered = false;
   /** Bytes of the body so far. */
   private received = 0;
+  private readonly pieces = new MergedPieces((bytes) => this.guard(() => this.body(bytes)));
   private interim = 0;
   private trailers = '';
   private requestTrailers = '';
@@ -253,10 +255,11 @@ export class UpstreamStream extends TimerEntry implements Upstream {
       return;
     }
     this.answered = true;
+    this.session.answered();
     const ended = (flags & NGHTTP2_FLAG_END_STREAM) !== 0;
     this.framing = this.framingOf(ended, announcesTrailers);
     // Without a user nobody wants it any more; the stream is read to its end all the same, or it would not close.
-    stream!.on('data', (chunk: Buffer) => this.guard(() => this.body(chunk)));
+    stream!.on('data', (chunk: Buffer) => this.guard(() => this.arrived(chunk)));
     stream!.on('end', () => this.guard(this.ended));
     this.user.responseHead(head, this.framing);
     if (!ended && this.framing !== BODY_NONE) setImmediate(showHead, this);
@@ -279,9 +282,17 @@ export class UpstreamStream extends TimerEntry implements Upstream {
     if (this.received === 0 && !this.endStream) this.user?.responseWaits();
   }
 
-  private body(chunk: Buffer): void {
+  private arrived(chunk: Buffer): void {
     if (this.user === null) return;
     this.received += chunk.length;
+    this.session.received(chunk.length);
+    // A body in one piece has nothing to wait for.
+    if (chunk.length === this.received && chunk.length === this.head.contentLength) this.body(chunk);
+    else this.pieces.add(chunk);
+  }
+
+  private body(chunk: Buffer): void {
+    if (this.user === null) return;
     if (this.framing === BODY_NONE) {
       this.fail(FAULTS.badResponse, 'a body where there can be none');
     } else if (this.head.contentLength !== NO_LENGTH && this.received > this.head.contentLength) {
@@ -292,7 +303,9 @@ export class UpstreamStream extends TimerEntry implements Upstream {
   }
 
   private ended(): void {
-    if (!this.endStream || this.user === null) return;
+    if (!this.endStream) return;
+    this.pieces.flush();
+    if (this.user === null) return;
     const { contentLength } = this.head;
     if (this.framing !== BODY_NONE && contentLength !== NO_LENGTH && this.received !== contentLength) {
       this.fail(FAULTS.truncated, 'a body that is shorter than its Content-Length');
@@ -304,6 +317,7 @@ export class UpstreamStream extends TimerEntry implements Upstream {
   /** The stream is over, in whatever way. */
   private closed(): void {
     if (this.user !== null && this.endStream && this.answered) this.readRest();
+    this.pieces.flush();
     this.release();
     if (this.user !== null) this.failClosed();
   }
@@ -311,7 +325,7 @@ export class UpstreamStream extends TimerEntry implements Upstream {
   /** The connection ended behind a whole response of which the client has not taken all. */
   private readRest(): void {
     for (let chunk = this.stream!.read(); chunk !== null && this.user !== null; chunk = this.stream!.read()) {
-      this.body(chunk as Buffer);
+      this.arrived(chunk as Buffer);
     }
     if (this.user !== null) this.ended();
   }

@@ -11,6 +11,7 @@ const TEXT = Buffer.from('tsuji means crossroads. '.repeat(100));
 /** A client's side that keeps what it gets and fails where it is told to. */
 class Client implements Downstream {
   readonly sendsHeads = true;
+  readonly maxStatus = 999;
   readonly writesDate = false;
   readonly secure = false;
   readonly log: string[] = [];

@@ -21,6 +21,7 @@ function flushBody(downstream: Http1Downstream): void {
 export class Http1Downstream implements Downstream {
   readonly secure: boolean;
   readonly sendsHeads = true;
+  readonly maxStatus = 999;
   readonly writesDate = false;
   readonly events: DownstreamEvents;
   private readonly connection: Http1Connection;

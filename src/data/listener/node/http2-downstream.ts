@@ -4,18 +4,24 @@
  */
 import type { X509Certificate } from 'node:crypto';
 import { constants, type ServerHttp2Stream } from 'node:http2';
+import { log } from '../../../kernel/log.ts';
+import type { BootOptions } from '../../../protocol/messages.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, UNKNOWN_LENGTH } from '../../downstream.ts';
+import { MergedPieces } from '../../merged-pieces.ts';
+import { Progress } from './client-watch.ts';
 import type { Http2Session } from './http2-session.ts';
 import { requestTrailers } from './request.ts';
-import { addFields, addLines, headText, ownCopy } from './response.ts';
+import { addFields, addLines, fieldLists, headText, ownCopy } from './response.ts';
 
-const NOTHING = new Uint8Array(0);
+/** RFC 9110 §15.3.6: never with a body. */
+const RESET_CONTENT = '205';
 /** Ends a stream with INTERNAL_ERROR. */
 const BROKEN_OFF = new Error('broken off');
 
 export class Http2Downstream implements Downstream {
   readonly secure: boolean;
   readonly sendsHeads = true;
+  readonly maxStatus = 599;
   readonly writesDate = false;
   readonly events: DownstreamEvents;
   private readonly session: Http2Session;
@@ -24,9 +30,26 @@ export class Http2Downstream implements Downstream {
   private live = true;
   private paused = false;
   private receiving = false;
-  private stalled = false;
+  private patient = false;
+  /** A response has begun. */
+  private answering = false;
+  private readonly pieces = new MergedPieces((bytes) => this.guard(() => this.body(bytes, false)));
+  /** Bytes of the request's body. */
+  private bodyBytes = 0;
+  /** Of the response's body: bytes that were given to the stream, those that are known to be out, and about as many. */
+  private written = 0;
+  private counted = 0;
+  /** Of the response's body: what the session was told to wait here. */
+  private waiting = 0;
+  private taken = 0;
+  private readonly upload = new Progress();
+  private readonly download = new Progress();
+  /** What the session counts for its head. */
+  headBytes = 0;
   private ending = false;
   private trailers = '';
+  /** The response may have no body, whatever its server sends: it has ended with its head. */
+  private mute = false;
   /** The stream asks for trailers at the end of the body, and ends with them. */
   private asksForTrailers = false;
 
@@ -60,12 +83,23 @@ export class Http2Downstream implements Downstream {
     }
   }
 
-  /** The request has a body. */
-  expectBody(continues: boolean): void {
+  /** The request has a body. `patient`: its client may take all the time that it likes. */
+  expectBody(continues: boolean, patient: boolean): void {
     this.receiving = true;
-    this.stream.on('data', (chunk: Buffer) => this.guard(() => this.body(chunk, false)));
-    this.stream.on('end', () => this.guard(() => this.body(NOTHING, true)));
+    this.patient = patient;
+    this.stream.on('data', (chunk: Buffer) => this.guard(() => this.arrived(chunk)));
+    this.stream.on('end', () => this.guard(this.bodyEnded));
     if (continues) this.stream.additionalHeaders({ ':status': 100 });
+  }
+
+  private arrived(piece: Buffer): void {
+    this.bodyBytes += piece.length;
+    this.session.received(piece.length);
+    this.pieces.add(piece);
+  }
+
+  private bodyEnded(): void {
+    this.body(this.pieces.take(), true);
   }
 
   private body(chunk: Uint8Array, last: boolean): void {
@@ -75,9 +109,51 @@ export class Http2Downstream implements Downstream {
     if (this.live) this.events.downstreamBody(chunk, last);
   }
 
-  /** The client owes bytes that we would take, or does not take those that it asked for. */
-  get isQuiet(): boolean {
-    return (this.receiving && !this.paused) || this.stalled || this.stream.writableEnded;
+  /** Tells the session how much of the response waits here. */
+  private noteWaiting(): void {
+    const { writableLength } = this.stream;
+    this.session.hold(writableLength - this.waiting);
+    this.waiting = writableLength;
+  }
+
+  /** Some of the response waits for its client. */
+  get waits(): boolean {
+    return this.stream.writableLength > 0;
+  }
+
+  /** Bytes of the response's body that are out since it was asked last. */
+  countTaken(): number {
+    const out = this.written - this.stream.writableLength - this.counted;
+    this.counted += out;
+    this.taken += out;
+    return out;
+  }
+
+  /**
+   * `ms` have passed since the last look, in which `share` bytes of what waits have gone out besides those counted. What
+   * its client owes us, '' while there is progress.
+   */
+  overdue(ms: number, share: number, { uploadTimeoutMs, downloadTimeoutMs }: BootOptions): string {
+    const { waits } = this;
+    if (waits) this.taken += share;
+    if (this.download.isOverdue(waits, this.taken, ms, downloadTimeoutMs)) return 'it does not take its response';
+    const awaited = this.receiving && !this.paused && !this.answering && this.live && !this.patient;
+    return this.upload.isOverdue(awaited, this.bodyBytes, ms, uploadTimeoutMs) ? 'its body does not come' : '';
+  }
+
+  /** Its client makes no progress. */
+  giveUp(reason: string): void {
+    log.debug('a stream is ended', { reason, client: this.session.peer });
+    this.guard(this.givenUp);
+  }
+
+  private givenUp(): void {
+    const { live } = this;
+    this.live = false;
+    this.stream.close(constants.NGHTTP2_CANCEL);
+    // Else it would wait for what its client does not take.
+    this.stream.destroy();
+    if (live) this.events.downstreamAborted();
   }
 
   peerAddress(): string {
@@ -88,13 +164,24 @@ export class Http2Downstream implements Downstream {
     return this.session.clientCertificates();
   }
 
-  inform(_head: string | Uint8Array): void {}
+  inform(head: string | Uint8Array): void {
+    if (!this.isOpen || this.answering) return;
+    const text = headText(head);
+    const lines: string[] = [];
+    addFields(lines, text);
+    this.session.answered(text.length);
+    this.stream.additionalHeaders({ ':status': Number(text.slice(0, 3)), ...fieldLists(lines) });
+  }
 
   respond(head: string | Uint8Array, length: number, body: Uint8Array | string | null, headLength: number): void {
     if (!this.isOpen) return;
     const empty = length === NO_BODY || length === 0 || body === null;
     this.sendHead(head, length === NO_BODY ? headLength : length, empty);
-    if (!empty) this.stream.end(ownCopy(body));
+    if (empty || this.mute) return;
+    const bytes = ownCopy(body);
+    this.written += bytes.length;
+    this.stream.end(bytes);
+    this.noteWaiting();
   }
 
   begin(head: string | Uint8Array, length: number): void {
@@ -107,24 +194,29 @@ export class Http2Downstream implements Downstream {
 
   private sendHead(head: string | Uint8Array, length: number, endStream: boolean): void {
     const text = headText(head);
-    const fields = [':status', text.slice(0, 3)];
+    const status = text.slice(0, 3);
+    const fields = [':status', status];
     addFields(fields, text);
-    if (length >= 0) fields.push('content-length', String(length));
+    this.mute = status === RESET_CONTENT;
+    if (length >= 0 && !this.mute) fields.push('content-length', String(length));
     for (let i = 2; i < fields.length; i += 2) fields[i] = fields[i].toLowerCase();
     // Only a body of unknown length may have trailers, and waiting for them costs a frame.
-    this.asksForTrailers = length === UNKNOWN_LENGTH && !endStream;
-    this.stream.respond(fields as never, { endStream, waitForTrailers: this.asksForTrailers });
+    this.asksForTrailers = length === UNKNOWN_LENGTH && !endStream && !this.mute;
+    this.answering = true;
+    this.session.answered(text.length);
+    this.stream.respond(fields as never, { endStream: endStream || this.mute, waitForTrailers: this.asksForTrailers });
   }
 
   write(chunk: Uint8Array): boolean {
-    if (!this.isOpen || chunk.length === 0) return true;
-    if (this.stream.write(ownCopy(chunk))) return true;
-    this.stalled = true;
-    return false;
+    if (!this.isOpen || chunk.length === 0 || this.mute) return true;
+    this.written += chunk.length;
+    const flows = this.stream.write(ownCopy(chunk));
+    if (!flows) this.noteWaiting();
+    return flows;
   }
 
   end(trailers: string): boolean {
-    if (!this.isOpen) return true;
+    if (!this.isOpen || this.mute) return true;
     this.ending = true;
     this.trailers = trailers;
     this.stream.end();
@@ -132,15 +224,10 @@ export class Http2Downstream implements Downstream {
   }
 
   private sendTrailers(): void {
-    const raw: string[] = [];
-    addLines(raw, this.trailers);
-    const fields: Record<string, string[]> = Object.create(null);
-    for (let i = 0; i < raw.length; i += 2) {
-      const name = raw[i].toLowerCase();
-      fields[name] ??= [];
-      fields[name].push(raw[i + 1]);
-    }
-    this.stream.sendTrailers(fields);
+    const lines: string[] = [];
+    addLines(lines, this.trailers);
+    this.session.answered(this.trailers.length);
+    this.stream.sendTrailers(fieldLists(lines));
     // node:http2 sends them at the end of this turn: closed before, the stream would lose them.
     setImmediate(() => this.guard(this.trailersSent));
   }
@@ -178,11 +265,12 @@ export class Http2Downstream implements Downstream {
   }
 
   private writable(): void {
-    this.stalled = false;
+    this.noteWaiting();
     if (this.live) this.events.downstreamWritable();
   }
 
   private finished(): void {
+    this.noteWaiting();
     if (this.live && this.ending && !this.asksForTrailers) this.events.downstreamWritable();
   }
 
@@ -194,7 +282,10 @@ export class Http2Downstream implements Downstream {
   }
 
   private closed(): void {
+    this.session.hold(-this.waiting);
+    this.waiting = 0;
     this.session.left(this);
+    if (this.stream.writableFinished) this.session.completed();
     if (!this.live) return;
     this.live = false;
     this.events.downstreamAborted();

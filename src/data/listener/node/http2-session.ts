@@ -1,43 +1,79 @@
 /**
  * One client's HTTP/2 connection: its streams, and the bounds that keep one client from costing more than its share.
- * nghttp2 bounds resets, invalid frames, CONTINUATION and unanswered acknowledgements itself (`limits.ts` says how
- * many); what it would answer for ever, PING and SETTINGS, is counted here.
+ * nghttp2 bounds invalid frames, CONTINUATION and unanswered acknowledgements itself (`limits.ts` says how many); what it
+ * would answer or read past for ever is counted here, and so is time without progress, stream by stream: a PING is none.
  */
 import type { X509Certificate } from 'node:crypto';
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import { performance } from 'node:perf_hooks';
+import type { Socket } from 'node:net';
 import { log } from '../../../kernel/log.ts';
+import { TimerEntry, type TimerWheel } from '../../../kernel/timer-wheel.ts';
+import { FloodBudget, FRAME_BYTES, frameBudget, TINY_DATA, USEFUL_FRAME } from '../../flood-budget.ts';
+import type { BufferHolder } from '../../memory-budget.ts';
 import type { Http2Downstream } from './http2-downstream.ts';
-import { FLOOD_MS, MAX_CONTROL_FRAMES, QUIET_MS, RESET_BURST, RESETS_PER_SECOND, SESSION_WINDOW } from './limits.ts';
+import * as limits from './limits.ts';
 import type { NodeListener } from './node-listener.ts';
-import { clientCertificates, peerAddress } from './socket.ts';
+import { clientCertificates, peerAddress, plainBytesTaken } from './socket.ts';
 
-export class Http2Session {
+/** How often a session is looked at, at most, and how many times at least before one of its times is up. */
+const LOOK_MS = 5_000;
+const LOOKS = 4;
+/** Bytes of a PING's acknowledgement, and of one of SETTINGS. */
+const PING_ACK = 17;
+const SETTINGS_ACK = 9;
+
+/** `times`: in milliseconds, 0 for ever. */
+function lookMs(times: readonly number[]): number {
+  return Math.min(LOOK_MS, ...times.filter((ms) => ms > 0).map((ms) => ms / LOOKS));
+}
+
+export class Http2Session extends TimerEntry implements BufferHolder {
   readonly secure: boolean;
   readonly peer: string;
   private readonly listener: NodeListener;
   private readonly session: ServerHttp2Session;
+  /** Under the session. */
+  private readonly socket: Socket;
+  private readonly wheel: TimerWheel;
   private readonly streams = new Set<Http2Downstream>();
-  private readonly idleMs: number;
-  private quietMs = 0;
-  private control = 0;
-  private resets = 0;
-  private countedSince = performance.now();
+  private readonly lookMs: number;
+  /** Without a stream. */
+  private idleMs = 0;
+  private readonly frames = frameBudget();
+  private readonly resets = new FloodBudget(limits.RESET_BURST, limits.RESETS_PER_SECOND);
+  /** Of the heads of its streams, as RFC 9113 §6.5.2 counts. */
+  private headBytes = 0;
+  /** Of responses that wait for the client. */
+  private waitingBytes = 0;
+  heldBytes = 0;
+  /** Bytes that have come, and those of them that were of use or are counted already, up to the last look. */
+  private cameBefore = 0;
+  private useful = 0;
+  /** Bytes that the client has taken up to the last look; and what is no body of those that went out since. */
+  private takenBefore = 0;
+  private overhead = 0;
 
-  constructor(listener: NodeListener, session: ServerHttp2Session, secure: boolean, idleMs: number) {
+  constructor(listener: NodeListener, session: ServerHttp2Session, socket: Socket, secure: boolean) {
+    super();
     this.listener = listener;
     this.session = session;
+    this.socket = socket;
     this.secure = secure;
-    this.idleMs = idleMs;
-    this.peer = peerAddress(session.socket as never);
-    const count = (): void => this.guard(this.counted);
-    session.on('ping', count);
-    session.on('remoteSettings', count);
+    this.peer = peerAddress(socket);
+    const { options, wheel } = listener.worker;
+    this.wheel = wheel;
+    this.lookMs = lookMs([options.clientIdleMs, options.uploadTimeoutMs, options.downloadTimeoutMs]);
+    session.on('ping', () => this.guard(() => this.controlled(PING_ACK)));
+    session.on('remoteSettings', () => this.guard(() => this.controlled(SETTINGS_ACK)));
     session.on('stream', (stream, _headers, flags, raw) => {
       this.guard(() => this.requested(stream, flags, raw as never));
     });
-    session.setLocalWindowSize(SESSION_WINDOW);
-    this.watch();
+    session.on('close', () => {
+      wheel.cancel(this);
+      if (this.heldBytes > 0) listener.worker.budget.release(this);
+    });
+    session.setLocalWindowSize(limits.SESSION_WINDOW);
+    wheel.arm(this, this.lookMs);
   }
 
   clientCertificates(): readonly X509Certificate[] {
@@ -53,71 +89,144 @@ export class Http2Session {
       log.error('a connection failed', {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       });
-      this.session.destroy(undefined, constants.NGHTTP2_INTERNAL_ERROR);
+      this.destroyWith(constants.NGHTTP2_INTERNAL_ERROR);
     }
   }
 
   private requested(stream: ServerHttp2Stream, flags: number, raw: readonly string[]): void {
-    this.quietMs = 0;
     // Its client may have taken it back before we hear of it.
     if (stream.destroyed || stream.aborted) {
       stream.on('error', () => {});
       this.takenBack();
       return;
     }
+    let bytes = 0;
+    for (const text of raw) bytes += text.length + limits.FIELD_BYTES / 2;
+    this.useful += bytes;
+    this.frames.gain(USEFUL_FRAME);
+    if (this.headBytes + bytes > limits.SESSION_HEADS) {
+      stream.on('error', () => {});
+      log.debug('a stream is refused', { reason: 'too long heads at the same time', client: this.peer });
+      stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      return;
+    }
     const downstream = this.listener.serveHttp2(this, stream, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0, raw);
-    if (downstream !== null) this.streams.add(downstream);
+    if (downstream === null) return;
+    downstream.headBytes = bytes;
+    this.headBytes += bytes;
+    this.streams.add(downstream);
+    this.tellBudget();
   }
 
   left(downstream: Http2Downstream): void {
-    this.streams.delete(downstream);
+    if (!this.streams.delete(downstream)) return;
+    this.headBytes -= downstream.headBytes;
+    this.idleMs = 0;
+    this.tellBudget();
+  }
+
+  /** So many bytes more of a response wait. */
+  hold(bytes: number): void {
+    if (bytes === 0) return;
+    this.waitingBytes += bytes;
+    this.tellBudget();
+  }
+
+  private tellBudget(): void {
+    const { budget } = this.listener.worker;
+    const bytes = this.headBytes + this.waitingBytes;
+    if (bytes > 0 && !this.session.destroyed) budget.hold(this, bytes);
+    else if (this.heldBytes > 0) budget.release(this);
+  }
+
+  endOverBudget(): void {
+    this.destroyWith(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
   /** A client has reset a stream that was not answered yet: cheap for it, dear for us and for a server (CVE-2023-44487). */
   takenBack(): void {
-    this.startCounting();
-    const allowed = RESET_BURST + (RESETS_PER_SECOND * FLOOD_MS) / 1000;
-    if (++this.resets > allowed) this.end('streams that were reset');
+    if (!this.resets.spend(1)) this.end('streams that were reset');
   }
 
-  private counted(): void {
-    this.startCounting();
-    if (++this.control > MAX_CONTROL_FRAMES) this.end('PING and SETTINGS frames');
+  /** A piece of a body has come. */
+  received(bytes: number): void {
+    this.useful += bytes + limits.FRAME_HEAD;
+    if (bytes < TINY_DATA && !this.frames.spend(1)) this.end('DATA frames with next to nothing in them');
   }
 
-  private startCounting(): void {
-    const now = performance.now();
-    if (now - this.countedSince < FLOOD_MS) return;
-    this.countedSince = now;
-    this.control = 0;
-    this.resets = 0;
+  /** A frame of ours goes out, with so many bytes that are no body. */
+  answered(bytes: number): void {
+    this.frames.gain(USEFUL_FRAME);
+    this.overhead += bytes;
+  }
+
+  /** A response is out. */
+  completed(): void {
+    this.resets.gain(1);
+  }
+
+  private controlled(ackBytes: number): void {
+    this.overhead += ackBytes;
+    this.useful += ackBytes;
+    if (!this.frames.spend(1)) this.end('PING and SETTINGS frames');
   }
 
   private end(flood: string): void {
     if (this.session.destroyed) return;
     log.debug('a connection is ended', { reason: `too many ${flood}`, client: this.peer });
-    this.session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    this.destroyWith(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
-  private watch(): void {
-    const ms = Math.min(QUIET_MS, this.idleMs);
-    this.session.setTimeout(ms, () => this.guard(() => this.timedOut(ms)));
+  private destroyWith(code: number): void {
+    // Not as its second argument: without an error node takes the code from nowhere else.
+    this.session.destroy(code as never);
   }
 
-  /** Nothing has come or gone for a while. */
-  private timedOut(ms: number): void {
-    this.quietMs += ms;
-    if (this.streams.size === 0) {
-      if (this.quietMs >= this.idleMs) this.session.close();
+  override expired(): void {
+    this.guard(this.look);
+  }
+
+  private look(): void {
+    if (this.session.destroyed) return;
+    this.countUnseen();
+    if (this.session.destroyed) return;
+    if (this.streams.size > 0) {
+      this.lookAtStreams();
     } else {
-      for (const stream of this.streams) {
-        if (stream.isQuiet) {
-          this.session.destroy();
-          return;
-        }
-      }
+      const { clientIdleMs } = this.listener.worker.options;
+      this.idleMs += this.lookMs;
+      if (clientIdleMs > 0 && this.idleMs >= clientIdleMs && !this.session.closed) this.session.close();
     }
-    if (!this.session.destroyed) this.session.setTimeout(ms);
+    if (!this.session.destroyed) this.wheel.arm(this, this.lookMs);
+  }
+
+  /** Frames that node:http2 keeps to itself, as WINDOW_UPDATE: there is no telling them apart, but they are bytes. */
+  private countUnseen(): void {
+    const came = this.socket.bytesRead;
+    // A head that its table shortens counts for more than came.
+    const unseen = Math.max(0, came - this.cameBefore - this.useful);
+    this.cameBefore = came;
+    this.useful = 0;
+    if (!this.frames.spend(unseen / FRAME_BYTES)) this.end('frames of no use');
+  }
+
+  /** Whoever makes no progress is ended, and no other stream. */
+  private lookAtStreams(): void {
+    const taken = plainBytesTaken(this.socket);
+    let passed = taken - this.takenBefore - this.overhead;
+    this.takenBefore = taken;
+    this.overhead = 0;
+    let waiting = 0;
+    for (const stream of this.streams) {
+      passed -= stream.countTaken();
+      if (stream.waits) waiting++;
+    }
+    // Of a piece that has gone out in part nobody tells how much: it is what is left when all else is counted.
+    const share = waiting === 0 ? 0 : Math.max(0, passed) / waiting;
+    for (const stream of [...this.streams]) {
+      const reason = stream.overdue(this.lookMs, share, this.listener.worker.options);
+      if (reason !== '') stream.giveUp(reason);
+    }
   }
 
   get isBusy(): boolean {

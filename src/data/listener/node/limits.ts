@@ -27,8 +27,10 @@ export const MAX_MERGED_BYTES = 65_536;
 
 /** Of HTTP/2. */
 export const MAX_STREAMS = 250;
-/** Fields in one head; with 32 bytes for each, as RFC 9113 §6.5.2 counts, more than fit are never reached. */
-export const MAX_FIELDS = 2_048;
+/** A field costs so many bytes besides its text (RFC 9113 §6.5.2). */
+export const FIELD_BYTES = 32;
+/** Heads that the streams of a session may hold at the same time, counted so: 250 of 16 KiB. */
+export const SESSION_HEADS = 4_194_304;
 /** What a client may send before it is read: per stream, and of all streams together. */
 export const STREAM_WINDOW = 131_072;
 export const SESSION_WINDOW = 4_194_304;
@@ -40,7 +42,6 @@ export const MAX_REJECTED_STREAMS = 100;
 /** Streams that a client may take back: so many at once, then so many per second. */
 export const RESET_BURST = 300;
 export const RESETS_PER_SECOND = 50;
-/** PING and SETTINGS frames that a client may send within FLOOD_MS. */
-export const MAX_CONTROL_FRAMES = 1_000;
-export const FLOOD_MS = 10_000;
 export const MAX_SETTINGS = 32;
+/** Of a frame, before its payload. */
+export const FRAME_HEAD = 9;

@@ -33,7 +33,7 @@ import * as limits from './limits.ts';
 import { Openings } from './openings.ts';
 import { ProxiedPeers } from './proxied-peers.ts';
 import { NO_CONNECT, PLAIN_HTTP } from './raw-reply.ts';
-import { fillHttp1, fillHttp2 } from './request.ts';
+import { fillHttp1, fillHttp2, isGrpc } from './request.ts';
 import { http1Server, http2Server } from './servers.ts';
 import { TunnelDownstream } from './tunnel-downstream.ts';
 
@@ -179,11 +179,10 @@ export class NodeListener implements Listener {
   }
 
   private makeHttp2(): Http2Server {
-    const server = http2Server();
-    const idleMs = this.worker.options.clientIdleMs || Number.POSITIVE_INFINITY;
+    const server = http2Server(this.worker.options.maxFields);
     server.on('session', (session) => {
       this.guard(session.socket as Socket, () => {
-        this.sessions.set(session, new Http2Session(this, session, this.tls !== null, idleMs));
+        this.sessions.set(session, new Http2Session(this, session, session.socket as Socket, this.tls !== null));
         session.on('close', () => this.sessions.delete(session));
       });
     });
@@ -289,8 +288,8 @@ export class NodeListener implements Listener {
     const downstream = new Http2Downstream(session, stream, exchange);
     exchange.downstream = downstream;
     try {
-      fillHttp2(this.head, raw, endOfStream);
-      if (this.head.bodyFollows) downstream.expectBody(this.head.expectsContinue);
+      fillHttp2(this.head, raw, endOfStream, this.worker.options.maxFields);
+      if (this.head.bodyFollows) downstream.expectBody(this.head.expectsContinue, isGrpc(this.head));
       else stream.resume();
       exchange.begin(this.index, this.head);
       return downstream;

@@ -63,17 +63,24 @@ export function fillHttp1(head: RequestHead, method: string, url: string, raw: r
  * `raw`: the pseudo fields among them (RFC 9113 §8.3). `endOfStream`: there is no body. What HTTP/1.1 has no word for is
  * put into its own: `:authority` is the Host, several cookie fields are one (§8.2.3), a body without a length is chunked.
  */
-export function fillHttp2(head: RequestHead, raw: readonly string[], endOfStream: boolean): void {
+export function fillHttp2(head: RequestHead, raw: readonly string[], endOfStream: boolean, maxFields: number): void {
   let method = '';
   let target = '';
   let authority: string | null = null;
   let cookies = '';
-  for (let i = 0; i < raw.length && raw[i].startsWith(':'); i += 2) {
-    if (raw[i] === ':method') method = raw[i + 1];
-    else if (raw[i] === ':path') target = decoded(raw[i + 1]);
-    else if (raw[i] === ':authority') authority = raw[i + 1];
+  let pseudo = 0;
+  for (; pseudo < raw.length && raw[pseudo].startsWith(':'); pseudo += 2) {
+    const value = raw[pseudo + 1];
+    if (raw[pseudo] === ':method') method = value;
+    else if (raw[pseudo] === ':path') target = decoded(value);
+    else if (raw[pseudo] === ':authority') authority = value;
   }
   head.begin(method, target, pathOf(target));
+  if ((raw.length - pseudo) / 2 > maxFields) {
+    head.oversized = true;
+    head.problem = 'too many fields';
+    return;
+  }
   head.latin1 = hasOtherText(raw);
   if (authority !== null) head.add('host', authority);
   for (let i = 0; i < raw.length; i += 2) {
@@ -87,6 +94,11 @@ export function fillHttp2(head: RequestHead, raw: readonly string[], endOfStream
   if (cookies !== '') addField(head, 'cookie', cookies);
   if (!endOfStream && head.body === REQUEST_NO_BODY) head.body = REQUEST_CHUNKED;
   settle(head);
+}
+
+/** A call of gRPC, whose messages may be far apart. */
+export function isGrpc(head: RequestHead): boolean {
+  return head.values('content-type').some((type) => type.startsWith('application/grpc'));
 }
 
 /** Lines for `downstreamTrailers`: those that may be passed on and that text can say. */

@@ -48,6 +48,17 @@ export function addLines(fields: string[], text: string, from = 0): void {
   }
 }
 
+/** Names in lower case with all their values, from names and values in turn. */
+export function fieldLists(lines: readonly string[]): Record<string, string[]> {
+  const fields: Record<string, string[]> = Object.create(null);
+  for (let i = 0; i < lines.length; i += 2) {
+    const name = lines[i].toLowerCase();
+    fields[name] ??= [];
+    fields[name].push(lines[i + 1]);
+  }
+  return fields;
+}
+
 /** Ours: the caller's memory is used again as soon as it has it back. */
 export function ownCopy(bytes: Uint8Array | string): Buffer {
   return typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes);

@@ -10,6 +10,8 @@ type Http2Options = ServerOptions & {
   strictSingleValueFields: boolean;
 };
 
+/** Of a request: method, scheme, authority, path. */
+const PSEUDO_FIELDS = 4;
 /** How often node looks for heads that are too slow. */
 const CHECK_MS = 1_000;
 
@@ -40,7 +42,8 @@ export function http1Server(
   return server;
 }
 
-export function http2Server(): Http2Server {
+/** `maxFields`: that a head may have and is served; some more are refused by ourselves, so that their client is told why. */
+export function http2Server(maxFields: number): Http2Server {
   const options: Http2Options = {
     settings: {
       maxConcurrentStreams: limits.MAX_STREAMS,
@@ -48,7 +51,7 @@ export function http2Server(): Http2Server {
       maxHeaderListSize: limits.MAX_HEAD_BYTES,
       enablePush: false,
     },
-    maxHeaderListPairs: limits.MAX_FIELDS,
+    maxHeaderListPairs: 2 * maxFields + PSEUDO_FIELDS,
     maxSessionMemory: limits.SESSION_MEMORY_MB,
     maxSessionInvalidFrames: limits.MAX_INVALID_FRAMES,
     maxSessionRejectedStreams: limits.MAX_REJECTED_STREAMS,

@@ -51,6 +51,12 @@ export function bytesTaken(socket: Socket): number {
     : handle.bytesWritten - handle.writeQueueSize;
 }
 
+/** The same in bytes that were written to TLS, without what TLS makes of them. */
+export function plainBytesTaken(socket: Socket): number {
+  const own = handleOf(socket);
+  return socket.bytesWritten - ((own?._parent ?? own)?.writeQueueSize ?? 0);
+}
+
 /** Breaks a connection so that its client cannot take it for a proper end. */
 export function breakOff(socket: Socket & { encrypted?: boolean }): void {
   // TLS has its own: a connection that ends without close_notify. Only a plain socket can be reset.

@@ -29,6 +29,7 @@ const NOTHING = Buffer.alloc(0);
 export class TunnelDownstream implements Downstream, ChunkSink, WatchedClient {
   readonly secure: boolean;
   readonly sendsHeads = true;
+  readonly maxStatus = 999;
   readonly writesDate = false;
   readonly events: DownstreamEvents;
   private readonly listener: NodeListener;
