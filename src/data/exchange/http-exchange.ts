@@ -317,9 +317,13 @@ export class HttpExchange
   private hasAnswer(head: ResponseHead, text: string, framing: number): void {
     this.responseText = sendable(text, head.nonAscii || (text !== head.text && !ASCII.spans(text)));
     this.framing = framing;
-    if (framing === BODY_LENGTH) this.responseLength = head.contentLength;
-    else if (framing === BODY_NONE) this.responseLength = this.method === 'HEAD' ? head.contentLength : NO_LENGTH;
-    else this.responseLength = UNKNOWN_LENGTH;
+    // A 205 has no content (RFC 9110 §15.3.6), but on HTTP/1.1 a length all the same: without one its client would wait for
+    // the end of the connection.
+    if (head.status === 205 && framing !== BODY_NONE) this.responseLength = 0;
+    else if (framing === BODY_LENGTH) this.responseLength = head.contentLength;
+    else if (framing !== BODY_NONE) this.responseLength = UNKNOWN_LENGTH;
+    // What another request, or a change, would have brought (§8.6); with 204 it would be wrong.
+    else this.responseLength = head.status === 204 ? NO_LENGTH : head.contentLength;
     this.phase = ANSWERED;
     if (this.policy !== null && head.contentLength > this.policy.maxResponse && framing === BODY_LENGTH) {
       this.breakOff(FAULTS.responseTooLarge, '');
@@ -380,6 +384,7 @@ export class HttpExchange
       return;
     }
     if (this.phase === ANSWERED) {
+      if (this.responseLength === 0) return;
       if (this.framing === BODY_LENGTH && chunk.length === this.responseLength) {
         this.out.respond(this.responseText, chunk.length, chunk, NO_LENGTH, this.worker.draining);
         this.phase = FLUSHING;
@@ -391,7 +396,7 @@ export class HttpExchange
   }
 
   responseWaits(): void {
-    if (this.phase === ANSWERED && this.out.sendsHeads) this.beginResponse();
+    if (this.phase === ANSWERED && this.out.sendsHeads && this.responseLength !== 0) this.beginResponse();
   }
 
   private beginResponse(): void {
@@ -405,7 +410,7 @@ export class HttpExchange
     // An upload that the server did not wait for is still coming: let the listener read it to its end.
     this.resumeBody();
     connection?.done(this.request.complete);
-    if (trailers !== '' && this.phase === ANSWERED) this.beginResponse();
+    if (trailers !== '' && this.phase === ANSWERED && this.responseLength !== 0) this.beginResponse();
     if (this.phase === ANSWERED) {
       const none = this.framing === BODY_NONE;
       this.out.respond(this.responseText, none ? NO_BODY : 0, null, this.responseLength, this.worker.draining);

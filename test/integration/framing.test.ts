@@ -1,0 +1,153 @@
+/**
+ * What stands around a body, or in the place of one: lengths where there may be some and nowhere else, and what a client is
+ * told of its connection, whatever the server sends, while the worker serves and while it drains.
+ */
+import assert from 'node:assert/strict';
+import test, { after } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import { type Engine, type EngineTsuji, isSecure, startEngines } from '../harness/engines.ts';
+import { exchangeTest, type Scope } from '../harness/exchanges.ts';
+import { RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
+import { addRoute } from '../harness/tsuji.ts';
+import { waitFor } from '../harness/wait.ts';
+
+/** Those of HTTP/1.1 that keep it. */
+const ENGINES: readonly Engine[] = ['node', 'node-tls'];
+const engines = await startEngines({ after });
+
+async function connect(t: Scope, on: EngineTsuji, engine: Engine): Promise<RawConnection> {
+  if (!isSecure(engine)) return rawClient(t, on.port(engine));
+  const socket = connectTls({ port: on.port(engine), rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] });
+  const connection = new RawConnection(socket);
+  t.after(() => connection.destroy());
+  await new Promise((resolve) => socket.once('secureConnect', resolve));
+  return connection;
+}
+
+type Case = { method: string; status: number; framing: string; body: string; close: boolean };
+
+const BODIES: readonly [string, string][] = [
+  ['', ''],
+  ['Content-Length: 0\r\n', ''],
+  ['Content-Length: 5\r\n', 'hello'],
+  ['Transfer-Encoding: chunked\r\n', '5\r\nhello\r\n0\r\n\r\n'],
+];
+
+function cases(): Case[] {
+  const all: Case[] = [];
+  for (const method of ['GET', 'HEAD', 'PUT']) {
+    for (const status of [200, 204, 205, 304]) {
+      for (const [framing, text] of BODIES) {
+        for (const close of [false, true]) {
+          const body = method === 'HEAD' || status === 204 || status === 304 ? '' : text;
+          all.push({ method, status, framing, body, close });
+        }
+      }
+    }
+  }
+  return all;
+}
+
+function sent({ method, close }: Case, host: string): string {
+  const body = method === 'PUT' ? 'Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n' : '\r\n';
+  return `${method} / HTTP/1.1\r\nHost: ${host}\r\n${close ? 'Connection: close\r\n' : ''}${body}`;
+}
+
+/** What the head may say of a body, and the body. */
+function expected({ method, status, framing, body }: Case): { fields: RegExp; rest: RegExp } {
+  const length = /^content-length: \d+\r$/im;
+  const none = /^(?![\s\S]*^(?:content-length|transfer-encoding):)/im;
+  if (status === 204) return { fields: none, rest: /^$/ };
+  if (method === 'HEAD' || status === 304) return { fields: framing.startsWith('C') ? length : none, rest: /^$/ };
+  if (status === 205) return { fields: /^content-length: 0\r$/im, rest: /^$/ };
+  if (framing.startsWith('C')) return { fields: length, rest: new RegExp(`^${body}$`) };
+  return {
+    fields: /^transfer-encoding: chunked\r$/im,
+    rest: body === '' ? /^0\r\n\r\n$/ : /^5\r\nhello\r\n0\r\n\r\n$/,
+  };
+}
+
+type Running = { one: Case; client: RawConnection; upstream: RawConnection };
+
+async function begin(t: Scope, on: EngineTsuji, engine: Engine, host: string, server: RawServer): Promise<Running[]> {
+  const running: Running[] = [];
+  for (const one of cases()) {
+    const client = await connect(t, on, engine);
+    client.send(sent(one, host));
+    const upstream = await server.next();
+    await upstream.until('\r\n\r\n');
+    running.push({ one, client, upstream });
+  }
+  return running;
+}
+
+async function finish({ one, client, upstream }: Running, closes: boolean): Promise<void> {
+  const what = JSON.stringify(one);
+  const { framing, status, method } = one;
+  upstream.send(`HTTP/1.1 ${status} Status\r\n${framing}\r\n${one.body}`);
+  const untilClose = framing === '' && method !== 'HEAD' && status !== 204 && status !== 304;
+  if (untilClose) upstream.socket.end();
+  const { fields, rest } = expected(one);
+  await waitFor(
+    () =>
+      client.closed ||
+      (client.received.includes('\r\n\r\n') && rest.test(client.received.split('\r\n\r\n').slice(1).join('\r\n\r\n'))),
+    () => `${what}: ${JSON.stringify(client.received)}`,
+  );
+  const headEnd = client.received.indexOf('\r\n\r\n') + 4;
+  const head = client.received.slice(0, headEnd);
+  assert.match(head, new RegExp(`^HTTP/1\\.1 ${status} `), what);
+  assert.match(head, fields, what);
+  assert.equal(
+    head.match(/^(content-length|transfer-encoding):/gim)?.length ?? 0,
+    /\?!/.test(fields.source) ? 0 : 1,
+    what,
+  );
+  assert.match(client.received.slice(headEnd), rest, what);
+  assert.equal(/^connection: close\r$/im.test(head), closes, what);
+  if (closes) await client.untilClosed();
+  else assert.equal(client.closed, false, what);
+}
+
+for (const engine of ENGINES) {
+  exchangeTest(
+    `${engine}: lengths stand where they may, and close is answered with close`,
+    engines.tsuji,
+    async (t) => {
+      const server = await startRawServer(t);
+      const host = await addRoute(engines.tsuji, [server.url]);
+      for (const one of await begin(t, engines, engine, host, server)) await finish(one, one.one.close);
+    },
+  );
+
+  exchangeTest(`${engine}: the next request of a connection finds it as it should be`, engines.tsuji, async (t) => {
+    const server = await startRawServer(t);
+    const host = await addRoute(engines.tsuji, [server.url]);
+    const client = await connect(t, engines, engine);
+    for (const one of cases().filter(({ close }) => !close)) {
+      const before = server.connections.length;
+      client.send(sent(one, host));
+      await waitFor(
+        () => server.connections.length > before || server.connections.some(({ received }) => received !== ''),
+        'the request',
+      );
+      const upstream =
+        server.connections.findLast(({ closed, received }) => !closed && received !== '') ?? (await server.next());
+      await upstream.until(one.method === 'PUT' ? '0\r\n\r\n' : '\r\n\r\n');
+      await finish({ one, client, upstream }, false);
+      client.received = '';
+    }
+  });
+}
+
+test('the same while a worker drains, where each connection is told that it ends', async (t) => {
+  const ending = await startEngines(t, { workers: 1, flags: ['--lifeCycle.graceTimeOut=60s'] });
+  const server = await startRawServer(t);
+  const host = await addRoute(ending.tsuji, [server.url]);
+  const running: Running[] = [];
+  for (const engine of ENGINES) running.push(...(await begin(t, ending, engine, host, server)));
+  ending.tsuji.kill('SIGTERM');
+  await waitFor(async () => (await ending.tsuji.api('/ping')).status === 503, 'the drain to begin');
+  for (const one of running) await finish(one, true);
+  assert.deepEqual(await ending.tsuji.ended(), { code: 0, signal: null });
+});
