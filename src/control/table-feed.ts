@@ -15,7 +15,7 @@ import type { ModelChange } from './reconciler.ts';
 export const MAX_ENTRY_POINTS = 32;
 
 function policyOf(backend: Backend): BackendPolicy {
-  const { method, hash, sticky, ejectionFailures, circuitBreaker, maxConn } = backend;
+  const { method, hash, sticky, ejectionFailures, circuitBreaker, maxConn, options = {} } = backend;
   const isLimited = maxConn !== undefined && maxConn.amount !== 0;
   const draining = backend.servers.flatMap((server, index) => (server.draining === true ? [index] : []));
   return {
@@ -25,6 +25,7 @@ function policyOf(backend: Backend): BackendPolicy {
     ...(draining.length === 0 ? {} : { draining }),
     ...(ejectionFailures === undefined ? {} : { ejectionFailures }),
     ...(circuitBreaker === undefined ? {} : { breaker: circuitBreaker }),
+    ...(Object.keys(options).length === 0 ? {} : { options }),
     ...(isLimited ? { maxConn: { amount: maxConn.amount, source: maxConn.source, header: maxConn.header } } : {}),
   };
 }

@@ -7,6 +7,7 @@
  */
 import type { RequestHead } from '../http/request-head.ts';
 import type { ResponseText } from '../http/response-text.ts';
+import type { Fault } from '../kernel/errors.ts';
 import type { BackendView, FrontendView } from '../table/views.ts';
 import type { WorkerContext } from './context.ts';
 import type { Downstream, DownstreamEvents } from './downstream.ts';
@@ -42,6 +43,13 @@ export interface Scope {
   limitResponse(bytes: number): void;
   /** The whole body is read, and kept for further tries, before the first server is asked. */
   holdRequest(): void;
+  /**
+   * From a wrapper, when a whole response has come to it: the request, whose body was held, is sent once more, and another
+   * response follows. False: that cannot be done.
+   */
+  repeat(): boolean;
+  /** From a wrapper that has kept all of a response back: it cannot be had, and is answered so. */
+  fail(fault: Fault): void;
   /** The body is kept up to so many bytes while it is sent, for `sent`. Of several the greatest counts. */
   copyRequest(bytes: number): void;
   /**

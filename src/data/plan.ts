@@ -2,27 +2,16 @@
  * What one entrypoint, or one frontend on one entrypoint, does to a request: its middlewares in order. Made when it is
  * first needed, per table and worker; a route that asks for nothing has none, and pays one look at a field.
  */
-import type { FrontendView } from '../table/views.ts';
+import type { BackendView, FrontendView } from '../table/views.ts';
 import type { WorkerContext } from './context.ts';
 import type { Middleware } from './middleware.ts';
-import { entryPointSteps, frontendSteps } from './middlewares/order.ts';
+import { backendSteps, entryPointSteps, frontendSteps } from './middlewares/order.ts';
 
-export class Plan {
-  readonly steps: readonly Middleware[];
-  /** Some of them look at responses. */
-  readonly responds: boolean;
-  /** Some of them hear when the request is with its server. */
-  readonly hearsOfSent: boolean;
+/** In the order in which requests pass them; at least one. */
+export type Plan = readonly Middleware[];
 
-  constructor(steps: readonly Middleware[]) {
-    this.steps = steps;
-    this.responds = steps.some(({ response }) => response !== undefined);
-    this.hearsOfSent = steps.some(({ sent }) => sent !== undefined);
-  }
-}
-
-function planOf(steps: readonly Middleware[]): Plan | null {
-  return steps.length === 0 ? null : new Plan(steps);
+function planOf(steps: Plan): Plan | null {
+  return steps.length === 0 ? null : steps;
 }
 
 /** null: every request goes through as it is. */
@@ -43,4 +32,10 @@ export function frontendPlan(frontend: FrontendView, worker: WorkerContext, entr
     plans[entryPoint] = plan;
   }
   return plan;
+}
+
+/** Of a backend that is not plain. null: it does nothing to requests. */
+export function backendPlan(backend: BackendView): Plan | null {
+  if (backend.plan === undefined) backend.plan = planOf(backendSteps(backend));
+  return backend.plan as Plan | null;
 }

@@ -89,11 +89,31 @@ export function withoutFields(lines: string, names: Names): string {
   return kept;
 }
 
-/** Has a head, `200 OK\r\nname: value\r\n…`, a field of this lower-case name? */
-export function hasField(head: string, name: string): boolean {
-  for (let at = head.indexOf('\r\n'); at >= 0; at = head.indexOf('\r\n', at + 2)) {
+/**
+ * Where the line begins, in a head `200 OK\r\nname: value\r\n…`, of the first field of this lower-case name behind `from`; -1
+ * for none. It stands behind the CRLF.
+ */
+export function fieldLine(head: string, name: string, from = 0): number {
+  for (let at = head.indexOf('\r\n', from); at >= 0; at = head.indexOf('\r\n', at + 2)) {
     const colon = at + 2 + name.length;
-    if (head[colon] === ':' && head.slice(at + 2, colon).toLowerCase() === name) return true;
+    if (head[colon] === ':' && head.slice(at + 2, colon).toLowerCase() === name) return at + 2;
   }
-  return false;
+  return -1;
+}
+
+/** Value of the field whose line begins at `line`. */
+export function fieldValueAt(head: string, name: string, line: number): string {
+  const end = head.indexOf('\r\n', line);
+  return trimBlanks(head, line + name.length + 1, end < 0 ? head.length : end);
+}
+
+/** Has a head a field of this lower-case name? */
+export function hasField(head: string, name: string): boolean {
+  return fieldLine(head, name) >= 0;
+}
+
+/** Value of the first field of this lower-case name, '' for none. */
+export function headField(head: string, name: string): string {
+  const line = fieldLine(head, name);
+  return line < 0 ? '' : fieldValueAt(head, name, line);
 }

@@ -102,6 +102,14 @@ export const FAULTS = Object.freeze({
     BAD_GATEWAY,
     'the body of the response is longer than a limit allows',
   ),
+  responseOverBuffer: fault(
+    'RESPONSE_TOO_LARGE',
+    'upstream',
+    'never',
+    500,
+    SERVER_ERROR,
+    'the body of the response is longer than its backend buffers',
+  ),
   forbidden: fault(
     'FORBIDDEN',
     'downstream',

@@ -12,7 +12,7 @@ export type OptionSet = Readonly<Record<string, object>>;
 export type Known = {
   /** Names of the entrypoints that exist. */
   readonly entryPoints: ReadonlySet<string>;
-  /** Of a frontend: the backend that it names, '' for none. */
+  /** Of a frontend: the backend that it names, '' for none; of a backend: its own name. */
   readonly backend: string;
   /** Is there a backend of that name? Whoever asks is built again when that changes. */
   readonly backendExists: (name: string) => boolean;
@@ -24,7 +24,7 @@ export const REJECTED = Symbol('rejected');
 export interface Kind<Options extends object> {
   /** Its name in the table, in `/api` (Traefik's spelling where Traefik has it) and in the status. */
   readonly name: string;
-  /** Patterns of its keys below `frontends/F/`, `*` for a free name. */
+  /** Patterns of its keys below `frontends/F/`, or `backends/B/` for a kind of theirs; `*` for a free name. */
   readonly keys: readonly string[];
   /** null: it asks for nothing. Only called when one of its keys is there. */
   parse(keys: OptionKeys, known: Known): Options | null | typeof REJECTED;

@@ -1,16 +1,21 @@
-/** Every kind of middleware that a frontend may have, in the order in which `/api` shows them. */
+/** Every kind of middleware that a frontend or a backend may have, in the order in which `/api` shows them. */
+import type { ProblemList } from '../kernel/problems.ts';
 import { ALLOW_LIST } from './allow-list.ts';
+import { BUFFERING } from './buffering.ts';
 import { CLIENT_CERTIFICATE } from './client-certificate.ts';
 import { CORS } from './cors.ts';
 import { ERRORS } from './errors.ts';
 import { HEADERS } from './headers.ts';
-import type { Kind, OptionSet } from './kind.ts';
+import { type Kind, type Known, type OptionSet, REJECTED } from './kind.ts';
 import { LIMITS } from './limits.ts';
+import { OptionKeys } from './option-keys.ts';
 import { RATE_LIMIT } from './rate-limit.ts';
 import { REDIRECT } from './redirect.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: each knows its own options, and nobody else does
-export const KINDS: readonly Kind<any>[] = [
+type AnyKind = Kind<any>;
+
+export const FRONTEND_KINDS: readonly AnyKind[] = [
   CLIENT_CERTIFICATE,
   ALLOW_LIST,
   HEADERS,
@@ -21,7 +26,11 @@ export const KINDS: readonly Kind<any>[] = [
   CORS,
 ];
 
-/** What may be shown of the options of a frontend, by the name of their kind. */
+export const BACKEND_KINDS: readonly AnyKind[] = [BUFFERING];
+
+const KINDS = [...FRONTEND_KINDS, ...BACKEND_KINDS];
+
+/** What may be shown of the options of an object, by the name of their kind. */
 export function shownOptions(options: OptionSet): Record<string, object> {
   const shown: Record<string, object> = {};
   for (const kind of KINDS) {
@@ -31,10 +40,32 @@ export function shownOptions(options: OptionSet): Record<string, object> {
   return shown;
 }
 
-/** Names of the backends that the options of a frontend send requests to. */
+/** Names of the backends that the options of an object send requests to. */
 export function backendsOf(options: OptionSet): string[] {
   return KINDS.flatMap((kind) => {
     const own = options[kind.name];
     return own === undefined ? [] : (kind.backends?.(own) ?? []);
   });
+}
+
+/**
+ * What the keys of one object ask for, by kind. null: one of them is bad, and the object must not be served without it. All
+ * of them are read, so that all that is wrong is told at once.
+ */
+export function parseOptions(
+  kinds: readonly AnyKind[],
+  keysOf: ReadonlyMap<AnyKind, ReadonlyMap<string, string>>,
+  known: Known,
+  problems: ProblemList,
+): OptionSet | null {
+  const options: Record<string, object> = {};
+  let rejected = false;
+  for (const kind of kinds) {
+    const own = keysOf.get(kind);
+    if (own === undefined) continue;
+    const parsed = kind.parse(new OptionKeys(own, problems), known);
+    if (parsed === REJECTED) rejected = true;
+    else if (parsed !== null) options[kind.name] = parsed;
+  }
+  return rejected ? null : options;
 }

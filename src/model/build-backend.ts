@@ -5,6 +5,8 @@ import { ProblemList } from '../kernel/problems.ts';
 import { quoted } from '../kernel/quote.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
 import { readBool, readInt, readList } from '../kernel/values.ts';
+import type { Kind } from '../middlewares/kind.ts';
+import { BACKEND_KINDS, parseOptions } from '../middlewares/kinds.ts';
 import { type BalancingKeys, readBalancing } from './balancing-keys.ts';
 import type { Built } from './built.ts';
 import { DEFAULT_INTERVAL_MS, type HealthKeys, isHealth, readHealthCheck } from './health-keys.ts';
@@ -27,6 +29,8 @@ export type BackendOptions = {
 /** Ours: far above any use, and small enough that sums of weights stay exact in 32 bits. */
 const MAX_WEIGHT = 1_000_000;
 const MAX_PIPELINING = 64;
+
+const NO_NAMES: ReadonlySet<string> = new Set();
 
 type ServerKeys = { url: string; weight: string; tags: string; draining: string };
 type Servers = { readonly used: Server[]; readonly leftOut: LeftOutServer[] };
@@ -115,11 +119,15 @@ export function buildBackend(name: string, keys: ObjectKeys, options: BackendOpt
   const protection: ProtectionKeys = {};
   const health: HealthKeys = { headers: new Map() };
   const balancing: BalancingKeys = {};
+  const optionKeys = new Map<Kind<object>, Map<string, string>>();
   let pipelining = '';
   for (const [key, value] of keys) {
     const match = BACKEND_KEYS.find(key);
     if (match.kind === 'unknown' || match.field === 'later') problems.addUnused(key, match);
-    else if (match.field === 'serverUrl') server(match.names[0]).url = value;
+    else if (typeof match.field === 'object') {
+      const own = optionKeys.get(match.field) ?? new Map<string, string>();
+      optionKeys.set(match.field, own.set(key, value));
+    } else if (match.field === 'serverUrl') server(match.names[0]).url = value;
     else if (match.field === 'serverWeight') server(match.names[0]).weight = value;
     else if (match.field === 'serverTags') server(match.names[0]).tags = value;
     else if (match.field === 'serverDraining') server(match.names[0]).draining = value;
@@ -129,6 +137,7 @@ export function buildBackend(name: string, keys: ObjectKeys, options: BackendOpt
     else if (isProtection(match.field)) protection[match.field] = value;
     else balancing[match.field] = value;
   }
+  const known = { entryPoints: NO_NAMES, backend: name, backendExists: () => false };
   const { used, leftOut } = buildServers(servers, options, problems);
   const backend = {
     name,
@@ -136,6 +145,7 @@ export function buildBackend(name: string, keys: ObjectKeys, options: BackendOpt
     ...(leftOut.length === 0 ? {} : { leftOut }),
     ...readBalancing(name, balancing, problems),
     pipelining: readPipelining(pipelining, problems),
+    ...(optionKeys.size === 0 ? {} : { options: parseOptions(BACKEND_KINDS, optionKeys, known, problems) ?? {} }),
     ...readProtection(protection, problems),
     ...readHealthCheck(health, options.healthCheckIntervalMs ?? DEFAULT_INTERVAL_MS, problems),
   };

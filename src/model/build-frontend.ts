@@ -4,9 +4,8 @@ import { ProblemList } from '../kernel/problems.ts';
 import { quoted } from '../kernel/quote.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
 import { readBool, readInt, readList } from '../kernel/values.ts';
-import { type Kind, type Known, type OptionSet, REJECTED } from '../middlewares/kind.ts';
-import { KINDS } from '../middlewares/kinds.ts';
-import { OptionKeys } from '../middlewares/option-keys.ts';
+import type { Kind } from '../middlewares/kind.ts';
+import { FRONTEND_KINDS, parseOptions } from '../middlewares/kinds.ts';
 import { RuleCompiler } from '../rule/compile-rule.ts';
 import type { Built } from './built.ts';
 import type { ObjectKeys } from './kv-tree.ts';
@@ -122,20 +121,6 @@ function readBackend(backend: string, backendExists: (name: string) => boolean, 
   return false;
 }
 
-/** null: one of them is bad, and the frontend must not be served without it. All of them are read, so that all are told. */
-function readOptions(keys: FrontendKeys, known: Known, problems: ProblemList): OptionSet | null {
-  const options: Record<string, object> = {};
-  let rejected = false;
-  for (const kind of KINDS) {
-    const own = keys.options.get(kind);
-    if (own === undefined) continue;
-    const parsed = kind.parse(new OptionKeys(own, problems), known);
-    if (parsed === REJECTED) rejected = true;
-    else if (parsed !== null) options[kind.name] = parsed;
-  }
-  return rejected ? null : options;
-}
-
 /** All problems of the frontend are reported at once, so that they can be mended at once. */
 export function buildFrontend(
   name: string,
@@ -159,7 +144,7 @@ export function buildFrontend(
   const entryPoints = readEntryPoints(texts, options, problems);
   const matching = readRoutes(texts, problems);
   const known = { entryPoints: options.entryPoints, backend: texts.backend, backendExists };
-  const optionSet = readOptions(texts, known, problems);
+  const optionSet = parseOptions(FRONTEND_KINDS, texts.options, known, problems);
   if (!hasBackend || entryPoints === null || matching === null || optionSet === null || texts.unguarded) {
     return { value: null, problems: problems.list };
   }

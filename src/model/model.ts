@@ -46,6 +46,8 @@ export type Backend = Balancing &
     readonly leftOut?: readonly LeftOutServer[];
     /** Requests in flight per connection to a server, 1 to 64; 0: not configured. Ours: Traefik has no such key. */
     readonly pipelining: number;
+    /** What its middlewares are told: src/middlewares/kinds.ts. Absent: it has none. */
+    readonly options?: OptionSet;
   };
 
 export type Route = { readonly name: string; readonly rule: string };

@@ -5,7 +5,7 @@
 
 import { KeyTable } from '../kernel/key-table.ts';
 import type { Kind } from '../middlewares/kind.ts';
-import { KINDS } from '../middlewares/kinds.ts';
+import { BACKEND_KINDS, FRONTEND_KINDS } from '../middlewares/kinds.ts';
 import type { BalancingText } from './balancing-keys.ts';
 import type { HealthText } from './health-keys.ts';
 import type { ProtectionText } from './protection-keys.ts';
@@ -20,6 +20,8 @@ export type BackendField =
   | ProtectionText
   | HealthText
   | 'healthHeader'
+  /** The kind of middleware that it belongs to. */
+  | Kind<object>
   | 'later';
 
 export type FrontendField =
@@ -37,6 +39,10 @@ export type FrontendField =
   | 'later';
 
 type Row<Field> = readonly [pattern: string, field: Field | 'later'];
+
+function optionKeys(kinds: readonly Kind<object>[]): Row<Kind<object>>[] {
+  return kinds.flatMap((kind) => kind.keys.map((pattern): Row<Kind<object>> => [pattern, kind]));
+}
 
 function laterKeys(parent: string, names: string): Row<never>[] {
   return names.split(' ').map((name) => [`${parent}/${name}`, 'later']);
@@ -84,14 +90,9 @@ export const BACKEND_KEYS = new KeyTable<BackendField>([
   ['healthcheck/rise', 'healthRise'],
   ['healthcheck/fall', 'healthFall'],
   ['healthcheck/startdown', 'healthStartDown'],
-  ...laterKeys('buffering', 'maxrequestbodybytes memrequestbodybytes maxresponsebodybytes memresponsebodybytes'),
-  ['buffering/retryexpression', 'later'],
+  ...optionKeys(BACKEND_KINDS),
   ['responseforwarding/flushinterval', 'later'],
 ]);
-
-function optionKeys(): Row<FrontendField>[] {
-  return KINDS.flatMap((kind) => kind.keys.map((pattern): Row<FrontendField> => [pattern, kind]));
-}
 
 export const FRONTEND_KEYS = new KeyTable<FrontendField>([
   ['backend', 'backend'],
@@ -102,7 +103,7 @@ export const FRONTEND_KEYS = new KeyTable<FrontendField>([
   ['passhostheader', 'passHostHeader'],
   ['passHostHeader', 'passHostHeaderOld'],
   ['passtlscert', 'later'],
-  ...optionKeys(),
+  ...optionKeys(FRONTEND_KINDS),
   ['basicauth', 'laterGuard'],
   ['basicauth/*', 'laterGuard'],
   ...guards([

@@ -3,7 +3,7 @@
  * piscina thread by structured clone.
  */
 import type { MatchTerm, PathModifiers } from '../rule/terms.ts';
-import type { BackendPolicy, FrontendOptions } from './options.ts';
+import type { BackendPolicy, MiddlewareOptions } from './options.ts';
 
 export type TableServer = {
   readonly name: string;
@@ -38,7 +38,7 @@ export type TableFrontend = {
   readonly terms: readonly MatchTerm[];
   /** Absent: paths are forwarded as they came. */
   readonly modifiers?: PathModifiers;
-  readonly options?: FrontendOptions;
+  readonly options?: MiddlewareOptions;
   /** Indexes of the backends that its options name. Absent: none. */
   readonly otherBackends?: readonly number[];
 };

@@ -77,7 +77,7 @@ export const FRONTEND_PASS_HOST_HEADER = 1;
 
 /** Of a frontend, in `programs`. */
 export const OPTIONS = {
-  /** A string: `FrontendOptions` (options.ts) as JSON. */
+  /** A string: `MiddlewareOptions` (options.ts) as JSON. */
   text: 0,
   /** How many backends its options name; their indexes follow. */
   backendCount: 2,

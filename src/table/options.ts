@@ -20,6 +20,8 @@ export interface BackendPolicy {
   readonly ejectionFailures?: number;
   readonly breaker?: { readonly expression: string; readonly condition: BreakerCondition };
   readonly maxConn?: MaxConnPolicy;
+  /** What its middlewares are told. */
+  readonly options?: MiddlewareOptions;
 }
 
 /** So many requests in progress per client address, host, or value of a header. */
@@ -28,11 +30,11 @@ export type MaxConnPolicy = RequestSource & {
   readonly amount: number;
 };
 
-/** Per frontend: what its middlewares are told, by the name of their kind. Nothing here knows them. */
-export type FrontendOptions = Readonly<Record<string, object>>;
+/** What middlewares are told, by the name of their kind. Nothing here knows them. */
+export type MiddlewareOptions = Readonly<Record<string, object>>;
 
 /** '' when nothing is asked for. */
-export function optionsText(options: BackendPolicy | FrontendOptions | undefined): string {
+export function optionsText(options: BackendPolicy | MiddlewareOptions | undefined): string {
   if (options === undefined) return '';
   const text = JSON.stringify(options);
   return text === '{}' ? '' : text;

@@ -14,7 +14,7 @@ import {
   SCHEMES,
   SERVER,
 } from './layout.ts';
-import { type BackendPolicy, type FrontendOptions, readOptions } from './options.ts';
+import { type BackendPolicy, type MiddlewareOptions, readOptions } from './options.ts';
 import type { TableSections } from './sections.ts';
 
 export class ServerView {
@@ -58,6 +58,10 @@ export class BackendView {
   readonly pipelining: number;
   /** null: nothing beyond weighted round robin. */
   readonly policy: BackendPolicy | null;
+  /** Its requests go to its servers as they come: no options. */
+  readonly isPlain: boolean;
+  /** What a worker makes of its options when they are first used (src/data/plan.ts). */
+  plan: object | null | undefined = undefined;
   /** What a worker makes of it all when the backend is first used (src/data/balancing/balancer.ts). */
   balancer: object | null = null;
 
@@ -75,6 +79,7 @@ export class BackendView {
     this.schedule = sections.schedules.subarray(firstTurn, firstTurn + this.scheduleLength);
     this.pipelining = backends[word + BACKEND.pipelining];
     this.policy = readOptions<BackendPolicy>(sections.stringAt(backends, word + BACKEND.policy));
+    this.isPlain = this.policy?.options === undefined;
     this.allWeightsZero = (backends[word + BACKEND.flags] & BACKEND_ALL_WEIGHTS_ZERO) !== 0;
   }
 }
@@ -115,7 +120,7 @@ export class FrontendView {
   /** null: paths are forwarded as they came. */
   readonly modifiers: ModifiersView | null;
   /** null: nothing is asked for. */
-  readonly options: FrontendOptions | null;
+  readonly options: MiddlewareOptions | null;
 
   /** Those that its options name, by name; null: none. */
   readonly otherBackends: ReadonlyMap<string, BackendView> | null;
@@ -135,7 +140,7 @@ export class FrontendView {
     this.modifiers = modifiers === 0 ? null : new ModifiersView(sections, modifiers);
     const options = frontends[word + FRONTEND.options];
     this.options =
-      options === 0 ? null : readOptions<FrontendOptions>(sections.stringAt(programs, options + OPTIONS.text));
+      options === 0 ? null : readOptions<MiddlewareOptions>(sections.stringAt(programs, options + OPTIONS.text));
     this.isPlain = modifiers === 0 && options === 0;
     const others = options === 0 ? 0 : programs[options + OPTIONS.backendCount];
     if (others === 0) {

@@ -35,6 +35,7 @@ function backendJson(backend: Backend): Iterable<string> {
     fields.push(['maxConn', jsonText({ ...(amount === 0 ? {} : { amount }), extractorFunc })]);
   }
   if (healthCheck !== undefined) fields.push(['healthCheck', healthCheckJson(healthCheck)]);
+  for (const [name, shown] of Object.entries(shownOptions(backend.options ?? {}))) fields.push([name, jsonText(shown)]);
   return jsonObjectParts(fields, (text) => text);
 }
 

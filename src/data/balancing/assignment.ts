@@ -180,6 +180,12 @@ export class Assignment {
     return true;
   }
 
+  /** The response of `server` is for nobody, and another try is to be made, as if it were the first: `next` follows. */
+  again(): void {
+    if (this.counted) this.uncount(false);
+    this.balancer!.rotation.sync();
+  }
+
   /** The head of a response has come from `server`. */
   answered(): void {
     const server = this.server!;

@@ -10,7 +10,6 @@
 // The global of the same name is a getter: reading it costs more than the clock does.
 import { performance } from 'node:perf_hooks';
 import type { RequestHead } from '../../http/request-head.ts';
-import { ResponseText } from '../../http/response-text.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
@@ -18,16 +17,19 @@ import type { BackendView, FrontendView } from '../../table/views.ts';
 import { Assignment } from '../balancing/assignment.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Downstream } from '../downstream.ts';
-import { ELSEWHERE, type Middleware, type Scope, WAITS, type Wrapper, type WrapperEvents } from '../middleware.ts';
-import { frontendPlan, type Plan } from '../plan.ts';
+import { type Middleware, type Scope, WAITS, type Wrapper, type WrapperEvents } from '../middleware.ts';
+import { backendPlan, frontendPlan, type Plan } from '../plan.ts';
 import { localReply, type Reply, slashRedirect } from '../reply.ts';
 import type { Subrequest, SubrequestUser } from '../subrequest.ts';
 import { Outcome } from './outcome.ts';
+import { Passage } from './passage.ts';
 
 /** Of the worker: filled at the end of each exchange. */
 const outcome = new Outcome();
-/** Of the worker: the head that middlewares look at. */
-const responseText = new ResponseText();
+/** How far an exchange has come on its way to a backend. */
+const ENTRY_POINT = 0;
+const FRONTEND = 1;
+const BACKEND = 2;
 
 /** Where a wrapper tells that it can take more: to the next one, or to the exchange that writes. */
 class WrapperLink implements WrapperEvents {
@@ -66,18 +68,9 @@ export abstract class Exchange implements Scope {
   private startedAt = 0;
   /** From `open` to `finish`. */
   protected running = false;
-  private entryPlan: Plan | null = null;
-  private plan: Plan | null = null;
-  /** Of both plans: how many steps were entered. */
-  private entered = 0;
-  private routeEntered = 0;
-  /** Steps that have not seen the response, from the first on. */
-  private unlooked = 0;
-  private entryUnlooked = 0;
-  /** The last step that was entered has answered: it does not look at its own reply. */
-  private answered = false;
-  /** A middleware, then what it keeps. */
-  private keeps: unknown[] | null = null;
+  private stage = ENTRY_POINT;
+  /** null as long as there was no middleware. */
+  protected passage: Passage | null = null;
   /** The wrapper that writes to the client's side itself, null for none. */
   protected firstWrapper: Wrapper | null = null;
   /** Of the wrapper that we write to. */
@@ -118,9 +111,8 @@ export abstract class Exchange implements Scope {
     this.responseBytes = 0;
     this.frontend = null;
     this.backend = null;
-    this.entryPlan = null;
-    this.plan = null;
-    this.answered = false;
+    this.stage = ENTRY_POINT;
+    this.passage = null;
   }
 
   protected admit(head: RequestHead): void {
@@ -129,23 +121,38 @@ export abstract class Exchange implements Scope {
       this.replyFault(head.oversized ? FAULTS.headTooLarge : FAULTS.badRequest);
       return;
     }
-    this.entryPlan = this.worker.plans[this.entryPoint];
-    this.entered = 0;
-    this.routeEntered = 0;
+    const plan = this.worker.plans[this.entryPoint];
+    if (plan !== null) this.walk(plan);
     this.advance(head);
   }
 
+  private walk(plan: Plan): void {
+    this.passage ??= new Passage(this);
+    this.passage.begin(plan);
+  }
+
   private advance(head: RequestHead): void {
-    if (this.frontend === null) {
-      const { entryPlan } = this;
-      if (entryPlan !== null && !this.pass(entryPlan, head, false)) return;
-      const frontend = this.route(head);
-      if (frontend === null) return;
-      this.plan = frontend.isPlain ? null : frontendPlan(frontend, this.worker, this.entryPoint);
+    while (this.passage === null || this.pass(this.passage, head)) {
+      let plan: Plan | null = null;
+      if (this.stage === ENTRY_POINT) {
+        const frontend = this.route(head);
+        if (frontend === null) return;
+        this.stage = FRONTEND;
+        if (!frontend.isPlain) plan = frontendPlan(frontend, this.worker, this.entryPoint);
+      } else if (this.stage === FRONTEND) {
+        this.backend ??= this.frontend!.backend;
+        this.stage = BACKEND;
+        if (!this.backend.isPlain) plan = backendPlan(this.backend);
+      } else {
+        this.enter(head);
+        return;
+      }
+      if (plan !== null) this.walk(plan);
     }
-    if (this.plan !== null && !this.pass(this.plan, head, true)) return;
-    this.backend ??= this.frontend!.backend;
-    const fault = this.assignment.begin(this.backend, head, this.client);
+  }
+
+  private enter(head: RequestHead): void {
+    const fault = this.assignment.begin(this.backend!, head, this.client);
     if (fault === null) this.admitted(head);
     else this.replyFault(fault);
   }
@@ -170,43 +177,32 @@ export abstract class Exchange implements Scope {
   }
 
   /** False: one of them has answered, or lets it wait. */
-  private pass({ steps }: Plan, head: RequestHead, routed: boolean): boolean {
-    for (let at = routed ? this.routeEntered : this.entered; at < steps.length; at++) {
-      const step = steps[at];
-      if (routed) this.routeEntered = at + 1;
-      else this.entered = at + 1;
-      const verdict = step.request === undefined ? null : step.request(this, head);
-      if (verdict === null) {
-        if (step.wrap !== undefined) this.wrap(step);
-      } else if (verdict === WAITS) {
-        this.waiting = head === this.waiting ? head : head.detached();
-        return false;
-      } else {
-        this.answered = true;
-        this.reply(verdict);
-        return false;
-      }
-    }
-    return true;
+  private pass(passage: Passage, head: RequestHead): boolean {
+    const verdict = passage.go(head, this.wrap);
+    if (verdict === null) return true;
+    if (verdict === WAITS) this.waiting = head === this.waiting ? head : head.detached();
+    else this.reply(verdict);
+    return false;
   }
 
   proceed(reply: Reply | null): void {
-    const head = this.waiting;
-    if (head === null || !this.running) return;
+    const { waiting, passage } = this;
+    if (waiting === null || !this.running) return;
     this.waiting = null;
     try {
-      if (reply === null) {
-        this.advance(head);
-      } else {
-        this.answered = true;
+      const step = passage!.resumed(reply !== null);
+      if (reply !== null) {
         this.reply(reply);
+        return;
       }
+      if (step.wrap !== undefined) this.wrap(step);
+      this.advance(waiting);
     } catch (error) {
       this.crash(error);
     }
   }
 
-  private wrap(step: Middleware): void {
+  private readonly wrap = (step: Middleware): void => {
     const link = new WrapperLink(this);
     const wrapper = step.wrap!(this, this.out, link);
     if (wrapper === null) return;
@@ -214,18 +210,14 @@ export abstract class Exchange implements Scope {
     else this.lastLink.next = wrapper;
     this.lastLink = link;
     this.out = wrapper;
-  }
+  };
 
   keep(middleware: Middleware, value: object): void {
-    this.keeps ??= [];
-    this.keeps.push(middleware, value);
+    this.passage!.keep(middleware, value);
   }
 
   kept(middleware: Middleware): object | undefined {
-    const { keeps } = this;
-    if (keeps === null) return undefined;
-    for (let i = 0; i < keeps.length; i += 2) if (keeps[i] === middleware) return keeps[i + 1] as object;
-    return undefined;
+    return this.passage!.kept(middleware);
   }
 
   sendTo(backend: BackendView): void {
@@ -236,62 +228,15 @@ export abstract class Exchange implements Scope {
   limitRequest(_bytes: number): void {}
   limitResponse(_bytes: number): void {}
   holdRequest(): void {}
+  repeat(): boolean {
+    return false;
+  }
+  fail(fault: Fault): void {
+    this.replyFault(fault);
+  }
   copyRequest(_bytes: number): void {}
   replace(_start: (user: SubrequestUser) => Subrequest): boolean {
     return false;
-  }
-
-  /** Some middleware that was entered looks at responses. */
-  protected get looksAtResponses(): boolean {
-    return this.plan?.responds === true || this.entryPlan?.responds === true;
-  }
-
-  /**
-   * The head as the middlewares leave it, one character per byte; null when another response comes in its place. `length`: of
-   * the body, below 0 where it is not known.
-   */
-  protected responseThrough(status: number, text: string, length: number, isLocal: boolean): string | null {
-    const { plan, entryPlan } = this;
-    const skipped = this.answered ? 1 : 0;
-    const own = plan === null ? 0 : this.routeEntered;
-    this.unlooked = own === 0 ? 0 : own - skipped;
-    this.entryUnlooked = own === 0 ? this.entered - skipped : this.entered;
-    return this.lookOn(plan, entryPlan, status, text, length, isLocal);
-  }
-
-  /** The same for the response that came in the place of another: those that have seen the first do not see it. */
-  protected substituteThrough(status: number, text: string, length: number): string {
-    return this.lookOn(this.plan, this.entryPlan, status, text, length, true) ?? text;
-  }
-
-  private lookOn(
-    plan: Plan | null,
-    entryPlan: Plan | null,
-    status: number,
-    text: string,
-    length: number,
-    isLocal: boolean,
-  ): string | null {
-    responseText.status = status;
-    responseText.text = text;
-    responseText.length = length;
-    responseText.isLocal = isLocal;
-    while (this.unlooked > 0) {
-      if (plan!.steps[--this.unlooked].response?.(this, responseText) === ELSEWHERE) return null;
-    }
-    while (this.entryUnlooked > 0) {
-      if (entryPlan!.steps[--this.entryUnlooked].response?.(this, responseText) === ELSEWHERE) return null;
-    }
-    return responseText.text;
-  }
-
-  /** Some middleware hears when the request is with its server. */
-  protected get hearsOfSent(): boolean {
-    return this.plan?.hearsOfSent === true;
-  }
-
-  protected tellSent(body: readonly Buffer[] | null): void {
-    for (const step of this.plan!.steps) step.sent?.(this, body);
   }
 
   protected replyFault(fault: Fault): void {
@@ -311,7 +256,7 @@ export abstract class Exchange implements Scope {
       this.backend = null;
       this.firstWrapper = null;
       this.lastLink = null;
-      this.keeps = null;
+      this.passage = null;
       worker.openExchanges--;
       worker.metrics.exchangeClosed(this.entryPoint, this.method, this.protocol);
       worker.exchangeEnded();
@@ -320,7 +265,7 @@ export abstract class Exchange implements Scope {
   }
 
   private settle(): void {
-    const { assignment, frontend, worker, plan, entryPlan } = this;
+    const { assignment, frontend, worker, passage } = this;
     outcome.entryPoint = this.entryPoint;
     outcome.frontend = frontend;
     outcome.backend = this.backend ?? (frontend === null ? null : frontend.backend);
@@ -337,11 +282,6 @@ export abstract class Exchange implements Scope {
     // First: what is in flight must be given back even where counting fails.
     assignment.end(outcome.status, outcome.seconds);
     outcome.count(worker.metrics);
-    if (entryPlan !== null) this.tell(entryPlan, this.entered);
-    if (plan !== null) this.tell(plan, this.routeEntered);
-  }
-
-  private tell({ steps }: Plan, entered: number): void {
-    for (let at = entered - 1; at >= 0; at--) steps[at].ended?.(this, outcome);
+    passage?.ended(outcome);
   }
 }

@@ -73,6 +73,8 @@ export class HttpExchange
   private responseLength = UNKNOWN_LENGTH;
   private framing = BODY_NONE;
   private policy: BodyPolicy | null = null;
+  /** The response is for nobody: another try follows. */
+  private repeats = false;
   /** Its response comes in the place of the server's, or of ours. */
   private substitute: Subrequest | null = null;
 
@@ -108,6 +110,7 @@ export class HttpExchange
     this.resends = 0;
     this.policy = null;
     this.substitute = null;
+    this.repeats = false;
     this.admit(head);
   }
 
@@ -146,6 +149,28 @@ export class HttpExchange
     this.policies().holds = true;
   }
 
+  override repeat(): boolean {
+    this.repeats = this.policy?.holds === true && this.phase >= CONNECTING;
+    return this.repeats;
+  }
+
+  override fail(fault: Fault): void {
+    this.phase = ANSWERED;
+    this.breakOff(fault, '');
+  }
+
+  /** All of the response is with `out`. */
+  private responded(): void {
+    if (!this.repeats) {
+      this.finish();
+      return;
+    }
+    this.repeats = false;
+    this.responseBytes = 0;
+    this.assignment.again();
+    this.attempt();
+  }
+
   override copyRequest(bytes: number): void {
     this.policies().copyRequest(bytes);
   }
@@ -173,7 +198,7 @@ export class HttpExchange
         this.connection = shared;
         this.phase = SENT;
         shared.enqueue(this, this.request.headFor(this.frontend!, server), this.request.method);
-        if (this.hearsOfSent) this.sentWhole();
+        if (this.passage?.hearsOfSent) this.sentWhole();
         return;
       }
     }
@@ -205,13 +230,13 @@ export class HttpExchange
     this.phase = SENT;
     if (request.send(this.connection!, request.headFor(this.frontend!, this.assignment.server!))) this.bodyFlows();
     else this.bodyWaits();
-    if (request.complete && this.hearsOfSent) this.sentWhole();
+    if (request.complete && this.passage?.hearsOfSent) this.sentWhole();
   }
 
   /** The request has gone out to its end: once, however often it is sent. */
   private sentWhole(): void {
     const { policy } = this;
-    if (policy?.copies === true && !this.request.tunnel) this.tellSent(policy.takeCopies());
+    if (policy?.copies === true && !this.request.tunnel) this.passage!.sent(policy.takeCopies());
   }
 
   downstreamTrailers(trailers: string): void {
@@ -242,7 +267,7 @@ export class HttpExchange
     // What the write failed with may have ended the try.
     if (!last) return;
     this.connection?.endBody(this.request.trailers);
-    if (this.hearsOfSent) this.sentWhole();
+    if (this.passage?.hearsOfSent) this.sentWhole();
   }
 
   /** One piece more of a body that is read to its end first. */
@@ -293,8 +318,8 @@ export class HttpExchange
     this.assignment.answered();
     const { cookie } = this.assignment;
     let text = cookie === '' ? head.text : `${head.text}\r\nSet-Cookie: ${cookie}`;
-    if (this.looksAtResponses) {
-      const seen = this.responseThrough(head.status, text, head.contentLength, false);
+    if (this.passage?.looksAtResponses) {
+      const seen = this.passage.response(head.status, text, head.contentLength, false);
       if (seen === null) {
         this.cause = 'error_page';
         this.connection!.abandon(this);
@@ -341,7 +366,7 @@ export class HttpExchange
     const { status } = this;
     const end = head.text.indexOf('\r\n');
     const text = `${status} ${reasonPhrase(status)}${end < 0 ? '' : head.text.slice(end)}`;
-    this.hasAnswer(head, this.substituteThrough(status, text, head.contentLength), framing);
+    this.hasAnswer(head, this.passage!.substitute(status, text, head.contentLength), framing);
   }
 
   subrequestBody(chunk: Uint8Array): void {
@@ -361,7 +386,7 @@ export class HttpExchange
     const { status } = this;
     const { body, length, head } = localReply(fault);
     const text = `${status} ${reasonPhrase(status)}${head.slice(head.indexOf('\r\n'))}`;
-    this.sendReply(this.substituteThrough(status, text, length), body, length, false);
+    this.sendReply(this.passage!.substitute(status, text, length), body, length, false);
   }
 
   /** The server agrees: from now on both bodies are what either side sends, until it ends. */
@@ -414,12 +439,12 @@ export class HttpExchange
     if (this.phase === ANSWERED) {
       const none = this.framing === BODY_NONE;
       this.out.respond(this.responseText, none ? NO_BODY : 0, null, this.responseLength, this.worker.draining);
-      this.finish();
+      this.responded();
     } else if (this.phase === FLUSHING) {
-      this.finish();
+      this.responded();
     } else {
       this.phase = FLUSHING;
-      if (this.out.end(trailers)) this.finish();
+      if (this.out.end(trailers)) this.responded();
     }
   }
 
@@ -430,7 +455,7 @@ export class HttpExchange
 
   /** All that was written to `out` has gone out. */
   outWritable(): void {
-    if (this.phase === FLUSHING) this.finish();
+    if (this.phase === FLUSHING) this.responded();
     else (this.substitute ?? this.connection)?.resume();
   }
 
@@ -498,7 +523,9 @@ export class HttpExchange
     this.cause = reply.cause;
     // Of a client that was let wait: what it still sends is read past.
     this.resumeBody();
-    const head = this.looksAtResponses ? this.responseThrough(status, reply.head, reply.length, true) : reply.head;
+    const head = this.passage?.looksAtResponses
+      ? this.passage.response(status, reply.head, reply.length, true)
+      : reply.head;
     if (head !== null) this.sendReply(head, reply.body, reply.length, reply.closes);
   }
 
@@ -510,7 +537,7 @@ export class HttpExchange
     const close = this.worker.draining || closes;
     if (isHead) this.out.respond(head, NO_BODY, null, length, close);
     else this.out.respond(head, length, body, NO_LENGTH, close);
-    this.finish();
+    this.responded();
   }
 
   /** Whoever still works at the response hears that nobody waits for it. */

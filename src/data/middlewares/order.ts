@@ -3,16 +3,18 @@
  * them the other way round. The only list of them in the data plane (the order: shared/spec frontend-options §1.2).
  */
 import type { RedirectOptions, WhiteListOptions } from '../../kernel/entrypoint-options.ts';
+import type { BufferingOptions } from '../../middlewares/buffering.ts';
 import type { ClientCertificateOptions } from '../../middlewares/client-certificate.ts';
 import type { CorsOptions } from '../../middlewares/cors.ts';
 import type { ErrorsOptions } from '../../middlewares/errors.ts';
 import type { HeadersOptions } from '../../middlewares/headers.ts';
 import type { LimitsOptions } from '../../middlewares/limits.ts';
 import type { RateLimitOptions } from '../../middlewares/rate-limit.ts';
-import type { FrontendView } from '../../table/views.ts';
+import type { BackendView, FrontendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Middleware } from '../middleware.ts';
 import { AllowList } from './allow-list.ts';
+import { Buffering } from './buffering.ts';
 import { ClientCertificateFields } from './client-certificate.ts';
 import { Compress } from './compress.ts';
 import { Cors } from './cors.ts';
@@ -55,6 +57,19 @@ const FRONTEND: readonly (readonly [string, Maker<object>])[] = [
     (options, { worker, frontend }) => new RateLimit(options, worker, frontend.name),
   ),
 ];
+
+/** Of a backend, around its breaker, its limit and its balancer. */
+const BACKEND: readonly (readonly [string, (options: object) => Middleware])[] = [
+  ['buffering', (options) => new Buffering(options as BufferingOptions)],
+];
+
+export function backendSteps({ policy }: BackendView): Middleware[] {
+  const options = policy?.options ?? {};
+  return BACKEND.flatMap(([name, make]) => {
+    const own = options[name];
+    return own === undefined ? [] : [make(own)];
+  });
+}
 
 export function frontendSteps(worker: WorkerContext, entryPoint: number, frontend: FrontendView): Middleware[] {
   const steps: Middleware[] = [];

@@ -108,8 +108,8 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     this.assignment.answered();
     this.refusal = new Refusal(response, this.assignment.cookie, this);
     this.status = this.refusal.status;
-    if (this.looksAtResponses) {
-      this.refusal.head = this.responseThrough(this.status, this.refusal.head, this.refusal.length, false)!;
+    if (this.passage?.looksAtResponses) {
+      this.refusal.head = this.passage.response(this.status, this.refusal.head, this.refusal.length, false)!;
     }
     this.refusal.start(this.out, this.worker.draining);
   }
@@ -206,8 +206,8 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     this.cause = reply.cause;
     this.responseBytes = reply.length;
     const close = this.worker.draining || reply.closes;
-    const head = this.looksAtResponses
-      ? this.responseThrough(reply.status, reply.head, reply.length, true)!
+    const head = this.passage?.looksAtResponses
+      ? this.passage.response(reply.status, reply.head, reply.length, true)!
       : reply.head;
     this.out.respond(head, reply.length, reply.body, NO_LENGTH, close);
     this.finish();

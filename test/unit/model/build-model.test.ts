@@ -275,7 +275,7 @@ test('keys that do nothing are reported and cost nothing', () => {
   const model = modelOf(
     small({
       'backends/b/servers/s/wieght': '5',
-      'backends/b/buffering/memrequestbodybytes': '10',
+      'backends/b/responseforwarding/flushinterval': '10',
       'frontends/f/passtlscert': 'false',
       'frontends/f/rule': 'Host:a',
       'backends/b': 'x',
@@ -289,7 +289,7 @@ test('keys that do nothing are reported and cost nothing', () => {
   assert.equal(model.frontends.size, 1);
   assert.deepEqual(problemsOf(model), [
     'backends/b ignored: no key of a backend: it must be backends/NAME/…',
-    'backends/b/buffering/memrequestbodybytes ignored: not supported yet',
+    'backends/b/responseforwarding/flushinterval ignored: not supported yet',
     'backends/b/servers/s/wieght ignored: unknown key; did you mean "weight"?',
     'frontend/f/backend ignored: unknown key; did you mean "frontends"?',
     'frontends//backend ignored: no key of a frontend: it must be frontends/NAME/…',

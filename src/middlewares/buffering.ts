@@ -1,0 +1,68 @@
+/** Bodies that are read to their end before they go on, and requests that are sent once more (shared/spec frontend-options §2.7). */
+import { reasonOf } from '../kernel/errors.ts';
+import { quoted } from '../kernel/quote.ts';
+import type { Kind } from './kind.ts';
+import type { OptionKeys } from './option-keys.ts';
+import { parseRetryExpression, type RetryCondition } from './retry-expression.ts';
+
+/** Bytes; 0: no limit but that of memory (`--limits.connectionBuffers`). */
+export type BufferingOptions = {
+  readonly maxRequestBodyBytes: number;
+  readonly memRequestBodyBytes: number;
+  readonly maxResponseBodyBytes: number;
+  readonly memResponseBodyBytes: number;
+  /** As written, '' for none. */
+  readonly retryExpression: string;
+  readonly retry: RetryCondition | null;
+};
+
+const SIZES = [
+  'buffering/maxrequestbodybytes',
+  'buffering/memrequestbodybytes',
+  'buffering/maxresponsebodybytes',
+  'buffering/memresponsebodybytes',
+] as const;
+const EXPRESSION = 'buffering/retryexpression';
+
+function readSize(keys: OptionKeys, key: string): number {
+  const size = keys.int(key, 0);
+  if (size >= 0) return size;
+  keys.defaulted(key, `${size} is below 0; 0 is used`);
+  return 0;
+}
+
+function readRetry(keys: OptionKeys, text: string): RetryCondition | null {
+  if (text === '') return null;
+  try {
+    return parseRetryExpression(text);
+  } catch (error) {
+    keys.ignored(EXPRESSION, `${quoted(text)}: ${reasonOf(error)}; nothing is sent once more`);
+    return null;
+  }
+}
+
+export const BUFFERING: Kind<BufferingOptions> = {
+  name: 'buffering',
+  keys: [...SIZES, EXPRESSION],
+
+  parse(keys) {
+    const [maxRequestBodyBytes, memRequestBodyBytes, maxResponseBodyBytes, memResponseBodyBytes] = SIZES.map((key) =>
+      readSize(keys, key),
+    );
+    const retryExpression = keys.text(EXPRESSION);
+    const sizes = { maxRequestBodyBytes, memRequestBodyBytes, maxResponseBodyBytes, memResponseBodyBytes };
+    return { ...sizes, retryExpression, retry: readRetry(keys, retryExpression) };
+  },
+
+  show(options) {
+    const { maxRequestBodyBytes, memRequestBodyBytes, maxResponseBodyBytes, memResponseBodyBytes, retryExpression } =
+      options;
+    return {
+      ...(maxRequestBodyBytes !== 0 && { maxRequestBodyBytes }),
+      ...(memRequestBodyBytes !== 0 && { memRequestBodyBytes }),
+      ...(maxResponseBodyBytes !== 0 && { maxResponseBodyBytes }),
+      ...(memResponseBodyBytes !== 0 && { memResponseBodyBytes }),
+      ...(retryExpression !== '' && { retryExpression }),
+    };
+  },
+};
