@@ -1,7 +1,9 @@
 /** The responses that we make ourselves: one per fault (shared/spec proxying §7), and the trailing-slash redirect. */
 import { STATUS_CODES } from 'node:http';
-import type { Fault } from '../kernel/errors.ts';
-import { decodedPath, encodedPath } from '../kernel/percent.ts';
+import { hostProblem } from '../http/host.ts';
+import { authorityEnd, requestUri } from '../http/request-target.ts';
+import { FAULTS, type Fault } from '../kernel/errors.ts';
+import { decodedPath, encodedPath, uriText } from '../kernel/percent.ts';
 
 export type Reply = {
   readonly status: number;
@@ -78,11 +80,6 @@ function cleaned(path: string): string {
   return `/${segments.join('/')}`;
 }
 
-/** With everything that is no visible ASCII percent-encoded. */
-function visible(text: string): string {
-  return text.toWellFormed().replace(/[^\x21-\x7e]/gu, encodeURIComponent);
-}
-
 /**
  * 301 to the other trailing-slash form of the target (rules §7). The slash is that of the decoded path, as rules see it
  * (`/a%2F` ends in one), so the path is encoded anew.
@@ -92,31 +89,38 @@ export function slashRedirect(method: string, path: string, target: string): Rep
   const clean = cleaned(encodedPath(decoded));
   // `//` would begin the name of a host.
   const other = decoded.endsWith('/') || clean === '/' ? clean : `${clean}/`;
-  const location = other + visible(target.slice(path.length));
+  const location = other + uriText(target.slice(path.length));
   return linkReply(method, 301, location);
 }
 
-/** A redirect whose page is a link, as Go's `http.Redirect` makes it. `location`: visible ASCII. */
+/** A redirect whose page is a link, as Go's `http.Redirect` makes it. `location`: a URI. */
 function linkReply(method: string, status: number, location: string): Reply {
   let head = `${status} ${REASONS[status]}\r\nLocation: ${location}`;
   if (method !== 'GET' && method !== 'HEAD')
     return { status, head, body: '', length: 0, cause: 'redirect', closes: false };
   head += '\r\nContent-Type: text/html; charset=utf-8';
-  const href = location.replace(/&/g, '&amp;').replace(/"/g, '&#34;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+  // The other characters that HTML knows are escapes in it already.
+  const href = location.replaceAll('&', '&amp;');
   const body = `<a href="${href}">${REASONS[status]}</a>.\n\n`;
   return { status, head, body, length: Buffer.byteLength(body), cause: 'redirect', closes: false };
 }
 
+/** What becomes of a URL so that it is a URI in all of its characters, whatever a request had in its target. */
+function locationOf(url: string): string {
+  return uriText(url, authorityEnd(url));
+}
+
 /** To the same by TLS (shared/spec kv-schema §6.9). `host` is a Host field, `target` path and query. */
 export function secureRedirect(method: string, permanent: boolean, host: string, target: string): Reply {
-  return linkReply(method, permanent ? 301 : 307, visible(`https://${host}${target}`));
+  if (hostProblem(host) !== '') return localReply(FAULTS.badRequest);
+  return linkReply(method, permanent ? 301 : 307, locationOf(`https://${host}${requestUri(target)}`));
 }
 
 /** To wherever an entrypoint or a frontend sends its requests (shared/spec kv-schema §6.4). `location` is a URL. */
 export function redirectReply(method: string, permanent: boolean, location: string): Reply {
   const status = method === 'GET' ? (permanent ? 301 : 302) : permanent ? 308 : 307;
   const body = REASONS[status];
-  const safe = visible(location);
+  const safe = locationOf(location);
   const head = `${status} ${body}\r\nLocation: ${safe}\r\nContent-Type: text/plain; charset=utf-8`;
   return { status, head, body, length: body.length, cause: 'redirect', closes: false };
 }

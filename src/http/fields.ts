@@ -17,7 +17,6 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
 
 const VALUE = new CharacterSet('\x20\x7e\x80\xff', '\t');
 const TOKEN = new CharacterSet('09AZaz', "!#$%&'*+.^_`|~-");
-const HOST = new CharacterSet('09AZaz', "!$%&'()*+,-.:;=[]_~");
 /** Beyond that a number is not exact. */
 const MAX_DIGITS = 15;
 
@@ -29,14 +28,6 @@ export function isFieldValue(text: string): boolean {
 /** RFC 9110 §5.6.2. */
 export function isToken(text: string): boolean {
   return text !== '' && TOKEN.spans(text);
-}
-
-/**
- * May this stand in a Host field? The bytes of RFC 3986 §3.2.2 and of a port, in any order, as Go and so Traefik has it;
- * above all no blank, `/`, `?`, `#` or `@`, behind which a server may see another host.
- */
-export function isHost(text: string): boolean {
-  return HOST.spans(text);
 }
 
 /** The number that `text[start, end)` says in decimal digits, -1 when it does not. */

@@ -54,7 +54,8 @@ export function requestFields(head: string, scheme: string, authority: string, l
   const [requestLine, hostLine, ...lines] = head.split('\r\n');
   const methodEnd = requestLine.indexOf(' ');
   const method = requestLine.slice(0, methodEnd);
-  const path = asBytes(requestUri(requestLine.slice(methodEnd + 1, requestLine.lastIndexOf(' '))), latin1);
+  const target = requestLine.slice(methodEnd + 1, requestLine.lastIndexOf(' '));
+  const path = asBytes(target === '*' ? target : requestUri(target), latin1);
   const host = asBytes(hostLine.slice(hostLine.indexOf(':') + 1).trim(), latin1);
   // A CONNECT has neither path nor scheme: it is no request that could be routed by them.
   if (method === 'CONNECT' || !isToken(method) || !isFieldValue(path) || !isFieldValue(host)) return null;

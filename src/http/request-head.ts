@@ -4,8 +4,9 @@
  * handler returns. Text is decoded UTF-8, but for heads with `latin1`.
  */
 import { ASCII } from '../kernel/characters.ts';
-import { contentLengthOf, HOP_BY_HOP, isHost, listMembers, type Names, withoutFields } from './fields.ts';
+import { contentLengthOf, HOP_BY_HOP, listMembers, type Names, withoutFields } from './fields.ts';
 import { DISGUISED, forwardingOf, NOT_FORWARDING } from './forwarding.ts';
+import { hostProblem } from './host.ts';
 
 export const REQUEST_NO_BODY = 0;
 export const REQUEST_LENGTH = 1;
@@ -263,8 +264,9 @@ export class RequestHead {
   finish(): boolean {
     if (this.hosts !== 1) this.problem = this.hosts === 0 ? 'no Host field' : 'several Host fields';
     else if (this.host !== this.goodHost) {
-      if (isHost(this.host)) this.goodHost = this.host;
-      else this.problem = 'a character that no host may have';
+      const problem = hostProblem(this.host);
+      if (problem === '') this.goodHost = this.host;
+      else this.problem = problem;
     }
     if (this.connection !== '') this.settleConnection();
     if (this.trailers) this.fields += 'te: trailers\r\n';

@@ -26,12 +26,17 @@ function authorityStart(target: string): number {
   return end > 0 && target.startsWith('://', end) ? end + 3 : 0;
 }
 
-/** Path and query of a target in whatever form; the path is never empty. */
+/** Where the path of a URL begins, behind its authority; 0 for any other text. */
+export function authorityEnd(url: string): number {
+  const start = authorityStart(url);
+  return start === 0 ? 0 : AUTHORITY.skip(url, start);
+}
+
+/** Path and query of a target in whatever form; the path is never empty, and `*` names the whole server. */
 export function requestUri(target: string): string {
   if (target.startsWith('/')) return target;
-  const start = authorityStart(target);
-  const uri = start === 0 ? target : target.slice(AUTHORITY.skip(target, start));
-  return uri === '' || uri.startsWith('?') ? `/${uri}` : uri;
+  const uri = target === '*' ? '' : target.slice(authorityEnd(target));
+  return uri.startsWith('/') ? uri : `/${uri}`;
 }
 
 /**

@@ -118,6 +118,20 @@ eachEngine(
   },
 );
 
+eachEngine('a Host that is none is refused and reaches no server', async (t, engine) => {
+  const { server, client } = await setUp(t, engine);
+  await addRoute(tsuji, [server.url]);
+  for (const host of ['[::1', '::1', 'a b', 'user@a.test', 'a/b', 'a.test:x', 'a"b', 'a%zz', '[::1]x']) {
+    const asked = client.ask({ host });
+    asked.upload.on('error', () => {});
+    const got = await whole(asked).catch((error: NodeJS.ErrnoException) => ({ status: 400, error }));
+    // nghttp2 resets the stream for some of them before anybody sees it.
+    assert.equal(got.status, 400, `${host}: ${'error' in got ? got.error : ''}`);
+    assert.ok(!('error' in got) || (isHttp2(engine) && got.error.code === 'ERR_HTTP2_STREAM_ERROR'), host);
+  }
+  assert.equal(server.connections.length, 0);
+});
+
 eachEngine('HEAD, 204 and 304 come through without a body', async (t, engine) => {
   const { host, client } = await setUp(
     t,

@@ -117,6 +117,15 @@ test('from a client that is not trusted they are taken off, whichever they are',
   }
 });
 
+test('no redirect has a Location that is no URI: what is no host is refused, the target is encoded', async (t) => {
+  for (const name of ['[::1', '[::1]x', 'a b', 'a"b', '::1']) {
+    assert.equal((await ask(t, 'away', '', { name })).status, 400, name);
+  }
+  const found = await ask(t, 'away', '', { name: '[::1]:99', target: '/a"<b>|%zz%41?[x]\\^#y#z' });
+  const port = tsuji.portOf('http');
+  assert.deepEqual(found.fields.get('location'), [`http://[::1]:${port}/a%22%3Cb%3E%7C%25zz%41?%5Bx%5D%5C%5E#y%23z`]);
+});
+
 test('in another spelling they are taken off from everybody, of requests and handshakes, on both engines', async (t) => {
   for (const entryPoint of ['http', 'trusted', 'untrusted', 'node', 'untrustedNode']) {
     for (const rest of ['', HANDSHAKE]) {
@@ -143,7 +152,7 @@ test('a redirect to another entrypoint keeps host, path and query and names the 
   assert.equal(literal.status, 302);
   assert.deepEqual(literal.fields.get('location'), [`http://[::1]:${port}/y`]);
   const text = await ask(t, 'away', '', { target: Buffer.from('/é"').toString('latin1') });
-  assert.deepEqual(text.fields.get('location'), [`http://${host}:${port}/%C3%A9"`]);
+  assert.deepEqual(text.fields.get('location'), [`http://${host}:${port}/%C3%A9%22`]);
 });
 
 test('the status of a redirect keeps the method, and says whether it is for ever', async (t) => {

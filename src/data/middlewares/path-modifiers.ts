@@ -3,16 +3,17 @@
  * strip by pattern, strip a text, add a prefix, replace by pattern, replace.
  */
 import type { RequestHead } from '../../http/request-head.ts';
+import { CharacterSet } from '../../kernel/characters.ts';
 import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
-import { decodedPath, encodedPath, escapedBytes, isEncodedPath } from '../../kernel/percent.ts';
+import { decodedPath, encodedPath, escapedBut, isEncodedPath } from '../../kernel/percent.ts';
 import type { Regex } from '../../kernel/regex.ts';
 import type { ModifiersView } from '../../table/views.ts';
 import type { Middleware, Scope } from '../middleware.ts';
 import { localReply, type Reply } from '../reply.ts';
 
-/** What may not stand in the value of a field: control characters, and bytes that are no text. */
-const UNSAFE = /[\0-\x1f\x7f\udc80-\udcff]/g;
+/** What may stand in the value of a field: no control characters. */
+const IN_VALUE = new CharacterSet('\x20\x7e\x80\xff', '', true);
 
 /** A path, decoded, and as it was sent for as long as that can be kept. */
 type Path = { readonly text: string; readonly raw: string | null };
@@ -23,7 +24,7 @@ function rooted(path: string): string {
 
 /** A path is the client's text: decoded, it could end the field and begin another. */
 function fieldLine(name: string, path: string): string {
-  return `${name}: ${path.replaceAll(UNSAFE, escapedBytes)}\r\n`;
+  return `${name}: ${escapedBut(IN_VALUE, path)}\r\n`;
 }
 
 function encoded({ text, raw }: Path): string {

@@ -52,10 +52,10 @@ export class Redirect implements Middleware {
       const url = entryPointUrl(this.target, scheme, head.host, uri);
       return url === null ? null : redirectReply(head.method, this.permanent, url);
     }
-    return this.regex === null ? null : this.byRegex(this.regex, head.method, `${scheme}://${head.host}${uri}`);
+    return this.regex === null ? null : this.byRegex(this.regex, head, `${scheme}://${head.host}${uri}`);
   }
 
-  private byRegex(regex: Regex, method: string, url: string): Reply | null {
+  private byRegex(regex: Regex, { method, host }: RequestHead, url: string): Reply | null {
     let replaced: string | null;
     try {
       replaced = regex.replaceAll(url, this.replacement);
@@ -64,6 +64,7 @@ export class Redirect implements Middleware {
       return localReply(FAULTS.badRequest);
     }
     if (replaced === null || replaced === url) return null;
+    if (host === '') return localReply(FAULTS.badRequest);
     if (!URL.canParse(replaced, url)) return localReply(FAULTS.badRedirect);
     return redirectReply(method, this.permanent, replaced);
   }
