@@ -44,7 +44,7 @@ export function reasonPhrase(status: number): string {
 }
 
 function replyOf(fault: Fault): Reply {
-  let head = `${fault.status} ${REASONS[fault.status]}\r\nContent-Type: text/plain; charset=utf-8`;
+  let head = `${fault.status} ${reasonPhrase(fault.status)}\r\nContent-Type: text/plain; charset=utf-8`;
   if (fault.status === 404 || fault.code === 'BAD_HOST') head += '\r\nX-Content-Type-Options: nosniff';
   const closes = fault.status === 400 || fault.status === 408 || fault.status === 413;
   const length = Buffer.byteLength(fault.body);

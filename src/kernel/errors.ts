@@ -246,6 +246,18 @@ export function maxConnectionsFault(amount: number): Fault {
   return fault('MAX_CONNECTIONS', 'downstream', 'never', 429, body, 'too many requests of one source are in progress');
 }
 
+/** The refusal of a deny list (shared/spec frontend-options §3.2). */
+export function deniedFault(status: number): Fault {
+  return fault(
+    'FORBIDDEN',
+    'downstream',
+    'never',
+    status,
+    'Forbidden',
+    'the client is in the list of denied addresses',
+  );
+}
+
 /** The refusal of a rate limit (shared/spec frontend-options §2.5). One per rate. `delay`: Go's text of a duration. */
 export function rateLimitedFault(delay: string): Fault {
   const body = `max rate reached: retry-in ${delay}`;

@@ -30,6 +30,8 @@ export interface Kind<Options extends object> {
   parse(keys: OptionKeys, known: Known): Options | null | typeof REJECTED;
   /** What may be shown of it, field by field: never a secret, and never "everything but". */
   show(options: Options): object;
+  /** The backend that counts as the frontend's own where that names none. Absent: it has none to offer. */
+  backend?(options: Options): string;
   /** Names of the backends that it sends requests to, besides that of its frontend. Absent: none. */
   backends?(options: Options): readonly string[];
 }

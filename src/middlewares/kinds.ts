@@ -4,13 +4,17 @@ import { ALLOW_LIST } from './allow-list.ts';
 import { BUFFERING } from './buffering.ts';
 import { CLIENT_CERTIFICATE } from './client-certificate.ts';
 import { CORS } from './cors.ts';
+import { DENY_LIST } from './deny-list.ts';
 import { ERRORS } from './errors.ts';
 import { HEADERS } from './headers.ts';
+import { IP_STRATEGY } from './ip-strategy.ts';
 import { type Kind, type Known, type OptionSet, REJECTED } from './kind.ts';
 import { LIMITS } from './limits.ts';
+import { MIRRORING } from './mirroring.ts';
 import { OptionKeys } from './option-keys.ts';
 import { RATE_LIMIT } from './rate-limit.ts';
 import { REDIRECT } from './redirect.ts';
+import { SPLIT } from './split.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: each knows its own options, and nobody else does
 type AnyKind = Kind<any>;
@@ -24,6 +28,10 @@ export const FRONTEND_KINDS: readonly AnyKind[] = [
   REDIRECT,
   LIMITS,
   CORS,
+  DENY_LIST,
+  IP_STRATEGY,
+  SPLIT,
+  MIRRORING,
 ];
 
 export const BACKEND_KINDS: readonly AnyKind[] = [BUFFERING];
@@ -46,6 +54,15 @@ export function backendsOf(options: OptionSet): string[] {
     const own = options[kind.name];
     return own === undefined ? [] : (kind.backends?.(own) ?? []);
   });
+}
+
+/** The backend of a frontend that names none itself, '' when nothing offers one. */
+export function offeredBackend(options: OptionSet): string {
+  for (const kind of KINDS) {
+    const own = options[kind.name];
+    if (own !== undefined && kind.backend !== undefined) return kind.backend(own);
+  }
+  return '';
 }
 
 /**

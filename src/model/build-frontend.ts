@@ -5,7 +5,7 @@ import { quoted } from '../kernel/quote.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
 import { readBool, readInt, readList } from '../kernel/values.ts';
 import type { Kind } from '../middlewares/kind.ts';
-import { FRONTEND_KINDS, parseOptions } from '../middlewares/kinds.ts';
+import { FRONTEND_KINDS, offeredBackend, parseOptions } from '../middlewares/kinds.ts';
 import { RuleCompiler } from '../rule/compile-rule.ts';
 import type { Built } from './built.ts';
 import type { ObjectKeys } from './kv-tree.ts';
@@ -140,18 +140,19 @@ export function buildFrontend(
     problems.add(isOldSpelling ? 'passHostHeader' : 'passhostheader', 'defaulted', passHostHeader.problem);
   }
 
-  const hasBackend = readBackend(texts.backend, backendExists, problems);
   const entryPoints = readEntryPoints(texts, options, problems);
   const matching = readRoutes(texts, problems);
   const known = { entryPoints: options.entryPoints, backend: texts.backend, backendExists };
   const optionSet = parseOptions(FRONTEND_KINDS, texts.options, known, problems);
+  const backend = texts.backend !== '' || optionSet === null ? texts.backend : offeredBackend(optionSet);
+  const hasBackend = readBackend(backend, backendExists, problems);
   if (!hasBackend || entryPoints === null || matching === null || optionSet === null || texts.unguarded) {
     return { value: null, problems: problems.list };
   }
   const { terms, modifiers } = matching.rules;
   const frontend = {
     name,
-    backend: texts.backend,
+    backend,
     entryPoints,
     routes: matching.routes,
     priority: priority.value,

@@ -20,8 +20,26 @@ import { SLOT_CAPACITY } from './slots.ts';
 const LINE_BYTES = 64;
 const LINE_WORDS = LINE_BYTES / Int32Array.BYTES_PER_ELEMENT;
 
+/** Lines of frontends that choose themselves, behind those of the backends. Two whose names have the same hash share one. */
+const FRONTEND_LINES = 4_096;
+/** Words of such a line. */
+export const SPLIT_TURNS = 0;
+export const MIRROR_TURNS = 1;
+
 export function createCursors(): SharedArrayBuffer {
-  return new SharedArrayBuffer(SLOT_CAPACITY * LINE_BYTES);
+  return new SharedArrayBuffer((SLOT_CAPACITY + FRONTEND_LINES) * LINE_BYTES);
+}
+
+/** The line of a frontend, for `takeFrontendTurn`. */
+export function lineOf(frontend: string): number {
+  let hash = 0;
+  for (let i = 0; i < frontend.length; i++) hash = Math.imul(hash ^ frontend.charCodeAt(i), 0x9e3779b1);
+  return SLOT_CAPACITY + ((hash ^ (hash >>> 16)) & (FRONTEND_LINES - 1));
+}
+
+/** The number of this turn, 0 to 2³² − 1, of a frontend. `word`: one of SPLIT_TURNS and MIRROR_TURNS. */
+export function takeFrontendTurn(cursors: Int32Array, line: number, word: number): number {
+  return Atomics.add(cursors, line * LINE_WORDS + word, 1) >>> 0;
 }
 
 /** The number of this turn, 0 to 2³² − 1: take it modulo the length of the schedule. */

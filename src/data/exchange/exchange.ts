@@ -17,7 +17,7 @@ import type { BackendView, FrontendView } from '../../table/views.ts';
 import { Assignment } from '../balancing/assignment.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Downstream } from '../downstream.ts';
-import { type Middleware, type Scope, WAITS, type Wrapper, type WrapperEvents } from '../middleware.ts';
+import { type Middleware, type Peer, type Scope, WAITS, type Wrapper, type WrapperEvents } from '../middleware.ts';
 import { backendPlan, frontendPlan, type Plan } from '../plan.ts';
 import { localReply, type Reply, slashRedirect } from '../reply.ts';
 import type { Subrequest, SubrequestUser } from '../subrequest.ts';
@@ -30,6 +30,21 @@ const outcome = new Outcome();
 const ENTRY_POINT = 0;
 const FRONTEND = 1;
 const BACKEND = 2;
+
+/** A client behind proxies, by another address than that of its connection. */
+class OtherPeer implements Peer {
+  readonly secure: boolean;
+  private readonly address: string;
+
+  constructor({ secure }: Peer, address: string) {
+    this.secure = secure;
+    this.address = address;
+  }
+
+  peerAddress(): string {
+    return this.address;
+  }
+}
 
 /** Where a wrapper tells that it can take more: to the next one, or to the exchange that writes. */
 class WrapperLink implements WrapperEvents {
@@ -58,6 +73,7 @@ export abstract class Exchange implements Scope {
   /** That of the frontend, unless a middleware has chosen another. */
   protected backend: BackendView | null = null;
   waiting: RequestHead | null = null;
+  clientAddress: string | null = null;
   protected method = '';
   protected protocol: number = PROTOCOL.http;
   protected status = 0;
@@ -111,6 +127,7 @@ export abstract class Exchange implements Scope {
     this.responseBytes = 0;
     this.frontend = null;
     this.backend = null;
+    this.clientAddress = null;
     this.stage = ENTRY_POINT;
     this.passage = null;
   }
@@ -152,7 +169,9 @@ export abstract class Exchange implements Scope {
   }
 
   private enter(head: RequestHead): void {
-    const fault = this.assignment.begin(this.backend!, head, this.client);
+    const { client, clientAddress } = this;
+    const from = clientAddress === null || clientAddress === '' ? client : new OtherPeer(client, clientAddress);
+    const fault = this.assignment.begin(this.backend!, head, from);
     if (fault === null) this.admitted(head);
     else this.replyFault(fault);
   }

@@ -14,9 +14,9 @@ export class AllowList implements Middleware {
     this.allowed = new AllowedAddresses(options);
   }
 
-  request({ client }: Scope, head: RequestHead): Reply | null {
-    const peer = client.peerAddress();
-    if (this.allowed.allow(head.forwardedFor, peer)) return null;
+  request({ client, clientAddress }: Scope, head: RequestHead): Reply | null {
+    const peer = clientAddress ?? client.peerAddress();
+    if (this.allowed.allow(clientAddress === null ? head.forwardedFor : '', peer)) return null;
     log.debug('request refused', { reason: `${peer} is not in the list of allowed addresses` });
     return localReply(FAULTS.forbidden);
   }

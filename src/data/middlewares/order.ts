@@ -6,25 +6,33 @@ import type { RedirectOptions, WhiteListOptions } from '../../kernel/entrypoint-
 import type { BufferingOptions } from '../../middlewares/buffering.ts';
 import type { ClientCertificateOptions } from '../../middlewares/client-certificate.ts';
 import type { CorsOptions } from '../../middlewares/cors.ts';
+import type { DenyListOptions } from '../../middlewares/deny-list.ts';
 import type { ErrorsOptions } from '../../middlewares/errors.ts';
 import type { HeadersOptions } from '../../middlewares/headers.ts';
+import type { IpStrategyOptions } from '../../middlewares/ip-strategy.ts';
 import type { LimitsOptions } from '../../middlewares/limits.ts';
+import type { MirroringOptions } from '../../middlewares/mirroring.ts';
 import type { RateLimitOptions } from '../../middlewares/rate-limit.ts';
+import type { SplitOptions } from '../../middlewares/split.ts';
 import type { BackendView, FrontendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Middleware } from '../middleware.ts';
 import { AllowList } from './allow-list.ts';
 import { Buffering } from './buffering.ts';
+import { IpStrategy } from './client-address.ts';
 import { ClientCertificateFields } from './client-certificate.ts';
 import { Compress } from './compress.ts';
 import { Cors } from './cors.ts';
 import { CustomHeaders } from './custom-headers.ts';
+import { DenyList } from './deny-list.ts';
 import { ErrorPages } from './errors.ts';
 import { Limits } from './limits.ts';
+import { Mirroring } from './mirroring.ts';
 import { PathModifiers } from './path-modifiers.ts';
 import { RateLimit } from './rate-limit.ts';
 import { Redirect } from './redirect.ts';
 import { SecurityHeaders } from './security-headers.ts';
+import { Split } from './split.ts';
 import { Trust } from './trust.ts';
 
 /** Where a middleware is made: a frontend's differ by entrypoint where they look at it. */
@@ -40,6 +48,8 @@ function maker<Options extends object>(name: string, make: Maker<Options>): read
 /** By the name of their kind (src/middlewares/), behind the modifiers of the path. */
 const FRONTEND: readonly (readonly [string, Maker<object>])[] = [
   maker<ErrorsOptions>('errors', (options, { frontend }) => new ErrorPages(options, frontend)),
+  maker<IpStrategyOptions>('ipStrategy', (options) => new IpStrategy(options)),
+  maker<DenyListOptions>('denyList', (options) => new DenyList(options)),
   maker<WhiteListOptions>('whiteList', (options) => new AllowList(options)),
   maker<RedirectOptions>('redirect', (options, { worker, entryPoint }) => {
     const { name, tls } = worker.entryPoints[entryPoint];
@@ -56,6 +66,8 @@ const FRONTEND: readonly (readonly [string, Maker<object>])[] = [
     'ratelimit',
     (options, { worker, frontend }) => new RateLimit(options, worker, frontend.name),
   ),
+  maker<SplitOptions>('split', (options, { worker, frontend }) => new Split(options, worker, frontend)),
+  maker<MirroringOptions>('mirroring', (options, { worker, frontend }) => new Mirroring(options, worker, frontend)),
 ];
 
 /** Of a backend, around its breaker, its limit and its balancer. */

@@ -8,9 +8,9 @@ import { monotonicMs } from '../../kernel/monotonic-clock.ts';
 import type { RateLimitOptions } from '../../middlewares/rate-limit.ts';
 import type { BucketLimit, Rate } from '../../shared/rate-buckets.ts';
 import type { WorkerContext } from '../context.ts';
-import type { Middleware, Peer, Scope } from '../middleware.ts';
+import type { Middleware, Scope } from '../middleware.ts';
 import { localReply, type Reply } from '../reply.ts';
-import { clientAddress } from './client-address.ts';
+import { forwardedAddress } from './client-address.ts';
 
 const NANOSECOND_MS = 1e-6;
 
@@ -43,20 +43,21 @@ export class RateLimit implements Middleware {
     this.refusals = this.rates.map(refusalOf);
   }
 
-  request({ client }: Scope, head: RequestHead): Reply | null {
+  request(exchange: Scope, head: RequestHead): Reply | null {
     const { rateBuckets } = this.worker;
-    const refusing = rateBuckets.take(this.limit, this.sourceOf(head, client), this.rates, monotonicMs());
+    const refusing = rateBuckets.take(this.limit, this.sourceOf(head, exchange), this.rates, monotonicMs());
     if (rateBuckets.forgot) this.tellForgotten();
     if (refusing < 0) return null;
     log.debug('request refused', { reason: 'its source asks too often', frontend: this.frontend });
     return this.refusals[refusing];
   }
 
-  private sourceOf(head: RequestHead, client: Peer): string {
+  private sourceOf(head: RequestHead, { client, clientAddress }: Scope): string {
     const { source, header, useXForwardedFor, ipv6Prefix } = this.options;
     if (source === 'host') return head.host;
     if (source === 'header') return head.values(header)[0] ?? '';
-    const address = useXForwardedFor ? clientAddress(head, client.peerAddress()) : client.peerAddress();
+    const told = clientAddress ?? (useXForwardedFor ? forwardedAddress(head.forwardedFor, 1) : '');
+    const address = told === '' ? client.peerAddress() : told;
     return address.includes(':') ? networkOf(address, ipv6Prefix) : address;
   }
 

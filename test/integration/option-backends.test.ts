@@ -1,0 +1,169 @@
+/** Frontends that send to other backends than their own: split and mirrors; who a client is; deny lists. */
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import test, { after } from 'node:test';
+import { type Ask, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
+import { openExchanges } from '../harness/exchanges.ts';
+import { addRoute } from '../harness/tsuji.ts';
+import { waitFor } from '../harness/wait.ts';
+
+type Seen = { name: string; method: string; host: string; body: string; mirror: string | undefined };
+const seen: Seen[] = [];
+
+async function site(name: string, hangs = false): Promise<string> {
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    const mirror = request.headers['x-tsuji-mirror'] as string | undefined;
+    seen.push({ name, method: request.method!, host: request.headers.host!, body, mirror });
+    if (!hangs) response.end(name);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const engines = await startEngines({ after }, { workers: 2 });
+const { tsuji } = engines;
+const main = await site('main');
+tsuji.set('backends/blue/servers/s/url', await site('blue'));
+tsuji.set('backends/green/servers/s/url', await site('green'));
+tsuji.set('backends/hanging/servers/s/url', await site('hanging', true));
+tsuji.set('backends/empty/servers/s/weight', '1');
+const route = (keys: Record<string, string>): Promise<string> =>
+  addRoute(
+    tsuji,
+    [main],
+    Object.fromEntries(Object.entries(keys).map(([key, value]) => [`frontends/$/${key}`, value])),
+  );
+const entries = (weights: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(weights).flatMap(([name, weight]) => [
+      [`split/entries/${name}/backend`, name],
+      [`split/entries/${name}/weight`, weight],
+    ]),
+  );
+const split = await route({ ...entries({ blue: '3', green: '1' }), 'split/header': 'X-Variant' });
+const sticky = await route({ ...entries({ blue: '1', green: '1' }), 'split/sticky': 'true', 'split/httponly': 'true' });
+const half = await route(entries({ blue: '1', empty: '1' }));
+const mirrored = await route({
+  'mirrors/m/backend': 'blue',
+  'mirrors/h/backend': 'hanging',
+  'mirrors/half/backend': 'green',
+  'mirrors/half/percent': '50',
+  'mirroring/unsafemethods': 'true',
+  'mirroring/maxbodybytes': '10',
+});
+const careful = await route({ 'mirrors/m/backend': 'blue' });
+const denied = await route({
+  'denylist/sourcerange': '10.1.0.0/16',
+  'denylist/usexforwardedfor': 'true',
+  'denylist/status': '451',
+});
+const byDepth = await route({ 'ipstrategy/depth': '2', 'whitelist/sourcerange': '10.2.0.0/16' });
+const byOthers = await route({ 'ipstrategy/excludedips': '10.9.0.0/16', 'denylist/sourcerange': '10.3.0.1' });
+
+async function ask(engine: Engine, request: Ask) {
+  const cleanups: (() => unknown)[] = [];
+  const answer = await whole(engines.client({ after: (fn) => cleanups.push(fn) }, engine).ask(request));
+  for (const cleanup of cleanups) cleanup();
+  return answer;
+}
+const text = async (engine: Engine, request: Ask): Promise<string> => (await ask(engine, request)).body.toString();
+
+for (const engine of ENGINES) {
+  test(`${engine}: a split follows its weights exactly, a header, and a cookie`, async () => {
+    const answers: string[] = [];
+    for (let i = 0; i < 8; i++) answers.push(await text(engine, { host: split }));
+    assert.equal(answers.filter((name) => name === 'blue').length, 6);
+    assert.equal(answers.filter((name) => name === 'green').length, 2);
+    assert.equal(await text(engine, { host: split, fields: { 'x-variant': 'green' } }), 'green');
+    const first = await ask(engine, { host: sticky });
+    const [cookie] = first.fields['set-cookie']!;
+    assert.match(cookie, /^_[0-9a-f]{5}=(blue|green); Path=\/; HttpOnly$/);
+    const fields = { cookie: cookie.split(';')[0] };
+    for (let i = 0; i < 3; i++) {
+      const again = await ask(engine, { host: sticky, fields });
+      assert.deepEqual([again.body.toString(), again.fields['set-cookie']], [first.body.toString(), undefined]);
+    }
+    for (let i = 0; i < 4; i++) assert.equal(await text(engine, { host: half }), 'blue');
+  });
+
+  test(`${engine}: a mirror gets a copy, body and all, and nobody waits for it`, async () => {
+    const before = seen.length;
+    assert.equal(await text(engine, { host: mirrored, method: 'POST', body: Buffer.from('0123456789') }), 'main');
+    assert.equal(await text(engine, { host: mirrored, method: 'POST', body: Buffer.from('0123456789') }), 'main');
+    await waitFor(async () => seen.length === before + 7, 'the mirrors');
+    const copies = seen.slice(before).filter(({ mirror }) => mirror !== undefined);
+    assert.deepEqual(copies.map(({ name }) => name).sort(), ['blue', 'blue', 'green', 'hanging', 'hanging']);
+    for (const { method, host, body, mirror } of copies) {
+      assert.deepEqual([method, host, body, mirror], ['POST', mirrored, '0123456789', mirrored.split('.')[0]]);
+    }
+    const long = seen.length;
+    assert.equal(await text(engine, { host: mirrored, method: 'POST', body: Buffer.from('0123456789a') }), 'main');
+    assert.equal(await text(engine, { host: careful, method: 'POST', body: Buffer.from('x') }), 'main');
+    assert.equal(await text(engine, { host: careful }), 'main');
+    await waitFor(async () => seen.length === long + 4, 'the mirror of the GET');
+    assert.deepEqual(
+      seen
+        .slice(long)
+        .filter(({ name }) => name !== 'main')
+        .map(({ method }) => method),
+      ['GET'],
+    );
+  });
+
+  test(`${engine}: addresses behind proxies are allowed and denied`, async () => {
+    const status = async (host: string, forwarded: string): Promise<number> =>
+      (await ask(engine, { host, fields: forwarded === '' ? {} : { 'x-forwarded-for': forwarded } })).status;
+    assert.deepEqual(
+      [await status(denied, ''), await status(denied, '9.9.9.9, 10.1.2.3'), await status(denied, '9.9.9.9, x')],
+      [200, 451, 200],
+    );
+    assert.deepEqual(
+      [
+        await status(byDepth, '10.2.0.1, 9.9.9.9'),
+        await status(byDepth, '10.2.0.1'),
+        await status(byDepth, '1.1.1.1, 10.2.0.1'),
+      ],
+      [200, 403, 403],
+    );
+    assert.deepEqual(
+      [
+        await status(byOthers, '10.3.0.1, 10.9.0.1'),
+        await status(byOthers, '10.3.0.2, 10.9.0.1'),
+        await status(byOthers, ''),
+      ],
+      [403, 200, 200],
+    );
+  });
+}
+
+test('a backend may be absent beside a split, and what is wrong is told', async () => {
+  const name = 'alone';
+  tsuji.set(`frontends/${name}/routes/r/rule`, `Host:${name}.test`);
+  tsuji.set(`frontends/${name}/split/entries/green/backend`, 'green');
+  tsuji.set(`frontends/${name}/split/entries/gone/backend`, 'gone');
+  await waitFor(async () => (await ask('uws', { host: `${name}.test` })).status === 200, 'the split to be live');
+  assert.equal(await text('uws', { host: `${name}.test` }), 'green');
+  const { problems } = await tsuji.status();
+  assert.ok(
+    problems.some(({ key, reason }) => key.endsWith('split/entries/gone/backend') && /no backend "gone"/.test(reason)),
+  );
+  for (const [key, value] of Object.entries({ 'denylist/sourcerange': 'x', 'ipstrategy/depth': '-1' })) {
+    const bad = `bad-${key.split('/')[0]}`;
+    tsuji.set(`frontends/${bad}/backend`, 'green');
+    tsuji.set(`frontends/${bad}/${key}`, value);
+    await waitFor(
+      async () =>
+        (await tsuji.status()).problems.some((each) => each.key.endsWith(`${bad}/${key}`) && each.state === 'rejected'),
+      `the problem of ${key}`,
+    );
+    assert.equal((await tsuji.api(`/api/providers/folder/frontends/${bad}`)).status, 404);
+  }
+  await waitFor(async () => (await openExchanges(tsuji)) === 0, 'every exchange to end');
+});
