@@ -8,7 +8,7 @@ import type { ControlView } from '../view.ts';
 import { type JsonText, jsonMapParts, jsonObjectParts, jsonText } from './json.ts';
 
 const CODENAME = 'crossroads';
-const HIDDEN = '(not shown)';
+const HIDDEN = 'REDACTED';
 
 function byName<T extends { readonly name: string }>(items: readonly T[]): Map<string, T> {
   return new Map(items.map((item) => [item.name, item]));
