@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { runHealthcheck } from './commands/healthcheck.ts';
 import { ownVersion, runVersion } from './commands/version.ts';
+import { tellOwnError } from './control/guarded.ts';
 import { Launch } from './control/launch.ts';
 import { reasonOf } from './kernel/errors.ts';
 import { EVENTS } from './kernel/events.ts';
@@ -48,6 +49,16 @@ function tellStart({ settings, configFile }: Run, version: string): void {
   });
 }
 
+/**
+ * The workers serve, and know their routes: an error of ours on the main thread that nobody has caught must not take that
+ * away. Until they do, it ends the start.
+ */
+function goOnAfterErrors(): void {
+  for (const event of ['uncaughtException', 'unhandledRejection']) {
+    process.on(event, (error: unknown) => tellOwnError('main thread', error));
+  }
+}
+
 async function run(parsed: Run): Promise<number> {
   const { settings, withStored } = parsed;
   const version = ownVersion();
@@ -58,6 +69,7 @@ async function run(parsed: Run): Promise<number> {
   stopOnSignal(launch);
   try {
     await launch.run();
+    goOnAfterErrors();
     return 0;
   } catch (error) {
     log.fatal(reasonOf(error));

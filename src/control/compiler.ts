@@ -8,10 +8,11 @@ import { Piscina } from 'piscina';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { log } from '../kernel/log.ts';
 import type { TableChange } from '../table/input.ts';
+import type { BuiltTable } from '../table/salvage.ts';
 import { weigh } from '../table/weight.ts';
 
 export class TableCompiler {
-  private readonly pool = new Piscina<TableChange, SharedArrayBuffer | null>({
+  private readonly pool = new Piscina<TableChange, BuiltTable | null>({
     filename: new URL('./compile-table.task.ts', import.meta.url).href,
     minThreads: 1,
     maxThreads: 1,
@@ -23,15 +24,15 @@ export class TableCompiler {
   }
 
   /**
-   * The table after a change. `all`: all there is as one change, asked for when the thread does not know the table that
+   * The table after a change, without the objects that none can be made with. `all`: all there is as one change, asked for when the thread does not know the table that
    * the change starts from. Throws TsujiError COMPILE_FAILED with the reason; the next change must then start from nothing.
    */
-  async compile(change: TableChange, all: () => TableChange): Promise<SharedArrayBuffer> {
+  async compile(change: TableChange, all: () => TableChange): Promise<BuiltTable> {
     try {
-      const table = (await this.pool.run(change)) ?? (await this.pool.run(all()));
-      if (table === null) throw new Error('the compiler took a whole table for a step');
-      weigh(table);
-      return table;
+      const built = (await this.pool.run(change)) ?? (await this.pool.run(all()));
+      if (built === null) throw new Error('the compiler took a whole table for a step');
+      weigh(built.table);
+      return built;
     } catch (thrown) {
       throw new TsujiError(
         'COMPILE_FAILED',

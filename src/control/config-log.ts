@@ -2,6 +2,8 @@
 import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import type { LogFields } from '../kernel/log-line.ts';
+import { guarded } from './guarded.ts';
+import type { ModelChange } from './reconciler.ts';
 
 const SHORTEST_MS = 1_000;
 
@@ -29,9 +31,11 @@ export class ConfigLog {
     this.options = options;
   }
 
-  touch(kind: string, names: Iterable<string>): void {
+  touch({ backends, frontends, certificates }: ModelChange): void {
     if (this.changedAt === 0) this.changedAt = performance.now();
-    for (const name of names) this.changed.add(`${kind}/${name}`);
+    for (const name of backends) this.changed.add(`backends/${name}`);
+    for (const name of frontends) this.changed.add(`frontends/${name}`);
+    for (const name of certificates) this.changed.add(`tls/${name}`);
   }
 
   /** Every worker routes by this generation, the newest. */
@@ -44,7 +48,11 @@ export class ConfigLog {
     this.changedAt = 0;
     const wait = this.toldAt + SHORTEST_MS - now;
     if (wait <= 0) this.tell();
-    else this.timer ??= setTimeout(() => this.tell(), wait);
+    else
+      this.timer ??= setTimeout(
+        guarded('log of changes', () => this.tell()),
+        wait,
+      );
   }
 
   stop(): void {

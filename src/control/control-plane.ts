@@ -2,13 +2,13 @@
  * The main thread's half of tsuji, put together: sources → reconciler → compiler → publisher → workers, and the admin
  * pages that look at them.
  */
-import { reasonOf } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import type { LogFields } from '../kernel/log-line.ts';
 import type { Problem } from '../kernel/problems.ts';
 import { ModelBuilder } from '../model/build-model.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
+import { RULE_WAIT_MS } from '../model/rule-wait.ts';
 import type { Settings } from '../settings/settings.ts';
 import { createCursors } from '../shared/cursors.ts';
 import { createMetricsLane } from '../shared/metrics-layout.ts';
@@ -22,8 +22,8 @@ import { Breakers } from './balancing/breakers.ts';
 import { ServerControl } from './balancing/server-control.ts';
 import type { SharedServers } from './balancing/server-slots.ts';
 import type { ServerStatus } from './balancing/server-status.ts';
-import { TableCompiler } from './compiler.ts';
 import { ConfigLog } from './config-log.ts';
+import { attempt, guarded } from './guarded.ts';
 import { HealthChecks } from './health-checks/health-checks.ts';
 import { Prober } from './health-checks/probe.ts';
 import { Publisher } from './publisher.ts';
@@ -33,6 +33,7 @@ import { providerOf, sourcesFrom } from './source/from-settings.ts';
 import type { Source, SourceStatus } from './source/source.ts';
 import type { SourceLog } from './source/source-log.ts';
 import type { StoredKeysReader } from './stored-keys.ts';
+import { type BreakerBuffers, TableCycle } from './table-cycle.ts';
 import { TableFeed } from './table-feed.ts';
 import { Certificates } from './tls/certificates.ts';
 import { loadClientCAs } from './tls/client-cas.ts';
@@ -89,8 +90,7 @@ export class ControlPlane implements ControlView {
   private readonly servers: ServerControl;
   private readonly healthChecks: HealthChecks;
   private readonly lanes: SharedArrayBuffer[];
-  private readonly compiler = new TableCompiler();
-  private readonly feed: TableFeed;
+  private readonly tables: TableCycle;
   private readonly publisher: Publisher;
   private readonly fleet: WorkerFleet;
   private readonly reconciler: Reconciler;
@@ -103,9 +103,6 @@ export class ControlPlane implements ControlView {
   private readonly listeners = new Set<() => void>();
   private notifying: NodeJS.Timeout | null = null;
   private current: Model;
-  private compiledGeneration = 0;
-  private compiling = false;
-  private outdated = false;
   private following = false;
   private isDraining = false;
   private stopping = false;
@@ -157,9 +154,17 @@ export class ControlPlane implements ControlView {
       constraints: settings.constraints,
       healthCheckIntervalMs: settings.healthCheckIntervalMs,
       stored,
+      ruleWaitMs: RULE_WAIT_MS,
     });
     this.current = builder.model;
-    this.feed = new TableFeed(names, this.backendSlots, this.serverSlots);
+    this.tables = new TableCycle({
+      feed: new TableFeed(names, this.backendSlots, this.serverSlots),
+      model: () => this.current,
+      onTold: () => this.followTold(),
+      onTable: (generation, table, breakers) => this.publisher.publish(generation, table, breakers),
+      onRefused: (refused) => this.reconciler.refuse(refused),
+      onChange: () => this.notify(),
+    });
     this.reconciler = new Reconciler({
       sources: this.sourceList,
       builder,
@@ -275,17 +280,18 @@ export class ControlPlane implements ControlView {
     if (this.stopping) return;
     this.following = true;
     for (const source of this.sourceList) {
+      // An error of ours is none of the source, which would take it for a lost connection.
       source.start({
-        snapshot: (name, revision, entries) => {
+        snapshot: guarded('snapshot', (name, revision, entries) => {
           this.sourceLog.snapshot(name, entries.size);
           this.reconciler.snapshot(name, revision, entries);
-        },
-        changes: (name, revision, changes) => this.reconciler.changes(name, revision, changes),
-        statusChanged: (name) => {
+        }),
+        changes: guarded('changes', (name, revision, changes) => this.reconciler.changes(name, revision, changes)),
+        statusChanged: guarded('status of a source', (name) => {
           this.sourceLog.saw(source.status());
           this.reconciler.statusChanged(name);
           this.notify();
-        },
+        }),
       });
     }
   }
@@ -311,7 +317,7 @@ export class ControlPlane implements ControlView {
     await Promise.all(this.sourceList.map((source) => source.stop()));
     if (this.notifying !== null) clearTimeout(this.notifying);
     await this.admin?.close();
-    await this.compiler.close();
+    await this.tables.stop();
   }
 
   entryPoints(): EntryPointView[] {
@@ -349,12 +355,12 @@ export class ControlPlane implements ControlView {
   }
 
   settled(): boolean {
-    return !this.compiling && this.fleet.appliedGeneration() === this.publisher.generation;
+    return !this.tables.isBusy && this.fleet.appliedGeneration() === this.publisher.generation;
   }
 
   loaded(): LoadedView {
     if (this.publisher.appliedAt > 0) return { ready: true, reason: '' };
-    if (this.compiledGeneration > 0) return { ready: false, reason: 'the first routing table is on its way' };
+    if (!this.tables.isNew) return { ready: false, reason: 'the first routing table is on its way' };
     if (this.sourceList.length === 0) return { ready: false, reason: 'neither --etcd nor --folder is given' };
     const errors = this.sources().map(
       ({ name, state, error }) => `${name} is ${state}${error === '' ? '' : `: ${error}`}`,
@@ -408,7 +414,7 @@ export class ControlPlane implements ControlView {
     if (this.notifying !== null || this.listeners.size === 0 || this.stopping) return;
     this.notifying = setTimeout(() => {
       this.notifying = null;
-      for (const listener of this.listeners) listener();
+      for (const listener of this.listeners) attempt('listener of changes', listener);
     }, NOTIFY_MS);
   }
 
@@ -447,52 +453,18 @@ export class ControlPlane implements ControlView {
 
   private modelChanged(model: Model, changed: ModelChange): void {
     this.current = model;
-    this.configLog.touch('backends', changed.backends);
-    this.configLog.touch('frontends', changed.frontends);
-    this.configLog.touch('tls', changed.certificates);
-    this.feed.touch(changed);
+    attempt('log of changes', () => this.configLog.touch(changed));
     this.servers.touch(changed.backends);
     this.healthChecks.touch(changed.backends);
-    this.certificateList.apply(model.certificates, changed.certificates);
+    attempt('certificates', () => this.certificateList.apply(model.certificates, changed.certificates));
     this.notify();
-    // New problems alone change no route; the first table is published even when there is nothing in it.
-    if (this.compiledGeneration > 0 && changed.backends.size === 0 && changed.frontends.size === 0) return;
-    if (this.compiling) this.outdated = true;
-    else void this.compile();
+    this.tables.next(changed);
   }
 
   /** Right after the builder was told of a model, which may have changed when its table is made. */
-  private followTold(): ReadonlyMap<number, SharedArrayBuffer> {
+  private followTold(): BreakerBuffers {
+    this.servers.modelChanged(this.current);
     this.healthChecks.follow(this.current.backends);
     return this.breakers.follow(this.current.backends, (name) => this.backendSlots.find(name));
-  }
-
-  /** One table at a time, always of the newest model: changes that come meanwhile share the next one. */
-  private async compile(): Promise<void> {
-    this.compiling = true;
-    do {
-      this.outdated = false;
-      const generation = ++this.compiledGeneration;
-      try {
-        const change = this.feed.next(this.current, generation);
-        this.servers.modelChanged(this.current);
-        let breakers = this.followTold();
-        // A builder that must be told all is told of the newest model.
-        const table = await this.compiler.compile(change, () => {
-          const all = this.feed.all(this.current, generation);
-          breakers = this.followTold();
-          return all;
-        });
-        this.feed.made(generation);
-        if (this.stopping) return;
-        this.publisher.publish(generation, table, breakers);
-      } catch (error) {
-        // The table that is in force stays.
-        this.feed.failed();
-        log.event(EVENTS.configFailed, '', { generation, reason: reasonOf(error) });
-      }
-    } while (this.outdated);
-    this.compiling = false;
-    this.notify();
   }
 }

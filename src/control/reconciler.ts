@@ -7,8 +7,10 @@
 import { EVENTS, type LineLevel } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import type { Problem } from '../kernel/problems.ts';
-import type { ModelBuilder, ModelUpdate } from '../model/build-model.ts';
+import type { ModelBuilder, Refusal } from '../model/build-model.ts';
 import type { Model } from '../model/model.ts';
+import type { ModelUpdate } from '../model/next-model.ts';
+import { attempt } from './guarded.ts';
 import { KvMerge } from './kv-merge.ts';
 import type { Change, Source, SourceName, SourceSink } from './source/source.ts';
 
@@ -36,6 +38,9 @@ export type ReconcilerOptions = {
   /** How long the first model waits for a source that has not answered yet, from the first snapshot of any on. */
   readonly firstWaitMs?: number;
 };
+
+/** After an error of ours. */
+const RETRY_MS = 1_000;
 
 /** Of one update; the others are in the sum of all. */
 const MOST_PROBLEMS_TOLD = 20;
@@ -70,6 +75,8 @@ export class Reconciler implements SourceSink {
   /** Newest value of each key that changed since the last model. */
   #pending = new Map<string, string | null>();
   #timer: NodeJS.Timeout | undefined = undefined;
+  /** For what is due though nothing changes. */
+  #dueTimer: NodeJS.Timeout | undefined = undefined;
   #stopped = false;
   #published = false;
   /** It was told that there is no key. */
@@ -117,6 +124,14 @@ export class Reconciler implements SourceSink {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#dueTimer);
+  }
+
+  /** No table can be made with these objects: the next model is without them. */
+  refuse(refusals: readonly Refusal[]): void {
+    if (this.#stopped || refusals.length === 0) return;
+    this.#builder.refuse(refusals);
+    this.#schedule();
   }
 
   #take(changes: readonly Change[]): void {
@@ -132,7 +147,7 @@ export class Reconciler implements SourceSink {
     if (this.#published) due = Math.max(due, this.#publishedAt + this.#throttleMs);
     else if (!this.#heardAll()) due = Math.max(due, this.#firstHeardAt + this.#firstWaitMs);
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#publish(), Math.max(0, due - now));
+    this.#timer = setTimeout(() => this.#tryToPublish(), Math.max(0, due - now));
   }
 
   /** A v2 that is out of reach must not look like one without keys, or its routes would blink at every start. */
@@ -161,21 +176,29 @@ export class Reconciler implements SourceSink {
     log.event(isEmpty ? EVENTS.noKeys : EVENTS.keysFound, '', { prefix: this.#place });
   }
 
+  #tryToPublish(): void {
+    clearTimeout(this.#dueTimer);
+    if (attempt('reconciler', () => this.#publish())) return;
+    this.#dueTimer = setTimeout(() => this.#tryToPublish(), RETRY_MS);
+  }
+
   #publish(): void {
-    const changes = this.#pending;
-    this.#pending = new Map();
     const before = this.#builder.model;
     const { tree, problem } = this.#alias();
     this.#publishedAlias = this.#aliasText();
     const update = this.#builder.update(
-      Array.from(changes, ([key, value]) => ({ key, value })),
+      Array.from(this.#pending, ([key, value]) => ({ key, value })),
       { ...(tree === undefined ? {} : { tree }), aliasProblem: problem },
     );
+    // Not before that: should it fail, the builder is told the same once more.
+    this.#pending = new Map();
+    const { dueInMs } = update;
+    if (dueInMs !== null) this.#dueTimer = setTimeout(() => this.#tryToPublish(), dueInMs);
     tellProblems(update);
     this.#tellWhetherEmpty();
     if (this.#published && update.model === before) return;
     this.#published = true;
     this.#publishedAt = performance.now();
-    this.#onModel(update.model, update);
+    attempt('new model', () => this.#onModel(update.model, update));
   }
 }

@@ -3,9 +3,10 @@
  * as no source answers it goes on asking, ever more slowly, and says so. Afterwards it tells which of these keys are not
  * in force.
  */
-import type { StoredKeys } from '../model/build-model.ts';
+import type { StoredKeys } from '../model/other-keys.ts';
 import type { Settings } from '../settings/settings.ts';
 import { isStoredSetting, STORED_SECTIONS, type StoredSettings } from '../settings/stored-settings.ts';
+import { guarded } from './guarded.ts';
 import { BACKOFF_LONGEST_MS } from './source/backoff.ts';
 import { sourcesFrom } from './source/from-settings.ts';
 import type { Source, SourceName, SourceStatus } from './source/source.ts';
@@ -47,16 +48,16 @@ export class StoredKeysReader implements StoredKeys {
       this.settled = resolve;
       for (const source of this.sources) {
         source.start({
-          snapshot: (name, _revision, entries) => {
+          snapshot: guarded('stored settings', (name, _revision, entries) => {
             this.sourceLog.snapshot(name, entries.size);
             this.found.set(name, entries);
             this.check();
-          },
+          }),
           changes: () => {},
-          statusChanged: (name) => {
+          statusChanged: guarded('stored settings', (name) => {
             this.sourceLog.saw(source.status());
             this.statusChanged(name);
-          },
+          }),
         });
       }
     });

@@ -3,12 +3,13 @@
  * was told before, since its thread can be replaced: then all is told again.
  */
 import type { StickyOptions } from '../kernel/balancing-options.ts';
-import { TsujiError } from '../kernel/errors.ts';
+import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { backendsOf } from '../middlewares/kinds.ts';
 import type { Backend, Frontend, Model } from '../model/model.ts';
 import { type SlotRegistry, serverKey } from '../shared/slots.ts';
 import type { NamedFrontend, TableBackend, TableChange } from '../table/input.ts';
 import type { BackendPolicy } from '../table/options.ts';
+import type { Refused } from '../table/salvage.ts';
 import type { ModelChange } from './reconciler.ts';
 
 /** An entrypoint is a bit of one word. */
@@ -71,6 +72,13 @@ function toTableFrontend(frontend: Frontend, entryPoints: readonly string[]): Na
   };
 }
 
+function usesAny({ backend, options }: Frontend, backends: ReadonlySet<string>): boolean {
+  return backends.size > 0 && (backends.has(backend) || backendsOf(options).some((name) => backends.has(name)));
+}
+
+/** What the builder is told, and whom it is not told of, because there is no slot for them or by a mistake of ours. */
+export type Told = { readonly change: TableChange; readonly refused: readonly Refused[] };
+
 export class TableFeed {
   private readonly entryPoints: readonly string[];
   private readonly backendSlots: SlotRegistry;
@@ -104,14 +112,14 @@ export class TableFeed {
     for (const name of changed.frontends) this.frontends.add(name);
   }
 
-  /** The step from the last table that was made. Throws TsujiError SLOTS_FULL for a backend or server without a slot. */
-  next(model: Model, generation: number): TableChange {
+  /** The step from the last table that was made. */
+  next(model: Model, generation: number): Told {
     if (this.base === 0) return this.all(model, generation);
     return this.tell(model, this.base, generation, this.backends, this.frontends);
   }
 
   /** All there is, for a builder that knows nothing. */
-  all(model: Model, generation: number): TableChange {
+  all(model: Model, generation: number): Told {
     const { backends, frontends } = model;
     return this.tell(model, 0, generation, new Set([...this.held.keys(), ...backends.keys()]), frontends.keys());
   }
@@ -132,7 +140,7 @@ export class TableFeed {
     generation: number,
     backends: Iterable<string>,
     frontends: Iterable<string>,
-  ): TableChange {
+  ): Told {
     const change = {
       generation,
       base,
@@ -141,27 +149,52 @@ export class TableFeed {
       goneBackends: [] as string[],
       goneFrontends: [] as string[],
     };
+    const refused: Refused[] = [];
+    const without = new Set<string>();
     for (const name of backends) {
-      for (const server of this.held.get(name) ?? []) this.serverSlots.release(server, generation);
-      this.held.delete(name);
+      this.letGo(name, generation);
       const backend = model.backends.get(name);
       if (backend === undefined) {
         change.goneBackends.push(name);
         continue;
       }
-      this.held.set(
-        name,
-        backend.servers.map(({ url }) => serverKey(name, url)),
-      );
-      change.backends.push(toTableBackend(backend, this.backendSlots, this.serverSlots, generation));
+      try {
+        this.held.set(
+          name,
+          backend.servers.map(({ url }) => serverKey(name, url)),
+        );
+        change.backends.push(toTableBackend(backend, this.backendSlots, this.serverSlots, generation));
+      } catch (error) {
+        this.letGo(name, generation);
+        change.goneBackends.push(name);
+        without.add(name);
+        refused.push({ kind: 'backends', name, reason: reasonOf(error) });
+      }
     }
-    for (const name of frontends) {
+    for (const name of new Set([...frontends, ...this.usersOf(without, model)])) {
       const frontend = model.frontends.get(name);
-      if (frontend === undefined) change.goneFrontends.push(name);
-      else change.frontends.push(toTableFrontend(frontend, this.entryPoints));
+      try {
+        // Without its backend the builder must not hear of it; the model will say why.
+        if (frontend === undefined || usesAny(frontend, without)) change.goneFrontends.push(name);
+        else change.frontends.push(toTableFrontend(frontend, this.entryPoints));
+      } catch (error) {
+        change.goneFrontends.push(name);
+        refused.push({ kind: 'frontends', name, reason: reasonOf(error) });
+      }
     }
     this.backends.clear();
     this.frontends.clear();
-    return change;
+    return { change, refused };
+  }
+
+  private letGo(backend: string, generation: number): void {
+    for (const server of this.held.get(backend) ?? []) this.serverSlots.release(server, generation);
+    this.held.delete(backend);
+  }
+
+  /** Frontends that need one of these backends. */
+  private usersOf(backends: ReadonlySet<string>, model: Model): string[] {
+    if (backends.size === 0) return [];
+    return [...model.frontends.values()].flatMap((each) => (usesAny(each, backends) ? [each.name] : []));
   }
 }

@@ -4,10 +4,11 @@
  */
 import { type AddressInfo, createServer } from 'node:net';
 import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads';
-import { TsujiError } from '../kernel/errors.ts';
+import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log, relay } from '../kernel/log.ts';
 import type { Boot, BootEntryPoint, BootOptions, BootTls, FromWorker, ToWorker } from '../protocol/messages.ts';
+import { attempt, guarded } from './guarded.ts';
 import type { WorkerView } from './view.ts';
 
 const WORKER_URL = new URL('../data/worker.ts', import.meta.url);
@@ -208,7 +209,7 @@ export class WorkerFleet {
     member.generation = this.options.onWelcome(member.index, 0);
     return new Promise((resolve, reject) => {
       let failure = '';
-      port1.on('message', (message: FromWorker) => {
+      const heard = (message: FromWorker): void => {
         if (message.kind === 'log') {
           Atomics.sub(waiting, 0, 1);
           relay(message.record);
@@ -221,7 +222,8 @@ export class WorkerFleet {
         }
         this.received(member, message);
         if (message.kind === 'ready') resolve();
-      });
+      };
+      port1.on('message', guarded('message of a worker', heard));
       // What a worker cannot report itself: its file does not load, or it runs out of memory.
       thread.on('error', (error) => {
         failure = error.message;
@@ -234,6 +236,15 @@ export class WorkerFleet {
         reject(new TsujiError('WORKER_BOOT_FAILED', failure === '' ? 'a worker ended while it booted' : failure));
       });
     });
+  }
+
+  private bootAgain(member: Member): void {
+    try {
+      this.boot(member).catch(() => {});
+    } catch (error) {
+      // Not even a thread could be made: it is tried again, ever more slowly.
+      this.ended(member, reasonOf(error));
+    }
   }
 
   private tellFailure({ index: worker }: Member, during: string, reason: string, stack: string): void {
@@ -268,8 +279,8 @@ export class WorkerFleet {
     member.port = null;
     member.state = 'ended';
     member.readyAt = 0;
-    this.options.onEnded(member.index);
-    this.options.onChange();
+    attempt('end of a worker', () => this.options.onEnded(member.index));
+    attempt('end of a worker', () => this.options.onChange());
     if (this.stopping) {
       this.checkEnded();
       return;
@@ -284,7 +295,7 @@ export class WorkerFleet {
     log.event(EVENTS.workerReplaced, String(worker), { worker, reason, lost_exchanges, wait_ms: wait });
     member.restart = setTimeout(() => {
       member.restart = null;
-      this.boot(member).catch(() => {});
+      this.bootAgain(member);
     }, wait);
   }
 }

@@ -73,6 +73,8 @@ export const EVENTS = Object.freeze({
   limitReached: event('limit_reached', 'warning', 'A limit is reached', 60 * SECOND, 1),
 
   signalIgnored: event('signal_ignored', 'warning', 'Nothing is done for this signal yet', SECOND),
+  ownError: event('own_error', 'error', 'An error inside tsuji: what it was about ends, all else goes on', SECOND),
+
   drainBegin: event('drain_begin', 'info', 'Stopping'),
   drainStep: event('drain_step', 'info', 'Waiting for running requests'),
   drainEnd: event('drain_end', 'info', 'All requests have ended'),

@@ -1,6 +1,7 @@
 /** What is wrong with a key, and the list in which the problems of one object are collected while it is built. */
 import type { KeyMatch } from './key-table.ts';
 import { nearestName } from './nearest.ts';
+import { shortened } from './quote.ts';
 
 /**
  * A key that does not do what it was written for. `rejected`: its object is left out; `defaulted`: the default is
@@ -14,9 +15,19 @@ export type Problem = {
   readonly reason: string;
 };
 
+const SHOWN_KEY_LENGTH = 500;
+/** Of the unknown keys of one object. */
+const MOST_SUGGESTIONS = 10;
+
+/** A key as it is told of: an absurdly long one is cut. */
+export function shownKey(key: string): string {
+  return shortened(key, SHOWN_KEY_LENGTH);
+}
+
 export class ProblemList {
   readonly list: Problem[] = [];
   readonly #prefix: string;
+  #unknown = 0;
 
   /** @param prefix what stands before the keys of the object, with a slash at its end */
   constructor(prefix: string) {
@@ -24,14 +35,17 @@ export class ProblemList {
   }
 
   add(key: string, state: Problem['state'], reason: string): void {
-    this.list.push({ key: this.#prefix + key, state, reason });
+    this.list.push({ key: shownKey(this.#prefix + key), state, reason });
   }
 
   /** A key that has no row, or one whose row is not built yet. */
   addUnused(key: string, match: KeyMatch<unknown>): void {
     // A directory marker, as `storeconfig` of Traefik writes it.
     if (key === '' || key.endsWith('/')) return;
-    this.add(key, 'ignored', match.kind === 'known' ? 'not supported yet' : unknownReason(match.part, match.expected));
+    if (match.kind === 'known') this.add(key, 'ignored', 'not supported yet');
+    // To look for what was meant takes longer than all else there is to do for a key.
+    else if (this.#unknown++ < MOST_SUGGESTIONS) this.add(key, 'ignored', unknownReason(match.part, match.expected));
+    else this.add(key, 'ignored', 'unknown key');
   }
 }
 

@@ -84,33 +84,62 @@ function readEntryPoints(keys: FrontendKeys, options: FrontendOptions, problems:
   return known;
 }
 
-/** Reads the routes in order of name. null when one is bad. */
-function readRoutes(
-  keys: FrontendKeys,
-  problems: ProblemList,
-): { routes: Route[]; rules: RuleCompiler; length: number } | null {
+/** For a frontend without a rule (rule-wait.ts). */
+export type RuleLack = {
+  /** Asked when it has none: may one still come, so that it must not be served as it stands? */
+  readonly mayGetRule: () => boolean;
+  /** Those of the frontend as it is served now. */
+  readonly lastRoutes: readonly Route[];
+};
+
+const NO_LACK: RuleLack = { mayGetRule: () => false, lastRoutes: [] };
+
+/** The rules that are there, in order of name. */
+function writtenRoutes(keys: FrontendKeys, problems: ProblemList): Route[] {
   const routes: Route[] = [];
+  for (const name of [...keys.rules.keys()].sort()) {
+    const rule = unescapeValue(keys.rules.get(name)!);
+    if (rule !== '') routes.push({ name, rule });
+    else problems.add(`routes/${name}/rule`, 'ignored', 'the rule is empty and restricts nothing');
+  }
+  return routes;
+}
+
+/** null: it must not be served without a rule. */
+function readRoutes(keys: FrontendKeys, lack: RuleLack, problems: ProblemList): readonly Route[] | null {
+  const routes = writtenRoutes(keys, problems);
+  if (routes.length > 0 || !lack.mayGetRule()) return routes;
+  const { lastRoutes } = lack;
+  const meanwhile =
+    lastRoutes.length > 0 ? 'for a moment its last rules stay in force' : 'it is held back for a moment';
+  problems.add(
+    'routes',
+    'warned',
+    `without a rule it matches every request: ${meanwhile}, in case one is being written`,
+  );
+  return lastRoutes.length > 0 ? lastRoutes : null;
+}
+
+/** null when one is bad. */
+function compileRoutes(
+  routes: readonly Route[],
+  problems: ProblemList,
+): { rules: RuleCompiler; length: number } | null {
   const rules = new RuleCompiler();
   let length = 0;
   let rejected = false;
-  for (const name of [...keys.rules.keys()].sort()) {
-    const rule = unescapeValue(keys.rules.get(name)!);
+  for (const { name, rule } of routes) {
     const key = `routes/${name}/rule`;
-    if (rule === '') {
-      problems.add(key, 'ignored', 'the rule is empty and restricts nothing');
-      continue;
-    }
     try {
       const notes = rules.add(rule);
       if (notes.length > 0) problems.add(key, 'defaulted', `${quoted(rule)}: ${notes.join('; ')}`);
-      routes.push({ name, rule });
       length += Buffer.byteLength(rule);
     } catch (error) {
       problems.add(key, 'rejected', `${quoted(rule)}: ${reasonOf(error)}`);
       rejected = true;
     }
   }
-  return rejected ? null : { routes, rules, length };
+  return rejected ? null : { rules, length };
 }
 
 /** `backend` names a backend of the same tree and is taken as it stands, like the name in a key. */
@@ -127,6 +156,7 @@ export function buildFrontend(
   keys: ObjectKeys,
   backendExists: (name: string) => boolean,
   options: FrontendOptions,
+  lack: RuleLack = NO_LACK,
 ): Built<Frontend> {
   const problems = new ProblemList(`${options.prefix}/frontends/${name}/`);
   if (keys.size === 0) return { value: null, problems: problems.list };
@@ -141,12 +171,14 @@ export function buildFrontend(
   }
 
   const entryPoints = readEntryPoints(texts, options, problems);
-  const matching = readRoutes(texts, problems);
+  const routes = readRoutes(texts, lack, problems);
+  const matching = routes === null ? null : compileRoutes(routes, problems);
   const known = { entryPoints: options.entryPoints, backend: texts.backend, backendExists };
   const optionSet = parseOptions(FRONTEND_KINDS, texts.options, known, problems);
   const backend = texts.backend !== '' || optionSet === null ? texts.backend : offeredBackend(optionSet);
   const hasBackend = readBackend(backend, backendExists, problems);
-  if (!hasBackend || entryPoints === null || matching === null || optionSet === null || texts.unguarded) {
+  const isRouted = hasBackend && entryPoints !== null && routes !== null && matching !== null;
+  if (!isRouted || optionSet === null || texts.unguarded) {
     return { value: null, problems: problems.list };
   }
   const { terms, modifiers } = matching.rules;
@@ -154,7 +186,7 @@ export function buildFrontend(
     name,
     backend,
     entryPoints,
-    routes: matching.routes,
+    routes,
     priority: priority.value,
     rank: priority.value > 0 ? priority.value : matching.length,
     passHostHeader: passHostHeader.value,

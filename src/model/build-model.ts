@@ -8,17 +8,19 @@
  * change with 100 000 frontends. What stands in them is never changed, only replaced, and an update that changes
  * anything gives a new model object, so that `===` tells whether there is news.
  */
-import { isDeepStrictEqual } from 'node:util';
 import type { Constraint } from '../kernel/constraints.ts';
-import { type Problem, unknownReason } from '../kernel/problems.ts';
+import { reasonOf } from '../kernel/errors.ts';
+import { type Problem, shownKey } from '../kernel/problems.ts';
 import { type BackendOptions, buildBackend } from './build-backend.ts';
 import { buildCertificate, type CertificateOptions } from './build-certificate.ts';
 import { buildFrontend, type FrontendOptions } from './build-frontend.ts';
 import type { Built } from './built.ts';
 import { DEFAULT_INTERVAL_MS } from './health-keys.ts';
 import { type Change, KvTree, type Touched } from './kv-tree.ts';
-import type { Backend, ConfiguredCertificate, Frontend, Model } from './model.ts';
-import { OTHER_KEYS } from './schema.ts';
+import type { Model } from './model.ts';
+import { type LiveModel, type ModelUpdate, NextModel } from './next-model.ts';
+import { describeOther, isKnownOther, NO_STORED_KEYS, type StoredKeys } from './other-keys.ts';
+import { RuleWait } from './rule-wait.ts';
 
 export type ModelSettings = {
   /** With its leading slash and without one at its end; '' for a folder. */
@@ -35,17 +37,11 @@ export type ModelSettings = {
   readonly constraints?: readonly Constraint[];
   /** What is known of the settings of tsuji itself that stand among the keys; absent: nothing. */
   readonly stored?: StoredKeys;
+  /** How long a frontend without a rule waits for one (rule-wait.ts), ms; absent: it is served at once. */
+  readonly ruleWaitMs?: number;
+  /** Milliseconds of a clock that never goes back; absent: performance.now(). */
+  readonly now?: () => number;
 };
-
-/** Settings of tsuji itself as keys (kv-schema §12). They are read at the start, and here only talked about. */
-export type StoredKeys = {
-  /** First parts of such keys, in lower case. */
-  readonly sections: ReadonlySet<string>;
-  /** Why this key with this value is not in force, '' when it is. */
-  problemOf(key: string, value: string): string;
-};
-
-const NO_STORED_KEYS: StoredKeys = { sections: new Set(), problemOf: () => '' };
 
 /** What the sources say of the key `alias` (kv-schema §9). */
 export type AliasState = {
@@ -55,60 +51,24 @@ export type AliasState = {
   readonly aliasProblem: string;
 };
 
-export type ModelUpdate = {
-  /** The same object as before when nothing of it changed. */
-  readonly model: Model;
-  /** Names of the backends that are new, different or gone. */
-  readonly backends: ReadonlySet<string>;
-  /** Names of the frontends that are new, different or gone. */
-  readonly frontends: ReadonlySet<string>;
-  /** Names of the certificates that are new, different or gone. */
-  readonly certificates: ReadonlySet<string>;
-  /** Problems that are new, or that have another state or reason than before. */
-  readonly appeared: readonly Problem[];
-  /** Keys that had a problem and have none any more. */
-  readonly mended: readonly Problem[];
+/** An object that was accepted and cannot be served after all. */
+export type Refusal = {
+  readonly kind: 'backends' | 'frontends';
+  readonly name: string;
+  readonly reason: string;
 };
 
-type LiveModel = {
-  readonly backends: Map<string, Backend>;
-  readonly frontends: Map<string, Frontend>;
-  readonly certificates: Map<string, ConfiguredCertificate>;
-  readonly problems: Map<string, Problem>;
-};
-
-function describeOther(key: string, value: string, stored: StoredKeys): string {
-  const first = key.split('/', 1)[0];
-  // Traefik reads the names of its own settings in any case.
-  if (stored.sections.has(first.toLowerCase())) return stored.problemOf(key, value);
-  const known = OTHER_KEYS.get(first.toLowerCase());
-  if (known !== undefined) return known;
-  if (key.endsWith('/')) return '';
-  if (first === 'backends' || first === 'frontends') {
-    return `no key of a ${first.slice(0, -1)}: it must be ${first}/NAME/…`;
+/** An error of ours while an object is built costs that object, like a mistake in its keys. */
+function isolated<Value>(key: string, build: () => Built<Value>): Built<Value> {
+  try {
+    return build();
+  } catch (error) {
+    return rejected(key, `an error inside tsuji: ${reasonOf(error)}`);
   }
-  if (first === 'tls') return 'no key of a certificate: it must be tls/NAME/…';
-  return unknownReason(first, ['backends', 'frontends', 'tls', ...OTHER_KEYS.keys(), ...stored.sections]);
 }
 
-/** A map of the model that is changed in place, and whether it was. */
-class NextMap<Value> {
-  readonly map: Map<string, Value>;
-  hasChanged = false;
-
-  constructor(map: Map<string, Value>) {
-    this.map = map;
-  }
-
-  /** Sets or, with null, deletes; false when the value is deeply equal to the one that is there. */
-  put(key: string, value: Value | null): boolean {
-    const old = this.map.get(key);
-    if (value === null ? old === undefined : old !== undefined && isDeepStrictEqual(old, value)) return false;
-    if (value === null) this.map.delete(key);
-    else this.map.set(key, value);
-    this.hasChanged = true;
-    return true;
-  }
+function rejected(key: string, reason: string): Built<never> {
+  return { value: null, problems: [{ key: shownKey(key), state: 'rejected', reason }] };
 }
 
 export class ModelBuilder {
@@ -117,18 +77,26 @@ export class ModelBuilder {
   #backendOptions: BackendOptions;
   #frontendOptions: FrontendOptions;
   #certificateOptions: CertificateOptions;
-  readonly #tree = new KvTree();
+  readonly #tree: KvTree;
+  readonly #ruleWait: RuleWait;
   /** Backend name → names of the frontends that name it, whether it exists or not. */
   readonly #frontendsOf = new Map<string, Set<string>>();
   /** Frontend name → the backends that it names. */
   readonly #backendsOf = new Map<string, ReadonlySet<string>>();
   /** Object (`backends/b`, `frontends/f`, `tls/t`, `others/<key>`) → keys of its problems. */
   readonly #problemKeys = new Map<string, readonly string[]>();
+  /** Object (`backends/b`, `frontends/f`) → why it is left out until its keys change. */
+  readonly #refusals = new Map<string, string>();
+  readonly #newlyRefused: Refusal[] = [];
+  /** An update was not done to its end: the next one builds everything again. */
+  #isHalfDone = false;
   #model: LiveModel = { backends: new Map(), frontends: new Map(), certificates: new Map(), problems: new Map() };
 
   constructor(settings: ModelSettings) {
     this.#prefix = settings.prefix;
     this.#stored = settings.stored ?? NO_STORED_KEYS;
+    this.#tree = new KvTree((key) => isKnownOther(key, this.#stored));
+    this.#ruleWait = new RuleWait(settings.ruleWaitMs ?? 0, settings.now ?? (() => performance.now()));
     const { prefix, allowMinWeightZero, constraints = [], healthCheckIntervalMs = DEFAULT_INTERVAL_MS } = settings;
     this.#backendOptions = { prefix, allowMinWeightZero, constraints, healthCheckIntervalMs };
     this.#frontendOptions = {
@@ -149,48 +117,142 @@ export class ModelBuilder {
     return this.#model;
   }
 
-  /** Applies one batch. Never throws for what stands in a key: that becomes a problem of the model. */
+  /** With the next update they are left out, until their keys change. */
+  refuse(refusals: readonly Refusal[]): void {
+    this.#newlyRefused.push(...refusals);
+  }
+
+  /**
+   * Applies one batch. What stands in a key never makes it throw: that becomes a problem of the model. After an error all
+   * the same it is called again with the same changes, and begins anew.
+   */
   update(changes: Iterable<Change>, alias: AliasState = { aliasProblem: '' }): ModelUpdate {
     const touched = this.#tree.apply(changes);
+    const isRepeated = this.#isHalfDone;
+    if (isRepeated) this.#touchAll(touched);
+    this.#isHalfDone = true;
     this.#callKeysBelow(alias.tree ?? this.#prefix, touched);
-    const next = new NextModel(this.#model, this.#problemKeys);
-    const frontends = touched.frontends;
-
-    for (const name of touched.backends) {
-      const existed = this.#model.backends.has(name);
-      next.putBackend(name, buildBackend(name, this.#tree.backend(name), this.#backendOptions));
-      if (existed === next.backends.map.has(name)) continue;
-      for (const frontend of this.#frontendsOf.get(name) ?? []) frontends.add(frontend);
+    this.#settleRefusals(touched);
+    for (const name of this.#ruleWait.due()) touched.frontends.add(name);
+    const next = new NextModel(this.#model, this.#problemKeys, isRepeated);
+    this.#buildBackends(touched, next);
+    this.#buildFrontends(touched, next);
+    for (const name of touched.certificates) {
+      const { certificates } = this.#tree;
+      const build = () => buildCertificate(name, certificates.keys(name), this.#certificateOptions);
+      next.putCertificate(
+        name,
+        this.#withUnlisted('tls', name, certificates.unlisted(name), this.#build('tls', name, build)),
+      );
     }
-    for (const name of frontends) {
+    this.#judgeOthers(touched, next);
+    this.#put(next, 'alias', `${this.#prefix}/alias`, 'rejected', alias.aliasProblem);
+    if (next.hasChanged) this.#model = { ...this.#model };
+    this.#isHalfDone = false;
+    return next.finish(this.#model, this.#ruleWait.nextMs());
+  }
+
+  #buildBackends({ backends: names, frontends: touchedFrontends }: Touched, next: NextModel): void {
+    const { backends } = this.#tree;
+    for (const name of names) {
+      const existed = this.#model.backends.has(name);
+      const build = () => buildBackend(name, backends.keys(name), this.#backendOptions);
+      const built = this.#build('backends', name, build);
+      next.putBackend(name, this.#withUnlisted('backends', name, backends.unlisted(name), built));
+      if (existed === next.backends.map.has(name)) continue;
+      for (const frontend of this.#frontendsOf.get(name) ?? []) touchedFrontends.add(frontend);
+    }
+  }
+
+  #buildFrontends({ frontends: names }: Touched, next: NextModel): void {
+    const { frontends } = this.#tree;
+    for (const name of names) {
       const named = new Set<string>();
       const backendExists = (backend: string): boolean => {
         named.add(backend);
         return next.backends.map.has(backend);
       };
-      next.putFrontend(name, buildFrontend(name, this.#tree.frontend(name), backendExists, this.#frontendOptions));
+      let lacksRule = false;
+      const mayGetRule = (): boolean => {
+        lacksRule = true;
+        return this.#ruleWait.lacks(name);
+      };
+      const build = () => {
+        const lastRoutes = this.#model.frontends.get(name)?.routes ?? [];
+        return buildFrontend(name, frontends.keys(name), backendExists, this.#frontendOptions, {
+          mayGetRule,
+          lastRoutes,
+        });
+      };
+      const built = this.#build('frontends', name, build);
+      if (!lacksRule) this.#ruleWait.forget(name);
+      next.putFrontend(name, this.#withUnlisted('frontends', name, frontends.unlisted(name), built));
       this.#link(name, named);
     }
-    for (const name of touched.certificates) {
-      next.putCertificate(name, buildCertificate(name, this.#tree.certificate(name), this.#certificateOptions));
-    }
-    for (const key of touched.others) {
+  }
+
+  #judgeOthers({ others }: Touched, next: NextModel): void {
+    const stored = this.#stored;
+    for (const key of others) {
       const value = this.#tree.other(key);
-      const reason = value === undefined ? '' : describeOther(key, value, this.#stored);
-      next.putProblems(
-        `others/${key}`,
-        reason === '' ? [] : [{ key: `${this.#prefix}/${key}`, state: 'ignored', reason }],
-      );
+      let reason = '';
+      try {
+        reason = value === undefined ? '' : describeOther(key, value, stored);
+      } catch (error) {
+        reason = `an error inside tsuji: ${reasonOf(error)}`;
+      }
+      this.#put(next, `others/${key}`, `${this.#prefix}/${key}`, 'ignored', reason);
     }
+    const { unlistedOthers } = this.#tree;
+    const more =
+      unlistedOthers === 0 ? '' : `${unlistedOthers} more keys outside backends, frontends and tls are unknown`;
+    this.#put(next, 'others', `${this.#prefix}/`, 'ignored', more);
+  }
 
-    const { aliasProblem } = alias;
-    next.putProblems(
-      'alias',
-      aliasProblem === '' ? [] : [{ key: `${this.#prefix}/alias`, state: 'rejected', reason: aliasProblem }],
-    );
+  /** `reason` '': there is no problem. */
+  #put(next: NextModel, object: string, key: string, state: Problem['state'], reason: string): void {
+    next.putProblems(object, reason === '' ? [] : [{ key: shownKey(key), state, reason }]);
+  }
 
-    if (next.hasChanged) this.#model = { ...this.#model };
-    return next.finish(this.#model);
+  #keyOf(kind: string, name: string): string {
+    return `${this.#backendOptions.prefix}/${kind}/${name}`;
+  }
+
+  #build<Value>(kind: string, name: string, build: () => Built<Value>): Built<Value> {
+    const refusal = this.#refusals.get(`${kind}/${name}`);
+    return refusal === undefined
+      ? isolated(this.#keyOf(kind, name), build)
+      : rejected(this.#keyOf(kind, name), refusal);
+  }
+
+  #withUnlisted<Value>(kind: string, name: string, unlisted: number, built: Built<Value>): Built<Value> {
+    if (unlisted === 0) return built;
+    const key = shownKey(`${this.#keyOf(kind, name)}/`);
+    return {
+      ...built,
+      problems: [...built.problems, { key, state: 'ignored', reason: `${unlisted} more keys are unknown` }],
+    };
+  }
+
+  /** Keys that have changed are a new chance for their object. */
+  #settleRefusals(touched: Touched): void {
+    for (const kind of ['backends', 'frontends'] as const) {
+      if (this.#refusals.size > 0) for (const name of touched[kind]) this.#refusals.delete(`${kind}/${name}`);
+    }
+    for (const { kind, name, reason } of this.#newlyRefused.splice(0)) {
+      // It has changed while the table was made that it could not be in.
+      if (touched[kind].has(name)) continue;
+      this.#refusals.set(`${kind}/${name}`, `it cannot be served: ${reason}`);
+      touched[kind].add(name);
+    }
+  }
+
+  #touchAll(touched: Touched): void {
+    const kinds = ['backends', 'frontends', 'certificates'] as const;
+    for (const kind of kinds) {
+      for (const name of this.#tree[kind].names()) touched[kind].add(name);
+      for (const name of this.#model[kind].keys()) touched[kind].add(name);
+    }
   }
 
   /** Problems name keys as an operator would type them: after a move of the tree what has some is built again. */
@@ -199,7 +261,7 @@ export class ModelBuilder {
     this.#backendOptions = { ...this.#backendOptions, prefix };
     this.#frontendOptions = { ...this.#frontendOptions, prefix };
     this.#certificateOptions = { ...this.#certificateOptions, prefix };
-    for (const name of this.#tree.certificateNames()) touched.certificates.add(name);
+    for (const name of this.#tree.certificates.names()) touched.certificates.add(name);
     for (const object of this.#problemKeys.keys()) {
       const [kind, name] = object.split(/\/(.*)/s);
       if (kind === 'backends' || kind === 'frontends') touched[kind].add(name);
@@ -220,73 +282,5 @@ export class ModelBuilder {
     }
     if (backends.size === 0) this.#backendsOf.delete(frontend);
     else this.#backendsOf.set(frontend, backends);
-  }
-}
-
-/** One update in the making. */
-class NextModel {
-  readonly backends: NextMap<Backend>;
-  readonly frontends: NextMap<Frontend>;
-  readonly #certificates: NextMap<ConfiguredCertificate>;
-  readonly #problems: NextMap<Problem>;
-  readonly #problemKeys: Map<string, readonly string[]>;
-  readonly #changedBackends = new Set<string>();
-  readonly #changedFrontends = new Set<string>();
-  readonly #changedCertificates = new Set<string>();
-  readonly #appeared: Problem[] = [];
-  readonly #mended: Problem[] = [];
-
-  constructor(old: LiveModel, problemKeys: Map<string, readonly string[]>) {
-    this.backends = new NextMap(old.backends);
-    this.frontends = new NextMap(old.frontends);
-    this.#certificates = new NextMap(old.certificates);
-    this.#problems = new NextMap(old.problems);
-    this.#problemKeys = problemKeys;
-  }
-
-  putBackend(name: string, built: Built<Backend>): void {
-    if (this.backends.put(name, built.value)) this.#changedBackends.add(name);
-    this.putProblems(`backends/${name}`, built.problems);
-  }
-
-  putFrontend(name: string, built: Built<Frontend>): void {
-    if (this.frontends.put(name, built.value)) this.#changedFrontends.add(name);
-    this.putProblems(`frontends/${name}`, built.problems);
-  }
-
-  putCertificate(name: string, built: Built<ConfiguredCertificate>): void {
-    if (this.#certificates.put(name, built.value)) this.#changedCertificates.add(name);
-    this.putProblems(`tls/${name}`, built.problems);
-  }
-
-  /** Replaces the problems of one object. */
-  putProblems(object: string, problems: readonly Problem[]): void {
-    const keys = new Set(problems.map((problem) => problem.key));
-    for (const key of this.#problemKeys.get(object) ?? []) {
-      if (keys.has(key)) continue;
-      this.#mended.push(this.#problems.map.get(key)!);
-      this.#problems.put(key, null);
-    }
-    for (const problem of problems) {
-      if (this.#problems.put(problem.key, problem)) this.#appeared.push(problem);
-    }
-    if (keys.size === 0) this.#problemKeys.delete(object);
-    else this.#problemKeys.set(object, [...keys]);
-  }
-
-  get hasChanged(): boolean {
-    const maps = [this.backends, this.frontends, this.#certificates, this.#problems];
-    return maps.some((map) => map.hasChanged);
-  }
-
-  finish(model: Model): ModelUpdate {
-    return {
-      model,
-      backends: this.#changedBackends,
-      frontends: this.#changedFrontends,
-      certificates: this.#changedCertificates,
-      appeared: this.#appeared,
-      mended: this.#mended,
-    };
   }
 }

@@ -5,7 +5,11 @@
  *     frontends/f1/priority        →  frontends → f1 → "priority"
  *     tls/t1/entrypoints           →  certificates → t1 → "entrypoints"
  *     anything else                →  others → the whole key
+ *
+ * Of keys that mean nothing only the first are kept, and the rest are counted: somebody who writes hundreds of thousands of
+ * them into one object must not make each change of it cost as much.
  */
+import { BACKEND_KEYS, CERTIFICATE_KEYS, FRONTEND_KEYS } from './schema.ts';
 
 /** One key that was set or deleted, relative to the prefix and without a leading slash. */
 export type Change = { readonly key: string /** null: deleted or expired */; readonly value: string | null };
@@ -18,72 +22,116 @@ export type Touched = {
   readonly frontends: Set<string>;
   readonly certificates: Set<string>;
   /** Whole keys outside these. */
-  readonly others: ReadonlySet<string>;
+  readonly others: Set<string>;
 };
 
-type Objects = Map<string, Map<string, string>>;
+/** Unknown keys that are kept of one object, and outside of all objects. */
+const MOST_UNKNOWN = 100;
+const MOST_UNKNOWN_OTHERS = 1_000;
 
 const NO_KEYS: ObjectKeys = new Map();
 
-/** Sets or deletes; false when that changes nothing. */
-function store(keys: Map<string, string>, key: string, value: string | null): boolean {
-  if (value === null) return keys.delete(key);
-  if (keys.get(key) === value) return false;
-  keys.set(key, value);
-  return true;
+/** The keys of one object. */
+class KeyFile {
+  readonly kept = new Map<string, string>();
+  /** Unknown keys that were too many to be kept. */
+  readonly unlisted = new Set<string>();
+  readonly #isKnown: (key: string) => boolean;
+  readonly #mostUnknown: number;
+  #unknown = 0;
+
+  constructor(isKnown: (key: string) => boolean, mostUnknown: number) {
+    this.#isKnown = isKnown;
+    this.#mostUnknown = mostUnknown;
+  }
+
+  get isEmpty(): boolean {
+    return this.kept.size === 0 && this.unlisted.size === 0;
+  }
+
+  /** Sets or deletes; false when that changes nothing. */
+  put(key: string, value: string | null): boolean {
+    const before = this.kept.get(key);
+    if (value === null) {
+      if (before === undefined) return this.unlisted.delete(key);
+      if (!this.#isKnown(key)) this.#unknown--;
+      return this.kept.delete(key);
+    }
+    if (before === value) return false;
+    if (before === undefined && !this.#isKnown(key)) {
+      if (this.unlisted.has(key)) return false;
+      if (this.#unknown === this.#mostUnknown) {
+        this.unlisted.add(key);
+        return true;
+      }
+      this.#unknown++;
+    }
+    this.kept.set(key, value);
+    return true;
+  }
 }
 
-function storeInObject(objects: Objects, name: string, key: string, value: string | null): boolean {
-  let keys = objects.get(name);
-  if (keys === undefined) {
-    if (value === null) return false;
-    keys = new Map();
-    objects.set(name, keys);
+/** All objects of one kind. */
+class Objects {
+  readonly #files = new Map<string, KeyFile>();
+  readonly #isKnown: (key: string) => boolean;
+
+  constructor(table: { find(key: string): { readonly kind: string } }) {
+    this.#isKnown = (key) => table.find(key).kind === 'known';
   }
-  const changed = store(keys, key, value);
-  if (keys.size === 0) objects.delete(name);
-  return changed;
+
+  keys(name: string): ObjectKeys {
+    return this.#files.get(name)?.kept ?? NO_KEYS;
+  }
+
+  unlisted(name: string): number {
+    return this.#files.get(name)?.unlisted.size ?? 0;
+  }
+
+  names(): Iterable<string> {
+    return this.#files.keys();
+  }
+
+  put(name: string, key: string, value: string | null): boolean {
+    let file = this.#files.get(name);
+    if (file === undefined) {
+      if (value === null) return false;
+      file = new KeyFile(this.#isKnown, MOST_UNKNOWN);
+      this.#files.set(name, file);
+    }
+    const changed = file.put(key, value);
+    if (file.isEmpty) this.#files.delete(name);
+    return changed;
+  }
 }
 
 export class KvTree {
-  readonly #backends: Objects = new Map();
-  readonly #frontends: Objects = new Map();
-  readonly #certificates: Objects = new Map();
-  readonly #others = new Map<string, string>();
+  readonly backends = new Objects(BACKEND_KEYS);
+  readonly frontends = new Objects(FRONTEND_KEYS);
+  readonly certificates = new Objects(CERTIFICATE_KEYS);
+  readonly #others: KeyFile;
 
-  /** Keys below `backends/<name>/`; empty when there is no such backend. */
-  backend(name: string): ObjectKeys {
-    return this.#backends.get(name) ?? NO_KEYS;
+  /** `isKnown`: does a key outside all objects mean something? */
+  constructor(isKnown: (key: string) => boolean) {
+    this.#others = new KeyFile(isKnown, MOST_UNKNOWN_OTHERS);
   }
 
-  /** Keys below `frontends/<name>/`; empty when there is no such frontend. */
-  frontend(name: string): ObjectKeys {
-    return this.#frontends.get(name) ?? NO_KEYS;
-  }
-
-  /** Keys below `tls/<name>/`; empty when there is no such certificate. */
-  certificate(name: string): ObjectKeys {
-    return this.#certificates.get(name) ?? NO_KEYS;
-  }
-
-  certificateNames(): Iterable<string> {
-    return this.#certificates.keys();
-  }
-
-  /** undefined: there is no such key. */
+  /** undefined: there is no such key, or it means nothing and is one of very many. */
   other(key: string): string | undefined {
-    return this.#others.get(key);
+    return this.#others.kept.get(key);
+  }
+
+  /** Keys outside all objects that are only counted. */
+  get unlistedOthers(): number {
+    return this.#others.unlisted.size;
   }
 
   apply(changes: Iterable<Change>): Touched {
-    const backends = new Set<string>();
-    const frontends = new Set<string>();
-    const certificates = new Set<string>();
-    const others = new Set<string>();
+    const touched: Touched = { backends: new Set(), frontends: new Set(), certificates: new Set(), others: new Set() };
     const kinds = new Map([
-      ['backends', { objects: this.#backends, names: backends }],
-      ['frontends', { objects: this.#frontends, names: frontends }],
-      ['tls', { objects: this.#certificates, names: certificates }],
+      ['backends', { objects: this.backends, names: touched.backends }],
+      ['frontends', { objects: this.frontends, names: touched.frontends }],
+      ['tls', { objects: this.certificates, names: touched.certificates }],
     ]);
     for (const { key, value } of changes) {
       const kindEnd = key.indexOf('/');
@@ -91,11 +139,11 @@ export class KvTree {
       const kind = nameEnd > kindEnd + 1 ? kinds.get(key.slice(0, kindEnd)) : undefined;
       if (kind !== undefined) {
         const name = key.slice(kindEnd + 1, nameEnd);
-        if (storeInObject(kind.objects, name, key.slice(nameEnd + 1), value)) kind.names.add(name);
-      } else if (store(this.#others, key, value)) {
-        others.add(key);
+        if (kind.objects.put(name, key.slice(nameEnd + 1), value)) kind.names.add(name);
+      } else if (this.#others.put(key, value)) {
+        touched.others.add(key);
       }
     }
-    return { backends, frontends, certificates, others };
+    return touched;
   }
 }

@@ -198,7 +198,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
   const etcd = fillEtcd(given, warn);
   const folder = given.text('folder');
   if (etcd === null && folder === '') {
-    warn('neither --etcd nor --folder is given: there are no routes, and every request is answered with 404');
+    warn('neither --etcd nor --folder is given: there are no routes, and every request is answered with 503');
   }
   const clientIdleMs = fillClientIdle(given, entryPoints, warn);
   const graceTimeOutMs = given.duration('graceTimeOut');

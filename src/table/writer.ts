@@ -317,6 +317,19 @@ export class TableBuilder {
     return table;
   }
 
+  /** All that it has been told, also what no table could be made of, as one change from nothing. */
+  all(generation: number): TableChange {
+    const { backends, frontends } = this;
+    return {
+      generation,
+      base: 0,
+      backends: [...backends.values()],
+      frontends: [...frontends.values()],
+      goneBackends: [],
+      goneFrontends: [],
+    };
+  }
+
   private step({ goneFrontends, goneBackends, backends, frontends }: TableChange): void {
     for (const name of goneFrontends) this.written.dropFrontend(name);
     for (const { name } of frontends) this.written.dropFrontend(name);

@@ -7,6 +7,7 @@ import { monotonicMs } from '../../kernel/monotonic-clock.ts';
 import type { Backend } from '../../model/model.ts';
 import { BreakerState, RECOVERING, TRIPPED } from '../../shared/breaker-state.ts';
 import { BreakerStatistics, createBreaker } from '../../shared/breaker-statistics.ts';
+import { attempt } from '../guarded.ts';
 import type { BreakerView } from '../view.ts';
 
 class Breaker {
@@ -54,12 +55,14 @@ export class Breakers {
     const buffers = new Map<number, SharedArrayBuffer>();
     for (const { name, circuitBreaker } of backends.values()) {
       if (circuitBreaker === undefined) continue;
-      const known = this.#breakers.get(name);
-      const { expression, condition } = circuitBreaker;
-      const breaker =
-        known?.expression === expression ? known : new Breaker(expression, condition, this.#workers, known);
-      next.set(name, breaker);
-      buffers.set(slotOf(name), breaker.buffer);
+      attempt(`breaker of ${name}`, () => {
+        const known = this.#breakers.get(name);
+        const { expression, condition } = circuitBreaker;
+        const breaker =
+          known?.expression === expression ? known : new Breaker(expression, condition, this.#workers, known);
+        next.set(name, breaker);
+        buffers.set(slotOf(name), breaker.buffer);
+      });
     }
     this.#breakers = next;
     return buffers;

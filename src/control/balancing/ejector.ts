@@ -18,6 +18,7 @@ import { log } from '../../kernel/log.ts';
 import type { Backend } from '../../model/model.ts';
 import type { ServerEvent } from '../../protocol/messages.ts';
 import { DOWN, EJECTED, IN, TRIAL, TRYING } from '../../shared/server-state.ts';
+import { guarded } from '../guarded.ts';
 import { type SharedServers, type SlottedServer, slottedServers, tellWorkers } from './server-slots.ts';
 
 export type EjectorOptions = {
@@ -112,7 +113,10 @@ export class Ejector {
     record.row++;
     record.returnedAt = 0;
     const ms = Math.min(firstMs * 2 ** (record.row - 1), Math.max(longestMs, firstMs));
-    record.timer = setTimeout(() => this.openTrial(slot, record, ms), ms);
+    record.timer = setTimeout(
+      guarded('ejector', () => this.openTrial(slot, record, ms)),
+      ms,
+    );
     record.rest = setTimeout(() => {
       record.rest = null;
     }, firstMs);
@@ -132,7 +136,10 @@ export class Ejector {
   }
 
   private openTrial(slot: number, record: Ejection, ms: number): void {
-    record.timer = setTimeout(() => this.closeTrial(slot, record), ms);
+    record.timer = setTimeout(
+      guarded('ejector', () => this.closeTrial(slot, record)),
+      ms,
+    );
     this.setNamed(record, slot, TRIAL);
   }
 

@@ -6,6 +6,7 @@
  */
 import type { Backend, Model } from '../../model/model.ts';
 import { DOWN, IN } from '../../shared/server-state.ts';
+import { attempt, guarded } from '../guarded.ts';
 import { Drr } from './drr.ts';
 import { type SharedServers, slottedServers, tellWorkers } from './server-slots.ts';
 
@@ -23,6 +24,8 @@ type Managed = {
   /** Slot → performance.now() at which its slow start began. */
   readonly starts: Map<number, number>;
 };
+
+const UNMANAGED: Pick<Managed, 'drr' | 'starts'> = Object.freeze({ drr: null, starts: new Map() });
 
 /** How far a server is, 5 to 100. */
 export function startPercent(sinceMs: number, slowStartMs: number): number {
@@ -49,18 +52,19 @@ export class EffectiveWeights {
 
   /** A table of this model is about to be made; its servers have slots. */
   modelChanged(model: Model): void {
-    for (const name of this.touched) {
-      const backend = model.backends.get(name);
-      const managed = this.managed.get(name);
-      if (backend !== undefined && isManaged(backend)) {
-        this.learn(backend);
-      } else if (managed !== undefined) {
-        this.managed.delete(name);
-        if (backend !== undefined) this.write(backend, managed, true);
-      }
-    }
+    for (const name of this.touched) attempt(`weights of ${name}`, () => this.follow(name, model.backends.get(name)));
     this.touched.clear();
     this.keepTime();
+  }
+
+  private follow(name: string, backend: Backend | undefined): void {
+    if (backend !== undefined && isManaged(backend)) {
+      this.learn(backend);
+      return;
+    }
+    this.managed.delete(name);
+    // Its servers may still have weights of when it was managed, be that before it was away.
+    if (backend !== undefined) this.write(backend, UNMANAGED);
   }
 
   /** A server of this backend serves again: after an ejection, or after it was down. */
@@ -69,7 +73,7 @@ export class EffectiveWeights {
     if (managed === undefined || backend.slowStartMs === undefined) return;
     managed.starts.set(slot, performance.now());
     this.onChange();
-    this.write(backend, managed, false);
+    this.write(backend, managed);
     this.keepTime();
   }
 
@@ -102,7 +106,7 @@ export class EffectiveWeights {
       for (const slot of managed.slots) if (!known.slots.has(slot)) managed.starts.set(slot, performance.now());
     }
     this.managed.set(backend.name, managed);
-    this.write(backend, managed, false);
+    this.write(backend, managed);
   }
 
   private anyServes({ slots }: Managed): boolean {
@@ -116,7 +120,10 @@ export class EffectiveWeights {
     let needed = false;
     for (const { drr, starts } of this.managed.values()) needed ||= drr !== null || starts.size > 0;
     if (needed && this.timer === null) {
-      this.timer = setInterval(() => this.step(), STEP_MS);
+      this.timer = setInterval(
+        guarded('weights', () => this.step()),
+        STEP_MS,
+      );
       this.timer.unref();
     } else if (!needed && this.timer !== null) {
       clearInterval(this.timer);
@@ -130,11 +137,14 @@ export class EffectiveWeights {
     const { backends } = this.shared.model();
     for (const [name, managed] of this.managed) {
       const backend = backends.get(name);
-      if (backend === undefined) continue;
-      const moved = secondOver && managed.drr !== null && this.rate(backend, managed.drr);
-      if (moved || managed.starts.size > 0) this.write(backend, managed, false);
+      if (backend !== undefined) attempt(`weights of ${name}`, () => this.move(backend, managed, secondOver));
     }
     this.keepTime();
+  }
+
+  private move(backend: Backend, managed: Managed, secondOver: boolean): void {
+    const moved = secondOver && managed.drr !== null && this.rate(backend, managed.drr);
+    if (moved || managed.starts.size > 0) this.write(backend, managed);
   }
 
   private rate(backend: Backend, drr: Drr): boolean {
@@ -152,7 +162,7 @@ export class EffectiveWeights {
     );
   }
 
-  private write(backend: Backend, { drr, starts }: Managed, asConfigured: boolean): void {
+  private write(backend: Backend, { drr, starts }: Pick<Managed, 'drr' | 'starts'>): void {
     const now = performance.now();
     const { slowStartMs } = backend;
     const startsBefore = starts.size;
@@ -166,7 +176,7 @@ export class EffectiveWeights {
       const since = starts.get(slot);
       const percent = since === undefined ? scale : startPercent(now - since, slowStartMs!);
       const base = drr === null ? server.weight : drr.weight(slot, server.weight);
-      const weight = asConfigured || (drr === null && scale === 1) ? 0 : base * percent;
+      const weight = drr === null && scale === 1 ? 0 : base * percent;
       if (this.shared.state.setWeight(slot, weight)) changed = true;
     }
     if (changed) tellWorkers(this.shared, backend);

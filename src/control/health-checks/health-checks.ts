@@ -16,6 +16,7 @@ import type { Backend, Server } from '../../model/model.ts';
 import { DOWN, UNCHECKED, UP } from '../../shared/server-state.ts';
 import { serverKey } from '../../shared/slots.ts';
 import { type SharedServers, tellWorkers } from '../balancing/server-slots.ts';
+import { attempt, guarded, tellOwnError } from '../guarded.ts';
 import type { HealthView } from '../view.ts';
 import { type ProbeResult, type ProbeTarget, probeTarget } from './probe.ts';
 import { Verdict } from './verdict.ts';
@@ -98,13 +99,8 @@ export class HealthChecks {
   /** A table of this model is about to be made; its servers have slots. */
   follow(backends: ReadonlyMap<string, Backend>): void {
     if (this.stopped) return;
-    for (const name of this.touched) {
-      const backend = backends.get(name);
-      if (backend?.healthCheck === undefined) this.forget(name);
-      // Its servers may have been down, now or when they were last seen.
-      if (backend !== undefined && backend.healthCheck === undefined) this.release(backend);
-      else if (backend?.healthCheck !== undefined) this.followBackend(backend, backend.healthCheck);
-    }
+    for (const name of this.touched)
+      attempt(`health checks of ${name}`, () => this.followNamed(name, backends.get(name)));
     this.touched.clear();
     this.work();
   }
@@ -122,6 +118,13 @@ export class HealthChecks {
     const { verdict, since, checkedAt, last, checks, failed } = check;
     const seconds = last === null ? 0 : last.seconds;
     return { state: verdict.state, since, checkedAt, seconds, reason: last?.reason ?? '', checks, failed };
+  }
+
+  private followNamed(name: string, backend: Backend | undefined): void {
+    if (backend?.healthCheck === undefined) this.forget(name);
+    // Its servers may have been down, now or when they were last seen.
+    if (backend !== undefined && backend.healthCheck === undefined) this.release(backend);
+    else if (backend?.healthCheck !== undefined) this.followBackend(backend, backend.healthCheck);
   }
 
   private release(backend: Backend): void {
@@ -189,17 +192,18 @@ export class HealthChecks {
   /** `part`: of the interval, that is left to wait. */
   private schedule(check: Check, part: number): void {
     if (check.timer !== null) clearTimeout(check.timer);
-    check.timer = setTimeout(() => {
+    const due = guarded('health checks', () => {
       this.due(check);
       this.work();
-    }, check.config.intervalMs * part);
+    });
+    check.timer = setTimeout(due, check.config.intervalMs * part);
   }
 
   private work(): void {
     while (this.underWay < MOST_AT_ONCE && this.queue.length > 0) {
       const check = this.queue.shift()!;
       check.isQueued = false;
-      void this.run(check);
+      void this.run(check).catch((error: unknown) => tellOwnError(`health check of ${check.backend.name}`, error));
     }
   }
 
@@ -212,7 +216,7 @@ export class HealthChecks {
     // It was ended or begun anew meanwhile.
     if (check.running === aborter) {
       check.running = null;
-      this.take(check, result);
+      attempt(`health check of ${check.backend.name}`, () => this.take(check, result));
       const spread = check.checks === 1 ? FIRST_SPREAD : SPREAD;
       const spent = (result.seconds * 1000) / check.config.intervalMs;
       this.schedule(check, Math.max(1 - spread * this.random() - spent, 0));

@@ -14,6 +14,7 @@ import type { Problem } from '../../kernel/problems.ts';
 import type { ConfiguredCertificate } from '../../model/model.ts';
 import type { WorkerCertificate } from '../../protocol/messages.ts';
 import type { EntryPoint } from '../../settings/settings.ts';
+import { attempt, guarded, tellOwnError } from '../guarded.ts';
 import type { CertificateView } from '../view.ts';
 import { type CertificateEntry, newEntry, problemOf, viewOf, workerCertificate } from './certificate-entry.ts';
 import { readPair } from './certificate-pair.ts';
@@ -84,7 +85,10 @@ export class Certificates {
       this.read(this.defaults.entries);
       await this.idle;
     }
-    this.expiry = setInterval(() => this.tellProblems(), EXPIRY_MS);
+    this.expiry = setInterval(
+      guarded('certificates', () => this.tellProblems()),
+      EXPIRY_MS,
+    );
     this.expiry.unref();
     this.stapler.start();
   }
@@ -101,19 +105,26 @@ export class Certificates {
     if (changed.size === 0 || this.stopped) return;
     const toRead: CertificateEntry[] = [];
     for (const name of changed) {
-      const before = this.dynamic.get(name);
-      const now = configured.get(name);
-      if (now === undefined) {
-        if (before !== undefined) this.forget(before);
-        this.dynamic.delete(name);
-        continue;
-      }
-      const entry = this.fromKeys(now);
-      if (before !== undefined) this.succeed(before, entry);
-      this.dynamic.set(name, entry);
-      toRead.push(entry);
+      attempt(`certificate ${name}`, () => {
+        const entry = this.follow(name, configured.get(name));
+        if (entry !== null) toRead.push(entry);
+      });
     }
     this.read(toRead);
+  }
+
+  /** The entry that is to be read, null for none. */
+  private follow(name: string, now: ConfiguredCertificate | undefined): CertificateEntry | null {
+    const before = this.dynamic.get(name);
+    if (now === undefined) {
+      if (before !== undefined) this.forget(before);
+      this.dynamic.delete(name);
+      return null;
+    }
+    const entry = this.fromKeys(now);
+    if (before !== undefined) this.succeed(before, entry);
+    this.dynamic.set(name, entry);
+    return entry;
   }
 
   /** As workers know them. */
@@ -172,7 +183,10 @@ export class Certificates {
     for (const entry of entries) if (!entry.removed) this.queue.add(entry);
     if (this.working || this.stopped) return;
     this.working = true;
-    this.idle = this.work();
+    this.idle = this.work().catch((error: unknown) => {
+      this.working = false;
+      tellOwnError('certificates', error);
+    });
   }
 
   private async work(): Promise<void> {
@@ -180,7 +194,7 @@ export class Certificates {
     let publishAt = performance.now() + PUBLISH_MS;
     for (const entry of this.queue) {
       this.queue.delete(entry);
-      await this.load(entry);
+      await this.load(entry).catch((error: unknown) => tellOwnError(`certificate ${entry.from}`, error));
       if (performance.now() > sliceEnd) {
         if (performance.now() > publishAt) {
           this.publishLoaded();

@@ -2,6 +2,7 @@
  * Notices when files are replaced or written anew. It asks, rather than being told: inotify says nothing when a symlink
  * somewhere in a path is swapped (Kubernetes secrets, certbot), and nothing on network file systems.
  */
+import { attempt, guarded } from '../guarded.ts';
 import { fileStamp } from './pem-text.ts';
 
 const TICK_MS = 1000;
@@ -44,7 +45,10 @@ export class FileWatch<User> {
   }
 
   private schedule(): void {
-    this.timer = setTimeout(() => void this.tick(), TICK_MS);
+    this.timer = setTimeout(
+      guarded('file watch', () => this.tick()),
+      TICK_MS,
+    );
     this.timer.unref();
   }
 
@@ -68,6 +72,6 @@ export class FileWatch<User> {
     const file = this.files.get(path);
     if (file === undefined || file.stamp === stamp || this.stopped) return;
     file.stamp = stamp;
-    for (const user of [...file.users]) this.onChange(user);
+    for (const user of [...file.users]) attempt('file watch', () => this.onChange(user));
   }
 }

@@ -6,6 +6,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { reasonOf, TsujiError } from '../../kernel/errors.ts';
+import { attempt, guarded, tellOwnError } from '../guarded.ts';
 import type { CertificateEntry } from './certificate-entry.ts';
 import type { CertificatePairContent } from './certificate-pair.ts';
 import { fileStamp, isPemText } from './pem-text.ts';
@@ -66,7 +67,7 @@ export class OcspStapler {
   }
 
   start(): void {
-    void this.look();
+    guarded('OCSP', () => this.look())();
   }
 
   stop(): void {
@@ -78,11 +79,14 @@ export class OcspStapler {
     let changed = false;
     for (const entry of this.options.entries()) {
       if (this.stopped) return;
-      if (entry.pair !== null && !entry.removed) changed = (await this.update(entry, entry.pair)) || changed;
+      if (entry.pair !== null && !entry.removed) changed = (await this.updateSafely(entry, entry.pair)) || changed;
     }
     if (this.stopped) return;
-    if (changed) this.options.onChange();
-    this.timer = setTimeout(() => void this.look(), LOOK_MS);
+    if (changed) attempt('OCSP', () => this.options.onChange());
+    this.timer = setTimeout(
+      guarded('OCSP', () => this.look()),
+      LOOK_MS,
+    );
     this.timer.unref();
   }
 
@@ -95,6 +99,15 @@ export class OcspStapler {
       entry.ocspProblem = '';
     }
     return followed;
+  }
+
+  private async updateSafely(entry: CertificateEntry, pair: CertificatePairContent): Promise<boolean> {
+    try {
+      return await this.update(entry, pair);
+    } catch (error) {
+      tellOwnError(`OCSP of ${entry.from}`, error);
+      return false;
+    }
   }
 
   /** True when the entry has changed. */

@@ -11,6 +11,7 @@ import { reasonOf } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { TicketKey, TicketKeyRing } from '../../protocol/messages.ts';
+import { attempt, guarded } from '../guarded.ts';
 
 /** A session lives as long (SESSION_SECONDS in src/tls/tls-entrypoint.ts), so its ticket's key outlives it. */
 export const TICKET_PERIOD_MS = 12 * 3600 * 1000;
@@ -61,7 +62,7 @@ export class TicketRing {
 
   /** From now on it turns with the clock. */
   start(): void {
-    void this.turn();
+    guarded('ticket keys', () => this.turn())();
   }
 
   stop(): void {
@@ -118,9 +119,12 @@ export class TicketRing {
       this.problem = reasonOf(error);
     }
     if (this.stopped) return;
-    if (changed) this.options.onRing(this.ring());
+    if (changed) attempt('ticket keys', () => this.options.onRing(this.ring()));
     // Timers take 2^31 ms at most; a period is far below.
-    this.timer = setTimeout(() => void this.turn(), wait);
+    this.timer = setTimeout(
+      guarded('ticket keys', () => this.turn()),
+      wait,
+    );
     this.timer.unref();
   }
 }

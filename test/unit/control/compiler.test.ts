@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { TableCompiler } from '../../../src/control/compiler.ts';
-import { TableFeed } from '../../../src/control/table-feed.ts';
+import { TableFeed, type Told } from '../../../src/control/table-feed.ts';
 import type { Backend, Frontend, Model, Server } from '../../../src/model/model.ts';
 import { SlotRegistry } from '../../../src/shared/slots.ts';
 import type { TableChange } from '../../../src/table/input.ts';
@@ -53,7 +53,7 @@ function registries(capacity = 100): [SlotRegistry, SlotRegistry] {
 }
 
 function allOf(of: Model, entryPoints: string[], slots: [SlotRegistry, SlotRegistry], generation: number): TableChange {
-  return new TableFeed(entryPoints, ...slots).all(of, generation);
+  return new TableFeed(entryPoints, ...slots).all(of, generation).change;
 }
 
 function never(): never {
@@ -64,7 +64,7 @@ test('a model becomes a table in another thread, and its routes work', async (t)
   const compiler = new TableCompiler();
   t.after(() => compiler.close());
   const table = new RoutingTable(
-    await compiler.compile(allOf(small, ['http', 'https'], registries(), 4), never),
+    (await compiler.compile(allOf(small, ['http', 'https'], registries(), 4), never)).table,
     false,
   );
   assert.equal(table.generation, 4);
@@ -105,12 +105,17 @@ test('tables come out in the order they were asked for, and one that fails costs
   assert.match(reason.message, /^the routing table of generation 2 was not made: /);
 });
 
-test('a table that its reader would get lost in is not handed out', async (t) => {
+test('a frontend that the reader would get lost in is left out, with the reason', async (t) => {
   const compiler = new TableCompiler();
   t.after(() => compiler.close());
   const good = allOf(small, ['http'], registries(), 1);
   const lost = { ...good, frontends: good.frontends.map((each) => ({ ...each, backend: 'b7' })) };
-  await assert.rejects(compiler.compile(lost, never), /frontend f1 has no backend b7/);
+  const { table, refused } = await compiler.compile(lost, never);
+  assert.deepEqual(
+    refused.map(({ name, reason }) => `${name}: ${reason}`),
+    ['f1: frontend f1 has no backend b7', 'f2: frontend f2 has no backend b7'],
+  );
+  assert.equal(new RoutingTable(table, false).route(0, 'GET', 'f1.example', '/'), null);
 });
 
 test('slots survive generations, and entrypoints are bits in their given order', () => {
@@ -138,23 +143,29 @@ test('slots survive generations, and entrypoints are bits in their given order',
 test('more entrypoints or backends than there is room for are refused with the reason', () => {
   const names = Array.from({ length: 33 }, (_, i) => `e${i}`);
   assert.throws(() => allOf(small, names, registries(), 1), { code: 'TOO_MANY_ENTRY_POINTS' });
-  assert.throws(() => allOf(small, ['http'], registries(1), 1), { code: 'SLOTS_FULL' });
+  const { change, refused } = new TableFeed(['http'], ...registries(1)).all(small, 1);
+  assert.deepEqual(
+    refused.map(({ kind, name }) => `${kind}/${name}`),
+    ['backends/b1', 'backends/b2'],
+  );
+  assert.match(refused[0].reason, /all 1 slots are taken/);
+  assert.deepEqual([change.backends, change.frontends, change.goneFrontends], [[], [], ['f1', 'f2']]);
 });
 
 test('a step from a table that the thread does not know is told again with all there is', async (t) => {
   const compiler = new TableCompiler();
   t.after(() => compiler.close());
   const feed = new TableFeed(['http'], ...registries());
-  await compiler.compile(feed.next(small, 1), never);
+  await compiler.compile(feed.next(small, 1).change, never);
   feed.made(1);
   const renamed = { ...small, frontends: new Map([['f1', frontend('f1', 'b1', ['http'])]]) };
   feed.touch({ backends: new Set(), frontends: new Set(['f1', 'f2']) });
-  const step = feed.next(renamed, 2);
+  const step = feed.next(renamed, 2).change;
   assert.deepEqual([step.base, step.frontends.length, step.goneFrontends, step.backends], [1, 1, ['f2'], []]);
   const other = new TableCompiler();
   t.after(() => other.close());
   for (const each of [compiler, other]) {
-    const table = new RoutingTable(await each.compile(step, () => feed.all(renamed, 2)), false);
+    const table = new RoutingTable((await each.compile(step, () => feed.all(renamed, 2).change)).table, false);
     assert.equal(table.route(0, 'GET', 'f1.example', '/')?.backend.name, 'b1');
     assert.equal(table.route(0, 'GET', 'f2.example', '/'), null);
   }
@@ -166,13 +177,14 @@ test('the slot of a server is free for others once its server is gone from every
   const of = (...ports: number[]): Model =>
     model([{ name: 'b', method: 'wrr', pipelining: 0, servers: ports.map((port) => server(`s${port}`, port)) }], []);
   const touched = { backends: new Set(['b']), frontends: new Set<string>() };
-  const slotsOf = (change: TableChange): number[] => change.backends[0].servers.map(({ slot }) => slot);
+  const slotsOf = ({ change }: Told): number[] => change.backends[0].servers.map(({ slot }) => slot);
   assert.deepEqual(slotsOf(feed.next(of(1, 2), 1)), [0, 1]);
   feed.made(1);
   // A server that no step names for a long time still has its slot.
   servers.retire(50);
   feed.touch(touched);
-  assert.throws(() => feed.next(of(1, 2, 3), 51), { code: 'SLOTS_FULL' });
+  const { change, refused } = feed.next(of(1, 2, 3), 51);
+  assert.deepEqual([change.goneBackends, refused.map(({ name }) => name)], [['b'], ['b']]);
   feed.failed();
   feed.touch(touched);
   assert.deepEqual(slotsOf(feed.next(of(2), 52)), [1]);

@@ -5,13 +5,15 @@ import { captureLog } from '../../harness/log.ts';
 
 const lines = captureLog();
 
+const NONE = { backends: new Set<string>(), frontends: new Set<string>(), certificates: new Set<string>() };
+
 test('what comes faster than once a second is one line, and the last state is always told', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let now = 5_000;
   t.mock.method(performance, 'now', () => now);
   const configLog = new ConfigLog({ fields: () => ({ frontends: 3 }), addresses: [':80', ':443'] });
   for (let generation = 1; generation <= 100; generation++) {
-    configLog.touch('backends', ['a', `b${generation}`]);
+    configLog.touch({ ...NONE, backends: new Set(['a', `b${generation}`]) });
     now += 7;
     configLog.applied(generation);
     configLog.applied(generation);

@@ -3,8 +3,9 @@ import test, { type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { type ModelChange, Reconciler, type ReconcilerOptions } from '../../../src/control/reconciler.ts';
 import type { SourceName, SourceState, SourceStatus } from '../../../src/control/source/source.ts';
-import { ModelBuilder, type ModelUpdate } from '../../../src/model/build-model.ts';
+import { ModelBuilder } from '../../../src/model/build-model.ts';
 import type { Model } from '../../../src/model/model.ts';
+import type { ModelUpdate } from '../../../src/model/next-model.ts';
 import { captureLog } from '../../harness/log.ts';
 
 const lines = captureLog();
@@ -31,17 +32,19 @@ class CountingBuilder extends ModelBuilder {
   }
 }
 
+const SETTINGS = {
+  prefix: '/traefik',
+  entryPoints: ['http'],
+  defaultEntryPoints: ['http'],
+  allowMinWeightZero: false,
+};
+
 type Published = { readonly at: number; readonly model: Model; readonly changed: ModelChange };
 
 function start(t: TestContext, names: readonly SourceName[], options: Partial<ReconcilerOptions> = {}) {
   const sources = names.map((name) => new FakeSource(name));
   const published: Published[] = [];
-  const builder = new CountingBuilder({
-    prefix: '/traefik',
-    entryPoints: ['http'],
-    defaultEntryPoints: ['http'],
-    allowMinWeightZero: false,
-  });
+  const builder = new CountingBuilder(SETTINGS);
   const reconciler = new Reconciler({
     sources,
     builder,
@@ -207,11 +210,56 @@ test('a problem is told once, again when it comes back, and its end at the level
 test('of very many problems some are told, and the sum of all', async (t) => {
   const { reconciler, published } = start(t, ['etcdv3']);
   lines.length = 0;
-  const junk = Array.from({ length: 5_000 }, (_, i) => [`junk${i}`, '1'] as const);
+  const junk = Array.from({ length: 5_000 }, (_, i) => [`backends/b/servers/s${i}/url`, 'no URL'] as const);
   reconciler.snapshot('etcdv3', '1', new Map(junk));
   await until(() => published.length === 1);
   assert.ok(lines.length <= 21, `${lines.length} lines`);
   assert.deepEqual(lines.at(-1), { event: 'problems', level: 'warning', appeared: 5_000, gone: 0, total: 5_000 });
+});
+
+test('an error while a model is made is told, and the same changes are tried again', async (t) => {
+  const { reconciler, published, builder } = start(t, ['etcdv3']);
+  lines.length = 0;
+  t.mock.method(builder, 'update', () => assert.fail('a mistake of ours'), { times: 1 });
+  reconciler.snapshot('etcdv3', '1', new Map([['backends/b/servers/s/url', 'http://s']]));
+  await until(() => published.length === 1);
+  assert.deepEqual(serversOf(published[0].model), ['http://s']);
+  assert.deepEqual([lines[0].event, lines[0].level, lines[0].error], ['own_error', 'error', 'a mistake of ours']);
+});
+
+test('an error of those who take a model does not keep the next one from them', async (t) => {
+  let calls = 0;
+  const onModel = (): void => {
+    calls++;
+    if (calls === 1) throw new Error('a mistake of ours');
+  };
+  const { reconciler } = start(t, ['etcdv3'], { onModel });
+  reconciler.snapshot('etcdv3', '1', new Map());
+  await until(() => calls === 1);
+  reconciler.changes('etcdv3', '2', [server('s')]);
+  await until(() => calls === 2);
+});
+
+test('a frontend without a rule is handed on when its wait is over, though nothing changes', async (t) => {
+  const builder = new ModelBuilder({ ...SETTINGS, ruleWaitMs: 30 });
+  const { reconciler, published } = start(t, ['etcdv3'], { builder });
+  const keys = { 'backends/b/servers/s/url': 'http://s', 'frontends/f/backend': 'b' };
+  reconciler.snapshot('etcdv3', '1', new Map(Object.entries(keys)));
+  await until(() => published.length === 2);
+  assert.deepEqual([[...published[1].changed.frontends], published[1].at - published[0].at >= 25], [['f'], true]);
+});
+
+test('what no table can be made with is left out of the next model', async (t) => {
+  const { reconciler, published } = start(t, ['etcdv3']);
+  reconciler.snapshot('etcdv3', '1', new Map([['backends/b/servers/s/url', 'http://s']]));
+  await until(() => published.length === 1);
+  reconciler.refuse([{ kind: 'backends', name: 'b', reason: 'it is poison' }]);
+  await until(() => published.length === 2);
+  assert.equal(published[1].model.backends.size, 0);
+  assert.equal(published[1].model.problems.get('/traefik/backends/b')?.reason, 'it cannot be served: it is poison');
+  reconciler.changes('etcdv3', '2', [server('s', 'http://t')]);
+  await until(() => published.length === 3);
+  assert.deepEqual(serversOf(published[2].model), ['http://t']);
 });
 
 test('a store without a key is told, with its prefix, and so is the first key', async (t) => {

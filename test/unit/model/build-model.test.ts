@@ -3,8 +3,10 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { parseConstraint } from '../../../src/kernel/constraints.ts';
 import type { Problem } from '../../../src/kernel/problems.ts';
-import { ModelBuilder, type ModelSettings, type ModelUpdate } from '../../../src/model/build-model.ts';
+import { ModelBuilder, type ModelSettings } from '../../../src/model/build-model.ts';
 import type { Model } from '../../../src/model/model.ts';
+import type { ModelUpdate } from '../../../src/model/next-model.ts';
+import { FRONTEND_KEYS } from '../../../src/model/schema.ts';
 
 const SETTINGS: ModelSettings = {
   prefix: '/traefik',
@@ -422,4 +424,90 @@ test('a change of tags alone moves a server in and out', () => {
     const update = put(builder, { 'backends/b/servers/s/tags': tags });
     assert.equal(update.model.backends.get('b')?.servers.length, count);
   }
+});
+
+test('a frontend without a rule is held back for a moment, and then matches everything', () => {
+  let now = 0;
+  const builder = new ModelBuilder({ ...SETTINGS, ruleWaitMs: 2_000, now: () => now });
+  const first = put(builder, { 'backends/b/servers/s/url': 'http://s', 'frontends/f/backend': 'b' });
+  assert.equal(first.model.frontends.size, 0);
+  assert.equal(first.dueInMs, 2_000);
+  const { state, reason } = first.model.problems.get('/traefik/frontends/f/routes')!;
+  assert.deepEqual([state, /held back for a moment/.test(reason)], ['warned', true]);
+  now = 1_500;
+  const other = put(builder, { 'frontends/f/priority': '5' });
+  assert.deepEqual([other.model.frontends.size, other.dueInMs], [0, 500]);
+  now = 2_000;
+  const { model, dueInMs, frontends } = builder.update([]);
+  assert.deepEqual([model.frontends.get('f')?.terms, dueInMs, [...frontends]], [[], null, ['f']]);
+  assert.equal(model.problems.size, 0);
+  // It stays so, whatever else changes.
+  assert.equal(put(builder, { 'frontends/f/priority': '6' }).model.frontends.get('f')?.priority, 6);
+});
+
+test('a frontend whose rule comes in time is served with it at once', () => {
+  const builder = new ModelBuilder({ ...SETTINGS, ruleWaitMs: 2_000, now: () => 0 });
+  put(builder, { 'backends/b/servers/s/url': 'http://s', 'frontends/f/backend': 'b' });
+  const { model, dueInMs } = put(builder, { 'frontends/f/routes/r/rule': 'Host:a' });
+  assert.deepEqual([model.frontends.get('f')?.routes, dueInMs], [[{ name: 'r', rule: 'Host:a' }], null]);
+});
+
+test('a frontend that loses its rules is served by the last ones for a moment, and nobody else gets its answers', () => {
+  let now = 0;
+  const builder = new ModelBuilder({ ...SETTINGS, ruleWaitMs: 2_000, now: () => now });
+  const keys = {
+    'backends/b/servers/s/url': 'http://s',
+    'frontends/f/backend': 'b',
+    'frontends/f/routes/r/rule': 'Host:a',
+  };
+  const before = put(builder, keys).model.frontends.get('f');
+  const held = builder.update([{ key: 'frontends/f/routes/r/rule', value: null }]);
+  assert.deepEqual(held.model.frontends.get('f'), before);
+  assert.match(held.model.problems.get('/traefik/frontends/f/routes')!.reason, /its last rules stay in force/);
+  now = 2_500;
+  assert.deepEqual(builder.update([]).model.frontends.get('f')?.terms, []);
+  // With a rule again and without it again: it is a new moment.
+  put(builder, { 'frontends/f/routes/r/rule': 'Host:c' });
+  const again = builder.update([{ key: 'frontends/f/routes/r/rule', value: null }]);
+  assert.deepEqual([again.model.frontends.get('f')?.routes[0].rule, again.dueInMs], ['Host:c', 2_000]);
+  // The rest of the keys expires: nothing is waited for.
+  const gone = builder.update([{ key: 'frontends/f/backend', value: null }]);
+  assert.deepEqual([gone.model.frontends.size, gone.dueInMs], [0, null]);
+});
+
+test('of very many keys that mean nothing some are listed and the others counted, and they cost nobody anything', (t) => {
+  const builder = new ModelBuilder(SETTINGS);
+  const junk = (prefix: string, count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`${prefix}${i}`, 'x']));
+  const good = {
+    'backends/b/servers/s/url': 'http://s',
+    'frontends/f/backend': 'b',
+    'frontends/f/routes/r/rule': 'Host:a',
+  };
+  put(builder, good);
+  const { model } = put(builder, { ...junk('junk', 50_000), ...junk('frontends/f/junk', 50_000) });
+  assert.equal(model.problems.size, 1_102);
+  assert.match(model.problems.get('/traefik/')!.reason, /^49000 more keys/);
+  assert.match(model.problems.get('/traefik/frontends/f/')!.reason, /^49900 more keys are unknown$/);
+  // A change of the frontend does not look at them again.
+  const find = t.mock.method(FRONTEND_KEYS, 'find');
+  put(builder, { 'frontends/f/priority': '7' });
+  assert.ok(find.mock.callCount() < 110, `${find.mock.callCount()} keys`);
+  const gone = [...Object.keys(junk('junk', 50_000)), ...Object.keys(junk('frontends/f/junk', 50_000))];
+  builder.update(gone.map((key) => ({ key, value: null })));
+  assert.deepEqual([builder.model.problems.size, builder.model.frontends.size], [0, 1]);
+});
+
+test('a key of a megabyte is told of in a line', () => {
+  const builder = new ModelBuilder(SETTINGS);
+  const long = 'x'.repeat(1_000_000);
+  const keys = { [`${long}`]: long, [`frontends/f/${long}`]: long, [`backends/${long}/servers/s/url`]: long };
+  const { appeared } = put(builder, {
+    ...keys,
+    'frontends/f/backend': `${long}y`,
+    'frontends/f/routes/r/rule': `Host:${long}`,
+  });
+  assert.ok(appeared.length >= 4);
+  for (const { key, reason } of appeared)
+    assert.ok(key.length < 600 && reason.length < 600, `${key.length} ${reason.length}`);
 });

@@ -88,7 +88,7 @@ test('without flags the defaults hold, and it is said that there are no routes',
     constraints: [],
     keepTrailingSlash: false,
     metricsBuckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    warnings: ['neither --etcd nor --folder is given: there are no routes, and every request is answered with 404'],
+    warnings: ['neither --etcd nor --folder is given: there are no routes, and every request is answered with 503'],
   });
   assert.ok(Object.isFrozen(settings) && Object.isFrozen(settings.entryPoints[0]));
 });

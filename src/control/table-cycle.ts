@@ -1,0 +1,118 @@
+/**
+ * From the newest model to the next table, over and over: one table at a time, and changes that come meanwhile share the
+ * one after it. When none can be made, the table in force stays, and it is tried again.
+ */
+import { reasonOf } from '../kernel/errors.ts';
+import { EVENTS } from '../kernel/events.ts';
+import { log } from '../kernel/log.ts';
+import type { Model } from '../model/model.ts';
+import type { Refused } from '../table/salvage.ts';
+import { TableCompiler } from './compiler.ts';
+import { attempt, tellOwnError } from './guarded.ts';
+import type { ModelChange } from './reconciler.ts';
+import type { TableFeed } from './table-feed.ts';
+
+/** After a table that could not be made. */
+const RETRY_MS = 1_000;
+
+/** By slot of their backend. */
+export type BreakerBuffers = ReadonlyMap<number, SharedArrayBuffer>;
+
+export type TableCycleOptions = {
+  readonly feed: TableFeed;
+  /** The newest one. */
+  readonly model: () => Model;
+  /** The builder was told of `model()`, all of whose servers have slots: what goes with the table is made. */
+  readonly onTold: () => BreakerBuffers;
+  readonly onTable: (generation: number, table: SharedArrayBuffer, breakers: BreakerBuffers) => void;
+  /** The table is without these. */
+  readonly onRefused: (refused: readonly Refused[]) => void;
+  /** It rests or works. */
+  readonly onChange: () => void;
+};
+
+export class TableCycle {
+  private readonly options: TableCycleOptions;
+  private readonly compiler = new TableCompiler();
+  private generation = 0;
+  private working = false;
+  private outdated = false;
+  private retry: NodeJS.Timeout | null = null;
+  private stopped = false;
+
+  constructor(options: TableCycleOptions) {
+    this.options = options;
+  }
+
+  /** Nothing has ever been asked for. */
+  get isNew(): boolean {
+    return this.generation === 0;
+  }
+
+  /** A newer table is being made, or waits to be tried again. */
+  get isBusy(): boolean {
+    return this.working || this.retry !== null;
+  }
+
+  /** The model has changed. */
+  next(changed: Pick<ModelChange, 'backends' | 'frontends'>): void {
+    this.options.feed.touch(changed);
+    // New problems alone change no route; the first table is published even when there is nothing in it.
+    if (this.generation > 0 && changed.backends.size === 0 && changed.frontends.size === 0) return;
+    this.outdated = true;
+    if (!this.working) void this.work().catch((error: unknown) => tellOwnError('tables', error));
+  }
+
+  /** Lets what runs end. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    if (this.retry !== null) clearTimeout(this.retry);
+    await this.compiler.close();
+  }
+
+  private async work(): Promise<void> {
+    if (this.retry !== null) clearTimeout(this.retry);
+    this.retry = null;
+    this.working = true;
+    let made = true;
+    while (this.outdated && !this.stopped) {
+      this.outdated = false;
+      made = await this.make(++this.generation);
+    }
+    this.working = false;
+    if (!made && !this.stopped) this.retry = setTimeout(() => this.again(), RETRY_MS);
+    attempt('tables', () => this.options.onChange());
+  }
+
+  private again(): void {
+    this.retry = null;
+    this.outdated = true;
+    void this.work().catch((error: unknown) => tellOwnError('tables', error));
+  }
+
+  /** False when it could not be made. */
+  private async make(generation: number): Promise<boolean> {
+    const { feed, model, onTold, onTable, onRefused } = this.options;
+    try {
+      const { change, refused } = feed.next(model(), generation);
+      const left = [...refused];
+      let breakers = onTold();
+      // A builder that must be told all is told of the newest model.
+      const built = await this.compiler.compile(change, () => {
+        const all = feed.all(model(), generation);
+        left.push(...all.refused);
+        breakers = onTold();
+        return all.change;
+      });
+      feed.made(generation);
+      if (this.stopped) return true;
+      onTable(generation, built.table, breakers);
+      onRefused([...left, ...built.refused]);
+      return true;
+    } catch (error) {
+      feed.failed();
+      log.event(EVENTS.configFailed, '', { generation, reason: reasonOf(error) });
+      return false;
+    }
+  }
+}
