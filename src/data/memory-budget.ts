@@ -3,6 +3,7 @@
  * clients, WebSocket messages. A holder says how much it holds whenever that changes; one that holds nothing never
  * comes here. Beyond the budget of the worker whoever holds most is ended; beyond that of a connection, its holder.
  */
+import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import type { BufferLimits } from '../protocol/messages.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
@@ -64,11 +65,11 @@ export class MemoryBudget {
   }
 
   private end(holder: BufferHolder, limit: string): void {
-    const bytes = holder.heldBytes;
+    const value = holder.heldBytes;
     // First, so that it is not ended twice, and whatever its end does is not counted against the others.
     this.release(holder);
     this.metrics.overBudget();
-    log.warn('more waits than a limit allows, so what holds most of it is ended', { limit, bytes });
+    log.event(EVENTS.limitReached, limit, { limit, value });
     holder.endOverBudget();
   }
 }

@@ -69,8 +69,14 @@ export const EVENTS = Object.freeze({
   workerFailed: event('worker_failed', 'error', 'worker failed', SECOND),
   workerReplaced: event('worker_replaced', 'error', 'A worker has ended and is replaced', SECOND),
   workerBack: event('worker_back', 'error', 'A worker serves in the place of one that has ended', SECOND),
-  /** Fields: limit, object, value, refused. The object is the limit with what has reached it. */
-  limitReached: event('limit_reached', 'warning', 'A limit is reached', 60 * SECOND, 1),
+  /** Fields: limit (a flag, or what is counted), object, value, refused. The object is the limit with what has reached it. */
+  limitReached: event(
+    'limit_reached',
+    'warning',
+    'A limit is reached: what goes beyond it is refused or ended',
+    60 * SECOND,
+    1,
+  ),
 
   signalIgnored: event('signal_ignored', 'warning', 'Nothing is done for this signal yet', SECOND),
   ownError: event('own_error', 'error', 'An error inside tsuji: what it was about ends, all else goes on', SECOND),

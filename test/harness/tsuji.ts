@@ -35,6 +35,10 @@ function portsIn(output: string, entryPoint: string): number[] {
   return Array.from(output.matchAll(line), ([, port]) => Number(port));
 }
 
+/** For `imports`: every timeout of connections and exchanges passes `TIMER_SPEED` times as fast. */
+export const FAST_TIMERS = new URL('./fast-timers-hook.ts', import.meta.url).href;
+export const TIMER_SPEED = 50;
+
 export class Tsuji {
   readonly child: ChildProcess;
   readonly folder: string;

@@ -45,7 +45,7 @@ exchangeTest('a WebSocket that waits with more than its own limit is closed with
   bystander.ws.send('still here');
   assert.equal((await bystander.next()).data.toString(), 'still here');
   assert.equal((await endedSoFar(tsuji)) - before, 1);
-  assert.match(tsuji.output, /level=warning msg="more waits .*" limit=limits.connectionBuffers bytes=\d+/);
+  assert.match(tsuji.output, /level=warning .* event=limit_reached worker=0 limit=limits.connectionBuffers value=\d+/);
 });
 
 exchangeTest('of several that wait with more than the worker may keep the largest is ended', ofWorker, async (t) => {

@@ -166,6 +166,18 @@ test('the dashboard', async (t) => {
     assert.equal(await page.evaluate('globalThis.hit'), undefined);
   });
 
+  await t.test('shows what hides or turns text by its number', async (t) => {
+    const view = fullView();
+    const attack = 'a\u202egnp.exe\u2066\u200b\ufeff\u009b\u2028z';
+    view.put(frontend(attack, 'backend1', `Host:${attack}`), backend(attack, server(attack, 'http://10.0.0.1:80')));
+    view.reject(`/traefik/${attack}`, attack);
+    view.sourceList = [{ name: 'etcdv3', state: 'stale', revision: '', confirmedAt: 0, restarts: 0, error: attack }];
+    const page = await openPage(t, context, (await startAdmin(t, view)).url);
+    await page.getByText('Host:a\\u{202e}gnp.exe\\u{2066}\\u{200b}\\u{feff}\\u{9b}\\u{2028}z').waitFor();
+    const text = await page.locator('main').innerText();
+    assert.doesNotMatch(text, /[\p{Cf}\p{Zl}\p{Zp}\p{Cs}\x80-\x9f]/u);
+  });
+
   await t.test('stays quick with a thousand frontends and finds one by the filter', async (t) => {
     const view = fullView();
     for (let i = 0; i < 1000; i++) {

@@ -4,7 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import test, { after } from 'node:test';
+import { setTimeout as nextMillisecond } from 'node:timers/promises';
 import {
   bytesOf,
   ENGINES,
@@ -237,16 +239,26 @@ eachEngine('a server that does not read slows the client down, and gets every by
   const { host, server, client } = await setUp(t, engine, (connection) => {
     connection.keep = false;
   });
-  const body = Buffer.alloc(size, 'tsuji');
   const asked = client.ask({ method: 'PUT', host, body: 'open', fields: { 'content-length': String(size) } });
   const upstream = await server.next();
   await waitFor(() => upstream.bytes > 0, 'the head');
   const head = upstream.bytes;
   upstream.socket.pause();
-  asked.upload.end(body);
-  await untilStill(() => upstream.socket.bytesRead);
-  assert.equal(asked.upload.writableFinished, false, 'the client was not slowed down');
+  // At the speed of a fast network: from a client that fills each of its reads without a gap, as only one on this host
+  // can, uWebSockets goes on reading, and what waits then has its own limit (buffer-limits.test.ts).
+  const piece = Buffer.alloc(64 << 10, 'tsuji');
+  let sent = 0;
+  const sending = (async () => {
+    for (; sent < size; sent += piece.length) {
+      if (!asked.upload.write(piece)) await once(asked.upload, 'drain');
+      await nextMillisecond();
+    }
+    asked.upload.end();
+  })();
+  await untilStill(() => sent);
+  assert.ok(sent < size, 'the client was not slowed down');
   upstream.socket.resume();
+  await sending;
   await waitFor(
     () => upstream.bytes - head >= size,
     () => `the rest, so far ${upstream.bytes}`,

@@ -5,10 +5,9 @@ import { exchangeTest, openUpstream, response } from '../harness/exchanges.ts';
 import { literals, startFrameServer } from '../harness/http2.ts';
 import { END_HEADERS, END_STREAM, FRAME, frame } from '../harness/http2-frames.ts';
 import { rawClient } from '../harness/raw.ts';
-import { addRoute, startTsuji } from '../harness/tsuji.ts';
+import { addRoute, FAST_TIMERS, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
-const FAST_TIMERS = new URL('../harness/fast-timers-hook.ts', import.meta.url).href;
 const tsuji = await startTsuji({ after }, { imports: [FAST_TIMERS] });
 
 const get = (host: string): string => `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`;

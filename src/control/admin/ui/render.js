@@ -8,16 +8,24 @@ const PAGE_ROWS = 100;
 
 export const byId = (id) => document.getElementById(id);
 
+/** What has no shape of its own but hides or turns the text around it: it is shown by its number. */
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+function visible(text) {
+  return text.replace(HIDDEN, (character) => `\\u{${character.codePointAt(0).toString(16)}}`);
+}
+
 /** An element with a class and children; strings become text. */
 export function element(tag, className = '', ...children) {
   const node = document.createElement(tag);
   if (className !== '') node.className = className;
-  node.append(...children);
+  node.append(...children.map((child) => (typeof child === 'string' ? visible(child) : child)));
   return node;
 }
 
 export function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  const shown = visible(text);
+  if (node.textContent !== shown) node.textContent = shown;
 }
 
 /**
@@ -98,7 +106,7 @@ export class Table {
       const value = text(item);
       if (row.texts[i] === value) continue;
       row.texts[i] = value;
-      if (fill === undefined) row.cells[i].textContent = value;
+      if (fill === undefined) row.cells[i].textContent = visible(value);
       else fill(row.cells[i], item);
     }
   }
