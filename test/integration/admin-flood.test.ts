@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import { type AdminOptions, AdminServer } from '../../src/control/admin/admin-server.ts';
 import type { ConnectionTimes } from '../../src/control/admin/connection.ts';
 import { type RawConnection, rawClient } from '../harness/raw.ts';
-import { waitFor } from '../harness/tools.ts';
+import { run, waitFor } from '../harness/tools.ts';
 import { backend, FakeView, frontend, server, webSettings } from '../unit/control/admin/fake-view.ts';
 
 const LONG: ConnectionTimes = { headMs: 60_000, pieceMs: 60_000, answerMs: 60_000 };
@@ -198,4 +198,14 @@ test('whoever says anything on an event stream has it closed', async (t) => {
   await one.until('event: live');
   one.send(PING);
   await one.untilClosed();
+});
+
+test('with few descriptors the pages take an eighth of them', async () => {
+  const script = `
+    import { AdminServer } from '${new URL('../../src/control/admin/admin-server.ts', import.meta.url)}';
+    import { FakeView, webSettings } from '${new URL('../unit/control/admin/fake-view.ts', import.meta.url)}';
+    console.log(new AdminServer(new FakeView(), webSettings()).maxConnections);`;
+  const limited = `ulimit -n 256 && exec "$0" --input-type=module --eval "$1"`;
+  const { stdout, stderr } = await run('sh', ['-c', limited, process.execPath, script]);
+  assert.equal(stdout.trim(), '32', stderr);
 });

@@ -251,6 +251,24 @@ test('a view that throws costs one answer only', async (t) => {
   await stream.seen('live', (data) => data.generation === 5);
 });
 
+test('a change reaches event streams although the numbers could not be read when it came', async (t) => {
+  const view = tutorialView();
+  const { url } = await startAdmin(t, view);
+  const stream = await follow(t, `${url}/api/events`);
+  await stream.seen('configuration', () => true);
+  const healthy = view.workers;
+  let failed = 0;
+  view.workers = () => {
+    failed++;
+    throw new Error('no workers today');
+  };
+  view.put(frontend('frontend2', 'backend1', 'Host:b'));
+  view.changed();
+  await waitFor(() => failed > 0, 'the live event to fail');
+  view.workers = healthy;
+  await stream.seen('configuration', (data) => (data.frontends as unknown[]).length === 2);
+});
+
 test('malformed, oversized and bodied requests are refused without harm', async (t) => {
   const { url, port } = await startAdmin(t, tutorialView());
   const raw = (text: string): Promise<string> =>

@@ -6,6 +6,7 @@
  * that whoever asks whether tsuji lives is heard in any crowd.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { descriptorLimit } from '../../kernel/descriptors.ts';
 import { TsujiError } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import type { TicketKeyRing } from '../../protocol/messages.ts';
@@ -17,6 +18,9 @@ import { PagesInUse } from './page.ts';
 import { SecureFront } from './secure-front.ts';
 
 const MAX_CONNECTIONS = 512;
+/** Of all descriptors, so that the pages take none that requests need. */
+const SHARE_OF_DESCRIPTORS = 1 / 8;
+const LEAST_CONNECTIONS = 8;
 const TIMES: ConnectionTimes = { headMs: 10_000, pieceMs: 10_000, answerMs: 60_000 };
 /** Bytes of pages that clients read slowly. */
 const PAGES_BUDGET = 64 * 1024 * 1024;
@@ -44,10 +48,15 @@ const LISTEN_REASONS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the name of the host does not resolve',
 };
 
+function connectionLimit(): number {
+  const share = Math.floor(descriptorLimit() * SHARE_OF_DESCRIPTORS);
+  return Math.min(Math.max(share, LEAST_CONNECTIONS), MAX_CONNECTIONS);
+}
+
 export class AdminServer {
   readonly pages: AdminPages;
   private readonly settings: WebSettings;
-  private readonly maxConnections: number;
+  readonly maxConnections: number;
   private readonly owner: ConnectionOwner;
   private readonly connections = new Set<AdminConnection>();
   private readonly server: Server;
@@ -61,7 +70,7 @@ export class AdminServer {
   constructor(view: ControlView, settings: WebSettings, options: AdminOptions = {}) {
     this.settings = settings;
     this.pages = new AdminPages(view, settings, options);
-    this.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
+    this.maxConnections = options.maxConnections ?? connectionLimit();
     this.owner = {
       times: options.times ?? TIMES,
       pages: new PagesInUse(options.pagesBudget ?? PAGES_BUDGET),

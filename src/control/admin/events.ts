@@ -133,6 +133,8 @@ export class EventHub {
   private async tellOnce(): Promise<void> {
     const began = performance.now();
     const changed = this.isOutdated && (await this.renewConfiguration());
+    // Whatever happens before they are told: nobody misses a change.
+    if (changed) for (const client of this.clients) this.behind.add(client);
     const live = await this.maker.ask('live event', () => eventText('live', this.content.live()));
     const { configuration } = this;
     if (live === null || configuration === null) return;
@@ -140,7 +142,7 @@ export class EventHub {
       if (client.isBusy) {
         this.behind.add(client);
       } else {
-        client.send(changed || this.behind.has(client) ? [configuration, live] : [live]);
+        client.send(this.behind.has(client) ? [configuration, live] : [live]);
         this.behind.delete(client);
       }
     }
