@@ -7,17 +7,28 @@ import { isDeepStrictEqual } from 'node:util';
 import { EVENTS } from '../kernel/events.ts';
 import { log, setLogLevel } from '../kernel/log.ts';
 import type { Settings } from '../settings/settings.ts';
-import type { StoredSettings } from '../settings/stored-settings.ts';
+import type { WithStored } from '../settings/stored-settings.ts';
 import { ControlPlane } from './control-plane.ts';
 import { SourceLog } from './source/source-log.ts';
+import { loadTls } from './source/tls.ts';
 import { StoredKeysReader } from './stored-keys.ts';
+import { loadClientCAs } from './tls/client-cas.ts';
 
 /** After that tsuji listens by the settings that it has. */
 const PATIENCE_MS = 5_000;
 
+/**
+ * What settings name outside of themselves, as far as a control plane would not start without it.
+ * @throws TsujiError
+ */
+function checkFiles({ entryPoints, etcd }: Settings): void {
+  for (const entryPoint of entryPoints) loadClientCAs(entryPoint);
+  if (etcd?.tls) loadTls(etcd.tls);
+}
+
 export class Launch {
   private readonly settings: Settings;
-  private readonly withStored: (keys: ReadonlyMap<string, string>) => StoredSettings;
+  private readonly withStored: WithStored;
   private readonly version: string;
   private readonly sourceLog = new SourceLog();
   private readonly reader: StoredKeysReader;
@@ -28,7 +39,7 @@ export class Launch {
   private draining = false;
 
   /** @throws TsujiError for TLS settings that cannot be used */
-  constructor(settings: Settings, withStored: (keys: ReadonlyMap<string, string>) => StoredSettings, version: string) {
+  constructor(settings: Settings, withStored: WithStored, version: string) {
     this.settings = settings;
     this.withStored = withStored;
     this.version = version;
@@ -87,7 +98,7 @@ export class Launch {
   }
 
   private judge(keys: ReadonlyMap<string, string>): Settings {
-    const stored = this.withStored(keys);
+    const stored = this.withStored(keys, checkFiles);
     this.reader.judged(stored);
     return stored.settings;
   }

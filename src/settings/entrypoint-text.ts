@@ -13,7 +13,23 @@ export type EntryPointText = {
   /** Option in the spec's spelling → its value; a list has an item each. `TLS` is there when TLS is asked for. */
   readonly options: ReadonlyMap<string, readonly string[]>;
   readonly certificates: readonly CertificatePair[];
+  /** What was asked for and is no option, as it was written. */
+  readonly unknown: readonly string[];
+  /** Option, or what is unknown → where it stands, when it was written as a tree. */
+  readonly paths: ReadonlyMap<string, string>;
 };
+
+/** It says which option is at fault, '' for none in particular. */
+export class EntryPointError extends TsujiError {
+  readonly entryPoint: string;
+  readonly option: string;
+
+  constructor(entryPoint: string, reason: string, option: string) {
+    super('BAD_ENTRY_POINT', `--entryPoints: ${entryPoint === '' ? '' : `${quoted(entryPoint)}: `}${reason}`);
+    this.entryPoint = entryPoint;
+    this.option = option;
+  }
+}
 
 /** Their values are split at commas. */
 export const LIST_OPTIONS: ReadonlySet<string> = new Set([
@@ -42,15 +58,16 @@ export const OPTION_NAMES: readonly string[] = [
 const SPELLINGS: ReadonlyMap<string, string> = new Map(OPTION_NAMES.map((name) => [name.toLowerCase(), name]));
 
 /** Names the entrypoint and not its whole text, which may hold the users of Auth.Basic. */
-export function refuse(name: string, reason: string): never {
-  throw new TsujiError('BAD_ENTRY_POINT', `--entryPoints: ${name === '' ? '' : `${quoted(name)}: `}${reason}`);
+export function refuse(name: string, reason: string, option = ''): never {
+  throw new EntryPointError(name, reason, option);
 }
 
-function items(value: string): string[] {
+/** What stands between the commas. */
+export function items(value: string): string[] {
   return value.split(',').filter((item) => item !== '');
 }
 
-/** Later duplicates win. `TLS` alone has no colon and no value. */
+/** `TLS` alone has no colon and no value. */
 function readOptions(text: string): Map<string, string> {
   const options = new Map<string, string>();
   for (const word of text.split(/\s+/).filter((part) => part !== '')) {
@@ -62,6 +79,7 @@ function readOptions(text: string): Map<string, string> {
       refuse('', `unknown option ${quoted(given)}${near === null ? '' : `; did you mean ${near}?`}`);
     }
     if (colon === -1 && name !== 'TLS') refuse('', `${name} needs a value: ${name}:…`);
+    if (options.has(name)) refuse(options.get('Name') ?? '', `${name} is given twice`);
     options.set(name, colon === -1 ? '' : word.slice(colon + 1));
   }
   return options;
@@ -86,5 +104,6 @@ export function readEntryPointText(text: string): EntryPointText {
   const name = words.get('Name') ?? '';
   const options = new Map<string, readonly string[]>();
   for (const [option, value] of words) options.set(option, LIST_OPTIONS.has(option) ? items(value) : [value]);
-  return { name, options, certificates: readPairs(name, words.get('TLS') ?? '') };
+  const certificates = readPairs(name, words.get('TLS') ?? '');
+  return { name, options, certificates, unknown: [], paths: new Map() };
 }

@@ -38,6 +38,19 @@ function fillCipherSuites(options: OptionReader, warn: (line: string) => void): 
   return known;
 }
 
+function fillClientCA(options: OptionReader, warn: (line: string) => void): EntryPointTls['clientCA'] {
+  const older = options.list('ClientCAFiles');
+  if (older.length > 0) {
+    if (options.has('CA')) warn(`--entryPoints: the older clientCAFiles of ${options.name} win over clientCA`);
+    return { files: older, optional: false };
+  }
+  const files = options.list('CA');
+  const optional = options.boolean('CA.Optional');
+  if (files.length > 0) return { files, optional };
+  if (options.asks('CA.Optional')) warn(`--entryPoints: CA.Optional of ${options.name} means nothing without CA`);
+  return null;
+}
+
 function fillDefaultCertificate(options: OptionReader): CertificatePair | null {
   const cert = options.text('TLS.DefaultCertificate.Cert');
   const key = options.text('TLS.DefaultCertificate.Key');
@@ -48,7 +61,7 @@ function fillDefaultCertificate(options: OptionReader): CertificatePair | null {
 }
 
 /** Without TLS nobody is asked for a certificate or a name: whoever wrote these would be served unguarded. */
-const GUARDS = ['CA', 'TLS.SniStrict'];
+const GUARDS = ['CA', 'ClientCAFiles', 'TLS.SniStrict'];
 
 /**
  * null without `TLS`; then the other options mean nothing, as in the original, but those that guard are refused.
@@ -57,7 +70,7 @@ const GUARDS = ['CA', 'TLS.SniStrict'];
 export function fillEntryPointTls(options: OptionReader, warn: (line: string) => void): EntryPointTls | null {
   if (!options.has('TLS')) {
     for (const option of options.names()) {
-      if (!/^(?:TLS|CA)(?:\.|$)/.test(option) || !options.asks(option)) continue;
+      if (!/^(?:TLS|CA|ClientCAFiles)(?:\.|$)/.test(option) || !options.asks(option)) continue;
       if (GUARDS.includes(option)) options.refuse(option, 'the entrypoint has no TLS; write TLS as well');
       warn(`--entryPoints: ${option} of ${options.name} is ignored, because the entrypoint has no TLS`);
     }
@@ -68,16 +81,12 @@ export function fillEntryPointTls(options: OptionReader, warn: (line: string) =>
       options.refuse('TLS', `pair ${index + 1} has no ${cert === '' ? 'certificate' : 'key'}`);
     }
   }
-  const files = options.list('CA');
-  if (files.length === 0 && options.asks('CA.Optional')) {
-    warn(`--entryPoints: CA.Optional of ${options.name} means nothing without CA`);
-  }
   return {
     certificates: options.certificates,
     minVersion: fillMinVersion(options),
     cipherSuites: fillCipherSuites(options, warn),
     sniStrict: options.boolean('TLS.SniStrict'),
     defaultCertificate: fillDefaultCertificate(options),
-    clientCA: files.length === 0 ? null : { files, optional: options.boolean('CA.Optional') },
+    clientCA: fillClientCA(options, warn),
   };
 }

@@ -6,9 +6,11 @@
  */
 import type { Engine, RedirectOptions, TrustOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
-import { quoted } from '../kernel/quote.ts';
+import { nearestName } from '../kernel/nearest.ts';
+import { quoted, shortened } from '../kernel/quote.ts';
 import { compileRegex } from '../kernel/regex.ts';
 import { parseAddress, sameAddress } from './address.ts';
+import { PATH_NAMES } from './entrypoint-paths.ts';
 import { type EntryPointText, LIST_OPTIONS, readEntryPointText, refuse } from './entrypoint-text.ts';
 import { fillEntryPointTls } from './entrypoint-tls.ts';
 import { OptionReader } from './option-reader.ts';
@@ -20,13 +22,20 @@ type Warn = (line: string) => void;
 /** As many as the bit mask of a frontend has bits. */
 export const MAX_ENTRY_POINTS = 32;
 
-function fillRedirect(options: OptionReader): RedirectOptions | null {
+function fillRedirect(options: OptionReader, warn: Warn): RedirectOptions | null {
   const [entryPoint, regex, replacement] = ['EntryPoint', 'Regex', 'Replacement'].map((part) =>
     options.text(`Redirect.${part}`),
   );
   const permanent = options.boolean('Redirect.Permanent');
-  if (entryPoint !== '') return { entryPoint, regex: '', replacement: '', permanent };
-  if (regex === '' && replacement === '') return null;
+  if (entryPoint !== '') {
+    if (regex !== '') warn(`--entryPoints: Redirect.Regex of ${options.name} is ignored: Redirect.EntryPoint wins`);
+    return { entryPoint, regex: '', replacement: '', permanent };
+  }
+  if (regex === '' && replacement === '') {
+    const asked = ['Permanent', 'EntryPoint', 'Regex', 'Replacement'].find((part) => options.asks(`Redirect.${part}`));
+    if (asked !== undefined || options.has('Redirect')) options.refuse(`Redirect.${asked ?? 'EntryPoint'}`, 'whereto?');
+    return null;
+  }
   if (regex === '') options.refuse('Redirect.Replacement', 'there is no Redirect.Regex');
   if (replacement.includes('{{')) options.refuse('Redirect.Replacement', 'templates ({{…}}) are not supported');
   if (replacement === '') options.refuse('Redirect.Regex', 'there is no Redirect.Replacement');
@@ -42,6 +51,8 @@ function fillRedirect(options: OptionReader): RedirectOptions | null {
 function fillWhiteList(options: OptionReader, warn: Warn): WhiteListOptions | null {
   const own = options.ranges('WhiteList.SourceRange');
   const older = options.ranges('WhiteListSourceRange');
+  if (own.length > 0 && older.length > 0)
+    options.refuse('WhiteListSourceRange', 'WhiteList.SourceRange is given as well');
   const sourceRange = own.length > 0 ? own : older;
   const useXForwardedFor = options.boolean('WhiteList.UseXForwardedFor');
   if (sourceRange.length > 0) return { sourceRange, useXForwardedFor };
@@ -54,7 +65,8 @@ function fillWhiteList(options: OptionReader, warn: Warn): WhiteListOptions | nu
 function fillForwardedHeaders(options: OptionReader): TrustOptions {
   const trustedIPs = options.ranges('ForwardedHeaders.TrustedIPs');
   const given = options.has('ForwardedHeaders.Insecure');
-  return { insecure: given ? options.boolean('ForwardedHeaders.Insecure') : trustedIPs.length === 0, trustedIPs };
+  const insecure = given ? options.boolean('ForwardedHeaders.Insecure') : !options.has('ForwardedHeaders.TrustedIPs');
+  return { insecure, trustedIPs };
 }
 
 function fillProxyProtocol(options: OptionReader): TrustOptions | null {
@@ -86,9 +98,13 @@ export function fillEntryPoint(written: EntryPointText, warn: Warn): EntryPoint 
   const { name } = options;
   const address = options.text('Address');
   if (name === '') refuse('', 'an entrypoint has no name: write Name:http');
-  if (address === '') refuse(name, 'it has no address: write Address::80');
+  if (address === '') refuse(name, 'it has no address: write Address::80', 'Address');
   const parsed = parseAddress(address);
-  if (typeof parsed === 'string') refuse(name, `Address ${parsed}`);
+  if (typeof parsed === 'string') refuse(name, `Address ${parsed}`, 'Address');
+  for (const path of written.unknown) {
+    const near = nearestName(path, PATH_NAMES);
+    refuse(name, `unknown option ${quoted(path)}${near === null ? '' : `; did you mean ${near}?`}`, path);
+  }
   for (const option of options.names()) {
     checkUnbuilt(options, option);
     // Whoever wrote a list meant to close something; without it everything would be open.
@@ -105,12 +121,20 @@ export function fillEntryPoint(written: EntryPointText, warn: Warn): EntryPoint 
     port: parsed.port,
     engine,
     tls,
-    redirect: fillRedirect(options),
+    redirect: fillRedirect(options, warn),
     compress: options.boolean('Compress'),
     whiteList: fillWhiteList(options, warn),
     forwardedHeaders: fillForwardedHeaders(options),
     proxyProtocol,
   };
+}
+
+/** What of it keeps somebody out. */
+const GUARDS = /^(?:TLS|CA|ClientCAFiles|WhiteList|Auth|ProxyProtocol|ForwardedHeaders)/;
+
+/** May it serve others than its author meant when some of it is left out? What nobody knows may have been meant so. */
+export function isGuarded({ options, unknown }: EntryPointText): boolean {
+  return unknown.length > 0 || [...options.keys()].some((option) => GUARDS.test(option));
 }
 
 /** @throws TsujiError BAD_ENTRY_POINT */
@@ -120,8 +144,8 @@ export function parseEntryPoint(text: string, warn: Warn): EntryPoint {
 
 /** A section of its own (`[entryPoints.http.auth.basic]`) asks for it without any user as well. */
 function checkUnbuilt(options: OptionReader, option: string): void {
-  if (!option.startsWith('Auth.')) return;
-  if (!options.asks(option) && !/^Auth\.(?:Basic|Digest|Forward)$/i.test(option)) return;
+  if (!option.startsWith('Auth')) return;
+  if (!options.asks(option)) return;
   options.refuse(option, 'it is not supported yet, and it would not be safe to serve without it');
 }
 
@@ -129,9 +153,10 @@ function checkUnbuilt(options: OptionReader, option: string): void {
 function checkRedirect({ name, redirect }: EntryPoint, names: ReadonlySet<string>): void {
   const target = redirect?.entryPoint ?? '';
   if (target === '') return;
-  if (target === name) refuse(name, 'Redirect.EntryPoint: it leads to the entrypoint itself');
+  if (target === name) refuse(name, 'Redirect.EntryPoint: it leads to the entrypoint itself', 'Redirect.EntryPoint');
   if (!names.has(target)) {
-    refuse(name, `Redirect.EntryPoint: ${quoted(target)} is no entrypoint; there is ${[...names].join(', ')}`);
+    const known = shortened([...names].join(', '));
+    refuse(name, `Redirect.EntryPoint: ${quoted(target)} is no entrypoint; there is ${known}`, 'Redirect.EntryPoint');
   }
 }
 
@@ -145,26 +170,25 @@ export function checkTogether(entryPoints: readonly EntryPoint[]): void {
   }
   const names = new Set(entryPoints.map(({ name }) => name));
   for (const [index, one] of entryPoints.entries()) {
+    if (entryPoints.findIndex(({ name }) => name === one.name) < index) {
+      refuse(one.name, 'there are two entrypoints of this name');
+    }
     // The system would let them share the port, and each would get some of the connections.
     const other = entryPoints.slice(0, index).find((earlier) => sameAddress(earlier, one));
     if (other !== undefined) {
-      throw new TsujiError(
-        'BAD_ENTRY_POINT',
-        `--entryPoints: ${other.name} and ${one.name} both listen on ${one.address}`,
-      );
+      refuse(one.name, `${other.name} and ${one.name} both listen on ${one.address}`, 'Address');
     }
     checkRedirect(one, names);
   }
 }
 
 /**
- * All entrypoints, in the order of their first mention. Of two with one name the later one wins.
+ * All entrypoints, in the order of their first mention.
  * @throws TsujiError BAD_ENTRY_POINT
  */
 export function fillEntryPoints(written: readonly EntryPointText[], warn: Warn): EntryPoint[] {
-  const byName = new Map(written.map((each) => [each.name, each]));
-  if (byName.size === 0) refuse('', 'there is none left to listen on');
-  const entryPoints = [...byName.values()].map((each) => fillEntryPoint(each, warn));
+  if (written.length === 0) refuse('', 'there is none left to listen on');
+  const entryPoints = written.map((each) => fillEntryPoint(each, warn));
   checkTogether(entryPoints);
   return entryPoints;
 }

@@ -19,7 +19,7 @@ type Entry = {
  */
 export class Given {
   readonly #entries = new Map<string, Entry>();
-  readonly #entryPoints: EntryPointText[] = [];
+  readonly #entryPoints = new Map<string, EntryPointText>();
   readonly #dropped = new Set<string>();
   #webDropped = false;
 
@@ -45,13 +45,16 @@ export class Given {
 
   /** Takes the place of one that has its name. */
   putEntryPoint(written: EntryPointText): void {
-    this.#entryPoints.push(written);
+    this.#entryPoints.set(written.name, written);
   }
 
-  /** All that were asked for, or the one that is there when none was. Of two with one name the later one wins. */
+  /** All that were asked for, or the one that is there when none was. */
   entryPoints(): EntryPointText[] {
-    const flags = this.#entryPoints.length === 0 || this.#entries.has('entrypoints') ? this.texts('entryPoints') : [];
-    const all = [...flags.map(readEntryPointText), ...this.#entryPoints];
+    const texts = this.#entryPoints.size === 0 || this.#entries.has('entrypoints') ? this.texts('entryPoints') : [];
+    const flags = texts.map(readEntryPointText);
+    const places = new Set(flags.map(({ name }) => name));
+    const others = [...this.#entryPoints.values()].filter(({ name }) => !places.has(name));
+    const all = [...flags.map((flag) => this.#entryPoints.get(flag.name) ?? flag), ...others];
     return all.filter(({ name }) => !this.#dropped.has(name));
   }
 
@@ -75,7 +78,7 @@ export class Given {
 
   has(name: string): boolean {
     const key = name.toLowerCase();
-    return this.#entries.has(key) || (key === 'entrypoints' && this.#entryPoints.length > 0);
+    return this.#entries.has(key) || (key === 'entrypoints' && this.#entryPoints.size > 0);
   }
 
   /** Is a section on: by its own flag, or by any flag below it? */

@@ -59,6 +59,6 @@ export class OptionReader {
   }
 
   refuse(option: string, reason: string): never {
-    return refuse(this.name, `${option}: ${reason}`);
+    return refuse(this.name, `${option}: ${reason}`, option);
   }
 }

@@ -13,7 +13,7 @@ import { helpText } from './help.ts';
 import type { Row } from './row.ts';
 import { findRow, ROWS, SHORT_NAMES } from './rows.ts';
 import type { Settings } from './settings.ts';
-import { type Layer, type StoredSettings, withStored } from './stored-settings.ts';
+import { type Layer, type WithStored, withStored } from './stored-settings.ts';
 import { addTomlFile, findTomlFile } from './toml-file.ts';
 
 export type Command = 'run' | 'version' | 'healthcheck';
@@ -26,7 +26,7 @@ export type Parsed =
       /** The traefik.toml that was read, '' for none. */
       readonly configFile: string;
       /** The same with what a store of keys says on top of it. Keys are relative to the prefix. */
-      readonly withStored: (keys: ReadonlyMap<string, string>) => StoredSettings;
+      readonly withStored: WithStored;
     }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'error'; readonly message: string };
@@ -165,7 +165,7 @@ export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv): Par
       command,
       settings: fillSettings(given, warnings),
       configFile,
-      withStored: (keys) => withStored(layer, keys),
+      withStored: (keys, check) => withStored(layer, keys, check),
     };
   } catch (error) {
     if (!(error instanceof TsujiError)) throw error;

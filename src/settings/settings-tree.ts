@@ -8,7 +8,7 @@
  */
 import type { CertificatePair } from '../kernel/entrypoint-options.ts';
 import { entryPointOption } from './entrypoint-paths.ts';
-import type { EntryPointText } from './entrypoint-text.ts';
+import { type EntryPointText, items } from './entrypoint-text.ts';
 import { problemOf } from './flag-values.ts';
 import type { Row } from './row.ts';
 import { findRow } from './rows.ts';
@@ -53,7 +53,9 @@ type OpenSetting = TreeSetting & { text: string; readonly items: Map<number, str
 class OpenEntryPoint {
   readonly path: string;
   private readonly name: string;
-  private readonly options = new Map<string, string[]>();
+  private readonly options = new Map<string, readonly string[]>();
+  private readonly unknown: string[] = [];
+  private readonly paths = new Map<string, string>();
   private readonly pairs = new Map<number, { cert: string; key: string }>();
 
   constructor(name: string, path: string) {
@@ -62,26 +64,37 @@ class OpenEntryPoint {
     this.options.set('Name', [name]);
   }
 
-  /** Why it is not taken, '' when it is. */
-  add(parts: readonly string[], text: string): string {
+  add(path: string, parts: readonly string[], text: string): void {
     const option = entryPointOption(parts);
-    if (option === null) return UNKNOWN;
-    if (option.tls) this.options.set('TLS', []);
-    if (option.pair !== null) {
-      const pair = this.pairs.get(option.index) ?? { cert: '', key: '' };
-      pair[option.pair] = text;
-      this.pairs.set(option.index, pair);
-    } else if (option.name !== '') {
-      const items = this.options.get(option.name) ?? [];
-      if (option.index < 0) this.options.set(option.name, [text]);
-      else this.options.set(option.name, [...items, text]);
+    if (option === null) {
+      const written = parts.filter((part) => part !== '').join('/');
+      this.unknown.push(written);
+      this.paths.set(written, path);
+      return;
     }
-    return '';
+    const { name, kind, index } = option;
+    if (option.tls) this.options.set('TLS', []);
+    if (kind === 'cert' || kind === 'key') {
+      const pair = this.pairs.get(index) ?? { cert: '', key: '' };
+      pair[kind] = text;
+      this.pairs.set(index, pair);
+      this.keep('TLS', path, []);
+    } else if (name !== '') {
+      const before = this.options.get(name) ?? [];
+      if (kind === 'section') this.keep(name, path, this.options.get(name) ?? option.texts);
+      else this.keep(name, path, kind === 'item' ? [...before, text] : kind === 'list' ? items(text) : [text]);
+    }
   }
 
   done(): EntryPointText {
+    const { name, options, unknown, paths } = this;
     const certificates: CertificatePair[] = [...this.pairs].sort(([a], [b]) => a - b).map(([, pair]) => pair);
-    return { name: this.name, options: this.options, certificates };
+    return { name, options, certificates, unknown, paths };
+  }
+
+  private keep(option: string, path: string, texts: readonly string[]): void {
+    this.options.set(option, texts);
+    if (!path.endsWith('/')) this.paths.set(option, path);
   }
 }
 
@@ -113,9 +126,8 @@ export function readSettingsTree(texts: ReadonlyMap<string, string>, duration: D
       const name = parts[1];
       const entryPoint = entryPoints.get(name) ?? new OpenEntryPoint(name, parts.slice(0, 2).join('/'));
       entryPoints.set(name, entryPoint);
-      const problem =
-        parts.length === 2 ? '' : entryPoint.add(section ? [...parts.slice(2), ''] : parts.slice(2), text);
-      if (problem !== '') problems.set(path, problem);
+      const below = section ? [...parts.slice(2), ''] : parts.slice(2);
+      if (parts.length > 2) entryPoint.add(path, below, text);
       continue;
     }
     const found = findSetting(parts);

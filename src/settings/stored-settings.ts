@@ -1,8 +1,12 @@
 /**
- * Settings that stand in the store of the routes: read once at start, above all others (shared/spec kv-schema §12). None
- * of them can keep tsuji from starting: what cannot be used is left out and said of its key.
+ * Settings that stand in the store of the routes: read once at start, above all others (shared/spec kv-schema §12). What
+ * cannot be used is left out and said of its key, and what is below stays; an entrypoint that it was to guard is not
+ * listened on.
  */
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
+import { quoted } from '../kernel/quote.ts';
+import { EntryPointError, type EntryPointText } from './entrypoint-text.ts';
+import { isGuarded } from './entrypoints.ts';
 import { fillSettings } from './fill-settings.ts';
 import type { Given } from './given.ts';
 import type { Settings } from './settings.ts';
@@ -34,13 +38,19 @@ export function isStoredSetting(key: string, value: string): boolean {
   return value !== '' && !key.endsWith('/') && STORED_SECTIONS.has(key.split('/', 1)[0].toLowerCase());
 }
 
+/** Throws a TsujiError when settings name something that cannot be used, such as a file that is not there. */
+export type CheckSettings = (settings: Settings) => void;
+
+export type WithStored = (keys: ReadonlyMap<string, string>, check: CheckSettings) => StoredSettings;
+
 /** Something that can be put on top by itself, and is left out by itself when it cannot be used. */
 type Piece = {
   readonly key: string;
   readonly put: (given: Given) => void;
-  /** Of an entrypoint: it is not listened on at all then. What is below may lack what the key was to guard it with. */
+  /** When it is left out, what is below may lack what the key was to guard it with: then that is left out as well. */
   readonly drop: (given: Given) => void;
   readonly later: boolean;
+  readonly entryPoint: EntryPointText | null;
 };
 
 /** They guard the admin pages and hold together only: without them the pages are not served. */
@@ -48,6 +58,7 @@ const WEB_GUARDS = new Set(
   'web.certfile web.keyfile api.entrypoint ping.entrypoint metrics.prometheus.entrypoint'.split(' '),
 );
 const WEB_AUTH = /^web\/auth\//i;
+const REASONS_TOLD = 3;
 
 function nothing(): void {}
 
@@ -60,7 +71,7 @@ function webGuards(settings: SettingsTree['settings']): Piece[] {
   const put = (given: Given): void => {
     for (const setting of settings) given.put(setting);
   };
-  return [{ key: settings[0].path, put, drop: dropWeb, later: false }];
+  return [{ key: settings[0].path, put, drop: dropWeb, later: false, entryPoint: null }];
 }
 
 function piecesOf({ settings, entryPoints }: SettingsTree): Piece[] {
@@ -71,8 +82,9 @@ function piecesOf({ settings, entryPoints }: SettingsTree): Piece[] {
     ...entryPoints.map(({ path, written }) => ({
       key: path,
       put: (given: Given): void => given.putEntryPoint(written),
-      drop: (given: Given): void => given.dropEntryPoint(written.name),
+      drop: isGuarded(written) ? (given: Given): void => given.dropEntryPoint(written.name) : nothing,
       later: false,
+      entryPoint: written,
     })),
     ...webGuards(guards),
     ...others.map((setting) => ({
@@ -80,6 +92,7 @@ function piecesOf({ settings, entryPoints }: SettingsTree): Piece[] {
       put: (given: Given): void => given.put(setting),
       drop: nothing,
       later: setting.row.support === 'later',
+      entryPoint: null,
     })),
   ];
 }
@@ -90,23 +103,19 @@ function plainReason(error: TsujiError): string {
 }
 
 class Stack {
-  readonly reasons = new Map<Piece, string>();
+  readonly errors = new Map<Piece, TsujiError>();
+  /** Entrypoints that are given up because they lead to one that is. */
+  private readonly lost = new Map<string, string>();
   private readonly layer: () => Layer;
+  private readonly check: CheckSettings;
   private taken: readonly Piece[] = [];
 
-  constructor(layer: () => Layer) {
+  constructor(layer: () => Layer, check: CheckSettings) {
     this.layer = layer;
+    this.check = check;
   }
 
-  /** @throws TsujiError BAD_ENTRY_POINT when nothing is left to listen on */
-  fill(pieces: readonly Piece[] = this.taken, dropped: Iterable<Piece> = this.reasons.keys()): Settings {
-    const { given, warnings } = this.layer();
-    for (const piece of pieces) piece.put(given);
-    for (const piece of dropped) piece.drop(given);
-    return fillSettings(given, warnings);
-  }
-
-  /** Takes all that can be used together; `reasons` has the others. */
+  /** Takes all that can be used together; `errors` has the others. */
   take(pieces: readonly Piece[]): void {
     if (this.tryTaking(pieces) === null) return;
     // One may need another, such as a redirect its target: those that fail are tried again when others were taken.
@@ -114,46 +123,100 @@ class Stack {
     for (let before = -1; before !== waiting.length; ) {
       before = waiting.length;
       waiting = waiting.filter((piece) => {
-        const reason = this.tryTaking([piece]);
-        if (reason === null) this.reasons.delete(piece);
-        else this.reasons.set(piece, reason);
-        return reason !== null;
+        const error = this.tryTaking([piece]);
+        if (error === null) this.errors.delete(piece);
+        else this.errors.set(piece, error);
+        return error !== null;
       });
     }
   }
 
+  /** @throws TsujiError when nothing is left to listen on */
+  fill(): Settings {
+    for (;;) {
+      try {
+        return this.tryFilling(this.taken, this.errors.keys());
+      } catch (error) {
+        if (!(error instanceof EntryPointError) || error.entryPoint === '' || this.lost.has(error.entryPoint))
+          throw error;
+        this.lost.set(error.entryPoint, plainReason(error));
+      }
+    }
+  }
+
+  private tryFilling(pieces: readonly Piece[], dropped: Iterable<Piece>): Settings {
+    const { given, warnings } = this.layer();
+    for (const piece of pieces) piece.put(given);
+    for (const piece of dropped) piece.drop(given);
+    for (const [name, reason] of this.lost) {
+      given.dropEntryPoint(name);
+      warnings.add(`the entrypoint ${name} is not listened on: ${reason}`);
+    }
+    const settings = fillSettings(given, warnings);
+    this.check(settings);
+    return settings;
+  }
+
   /** Why they cannot be, null when they were. */
-  private tryTaking(pieces: readonly Piece[]): string | null {
+  private tryTaking(pieces: readonly Piece[]): TsujiError | null {
     try {
       const all = [...this.taken, ...pieces];
-      this.fill(all, []);
+      this.tryFilling(all, []);
       this.taken = all;
       return null;
     } catch (error) {
       if (!(error instanceof TsujiError)) throw error;
-      return plainReason(error);
+      return error;
     }
   }
+}
+
+/** Says of each key of a piece why it is not in force. */
+function tell(piece: Piece, error: TsujiError, problems: Map<string, string>): void {
+  const reason = plainReason(error);
+  const { key, entryPoint } = piece;
+  if (entryPoint === null) {
+    problems.set(key, reason);
+    return;
+  }
+  const result = isGuarded(entryPoint) ? 'the entrypoint is not listened on' : 'the entrypoint is as without its keys';
+  const culprit = error instanceof EntryPointError ? (entryPoint.paths.get(error.option) ?? key) : key;
+  problems.set(key, `${result}: ${reason}`);
+  problems.set(culprit, `${reason}; ${result}`);
 }
 
 /**
  * @param layer what is below, anew for each call
  * @param keys all of a store, relative to the prefix
- * @throws TsujiError BAD_ENTRY_POINT when nothing is left to listen on
+ * @throws TsujiError when nothing is left to listen on, with the keys that are at fault
  */
-export function withStored(layer: () => Layer, keys: ReadonlyMap<string, string>): StoredSettings {
+export function withStored(
+  layer: () => Layer,
+  keys: ReadonlyMap<string, string>,
+  check: CheckSettings,
+): StoredSettings {
   const own = new Map([...keys].filter(([key, value]) => isStoredSetting(key, value)));
   const tree = readSettingsTree(own, NANOSECONDS);
   const problems = new Map(tree.problems);
-  const pieces = piecesOf(tree);
-  const stack = new Stack(layer);
-  stack.take(pieces);
-  for (const key of tree.problems.keys()) {
-    if (!WEB_AUTH.test(key)) continue;
-    const reason = 'not supported yet, and it would not be safe to serve the admin pages without it';
-    stack.reasons.set({ key, put: nothing, drop: dropWeb, later: false }, reason);
+  const auth = [...problems.keys()].filter((key) => WEB_AUTH.test(key));
+  for (const key of auth) {
+    problems.set(key, 'not supported yet, and it would not be safe to serve the admin pages without it');
   }
+  const pieces = piecesOf(tree);
+  const stack = new Stack(() => {
+    const below = layer();
+    if (auth.length > 0) below.given.dropWeb();
+    return below;
+  }, check);
+  stack.take(pieces);
   for (const { key, later } of pieces) if (later) problems.set(key, 'not supported yet');
-  for (const [{ key }, reason] of stack.reasons) problems.set(key, reason);
-  return { settings: stack.fill(), problems };
+  for (const [piece, error] of stack.errors) tell(piece, error, problems);
+  try {
+    return { settings: stack.fill(), problems };
+  } catch (error) {
+    if (!(error instanceof TsujiError)) throw error;
+    const reasons = [...problems].map(([key, reason]) => `${quoted(key)} in the store: ${reason}`);
+    const told = reasons.slice(0, REASONS_TOLD).concat(reasons.length > REASONS_TOLD ? ['…'] : []);
+    throw new TsujiError(error.code, [reasonOf(error), ...told].join('; '));
+  }
 }

@@ -96,10 +96,11 @@ export function addTomlFile(file: string, given: Given, warn: (line: string) => 
     // One line for a whole section of which nothing is known, such as that of another provider.
     const section = name.split('.', 1)[0];
     const isKnown = settings.some((setting) => setting.name.split('.', 1)[0] === section.toLowerCase());
-    unknown.add(isKnown || section.toLowerCase() === 'entrypoints' ? name : section);
+    unknown.add(isKnown ? name : section);
   }
   for (const name of unknown) warn(`${file}: ${name} is unknown and ignored`);
   if (!given.has('entryPoints')) for (const { written } of entryPoints) given.putEntryPoint(written);
+  else if (entryPoints.length > 0) warn(`${file}: its entrypoints are ignored, because there are --entryPoints`);
   for (const setting of settings) {
     const { name, row, text } = setting;
     if (row.support === 'later' && text !== row.fallback) warn(`${file}: ${name} is accepted, but not supported yet`);

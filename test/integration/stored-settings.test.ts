@@ -78,6 +78,9 @@ test('while etcd cannot be reached tsuji listens, and it obeys the settings ther
     'entrypoints/http/address': '127.0.0.1:0',
     'entrypoints/http/whitelist/sourcerange/0': '10.0.0.0/8',
     'entrypoints/more/address': '127.0.0.1:0',
+    'entrypoints/nowhere/address': 'here',
+    'entrypoints/guarded/address': '127.0.0.1:0',
+    'entrypoints/guarded/auth/basic/users/0': 'ann:secret',
     'defaultentrypoints/0': 'http',
     'defaultentrypoints/1': 'more',
   });
@@ -101,6 +104,12 @@ test('while etcd cannot be reached tsuji listens, and it obeys the settings ther
   );
   await waitFor(async () => (await statusOf(t, tsuji.portOf('more'), 'a.test')) === 200, 'the route to be served');
   assert.equal(await statusOf(t, tsuji.portOf('http'), 'a.test'), 403);
+  // What cannot be used there costs its own entrypoint only.
+  tsuji.adminPort = Number([...tsuji.output.matchAll(/event=admin_listening address="?\S*:(\d+)/g)].at(-1)![1]);
+  const problems = await problemsOf(tsuji);
+  assert.match(problems['/traefik/entrypoints/nowhere/address'], /"here" is not an address/);
+  assert.match(problems['/traefik/entrypoints/guarded/auth/basic/users/0'], /not supported yet.*; .*not listened on/);
+  assert.doesNotMatch(tsuji.output + JSON.stringify(problems), /secret/);
   tsuji.kill('SIGTERM');
   assert.deepEqual(await tsuji.ended(), { code: 0, signal: null });
 });

@@ -34,7 +34,6 @@ const GOOD: readonly (readonly [string, string, string, string, number])[] = [
   ['Name:v6 Address:[::1]:80', 'v6', '[::1]:80', '::1', 80],
   ['Name:v6 Address:[::]:0', 'v6', '[::]:0', '::', 0],
   ['Name:x Address:lb_1.example.com:65535', 'x', 'lb_1.example.com:65535', 'lb_1.example.com', 65535],
-  ['Name:first Address::1 Name:last Address::2', 'last', ':2', '', 2],
   ['Name:a Address::80 ForwardedHeaders.Insecure:true', 'a', ':80', '', 80],
   ['Name:a Address::80 Compress:false WhiteList.UseXForwardedFor:off CA.Optional:false', 'a', ':80', '', 80],
 ];
@@ -82,7 +81,6 @@ const OPTIONS: readonly (readonly [string, object])[] = [
     'TLS CA:a.pem CA.Optional:true',
     { engine: 'node', tls: { ...TLS, clientCA: { files: ['a.pem'], optional: true } } },
   ],
-  ['Redirect.Permanent:true', {}],
   [
     'Redirect.EntryPoint:https Redirect.Permanent:true',
     { redirect: { entryPoint: 'https', regex: '', replacement: '', permanent: true } },
@@ -157,6 +155,19 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   ['Name:a Address::80 ProxyProtocol.Insecure:false', /ProxyProtocol: whom to believe\?/],
   ['Name:a Address::80 ForwardedHeaders.TrustedIPs:x', /ForwardedHeaders.TrustedIPs: "x" is no IP/],
   ['Name:a Address::80 Auth.HeaderField:X-User', /Auth.HeaderField: it is not supported yet/],
+  // Nothing that was asked for is dropped in silence.
+  ['Name:a Address::80 Compress:true Compress:false', /"a": Compress is given twice/],
+  ['Name:a Name:b Address::80', /Name is given twice/],
+  ['Name:a Address::80 CA:ca.pem', /"a": CA: the entrypoint has no TLS/],
+  ['Name:a Address::80 TLS.SniStrict:true', /"a": TLS.SniStrict: the entrypoint has no TLS/],
+  ['Name:a Address::80 TLS CA:', /"a": CA: it is empty/],
+  ['Name:a Address::80 WhiteList.SourceRange:,', /"a": WhiteList.SourceRange: it is empty/],
+  ['Name:a Address::80 ForwardedHeaders.TrustedIPs:', /"a": ForwardedHeaders.TrustedIPs: it is empty/],
+  [
+    'Name:a Address::80 WhiteList.SourceRange:::1 WhiteListSourceRange:::2',
+    /WhiteListSourceRange: WhiteList.SourceRange is given/,
+  ],
+  ['Name:a Address::80 Redirect.Permanent:true', /"a": Redirect.Permanent: whereto\?/],
 ];
 
 for (const [text, reason] of BAD) {
@@ -227,16 +238,16 @@ test('what uWebSockets cannot do with TLS is refused, naming the entrypoint, the
   assert.deepEqual([good.engine, good.tls?.sniStrict, good.tls?.cipherSuites.length], ['uws', true, 2]);
 });
 
-test('of two entrypoints with one name the later one wins', () => {
+test('two entrypoints of one name are refused', () => {
   const texts = ['Name:http Address::80', 'Name:other Address::81', 'Name:http Address::8000'];
-  const entryPoints = parseEntryPoints(texts, unexpectedWarning);
-  assert.deepEqual(
-    entryPoints.map(({ name, port }) => [name, port]),
-    [
-      ['http', 8000],
-      ['other', 81],
-    ],
-  );
+  assert.throws(() => parseEntryPoints(texts, unexpectedWarning), /"http": there are two entrypoints of this name/);
+});
+
+test('of two options that contradict each other the one that wins is told', () => {
+  const warnings: string[] = [];
+  const text = 'Name:a Address::80 Redirect.EntryPoint:b Redirect.Regex:x Redirect.Replacement:y';
+  assert.equal(parseEntryPoint(text, (line) => warnings.push(line)).redirect?.entryPoint, 'b');
+  assert.match(warnings.join(), /Redirect.Regex of a is ignored: Redirect.EntryPoint wins/);
 });
 
 test('two entrypoints cannot listen on one address, but two free ports are two', () => {

@@ -23,13 +23,15 @@ function settingsOf(...argv: string[]): Settings {
 type Outcome = 'kept' | 'ours' | { readonly refused: RegExp } | { readonly warned: RegExp };
 
 const UNBUILT = { refused: /it is not supported yet, and it would not be safe/ };
+/** Each entrypoint of the test has them already. */
+const TWICE = { refused: /is given twice/ };
 const NEEDS_TLS = { refused: /the entrypoint has no TLS; write TLS as well/ };
 const IGNORED_WITHOUT_TLS = { warned: /is ignored, because the entrypoint has no TLS/ };
 
 /** Option with a value → what it needs besides, what becomes of it on an entrypoint of frontends and of the admin pages. */
 const TABLE: readonly (readonly [option: string, besides: string, frontends: Outcome, admin: Outcome])[] = [
-  ['Name:x', '', 'kept', 'kept'],
-  ['Address::8443', '', 'kept', 'kept'],
+  ['Name:x', '', TWICE, TWICE],
+  ['Address::8443', '', TWICE, TWICE],
   ['Engine:node', '', 'kept', 'ours'],
   ['Compress:true', '', 'kept', 'ours'],
   ['TLS', '', 'kept', 'kept'],

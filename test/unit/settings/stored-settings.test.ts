@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
+import { TsujiError } from '../../../src/kernel/errors.ts';
 import { parseFlags } from '../../../src/settings/parse-flags.ts';
 import type { StoredSettings } from '../../../src/settings/stored-settings.ts';
 
 function stored(keys: Record<string, string>, ...argv: string[]): StoredSettings {
   const parsed = parseFlags(['--etcd', ...argv], {});
   if (parsed.kind !== 'run') throw new Error(parsed.kind === 'error' ? parsed.message : 'help');
-  return parsed.withStored(new Map(Object.entries(keys)));
+  return parsed.withStored(new Map(Object.entries(keys)), ({ rootCAs }) => {
+    if (rootCAs?.includes('missing') === true) throw new TsujiError('TEST', 'there is no file');
+  });
 }
 
 test('keys count more than flags, whatever their case', () => {
@@ -122,31 +125,88 @@ test('a bad value is said of its key, and the others count', () => {
   assert.match(reasons['forwardingtimeouts/dialtimeout'], /not a duration/);
   assert.match(reasons['accesslog/format'], /not supported yet/);
   assert.match(reasons['web/adress'], /unknown setting/);
-  assert.match(reasons['entrypoints/x/addres'], /unknown setting/);
+  assert.match(
+    reasons['entrypoints/x/addres'],
+    /unknown option "addres"; did you mean address\?; .* is not listened on/,
+  );
 });
 
-test('a bad entrypoint is not listened on, not even as flags have it', () => {
-  const flags = [
-    '--entryPoints=Name:http Address::80',
-    '--entryPoints=Name:x Address::81',
-    '--defaultEntryPoints=http,x',
-  ];
-  const { settings, problems } = stored(
-    { 'entrypoints/http/address': ':80', 'entrypoints/http/whitelist/sourcerange/0': '10.0.0.0/99' },
-    ...flags,
-  );
-  assert.deepEqual(
-    settings.entryPoints.map(({ name }) => name),
-    ['x'],
-  );
-  assert.deepEqual(settings.defaultEntryPoints, ['x']);
-  assert.match(problems.get('entrypoints/http')!, /^WhiteList.SourceRange: "10.0.0.0\/99" has more bits/);
-  const guarded = stored({ 'entrypoints/http/address': ':80', 'entrypoints/http/auth/basic/users/0': 'a:b' }, ...flags);
-  assert.deepEqual(
-    guarded.settings.entryPoints.map(({ name }) => name),
-    ['x'],
-  );
-  assert.throws(() => stored({ 'entrypoints/http/address': 'here' }), /there is none left to listen on/);
+const FLAGS = [
+  '--entryPoints=Name:http Address::80 Compress:true',
+  '--entryPoints=Name:x Address::81',
+  '--defaultEntryPoints=http,x',
+];
+const names = ({ settings }: StoredSettings): string[] => settings.entryPoints.map(({ name }) => name);
+
+/** Keys below `entrypoints/http/`, the one that is at fault first. */
+const UNUSABLE: readonly (readonly [keys: Record<string, string>, reason: RegExp])[] = [
+  [{ 'redirect/entrypoint': 'nobody', address: ':80' }, /^Redirect.EntryPoint: "nobody" is no entrypoint; there is /],
+  [{ 'redirect/entrypoint': 'http', address: ':80' }, /^Redirect.EntryPoint: it leads to the entrypoint itself/],
+  [{ 'redirect/regex': '(', address: ':80', 'redirect/replacement': 'x' }, /^Redirect.Regex: /],
+  [{ 'redirect/permanent': 'true', address: ':80' }, /^Redirect.Permanent: whereto\?/],
+  [{ address: ':99999' }, /port "99999"/],
+  [{ address: ':81' }, /both listen on :81/],
+  [{ compress: 'perhaps', address: ':80' }, /^Compress: "perhaps" is neither/],
+  [{ engine: 'go', address: ':80' }, /^Engine: "go" is neither/],
+];
+
+for (const [keys, reason] of UNUSABLE) {
+  test(`${JSON.stringify(keys)} of an entrypoint is reported by its key, and what is below stays`, () => {
+    const [culprit] = Object.keys(keys);
+    const below = Object.fromEntries(Object.entries(keys).map(([key, value]) => [`entrypoints/http/${key}`, value]));
+    const result = stored(below, ...FLAGS);
+    assert.match(result.problems.get(`entrypoints/http/${culprit}`)!, reason);
+    assert.match(result.problems.get('entrypoints/http')!, /^the entrypoint is as without its keys: /);
+    const [http] = result.settings.entryPoints;
+    assert.deepEqual(names(result), ['http', 'x']);
+    assert.deepEqual([http.port, http.compress], [80, true]);
+    // And where there are no flags, the entrypoint that is always there.
+    assert.deepEqual(names(stored({ 'entrypoints/http/address': ':99999' })), ['http']);
+  });
+}
+
+const GUARDS: readonly (readonly [keys: Record<string, string>, reason: RegExp])[] = [
+  [{ 'whitelist/sourcerange/0': '10.0.0.0/99' }, /^WhiteList.SourceRange: "10.0.0.0\/99" has more bits/],
+  [{ 'whitelist/sourceranges/0': '10.0.0.0/8' }, /^unknown option "whitelist\/sourceranges\/0"/],
+  [{ 'auth/basic/users/0': 'a:b' }, /^Auth.basic.users.0: it is not supported yet/],
+  [{ 'tls/minversion': '1.3' }, /^TLS.MinVersion: "1.3" is none of/],
+  [{ 'proxyprotocol/trustedips/0': 'x' }, /^ProxyProtocol.TrustedIPs: "x" is no IP/],
+  [{ 'forwardedheaders/trustedips/0': 'x' }, /^ForwardedHeaders.TrustedIPs: "x" is no IP/],
+];
+
+for (const [keys, reason] of GUARDS) {
+  test(`${JSON.stringify(keys)} leaves the entrypoint that it was to guard unserved, and the others alone`, () => {
+    const [culprit] = Object.keys(keys);
+    const below = Object.fromEntries(Object.entries(keys).map(([key, value]) => [`entrypoints/http/${key}`, value]));
+    const all = { ...below, 'entrypoints/http/address': ':80' };
+    const result = stored(all, ...FLAGS);
+    assert.deepEqual(names(result), ['x']);
+    assert.deepEqual(result.settings.defaultEntryPoints, ['x']);
+    assert.match(result.problems.get(`entrypoints/http/${culprit}`)!, reason);
+    assert.match(result.problems.get('entrypoints/http')!, /^the entrypoint is not listened on: /);
+    // Only when nothing is left it is the end, which names the key and the reason.
+    const key = new RegExp(`none left to listen on; .*"entrypoints/http/${culprit}" in the store: `);
+    assert.throws(() => stored(all), key);
+  });
+}
+
+test('what is guarded and has a bad address is not served at the address below, without its guard', () => {
+  const keys = { 'entrypoints/http/address': 'here', 'entrypoints/http/whitelist/sourcerange/0': '10.0.0.0/8' };
+  assert.deepEqual(names(stored(keys, ...FLAGS)), ['x']);
+});
+
+test('an entrypoint that leads to one that is not listened on is not either, and a line says so', () => {
+  const flags = ['--entryPoints=Name:a Address::80 Redirect.EntryPoint:b', '--entryPoints=Name:b Address::81'];
+  const keys = { 'entrypoints/b/address': ':81', 'entrypoints/b/tls/minversion': 'none' };
+  const result = stored(keys, ...flags, '--entryPoints=Name:c Address::82', '--defaultEntryPoints=a,b,c');
+  assert.deepEqual(names(result), ['c']);
+  assert.match(result.settings.warnings.join(), /the entrypoint a is not listened on: Redirect.EntryPoint: "b"/);
+});
+
+test('a file that is not there costs the setting that names it', () => {
+  const { settings, problems } = stored({ 'rootcas/0': 'missing', 'retry/attempts': '3' });
+  assert.deepEqual([settings.rootCAs, settings.retryAttempts], [null, 3]);
+  assert.equal(problems.get('rootcas/0'), 'there is no file');
 });
 
 test('what guards the admin pages and cannot be used closes them', () => {

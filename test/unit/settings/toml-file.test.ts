@@ -137,6 +137,18 @@ const BAD: readonly (readonly [string, RegExp])[] = [
     /"http": Auth.* not supported/,
   ],
   ['[entryPoints.http]\ncompress = true', /"http": it has no address/],
+  ...[
+    ['whiteListt]\nsourceRange = ["10.0.0.0/8"', /unknown option "whiteListt/],
+    ['whiteList]\nsourceRange = [', /WhiteList.SourceRange: it is empty/],
+    ['whiteList]\nuseXForwardedFor = [true', /unknown option|it is empty/],
+    ['tls.clientCA]\noptional = [', /CA: it is empty/],
+    ['redirect]\nx = [', /Redirect.EntryPoint: whereto\?/],
+    ['proxyProtocol]\ntrustedIPs = [', /ProxyProtocol: whom to believe\?/],
+    ['auth]\nx = [', /Auth: it is not supported yet/],
+    ['auth.basic]\nusers = [', /Auth: it is not supported yet/],
+  ].map(
+    ([text, reason]) => [`[entryPoints.http]\naddress = ":80"\n[entryPoints.http.${text}]`, reason] as [string, RegExp],
+  ),
   ['[entryPoints.s]\naddress = ":1"\n[[entryPoints.s.tls.certificates]]\ncertFile = "a"', /TLS: pair 1 has no key/],
 ];
 
@@ -148,3 +160,34 @@ for (const [text, reason] of BAD) {
     assert.doesNotMatch(parsed.kind === 'error' ? parsed.message : '', /a:b/);
   });
 }
+
+test('an empty section of forwarded headers believes nobody, and clientCAFiles are always required', (t) => {
+  const text = `[entryPoints.http]
+address = ":80"
+  [entryPoints.http.forwardedHeaders]
+[entryPoints.https]
+address = ":443"
+  [entryPoints.https.tls]
+  clientCAFiles = ["old.pem"]
+    [entryPoints.https.tls.clientCA]
+    files = "new.pem,other.pem"
+    optional = true
+[entryPoints.more]
+address = ":444"
+  [entryPoints.more.tls.clientCA]
+  files = "new.pem,other.pem"
+  optional = true
+`;
+  const { entryPoints, warnings } = settingsOf([`--configFile=${fileWith(t, text)}`]);
+  const [http, https, more] = entryPoints;
+  assert.deepEqual(http.forwardedHeaders, { insecure: false, trustedIPs: [] });
+  assert.deepEqual(https.tls?.clientCA, { files: ['old.pem'], optional: false });
+  assert.deepEqual(more.tls?.clientCA, { files: ['new.pem', 'other.pem'], optional: true });
+  assert.match(warnings.join(), /the older clientCAFiles of https win over clientCA/);
+});
+
+test('entrypoints of the file that flags replace are told', (t) => {
+  const file = fileWith(t, '[entryPoints.http]\naddress = ":80"\n');
+  const { warnings } = settingsOf(['-c', file, '--entryPoints=Name:x Address::81']);
+  assert.match(warnings.join(), /its entrypoints are ignored, because there are --entryPoints/);
+});
