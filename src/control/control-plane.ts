@@ -10,9 +10,9 @@ import { ModelBuilder } from '../model/build-model.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
 import { RULE_WAIT_MS } from '../model/rule-wait.ts';
 import type { Settings } from '../settings/settings.ts';
-import { createCursors } from '../shared/cursors.ts';
+import { createCursors, forgetTurns } from '../shared/cursors.ts';
 import { createMetricsLane } from '../shared/metrics-layout.ts';
-import { MetricsReader } from '../shared/metrics-reader.ts';
+import { forgetBackend, MetricsReader } from '../shared/metrics-reader.ts';
 import { createRateBuckets, RateBuckets } from '../shared/rate-buckets.ts';
 import { createServerState, ServerState } from '../shared/server-state.ts';
 import { SlotRegistry } from '../shared/slots.ts';
@@ -79,10 +79,12 @@ export class ControlPlane implements ControlView {
   readonly prefix: string;
   private readonly settings: Settings;
   private readonly stored: StoredKeysReader;
-  private readonly backendSlots = new SlotRegistry({ kind: 'backend', reuse: false });
+  private readonly backendSlots = new SlotRegistry({
+    kind: 'backend',
+    onReuse: (slot) => this.forgetBackend(slot),
+  });
   private readonly serverSlots = new SlotRegistry({
     kind: 'server',
-    reuse: true,
     onReuse: (slot) => this.servers.forget(slot),
   });
   private readonly tokenCounts: TokenCounts;
@@ -90,6 +92,7 @@ export class ControlPlane implements ControlView {
   private readonly servers: ServerControl;
   private readonly healthChecks: HealthChecks;
   private readonly lanes: SharedArrayBuffer[];
+  private readonly cursors: Int32Array;
   private readonly tables: TableCycle;
   private readonly publisher: Publisher;
   private readonly fleet: WorkerFleet;
@@ -128,9 +131,10 @@ export class ControlPlane implements ControlView {
     this.tokenCounts = new TokenCounts(tokenCounts);
     this.breakers = new Breakers(settings.workers);
     const cursors = createCursors();
+    this.cursors = new Int32Array(cursors);
     const shared: SharedServers = {
       state: new ServerState(serverState),
-      cursors: new Int32Array(cursors),
+      cursors: this.cursors,
       backendSlots: this.backendSlots,
       serverSlots: this.serverSlots,
       model: () => this.current,
@@ -176,7 +180,10 @@ export class ControlPlane implements ControlView {
       fields: () => this.inForce(),
       addresses: settings.entryPoints.map(({ address }) => address),
     });
-    this.publisher = new Publisher((generation) => this.serverSlots.retire(generation));
+    this.publisher = new Publisher((generation) => {
+      this.backendSlots.retire(generation);
+      this.serverSlots.retire(generation);
+    });
     const hasTls = settings.entryPoints.some(({ tls }) => tls !== null);
     const clientCAs = settings.entryPoints.map(loadClientCAs);
     this.certificateList = new Certificates({
@@ -451,6 +458,13 @@ export class ControlPlane implements ControlView {
     return { revision, ...counts, problems: this.problems().size };
   }
 
+  /** The slot has a new name. */
+  private forgetBackend(slot: number): void {
+    forgetTurns(this.cursors, slot);
+    this.tokenCounts.forget(slot);
+    forgetBackend(this.lanes, slot);
+  }
+
   private modelChanged(model: Model, changed: ModelChange): void {
     this.current = model;
     attempt('log of changes', () => this.configLog.touch(changed));
@@ -465,6 +479,6 @@ export class ControlPlane implements ControlView {
   private followTold(): BreakerBuffers {
     this.servers.modelChanged(this.current);
     this.healthChecks.follow(this.current.backends);
-    return this.breakers.follow(this.current.backends, (name) => this.backendSlots.find(name));
+    return this.breakers.follow(this.current.backends);
   }
 }

@@ -25,8 +25,8 @@ export class Publisher {
     this.fleet = fleet;
   }
 
-  /** `breakers`: of the backends in the table, by slot. */
-  publish(generation: number, table: SharedArrayBuffer, breakers: ReadonlyMap<number, SharedArrayBuffer>): void {
+  /** `breakers`: of the backends in the table, by name. */
+  publish(generation: number, table: SharedArrayBuffer, breakers: ReadonlyMap<string, SharedArrayBuffer>): void {
     this.generation = generation;
     this.table = { kind: 'table', generation, table, breakers };
     this.count++;

@@ -15,8 +15,8 @@ import type { TableFeed } from './table-feed.ts';
 /** After a table that could not be made. */
 const RETRY_MS = 1_000;
 
-/** By slot of their backend. */
-export type BreakerBuffers = ReadonlyMap<number, SharedArrayBuffer>;
+/** By name of their backend. */
+export type BreakerBuffers = ReadonlyMap<string, SharedArrayBuffer>;
 
 export type TableCycleOptions = {
   readonly feed: TableFeed;

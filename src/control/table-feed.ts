@@ -156,6 +156,7 @@ export class TableFeed {
       const backend = model.backends.get(name);
       if (backend === undefined) {
         change.goneBackends.push(name);
+        this.backendSlots.release(name, generation);
         continue;
       }
       try {
@@ -166,6 +167,7 @@ export class TableFeed {
         change.backends.push(toTableBackend(backend, this.backendSlots, this.serverSlots, generation));
       } catch (error) {
         this.letGo(name, generation);
+        this.backendSlots.release(name, generation);
         change.goneBackends.push(name);
         without.add(name);
         refused.push({ kind: 'backends', name, reason: reasonOf(error) });

@@ -44,8 +44,8 @@ export type WorkerContext = {
   readonly serverLine: string;
   /** Null until the first table has come: everything is 503 then, since nobody knows yet what there is. */
   table: RoutingTable | null;
-  /** Of the backends of that table, by slot: src/shared/breaker-state.ts */
-  breakers: ReadonlyMap<number, SharedArrayBuffer>;
+  /** Of the backends of that table, by name: src/shared/breaker-state.ts */
+  breakers: ReadonlyMap<string, SharedArrayBuffer>;
   /** Nothing new is accepted; responses ask their client to close. */
   draining: boolean;
   /** Requests without their end. */

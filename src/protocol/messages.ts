@@ -160,8 +160,8 @@ export type ToWorker =
       readonly kind: 'table';
       readonly generation: number;
       readonly table: SharedArrayBuffer;
-      /** Of its backends that have a circuit breaker, by slot: src/shared/breaker-state.ts */
-      readonly breakers: ReadonlyMap<number, SharedArrayBuffer>;
+      /** Of its backends that have a circuit breaker, by name: src/shared/breaker-state.ts */
+      readonly breakers: ReadonlyMap<string, SharedArrayBuffer>;
     }
   | {
       readonly kind: 'certificates';

@@ -47,6 +47,11 @@ export function takeTurn(cursors: Int32Array, slot: number): number {
   return Atomics.add(cursors, slot * LINE_WORDS, 1) >>> 0;
 }
 
+/** Main only: the slot has a new name, whose first turn is the first. The count of changes goes on, as workers compare it. */
+export function forgetTurns(cursors: Int32Array, slot: number): void {
+  Atomics.store(cursors, slot * LINE_WORDS, 0);
+}
+
 /** How often `serversChanged` was called for this backend, modulo 2³². */
 export function changesOf(cursors: Int32Array, slot: number): number {
   return Atomics.load(cursors, slot * LINE_WORDS + 1);

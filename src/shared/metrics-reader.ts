@@ -86,6 +86,27 @@ class LaneReader {
   }
 }
 
+/**
+ * Main only: the slot has a new name, whose counts begin at 0. No worker routes to the old one any more; should an exchange
+ * of it still end, that is one too many.
+ */
+export function forgetBackend(lanes: readonly SharedArrayBuffer[], slot: number): void {
+  for (const buffer of lanes) {
+    const lane = new LaneView(buffer);
+    for (let i = 0, used = lane.seriesUsed(); i < used; i++) {
+      forgetRecord(lane, lane.seriesStart + i * lane.seriesStride, lane.seriesStride, slot);
+    }
+    for (let i = 0, used = lane.summariesUsed(); i < used; i++) {
+      forgetRecord(lane, lane.summaryStart + i * lane.summaryStride, lane.summaryStride, slot);
+    }
+  }
+}
+
+/** All but its key. */
+function forgetRecord(lane: LaneView, start: number, length: number, slot: number): void {
+  if (lane.words[start * 2] === FIRST_BACKEND + slot) lane.doubles.fill(0, start + 1, start + length);
+}
+
 export class MetricsReader {
   private readonly lanesNow: () => readonly SharedArrayBuffer[];
   private readers: LaneReader[] = [];

@@ -5,7 +5,7 @@
  *     name ──slotOf──▶ slot ──▶ line of cursors.ts, series of metrics.ts, pool of a worker
  *
  * A name keeps its slot for the life of the process, also while it is away from the model, because a server that
- * re-registers must find its state again. Only when all slots of a registry with `reuse` are taken, the names that have
+ * re-registers must find its state again. Only when all slots are taken, the names that have
  * been away longest lose theirs: those that no generation names which a worker may still route by.
  */
 import { TsujiError } from '../kernel/errors.ts';
@@ -16,8 +16,6 @@ export const SLOT_CAPACITY = 262_144;
 export type SlotRegistryOptions = {
   /** For messages: what the names are names of. */
   readonly kind: string;
-  /** May a slot change its name once all are taken? */
-  readonly reuse: boolean;
   readonly capacity?: number;
   /** A slot changes its name: what is kept by slot begins anew. */
   readonly onReuse?: (slot: number) => void;
@@ -30,7 +28,6 @@ export function serverKey(backend: string, url: string): string {
 
 export class SlotRegistry {
   private readonly kind: string;
-  private readonly reuse: boolean;
   private readonly capacity: number;
   private readonly onReuse: (slot: number) => void;
   private readonly slots = new Map<string, number>();
@@ -46,7 +43,6 @@ export class SlotRegistry {
 
   constructor(options: SlotRegistryOptions) {
     this.kind = options.kind;
-    this.reuse = options.reuse;
     this.capacity = options.capacity ?? SLOT_CAPACITY;
     this.onReuse = options.onReuse ?? (() => {});
   }
@@ -85,7 +81,7 @@ export class SlotRegistry {
   /** A name that was held is in no table of `generation` or later. */
   release(name: string, generation: number): void {
     const slot = this.slots.get(name);
-    if (slot === undefined) return;
+    if (slot === undefined || this.held[slot] !== true) return;
     this.held[slot] = false;
     this.lastNamed[slot] = generation - 1;
   }
@@ -101,13 +97,11 @@ export class SlotRegistry {
   }
 
   private takeOver(): number {
-    if (this.reuse) {
-      const slot = this.popReusable() ?? (this.collectReusable() ? this.popReusable() : undefined);
-      if (slot !== undefined) {
-        this.slots.delete(this.names[slot]);
-        this.onReuse(slot);
-        return slot;
-      }
+    const slot = this.popReusable() ?? (this.collectReusable() ? this.popReusable() : undefined);
+    if (slot !== undefined) {
+      this.slots.delete(this.names[slot]);
+      this.onReuse(slot);
+      return slot;
     }
     throw new TsujiError('SLOTS_FULL', `there have been too many ${this.kind}s: all ${this.capacity} slots are taken`);
   }

@@ -129,6 +129,11 @@ export class TokenCounts {
     return Atomics.load(this.words, this.backends + backend * BACKEND_WORDS + REFUSED) >>> 0;
   }
 
+  /** Main only: the slot has a new name. What is in progress takes itself back. */
+  forget(backend: number): void {
+    Atomics.store(this.words, this.backends + backend * BACKEND_WORDS + REFUSED, 0);
+  }
+
   /** A request is refused without a look at its token. */
   refuse(backend: number): void {
     Atomics.add(this.words, this.backends + backend * BACKEND_WORDS + REFUSED, 1);

@@ -49,10 +49,10 @@ export class Breakers {
     this.#workers = workers;
   }
 
-  /** Of the next table. Returns the memory of its breakers by slot of their backend. */
-  follow(backends: ReadonlyMap<string, Backend>, slotOf: (name: string) => number): Map<number, SharedArrayBuffer> {
+  /** Of the next table. Returns the memory of its breakers by name of their backend. */
+  follow(backends: ReadonlyMap<string, Backend>): Map<string, SharedArrayBuffer> {
     const next = new Map<string, Breaker>();
-    const buffers = new Map<number, SharedArrayBuffer>();
+    const buffers = new Map<string, SharedArrayBuffer>();
     for (const { name, circuitBreaker } of backends.values()) {
       if (circuitBreaker === undefined) continue;
       attempt(`breaker of ${name}`, () => {
@@ -61,7 +61,7 @@ export class Breakers {
         const breaker =
           known?.expression === expression ? known : new Breaker(expression, condition, this.#workers, known);
         next.set(name, breaker);
-        buffers.set(slotOf(name), breaker.buffer);
+        buffers.set(name, breaker.buffer);
       });
     }
     this.#breakers = next;

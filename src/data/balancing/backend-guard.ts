@@ -34,7 +34,7 @@ export class BackendGuard {
 
   constructor(worker: WorkerContext, backend: BackendView) {
     const { breaker, maxConn } = backend.policy!;
-    const buffer = breaker === undefined ? undefined : worker.breakers.get(backend.slot);
+    const buffer = breaker === undefined ? undefined : worker.breakers.get(backend.name);
     this.worker = worker;
     this.backend = backend;
     this.breaker =

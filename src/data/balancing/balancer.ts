@@ -30,7 +30,7 @@ export class Balancer {
     this.rotation = new Rotation(backend, worker);
     this.hashKey = hash === undefined ? null : new HashKey(hash.key);
     this.sticky = policy?.sticky === undefined ? null : new Sticky(policy.sticky, backend);
-    this.budget = worker.options.retryAttempts === null ? null : worker.retryBudgets.of(backend.slot);
+    this.budget = worker.options.retryAttempts === null ? null : worker.retryBudgets.of(backend);
     this.guard = guardOf(backend, worker);
     this.readsHead = this.hashKey !== null || this.sticky !== null;
     this.ejectionFailures = policy?.ejectionFailures ?? worker.options.ejectionFailures;

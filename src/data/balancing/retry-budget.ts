@@ -54,18 +54,18 @@ export class RetryBudget {
 /** The budgets of one worker. */
 export class RetryBudgets {
   private readonly limits: RetryLimits;
-  private readonly bySlot = new Map<number, RetryBudget>();
+  private readonly bySlot = new Map<number, { readonly name: string; readonly budget: RetryBudget }>();
 
   constructor(limits: RetryLimits) {
     this.limits = limits;
   }
 
-  of(backendSlot: number): RetryBudget {
-    let budget = this.bySlot.get(backendSlot);
-    if (budget === undefined) {
-      budget = new RetryBudget(this.limits, performance.now());
-      this.bySlot.set(backendSlot, budget);
-    }
+  /** A slot that has another name than before begins anew. */
+  of({ slot, name }: { readonly slot: number; readonly name: string }): RetryBudget {
+    const known = this.bySlot.get(slot);
+    if (known?.name === name) return known.budget;
+    const budget = new RetryBudget(this.limits, performance.now());
+    this.bySlot.set(slot, { name, budget });
     return budget;
   }
 }

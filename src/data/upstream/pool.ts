@@ -10,6 +10,7 @@ import { performance } from 'node:perf_hooks';
 import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
+import type { ServerView } from '../../table/views.ts';
 import { UpstreamConnection } from './connection.ts';
 import { ALPN_ANY, ALPN_HTTP1, type DialTarget } from './dial.ts';
 import { UpstreamSessions } from './sessions.ts';
@@ -24,6 +25,8 @@ const IDLE_MARGIN_MS = 1_000;
 const PIPELINING_OFF_MS = 60_000;
 
 export class UpstreamPool {
+  /** Who it was last asked for by; only UpstreamPools looks at it. */
+  server: ServerView | null = null;
   readonly target: DialTarget;
   readonly options: BootOptions;
   readonly wheel: TimerWheel;

@@ -35,7 +35,10 @@ export class UpstreamPools {
 
   of(server: ServerView): UpstreamPool {
     const pool = this.bySlot.get(server.slot);
-    if (pool !== undefined) return pool;
+    if (pool !== undefined) {
+      if (pool.server === server || this.isOf(pool, server)) return pool;
+      this.letGo(pool);
+    }
     const made = new UpstreamPool(
       this.dialer.target(server),
       this.options,
@@ -44,6 +47,7 @@ export class UpstreamPools {
       this.turn,
       this.metrics,
     );
+    made.server = server;
     this.bySlot.set(server.slot, made);
     return made;
   }
@@ -60,11 +64,22 @@ export class UpstreamPools {
     table.forEachServerSlot((slot) => known.add(slot));
     for (const [slot, pool] of this.bySlot) {
       if (known.has(slot)) continue;
-      pool.retire();
       this.bySlot.delete(slot);
-      if (pool.size > 0) this.retired.add(pool);
+      this.letGo(pool);
     }
     for (const pool of this.retired) if (pool.size === 0) this.retired.delete(pool);
+  }
+
+  /** After a change of tables the server has another view; after one of names the slot is another server's. */
+  private isOf(pool: UpstreamPool, server: ServerView): boolean {
+    if (pool.server?.url !== server.url) return false;
+    pool.server = server;
+    return true;
+  }
+
+  private letGo(pool: UpstreamPool): void {
+    pool.retire();
+    if (pool.size > 0) this.retired.add(pool);
   }
 
   /** Open connections to all servers. */

@@ -46,10 +46,7 @@ const small = model(
 );
 
 function registries(capacity = 100): [SlotRegistry, SlotRegistry] {
-  return [
-    new SlotRegistry({ kind: 'backend', reuse: false, capacity }),
-    new SlotRegistry({ kind: 'server', reuse: true, capacity }),
-  ];
+  return [new SlotRegistry({ kind: 'backend', capacity }), new SlotRegistry({ kind: 'server', capacity })];
 }
 
 function allOf(of: Model, entryPoints: string[], slots: [SlotRegistry, SlotRegistry], generation: number): TableChange {
@@ -192,4 +189,24 @@ test('the slot of a server is free for others once its server is gone from every
   servers.retire(52);
   feed.touch(touched);
   assert.deepEqual(slotsOf(feed.next(of(2, 3), 53)), [1, 0]);
+});
+
+test('the slot of a backend is free for others once every worker routes without it', () => {
+  const [backends, servers] = registries(1);
+  const feed = new TableFeed(['http'], backends, servers);
+  const of = (name: string): Model => model([{ name, method: 'wrr', pipelining: 0, servers: [] }], []);
+  const step = (name: string, generation: number): Told => {
+    feed.touch({ backends: new Set(['b1', 'b2']), frontends: new Set() });
+    const told = feed.next(of(name), generation);
+    feed.made(generation);
+    return told;
+  };
+  assert.deepEqual(step('b1', 1).refused, []);
+  assert.deepEqual(
+    step('b2', 2).refused.map(({ name }) => name),
+    ['b2'],
+  );
+  backends.retire(2);
+  const told = step('b2', 3);
+  assert.deepEqual([told.refused, told.change.backends.map(({ slot }) => slot)], [[], [0]]);
 });

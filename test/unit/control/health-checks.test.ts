@@ -39,8 +39,8 @@ function setUp(t: TestContext) {
   const shared = {
     state: new ServerState(createServerState(1)),
     cursors: new Int32Array(createCursors()),
-    backendSlots: new SlotRegistry({ kind: 'backend', reuse: false }),
-    serverSlots: new SlotRegistry({ kind: 'server', reuse: true }),
+    backendSlots: new SlotRegistry({ kind: 'backend' }),
+    serverSlots: new SlotRegistry({ kind: 'server' }),
     model: () => assert.fail('nobody asks'),
   };
   /** Host → why it is bad. */

@@ -119,3 +119,22 @@ for (const [what, spoil] of [
     assert.equal(requests(), 1);
   });
 }
+
+test('a slot with another name has a pool of its own, for whoever asks', () => {
+  const lane = new MetricsLane(createMetricsLane([]));
+  const pools = new UpstreamPools(
+    { maxIdleConnsPerHost: 1, upstreamPipelining: 1 } as BootOptions,
+    new TimerWheel(),
+    lane,
+  );
+  const view = (port: number) =>
+    ({ slot: 3, url: `http://127.0.0.1:${port}`, scheme: 'http', host: '127.0.0.1', port }) as unknown as ServerView;
+  const [before, after] = [view(1), view(2)];
+  const old = pools.of(before);
+  assert.equal(pools.of(view(1)), old);
+  const renamed = pools.of(after);
+  assert.notEqual(renamed, old);
+  // An exchange that began with the old table never comes to the new server.
+  assert.notEqual(pools.of(before), renamed);
+  pools.destroy();
+});

@@ -46,7 +46,7 @@ test('a slot that changes its name begins anew, but for the exchanges that still
   const buffer = createServerState(1);
   const state = new ServerState(buffer);
   const lane = new ServerLane(buffer, 0);
-  const slots = new SlotRegistry({ kind: 'server', reuse: true, capacity: 1, onReuse: (slot) => state.reset(slot) });
+  const slots = new SlotRegistry({ kind: 'server', capacity: 1, onReuse: (slot) => state.reset(slot) });
   const slot = slots.slotOf('a', 1);
   lane.begin(slot);
   assert.equal(state.setHealth(slot, DOWN), true);

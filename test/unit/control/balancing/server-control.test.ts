@@ -23,11 +23,12 @@ setLogLevel('FATAL');
 function setUp(t: TestContext, ...first: Server[]) {
   mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
   let made: Backend = backend('b', ...first);
-  const backendSlots = new SlotRegistry({ kind: 'backend', reuse: false });
-  const serverSlots = new SlotRegistry({ kind: 'server', reuse: true });
+  const backendSlots = new SlotRegistry({ kind: 'backend' });
+  const serverSlots = new SlotRegistry({ kind: 'server' });
   const state = new ServerState(createServerState(1));
   const cursors = new Int32Array(createCursors());
-  const model = (): Model => ({ backends: new Map([['b', made]]) }) as unknown as Model;
+  let isThere = true;
+  const model = (): Model => ({ backends: new Map(isThere ? [['b', made]] : []) }) as unknown as Model;
   const control = new ServerControl(
     { state, cursors, backendSlots, serverSlots, model },
     { firstMs: 1000, longestMs: 4000 },
@@ -45,7 +46,14 @@ function setUp(t: TestContext, ...first: Server[]) {
     control.modelChanged(model());
   };
   change({});
+  const remove = (): void => {
+    isThere = false;
+    control.touch(['b']);
+    control.modelChanged(model());
+    isThere = true;
+  };
   return {
+    remove,
     control,
     state,
     change,
@@ -178,4 +186,20 @@ test('drr begins with what is configured, and a change of method leaves nothing 
   assert.deepEqual([state.weight(0), state.weight(1)], [1, 1]);
   change({ method: 'wrr' });
   assert.deepEqual([state.weight(0), state.weight(1)], [0, 0]);
+});
+
+test('a backend that is deleted and written anew begins with the weights of its keys', (t) => {
+  const { state, change, remove } = setUp(t, server('a', 'http://a', 5), B, C);
+  change({ method: 'drr' });
+  assert.deepEqual(
+    [0, 1, 2].map((slot) => state.weight(slot)),
+    [5, 1, 1],
+  );
+  for (const slot of [0, 1, 2]) state.setWeight(slot, 1);
+  remove();
+  change({ method: 'wrr' });
+  assert.deepEqual(
+    [0, 1, 2].map((slot) => state.weight(slot)),
+    [0, 0, 0],
+  );
 });
