@@ -10,6 +10,7 @@
  * The types decide the rest: a function stands on the left of a comparison and a number of its type on the right, and
  * only comparisons can be joined.
  */
+
 import {
   type BreakerCondition,
   type BreakerMetric,
@@ -18,6 +19,7 @@ import {
 } from '../kernel/breaker-condition.ts';
 import { TsujiError } from '../kernel/errors.ts';
 import { nearestName } from '../kernel/nearest.ts';
+import { quoted } from '../kernel/quote.ts';
 
 /** Ours: far above any use, so that no key can make a deep tree. */
 const MAX_LENGTH = 2048;
@@ -104,9 +106,9 @@ function tokensOf(text: string): Token[] {
     const { name, number, symbol, other } = groups!;
     const found = name ?? number ?? symbol ?? other ?? '';
     const position = index + whole.length - found.length + 1;
-    if (other !== undefined) throw expressionError(`${JSON.stringify(other)} has no meaning here`, position);
+    if (other !== undefined) throw expressionError(`${quoted(other)} has no meaning here`, position);
     if (number !== undefined && NUMBER_GOES_ON.test(text.charAt(TOKEN.lastIndex))) {
-      throw expressionError(`${JSON.stringify(number + text.charAt(TOKEN.lastIndex))} begins no number`, position);
+      throw expressionError(`${quoted(number + text.charAt(TOKEN.lastIndex))} begins no number`, position);
     }
     if (name !== undefined) tokens.push({ kind: 'name', text: name, position });
     else if (number !== undefined) {
@@ -120,7 +122,7 @@ function tokensOf(text: string): Token[] {
 }
 
 function shown(token: Token): string {
-  return token.kind === 'end' ? 'the end' : JSON.stringify(token.text);
+  return token.kind === 'end' ? 'the end' : quoted(token.text);
 }
 
 function typeName(type: NumberType): string {
@@ -146,9 +148,9 @@ function example(operand: Located): string {
 
 function compare(op: Comparison, left: Located, right: Located): BreakerCondition {
   if (left.kind !== 'metric')
-    throw expressionError(`a function is expected on the left of ${JSON.stringify(op)}`, left.position);
+    throw expressionError(`a function is expected on the left of ${quoted(op)}`, left.position);
   if (right.kind !== 'number')
-    throw expressionError(`a number is expected on the right of ${JSON.stringify(op)}`, right.position);
+    throw expressionError(`a number is expected on the right of ${quoted(op)}`, right.position);
   if (right.type !== left.type) {
     const hint = left.type === 'float' ? `: write ${right.text}.0` : '';
     throw expressionError(
@@ -187,10 +189,7 @@ class Parser {
 
   #expect(symbol: string, after: string): void {
     if (!this.#takes(symbol)) {
-      throw expressionError(
-        `${JSON.stringify(symbol)} is expected ${after}, not ${shown(this.#next)}`,
-        this.#next.position,
-      );
+      throw expressionError(`${quoted(symbol)} is expected ${after}, not ${shown(this.#next)}`, this.#next.position);
     }
   }
 

@@ -1,5 +1,6 @@
 /** Syntax tree → match terms and path modifiers. One row per function of the language (shared/spec rules §3, §4). */
 import { nearestName } from '../kernel/nearest.ts';
+import { quoted } from '../kernel/quote.ts';
 import {
   compileHeaders,
   compileHeadersRegexp,
@@ -10,11 +11,18 @@ import {
   compilePathPrefix,
   compilePathPrefixTemplate,
   compileQuery,
+  note,
   type RuleContext,
 } from './conditions.ts';
 import { addPrefix, NO_MODIFIERS, replacePath, replacePathRegex, stripPrefixes, stripTemplates } from './modifiers.ts';
 import { parseRule, type RuleSegment, ruleError } from './parse-rule.ts';
+import { contradiction, slipOf } from './slips.ts';
 import type { MatchTerm, PathModifiers } from './terms.ts';
+
+/** What is longer is no slip of the pen. */
+const LONGEST_NAME = 40;
+/** Of one rule: a rule may have a million bad alternatives. */
+const MAX_NOTES = 8;
 
 type Condition = (segment: RuleSegment, context: RuleContext) => void;
 type Modifier = (segment: RuleSegment, context: RuleContext) => Partial<PathModifiers>;
@@ -41,9 +49,9 @@ const FUNCTIONS: ReadonlyMap<string, RuleFunction> = new Map<string, RuleFunctio
 function functionOf(segment: RuleSegment): RuleFunction {
   const found = FUNCTIONS.get(segment.name);
   if (found !== undefined) return found;
-  const nearest = nearestName(segment.name, FUNCTIONS.keys());
+  const nearest = segment.name.length > LONGEST_NAME ? null : nearestName(segment.name, FUNCTIONS.keys());
   const hint = nearest === null ? '' : `; did you mean ${nearest}?`;
-  throw ruleError(`${JSON.stringify(segment.name)} is no known function${hint}`, segment.position);
+  throw ruleError(`${quoted(segment.name)} is no known function${hint}`, segment.position);
 }
 
 /** Compiles the rules of one frontend, which must all hold, one after the other. */
@@ -68,11 +76,19 @@ export class RuleCompiler {
   add(rule: string): readonly string[] {
     const notes: string[] = [];
     const context: RuleContext = { terms: this.terms, queryVariables: this.queryVariables, notes };
+    const known = this.terms.length;
     for (const segment of parseRule(rule)) {
       const { condition, modifier } = functionOf(segment);
       condition?.(segment, context);
       if (modifier !== undefined) this.slots = { ...this.slots, ...modifier(segment, context) };
+      for (const arg of segment.args) {
+        const slip = slipOf(segment.name, arg);
+        if (slip !== '') note(context, segment, arg, slip);
+      }
     }
-    return notes;
+    const contradicts = contradiction(this.terms, known);
+    if (contradicts !== '') notes.push(contradicts);
+    if (notes.length <= MAX_NOTES) return notes;
+    return [...notes.slice(0, MAX_NOTES), `and ${notes.length - MAX_NOTES} more of the kind`];
   }
 }

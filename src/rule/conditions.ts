@@ -3,6 +3,7 @@
  * left out and noted, because the specification lets it stand.
  */
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
+import { quoted as shown } from '../kernel/quote.ts';
 import { compileRegex } from '../kernel/regex.ts';
 import { type RuleSegment, ruleError } from './parse-rule.ts';
 import {
@@ -30,7 +31,7 @@ const NEVER: MatchTerm = { kind: 'method', methods: [] };
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 export function note(context: RuleContext, segment: RuleSegment, arg: string, reason: string): void {
-  context.notes.push(`${segment.name}: ${JSON.stringify(arg)} ${reason}`);
+  context.notes.push(`${segment.name}: ${shown(arg)} ${reason}`);
 }
 
 /** The arguments for which `refuse` finds no reason ('') why they never match. */
@@ -48,7 +49,7 @@ function checkedTemplate(text: string, defaultPattern: string, context: RuleCont
   if (template.names.length > 0) compileRegex(template.pattern);
   const shared = template.names.find((name) => context.queryVariables.has(name));
   if (shared !== undefined) {
-    throw new TsujiError('BAD_TEMPLATE', `a Query has the variable ${JSON.stringify(shared)} already`);
+    throw new TsujiError('BAD_TEMPLATE', `a Query has the variable ${shown(shared)} already`);
   }
   return template;
 }
@@ -64,10 +65,6 @@ function templateProblem(text: string, defaultPattern: string, context: RuleCont
 
 export function compileHost(segment: RuleSegment, context: RuleContext): void {
   const args = liveArgs(segment, context, (arg) => (arg === '' ? 'it is empty' : ''));
-  for (const arg of args) {
-    // With more colons it is an IPv6 literal, which is compared without brackets when the request has a port.
-    if (/^[^:]*:\d+$/.test(arg)) note(context, segment, arg, 'never matches: hosts are compared without their port');
-  }
   context.terms.push({ kind: 'host', hosts: args.map((arg) => arg.toLowerCase()) });
 }
 
@@ -172,7 +169,7 @@ export function compileHeadersRegexp(segment: RuleSegment, context: RuleContext)
     try {
       compileRegex(pattern);
     } catch (error) {
-      const reason = `${segment.name}: ${JSON.stringify(pattern)} is no regular expression: ${reasonOf(error)}`;
+      const reason = `${segment.name}: ${shown(pattern)} is no regular expression: ${reasonOf(error)}`;
       throw ruleError(reason, segment.position);
     }
     const name = fieldName(segment, context, key);
@@ -196,7 +193,7 @@ export function compileQuery(segment: RuleSegment, context: RuleContext): void {
       for (const each of names) context.queryVariables.add(each);
       context.terms.push({ kind: 'queryTemplate', name, pattern: value === '' ? `${pattern}.*` : pattern });
     } catch (error) {
-      throw ruleError(`Query: ${JSON.stringify(text)} is no template: ${reasonOf(error)}`, segment.position);
+      throw ruleError(`Query: ${shown(text)} is no template: ${reasonOf(error)}`, segment.position);
     }
   }
 }

@@ -3,6 +3,7 @@
  * §4). There is one slot per kind, and the last to fill it wins. A modifier restricts nothing.
  */
 import { reasonOf } from '../kernel/errors.ts';
+import { quoted as shown } from '../kernel/quote.ts';
 import { compileRegex } from '../kernel/regex.ts';
 import { note, pathProblem, type RuleContext } from './conditions.ts';
 import type { RuleSegment } from './parse-rule.ts';
@@ -48,7 +49,7 @@ export function stripTemplates(segment: RuleSegment, context: RuleContext): Slot
 function rooted(segment: RuleSegment, context: RuleContext): string {
   const arg = segment.args[segment.args.length - 1];
   if (arg === '' || arg.startsWith('/')) return arg;
-  note(context, segment, arg, `has no leading slash; ${JSON.stringify(`/${arg}`)} is used`);
+  note(context, segment, arg, `has no leading slash; ${shown(`/${arg}`)} is used`);
   return `/${arg}`;
 }
 

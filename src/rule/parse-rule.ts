@@ -7,6 +7,7 @@
  *     args    := arg { "," arg }
  */
 import { TsujiError } from '../kernel/errors.ts';
+import { quoted } from '../kernel/quote.ts';
 
 export type RuleSegment = {
   /** The function name, case-sensitive; not yet known to exist. */
@@ -22,6 +23,9 @@ export function ruleError(reason: string, position: number): TsujiError {
   return new TsujiError('BAD_RULE', `${reason} (at character ${position} of the rule)`);
 }
 
+/** ``Host(`a.com`)``, perhaps after `!` or opening parentheses. */
+const LATER_SYNTAX = /^[\s!(]*[A-Za-z]+\s*\(\s*[`"']/;
+
 function nonEmptyPieces(text: string, separator: string): string[] {
   return text.split(separator).filter((piece) => piece !== '');
 }
@@ -29,7 +33,10 @@ function nonEmptyPieces(text: string, separator: string): string[] {
 function parseSegment(piece: string, position: number): RuleSegment {
   const fields = nonEmptyPieces(piece, ':');
   const name = fields.length === 0 ? '' : fields[0].trim();
-  if (name === '') throw ruleError(`a function name is expected before ":" in ${JSON.stringify(piece)}`, position);
+  if (name === '') throw ruleError(`a function name is expected before ":" in ${quoted(piece)}`, position);
+  if (LATER_SYNTAX.test(piece)) {
+    throw ruleError('this is a rule of Traefik 2 or later: write "Host:a.com,b.com;PathPrefix:/x"', position);
+  }
   // Doubled and outer colons are lost here on purpose: `Path:/a::b` has always meant `/a:b`.
   const args = nonEmptyPieces(fields.slice(1).join(':'), ',').map((arg) => arg.trim());
   if (args.length === 0) throw ruleError(`${name} has no argument: write "${name}:value"`, position);
@@ -44,6 +51,6 @@ export function parseRule(rule: string): readonly RuleSegment[] {
     if (piece !== '') segments.push(parseSegment(piece, position + piece.length - piece.trimStart().length));
     position += piece.length + 1;
   }
-  if (segments.length === 0) throw ruleError(`the rule ${JSON.stringify(rule)} has no function`, 1);
+  if (segments.length === 0) throw ruleError(`the rule ${quoted(rule)} has no function`, 1);
   return segments;
 }
