@@ -50,6 +50,7 @@ import type {
   WorkerView,
 } from './view.ts';
 import { WorkerFleet } from './worker-fleet.ts';
+import { workerHeap } from './worker-heap.ts';
 
 /**
  * Threads of the pool that libuv has for the whole process. Lookups of names may hold half of them, and each for many
@@ -202,6 +203,7 @@ export class ControlPlane implements ControlView {
     this.fleet = new WorkerFleet({
       count: settings.workers,
       logLevel: settings.logLevel,
+      heap: workerHeap(settings.workerHeapMb, settings.workers),
       entryPoints: settings.entryPoints,
       options: {
         retryAttempts: settings.retryAttempts,

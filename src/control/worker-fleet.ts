@@ -3,7 +3,7 @@
  * is tried again ever more slowly; the first of all must boot, or the start fails with its reason.
  */
 import { type AddressInfo, createServer } from 'node:net';
-import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type ResourceLimits, SHARE_ENV, Worker } from 'node:worker_threads';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log, relay } from '../kernel/log.ts';
@@ -21,6 +21,8 @@ const PROVED_MS = 30_000;
 export type FleetOptions = {
   readonly count: number;
   readonly logLevel: string;
+  /** Of each worker. */
+  readonly heap: ResourceLimits;
   readonly entryPoints: readonly BootEntryPoint[];
   readonly options: BootOptions;
   /** As they are when a worker boots. */
@@ -198,6 +200,7 @@ export class WorkerFleet {
       workerData: data,
       transferList: [port2],
       name: `worker-${member.index}`,
+      resourceLimits: this.options.heap,
       // uWebSockets reads the real environment (src/data/listener/uws.ts); a copy would hide from it what a worker sets.
       env: SHARE_ENV,
     });

@@ -52,6 +52,11 @@ export class MemoryBudget {
     this.holders.delete(holder);
   }
 
+  /** Ends whoever holds most, if anybody holds anything: the worker is short of memory. */
+  endLargest(): void {
+    if (this.holders.size > 0) this.end(this.largest(), 'limits.workerHeap');
+  }
+
   private change(holder: BufferHolder, bytes: number): void {
     this.total += bytes - holder.heldBytes;
     holder.heldBytes = bytes;

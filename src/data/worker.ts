@@ -5,7 +5,7 @@
  */
 import { hostname } from 'node:os';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { reasonOf } from '../kernel/errors.ts';
+import { FAULTS, reasonOf } from '../kernel/errors.ts';
 import { type LogLevel, log, logWarningsOfNode, sendLogTo, setLogLevel } from '../kernel/log.ts';
 import { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { Boot, BootEntryPoint, FromWorker, ToWorker } from '../protocol/messages.ts';
@@ -20,13 +20,15 @@ import { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
 import { RetryBudgets } from './balancing/retry-budget.ts';
 import type { WorkerContext } from './context.ts';
 import { HeldBodies } from './exchange/outgoing-request.ts';
+import { type HeapOwner, HeapWatch } from './heap-watch.ts';
 import { HeldResponse } from './listener/held-response.ts';
 import type { Listener } from './listener/listener.ts';
 import { NodeListener } from './listener/node/node-listener.ts';
 import { loadUws, type Uws } from './listener/uws.ts';
 import { UwsListener } from './listener/uws-listener.ts';
 import { MemoryBudget } from './memory-budget.ts';
-import { entryPointPlan } from './plan.ts';
+import { entryPointPlan, type Plan } from './plan.ts';
+import { localReply } from './reply.ts';
 import { UpstreamPools } from './upstream/pools.ts';
 
 /**
@@ -78,6 +80,9 @@ const context: WorkerContext = {
 };
 let held: HeldResponse | null = null;
 let closing = false;
+/** Those of `context` while the heap is short; null while it is not. */
+let plans: WorkerContext['plans'] | null = null;
+let heapWatch: HeapWatch | null = null;
 
 function post(message: FromWorker): void {
   boot.port.postMessage(message);
@@ -111,6 +116,7 @@ function closeHandles(): void {
   for (const webSocket of [...context.webSockets]) webSocket.destroy();
   for (const listener of listeners) listener.close();
   held?.close();
+  heapWatch?.stop();
   pools.destroy();
   boot.port.close();
 }
@@ -121,6 +127,29 @@ function fail(during: 'boot' | 'serving', error: unknown): void {
   post({ kind: 'failed', during, message: reasonOf(error), stack, open: context.openExchanges });
   closeAll();
 }
+
+/** In the place of what entrypoints do while the heap is short. */
+const REFUSE_ALL: Plan = [{ request: () => localReply(FAULTS.overloaded) }];
+
+const heapOwner: HeapOwner = {
+  heapIsShort() {
+    if (plans === null) {
+      log.warn('a worker is short of memory, so it refuses what is new and ends whoever holds most', {
+        worker: boot.index,
+      });
+      plans = context.plans;
+      context.plans = boot.entryPoints.map(() => REFUSE_ALL);
+    }
+    context.budget.endLargest();
+  },
+  heapHasRoom() {
+    if (plans !== null) context.plans = plans;
+    plans = null;
+  },
+  heapIsSpent() {
+    fail('serving', new Error('out of memory (--limits.workerHeap)'));
+  },
+};
 
 function drainedWhenIdle(): void {
   if (context.openExchanges > 0 || closing) return;
@@ -189,6 +218,7 @@ async function start(): Promise<void> {
     listeners.push(listener);
     await listener.listen();
   }
+  heapWatch = new HeapWatch(heapOwner);
   boot.port.on('message', receive);
   post({ kind: 'ready' });
   log.debug('worker is serving', { worker: boot.index });

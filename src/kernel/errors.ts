@@ -237,6 +237,7 @@ export const FAULTS = Object.freeze({
     'Service Unavailable',
     'more waits for a slow peer than --limits.workerBuffers or --limits.connectionBuffers allow',
   ),
+  overloaded: fault('OVERLOADED', 'internal', 'never', 503, 'Service Unavailable', 'the worker is short of memory'),
   internal: fault('INTERNAL', 'internal', 'never', 500, SERVER_ERROR, 'an error inside tsuji'),
 });
 

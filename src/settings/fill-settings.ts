@@ -13,6 +13,9 @@ import { fillWeb } from './web-settings.ts';
 type Warn = (line: string) => void;
 
 /** More in flight would make a request wait for too many others. */
+/** Of a worker: with less it could not even hold a larger table and its clients. */
+const LEAST_HEAP_MB = 64;
+const MOST_HEAP_MB = 65_536;
 /** More do not fit into the longest head, with 32 bytes for each (RFC 9113 §6.5.2). */
 const MAX_FIELDS = 2_048;
 const MAX_PIPELINING = 64;
@@ -180,6 +183,14 @@ function fillFields(given: Given): number {
   return fields;
 }
 
+function fillWorkerHeap(given: Given): number {
+  const mb = given.integer('limits.workerHeap');
+  if (mb !== 0 && (mb < LEAST_HEAP_MB || mb > MOST_HEAP_MB)) {
+    throw bad('limits.workerHeap', `${mb} is neither 0 nor between ${LEAST_HEAP_MB} and ${MOST_HEAP_MB}`);
+  }
+  return mb;
+}
+
 function fillCount(given: Given, flag: string, most: number): number {
   const count = given.integer(flag);
   if (count < 0 || count > most) throw bad(flag, `${count} is not between 0 and ${most}`);
@@ -236,6 +247,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     writeTimeoutMs: given.duration('respondingTimeouts.writeTimeout'),
     clientIdleMs,
     maxFields: fillFields(given),
+    workerHeapMb: fillWorkerHeap(given),
     insecureSkipVerify: given.boolean('insecureSkipVerify'),
     rootCAs: fillRootCAs(given),
     allowMinWeightZero: given.boolean('allowMinWeightZero'),

@@ -127,6 +127,8 @@ export type Settings = {
   readonly writeTimeoutMs: number;
   /** How long a client's connection may be idle; 0: for ever. Entrypoints of uws have a time of their own. */
   readonly clientIdleMs: number;
+  /** JavaScript heap of a worker, MiB; 0: a share of the memory. */
+  readonly workerHeapMb: number;
   /** In the head of a request, each `cookie` of HTTP/2 counted by itself. */
   readonly maxFields: number;
   /** Certificates of https:// servers are not verified. */
