@@ -21,6 +21,8 @@ export interface Downstream {
   readonly maxStatus: number;
   /** The engine writes a Date of its own, which it cannot leave out: no head may have one. */
   readonly writesDate: boolean;
+  /** The longest body that may be given to `respond`, bytes; a longer one comes in pieces. */
+  readonly respondsUpTo: number;
   /** The client's connection is encrypted. */
   readonly secure: boolean;
   /**

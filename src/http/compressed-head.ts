@@ -1,55 +1,104 @@
 /**
- * What compressing a response does to its head, and whether it may be done (RFC 9110 §8.4, shared/spec cli-api §3). A
- * head is `200 OK\r\nname: value\r\n…` as ResponseHead has it, without its last CRLF; as bytes when some are above 0x7F.
+ * What compressing a response does to its head and trailers, and whether it may be done (RFC 9110 §8.4, shared/spec
+ * cli-api §3). A head is as `ResponseText` has it; as bytes when some are above 0x7F.
  */
-import { listMembers } from './fields.ts';
+import { listMembers, withoutFields } from './fields.ts';
+import { ResponseText } from './response-text.ts';
 
 export type HeadText = string | Uint8Array;
 
-const VARY = 'Vary: Accept-Encoding';
-const VARIES = /\r\nvary:(?:[^\r]*[\s,])?(?:accept-encoding|\*)\s*(?:[,\r]|$)/i;
-/** 206 and a part of something are parts of the bytes as they are; nothing follows 1xx, 204 and 304. */
-const BODILESS = /^(?:1..|204|206|304) /;
-/** Compressed already, not to be changed (RFC 9110 §7.7), or a part. */
-const FIXED = /\r\n(?:content-encoding|content-range):|\r\ncache-control:[^\r]*no-transform/i;
+/** 206 is a part of the bytes as they are; nothing follows 1xx, 204, 205 and 304. */
+const WITHOUT_WHOLE: ReadonlySet<string> = new Set(['204', '205', '206', '304']);
 /** What is packed by itself: another round costs time and saves nothing. */
-const PACKED =
-  /\r\ncontent-type: *(?:image\/(?:png|jpe?g|gif|webp|avif|heic)|video\/|audio\/|font\/woff|application\/(?:zip|gzip|x-gzip|x-bzip2|x-xz|zstd|x-7z-compressed|x-rar-compressed|pdf)\b)/i;
-const EVENT_STREAM = /\r\ncontent-type: *text\/event-stream/i;
-const STRONG_TAG = /(\r\netag: *)(?=")/gi;
-/** What counts bytes of the body as it was. */
-const BYTE_FIELDS = /\r\n(?:accept-ranges|content-md5):[^\r]*/gi;
+const PACKED: ReadonlySet<string> = new Set([
+  'image/png',
+  'image/jpeg',
+  'image/jpg',
+  'image/gif',
+  'image/webp',
+  'image/avif',
+  'image/heic',
+  'font/woff',
+  'font/woff2',
+  'application/zip',
+  'application/gzip',
+  'application/x-gzip',
+  'application/x-bzip2',
+  'application/x-xz',
+  'application/zstd',
+  'application/x-7z-compressed',
+  'application/x-rar-compressed',
+  'application/pdf',
+]);
+/** What counts, or vouches for, the bytes of the body as it was (RFC 9110 §14.3, RFC 9530, RFC 3230). */
+const OF_BYTES = ['accept-ranges', 'content-md5', 'content-digest', 'repr-digest', 'digest'] as const;
+const OF_BYTES_IN_TRAILERS: ReadonlySet<string> = new Set(OF_BYTES);
 
 export function headText(head: HeadText): string {
   return typeof head === 'string' ? head : Buffer.from(head.buffer, head.byteOffset, head.length).toString('latin1');
 }
 
-function like(original: HeadText, text: string): HeadText {
+function fieldsOf(text: string): ResponseText {
+  const fields = new ResponseText();
+  fields.text = text.endsWith('\r\n') ? text.slice(0, -2) : text;
+  return fields;
+}
+
+function like(original: HeadText, { text }: ResponseText): HeadText {
   return typeof original === 'string' ? text : Buffer.from(text, 'latin1');
 }
 
 /** `Vary` tells caches that others may get other bytes, whether these were compressed or not. */
-function varied(text: string): string {
-  return VARIES.test(text) ? text : `${text}${text.endsWith('\r\n') ? '' : '\r\n'}${VARY}`;
+function vary(fields: ResponseText): void {
+  const varies = fields.all('vary').some((value) => {
+    const members = listMembers(value);
+    return members.includes('accept-encoding') || members.includes('*');
+  });
+  if (!varies) fields.add('Vary', 'Accept-Encoding');
 }
 
 export function variedHead(head: HeadText): HeadText {
-  return like(head, varied(headText(head)));
+  const fields = fieldsOf(headText(head));
+  vary(fields);
+  return like(head, fields);
 }
 
 /** The same for a body that was compressed: its tag is weak now, since other bytes have it as well. */
 export function gzippedHead(head: HeadText): HeadText {
-  const text = headText(head).replaceAll(STRONG_TAG, '$1W/').replaceAll(BYTE_FIELDS, '');
-  return like(head, `${varied(text)}\r\nContent-Encoding: gzip`);
+  const fields = fieldsOf(headText(head));
+  const tag = fields.get('etag');
+  if (tag?.startsWith('"')) fields.set('ETag', `W/${tag}`);
+  for (const name of OF_BYTES) fields.remove(name);
+  vary(fields);
+  fields.add('Content-Encoding', 'gzip');
+  return like(head, fields);
 }
 
+/** The trailers, `name: value\r\n` each, of a body that was compressed. */
+export function gzippedTrailers(trailers: string): string {
+  return trailers === '' ? '' : withoutFields(trailers, OF_BYTES_IN_TRAILERS);
+}
+
+/** Lower case, without parameters; '' for none. */
+function mediaType(fields: ResponseText): string {
+  const value = fields.get('content-type') ?? '';
+  const end = value.indexOf(';');
+  return (end < 0 ? value : value.slice(0, end)).trim().toLowerCase();
+}
+
+/** Not what is compressed already, packed by itself, a part, or not to be changed (RFC 9110 §7.7). */
 export function mayCompress(text: string): boolean {
-  return !BODILESS.test(text) && !FIXED.test(text) && !PACKED.test(text);
+  if (text.startsWith('1') || WITHOUT_WHOLE.has(text.slice(0, 3))) return false;
+  const fields = fieldsOf(text);
+  if (fields.has('content-encoding') || fields.has('content-range')) return false;
+  if (fields.all('cache-control').some((value) => listMembers(value).includes('no-transform'))) return false;
+  const type = mediaType(fields);
+  return !PACKED.has(type) && !type.startsWith('video/') && !type.startsWith('audio/');
 }
 
 /** Whose pieces are waited for, one by one. */
 export function isEventStream(text: string): boolean {
-  return EVENT_STREAM.test(text);
+  return mediaType(fieldsOf(text)) === 'text/event-stream';
 }
 
 /** Values of Accept-Encoding: is `gzip` among them, with a weight above 0? `*` is not looked at, as in the original. */

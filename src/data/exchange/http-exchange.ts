@@ -410,8 +410,9 @@ export class HttpExchange
     }
     if (this.phase === ANSWERED) {
       if (this.responseLength === 0) return;
-      if (this.framing === BODY_LENGTH && chunk.length === this.responseLength) {
-        this.out.respond(this.responseText, chunk.length, chunk, NO_LENGTH, this.worker.draining);
+      const { length } = chunk;
+      if (this.framing === BODY_LENGTH && length === this.responseLength && length <= this.out.respondsUpTo) {
+        this.out.respond(this.responseText, length, chunk, NO_LENGTH, this.worker.draining);
         this.phase = FLUSHING;
         return;
       }

@@ -40,6 +40,7 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   readonly sendsHeads = false;
   readonly maxStatus = 999;
   readonly writesDate = true;
+  readonly respondsUpTo = Number.MAX_SAFE_INTEGER;
   /** Set once: the exchange of this pair. */
   events!: DownstreamEvents;
   readonly secure: boolean;

@@ -95,7 +95,13 @@ export class BufferingDownstream extends PassingDownstream implements BufferHold
     const { head, close } = this;
     const body = Buffer.concat(this.chunks);
     this.forget();
-    if (!this.repeats(head)) this.inner.respond(head, body.length, body, NO_LENGTH, close);
+    if (this.repeats(head)) return true;
+    if (body.length > this.inner.respondsUpTo) {
+      this.inner.begin(head, body.length, close);
+      this.inner.write(body);
+      return this.inner.end(trailers);
+    }
+    this.inner.respond(head, body.length, body, NO_LENGTH, close);
     return true;
   }
 

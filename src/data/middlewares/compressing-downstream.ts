@@ -10,10 +10,10 @@
  * returns false. So what is kept is what zlib keeps while a response is being compressed, its two small
  * buffers and one read of the server.
  */
-import type { X509Certificate } from 'node:crypto';
 import { constants, createGzip, type Gzip, gzipSync } from 'node:zlib';
 import {
   gzippedHead,
+  gzippedTrailers,
   type HeadText,
   headText,
   isEventStream,
@@ -21,12 +21,15 @@ import {
   variedHead,
 } from '../../http/compressed-head.ts';
 import { NO_LENGTH } from '../../http/response-head.ts';
-import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';
-import { type Downstream, UNKNOWN_LENGTH } from '../downstream.ts';
-import type { Wrapper, WrapperEvents } from '../middleware.ts';
+import type { TimerWheel } from '../../kernel/timer-wheel.ts';
+import { type Downstream, NO_BODY, UNKNOWN_LENGTH } from '../downstream.ts';
+import type { WrapperEvents } from '../middleware.ts';
+import { PassingDownstream } from './passing-downstream.ts';
 
 /** Less than that is not worth it. */
 const LEAST_BYTES = 512;
+/** What is compressed in this thread: less than a millisecond. More goes to a thread of zlib, and comes back in pieces. */
+const AT_ONCE_BYTES = 16_384;
 /** How long the first bytes of an unknown length wait for more; the wheel makes it 50 to 100 ms. */
 const HOLD_MS = 1;
 
@@ -34,9 +37,7 @@ const PLAIN = 0;
 const HOLDING = 1;
 const PACKING = 2;
 
-export class CompressingDownstream extends TimerEntry implements Wrapper {
-  private readonly inner: Downstream;
-  private readonly events: WrapperEvents;
+export class CompressingDownstream extends PassingDownstream {
   private readonly wheel: TimerWheel;
   /** The client takes it. In either case `Vary` says that others may get other bytes. */
   private readonly accepted: boolean;
@@ -55,44 +56,38 @@ export class CompressingDownstream extends TimerEntry implements Wrapper {
 
   /** `inner`: the client's side proper. */
   constructor(inner: Downstream, events: WrapperEvents, wheel: TimerWheel, accepted: boolean) {
-    super();
-    this.inner = inner;
-    this.events = events;
+    super(inner, events);
     this.wheel = wheel;
     this.accepted = accepted;
   }
 
-  get sendsHeads(): boolean {
-    return this.inner.sendsHeads;
+  override get respondsUpTo(): number {
+    return AT_ONCE_BYTES;
   }
 
-  get maxStatus(): number {
-    return this.inner.maxStatus;
-  }
-
-  get writesDate(): boolean {
-    return this.inner.writesDate;
-  }
-
-  get secure(): boolean {
-    return this.inner.secure;
-  }
-
-  inform(head: HeadText): void {
-    this.inner.inform(head);
-  }
-
-  respond(head: HeadText, length: number, body: Uint8Array | string | null, headLength: number, close: boolean): void {
-    if (length >= LEAST_BYTES && body !== null && this.accepted && mayCompress(headText(head))) {
-      // At once: it is one read of the server at most, which takes a millisecond, and nothing has to be kept for it.
+  override respond(
+    head: HeadText,
+    length: number,
+    body: Uint8Array | string | null,
+    headLength: number,
+    close: boolean,
+  ): void {
+    const { inner } = this;
+    if (!this.accepted || !mayCompress(headText(head))) {
+      inner.respond(variedHead(head), length, body, headLength, close);
+    } else if (length === NO_BODY) {
+      // HEAD: what would be said of the body that GET has.
+      const short = headLength >= 0 && headLength < LEAST_BYTES;
+      inner.respond(short ? variedHead(head) : gzippedHead(head), NO_BODY, null, short ? headLength : NO_LENGTH, close);
+    } else if (body !== null && length >= LEAST_BYTES && length <= AT_ONCE_BYTES) {
       const packed = gzipSync(body);
-      this.inner.respond(gzippedHead(head), packed.length, packed, NO_LENGTH, close);
+      inner.respond(gzippedHead(head), packed.length, packed, NO_LENGTH, close);
     } else {
-      this.inner.respond(variedHead(head), length, body, headLength, close);
+      inner.respond(variedHead(head), length, body, headLength, close);
     }
   }
 
-  begin(head: HeadText, length: number, close: boolean): void {
+  override begin(head: HeadText, length: number, close: boolean): void {
     const text = this.accepted ? headText(head) : '';
     this.head = head;
     this.close = close;
@@ -106,7 +101,7 @@ export class CompressingDownstream extends TimerEntry implements Wrapper {
     }
   }
 
-  write(chunk: Uint8Array): boolean {
+  override write(chunk: Uint8Array): boolean {
     if (this.mode === PLAIN) return this.inner.write(chunk);
     // It is the caller's again when this returns, and the compressor works in another thread.
     const copy = Buffer.from(chunk);
@@ -116,7 +111,7 @@ export class CompressingDownstream extends TimerEntry implements Wrapper {
     return this.heldBytes < LEAST_BYTES || this.packHeld();
   }
 
-  end(trailers: string): boolean {
+  override end(trailers: string): boolean {
     if (this.mode === PLAIN) return this.inner.end(trailers);
     if (this.mode === HOLDING) {
       this.wheel.cancel(this);
@@ -142,35 +137,19 @@ export class CompressingDownstream extends TimerEntry implements Wrapper {
   }
 
   /** `inner` can take more, or has sent all. */
-  innerWritable(): void {
+  override innerWritable(): void {
     if (this.mode === PLAIN || this.ended) this.events.downstreamWritable();
     else this.gzip?.resume();
   }
 
-  abort(): void {
+  override abort(): void {
     this.discard();
     this.inner.abort();
   }
 
-  pauseBody(): void {
-    this.inner.pauseBody();
-  }
-
-  resumeBody(): void {
-    this.inner.resumeBody();
-  }
-
-  release(requestComplete: boolean): void {
+  override release(requestComplete: boolean): void {
     this.discard();
     this.inner.release(requestComplete);
-  }
-
-  peerAddress(): string {
-    return this.inner.peerAddress();
-  }
-
-  clientCertificates(): readonly X509Certificate[] {
-    return this.inner.clientCertificates?.() ?? [];
   }
 
   /** Nothing more goes to the client. */
@@ -224,7 +203,7 @@ export class CompressingDownstream extends TimerEntry implements Wrapper {
 
   private allPacked(trailers: string): void {
     this.ended = true;
-    if (this.inner.end(trailers)) this.events.downstreamWritable();
+    if (this.inner.end(gzippedTrailers(trailers))) this.events.downstreamWritable();
   }
 
   /** What a compressor says that is not ours any more means nothing, and what is thrown here would end the worker. */

@@ -27,6 +27,10 @@ export class PassingDownstream extends TimerEntry implements Wrapper {
     return this.inner.writesDate;
   }
 
+  get respondsUpTo(): number {
+    return this.inner.respondsUpTo;
+  }
+
   get secure(): boolean {
     return this.inner.secure;
   }

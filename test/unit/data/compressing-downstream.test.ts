@@ -13,6 +13,7 @@ class Client implements Downstream {
   readonly sendsHeads = true;
   readonly maxStatus = 999;
   readonly writesDate = false;
+  readonly respondsUpTo = Number.MAX_SAFE_INTEGER;
   readonly secure = false;
   readonly log: string[] = [];
   readonly bytes: Buffer[] = [];

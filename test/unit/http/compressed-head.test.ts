@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { acceptsGzip, gzippedHead, mayCompress, variedHead } from '../../../src/http/compressed-head.ts';
+import {
+  acceptsGzip,
+  gzippedHead,
+  gzippedTrailers,
+  mayCompress,
+  variedHead,
+} from '../../../src/http/compressed-head.ts';
 
 const ACCEPTS: readonly (readonly [string[], boolean])[] = [
   [[], false],
@@ -26,6 +32,7 @@ const HEADS: readonly (readonly [string, boolean])[] = [
   ['404 Not Found\r\nContent-Type: application/json', true],
   ['206 Partial Content\r\nContent-Range: bytes 0-1/2', false],
   ['204 No Content', false],
+  ['205 Reset Content', false],
   ['304 Not Modified\r\nETag: "a"', false],
   ['200 OK\r\ncontent-encoding: br', false],
   ['200 OK\r\nCache-Control: public, no-transform', false],
@@ -53,10 +60,13 @@ test('Vary is added once', () => {
 
 test('a compressed response has a weak tag, and says nothing of the bytes that it had', () => {
   assert.equal(
-    gzippedHead('200 OK\r\nETag: "a"\r\nAccept-Ranges: bytes\r\nContent-MD5: x\r\nX: 1'),
-    '200 OK\r\nETag: W/"a"\r\nX: 1\r\nVary: Accept-Encoding\r\nContent-Encoding: gzip',
+    gzippedHead(
+      '200 OK\r\netag: "a"\r\nAccept-Ranges: bytes\r\nContent-MD5: x\r\nX: 1\r\nDigest: md5=x\r\nContent-Digest: x\r\nrepr-digest: x',
+    ),
+    '200 OK\r\nX: 1\r\nETag: W/"a"\r\nVary: Accept-Encoding\r\nContent-Encoding: gzip',
   );
   assert.match(String(gzippedHead('200 OK\r\nETag: W/"a"')), /ETag: W\/"a"\r/);
+  assert.equal(gzippedTrailers('X: 1\r\nRepr-Digest: x\r\nDigest: y\r\nX-Digest: 2\r\n'), 'X: 1\r\nX-Digest: 2\r\n');
 });
 
 test('bytes above ASCII stay what they are', () => {

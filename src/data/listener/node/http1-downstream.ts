@@ -23,6 +23,7 @@ export class Http1Downstream implements Downstream {
   readonly sendsHeads = true;
   readonly maxStatus = 999;
   readonly writesDate = false;
+  readonly respondsUpTo = Number.MAX_SAFE_INTEGER;
   readonly events: DownstreamEvents;
   private readonly connection: Http1Connection;
   private readonly request: IncomingMessage;

@@ -23,6 +23,7 @@ export class Http2Downstream implements Downstream {
   readonly sendsHeads = true;
   readonly maxStatus = 599;
   readonly writesDate = false;
+  readonly respondsUpTo = Number.MAX_SAFE_INTEGER;
   readonly events: DownstreamEvents;
   private readonly session: Http2Session;
   private readonly stream: ServerHttp2Stream;

@@ -31,6 +31,7 @@ export class TunnelDownstream implements Downstream, ChunkSink, WatchedClient {
   readonly sendsHeads = true;
   readonly maxStatus = 999;
   readonly writesDate = false;
+  readonly respondsUpTo = Number.MAX_SAFE_INTEGER;
   readonly events: DownstreamEvents;
   private readonly listener: NodeListener;
   private readonly socket: Socket;
