@@ -221,7 +221,9 @@ export class WorkerFleet {
         if (message.kind === 'failed') {
           failure = message.message;
           member.lost = message.open;
-          this.tellFailure(member, message.during, failure, message.stack);
+          // At the first boot the start itself fails, once for all workers, and gives the reason.
+          const first = message.during === 'boot' && member.restarts === 0;
+          if (!first) this.tellFailure(member, message.during, failure, message.stack);
         }
         this.received(member, message);
         if (message.kind === 'ready') resolve();

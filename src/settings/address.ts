@@ -23,6 +23,11 @@ export function parseAddress(text: string): Address | string {
   const parts = /^(?:\[([^\]]*)\]|([^:[\]]*)):([^:]*)$/.exec(text);
   if (parts === null) {
     if (/^[0-9]+$/.test(text)) return `${quoted(text)} has no colon: write :${text} to listen on all interfaces`;
+    const split = /^(.*):([0-9]{1,5})$/.exec(text);
+    const [bare, port] = split !== null && isIPv6(split[1]) ? split.slice(1) : [text, 'port'];
+    if (isIPv6(bare)) {
+      return `${quoted(text)} is not an address: an IPv6 address stands in brackets, write [${bare}]:${port}`;
+    }
     return `${quoted(text)} is not an address: write host:port, :port or [::1]:port`;
   }
   const [, literal, name, portText] = parts;

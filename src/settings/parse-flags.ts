@@ -4,10 +4,10 @@
  */
 import { TsujiError } from '../kernel/errors.ts';
 import { nearestName } from '../kernel/nearest.ts';
-import { quoted } from '../kernel/quote.ts';
+import { quoted, shortened } from '../kernel/quote.ts';
 import { readEnvironment } from './environment.ts';
 import { fillSettings } from './fill-settings.ts';
-import { problemOf, sameValue, standsAlone } from './flag-values.ts';
+import { parseBoolean, problemOf, sameValue, standsAlone } from './flag-values.ts';
 import { Given } from './given.ts';
 import { helpText } from './help.ts';
 import type { Row } from './row.ts';
@@ -31,6 +31,14 @@ export type Parsed =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'error'; readonly message: string };
 
+/** Where Traefik 1.7 takes routes from besides. */
+const OTHER_PROVIDERS: ReadonlySet<string> = new Set(
+  [
+    'boltdb consul consulcatalog docker dynamodb ecs eureka file kubernetes marathon mesos rancher servicefabric',
+    'zookeeper',
+  ].flatMap((names) => names.split(' ')),
+);
+
 const COMMANDS: readonly string[] = ['version', 'healthcheck'];
 const LATER_COMMANDS: readonly string[] = ['storeconfig', 'bug'];
 
@@ -49,12 +57,28 @@ function splitCommand(argv: readonly string[]): { command: Command; flags: reado
   const first = argv[0] ?? '-';
   if (first.startsWith('-')) return { command: 'run', flags: argv };
   const name = first.toLowerCase();
+  const [flag] = first.split('=', 1);
+  if (flag !== first && findRow(flag) !== undefined)
+    throw bad(`a flag begins with two dashes: write ${hintFor(first)}`);
   if (LATER_COMMANDS.includes(name)) throw bad(`the command ${name} is not supported yet`);
   if (!COMMANDS.includes(name)) {
     const near = nearestName(name, COMMANDS);
     throw bad(`unknown command ${quoted(first)}${near === null ? '' : `; did you mean ${near}?`}`);
   }
   return { command: name as Command, flags: argv.slice(1) };
+}
+
+/** How an argument like `etcd=10.0.0.1:2379` would be written. */
+function hintFor(argument: string): string {
+  const [name, ...value] = argument.split('=');
+  const isEndpoint = name.toLowerCase() === 'etcd' && parseBoolean(value.join('=')) === null;
+  return quoted(`--${isEndpoint ? 'etcd.endpoint' : name}=${value.join('=')}`);
+}
+
+/** A flag of a provider that is not built means nothing here, as its section in a traefik.toml. */
+function otherProvider(argument: string): string {
+  const provider = /^--([a-z]+)(?:[.=]|$)/i.exec(argument)?.[1].toLowerCase() ?? '';
+  return OTHER_PROVIDERS.has(provider) ? provider : '';
 }
 
 function unknownFlag(argument: string, name: string): TsujiError {
@@ -100,22 +124,33 @@ function readShort(argument: string, next: () => string | undefined): Flag[] {
 
 function unexpected(argument: string, previous: string | undefined): TsujiError {
   if (COMMANDS.includes(argument.toLowerCase())) return bad(`the command ${argument} must come first`);
+  if (/^[A-Za-z.]+:/.test(argument) || /^TLS$/i.test(argument)) {
+    const flag = `--entryPoints='Name:… ${shortened(argument)} …'`;
+    return bad(
+      `unexpected argument ${quoted(argument)}; the shell splits at blanks, so an entrypoint needs quotes: ${flag}`,
+    );
+  }
   const hint = previous?.startsWith('--') === true && !previous.includes('=') ? `; write ${previous}=VALUE` : '';
   return bad(`unexpected argument ${quoted(argument)}${hint}`);
 }
 
 /** @throws TsujiError that names the flag and why */
-function readFlags(argv: readonly string[]): Flag[] {
+function readFlags(argv: readonly string[], warn: (line: string) => void): Flag[] {
   const flags: Flag[] = [];
   for (let index = 0; index < argv.length; index++) {
     const argument = argv[index];
-    if (argument.startsWith('--') && argument !== '--') flags.push(readLong(argument));
+    const provider = otherProvider(argument);
+    if (provider !== '') {
+      warn(`--${provider} is ignored: that provider is not built, routes come from --etcd or --folder`);
+    } else if (argument.startsWith('--') && argument !== '--') flags.push(readLong(argument));
     else if (/^-[^-]/.test(argument)) flags.push(...readShort(argument, () => argv[++index]));
     else throw unexpected(argument, argv[index - 1]);
   }
   for (const { row, name, text } of flags) {
     const problem = problemOf(row, text);
-    if (problem !== '') throw bad(`--${name}: ${problem}`);
+    if (problem === '') continue;
+    const hint = name.toLowerCase() === 'etcd' ? `; for its address write ${hintFor(`etcd=${text}`)}` : '';
+    throw bad(`--${name}: ${problem}${hint}`);
   }
   return flags;
 }
@@ -130,7 +165,8 @@ function warnIfLater(row: Row, origin: string, text: string, warnings: Set<strin
 function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv, withFile: boolean): Layer {
   const given = new Given();
   const warnings = new Set<string>();
-  const flags = readFlags(argv);
+  const warn = (line: string): void => void warnings.add(line);
+  const flags = readFlags(argv, warn);
   const byFlag = new Set(flags.map(({ name }) => name.toLowerCase()));
   const fromEnvironment = readEnvironment(env, (line) => warnings.add(line));
   for (const { row, name, text, origin } of fromEnvironment) {
@@ -142,7 +178,6 @@ function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv, withFile: bo
     given.add(row, name, text);
     warnIfLater(row, `--${name}`, text, warnings);
   }
-  const warn = (line: string): void => void warnings.add(line);
   const file = withFile ? findTomlFile(given.text('configFile'), env, warn) : null;
   if (file !== null) addTomlFile(file, given, warn);
   return { given, warnings, configFile: file ?? '' };

@@ -4,7 +4,7 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse, type TomlTable, type TomlValue } from 'smol-toml';
+import { parse, TomlError, type TomlTable, type TomlValue } from 'smol-toml';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { quoted } from '../kernel/quote.ts';
 import type { Given } from './given.ts';
@@ -62,6 +62,14 @@ function flatten(value: TomlValue, path: string, texts: Map<string, string>): vo
   }
 }
 
+/** Where the text of a file is wrong, with its line; what stands in quotes there may be a password. */
+function placeOf(error: unknown, text: string): string {
+  if (!(error instanceof TomlError)) return '';
+  const line = (text.split(/\r?\n/)[error.line - 1] ?? '').trim();
+  const shown = line.replace(/(["']).*?(?:\1|$)/g, '$1…$1');
+  return `, at line ${error.line}, column ${error.column}: ${quoted(shown)}`;
+}
+
 function readDocument(file: string): TomlTable {
   let text: string;
   try {
@@ -72,8 +80,7 @@ function readDocument(file: string): TomlTable {
   try {
     return parse(text);
   } catch (error) {
-    // It quotes the lines around the place, which may hold a password.
-    throw bad(file, reasonOf(error).split('\n')[0]);
+    throw bad(file, `${reasonOf(error).split('\n')[0]}${placeOf(error, text)}`);
   }
 }
 

@@ -128,10 +128,14 @@ test('an uncaught error in one worker is logged, that worker is replaced, and th
 
 test('a port that is taken ends the start with code 1 and names the address', async (t) => {
   const server = await startRawServer(t);
-  const tsuji = new Tsuji({ flags: [`--entryPoints=Name:web Address:127.0.0.1:${server.port}`] });
+  const tsuji = new Tsuji({ flags: [`--entryPoints=Name:web Address:127.0.0.1:${server.port}`], workers: 2 });
   t.after(() => tsuji.kill('SIGKILL'));
   assert.equal((await tsuji.ended()).code, 1);
   assert.match(tsuji.output, new RegExp(`level=fatal msg="entrypoint web: cannot listen on 127.0.0.1:${server.port}`));
+
+  // Once, whatever the number of workers, and without a stack.
+  assert.equal(tsuji.output.match(/cannot listen on/g)?.length, 1);
+  assert.doesNotMatch(tsuji.output, /stack=|\.ts:/);
 
   const admin = new Tsuji({ flags: [`--web.address=127.0.0.1:${server.port}`] });
   t.after(() => admin.kill('SIGKILL'));

@@ -321,6 +321,10 @@ const ERRORS: readonly (readonly [readonly string[], RegExp])[] = [
   [['-l'], /-l needs a value/],
   [['-lverbose'], /--logLevel: "verbose" is none of DEBUG/],
   [['--etcd=maybe'], /--etcd: "maybe" is neither true nor false/],
+  [['--etcd=10.0.0.1:2379'], /neither true nor false; for its address write "--etcd.endpoint=10.0.0.1:2379"/],
+  [['etcd=10.0.0.1:2379'], /two dashes: write "--etcd.endpoint=10.0.0.1:2379"/],
+  [['--etcd.endpoint=::1'], /an IPv6 address stands in brackets, write \[::1\]:port/],
+  [['--entryPoints=Name:http', 'Address::80'], /the shell splits at blanks, so an entrypoint needs quotes/],
   [['--accessLog.bufferingSize=many'], /--accessLog.bufferingSize: "many" is not a whole number/],
   [['--workers=0'], /--workers: 0 is not between 1 and 1024/],
   [['--workers=-1'], /--workers: "-1" is not a whole number/],
@@ -468,4 +472,17 @@ test('any arguments and variables give settings, help or a message, and never th
       (argv, env) => assert.match(parseFlags(argv, env).kind, /^(run|help|error)$/),
     ),
   );
+});
+
+test('flags of providers that are not built are ignored with a line each, as their sections in a file', () => {
+  const { warnings } = settingsOf([
+    '--folder=f',
+    '--docker',
+    '--docker.endpoint=unix:///x',
+    '--consulCatalog.prefix=y',
+  ]);
+  assert.deepEqual(warnings, [
+    '--docker is ignored: that provider is not built, routes come from --etcd or --folder',
+    '--consulcatalog is ignored: that provider is not built, routes come from --etcd or --folder',
+  ]);
 });

@@ -128,7 +128,8 @@ test('the file is found in its folder, by a variable, and in the home of the use
 });
 
 const BAD: readonly (readonly [string, RegExp])[] = [
-  ['a = ', /traefik.toml: Invalid TOML document/],
+  ['a = ', /traefik.toml: Invalid TOML document.*, at line 1, column \d+: "a ="/],
+  ['[web]\nx = "a:b', /at line 2, column \d+: "x = \\"…\\""/],
   ['[retry]\nattempts = "many"', /traefik.toml: retry.attempts: "many" is not a whole number/],
   ['[lifeCycle]\ngraceTimeOut = "soon"', /lifeCycle.graceTimeOut: "soon" is not a duration/],
   ['[web.auth.basic]\nusers = ["a:b"]', /web.auth.basic.* is not supported yet/],
