@@ -269,7 +269,8 @@ export class RequestHead {
       else this.problem = problem;
     }
     if (this.connection !== '') this.settleConnection();
-    if (this.trailers) this.fields += 'te: trailers\r\n';
+    // Named in `Connection`, since it holds for one hop (RFC 9110 §10.1.4); HTTP/2 takes it without. An upgrade has another.
+    if (this.trailers && this.upgrade === '') this.fields += 'connection: te\r\nte: trailers\r\n';
     return this.problem === '';
   }
 

@@ -412,3 +412,47 @@ exchangeTest('interim responses are swallowed, but not without end', tsuji, asyn
     assert.equal((await ask(t, server.url)).status, status);
   }
 });
+
+exchangeTest('a server that floods loses its connection, and nobody else suffers', tsuji, async (t) => {
+  const ping = frame(FRAME.ping, 0, 0, Buffer.alloc(8));
+  for (const what of ['PING frames', 'DATA of a byte'] as const) {
+    const server = await scripted(t, (connection, stream, n) => {
+      if (n > 0) {
+        hello(connection, stream);
+        return;
+      }
+      connection.send(head(stream, OK));
+      const piece = what === 'PING frames' ? ping : data(stream, 'x');
+      const burst = Buffer.concat(Array.from({ length: 500 }, () => piece));
+      const interval = setInterval(() => {
+        if (connection.closed) clearInterval(interval);
+        else connection.send(burst);
+      }, 2);
+      t.after(() => clearInterval(interval));
+    });
+    const host = await addRoute(tsuji, [server.url]);
+    const client = await rawClient(t, tsuji.port);
+    client.send(get(host));
+    await waitFor(() => server.connections[0]?.closed === true, `the connection to end: ${what}`);
+    await waitFor(() => client.closed, 'the client to be told');
+    const other = await rawClient(t, tsuji.port);
+    other.send(get(host));
+    assert.equal((await response(other)).body, 'hello');
+  }
+});
+
+exchangeTest('a response byte by byte reaches its client in larger pieces', tsuji, async (t) => {
+  const server = await scripted(t, (connection, stream) => {
+    const bytes = Array.from({ length: 4_000 }, () => data(stream, 'x'));
+    connection.send(Buffer.concat([head(stream, OK), ...bytes, data(stream, '', END_STREAM)]));
+  });
+  const client = await rawClient(t, tsuji.port);
+  client.send(get(await addRoute(tsuji, [server.url])));
+  await waitFor(() => client.received.endsWith('0\r\n\r\n'), 'all of it');
+  const sizes = [...client.received.matchAll(/\r\n([0-9a-f]+)\r\nx/g)].map(([, size]) => Number.parseInt(size, 16));
+  assert.equal(
+    sizes.reduce((sum, size) => sum + size, 0),
+    4_000,
+  );
+  assert.ok(sizes.length < 100, `${sizes.length} pieces`);
+});

@@ -57,3 +57,23 @@ exchangeTest('a connection without requests ends by itself', tsuji, async (t) =>
   assert.equal(await openUpstream(tsuji), 1);
   await waitFor(async () => (await openUpstream(tsuji)) === 0, 'the connection to end');
 });
+
+exchangeTest('a stream may be silent for minutes, and its server is hardly ever asked meanwhile', tsuji, async (t) => {
+  let pings = 0;
+  let stream = 0;
+  const server = await startFrameServer(t, (_connection, seen) => {
+    if (seen.type === FRAME.ping) pings++;
+    if (seen.type === FRAME.headers) stream = seen.stream;
+  });
+  const host = await addRoute(tsuji, [server.url]);
+  const client = await rawClient(t, tsuji.port);
+  client.send(get(host));
+  await waitFor(() => pings === 1, 'a PING');
+  // 310 s of silence are 6.2 s here: more than two PINGs in five minutes are a flood to servers of gRPC.
+  const since = performance.now();
+  await waitFor(() => pings === 2, 'another one');
+  assert.ok(performance.now() - since > 5_500, 'too soon');
+  assert.equal(server.connections[0].closed, false);
+  server.connections[0].send(frame(FRAME.headers, END_HEADERS | END_STREAM, stream, EMPTY));
+  assert.equal((await response(client)).status, 200);
+});
