@@ -238,7 +238,9 @@ export class WorkerFleet {
       thread.on('exit', () => {
         port1.close();
         this.ended(member, failure);
-        reject(new TsujiError('WORKER_BOOT_FAILED', failure === '' ? 'a worker ended while it booted' : failure));
+        // Told to stop before it was ready, it has done what it should.
+        if (this.stopping) resolve();
+        else reject(new TsujiError('WORKER_BOOT_FAILED', failure === '' ? 'a worker ended while it booted' : failure));
       });
     });
   }

@@ -66,13 +66,19 @@ test('SIGHUP, SIGUSR1 and SIGUSR2 do no harm and open no debugger, not even whil
   assert.deepEqual(await tsuji.ended(), { code: 0, signal: null });
 });
 
-test('a signal to end that comes while tsuji starts ends it with code 0', async (t) => {
-  const tsuji = new Tsuji({});
-  t.after(() => tsuji.kill('SIGKILL'));
-  await waitFor(() => takesSignals(tsuji.child.pid!), 'the signals to be taken');
-  tsuji.kill('SIGQUIT');
-  assert.deepEqual(await tsuji.ended(), { code: 0, signal: null });
-});
+for (const [moment, isThere] of [
+  ['while tsuji starts', (tsuji) => takesSignals(tsuji.child.pid!)],
+  ['while its workers boot', (tsuji) => tsuji.output.includes('event=source_live')],
+] as readonly (readonly [string, (tsuji: Tsuji) => boolean])[]) {
+  test(`a signal to end that comes ${moment} ends it with code 0`, async (t) => {
+    const tsuji = new Tsuji({ workers: 2 });
+    t.after(() => tsuji.kill('SIGKILL'));
+    await waitFor(() => isThere(tsuji), 'that moment');
+    tsuji.kill('SIGQUIT');
+    assert.deepEqual(await tsuji.ended(), { code: 0, signal: null });
+    assert.doesNotMatch(tsuji.output, /level=(?:error|fatal)/);
+  });
+}
 
 test('SIGTERM ends with code 0 after the grace time although an exchange still hangs', async (t) => {
   const server = await startRawServer(t);
