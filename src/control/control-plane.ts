@@ -11,6 +11,7 @@ import type { Backend, Model, Server } from '../model/model.ts';
 import { RULE_WAIT_MS } from '../model/rule-wait.ts';
 import type { Settings } from '../settings/settings.ts';
 import { createCursors, forgetTurns } from '../shared/cursors.ts';
+import { createDescriptorCounts } from '../shared/descriptor-counts.ts';
 import { createMetricsLane } from '../shared/metrics-layout.ts';
 import { forgetBackend, MetricsReader } from '../shared/metrics-reader.ts';
 import { createRateBuckets, RateBuckets } from '../shared/rate-buckets.ts';
@@ -23,6 +24,7 @@ import { ServerControl } from './balancing/server-control.ts';
 import type { SharedServers } from './balancing/server-slots.ts';
 import type { ServerStatus } from './balancing/server-status.ts';
 import { ConfigLog } from './config-log.ts';
+import { mostConnections } from './descriptor-limit.ts';
 import { attempt, guarded } from './guarded.ts';
 import { HealthChecks } from './health-checks/health-checks.ts';
 import { Prober } from './health-checks/probe.ts';
@@ -227,6 +229,7 @@ export class ControlPlane implements ControlView {
         insecureSkipVerify: settings.insecureSkipVerify,
         rootCAs,
         keepTrailingSlash: settings.keepTrailingSlash,
+        mostConnections: mostConnections(settings.workers),
       },
       tls: () => ({
         clientCAs,
@@ -237,6 +240,7 @@ export class ControlPlane implements ControlView {
       serverState,
       tokenCounts,
       rateBuckets,
+      descriptorCounts: createDescriptorCounts(settings.workers),
       lanes: this.lanes,
       openOf: (index) => openExchanges([this.lanes[index]]),
       onWelcome: (index, generation) => this.publisher.welcome(index, generation),

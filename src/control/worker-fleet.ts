@@ -31,6 +31,7 @@ export type FleetOptions = {
   readonly serverState: SharedArrayBuffer;
   readonly tokenCounts: SharedArrayBuffer;
   readonly rateBuckets: SharedArrayBuffer;
+  readonly descriptorCounts: SharedArrayBuffer;
   /** One lane per worker. */
   readonly lanes: readonly SharedArrayBuffer[];
   /** Exchanges that are open in it. */
@@ -192,6 +193,7 @@ export class WorkerFleet {
       serverState: this.options.serverState,
       tokenCounts: this.options.tokenCounts,
       rateBuckets: this.options.rateBuckets,
+      descriptorCounts: this.options.descriptorCounts,
       metrics: this.options.lanes[member.index],
       logQueue,
       port: port2,

@@ -9,6 +9,7 @@ import type { RoutingTable } from '../table/reader.ts';
 import type { CertificateStore } from '../tls/certificate-store.ts';
 import type { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
 import type { RetryBudgets } from './balancing/retry-budget.ts';
+import type { Descriptors } from './descriptors.ts';
 import type { HeldBodies } from './exchange/outgoing-request.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { Plan } from './plan.ts';
@@ -37,6 +38,7 @@ export type WorkerContext = {
   readonly heldBodies: HeldBodies;
   readonly budget: MemoryBudget;
   readonly pools: UpstreamPools;
+  readonly descriptors: Descriptors;
   readonly certificates: CertificateStore;
   /** Of each entrypoint of the node engine, null for one without TLS. */
   readonly tls: readonly (TlsEntryPoint | null)[];

@@ -9,6 +9,7 @@ import { FAULTS, reasonOf } from '../kernel/errors.ts';
 import { type LogLevel, log, logWarningsOfNode, sendLogTo, setLogLevel } from '../kernel/log.ts';
 import { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { Boot, BootEntryPoint, FromWorker, ToWorker } from '../protocol/messages.ts';
+import { DescriptorCounts } from '../shared/descriptor-counts.ts';
 import { MetricsLane } from '../shared/metrics.ts';
 import { RateBuckets } from '../shared/rate-buckets.ts';
 import { ServerLane, ServerState } from '../shared/server-state.ts';
@@ -19,6 +20,7 @@ import { TicketKeys } from '../tls/ticket-keys.ts';
 import { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
 import { RetryBudgets } from './balancing/retry-budget.ts';
 import type { WorkerContext } from './context.ts';
+import { Descriptors } from './descriptors.ts';
 import { HeldBodies } from './exchange/outgoing-request.ts';
 import { type HeapOwner, HeapWatch } from './heap-watch.ts';
 import { HeldResponse } from './listener/held-response.ts';
@@ -44,7 +46,13 @@ const boot = workerData as Boot;
 const listeners: Listener[] = [];
 const metrics = new MetricsLane(boot.metrics);
 const wheel = new TimerWheel((armed) => metrics.timersArmed(armed));
-const pools = new UpstreamPools(boot.options, wheel, metrics);
+const descriptors = new Descriptors(
+  new DescriptorCounts(boot.descriptorCounts, boot.index),
+  boot.options.mostConnections,
+  metrics,
+  () => pools.closeIdle(),
+);
+const pools: UpstreamPools = new UpstreamPools(boot.options, wheel, metrics, descriptors);
 const certificates = new CertificateStore();
 const ticketKeys = new TicketKeys(boot.tls.ticketKeys);
 const context: WorkerContext = {
@@ -64,6 +72,7 @@ const context: WorkerContext = {
   heldBodies: new HeldBodies(),
   budget: new MemoryBudget(boot.options.bufferLimits, metrics),
   pools,
+  descriptors,
   certificates,
   tls: boot.entryPoints.map(({ engine, tls }, index) =>
     tls === null || engine === 'uws'

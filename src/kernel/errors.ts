@@ -229,6 +229,14 @@ export const FAULTS = Object.freeze({
     SERVER_ERROR,
     'the scheme of the server URL is not supported',
   ),
+  noDescriptors: fault(
+    'NO_DESCRIPTORS',
+    'internal',
+    'never',
+    503,
+    'Service Unavailable',
+    'no file descriptor is left for a connection to a server (ulimit -n)',
+  ),
   overBudget: fault(
     'OVER_BUDGET',
     'internal',

@@ -93,6 +93,8 @@ export type BootOptions = {
   /** PEM texts, one certificate each, that replace the system's roots; null: the system's. */
   readonly rootCAs: readonly string[] | null;
   readonly keepTrailingSlash: boolean;
+  /** With clients and servers, of all workers together, as far as file descriptors go; 0: no limit. */
+  readonly mostConnections: number;
   /** How long a client's connection may be idle; 0: for ever. uWebSockets has a time of its own. */
   readonly clientIdleMs: number;
 };
@@ -148,6 +150,8 @@ export type Boot = {
   readonly tokenCounts: SharedArrayBuffer;
   /** src/shared/rate-buckets.ts */
   readonly rateBuckets: SharedArrayBuffer;
+  /** src/shared/descriptor-counts.ts */
+  readonly descriptorCounts: SharedArrayBuffer;
   /** This worker's lane of src/shared/metrics.ts */
   readonly metrics: SharedArrayBuffer;
   /** One Int32: lines of this worker's log that main has not taken yet. */

@@ -77,6 +77,7 @@ const WORD = {
   openUpstream: 7,
   timers: 8,
   overBudget: 9,
+  clientsRefused: 10,
 } as const;
 const BUFFERED_DOUBLE = 5;
 const BOUNDS_BYTE = 64;
@@ -171,6 +172,14 @@ export class LaneView {
 
   overBudget(): number {
     return this.words[WORD.overBudget] >>> 0;
+  }
+
+  addClientRefused(): void {
+    this.words[WORD.clientsRefused]++;
+  }
+
+  clientsRefused(): number {
+    return this.words[WORD.clientsRefused] >>> 0;
   }
 
   setBuffered(bytes: number): void {

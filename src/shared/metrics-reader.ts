@@ -208,6 +208,13 @@ export class MetricsReader {
     return sum;
   }
 
+  /** Connections that were closed as soon as they were accepted. */
+  clientsRefused(): number {
+    let sum = 0;
+    for (const { lane } of this.lanes()) sum += lane.clientsRefused();
+    return sum;
+  }
+
   /** What was ended because too much waited. */
   overBudget(): number {
     let sum = 0;

@@ -124,6 +124,11 @@ export class MetricsLane {
     this.lane.setBuffered(bytes);
   }
 
+  /** A connection was closed as soon as it was accepted: src/data/descriptors.ts */
+  clientRefused(): void {
+    this.lane.addClientRefused();
+  }
+
   /** Something was ended because too much waited. */
   overBudget(): void {
     this.lane.addOverBudget();

@@ -24,6 +24,8 @@ export type TsujiOptions = {
   workers?: number;
   /** Modules that are loaded into every thread first (`--import`). */
   imports?: string[];
+  /** File descriptors that it may have. */
+  descriptors?: number;
   env?: Record<string, string>;
   /** Do not wait until the keys are routed. */
   noWait?: boolean;
@@ -64,7 +66,9 @@ export class Tsuji {
       `--workers=${options.workers ?? 1}`,
       ...flags,
     ];
-    this.child = spawn(process.execPath, args, {
+    const limited = ['-c', `ulimit -n ${options.descriptors} && exec "$0" "$@"`, process.execPath, ...args];
+    const [command, words] = options.descriptors === undefined ? [process.execPath, args] : ['/bin/sh', limited];
+    this.child = spawn(command, words, {
       env: { ...process.env, NODE_TEST_CONTEXT: '', ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -41,6 +41,7 @@ const NOT_TRIED = new Set([
   'UwsListener.stopListening',
   'UwsListener.close',
   'UwsListener.connected',
+  'UwsListener.disconnected',
   'UwsListener.take',
   'UwsListener.onRequest',
   'UwsListener.onUpgrade',

@@ -41,6 +41,7 @@ export class UwsListener implements Listener, AppServer {
   /** `change`: 1 for a connection that was accepted, -1 for one that has ended. */
   private readonly connectionChanged = (response: HttpResponse, change: unknown): void => {
     if (change === 1) this.connected(response);
+    else this.disconnected();
   };
   private readonly addField = (name: string, value: string): void => this.head.add(name, value);
   private readonly recycle = (pair: UwsDownstream): void => {
@@ -61,7 +62,12 @@ export class UwsListener implements Listener, AppServer {
   }
 
   connected(response: HttpResponse): void {
-    this.peers.connected(response);
+    if (this.worker.descriptors.clientAccepted()) this.peers.connected(response);
+    else response.close();
+  }
+
+  disconnected(): void {
+    this.worker.descriptors.clientClosed();
   }
 
   serve(app: TemplatedApp, origin: RouteOrigin): void {
@@ -72,6 +78,7 @@ export class UwsListener implements Listener, AppServer {
         () => {
           // uWebSockets does not count those whose protocol has changed.
           origin.app.connections--;
+          this.disconnected();
         },
       ),
     );

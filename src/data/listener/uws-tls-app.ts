@@ -37,8 +37,10 @@ export type RouteOrigin = {
 export interface AppServer {
   /** Registers a set of routes where the app stands. */
   serve(app: TemplatedApp, origin: RouteOrigin): void;
-  /** A connection was accepted. */
+  /** A connection was accepted; it may be closed within the call. */
   connected(response: HttpResponse): void;
+  /** One that spoke HTTP until then has ended. */
+  disconnected(): void;
 }
 
 type Added = { readonly certificate: WorkerCertificate; readonly origin: RouteOrigin };

@@ -69,7 +69,10 @@ export class UwsTls {
     const { app, state } = made;
     const connectionChanged = (response: HttpResponse, change: unknown): void => {
       state.connections += change as number;
-      if (change !== 1) return;
+      if (change !== 1) {
+        this.server.disconnected();
+        return;
+      }
       this.server.connected(response);
       // Accepted before the end, handed over after it. Not at once: it is just being opened.
       if (this.closed) setImmediate(() => app.close());

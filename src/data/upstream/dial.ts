@@ -7,7 +7,7 @@
  * Node is whether a connection ended with close_notify: a body that only the end of its connection delimits may
  * therefore be cut short unnoticed, as in every client made with it.
  */
-import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
+import { connect, isIP, type OnReadOpts, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { Resolver } from '../../kernel/resolve.ts';
@@ -15,6 +15,7 @@ import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import { TlsTrust } from '../../kernel/tls-trust.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
 import type { ServerView } from '../../table/views.ts';
+import type { Descriptors } from '../descriptors.ts';
 
 /** From the accepted connection to the end of the TLS handshake (shared/spec proxying §9). */
 export const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -25,6 +26,11 @@ export const ALPN_HTTP1: readonly string[] = ['http/1.1'];
 export const ALPN_ANY: readonly string[] = ['h2', 'http/1.1'];
 
 type Lookup = Resolver['lookup'];
+
+/** As the system says it when it has none left. */
+class NoDescriptors extends Error {
+  readonly code = 'EMFILE';
+}
 
 /** Where the connections to one server go, those of its pool and its WebSockets. */
 export class DialTarget {
@@ -37,10 +43,16 @@ export class DialTarget {
   private readonly port: number;
   private readonly lookup: Lookup;
   private readonly trust: TlsTrust;
+  private readonly descriptors: Descriptors;
   /** Resumes the last session: no certificates, and with TLS 1.2 a round trip less. */
   private session: Buffer | undefined = undefined;
 
-  constructor(server: Pick<ServerView, 'scheme' | 'host' | 'port' | 'hostHeader'>, lookup: Lookup, trust: TlsTrust) {
+  constructor(
+    server: Pick<ServerView, 'scheme' | 'host' | 'port' | 'hostHeader'>,
+    lookup: Lookup,
+    trust: TlsTrust,
+    descriptors: Descriptors,
+  ) {
     this.secure = server.scheme === 'https';
     this.priorKnowledge = server.scheme === 'h2c';
     this.authority = server.hostHeader;
@@ -48,6 +60,7 @@ export class DialTarget {
     this.port = server.port;
     this.lookup = lookup;
     this.trust = trust;
+    this.descriptors = descriptors;
   }
 
   /** The event after which the socket takes a request. Before it, `connect` tells that the server has accepted. */
@@ -57,6 +70,13 @@ export class DialTarget {
 
   /** `onread`: where the bytes go, null for a socket that is read by its events. `alpn`: what TLS offers. */
   dial(onread: OnReadOpts | null, alpn: readonly string[] = ALPN_HTTP1): Socket {
+    if (!this.descriptors.mayDial()) return new Socket().destroy(new NoDescriptors());
+    const socket = this.connect(onread, alpn);
+    socket.once('close', () => this.descriptors.serverClosed());
+    return socket;
+  }
+
+  private connect(onread: OnReadOpts | null, alpn: readonly string[]): Socket {
     const { host, port, lookup } = this;
     const to = { host, port, lookup, autoSelectFamily: true, ...(onread === null ? {} : { onread }) };
     if (!this.secure) return connect({ ...to, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
@@ -84,6 +104,7 @@ export class DialTarget {
   /** What the error of a socket that was not ready yet means. */
   fault(error: NodeJS.ErrnoException): Fault {
     const { code } = error;
+    if (code === 'EMFILE' || code === 'ENFILE') return FAULTS.noDescriptors;
     if (code === 'ETIMEDOUT') return FAULTS.connectTimeout;
     // What the system says has a number. OpenSSL and the verification speak without one, or, when it meets a write that
     // waits for the handshake, as EPROTO.
@@ -95,15 +116,17 @@ export class DialTarget {
 /** Makes the targets of one worker. */
 export class Dialer {
   private readonly resolver: Resolver;
+  private readonly descriptors: Descriptors;
   private readonly trust: TlsTrust;
 
-  constructor(options: BootOptions, wheel: TimerWheel) {
+  constructor(options: BootOptions, wheel: TimerWheel, descriptors: Descriptors) {
+    this.descriptors = descriptors;
     this.resolver = new Resolver(wheel);
     this.trust = new TlsTrust(options);
   }
 
   target(server: ServerView): DialTarget {
-    return new DialTarget(server, this.resolver.lookup, this.trust);
+    return new DialTarget(server, this.resolver.lookup, this.trust, this.descriptors);
   }
 }
 

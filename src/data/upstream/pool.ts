@@ -133,7 +133,7 @@ export class UpstreamPool {
     this.shares = true;
     const stream = this.sessions.adopt(socket, user);
     if (this.closed) this.sessions.retire();
-    for (const connection of [...this.idle]) connection.destroy();
+    this.closeIdle();
     return stream;
   }
 
@@ -161,10 +161,17 @@ export class UpstreamPool {
     return announcedMs > 0 ? Math.max(Math.min(IDLE_MS, announcedMs - IDLE_MARGIN_MS), 100) : IDLE_MS;
   }
 
+  /** Returns how many there were. */
+  closeIdle(): number {
+    const idle = [...this.idle];
+    for (const connection of idle) connection.destroy();
+    return idle.length;
+  }
+
   /** The server has left the table: idle connections end now, busy ones with their response. */
   retire(): void {
     this.closed = true;
-    for (const connection of [...this.idle]) connection.destroy();
+    this.closeIdle();
     this.sessions.retire();
   }
 

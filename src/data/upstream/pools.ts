@@ -4,6 +4,7 @@ import type { BootOptions } from '../../protocol/messages.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import type { RoutingTable } from '../../table/reader.ts';
 import type { ServerView } from '../../table/views.ts';
+import type { Descriptors } from '../descriptors.ts';
 import { Dialer, type DialTarget } from './dial.ts';
 
 import { UpstreamPool } from './pool.ts';
@@ -26,11 +27,11 @@ export class UpstreamPools {
   /** Pools of servers that left the table with exchanges still running. */
   private readonly retired = new Set<UpstreamPool>();
 
-  constructor(options: BootOptions, wheel: TimerWheel, metrics: MetricsLane) {
+  constructor(options: BootOptions, wheel: TimerWheel, metrics: MetricsLane, descriptors: Descriptors) {
     this.options = options;
     this.wheel = wheel;
     this.metrics = metrics;
-    this.dialer = new Dialer(options, wheel);
+    this.dialer = new Dialer(options, wheel, descriptors);
   }
 
   of(server: ServerView): UpstreamPool {
@@ -80,6 +81,13 @@ export class UpstreamPools {
   private letGo(pool: UpstreamPool): void {
     pool.retire();
     if (pool.size > 0) this.retired.add(pool);
+  }
+
+  /** Closes connections that nobody uses; returns how many. */
+  closeIdle(): number {
+    let closed = 0;
+    for (const pool of this.bySlot.values()) closed += pool.closeIdle();
+    return closed;
   }
 
   /** Open connections to all servers. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type AddressInfo, createServer } from 'node:net';
 import test, { type TestContext } from 'node:test';
+import { Descriptors } from '../../../src/data/descriptors.ts';
 import type { UpstreamConnection } from '../../../src/data/upstream/connection.ts';
 import { UpstreamPool } from '../../../src/data/upstream/pool.ts';
 import { UpstreamPools } from '../../../src/data/upstream/pools.ts';
@@ -10,6 +11,7 @@ import { REQUEST_NO_BODY } from '../../../src/http/request-head.ts';
 import { FAULTS, type Fault } from '../../../src/kernel/errors.ts';
 import { TimerWheel } from '../../../src/kernel/timer-wheel.ts';
 import type { BootOptions } from '../../../src/protocol/messages.ts';
+import { createDescriptorCounts, DescriptorCounts } from '../../../src/shared/descriptor-counts.ts';
 import { MetricsLane } from '../../../src/shared/metrics.ts';
 import { createMetricsLane } from '../../../src/shared/metrics-layout.ts';
 import type { ServerView } from '../../../src/table/views.ts';
@@ -57,6 +59,12 @@ test('a connection whose time is over is not used, however late its timer is', (
 type Innards = { socket: UpstreamSocket; serverSent(length: number): boolean };
 
 /** A connection to a real server that has answered one request, and the turn in which it is used again. */
+function poolsWith(options: BootOptions): UpstreamPools {
+  const metrics = new MetricsLane(createMetricsLane([1]));
+  const counts = new DescriptorCounts(createDescriptorCounts(1), 0);
+  return new UpstreamPools(options, new TimerWheel(), metrics, new Descriptors(counts, 0, metrics, () => 0));
+}
+
 async function usedConnection(t: TestContext): Promise<{ pool: UpstreamPool; requests: () => number }> {
   let requests = 0;
   const server = createServer((socket) => {
@@ -70,7 +78,7 @@ async function usedConnection(t: TestContext): Promise<{ pool: UpstreamPool; req
   const { port } = server.address() as AddressInfo;
   const options = { maxIdleConnsPerHost: 9, dialTimeoutMs: 0, responseHeaderTimeoutMs: 0, insecureSkipVerify: false };
   const boot = { ...options, rootCAs: null } as unknown as BootOptions;
-  const pools = new UpstreamPools(boot, new TimerWheel(), new MetricsLane(createMetricsLane([1])));
+  const pools = poolsWith(boot);
   t.after(() => {
     pools.destroy();
     server.close();
@@ -121,12 +129,7 @@ for (const [what, spoil] of [
 }
 
 test('a slot with another name has a pool of its own, for whoever asks', () => {
-  const lane = new MetricsLane(createMetricsLane([]));
-  const pools = new UpstreamPools(
-    { maxIdleConnsPerHost: 1, upstreamPipelining: 1 } as BootOptions,
-    new TimerWheel(),
-    lane,
-  );
+  const pools = poolsWith({ maxIdleConnsPerHost: 1, upstreamPipelining: 1 } as BootOptions);
   const view = (port: number) =>
     ({ slot: 3, url: `http://127.0.0.1:${port}`, scheme: 'http', host: '127.0.0.1', port }) as unknown as ServerView;
   const [before, after] = [view(1), view(2)];

@@ -115,8 +115,16 @@ export class NodeListener implements Listener {
   }
 
   private accepted(socket: Socket): void {
+    const { descriptors } = this.worker;
     this.sockets.add(socket);
-    socket.once('close', () => this.sockets.delete(socket));
+    socket.once('close', () => {
+      this.sockets.delete(socket);
+      descriptors.clientClosed();
+    });
+    if (!descriptors.clientAccepted()) {
+      socket.destroy();
+      return;
+    }
     this.openings.begin(socket);
     const look = (): void => {
       lookAtFirstBytes(socket, (first) => this.guard(socket, () => this.recognized(socket, first)));
