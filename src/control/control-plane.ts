@@ -150,7 +150,7 @@ export class ControlPlane implements ControlView {
       onReturn: (backend, slot) => this.servers.returned(backend, slot),
       onChange: () => this.notify(),
     });
-    this.sourceList = sourcesFrom(settings);
+    this.sourceList = sourcesFrom(settings, stored.endpoints);
     const names = settings.entryPoints.map((entryPoint) => entryPoint.name);
     const builder = new ModelBuilder({
       prefix: this.prefix,

@@ -8,6 +8,7 @@ import type { Settings } from '../settings/settings.ts';
 import { isStoredSetting, STORED_SECTIONS, type StoredSettings } from '../settings/stored-settings.ts';
 import { guarded } from './guarded.ts';
 import { BACKOFF_LONGEST_MS } from './source/backoff.ts';
+import { EndpointMemory } from './source/endpoint-loop.ts';
 import { sourcesFrom } from './source/from-settings.ts';
 import type { Source, SourceName, SourceStatus } from './source/source.ts';
 import type { SourceLog } from './source/source-log.ts';
@@ -21,6 +22,8 @@ const OTHER_API_FAILURES = 2;
 
 export class StoredKeysReader implements StoredKeys {
   readonly sections = STORED_SECTIONS;
+  /** For those who follow the store afterwards. */
+  readonly endpoints = new EndpointMemory();
   private readonly sources: readonly Source[];
   private readonly sourceLog: SourceLog;
   private readonly found = new Map<SourceName, ReadonlyMap<string, string>>();
@@ -34,7 +37,7 @@ export class StoredKeysReader implements StoredKeys {
   /** @throws TsujiError for TLS settings of etcd that cannot be used */
   constructor({ etcd, folder }: Settings, sourceLog: SourceLog) {
     this.sourceLog = sourceLog;
-    this.sources = sourcesFrom({ etcd: etcd === null ? null : { ...etcd, watch: false }, folder });
+    this.sources = sourcesFrom({ etcd: etcd === null ? null : { ...etcd, watch: false }, folder }, this.endpoints);
   }
 
   statuses(): SourceStatus[] {

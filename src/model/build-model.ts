@@ -10,6 +10,7 @@
  */
 import type { Constraint } from '../kernel/constraints.ts';
 import { reasonOf } from '../kernel/errors.ts';
+import { escapedName } from '../kernel/key-text.ts';
 import { type Problem, shownKey } from '../kernel/problems.ts';
 import { type BackendOptions, buildBackend } from './build-backend.ts';
 import { buildCertificate, type CertificateOptions } from './build-certificate.ts';
@@ -201,7 +202,9 @@ export class ModelBuilder {
       } catch (error) {
         reason = `an error inside tsuji: ${reasonOf(error)}`;
       }
-      this.#put(next, `others/${key}`, `${this.#prefix}/${key}`, 'ignored', reason);
+      const escaped = escapedName(key);
+      const state = escaped === null ? 'ignored' : 'rejected';
+      this.#put(next, `others/${key}`, `${this.#prefix}/${escaped ?? key}`, state, reason);
     }
     const { unlistedOthers } = this.#tree;
     const more =

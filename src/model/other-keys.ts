@@ -1,4 +1,5 @@
 /** Keys that belong to no frontend, backend or certificate: what there is to say of them. */
+import { escapedName } from '../kernel/key-text.ts';
 import { unknownReason } from '../kernel/problems.ts';
 import { OTHER_KEYS } from './schema.ts';
 
@@ -25,6 +26,7 @@ export function isKnownOther(key: string, stored: StoredKeys): boolean {
 
 /** Why it does not do what it was written for, '' when it does. */
 export function describeOther(key: string, value: string, stored: StoredKeys): string {
+  if (escapedName(key) !== null) return 'its name is not UTF-8, and could not be told from others: it is left out';
   const first = firstPart(key);
   if (stored.sections.has(first.toLowerCase())) return stored.problemOf(key, value);
   const known = OTHER_KEYS.get(first.toLowerCase());

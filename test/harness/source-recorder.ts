@@ -10,6 +10,8 @@ export class SourceRecorder implements SourceSink {
   readonly told: Told[] = [];
   /** The keys as somebody has them who did all that was told. */
   readonly keys = new Map<string, string>();
+  /** Directories of backends, which etcd v2 alone has, each with the slash at its end. */
+  readonly directories = new Set<string>();
   readonly states: SourceState[] = [];
   readonly #source: Source;
 
@@ -20,15 +22,21 @@ export class SourceRecorder implements SourceSink {
   snapshot(_name: SourceName, revision: string, entries: ReadonlyMap<string, string>): void {
     this.told.push({ kind: 'snapshot', revision, entries });
     this.keys.clear();
-    for (const [key, value] of entries) this.keys.set(key, value);
+    this.directories.clear();
+    for (const [key, value] of entries) this.#set(key, value);
   }
 
   changes(_name: SourceName, revision: string, changes: readonly Change[]): void {
     this.told.push({ kind: 'changes', revision, changes });
-    for (const { key, value } of changes) {
-      if (value === null) this.keys.delete(key);
-      else this.keys.set(key, value);
-    }
+    for (const { key, value } of changes) this.#set(key, value);
+  }
+
+  #set(key: string, value: string | null): void {
+    const isDirectory = key.endsWith('/');
+    if (isDirectory && value !== null) this.directories.add(key);
+    else if (isDirectory) this.directories.delete(key);
+    else if (value === null) this.keys.delete(key);
+    else this.keys.set(key, value);
   }
 
   statusChanged(): void {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { EtcdV2Source, type EtcdV2Tuning } from '../../src/control/source/etcd-v2.ts';
+import { ModelBuilder } from '../../src/model/build-model.ts';
 import type { EtcdSettings } from '../../src/settings/settings.ts';
 import { etcdSettings } from '../harness/etcd-settings.ts';
 import { SourceRecorder } from '../harness/source-recorder.ts';
@@ -65,7 +66,7 @@ test('a directory with a TTL takes its keys along when it expires', async (t) =>
   assert.deepEqual(Object.fromEntries(sink.keys), { 'backends/c': 'y' });
 });
 
-test('empty directories are no keys, neither in a snapshot nor as changes', async (t) => {
+test('empty directories are no keys, neither in a snapshot nor as changes, but for those of backends', async (t) => {
   const etcd = await etcdOf(t);
   await etcd.ctl(2, 'mkdir', '/traefik/backends/left/servers');
   const { sink } = followV2(t, [etcd.endpoint]);
@@ -76,8 +77,31 @@ test('empty directories are no keys, neither in a snapshot nor as changes', asyn
   await etcd.ctl(2, 'mk', '/traefik/x', '1');
   await etcd.ctl(2, 'update', '/traefik/x', '2');
   await sink.has('x', '2');
-  assert.deepEqual([...sink.keys.keys()], ['x']);
+  assert.deepEqual([[...sink.keys.keys()], [...sink.directories]], [['x'], ['backends/left/']]);
   assert.equal(sink.told.length, 3);
+});
+
+test('a backend stays when its last server expires, and goes with its directory', async (t) => {
+  const etcd = await etcdOf(t);
+  const { sink } = followV2(t, [etcd.endpoint]);
+  await sink.inState('live');
+  await etcd.ctl(2, 'set', '/traefik/backends/b/servers/s/url', 'http://s', '--ttl', '1');
+  await sink.has('backends/b/servers/s/url', 'http://s');
+  await sink.has('backends/b/servers/s/url', undefined);
+  const builder = new ModelBuilder({
+    prefix: '/traefik',
+    entryPoints: ['http'],
+    defaultEntryPoints: ['http'],
+    allowMinWeightZero: false,
+  });
+  const running = builder.update([...sink.directories].map((key) => ({ key, value: '' }))).model;
+  assert.deepEqual(running.backends.get('b')?.servers, []);
+  // One that starts now sees the same.
+  const fresh = followV2(t, [etcd.endpoint]);
+  await fresh.sink.inState('live');
+  assert.deepEqual([fresh.sink.keys, fresh.sink.directories], [sink.keys, sink.directories]);
+  await etcd.ctl(2, 'rm', '--recursive', '/traefik/backends/b');
+  await waitFor(() => sink.directories.size === 0, 'the backend to go');
 });
 
 test('compare-and-swap and compare-and-delete arrive', async (t) => {

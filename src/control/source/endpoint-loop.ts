@@ -8,15 +8,30 @@ import { BACKOFF_LONGEST_MS, Backoff } from './backoff.ts';
  */
 export type Follow = (endpoint: string) => Promise<number | null>;
 
+/** Which endpoint has answered last, for all who follow the same store: one that hangs costs its time once, not each of them. */
+export class EndpointMemory {
+  #last = '';
+
+  answered(endpoint: string): void {
+    this.#last = endpoint;
+  }
+
+  /** Where to begin. */
+  startIn(endpoints: readonly string[]): number {
+    return Math.max(0, endpoints.indexOf(this.#last));
+  }
+}
+
 /** Resolves when `signal` is aborted and the running `follow` has ended. Never rejects. */
 export async function followEndpoints(
   endpoints: readonly string[],
+  memory: EndpointMemory,
   signal: AbortSignal,
   follow: Follow,
   failed: (endpoint: string, error: unknown) => void,
 ): Promise<void> {
   const backoff = new Backoff();
-  for (let turn = 0; !signal.aborted; turn++) {
+  for (let turn = memory.startIn(endpoints); !signal.aborted; turn++) {
     const endpoint = endpoints[turn % endpoints.length];
     const startedAt = performance.now();
     let waitMs: number;

@@ -3,15 +3,22 @@ import type { EtcdV2Event, EtcdV2Node } from './etcd-v2-client.ts';
 import { relativeKey } from './keys.ts';
 import type { Change } from './source.ts';
 
-/** All keys below a directory. Empty directories leave no trace. */
+/**
+ * A backend without a server is answered 503 and not 404 (shared/spec kv-schema §3.2), and the directory of one stays when
+ * its last server expires. So it is told of, by a key with a slash at its end; other directories leave no trace.
+ */
+const BACKEND = /(?:^|\/)backends\/[^/]+$/;
+
+/** All keys below a directory. */
 export function entriesBelow(prefix: string, node: EtcdV2Node | null): Map<string, string> {
   const entries = new Map<string, string>();
   const open = node === null ? [] : [node];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (next.nodes !== undefined) open.push(...next.nodes);
-    if (next.dir) continue;
     const key = relativeKey(prefix, next.key);
-    if (key !== null) entries.set(key, next.value ?? '');
+    if (key === null) continue;
+    if (next.dir && BACKEND.test(key)) entries.set(`${key}/`, '');
+    if (!next.dir) entries.set(key, next.value ?? '');
   }
   return entries;
 }
@@ -37,7 +44,17 @@ export function changesOf(prefix: string, { action, node }: EtcdV2Event, known: 
   }
   const key = relativeKey(prefix, node.key);
   if (key === null) return [];
-  if (node.dir) return known.delete(key) ? [{ key, value: null }] : [];
-  known.add(key);
-  return [{ key, value: node.value ?? '' }];
+  const changes: Change[] = [];
+  if (node.dir && known.delete(key)) changes.push({ key, value: null });
+  // etcd makes the directories of a key without a word.
+  const directory = node.dir ? `${key}/` : (/^(?:.*\/)?backends\/[^/]+\//.exec(key)?.[0] ?? '');
+  if (BACKEND.test(directory.slice(0, -1)) && !known.has(directory)) {
+    known.add(directory);
+    changes.push({ key: directory, value: '' });
+  }
+  if (!node.dir) {
+    known.add(key);
+    changes.push({ key, value: node.value ?? '' });
+  }
+  return changes;
 }

@@ -4,8 +4,9 @@
  * alias there is a second directory, and a changed alias leads to a fresh reading of both.
  */
 import { reasonOf, TsujiError } from '../../kernel/errors.ts';
+import { decodedKeyText } from '../../kernel/key-text.ts';
 import type { EtcdSettings } from '../../settings/settings.ts';
-import { followEndpoints } from './endpoint-loop.ts';
+import { EndpointMemory, followEndpoints } from './endpoint-loop.ts';
 import { type EtcdV2Access, EtcdV2Client, V2_ABSENT, V2_FORBIDDEN, V2_OUTDATED } from './etcd-v2-client.ts';
 import { changesOf, entriesBelow } from './etcd-v2-tree.ts';
 import { KeyTrees } from './key-trees.ts';
@@ -27,6 +28,7 @@ const TUNING: EtcdV2Tuning = { pollMs: 10_000, deadlineMs: 5_000, absentMs: 60_0
 /** A directory that is followed: what it holds since which etcd index. */
 type Range = {
   readonly client: EtcdV2Client;
+  readonly directory: string;
   readonly index: number;
   /** Whole keys without their leading slash. */
   readonly known: Set<string>;
@@ -36,6 +38,7 @@ export class EtcdV2Source implements Source {
   readonly name = 'etcdv2';
   readonly #settings: EtcdSettings;
   readonly #tuning: EtcdV2Tuning;
+  readonly #memory: EndpointMemory;
   readonly #status = new StatusKeeper('etcdv2');
   readonly #stopping = new AbortController();
   readonly #trees: KeyTrees;
@@ -45,8 +48,9 @@ export class EtcdV2Source implements Source {
   /** How many endpoints in a row have said that they have no v2 API. */
   #withoutV2 = 0;
 
-  constructor(settings: EtcdSettings, tuning: Partial<EtcdV2Tuning> = {}) {
+  constructor(settings: EtcdSettings, tuning: Partial<EtcdV2Tuning> = {}, memory = new EndpointMemory()) {
     this.#settings = settings;
+    this.#memory = memory;
     this.#tuning = { ...TUNING, ...tuning };
     this.#trees = new KeyTrees(settings.prefix);
   }
@@ -55,6 +59,7 @@ export class EtcdV2Source implements Source {
     this.#status.attach(sink);
     this.#running = followEndpoints(
       this.#settings.endpoints,
+      this.#memory,
       this.#stopping.signal,
       (endpoint) => this.#tryEndpoint(endpoint, sink),
       (endpoint, error) => this.#status.failed(`etcd v2 at ${endpoint}: ${reasonOf(error)}`),
@@ -109,6 +114,7 @@ export class EtcdV2Source implements Source {
       signal.throwIfAborted();
       this.#newest = Math.max(...ranges.map(({ index }) => index));
       this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
+      this.#memory.answered(access.endpoint);
       sink.snapshot('etcdv2', String(this.#newest), entries);
       this.#withoutV2 = 0;
       this.#status.confirmed(String(this.#newest));
@@ -134,8 +140,8 @@ export class EtcdV2Source implements Source {
       clients.push(client);
       const { node, index } = await client.read(true);
       const found = entriesBelow('', node);
-      for (const [key, value] of found) keys.set(`/${key}`, value);
-      return { client, index, known: new Set(found.keys()) };
+      for (const [key, value] of found) keys.set(decodedKeyText(`/${key}`, directory), value);
+      return { client, directory, index, known: new Set(found.keys()) };
     };
     const own = await read(prefix);
     trees.aim(keys.get(trees.aliasKey));
@@ -169,7 +175,7 @@ export class EtcdV2Source implements Source {
   }
 
   /** Resolves when the directory has to be read anew. */
-  async #poll({ client, index: after, known }: Range, sink: SourceSink): Promise<void> {
+  async #poll({ client, directory, index: after, known }: Range, sink: SourceSink): Promise<void> {
     let seen = after;
     for (;;) {
       const waited = await client.wait(seen + 1, this.#tuning.pollMs).catch((error: unknown) => {
@@ -186,9 +192,10 @@ export class EtcdV2Source implements Source {
       } else {
         seen = event.node.modifiedIndex ?? seen + 1;
         const changes: Change[] = [];
-        for (const { key, value } of changesOf('', event, known)) {
-          if (this.#trees.unsettles(`/${key}`, value)) return;
-          const relative = this.#trees.relative(`/${key}`);
+        for (const { key: name, value } of changesOf('', event, known)) {
+          const key = decodedKeyText(`/${name}`, directory);
+          if (this.#trees.unsettles(key, value)) return;
+          const relative = this.#trees.relative(key);
           if (relative !== null) changes.push({ key: relative, value });
         }
         if (changes.length > 0) sink.changes('etcdv2', String(seen), changes);

@@ -5,8 +5,9 @@
  */
 import { EtcdPermissionDeniedError, type IEvent, type IRangeRequest, KVClient } from 'etcd3';
 import { reasonOf } from '../../kernel/errors.ts';
+import { keyText } from '../../kernel/key-text.ts';
 import type { EtcdSettings } from '../../settings/settings.ts';
-import { followEndpoints } from './endpoint-loop.ts';
+import { EndpointMemory, followEndpoints } from './endpoint-loop.ts';
 import { EtcdV3Connection } from './etcd-v3-connection.ts';
 import { type KeyRange, type WatchTiming, watchRange } from './etcd-v3-watch.ts';
 import { KeyTrees } from './key-trees.ts';
@@ -33,13 +34,15 @@ export class EtcdV3Source implements Source {
   readonly name = 'etcdv3';
   readonly #settings: EtcdSettings;
   readonly #tuning: EtcdV3Tuning;
+  readonly #memory: EndpointMemory;
   readonly #trees: KeyTrees;
   readonly #status = new StatusKeeper('etcdv3');
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
-  constructor(settings: EtcdSettings, tuning: Partial<EtcdV3Tuning> = {}) {
+  constructor(settings: EtcdSettings, tuning: Partial<EtcdV3Tuning> = {}, memory = new EndpointMemory()) {
     this.#settings = settings;
+    this.#memory = memory;
     this.#tuning = { ...TUNING, ...tuning };
     this.#trees = new KeyTrees(settings.prefix);
   }
@@ -48,6 +51,7 @@ export class EtcdV3Source implements Source {
     this.#status.attach(sink);
     this.#running = followEndpoints(
       this.#settings.endpoints,
+      this.#memory,
       this.#stopping.signal,
       (endpoint) => this.#session(endpoint, sink),
       (endpoint, error) => this.#status.failed(`etcd v3 at ${endpoint}: ${reasonOf(error)}`),
@@ -77,6 +81,7 @@ export class EtcdV3Source implements Source {
         const { revision, entries } = await this.#read(connection);
         signal.throwIfAborted();
         this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
+        this.#memory.answered(endpoint);
         sink.snapshot('etcdv3', String(revision), entries);
         this.#status.confirmed(String(revision));
         if (!watch) return null;
@@ -127,7 +132,7 @@ export class EtcdV3Source implements Source {
     let answer = await kv.range(revision === null ? page : { ...page, revision, serializable: true });
     const at = revision ?? answer.header.revision;
     for (;;) {
-      for (const pair of answer.kvs) keys.set(pair.key.toString(), pair.value.toString());
+      for (const pair of answer.kvs) keys.set(keyText(pair.key, prefix), pair.value.toString());
       if (!answer.more) return at;
       const next = Buffer.concat([answer.kvs.at(-1)!.key, NUL]);
       answer = await kv.range({ ...page, key: next, revision: at, serializable: true });
@@ -147,7 +152,7 @@ export class EtcdV3Source implements Source {
         events: (revision: number, events: readonly IEvent[]): void => {
           if (round.signal.aborted) return;
           newest = Math.max(newest, revision);
-          if (this.#deliver(sink, revision, events)) this.#status.confirmed(String(newest));
+          if (this.#deliver(sink, revision, prefix, events)) this.#status.confirmed(String(newest));
           else round.abort();
         },
         confirmed: (): void => {
@@ -170,10 +175,10 @@ export class EtcdV3Source implements Source {
   }
 
   /** False when it tells nothing, because all has to be read anew. */
-  #deliver(sink: SourceSink, revision: number, events: readonly IEvent[]): boolean {
+  #deliver(sink: SourceSink, revision: number, prefix: string, events: readonly IEvent[]): boolean {
     const changes: Change[] = [];
     for (const { type, kv } of events) {
-      const key = kv.key.toString();
+      const key = keyText(kv.key, prefix);
       const value = type === 'Delete' ? null : kv.value.toString();
       if (this.#trees.unsettles(key, value)) return false;
       const relative = this.#trees.relative(key);

@@ -3,6 +3,7 @@ import type { BigIntStats } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reasonOf } from '../../kernel/errors.ts';
+import { decodedKeyText } from '../../kernel/key-text.ts';
 import { relativeKey } from './keys.ts';
 
 export type FolderEntry = {
@@ -60,6 +61,11 @@ class Scanner {
     for (const item of await readdir(absolute, { withFileTypes: true })) {
       if (ignored(item.name)) continue;
       const below = `${path}/${item.name}`;
+      if (decodedKeyText(below, '') !== below) {
+        // Its name cannot even be opened by this text.
+        this.entries.set(decodedKeyText(below, '').slice(1), { value: '', stamp: '' });
+        continue;
+      }
       try {
         if (item.isDirectory()) await this.directory(below);
         else await this.#file(below);

@@ -5,7 +5,8 @@
  *     start ──▶ snapshot(rev 7) ──▶ changes(rev 8) ──▶ changes(rev 9) ──▶ … gap … ──▶ snapshot(rev 40) ──▶ …
  *
  * Keys are relative to the prefix and have no leading slash: `/traefik/backends/b/servers/s/url` is
- * `backends/b/servers/s/url`. Values are text (UTF-8). Directories are not keys.
+ * `backends/b/servers/s/url`. Values are text (UTF-8); a name that is none is given by `keyText` of
+ * kernel/key-text.ts. Directories are not keys, but for those of backends in etcd v2: `backends/b/`, with an empty value.
  */
 export type SourceName = 'etcdv3' | 'etcdv2' | 'folder';
 
