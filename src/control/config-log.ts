@@ -32,6 +32,8 @@ export class ConfigLog {
   }
 
   touch({ backends, frontends, certificates }: ModelChange): void {
+    // Problems alone make no table.
+    if (backends.size + frontends.size + certificates.size === 0) return;
     if (this.changedAt === 0) this.changedAt = performance.now();
     for (const name of backends) this.changed.add(`backends/${name}`);
     for (const name of frontends) this.changed.add(`frontends/${name}`);

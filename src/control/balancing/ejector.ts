@@ -15,7 +15,7 @@
  */
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
-import type { Backend } from '../../model/model.ts';
+import type { Backend, Server } from '../../model/model.ts';
 import type { ServerEvent } from '../../protocol/messages.ts';
 import { DOWN, EJECTED, IN, TRIAL, TRYING } from '../../shared/server-state.ts';
 import { guarded } from '../guarded.ts';
@@ -149,6 +149,10 @@ export class Ejector {
     if (this.shared.state.ejection(slot) !== TRIAL) return;
     record.returnedAt = performance.now();
     this.setNamed(record, slot, IN);
+    const backend = this.shared.model().backends.get(record.backend);
+    const servers = backend === undefined ? [] : slottedServers(this.shared, backend);
+    const found = servers.find((server) => server.slot === slot);
+    if (found !== undefined) tellReturned(backend!, found.server);
   }
 
   private returned(backend: Backend, { server, slot }: SlottedServer): void {
@@ -157,8 +161,7 @@ export class Ejector {
       stopTimers(record);
       record.returnedAt = performance.now();
     }
-    const fields = { backend: backend.name, server: server.name, url: server.url };
-    log.event(EVENTS.serverReturned, `${backend.name} ${server.url}`, fields);
+    tellReturned(backend, server);
     this.options.onReturn(backend, slot);
     this.options.onChange();
   }
@@ -186,4 +189,8 @@ function stopTimers(record: Ejection): void {
 /** Is it waiting for, or in, its trial? */
 export function isOnTrial(ejection: number): boolean {
   return ejection === TRIAL || ejection === TRYING;
+}
+
+function tellReturned({ name: backend }: Backend, { name: server, url }: Server): void {
+  log.event(EVENTS.serverReturned, `${backend} ${url}`, { backend, server, url });
 }
