@@ -2,6 +2,8 @@
  * The main thread's half of tsuji, put together: sources → reconciler → compiler → publisher → workers, and the admin
  * pages that look at them.
  */
+import { randomBytes } from 'node:crypto';
+
 import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import type { LogFields } from '../kernel/log-line.ts';
@@ -14,6 +16,7 @@ import { createCursors, forgetTurns } from '../shared/cursors.ts';
 import { createDescriptorCounts } from '../shared/descriptor-counts.ts';
 import { createMetricsLane } from '../shared/metrics-layout.ts';
 import { forgetBackend, MetricsReader } from '../shared/metrics-reader.ts';
+import { createNonceCounts, NonceCounts } from '../shared/nonce-counts.ts';
 import { createRateBuckets, RateBuckets } from '../shared/rate-buckets.ts';
 import { createServerState, ServerState } from '../shared/server-state.ts';
 import { SlotRegistry } from '../shared/slots.ts';
@@ -28,6 +31,7 @@ import { mostConnections } from './descriptor-limit.ts';
 import { attempt, guarded } from './guarded.ts';
 import { HealthChecks } from './health-checks/health-checks.ts';
 import { Prober } from './health-checks/probe.ts';
+import { PasswordChecks } from './passwords/password-checks.ts';
 import { Publisher } from './publisher.ts';
 import { type ModelChange, Reconciler } from './reconciler.ts';
 import { loadRootCAs } from './root-cas.ts';
@@ -51,6 +55,7 @@ import type {
   LoadedView,
   WorkerView,
 } from './view.ts';
+import { WatchedFiles } from './watched-files.ts';
 import { WorkerFleet } from './worker-fleet.ts';
 import { workerHeap } from './worker-heap.ts';
 
@@ -97,6 +102,8 @@ export class ControlPlane implements ControlView {
   private readonly lanes: SharedArrayBuffer[];
   private readonly cursors: Int32Array;
   private readonly tables: TableCycle;
+  private readonly passwords = new PasswordChecks();
+  private readonly files = new WatchedFiles((frontend) => this.reconciler.rebuild(frontend));
   private readonly publisher: Publisher;
   private readonly fleet: WorkerFleet;
   private readonly reconciler: Reconciler;
@@ -131,6 +138,8 @@ export class ControlPlane implements ControlView {
     const tokenCounts = createTokenCounts(settings.workers);
     const rateBuckets = createRateBuckets();
     const buckets = new RateBuckets(rateBuckets, settings.workers);
+    const nonceCounts = createNonceCounts();
+    const nonces = new NonceCounts(nonceCounts, settings.workers);
     this.tokenCounts = new TokenCounts(tokenCounts);
     this.breakers = new Breakers(settings.workers);
     const cursors = createCursors();
@@ -161,6 +170,7 @@ export class ControlPlane implements ControlView {
       constraints: settings.constraints,
       healthCheckIntervalMs: settings.healthCheckIntervalMs,
       stored,
+      files: this.files,
       ruleWaitMs: RULE_WAIT_MS,
     });
     this.current = builder.model;
@@ -241,6 +251,8 @@ export class ControlPlane implements ControlView {
       tokenCounts,
       rateBuckets,
       descriptorCounts: createDescriptorCounts(settings.workers),
+      nonceCounts,
+      authKey: randomBytes(32),
       lanes: this.lanes,
       openOf: (index) => openExchanges([this.lanes[index]]),
       onWelcome: (index, generation) => this.publisher.welcome(index, generation),
@@ -249,11 +261,17 @@ export class ControlPlane implements ControlView {
         if (this.settled()) this.configLog.applied(this.publisher.generation);
         this.notify();
       },
+      onPassword: (index, { id, password, hash }) => {
+        void this.passwords
+          .check(password, hash)
+          .then((isRight) => this.fleet.send(index, { kind: 'passwordChecked', id, isRight }));
+      },
       onServer: ({ event, backend, server }) => this.servers.received(event, backend, server),
       onEnded: (index) => {
         this.servers.workerEnded(index, this.serverSlots.size);
         this.tokenCounts.laneDied(index);
         buckets.laneDied(index);
+        nonces.laneDied(index);
       },
       onChange: () => this.notify(),
     });
@@ -323,6 +341,7 @@ export class ControlPlane implements ControlView {
     await this.drain(graceMs, wasAsked);
     this.configLog.stop();
     this.reconciler.stop();
+    this.files.stop();
     this.healthChecks.stop();
     this.servers.stop();
     this.certificateList.stop();
@@ -331,6 +350,7 @@ export class ControlPlane implements ControlView {
     if (this.notifying !== null) clearTimeout(this.notifying);
     await this.admin?.close();
     await this.tables.stop();
+    await this.passwords.close();
   }
 
   entryPoints(): EntryPointView[] {

@@ -127,6 +127,13 @@ export class Reconciler implements SourceSink {
     clearTimeout(this.#dueTimer);
   }
 
+  /** Something beside the keys of a frontend has changed. */
+  rebuild(frontend: string): void {
+    if (this.#stopped) return;
+    this.#builder.rebuild(frontend);
+    this.#schedule();
+  }
+
   /** No table can be made with these objects: the next model is without them. */
   refuse(refusals: readonly Refusal[]): void {
     if (this.#stopped || refusals.length === 0) return;

@@ -32,6 +32,8 @@ export type FleetOptions = {
   readonly tokenCounts: SharedArrayBuffer;
   readonly rateBuckets: SharedArrayBuffer;
   readonly descriptorCounts: SharedArrayBuffer;
+  readonly nonceCounts: SharedArrayBuffer;
+  readonly authKey: Uint8Array;
   /** One lane per worker. */
   readonly lanes: readonly SharedArrayBuffer[];
   /** Exchanges that are open in it. */
@@ -39,6 +41,8 @@ export type FleetOptions = {
   /** A worker boots or is ready and has a table of `generation`, 0 for none: what is newer is sent, its generation returned. */
   readonly onWelcome: (index: number, generation: number) => number;
   readonly onApplied: (index: number, generation: number) => void;
+  /** A worker wants to know whether a password is right. */
+  readonly onPassword: (index: number, message: FromWorker & { readonly kind: 'checkPassword' }) => void;
   readonly onServer: (message: FromWorker & { readonly kind: 'server' }) => void;
   /** A worker has ended; it is replaced later, if at all. */
   readonly onEnded: (index: number) => void;
@@ -194,6 +198,8 @@ export class WorkerFleet {
       tokenCounts: this.options.tokenCounts,
       rateBuckets: this.options.rateBuckets,
       descriptorCounts: this.options.descriptorCounts,
+      nonceCounts: this.options.nonceCounts,
+      authKey: this.options.authKey,
       metrics: this.options.lanes[member.index],
       logQueue,
       port: port2,
@@ -273,6 +279,9 @@ export class WorkerFleet {
       case 'applied':
         member.generation = message.generation;
         this.options.onApplied(member.index, message.generation);
+        return;
+      case 'checkPassword':
+        this.options.onPassword(member.index, message);
         return;
       case 'server':
         this.options.onServer(message);

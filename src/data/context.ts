@@ -2,6 +2,7 @@
 import type { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { BootEntryPoint, BootOptions, FromWorker } from '../protocol/messages.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
+import type { NonceCounts } from '../shared/nonce-counts.ts';
 import type { RateBuckets } from '../shared/rate-buckets.ts';
 import type { ServerLane, ServerState } from '../shared/server-state.ts';
 import type { TokenCounts } from '../shared/token-counts.ts';
@@ -12,6 +13,7 @@ import type { RetryBudgets } from './balancing/retry-budget.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { HeldBodies } from './exchange/outgoing-request.ts';
 import type { MemoryBudget } from './memory-budget.ts';
+import type { Passwords } from './passwords.ts';
 import type { Plan } from './plan.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
 import type { WebSocketExchange } from './websocket/websocket-exchange.ts';
@@ -31,6 +33,10 @@ export type WorkerContext = {
   readonly serverLane: ServerLane;
   readonly tokenCounts: TokenCounts;
   readonly rateBuckets: RateBuckets;
+  readonly nonceCounts: NonceCounts;
+  /** 32 bytes, the same for all workers. */
+  readonly authKey: Uint8Array;
+  readonly passwords: Passwords;
   readonly retryBudgets: RetryBudgets;
   /** Tells the main thread. */
   readonly report: (message: FromWorker) => void;

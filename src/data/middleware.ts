@@ -31,6 +31,8 @@ export interface Scope {
   /** Null before it is routed: for the middlewares of the entrypoint. */
   readonly frontend: FrontendView | null;
   readonly client: Peer;
+  /** What was asked for, before any modifier. */
+  readonly clientTarget: string;
   /** Whose address counts instead of the peer's, '' for nobody's; null: the peer's. */
   clientAddress: string | null;
   /** Between WAITS and `proceed`: its head, which may be changed. */

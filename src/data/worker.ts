@@ -11,6 +11,7 @@ import { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { Boot, BootEntryPoint, FromWorker, ToWorker } from '../protocol/messages.ts';
 import { DescriptorCounts } from '../shared/descriptor-counts.ts';
 import { MetricsLane } from '../shared/metrics.ts';
+import { NonceCounts } from '../shared/nonce-counts.ts';
 import { RateBuckets } from '../shared/rate-buckets.ts';
 import { ServerLane, ServerState } from '../shared/server-state.ts';
 import { TokenCounts } from '../shared/token-counts.ts';
@@ -29,6 +30,7 @@ import { NodeListener } from './listener/node/node-listener.ts';
 import { loadUws, type Uws } from './listener/uws.ts';
 import { UwsListener } from './listener/uws-listener.ts';
 import { MemoryBudget } from './memory-budget.ts';
+import { Passwords } from './passwords.ts';
 import { entryPointPlan, type Plan } from './plan.ts';
 import { localReply } from './reply.ts';
 import { UpstreamPools } from './upstream/pools.ts';
@@ -66,6 +68,9 @@ const context: WorkerContext = {
   serverLane: new ServerLane(boot.serverState, boot.index),
   tokenCounts: new TokenCounts(boot.tokenCounts),
   rateBuckets: new RateBuckets(boot.rateBuckets, boot.index),
+  nonceCounts: new NonceCounts(boot.nonceCounts, boot.index),
+  authKey: boot.authKey,
+  passwords: new Passwords(post),
   retryBudgets: new RetryBudgets(boot.options.retryLimits),
   report: post,
   metrics,
@@ -194,6 +199,9 @@ function receive(message: ToWorker): void {
       return;
     case 'ticketKeys':
       ticketKeys.rotate(message.ring);
+      return;
+    case 'passwordChecked':
+      context.passwords.checked(message.id, message.isRight);
       return;
     case 'drain':
       drain();

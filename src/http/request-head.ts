@@ -155,6 +155,11 @@ export class RequestHead {
     return found;
   }
 
+  /** All fields that a server may see, those of forwarding as the client sent them: not what it is told in the end. */
+  get forwardedFields(): string {
+    return this.fields;
+  }
+
   /** As received, without the `?`; '' for none. */
   get query(): string {
     return this.target.slice(this.path.length + 1);

@@ -110,6 +110,22 @@ export const FAULTS = Object.freeze({
     SERVER_ERROR,
     'the body of the response is longer than its backend buffers',
   ),
+  unauthorized: fault(
+    'UNAUTHORIZED',
+    'downstream',
+    'never',
+    401,
+    '401 Unauthorized\n',
+    'no name and password, or wrong ones',
+  ),
+  authConfig: fault(
+    'AUTH_CONFIG',
+    'config',
+    'never',
+    500,
+    `${SERVER_ERROR}\n`,
+    'an auth section names no way to get in',
+  ),
   forbidden: fault(
     'FORBIDDEN',
     'downstream',

@@ -1,9 +1,11 @@
-/** A table of key patterns, `servers/*\/url` style, that is asked with real keys. `*` stands for one free name. */
+/** A table of key patterns, `servers/*\/url` style, that is asked with real keys. `*` stands for one free name, `**` at the end for any rest that nothing else has. */
 
 type Node<Field> = {
   field: Field | null;
   readonly children: Map<string, Node<Field>>;
   any: Node<Field> | null;
+  /** What has everything below that nothing else has. */
+  rest: Field | null;
 };
 
 export type KeyMatch<Field> =
@@ -17,7 +19,7 @@ export type KeyMatch<Field> =
     };
 
 function emptyNode<Field>(): Node<Field> {
-  return { field: null, children: new Map(), any: null };
+  return { field: null, children: new Map(), any: null, rest: null };
 }
 
 export class KeyTable<Field> {
@@ -26,7 +28,8 @@ export class KeyTable<Field> {
   constructor(rows: Iterable<readonly [pattern: string, field: Field]>) {
     for (const [pattern, field] of rows) {
       let node = this.#root;
-      for (const part of pattern.split('/')) {
+      const hasRest = pattern.endsWith('/**');
+      for (const part of (hasRest ? pattern.slice(0, -3) : pattern).split('/')) {
         if (part === '*') {
           node.any ??= emptyNode();
           node = node.any;
@@ -39,13 +42,15 @@ export class KeyTable<Field> {
           node = child;
         }
       }
-      node.field = field;
+      if (hasRest) node.rest = field;
+      else node.field = field;
     }
   }
 
   find(key: string): KeyMatch<Field> {
     const names: string[] = [];
     let node = this.#root;
+    let rest: Field | null = null;
     for (const part of key.split('/')) {
       const child = node.children.get(part);
       if (child !== undefined) {
@@ -54,9 +59,12 @@ export class KeyTable<Field> {
         names.push(part);
         node = node.any;
       } else {
+        if (rest !== null && part !== '') return { kind: 'known', field: rest, names };
         return { kind: 'unknown', part, expected: [...node.children.keys()] };
       }
+      rest = node.rest ?? rest;
     }
+    if (node.field === null && rest !== null) return { kind: 'known', field: rest, names };
     if (node.field === null) return { kind: 'unknown', part: '', expected: [...node.children.keys()] };
     return { kind: 'known', field: node.field, names };
   }

@@ -9,6 +9,8 @@ import type { OptionKeys } from './option-keys.ts';
 export type OptionSet = Readonly<Record<string, object>>;
 
 /** What the options of an object may refer to. */
+export type FileText = { readonly text: string; readonly problem: string };
+
 export type Known = {
   /** Names of the entrypoints that exist. */
   readonly entryPoints: ReadonlySet<string>;
@@ -16,6 +18,8 @@ export type Known = {
   readonly backend: string;
   /** Is there a backend of that name? Whoever asks is built again when that changes. */
   readonly backendExists: (name: string) => boolean;
+  /** The text of a file on this host; `problem`: why it cannot be had, '' when it can. Whoever asks is built again when it changes. */
+  readonly readFile: (path: string) => FileText;
 };
 
 /** The object must not be served: it would be open to more than its author meant. A problem says why. */

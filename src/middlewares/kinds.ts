@@ -1,6 +1,7 @@
 /** Every kind of middleware that a frontend or a backend may have, in the order in which `/api` shows them. */
 import type { ProblemList } from '../kernel/problems.ts';
 import { ALLOW_LIST } from './allow-list.ts';
+import { AUTH } from './auth.ts';
 import { BUFFERING } from './buffering.ts';
 import { CLIENT_CERTIFICATE } from './client-certificate.ts';
 import { CORS } from './cors.ts';
@@ -12,6 +13,7 @@ import { type Kind, type Known, type OptionSet, REJECTED } from './kind.ts';
 import { LIMITS } from './limits.ts';
 import { MIRRORING } from './mirroring.ts';
 import { OptionKeys } from './option-keys.ts';
+import { PASS_TLS_CERT } from './pass-tls-cert.ts';
 import { RATE_LIMIT } from './rate-limit.ts';
 import { REDIRECT } from './redirect.ts';
 import { SPLIT } from './split.ts';
@@ -20,6 +22,7 @@ import { SPLIT } from './split.ts';
 type AnyKind = Kind<any>;
 
 export const FRONTEND_KINDS: readonly AnyKind[] = [
+  PASS_TLS_CERT,
   CLIENT_CERTIFICATE,
   ALLOW_LIST,
   HEADERS,
@@ -28,6 +31,7 @@ export const FRONTEND_KINDS: readonly AnyKind[] = [
   REDIRECT,
   LIMITS,
   CORS,
+  AUTH,
   DENY_LIST,
   IP_STRATEGY,
   SPLIT,

@@ -3,6 +3,7 @@
  * cannot be used becomes a problem of its key; whoever reads says what that means for the object.
  */
 import { parseDuration } from '../kernel/durations.ts';
+import type { KeyTable } from '../kernel/key-table.ts';
 import type { ProblemList } from '../kernel/problems.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
 import { readBool, readInt, readList } from '../kernel/values.ts';
@@ -63,6 +64,11 @@ export class OptionKeys {
   /** Names that stand below `key`, in order: `errors` → each page of `errors/PAGE/…`. */
   names(key: string): readonly string[] {
     return [...new Set(this.#below(key).map(([name]) => name.split('/', 1)[0]))].sort();
+  }
+
+  /** Keys that no pattern of `table` has: of a kind that protects, they must not be overlooked. */
+  others(table: KeyTable<unknown>): string[] {
+    return [...this.#values.keys()].filter((key) => table.find(key).kind === 'unknown');
   }
 
   /** The object is left out. */

@@ -31,6 +31,7 @@ const MAX_WEIGHT = 1_000_000;
 const MAX_PIPELINING = 64;
 
 const NO_NAMES: ReadonlySet<string> = new Set();
+const NO_FILE = { text: '', problem: 'a backend has no files' };
 
 type ServerKeys = { url: string; weight: string; tags: string; draining: string };
 type Servers = { readonly used: Server[]; readonly leftOut: LeftOutServer[] };
@@ -137,7 +138,7 @@ export function buildBackend(name: string, keys: ObjectKeys, options: BackendOpt
     else if (isProtection(match.field)) protection[match.field] = value;
     else balancing[match.field] = value;
   }
-  const known = { entryPoints: NO_NAMES, backend: name, backendExists: () => false };
+  const known = { entryPoints: NO_NAMES, backend: name, backendExists: () => false, readFile: () => NO_FILE };
   const { used, leftOut } = buildServers(servers, options, problems);
   const backend = {
     name,

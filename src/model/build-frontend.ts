@@ -4,7 +4,7 @@ import { ProblemList } from '../kernel/problems.ts';
 import { quoted } from '../kernel/quote.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
 import { readBool, readInt, readList } from '../kernel/values.ts';
-import type { Kind } from '../middlewares/kind.ts';
+import type { Kind, Known } from '../middlewares/kind.ts';
 import { FRONTEND_KINDS, offeredBackend, parseOptions } from '../middlewares/kinds.ts';
 import { RuleCompiler } from '../rule/compile-rule.ts';
 import type { Built } from './built.ts';
@@ -31,8 +31,6 @@ type FrontendKeys = {
   readonly rules: Map<string, string>;
   /** By their kind and their whole key below the frontend. */
   readonly options: Map<Kind<object>, Map<string, string>>;
-  /** It asks for a protection that tsuji cannot give yet. */
-  unguarded: boolean;
 };
 
 type FrontendText = 'backend' | 'priority' | 'passHostHeader' | 'passHostHeaderOld' | 'entryPoints';
@@ -47,7 +45,6 @@ function collectKeys(keys: ObjectKeys, problems: ProblemList): FrontendKeys {
     entryPointItems: new Map(),
     rules: new Map(),
     options: new Map(),
-    unguarded: false,
   };
   for (const [key, value] of keys) {
     const match = FRONTEND_KEYS.find(key);
@@ -55,9 +52,6 @@ function collectKeys(keys: ObjectKeys, problems: ProblemList): FrontendKeys {
     else if (typeof match.field === 'object') {
       const own = collected.options.get(match.field) ?? new Map();
       collected.options.set(match.field, own.set(key, value));
-    } else if (match.field === 'laterGuard') {
-      collected.unguarded = true;
-      problems.add(key, 'rejected', 'not supported yet, and the frontend must not be served without it');
     } else if (match.field === 'rule') collected.rules.set(match.names[0], value);
     else if (match.field === 'entryPointItem') collected.entryPointItems.set(match.names[0], unescapeValue(value));
     else collected[match.field as FrontendText] = value;
@@ -150,11 +144,14 @@ function readBackend(backend: string, backendExists: (name: string) => boolean, 
   return false;
 }
 
+/** What a frontend may look at beside its own keys; it is built again when what it has seen there changes. */
+export type Surroundings = Pick<Known, 'backendExists' | 'readFile'>;
+
 /** All problems of the frontend are reported at once, so that they can be mended at once. */
 export function buildFrontend(
   name: string,
   keys: ObjectKeys,
-  backendExists: (name: string) => boolean,
+  surroundings: Surroundings,
   options: FrontendOptions,
   lack: RuleLack = NO_LACK,
 ): Built<Frontend> {
@@ -173,12 +170,12 @@ export function buildFrontend(
   const entryPoints = readEntryPoints(texts, options, problems);
   const routes = readRoutes(texts, lack, problems);
   const matching = routes === null ? null : compileRoutes(routes, problems);
-  const known = { entryPoints: options.entryPoints, backend: texts.backend, backendExists };
+  const known = { entryPoints: options.entryPoints, backend: texts.backend, ...surroundings };
   const optionSet = parseOptions(FRONTEND_KINDS, texts.options, known, problems);
   const backend = texts.backend !== '' || optionSet === null ? texts.backend : offeredBackend(optionSet);
-  const hasBackend = readBackend(backend, backendExists, problems);
+  const hasBackend = readBackend(backend, surroundings.backendExists, problems);
   const isRouted = hasBackend && entryPoints !== null && routes !== null && matching !== null;
-  if (!isRouted || optionSet === null || texts.unguarded) {
+  if (!isRouted || optionSet === null) {
     return { value: null, problems: problems.list };
   }
   const { terms, modifiers } = matching.rules;

@@ -12,6 +12,7 @@ import type { Constraint } from '../kernel/constraints.ts';
 import { reasonOf } from '../kernel/errors.ts';
 import { escapedName } from '../kernel/key-text.ts';
 import { type Problem, shownKey } from '../kernel/problems.ts';
+import type { FileText } from '../middlewares/kind.ts';
 import { type BackendOptions, buildBackend } from './build-backend.ts';
 import { buildCertificate, type CertificateOptions } from './build-certificate.ts';
 import { buildFrontend, type FrontendOptions } from './build-frontend.ts';
@@ -22,6 +23,15 @@ import type { Model } from './model.ts';
 import { type LiveModel, type ModelUpdate, NextModel } from './next-model.ts';
 import { describeOther, isKnownOther, NO_STORED_KEYS, type StoredKeys } from './other-keys.ts';
 import { RuleWait } from './rule-wait.ts';
+
+/** Files that frontends name. Whoever changes one tells `rebuild`. */
+export type KnownFiles = {
+  read(path: string, frontend: string): FileText;
+  /** That frontend is built anew: what it read before counts no more. */
+  forget(frontend: string): void;
+};
+
+const NO_FILES: KnownFiles = { read: () => ({ text: '', problem: 'there are no files here' }), forget: () => {} };
 
 export type ModelSettings = {
   /** With its leading slash and without one at its end; '' for a folder. */
@@ -36,6 +46,8 @@ export type ModelSettings = {
   readonly healthCheckIntervalMs?: number;
   /** What the tags of a server must meet; absent: nothing. */
   readonly constraints?: readonly Constraint[];
+  /** Files on this host that keys name; absent: there are none to be had. */
+  readonly files?: KnownFiles;
   /** What is known of the settings of tsuji itself that stand among the keys; absent: nothing. */
   readonly stored?: StoredKeys;
   /** How long a frontend without a rule waits for one (rule-wait.ts), ms; absent: it is served at once. */
@@ -75,6 +87,8 @@ function rejected(key: string, reason: string): Built<never> {
 export class ModelBuilder {
   readonly #prefix: string;
   readonly #stored: StoredKeys;
+  readonly #files: KnownFiles;
+  readonly #toRebuild = new Set<string>();
   #backendOptions: BackendOptions;
   #frontendOptions: FrontendOptions;
   #certificateOptions: CertificateOptions;
@@ -96,6 +110,7 @@ export class ModelBuilder {
   constructor(settings: ModelSettings) {
     this.#prefix = settings.prefix;
     this.#stored = settings.stored ?? NO_STORED_KEYS;
+    this.#files = settings.files ?? NO_FILES;
     this.#tree = new KvTree((key) => isKnownOther(key, this.#stored));
     this.#ruleWait = new RuleWait(settings.ruleWaitMs ?? 0, settings.now ?? (() => performance.now()));
     const { prefix, allowMinWeightZero, constraints = [], healthCheckIntervalMs = DEFAULT_INTERVAL_MS } = settings;
@@ -118,6 +133,11 @@ export class ModelBuilder {
     return this.#model;
   }
 
+  /** With the next update they are built anew: something beside their keys has changed. */
+  rebuild(frontend: string): void {
+    this.#toRebuild.add(frontend);
+  }
+
   /** With the next update they are left out, until their keys change. */
   refuse(refusals: readonly Refusal[]): void {
     this.#newlyRefused.push(...refusals);
@@ -135,6 +155,8 @@ export class ModelBuilder {
     this.#callKeysBelow(alias.tree ?? this.#prefix, touched);
     this.#settleRefusals(touched);
     for (const name of this.#ruleWait.due()) touched.frontends.add(name);
+    for (const name of this.#toRebuild) touched.frontends.add(name);
+    this.#toRebuild.clear();
     const next = new NextModel(this.#model, this.#problemKeys, isRepeated);
     this.#buildBackends(touched, next);
     this.#buildFrontends(touched, next);
@@ -180,7 +202,9 @@ export class ModelBuilder {
       };
       const build = () => {
         const lastRoutes = this.#model.frontends.get(name)?.routes ?? [];
-        return buildFrontend(name, frontends.keys(name), backendExists, this.#frontendOptions, {
+        this.#files.forget(name);
+        const known = { backendExists, readFile: (path: string) => this.#files.read(path, name) };
+        return buildFrontend(name, frontends.keys(name), known, this.#frontendOptions, {
           mayGetRule,
           lastRoutes,
         });

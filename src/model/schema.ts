@@ -34,28 +34,12 @@ export type FrontendField =
   | 'passHostHeaderOld'
   /** The kind of middleware that it belongs to. */
   | Kind<object>
-  /** Not built yet, and it protects the servers: a frontend that asks for it is left out, never served without. */
-  | 'laterGuard'
   | 'later';
 
 type Row<Field> = readonly [pattern: string, field: Field | 'later'];
 
 function optionKeys(kinds: readonly Kind<object>[]): Row<Kind<object>>[] {
   return kinds.flatMap((kind) => kind.keys.map((pattern): Row<Kind<object>> => [pattern, kind]));
-}
-
-function laterKeys(parent: string, names: string): Row<never>[] {
-  return names.split(' ').map((name) => [`${parent}/${name}`, 'later']);
-}
-
-/** A list is a leaf, or a parent of one child per item (kv-schema §2.4). */
-function laterLists(parent: string, names: string): Row<never>[] {
-  return [...laterKeys(parent, names), ...laterKeys(parent, names).map(([key]): Row<never> => [`${key}/*`, 'later'])];
-}
-
-/** Turns rows of later keys into rows of later guards. */
-function guards(rows: readonly Row<never>[]): Row<FrontendField>[] {
-  return rows.map(([pattern]) => [pattern, 'laterGuard']);
 }
 
 export const BACKEND_KEYS = new KeyTable<BackendField>([
@@ -102,21 +86,7 @@ export const FRONTEND_KEYS = new KeyTable<FrontendField>([
   ['entrypoints/*', 'entryPointItem'],
   ['passhostheader', 'passHostHeader'],
   ['passHostHeader', 'passHostHeaderOld'],
-  ['passtlscert', 'later'],
   ...optionKeys(FRONTEND_KINDS),
-  ['basicauth', 'laterGuard'],
-  ['basicauth/*', 'laterGuard'],
-  ...guards([
-    ['auth/headerfield', 'later'],
-    ...laterLists('auth/basic', 'users'),
-    ...laterKeys('auth/basic', 'usersfile removeheader'),
-    ...laterLists('auth/digest', 'users'),
-    ...laterKeys('auth/digest', 'usersfile removeheader'),
-    ...laterKeys('auth/forward', 'address trustforwardheader'),
-    // Traefik 1.7 reads the spelling with the dot; its documentation has the one without.
-    ...laterLists('auth/forward', 'authresponseheaders .authresponseheaders'),
-    ...laterKeys('auth/forward/tls', 'ca caoptional cert key insecureskipverify'),
-  ]),
 ]);
 
 export const CERTIFICATE_KEYS = new KeyTable<'entryPoints' | 'entryPointItem' | 'cert' | 'key' | 'later'>([

@@ -12,6 +12,7 @@
  *     main ── drain ──────────────▶ worker      stop accepting, finish what runs
  *     main ◀── drained ───────────  worker      nothing runs any more; the worker ends by itself
  *     main ── stop ───────────────▶ worker      close everything now; the worker ends by itself
+ *     main ◀── checkPassword ─────  worker      and `passwordChecked` back
  *     main ◀── server ────────────  worker      a server breaks its connections, or a trial of an ejected one has ended
  *     main ◀── log ───────────────  worker      a line of the log, which main writes
  *     main ◀── failed ────────────  worker      an uncaught error; the worker closes everything and ends
@@ -152,6 +153,10 @@ export type Boot = {
   readonly rateBuckets: SharedArrayBuffer;
   /** src/shared/descriptor-counts.ts */
   readonly descriptorCounts: SharedArrayBuffer;
+  /** src/shared/nonce-counts.ts */
+  readonly nonceCounts: SharedArrayBuffer;
+  /** 32 bytes, the same for all workers: what nonces of digest auth are signed with. */
+  readonly authKey: Uint8Array;
   /** This worker's lane of src/shared/metrics.ts */
   readonly metrics: SharedArrayBuffer;
   /** One Int32: lines of this worker's log that main has not taken yet. */
@@ -174,6 +179,7 @@ export type ToWorker =
       readonly removed: readonly number[];
     }
   | { readonly kind: 'ticketKeys'; readonly ring: TicketKeyRing }
+  | { readonly kind: 'passwordChecked'; readonly id: number; readonly isRight: boolean }
   | { readonly kind: 'drain' }
   | { readonly kind: 'stop' };
 
@@ -184,6 +190,8 @@ export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'applied'; readonly generation: number }
   | { readonly kind: 'drained' }
+  /** Is it the password that was hashed? The answer is `passwordChecked` with the same `id`. */
+  | { readonly kind: 'checkPassword'; readonly id: number; readonly password: string; readonly hash: string }
   /** Slots of src/shared/slots.ts. */
   | { readonly kind: 'server'; readonly event: ServerEvent; readonly backend: number; readonly server: number }
   | {

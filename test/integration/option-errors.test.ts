@@ -146,6 +146,7 @@ test('nothing is left open, and wrong options are told under their keys', async 
   tsuji.set('frontends/bad/errors/p/status', '5oo');
   tsuji.set('frontends/bad/limits/maxrequestbodybytes', '-1');
   tsuji.set('frontends/half/backend', 'pages');
+  tsuji.set('frontends/half/routes/r/rule', 'Host:half.test');
   tsuji.set('frontends/half/errors/p/status', '500');
   tsuji.set('frontends/half/errors/p/backend', 'nobody');
   const reasonOf = async (key: string): Promise<string | undefined> =>

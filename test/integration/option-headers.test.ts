@@ -169,6 +169,7 @@ test('what cannot be set is told, and what may be a secret is not shown', async 
   const name = 'shown';
   tsuji.set(`backends/${name}/servers/s/url`, site);
   tsuji.set(`frontends/${name}/backend`, name);
+  tsuji.set(`frontends/${name}/routes/r/rule`, `Host:${name}.test`);
   const keys: Record<string, string> = {
     'customrequestheaders/Authorization': 'Basic c2VjcmV0',
     'customrequestheaders/X-Team': 'red',

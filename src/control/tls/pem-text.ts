@@ -1,5 +1,5 @@
 /** Values that are a path if such a file exists, else PEM text (shared/spec kv-schema §7). */
-import { type BigIntStats, readFileSync } from 'node:fs';
+import { type BigIntStats, readFileSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { TsujiError } from '../../kernel/errors.ts';
 
@@ -38,12 +38,28 @@ export function readPemTextNow(part: string, value: string): string {
   }
 }
 
+function stampOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+}
+
+function stampOfNone(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'unreadable';
+}
+
 /** Differs when another file is behind the path, through whichever symlinks, or its content was written anew. */
 export async function fileStamp(path: string): Promise<string> {
   try {
-    const stats: BigIntStats = await stat(path, { bigint: true });
-    return `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`;
+    return stampOf(await stat(path, { bigint: true }));
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? 'unreadable';
+    return stampOfNone(error);
+  }
+}
+
+/** The same at once. */
+export function fileStampNow(path: string): string {
+  try {
+    return stampOf(statSync(path, { bigint: true }));
+  } catch (error) {
+    return stampOfNone(error);
   }
 }

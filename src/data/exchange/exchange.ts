@@ -74,6 +74,7 @@ export abstract class Exchange implements Scope {
   protected backend: BackendView | null = null;
   waiting: RequestHead | null = null;
   clientAddress: string | null = null;
+  clientTarget = '';
   protected method = '';
   protected protocol: number = PROTOCOL.http;
   protected status = 0;
@@ -138,6 +139,7 @@ export abstract class Exchange implements Scope {
       this.replyFault(head.oversized ? FAULTS.headTooLarge : FAULTS.badRequest);
       return;
     }
+    this.clientTarget = head.target;
     const plan = this.worker.plans[this.entryPoint];
     if (plan !== null) this.walk(plan);
     this.advance(head);

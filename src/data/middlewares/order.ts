@@ -3,6 +3,7 @@
  * them the other way round. The only list of them in the data plane (the order: shared/spec frontend-options §1.2).
  */
 import type { RedirectOptions, WhiteListOptions } from '../../kernel/entrypoint-options.ts';
+import type { AuthOptions } from '../../middlewares/auth.ts';
 import type { BufferingOptions } from '../../middlewares/buffering.ts';
 import type { ClientCertificateOptions } from '../../middlewares/client-certificate.ts';
 import type { CorsOptions } from '../../middlewares/cors.ts';
@@ -18,6 +19,7 @@ import type { BackendView, FrontendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Middleware } from '../middleware.ts';
 import { AllowList } from './allow-list.ts';
+import { BasicAuth } from './basic-auth.ts';
 import { Buffering } from './buffering.ts';
 import { IpStrategy } from './client-address.ts';
 import { ClientCertificateFields } from './client-certificate.ts';
@@ -25,7 +27,9 @@ import { Compress } from './compress.ts';
 import { Cors } from './cors.ts';
 import { CustomHeaders } from './custom-headers.ts';
 import { DenyList } from './deny-list.ts';
+import { DigestAuth } from './digest-auth.ts';
 import { ErrorPages } from './errors.ts';
+import { ForwardAuth, NoAuth } from './forward-auth.ts';
 import { Limits } from './limits.ts';
 import { Mirroring } from './mirroring.ts';
 import { PathModifiers } from './path-modifiers.ts';
@@ -45,6 +49,15 @@ function maker<Options extends object>(name: string, make: Maker<Options>): read
   return [name, make as Maker<object>];
 }
 
+function authOf({ how, headerField }: AuthOptions, { worker, frontend }: Site): Middleware {
+  if (how.kind === 'none') return new NoAuth();
+  if (how.kind === 'forward') {
+    return new ForwardAuth(worker, how.forward, frontend.otherBackends?.get(how.forward.backend) ?? null);
+  }
+  const Asking = how.kind === 'basic' ? BasicAuth : DigestAuth;
+  return new Asking(worker, how.users, headerField, how.removeHeader);
+}
+
 /** By the name of their kind (src/middlewares/), behind the modifiers of the path. */
 const FRONTEND: readonly (readonly [string, Maker<object>])[] = [
   maker<ErrorsOptions>('errors', (options, { frontend }) => new ErrorPages(options, frontend)),
@@ -61,6 +74,7 @@ const FRONTEND: readonly (readonly [string, Maker<object>])[] = [
     SecurityHeaders.isAsked(options) ? new SecurityHeaders(options) : null,
   ),
   maker<ClientCertificateOptions>('passTLSClientCert', (options) => new ClientCertificateFields(options)),
+  maker<AuthOptions>('auth', authOf),
   maker<LimitsOptions>('limits', (options) => new Limits(options)),
   maker<RateLimitOptions>(
     'ratelimit',

@@ -32,6 +32,8 @@ class NoDescriptors extends Error {
   readonly code = 'EMFILE';
 }
 
+export type ServerAddress = Pick<ServerView, 'scheme' | 'host' | 'port' | 'hostHeader'>;
+
 /** Where the connections to one server go, those of its pool and its WebSockets. */
 export class DialTarget {
   readonly secure: boolean;
@@ -47,12 +49,7 @@ export class DialTarget {
   /** Resumes the last session: no certificates, and with TLS 1.2 a round trip less. */
   private session: Buffer | undefined = undefined;
 
-  constructor(
-    server: Pick<ServerView, 'scheme' | 'host' | 'port' | 'hostHeader'>,
-    lookup: Lookup,
-    trust: TlsTrust,
-    descriptors: Descriptors,
-  ) {
+  constructor(server: ServerAddress, lookup: Lookup, trust: TlsTrust, descriptors: Descriptors) {
     this.secure = server.scheme === 'https';
     this.priorKnowledge = server.scheme === 'h2c';
     this.authority = server.hostHeader;
@@ -125,8 +122,13 @@ export class Dialer {
     this.trust = new TlsTrust(options);
   }
 
-  target(server: ServerView): DialTarget {
+  target(server: ServerAddress): DialTarget {
     return new DialTarget(server, this.resolver.lookup, this.trust, this.descriptors);
+  }
+
+  /** With a trust of its own, null for that of all. */
+  targetApart(server: ServerAddress, trust: TlsTrust | null): DialTarget {
+    return new DialTarget(server, this.resolver.lookup, trust ?? this.trust, this.descriptors);
   }
 }
 

@@ -1,11 +1,13 @@
 /** All pools of one worker, by server slot (src/shared/slots.ts), so that they outlive generations of the table. */
+import { performance } from 'node:perf_hooks';
 import type { TimerWheel } from '../../kernel/timer-wheel.ts';
+import { TlsTrust } from '../../kernel/tls-trust.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import type { RoutingTable } from '../../table/reader.ts';
 import type { ServerView } from '../../table/views.ts';
 import type { Descriptors } from '../descriptors.ts';
-import { Dialer, type DialTarget } from './dial.ts';
+import { Dialer, type DialTarget, type ServerAddress } from './dial.ts';
 
 import { UpstreamPool } from './pool.ts';
 import { WriteTurn } from './write-turn.ts';
@@ -15,6 +17,16 @@ import { WriteTurn } from './write-turn.ts';
  * bench/README.md) until it leaves the cache; and it is what a stalled client can hold of our memory.
  */
 const READ_BUFFER_BYTES = 262_144;
+/** A server that stands in no backend is let go when nobody has asked it for so long. */
+const APART_KEPT_MS = 300_000;
+
+/** PEM texts, '' for none. */
+export type ApartTls = {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly insecureSkipVerify: boolean;
+};
 
 export class UpstreamPools {
   private readonly options: BootOptions;
@@ -24,6 +36,8 @@ export class UpstreamPools {
   private readonly readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   private readonly turn = new WriteTurn();
   private readonly bySlot = new Map<number, UpstreamPool>();
+  /** Of servers that stand in no backend. */
+  private readonly byKey = new Map<string, { readonly pool: UpstreamPool; usedAt: number }>();
   /** Pools of servers that left the table with exchanges still running. */
   private readonly retired = new Set<UpstreamPool>();
 
@@ -40,17 +54,38 @@ export class UpstreamPools {
       if (pool.server === server || this.isOf(pool, server)) return pool;
       this.letGo(pool);
     }
-    const made = new UpstreamPool(
-      this.dialer.target(server),
-      this.options,
-      this.wheel,
-      this.readBuffer,
-      this.turn,
-      this.metrics,
-    );
+    const made = this.made(this.dialer.target(server));
     made.server = server;
     this.bySlot.set(server.slot, made);
     return made;
+  }
+
+  /**
+   * Of a server that stands in no backend. `key`: another for another server or another trust; `tls`: null for that of all
+   * servers.
+   */
+  apart(key: string, server: ServerAddress, tls: ApartTls | null): UpstreamPool {
+    const now = performance.now();
+    let found = this.byKey.get(key);
+    if (found === undefined) {
+      const { insecureSkipVerify, rootCAs } = this.options;
+      const trust =
+        tls === null
+          ? null
+          : new TlsTrust({
+              insecureSkipVerify: tls.insecureSkipVerify || insecureSkipVerify,
+              rootCAs: tls.ca === '' ? rootCAs : [tls.ca],
+              ...(tls.cert === '' ? {} : { cert: tls.cert, key: tls.key }),
+            });
+      found = { pool: this.made(this.dialer.targetApart(server, trust)), usedAt: now };
+      this.byKey.set(key, found);
+    }
+    found.usedAt = now;
+    return found.pool;
+  }
+
+  private made(target: DialTarget): UpstreamPool {
+    return new UpstreamPool(target, this.options, this.wheel, this.readBuffer, this.turn, this.metrics);
   }
 
   /** For a connection of its own, that no pool knows. */
@@ -60,6 +95,7 @@ export class UpstreamPools {
 
   /** A new table is in force: pools of servers that it does not know are let go. */
   keepOnly(table: RoutingTable): void {
+    this.letGoUnused();
     if (this.bySlot.size === 0) return;
     const known = new Set<number>();
     table.forEachServerSlot((slot) => known.add(slot));
@@ -87,19 +123,32 @@ export class UpstreamPools {
   closeIdle(): number {
     let closed = 0;
     for (const pool of this.bySlot.values()) closed += pool.closeIdle();
+    for (const { pool } of this.byKey.values()) closed += pool.closeIdle();
     return closed;
+  }
+
+  /** Nobody tells when an auth server is asked no more. */
+  private letGoUnused(): void {
+    const before = performance.now() - APART_KEPT_MS;
+    for (const [key, { pool, usedAt }] of this.byKey) {
+      if (usedAt > before) continue;
+      this.byKey.delete(key);
+      this.letGo(pool);
+    }
   }
 
   /** Open connections to all servers. */
   get connections(): number {
     let sum = 0;
     for (const pool of this.bySlot.values()) sum += pool.size;
+    for (const { pool } of this.byKey.values()) sum += pool.size;
     for (const pool of this.retired) sum += pool.size;
     return sum;
   }
 
   destroy(): void {
     for (const pool of this.bySlot.values()) pool.destroy();
+    for (const { pool } of this.byKey.values()) pool.destroy();
     for (const pool of this.retired) pool.destroy();
     this.bySlot.clear();
     this.retired.clear();

@@ -278,7 +278,7 @@ test('keys that do nothing are reported and cost nothing', () => {
     small({
       'backends/b/servers/s/wieght': '5',
       'backends/b/responseforwarding/flushinterval': '10',
-      'frontends/f/passtlscert': 'false',
+      'frontends/f/passtlscerd': 'false',
       'frontends/f/rule': 'Host:a',
       'backends/b': 'x',
       'frontends//backend': 'x',
@@ -295,7 +295,7 @@ test('keys that do nothing are reported and cost nothing', () => {
     'backends/b/servers/s/wieght ignored: unknown key; did you mean "weight"?',
     'frontend/f/backend ignored: unknown key; did you mean "frontends"?',
     'frontends//backend ignored: no key of a frontend: it must be frontends/NAME/…',
-    'frontends/f/passtlscert ignored: not supported yet',
+    'frontends/f/passtlscerd ignored: unknown key; did you mean "passtlscert"?',
     'frontends/f/rule ignored: unknown key',
   ]);
 });

@@ -1,0 +1,51 @@
+/**
+ * Passwords that workers want to have checked: by a few threads that all of them share, one after the other, so that a flood
+ * of wrong passwords costs those who send them their time, and nobody else a processor.
+ */
+import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
+import { reasonOf } from '../../kernel/errors.ts';
+import { log } from '../../kernel/log.ts';
+import type { PasswordCheck } from './check-password.task.ts';
+
+/** Half of the processors, so that the other half is there for whoever has no password to be checked. */
+const THREADS = Math.max(1, Math.floor(availableParallelism() / 2));
+/** Checks that may wait; beyond them a password counts as wrong. */
+const MAX_WAITING = 1_000;
+/** A thread that had nothing to do for so long ends. */
+const IDLE_MS = 60_000;
+
+export class PasswordChecks {
+  private pool: Piscina<PasswordCheck, boolean> | null = null;
+
+  /** False also when there are too many, or the thread fails. */
+  async check(password: string, hash: string): Promise<boolean> {
+    this.pool ??= this.start();
+    if (this.pool.queueSize >= MAX_WAITING) {
+      log.warn('more passwords wait to be checked than there is room for', { waiting: MAX_WAITING });
+      return false;
+    }
+    try {
+      return await this.pool.run({ password, hash });
+    } catch (error) {
+      log.error('a password could not be checked', { error: reasonOf(error) });
+      return false;
+    }
+  }
+
+  private start(): Piscina<PasswordCheck, boolean> {
+    const pool = new Piscina<PasswordCheck, boolean>({
+      filename: new URL('./check-password.task.ts', import.meta.url).href,
+      minThreads: 0,
+      maxThreads: THREADS,
+      idleTimeout: IDLE_MS,
+    });
+    // A thread that dies between two checks is replaced by the pool; without a listener it would end the process.
+    pool.on('error', (error) => log.error('a thread that checks passwords ended', { error: reasonOf(error) }));
+    return pool;
+  }
+
+  async close(): Promise<void> {
+    await this.pool?.destroy();
+  }
+}

@@ -1,0 +1,44 @@
+/** Files on this host that keys of frontends name: users, certificates of auth servers. Read when a frontend is built, and it is built again when one of them changes. */
+import { readFileSync, statSync } from 'node:fs';
+import type { FileText } from '../middlewares/kind.ts';
+import { FileWatch } from './tls/file-watch.ts';
+import { fileStampNow } from './tls/pem-text.ts';
+
+const MAX_BYTES = 1_048_576;
+
+function textOf(path: string): FileText {
+  try {
+    const { size } = statSync(path);
+    if (size > MAX_BYTES) return { text: '', problem: `it has ${size} bytes; ${MAX_BYTES} are the most` };
+    return { text: readFileSync(path, 'utf8'), problem: '' };
+  } catch (error) {
+    return { text: '', problem: `it cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unreadable'})` };
+  }
+}
+
+export class WatchedFiles {
+  private readonly watch: FileWatch<string>;
+  private readonly pathsOf = new Map<string, Set<string>>();
+
+  /** `onChange`: a file of that frontend has changed. */
+  constructor(onChange: (frontend: string) => void) {
+    this.watch = new FileWatch(onChange);
+  }
+
+  /** `frontend` is built anew: what it read before counts no more. */
+  forget(frontend: string): void {
+    for (const path of this.pathsOf.get(frontend) ?? []) this.watch.remove(path, frontend);
+    this.pathsOf.delete(frontend);
+  }
+
+  read(path: string, frontend: string): FileText {
+    const paths = this.pathsOf.get(frontend) ?? new Set();
+    this.pathsOf.set(frontend, paths.add(path));
+    this.watch.add(path, fileStampNow(path), frontend);
+    return textOf(path);
+  }
+
+  stop(): void {
+    this.watch.stop();
+  }
+}

@@ -1,0 +1,79 @@
+/** Asks for a name and a password (RFC 7617, shared/spec frontend-options §2.1). */
+import type { RequestHead } from '../../http/request-head.ts';
+import { log } from '../../kernel/log.ts';
+import type { User } from '../../middlewares/auth.ts';
+import type { WorkerContext } from '../context.ts';
+import { type Middleware, type Scope, WAITS } from '../middleware.ts';
+import type { Reply } from '../reply.ts';
+import { unauthorized } from './unauthorized.ts';
+
+const REFUSAL = unauthorized('Basic realm="traefik"');
+
+/** Standard base64 with its padding. */
+const BASE64 = /^[A-Za-z0-9+/]{2,8192}={0,2}$/;
+
+type Credentials = { readonly name: string; readonly password: string };
+
+/** null: what was sent is none. Of several fields none counts. */
+function credentialsOf(head: RequestHead): Credentials | null {
+  const values = head.values('authorization');
+  if (values.length !== 1) return null;
+  const [value] = values;
+  const encoded = value.slice('Basic '.length);
+  if (value.slice(0, 'Basic '.length).toLowerCase() !== 'basic ') return null;
+  if (encoded.length % 4 !== 0 || !BASE64.test(encoded)) return null;
+  const text = Buffer.from(encoded, 'base64').toString();
+  const colon = text.indexOf(':');
+  return colon < 0 ? null : { name: text.slice(0, colon), password: text.slice(colon + 1) };
+}
+
+export class BasicAuth implements Middleware {
+  private readonly worker: WorkerContext;
+  private readonly hashes: ReadonlyMap<string, string>;
+  /** For names that nobody has: a check of them takes as long as any other. */
+  private readonly anyHash: string;
+  /** Lower case, '' for none. */
+  private readonly headerField: string;
+  private readonly removeHeader: boolean;
+
+  constructor(worker: WorkerContext, users: readonly User[], headerField: string, removeHeader: boolean) {
+    this.worker = worker;
+    this.hashes = new Map(users);
+    this.anyHash = users.find(([, hash]) => hash !== '')?.[1] ?? '';
+    this.headerField = headerField.toLowerCase();
+    this.removeHeader = removeHeader;
+  }
+
+  request(exchange: Scope, head: RequestHead): Reply | null | typeof WAITS {
+    const credentials = credentialsOf(head);
+    if (credentials === null) return REFUSAL;
+    const { name, password } = credentials;
+    const own = this.hashes.get(name);
+    const hash = own === undefined || own === '' ? this.anyHash : own;
+    // Nobody gets in where there is nobody to be known.
+    if (hash === '') return REFUSAL;
+    const mayPass = hash === own;
+    const verdict = this.worker.passwords.check(password, hash, (isRight) => {
+      if (isRight && mayPass && exchange.waiting !== null) {
+        this.admit(exchange.waiting, name);
+        exchange.proceed(null);
+      } else exchange.proceed(this.refuse());
+    });
+    if (verdict === null) return WAITS;
+    if (!verdict || !mayPass) return this.refuse();
+    this.admit(head, name);
+    return null;
+  }
+
+  private refuse(): Reply {
+    log.debug('request refused', { reason: 'a wrong name or password' });
+    return REFUSAL;
+  }
+
+  private admit(head: RequestHead, name: string): void {
+    if (this.removeHeader) head.setField('authorization', '');
+    // A name may hold what no field may.
+    if (this.headerField !== '')
+      head.setField(this.headerField, /^[\t\x20-\x7e\u0080-\uffff]*$/.test(name) ? name : '');
+  }
+}

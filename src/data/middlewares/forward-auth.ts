@@ -1,0 +1,280 @@
+/** Lets another server say whether a request may pass (shared/spec kv-schema §6.6, frontend-options §2.3). */
+import { createHash } from 'node:crypto';
+import { fieldLine, fieldValueAt, headField, withoutFields } from '../../http/fields.ts';
+import type { RequestHead } from '../../http/request-head.ts';
+import type { ResponseHead } from '../../http/response-head.ts';
+import { BODY_NONE } from '../../http/response-parser.ts';
+import { ResponseText } from '../../http/response-text.ts';
+import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import { log } from '../../kernel/log.ts';
+import { monotonicMs } from '../../kernel/monotonic-clock.ts';
+import { compileRegex, type Regex } from '../../kernel/regex.ts';
+import type { ForwardAuthOptions } from '../../middlewares/forward-auth.ts';
+import type { BackendView } from '../../table/views.ts';
+import type { WorkerContext } from '../context.ts';
+import { type Middleware, type Peer, type Scope, WAITS } from '../middleware.ts';
+import { localReply, type Reply } from '../reply.ts';
+import { Subrequest, type SubrequestText, type SubrequestUser } from '../subrequest.ts';
+
+/** Fields that say how a connection is used, or that speak of a body that it is not sent. */
+const NOT_SENT: ReadonlySet<string> = new Set(['content-length', 'content-type', 'expect', 'te', 'upgrade']);
+const FORWARDED = /^x-forwarded-(?:for|method|uri|host|proto)$/;
+/** Nobody has said anything that could be passed on. */
+const FAILED: Reply = {
+  status: 500,
+  head: '500 Internal Server Error',
+  body: '',
+  length: 0,
+  cause: 'auth_error',
+  closes: false,
+};
+const MAX_CACHED = 10_000;
+
+/** What a yes changes: fields that the server is told, and cookies that the client gets. */
+type Yes = {
+  readonly fields: readonly (readonly [name: string, lines: string])[];
+  readonly cookies: readonly string[];
+};
+type Kept = { readonly until: number; readonly yes: Yes };
+
+export class ForwardAuth implements Middleware {
+  readonly worker: WorkerContext;
+  readonly options: ForwardAuthOptions;
+  private readonly backend: BackendView | null;
+  private readonly regex: Regex | null;
+  private readonly poolKey: string;
+  /** The oldest are first. */
+  private readonly cached = new Map<string, Kept>();
+
+  constructor(worker: WorkerContext, options: ForwardAuthOptions, backend: BackendView | null) {
+    this.worker = worker;
+    this.options = options;
+    this.backend = backend;
+    this.regex = options.authResponseHeadersRegex === '' ? null : compileRegex(options.authResponseHeadersRegex);
+    const { scheme, hostHeader, tls } = options;
+    this.poolKey = createHash('sha256')
+      .update(JSON.stringify([scheme, hostHeader, tls]))
+      .digest('base64');
+  }
+
+  request(exchange: Scope, head: RequestHead): Reply | null | typeof WAITS {
+    const key = this.cacheKey(head);
+    const kept = key === '' ? undefined : this.cached.get(key);
+    if (kept !== undefined && kept.until > monotonicMs()) {
+      this.admit(exchange, head, kept.yes);
+      return null;
+    }
+    // Once the head is ours: the answer may come within the call that asks.
+    queueMicrotask(() => this.ask(exchange, key));
+    return WAITS;
+  }
+
+  private ask(exchange: Scope, key: string): void {
+    const head = exchange.waiting;
+    // The client has left.
+    if (head === null) return;
+    const { worker, client } = exchange;
+    const { timeoutMs } = this.options;
+    const verdict = new Verdict(this, exchange, key);
+    try {
+      const text = this.text(head, client);
+      verdict.request =
+        this.backend === null
+          ? Subrequest.toPool(worker, this.pool(), text, timeoutMs, verdict)
+          : Subrequest.toBackend(worker, this.backend, head, client, text, timeoutMs, verdict);
+      exchange.keep(this, verdict);
+    } catch (error) {
+      log.error('an auth server could not be asked', { error: String(error) });
+      exchange.proceed(FAILED);
+    }
+  }
+
+  private pool() {
+    const { scheme, host, port, hostHeader, tls } = this.options;
+    return this.worker.pools.apart(this.poolKey, { scheme, host, port, hostHeader }, tls);
+  }
+
+  private text(head: RequestHead, client: Peer): SubrequestText {
+    const { options } = this;
+    const peer = client.peerAddress();
+    const trusts = options.trustForwardHeader && head.trusted;
+    const told = (name: string, ours: string): string => {
+      const theirs = trusts ? (head.values(name)[0] ?? '') : '';
+      return `${name}: ${theirs === '' ? ours : theirs}\r\n`;
+    };
+    const chain = trusts && head.forwardedFor !== '' ? `${head.forwardedFor}, ${peer}` : peer;
+    const forwarded =
+      `x-forwarded-for: ${chain}\r\n${told('x-forwarded-method', head.method)}` +
+      told('x-forwarded-proto', client.secure ? 'https' : 'http') +
+      told('x-forwarded-host', head.host) +
+      told('x-forwarded-uri', head.target);
+    return {
+      method: 'GET',
+      target: options.target,
+      host: options.hostHeader,
+      lines: this.fieldsOf(head) + forwarded,
+      latin1: head.latin1,
+      body: null,
+    };
+  }
+
+  private fieldsOf(head: RequestHead): string {
+    const wanted = this.options.authRequestHeaders;
+    const lines = withoutFields(head.forwardedFields, NOT_SENT);
+    let kept = '';
+    for (let start = 0; start < lines.length; ) {
+      const end = lines.indexOf('\r\n', start) + 2;
+      const name = lines.slice(start, lines.indexOf(':', start)).toLowerCase();
+      if (!FORWARDED.test(name) && (wanted === null || wanted.includes(name))) kept += lines.slice(start, end);
+      start = end;
+    }
+    return kept;
+  }
+
+  /** What an answer of 2xx changes. */
+  yesOf(text: string): Yes {
+    const fields: (readonly [string, string])[] = [];
+    const names = new Set(this.options.authResponseHeaders.map((name) => name.toLowerCase()));
+    if (this.regex !== null) {
+      for (let at = text.indexOf('\r\n'); at >= 0; at = text.indexOf('\r\n', at + 2)) {
+        const name = text.slice(at + 2, text.indexOf(':', at));
+        if (this.regex.test(name)) names.add(name.toLowerCase());
+      }
+    }
+    for (const name of names) {
+      let lines = '';
+      for (let line = fieldLine(text, name); line >= 0; line = fieldLine(text, name, line)) {
+        lines += `${name}: ${fieldValueAt(text, name, line)}\r\n`;
+      }
+      fields.push([name, lines]);
+    }
+    return { fields, cookies: this.cookiesOf(text) };
+  }
+
+  private cookiesOf(text: string): string[] {
+    const cookies: string[] = [];
+    const wanted = this.options.addAuthCookiesToResponse;
+    if (wanted.length === 0) return cookies;
+    for (let line = fieldLine(text, 'set-cookie'); line >= 0; line = fieldLine(text, 'set-cookie', line)) {
+      const cookie = fieldValueAt(text, 'set-cookie', line);
+      if (wanted.includes(cookie.slice(0, cookie.indexOf('=')))) cookies.push(cookie);
+    }
+    return cookies;
+  }
+
+  admit(exchange: Scope, head: RequestHead, { fields, cookies }: Yes): void {
+    for (const [name, lines] of fields) {
+      head.setField(name, '');
+      // Bytes above ASCII in it are one character each, as in a head that is no UTF-8.
+      if (lines !== '') head.fields += head.latin1 ? lines : Buffer.from(lines, 'latin1').toString('utf8');
+    }
+    if (cookies.length > 0) exchange.keep(this, cookies);
+  }
+
+  response(exchange: Scope, response: ResponseText): undefined {
+    const cookies = exchange.kept(this);
+    if (Array.isArray(cookies)) for (const cookie of cookies) response.add('Set-Cookie', cookie as string);
+  }
+
+  ended(exchange: Scope): void {
+    const verdict = exchange.kept(this);
+    if (verdict instanceof Verdict) verdict.request?.cancel();
+  }
+
+  /** What makes two requests the same for the auth server; '' when nothing is kept for this one. */
+  private cacheKey(head: RequestHead): string {
+    if (this.options.cacheMs === 0) return '';
+    const credentials = [...head.values('authorization'), ...head.values('cookie')];
+    if (credentials.length === 0) return '';
+    const parts = [head.values('authorization'), head.values('cookie'), head.target, head.method, head.host];
+    return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
+  }
+
+  remember(key: string, text: string, yes: Yes): void {
+    const control = headField(text, 'cache-control').toLowerCase();
+    if (key === '' || control.includes('no-store') || (control.includes('private') && control.includes('max-age=0')))
+      return;
+    this.cached.delete(key);
+    if (this.cached.size >= MAX_CACHED) this.cached.delete(this.cached.keys().next().value!);
+    this.cached.set(key, { until: monotonicMs() + this.options.cacheMs, yes });
+  }
+
+  /** The answer that says no, for the client. */
+  noOf(status: number, text: string, body: Buffer): Reply {
+    const response = new ResponseText();
+    response.text = text;
+    const location = response.get('location');
+    if (location !== null && !this.options.preserveLocationHeader) {
+      const { scheme, hostHeader, target } = this.options;
+      const base = `${scheme}://${hostHeader}${target}`;
+      if (!URL.canParse(location, base)) return FAILED;
+      response.set('Location', new URL(location, base).href);
+    }
+    return { status, head: response.text, body, length: body.length, cause: 'auth_refused', closes: false };
+  }
+}
+
+/** What the auth server says of one request. */
+class Verdict implements SubrequestUser {
+  request: Subrequest | null = null;
+  private readonly auth: ForwardAuth;
+  private readonly exchange: Scope;
+  private readonly key: string;
+  private status = 0;
+  private text = '';
+  private chunks: Buffer[] = [];
+  private bytes = 0;
+
+  constructor(auth: ForwardAuth, exchange: Scope, key: string) {
+    this.auth = auth;
+    this.exchange = exchange;
+    this.key = key;
+  }
+
+  subrequestAnswered(head: ResponseHead, framing: number): void {
+    this.status = head.status;
+    this.text = head.text;
+    if (framing === BODY_NONE) this.bytes = 0;
+  }
+
+  subrequestBody(chunk: Uint8Array): void {
+    this.bytes += chunk.length;
+    if (this.bytes > this.auth.options.maxResponseBodyBytes) {
+      this.request?.cancel();
+      this.fail('its answer is longer than maxresponsebodybytes');
+    } else if (!this.saysYes) this.chunks.push(Buffer.from(chunk));
+  }
+
+  private get saysYes(): boolean {
+    return this.status >= 200 && this.status < 300;
+  }
+
+  subrequestEnded(): void {
+    const { exchange, auth } = this;
+    if (!this.saysYes) {
+      exchange.proceed(auth.noOf(this.status, this.text, Buffer.concat(this.chunks)));
+      return;
+    }
+    const yes = auth.yesOf(this.text);
+    auth.remember(this.key, this.text, yes);
+    if (exchange.waiting === null) return;
+    auth.admit(exchange, exchange.waiting, yes);
+    exchange.proceed(null);
+  }
+
+  subrequestFailed(fault: Fault, detail: string): void {
+    this.fail(detail === '' ? fault.text : `${fault.text}: ${detail}`);
+  }
+
+  private fail(reason: string): void {
+    log.debug('an auth server did not say whether a request may pass', { address: this.auth.options.address, reason });
+    this.exchange.proceed(FAILED);
+  }
+}
+
+/** Of an auth section that names no way in: nobody comes in (shared/spec frontend-options §1.3). */
+export class NoAuth implements Middleware {
+  request(): Reply {
+    return localReply(FAULTS.authConfig);
+  }
+}

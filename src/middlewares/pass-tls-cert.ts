@@ -1,0 +1,19 @@
+/** `passtlscert`: the entrypoint's certificate for servers that ask for one (shared/spec kv-schema §5.1). Traefik gave it up, and we never had it. */
+import { type Kind, REJECTED } from './kind.ts';
+
+const KEY = 'passtlscert';
+
+export const PASS_TLS_CERT: Kind<object> = {
+  name: 'passTLSCert',
+  keys: [KEY],
+
+  parse(keys) {
+    if (!keys.flag(KEY)) return null;
+    keys.rejected(KEY, 'not supported: servers that ask for a certificate would refuse every request');
+    return REJECTED;
+  },
+
+  show() {
+    return {};
+  },
+};
