@@ -242,6 +242,18 @@ for (const engine of ['node', 'node-tls'] as const) {
   });
 }
 
+exchangeTest('uws: a WebSocket handshake that is never answered is a 504', tsuji, async (t) => {
+  const { host, server } = await setUp(t);
+  const asking = await rawClient(t, engines.port('uws'));
+  asking.send(
+    `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  );
+  const upstream = await server.next();
+  assert.equal((await response(asking)).status, 504);
+  await waitFor(() => upstream.closed, 'the server to be told');
+});
+
 exchangeTest('clients that leave by a FIN are gone in a few seconds, and so are their requests', tsuji, async (t) => {
   const { host, server } = await setUp(t);
   const leaving = await Promise.all(Array.from({ length: 50 }, () => connect(t, 'node')));

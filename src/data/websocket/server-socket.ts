@@ -212,7 +212,9 @@ export class ServerSocket extends TimerEntry {
     if (this.state !== DIALING) return;
     this.state = ASKED;
     this.worker.wheel.cancel(this);
-    const timeout = this.worker.options.responseHeaderTimeoutMs;
+    const { responseHeaderTimeoutMs, dialTimeoutMs } = this.worker.options;
+    // As for every upgrade: other answers may be awaited for ever.
+    const timeout = responseHeaderTimeoutMs === 0 ? dialTimeoutMs : responseHeaderTimeoutMs;
     if (timeout > 0) this.worker.wheel.arm(this, timeout);
   }
 

@@ -281,7 +281,7 @@ export class NodeListener implements Listener {
     // Node's parser also takes heads of HTTP/0.9 and 2.0 in this form, which nobody has ever meant.
     const known = request.httpVersionMajor === 1;
     const old = known && request.httpVersionMinor === 0;
-    fillHttp1(this.head, request.method!, request.url!, request.rawHeaders, old);
+    fillHttp1(this.head, request.method!, request.url!, request.rawHeaders, old, this.worker.options.maxFields);
     if (!known) this.head.problem = 'a version that is not HTTP/1';
   }
 

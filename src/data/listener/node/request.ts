@@ -44,10 +44,26 @@ function settle(head: RequestHead): void {
   if (head.problem === '' && !isToken(head.method)) head.problem = 'a method that is no token';
 }
 
+/** `length`: of names and values. */
+function hasTooMany(head: RequestHead, length: number, maxFields: number): boolean {
+  if (length <= 2 * maxFields) return false;
+  head.oversized = true;
+  head.problem = 'too many fields';
+  return true;
+}
+
 /** `raw`: `rawHeaders`. `old`: the client speaks HTTP/1.0, whose requests need no Host. */
-export function fillHttp1(head: RequestHead, method: string, url: string, raw: readonly string[], old: boolean): void {
+export function fillHttp1(
+  head: RequestHead,
+  method: string,
+  url: string,
+  raw: readonly string[],
+  old: boolean,
+  maxFields: number,
+): void {
   const target = decoded(url);
   head.begin(method, target, pathOf(target));
+  if (hasTooMany(head, raw.length, maxFields)) return;
   head.latin1 = hasOtherText(raw);
   let hosts = 0;
   for (let i = 0; i < raw.length; i += 2) {
@@ -76,11 +92,7 @@ export function fillHttp2(head: RequestHead, raw: readonly string[], endOfStream
     else if (raw[pseudo] === ':authority') authority = value;
   }
   head.begin(method, target, pathOf(target));
-  if ((raw.length - pseudo) / 2 > maxFields) {
-    head.oversized = true;
-    head.problem = 'too many fields';
-    return;
-  }
+  if (hasTooMany(head, raw.length - pseudo, maxFields)) return;
   head.latin1 = hasOtherText(raw);
   if (authority !== null) head.add('host', authority);
   for (let i = 0; i < raw.length; i += 2) {
