@@ -1,7 +1,5 @@
 /** Bounds of the node engine: times in milliseconds, sizes in bytes. */
 
-/** A client that owes bytes, or does not take them, may do nothing for so long (as nginx has it). */
-export const QUIET_MS = 60_000;
 /**
  * A client that has ended its side, and takes nothing of an answer for so long, has left: nothing else tells a half-closed
  * connection from a closed one. nginx and Pingora take each of them for closed, at once.
