@@ -73,8 +73,8 @@ export function withoutFields(lines: string, names: Names): string {
   let kept = '';
   for (let start = 0; start < lines.length; ) {
     const end = lines.indexOf('\r\n', start) + 2;
-    const name = lines.slice(start, lines.indexOf(':', start)).toLowerCase();
-    if (!names.has(name)) kept += lines.slice(start, end);
+    const line = lines.slice(start, end);
+    if (!names.has(line.slice(0, line.indexOf(':')).toLowerCase())) kept += line;
     start = end;
   }
   return kept;

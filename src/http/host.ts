@@ -10,6 +10,8 @@ const FUTURE = new CharacterSet('09AZaz', "-._~!$&'()*+,;=:");
 const HEX = new CharacterSet('09AFaf');
 const DIGITS = new CharacterSet('09');
 const LAST_PORT = 65_535;
+/** Characters; more than any address that there is. */
+const MAX_ADDRESS = 64;
 
 /** The index behind the name that begins a field. */
 function nameEnd(text: string): number {
@@ -28,6 +30,7 @@ function isFutureAddress(text: string): boolean {
 function literalEnd(text: string): number {
   const close = text.indexOf(']');
   const address = text.slice(1, Math.max(close, 1));
+  if (address.length > MAX_ADDRESS) return 0;
   // A zone means something on one host only, and is no part of a URI.
   return isFutureAddress(address) || (isIPv6(address) && !address.includes('%')) ? close + 1 : 0;
 }

@@ -36,8 +36,8 @@ export function canonicalHost(field: string): string {
     const isLiteral = close + 1 === colon && !text.includes('[', 1) && !text.includes(']', colon);
     return isLiteral ? text.slice(1, close).trim() : text;
   }
-  const host = text.slice(0, colon);
-  return /[:[\]]/.test(host) || /[[\]]/.test(text) ? text : host.trim();
+  const isName = text.indexOf(':') === colon && !text.includes('[') && !text.includes(']');
+  return isName ? text.slice(0, colon).trim() : text;
 }
 
 export class RequestText {

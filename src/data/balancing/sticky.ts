@@ -1,15 +1,25 @@
 /** Stickiness: a session cookie that names the server (shared/spec kv-schema §4.2). */
 import { cookieValue } from '../../http/cookies.ts';
 import type { RequestHead } from '../../http/request-head.ts';
+import { authorityEnd } from '../../http/request-target.ts';
 import type { StickyOptions } from '../../kernel/balancing-options.ts';
+import { CharacterSet } from '../../kernel/characters.ts';
 import type { BackendView, ServerView } from '../../table/views.ts';
+
+/** All but `?` and `#`. */
+const PATH = new CharacterSet('\0"$>@\xff', '', true);
 
 const SAME_SITE = { '': '', none: '; SameSite=None', lax: '; SameSite=Lax', strict: '; SameSite=Strict' } as const;
 
 /** Scheme, host and path of a URL: what the cookie's value is compared by. '' for what is no URL. */
 function identityOf(url: string): string {
-  const parts = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/(?:[^/?#@]*@)?([^/?#]+)([^?#]*)/.exec(url);
-  return parts === null ? '' : `${parts[1].toLowerCase()}://${parts[2].toLowerCase()}${parts[3]}`;
+  const pathAt = authorityEnd(url);
+  if (pathAt === 0) return '';
+  const schemeEnd = url.indexOf('://') + 3;
+  const authority = url.slice(schemeEnd, pathAt);
+  const host = authority.slice(authority.indexOf('@') + 1).toLowerCase();
+  if (host === '') return '';
+  return `${url.slice(0, schemeEnd).toLowerCase()}${host}${url.slice(pathAt, PATH.skip(url, pathAt))}`;
 }
 
 /** What may stand in a cookie value, as Go has it. */

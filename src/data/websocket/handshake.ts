@@ -1,8 +1,13 @@
 /** The two heads of an opening handshake (RFC 6455 §4), cut down to what each side is to see (proxying §5 and §10). */
 import { HOP_BY_HOP, listMembers } from '../../http/fields.ts';
+import { CharacterSet } from '../../kernel/characters.ts';
+
+const BASE64 = new CharacterSet('09AZaz', '+/');
 
 /** 16 bytes in base64. */
-const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
+function isKey(text: string): boolean {
+  return text.length === 24 && BASE64.skip(text) === 22 && 'AQgw'.includes(text[21]) && text.endsWith('==');
+}
 
 /** Fields of one handshake: the other side gets its own. Extensions are among them: compression is never negotiated. */
 const OWN_REQUEST_FIELDS: ReadonlySet<string> = new Set([
@@ -24,7 +29,7 @@ export function isHandshake(field: (name: string) => string): boolean {
     listMembers(field('upgrade')).includes('websocket') &&
     listMembers(field('connection')).includes('upgrade') &&
     field('sec-websocket-version').trim() === '13' &&
-    KEY.test(field('sec-websocket-key')) &&
+    isKey(field('sec-websocket-key')) &&
     field('content-length') === '' &&
     field('transfer-encoding') === ''
   );

@@ -1,0 +1,203 @@
+/**
+ * What a peer sends costs in proportion to its length, whatever it is: twice as much of it takes twice the steps. Steps
+ * are counted (test/harness/steps.ts), not timed.
+ */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { Sticky } from '../../src/data/balancing/sticky.ts';
+import { fillHttp1, fillHttp2, requestTrailers } from '../../src/data/listener/node/request.ts';
+import { readProxyHeader } from '../../src/data/listener/proxy-header.ts';
+import { redirectReply, slashRedirect } from '../../src/data/reply.ts';
+import { requestFields as handshakeFields, isHandshake, responseHead } from '../../src/data/websocket/handshake.ts';
+import {
+  acceptsGzip,
+  gzippedHead,
+  gzippedTrailers,
+  isEventStream,
+  mayCompress,
+} from '../../src/http/compressed-head.ts';
+import { cookieValue } from '../../src/http/cookies.ts';
+import { hostProblem } from '../../src/http/host.ts';
+import { readResponseFields, requestFields } from '../../src/http/http2-head.ts';
+import { RequestHead } from '../../src/http/request-head.ts';
+import { originForm, targetProblem } from '../../src/http/request-target.ts';
+import { ResponseHead } from '../../src/http/response-head.ts';
+import { ResponseParser, type ResponseSink } from '../../src/http/response-parser.ts';
+import { decodedPath, decodedQuery, encodedPath } from '../../src/kernel/percent.ts';
+import { firstQueryValue } from '../../src/table/query.ts';
+import { RequestText } from '../../src/table/request-text.ts';
+import { stepsOf } from '../harness/steps.ts';
+
+const SINK: ResponseSink = {
+  writesDate: true,
+  responseInterim: () => {},
+  responseHead: () => {},
+  responseBody: () => {},
+  responseWaits: () => {},
+  responseEnd: () => {},
+};
+
+function parse(text: string, size: number): void {
+  const bytes = Buffer.from(text, 'latin1');
+  const parser = new ResponseParser();
+  parser.expect(SINK, 'GET');
+  for (let at = 0; at < bytes.length && parser.problem === ''; at += size) {
+    const end = Math.min(bytes.length, at + size);
+    const buffer = Buffer.from(bytes.subarray(at, end));
+    parser.execute(buffer, 0, buffer.length);
+  }
+}
+
+/** A head of HTTP/1 with this field, or with fields of that name. */
+function request(name: string, value: string): RequestHead {
+  const head = new RequestHead();
+  fillHttp1(head, 'GET', '/', ['Host', 'a', 'X-Forwarded-For', '1.2.3.4', name, value, 'X-A', '1'], false, 100);
+  return head;
+}
+
+const ok = (rest: string): string => `HTTP/1.1 200 OK\r\n${rest}`;
+const chunked = (rest: string): string => ok(`Transfer-Encoding: chunked\r\n\r\n${rest}`);
+const sticky = new Sticky(
+  { cookie: 'c', secure: false, httpOnly: false, sameSite: '' } as never,
+  { servers: [] } as never,
+);
+
+/** Where text of a peer gets to; `size` where it comes in pieces. */
+const PLACES: Record<string, (text: string) => void> = {
+  'a field of a request': (text) => request('x', text).values('x'),
+  'a Content-Length of a request': (text) => request('content-length', text),
+  'a Transfer-Encoding of a request': (text) => request('transfer-encoding', text),
+  'a Connection of a request': (text) => request('connection', text),
+  'a TE of a request': (text) => request('te', text),
+  'an Upgrade of a request': (text) => request('upgrade', text),
+  'a name in a request': (text) => request(`x-forwarded${text}`, '1').distrustForwarded(),
+  'a Host': (text) => hostProblem(text),
+  'a Host that is routed': (text) => new RequestText().setHost(text),
+  'a path that is routed': (text) => new RequestText().setPath(`/${text}`),
+  'a target': (text) => targetProblem(text),
+  'a target with a host': (text) => originForm(`http://${text}`, 'a'),
+  'a path to decode': (text) => decodedPath(text),
+  'a path to encode': (text) => encodedPath(text),
+  'a query': (text) => firstQueryValue(text, 'b'),
+  'a value of a query': (text) => decodedQuery(text),
+  'a path to redirect': (text) => slashRedirect('GET', `/${text}`, `/${text}`),
+  'a URL to redirect to': (text) => redirectReply('GET', true, `http://${text}`),
+  'a cookie': (text) => cookieValue([text], 'b'),
+  'a sticky cookie': (text) => sticky.find({ values: () => [`c=http://${text}`] } as never),
+  'an Accept-Encoding': (text) => acceptsGzip([text]),
+  'a handshake': (text) => isHandshake(() => text),
+  'fields of a handshake': (text) => handshakeFields(`x-a: ${text}\r\n`.repeat(2)),
+  'the answer to a handshake': (text) => responseHead(101, 'x', ['Connection', text, 'X-A', text]),
+  'a PROXY header': (text) => readProxyHeader(Buffer.from(`PROXY TCP4 ${text}`)),
+  'trailers of a request': (text) => requestTrailers(['x-a', text, text, '1']),
+  'fields of HTTP/2': (text) =>
+    fillHttp2(new RequestHead(), [':method', 'GET', ':path', text, 'cookie', text, 'x', text], true, 100),
+  'a head for HTTP/2': (text) =>
+    requestFields(`GET /${text} HTTP/1.1\r\nhost: a\r\nx: ${text}\r\n\r\n`, 'http', 'a', true),
+  'a head from HTTP/2': (text) => {
+    const head = new ResponseHead();
+    readResponseFields(head, [':status', text, 'content-length', text, 'x', text]);
+  },
+  'a field of a response': (text) => parse(ok(`X: ${text}\r\n\r\n`), 65_536),
+  'a Content-Length of a response': (text) => parse(ok(`Content-Length: 1${text}x\r\n\r\n`), 65_536),
+  'a Transfer-Encoding of a response': (text) => parse(ok(`Transfer-Encoding: ${text}\r\n\r\n`), 65_536),
+  'a Connection of a response': (text) => parse(ok(`Connection: ${text}\r\nA: 1\r\n\r\n`), 65_536),
+  'a Keep-Alive of a response': (text) => parse(ok(`Keep-Alive: ${text}\r\n\r\n`), 65_536),
+  'a reason phrase': (text) => parse(`HTTP/1.1 200 ${text}\r\n\r\n`, 65_536),
+  'lines of a response': (text) => parse(ok(text), 65_536),
+  'a response in single bytes': (text) => parse(ok(`X: ${text}\r\n\r\n`), 1),
+  'lines of a response in single bytes': (text) => parse(ok(text), 1),
+  chunks: (text) => parse(chunked(text), 65_536),
+  'chunks in single bytes': (text) => parse(chunked(text), 1),
+  'an extension of a chunk': (text) => parse(chunked(`1;${text}\r\na\r\n`), 65_536),
+  'a trailer': (text) => parse(chunked(`0\r\nX: ${text}\r\n\r\n`), 65_536),
+  'trailers in single bytes': (text) => parse(chunked(`0\r\nX: ${text}\r\n\r\n`), 1),
+  'a head to compress': (text) =>
+    gzippedHead(`200 OK\r\nVary: ${text.replaceAll('\r\n', ' ')}\r\nETag: ${text.replaceAll('\r\n', ' ')}`),
+  'a head that may be compressed': (text) =>
+    isEventStream(`200 OK\r\nCache-Control: ${text}\r\nContent-Type: ${text}`) ||
+    mayCompress(`200 OK\r\nCache-Control: ${text}`),
+  'trailers of what was compressed': (text) => gzippedTrailers(`x: ${text}\r\n`),
+};
+
+/** What is repeated: all of it, or between a beginning and an end that it does not match. */
+const UNITS = [
+  ' ',
+  '\t',
+  ',',
+  'a,',
+  'a, ',
+  ';',
+  '=',
+  '&',
+  '%',
+  '%41',
+  '%zz',
+  '+',
+  ':',
+  '[',
+  '/',
+  '/a',
+  '.',
+  '..',
+  '"',
+  '\\',
+  '@',
+  '-',
+  '_',
+  'a',
+  '0',
+  '\xe9',
+  'a: b\r\n',
+  'close,',
+  'x-a,',
+  'q=0;',
+  'gzip;',
+  '\r\n ',
+  'a:\r\n b\r\n',
+  'a: b\n',
+  '1\r\na\r\n',
+  '?',
+  '#',
+  '\0',
+];
+const SIZE = 4_096;
+/** V8 counts a loop twice now and then when it changes over to compiled code, never less than it was. */
+const TRIES = 3;
+
+type Around = readonly [before: string, behind: string];
+
+function stepsFor(place: string, units: readonly string[], [before, behind]: Around, length: number): number {
+  const texts = units.map((unit) => before + unit.repeat(Math.ceil(length / unit.length)) + behind);
+  const { count, patterns } = stepsOf(() => {
+    for (const text of texts) PLACES[place](text);
+  });
+  assert.deepEqual(patterns, [], `${place}: regular expressions over what a peer has sent`);
+  return count;
+}
+
+function assertLinear(place: string, units: readonly string[], around: Around): void {
+  let once = 0;
+  let twice = 0;
+  for (let i = 0; i < TRIES; i++) {
+    once = stepsFor(place, units, around, SIZE);
+    twice = stepsFor(place, units, around, 2 * SIZE);
+    if (twice <= 2.3 * once + SIZE / 2) return;
+  }
+  // One of them: which?
+  if (units.length > 1) for (const unit of units) assertLinear(place, [unit], around);
+  assert.fail(`${place}, ${JSON.stringify(units)}: ${once} steps, and ${twice} for twice as much`);
+}
+
+for (const place of Object.keys(PLACES)) {
+  test(`${place}: twice as much takes twice the steps`, () => assertLinear(place, UNITS, ['', 'x']));
+}
+
+test('so does anything that is repeated anywhere', () => {
+  const text = fc.string({ unit: fc.constantFrom(...new Set(UNITS)), maxLength: 3 });
+  const unit = fc.string({ unit: fc.constantFrom(...new Set(UNITS)), minLength: 1, maxLength: 4 });
+  fc.assert(fc.property(fc.constantFrom(...Object.keys(PLACES)), fc.tuple(unit), fc.tuple(text, text), assertLinear), {
+    numRuns: 100,
+  });
+});
