@@ -28,6 +28,7 @@ import { HeldResponse } from './listener/held-response.ts';
 import type { Listener } from './listener/listener.ts';
 import { NodeListener } from './listener/node/node-listener.ts';
 import { loadUws, type Uws } from './listener/uws.ts';
+import { type Backlog, findBacklog } from './listener/uws-backlog.ts';
 import { UwsListener } from './listener/uws-listener.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { Passwords } from './passwords.ts';
@@ -93,6 +94,8 @@ const context: WorkerContext = {
   exchangeEnded: () => {},
 };
 let held: HeldResponse | null = null;
+/** Of engine uws without TLS and with it. */
+const backlogs: (Backlog | null)[] = [null, null];
 let closing = false;
 /** Those of `context` while the heap is short; null while it is not. */
 let plans: WorkerContext['plans'] | null = null;
@@ -213,7 +216,7 @@ function receive(message: ToWorker): void {
 
 function makeListener(uws: Uws, index: number, entryPoint: BootEntryPoint): Listener {
   if (entryPoint.engine === 'node') return new NodeListener(context, index, entryPoint);
-  return new UwsListener(uws, held!, context, index, entryPoint);
+  return new UwsListener(uws, held!, backlogs[entryPoint.tls === null ? 0 : 1]!, context, index, entryPoint);
 }
 
 async function start(): Promise<void> {
@@ -224,7 +227,10 @@ async function start(): Promise<void> {
   context.plans = boot.entryPoints.map((_, index) => entryPointPlan(context, index));
   // Loaded also when no entrypoint asks for it: a host where it cannot be is told of at once.
   const uws = await loadUws();
-  if (boot.entryPoints.some(({ engine }) => engine === 'uws')) held = await HeldResponse.open(uws);
+  const ofUws = boot.entryPoints.filter(({ engine }) => engine === 'uws');
+  if (ofUws.length > 0) held = await HeldResponse.open(uws);
+  if (ofUws.some(({ tls }) => tls === null)) backlogs[0] = await findBacklog(uws, false);
+  if (ofUws.some(({ tls }) => tls !== null)) backlogs[1] = await findBacklog(uws, true);
   // A worker that takes another's place has routes before it has clients.
   for (let next = receiveMessageOnPort(boot.port); next !== undefined; next = receiveMessageOnPort(boot.port)) {
     receive(next.message as ToWorker);

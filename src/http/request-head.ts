@@ -66,6 +66,8 @@ export class RequestHead {
   wantsEvents = false;
   /** `Expect: 100-continue`. */
   expectsContinue = false;
+  /** The client asks for the end of its connection behind the response. */
+  close = false;
   /** The listener hands its connection over when the server agrees to the upgrade. */
   tunnel = false;
   /** Some field has bytes that are no UTF-8, so the text has one character per byte; otherwise it is decoded UTF-8. */
@@ -108,6 +110,7 @@ export class RequestHead {
     this.webSocket = false;
     this.wantsEvents = false;
     this.expectsContinue = false;
+    this.close = false;
     this.tunnel = false;
     this.latin1 = false;
     this.trusted = true;
@@ -158,6 +161,11 @@ export class RequestHead {
   /** All fields that a server may see, those of forwarding as the client sent them: not what it is told in the end. */
   get forwardedFields(): string {
     return this.fields;
+  }
+
+  /** Streams of gRPC may be quiet for as long as they like, and are compressed by themselves. */
+  get isGrpc(): boolean {
+    return this.values('content-type').some((type) => type.toLowerCase().startsWith('application/grpc'));
   }
 
   /** As received, without the `?`; '' for none. */
@@ -402,7 +410,9 @@ export class RequestHead {
       if (member === 'upgrade') {
         this.upgrade = this.upgradeValue;
         this.webSocket = this.upgrade.toLowerCase().includes('websocket');
-      } else if (member !== 'close' && !HOP_BY_HOP.has(member)) {
+      } else if (member === 'close') {
+        this.close = true;
+      } else if (!HOP_BY_HOP.has(member)) {
         listed ??= new Set();
         listed.add(member);
       }

@@ -11,8 +11,11 @@ import { RawConnection, type RawServer, rawClient, startRawServer } from '../har
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
-/** Those of HTTP/1.1 that keep it. */
-const ENGINES: readonly Engine[] = ['node', 'node-tls'];
+/** Those of HTTP/1.1. */
+const ENGINES: readonly Engine[] = ['uws', 'uws-tls', 'node', 'node-tls'];
+/** uWebSockets ends a connection behind a chunked request. */
+const closesBehind = (engine: Engine, { method, close }: Case): boolean =>
+  close || (method === 'PUT' && engine.startsWith('uws'));
 const engines = await startEngines({ after });
 
 async function connect(t: Scope, on: EngineTsuji, engine: Engine): Promise<RawConnection> {
@@ -61,13 +64,13 @@ function expected({ method, status, framing, body }: Case): { fields: RegExp; re
   if (method === 'HEAD' || status === 304) return { fields: framing.startsWith('C') ? length : none, rest: /^$/ };
   if (status === 205) return { fields: /^content-length: 0\r$/im, rest: /^$/ };
   if (framing.startsWith('C')) return { fields: length, rest: new RegExp(`^${body}$`) };
-  return {
-    fields: /^transfer-encoding: chunked\r$/im,
-    rest: body === '' ? /^0\r\n\r\n$/ : /^5\r\nhello\r\n0\r\n\r\n$/,
-  };
+  // An engine that shows no head before its body knows by then that there is none.
+  if (body === '')
+    return { fields: /^(?:transfer-encoding: chunked|content-length: 0)\r$/im, rest: /^(?:0\r\n\r\n)?$/ };
+  return { fields: /^transfer-encoding: chunked\r$/im, rest: /^5\r\nhello\r\n0\r\n\r\n$/ };
 }
 
-type Running = { one: Case; client: RawConnection; upstream: RawConnection };
+type Running = { one: Case; engine: Engine; client: RawConnection; upstream: RawConnection };
 
 async function begin(t: Scope, on: EngineTsuji, engine: Engine, host: string, server: RawServer): Promise<Running[]> {
   const running: Running[] = [];
@@ -76,12 +79,12 @@ async function begin(t: Scope, on: EngineTsuji, engine: Engine, host: string, se
     client.send(sent(one, host));
     const upstream = await server.next();
     await upstream.until('\r\n\r\n');
-    running.push({ one, client, upstream });
+    running.push({ one, engine, client, upstream });
   }
   return running;
 }
 
-async function finish({ one, client, upstream }: Running, closes: boolean): Promise<void> {
+async function finish({ one, engine, client, upstream }: Running, closes: boolean): Promise<void> {
   const what = JSON.stringify(one);
   const { framing, status, method } = one;
   upstream.send(`HTTP/1.1 ${status} Status\r\n${framing}\r\n${one.body}`);
@@ -105,7 +108,10 @@ async function finish({ one, client, upstream }: Running, closes: boolean): Prom
   );
   assert.match(client.received.slice(headEnd), rest, what);
   assert.equal(/^connection: close\r$/im.test(head), closes, what);
-  if (closes) await client.untilClosed();
+  // A body in pieces can be ended on uWebSockets, or its connection: that is left to the client, who was told.
+  const isLeft = closes && engine.startsWith('uws') && /^transfer-encoding/im.test(head) && !one.close;
+  if (isLeft) client.destroy();
+  else if (closes) await client.untilClosed();
   else assert.equal(client.closed, false, what);
 }
 
@@ -116,7 +122,7 @@ for (const engine of ENGINES) {
     async (t) => {
       const server = await startRawServer(t);
       const host = await addRoute(engines.tsuji, [server.url]);
-      for (const one of await begin(t, engines, engine, host, server)) await finish(one, one.one.close);
+      for (const one of await begin(t, engines, engine, host, server)) await finish(one, closesBehind(engine, one.one));
     },
   );
 
@@ -124,7 +130,7 @@ for (const engine of ENGINES) {
     const server = await startRawServer(t);
     const host = await addRoute(engines.tsuji, [server.url]);
     const client = await connect(t, engines, engine);
-    for (const one of cases().filter(({ close }) => !close)) {
+    for (const one of cases().filter((each) => !closesBehind(engine, each))) {
       const before = server.connections.length;
       client.send(sent(one, host));
       await waitFor(
@@ -134,7 +140,7 @@ for (const engine of ENGINES) {
       const upstream =
         server.connections.findLast(({ closed, received }) => !closed && received !== '') ?? (await server.next());
       await upstream.until(one.method === 'PUT' ? '0\r\n\r\n' : '\r\n\r\n');
-      await finish({ one, client, upstream }, false);
+      await finish({ one, engine, client, upstream }, false);
       client.received = '';
     }
   });

@@ -1,5 +1,5 @@
 /**
- * A response that a worker holds open to itself, once, and never ends; nobody else can ask for it. It fills two gaps of
+ * A response that a worker holds open to itself, once, and never ends; nobody else can ask for it (own-connection.ts). It fills two gaps of
  * uWebSockets (20.57), both seen in tests and read in its machine code.
  *
  * 1. A foreign cork. uWS wants every write made inside a `cork`, and `response.cork(() => response.upgrade(…))` is its own
@@ -12,30 +12,42 @@
  *    unsent bytes, one for those without. Each holds what the last `pause` of that kind found, and nothing before the
  *    first one: a socket that is resumed then is never polled again. So both kinds are paused once, here.
  */
-import { connect, type Socket } from 'node:net';
-import type { HttpResponse, TemplatedApp, Uws, us_listen_socket } from './uws.ts';
+import type { Socket } from 'node:net';
+import { ownConnection } from './own-connection.ts';
+import type { HttpResponse, TemplatedApp, Uws } from './uws.ts';
 
-const LOOPBACK = '127.0.0.1';
 const CHUNK_BYTES = 1 << 20;
 
 export class HeldResponse {
-  private readonly uws: Uws;
   private readonly app: TemplatedApp;
-  private listening: us_listen_socket | null = null;
   private socket: Socket | null = null;
   private response: HttpResponse | null = null;
 
   private constructor(uws: Uws) {
-    this.uws = uws;
     this.app = uws.App();
   }
 
-  /** Resolves when both gaps are filled. Rejects when a worker cannot connect to itself over 127.0.0.1. */
+  /**
+   * Resolves when both gaps are filled.
+   * @throws TsujiError NO_OWN_CONNECTION
+   */
   static async open(uws: Uws): Promise<HeldResponse> {
     const held = new HeldResponse(uws);
     try {
-      const response = await held.ask();
-      await held.pauseBothKinds(response);
+      const { found, socket } = await ownConnection<HttpResponse>(uws, held.app, {
+        fields: '',
+        secure: false,
+        serve: (app, path, tell) =>
+          app.get(path, (response) => {
+            response.onAborted(() => {
+              held.response = null;
+            });
+            held.response = response;
+            tell(response);
+          }),
+      });
+      held.socket = socket;
+      await held.pauseBothKinds(found, socket);
       return held;
     } catch (error) {
       held.close();
@@ -50,37 +62,12 @@ export class HeldResponse {
   }
 
   close(): void {
-    this.stopListening();
     this.response = null;
     this.socket?.destroy();
     this.app.close();
   }
 
-  private ask(): Promise<HttpResponse> {
-    return new Promise((resolve, reject) => {
-      this.app.get('/*', (response) => {
-        response.onAborted(() => {
-          this.response = null;
-        });
-        this.response = response;
-        this.stopListening();
-        setImmediate(resolve, response);
-      });
-      this.app.listen(LOOPBACK, 0, (listening) => {
-        if (listening === false) {
-          reject(new Error(`cannot listen on ${LOOPBACK}`));
-          return;
-        }
-        this.listening = listening;
-        const socket = connect(this.uws.us_socket_local_port(listening), LOOPBACK);
-        this.socket = socket;
-        socket.on('error', reject);
-        socket.write('GET / HTTP/1.1\r\nHost: tsuji\r\n\r\n');
-      });
-    });
-  }
-
-  private pauseBothKinds(response: HttpResponse): Promise<void> {
+  private pauseBothKinds(response: HttpResponse, socket: Socket): Promise<void> {
     response.pause();
     response.resume();
     let bytes = 0;
@@ -94,20 +81,14 @@ export class HeldResponse {
     response.pause();
     response.resume();
     return new Promise((resolve) => {
-      this.socket!.on('data', (data) => {
+      socket.on('data', (data) => {
         bytes -= data.length;
         if (bytes > 0) return;
-        this.socket!.removeAllListeners('data');
+        socket.removeAllListeners('data');
         // A response that is not paused would be closed after 10 s.
         if (this.response !== null) response.pause();
         resolve();
       });
     });
-  }
-
-  private stopListening(): void {
-    if (this.listening === null) return;
-    this.uws.us_listen_socket_close(this.listening);
-    this.listening = null;
   }
 }

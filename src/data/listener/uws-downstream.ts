@@ -4,9 +4,9 @@
  * closure.
  *
  * Back-pressure. With a known length `tryEnd` says how much it took; the rest is copied (the read buffer is not ours)
- * and sent from `onWritable`. With an unknown length `write` takes everything into a buffer of its own and tells only
- * whether the kernel was full; how much of it is left nobody tells, so after a stall the next chunk is first tried with
- * a few bytes, and only when those go straight out is the rest sent. So at most one read buffer waits on each side.
+ * and sent from `onWritable`. With an unknown length `write` takes everything into a buffer of its own; how much of it
+ * is left `uws-backlog.ts` tells, and until nothing is, what follows is copied as well. So at most one read buffer waits
+ * on each side, and a response in pieces is over when its client has it.
  *
  * Which bytes are the next request. uWS (20.57) decides that, and leaves two gaps through which a client, or whoever
  * stands behind a proxy in front of us, could slip a request past others. After an answer that ends the connection, it
@@ -14,20 +14,22 @@
  * the next request, for which uWS breaks the connection. And it reads chunk sizes carelessly (`;` and `g` are digits, a
  * bare LF ends a line, nothing looks at what stands between chunks): so nothing may follow a chunked request.
  */
-import { reasonOf } from '../../kernel/errors.ts';
+import { FAULTS, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Downstream, DownstreamEvents } from '../downstream.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../downstream.ts';
 import type { BufferHolder, MemoryBudget } from '../memory-budget.ts';
+import { MergedPieces, SMALL_BYTES } from './merged-pieces.ts';
 import type { PeerAddresses } from './peer-address.ts';
 import { SlowClientWatch, type WatchedClient } from './slow-client.ts';
 import type { HttpResponse } from './uws.ts';
+import type { Backlog } from './uws-backlog.ts';
 
-/** Bytes with which a stalled response of unknown length is tried: less than what one writable event makes room for. */
-const PROBE_BYTES = 256;
+/** Of a longer response it is to be known when it has gone out, and what waits of it counts. */
+const MAX_WHOLE_BYTES = 16_384;
 
-const CLOSE_FIELD = Buffer.from('\r\nConnection: close');
+const CLOSE_FIELD = '\r\nConnection: close';
 
 function nothing(): void {}
 
@@ -36,11 +38,25 @@ function copyOf(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }
 
+/** `text`: ASCII. */
+function withLine(head: string | Uint8Array, text: string): string | Uint8Array {
+  return typeof head === 'string' ? head + text : Buffer.concat([head, Buffer.from(text, 'latin1')]);
+}
+
+/** What the downstreams of one listener share. */
+export type UwsDownstreamOptions = {
+  readonly worker: WorkerContext;
+  readonly peers: PeerAddresses;
+  readonly secure: boolean;
+  readonly backlog: Backlog;
+  readonly recycle: (pair: UwsDownstream) => void;
+};
+
 export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   readonly sendsHeads = false;
   readonly maxStatus = 999;
   readonly writesDate = true;
-  readonly respondsUpTo = Number.MAX_SAFE_INTEGER;
+  readonly respondsUpTo = MAX_WHOLE_BYTES;
   /** Set once: the exchange of this pair. */
   events!: DownstreamEvents;
   readonly secure: boolean;
@@ -48,6 +64,8 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   private readonly peers: PeerAddresses;
   private readonly budget: MemoryBudget;
   private readonly watch: SlowClientWatch;
+  private readonly backlog: Backlog;
+  private readonly pieces: MergedPieces;
   private response: HttpResponse | null = null;
   private length = UNKNOWN_LENGTH;
   private head: string | Uint8Array = '';
@@ -56,20 +74,24 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   private body: Uint8Array | string | null = null;
   private headLength = NO_BODY;
   private close = false;
+  /** For the cork: what is to be sent, then what uWS has not taken of it. */
   private chunk: Uint8Array | null = null;
   /** What could not be sent yet; ours. */
   private pending: Uint8Array[] = [];
-  /** Of those. */
+  private pendingBytes = 0;
+  /** Of the body, since it began. */
+  private written = 0;
+  /** Of those that are pending, and of what uWS has not sent. */
   heldBytes = 0;
-  /** The kernel was full at the last write. */
+  /** Something waits for the client. */
   private stalled = false;
-  /** After a stall of unknown length: it is not known that uWS's own buffer is empty. */
-  private probing = false;
   private listensWritable = false;
   /** `end` was called while something was still pending. */
   private ending = false;
   /** It is the last of its connection: a chunked request, or one that was told to be. */
   private last = false;
+  /** And uWS knows: it ends the connection by itself, but does not tell the client. */
+  private uwsCloses = false;
   /** We are inside the handler that brought the request. */
   private inHandler = false;
   /** A response that waits for the end of the handler. */
@@ -80,7 +102,7 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   private readonly corkEnd = (): void => {
     // uWS can only end the connection with a response that is given at once. What is not read is not served, and the
     // connection ends with its client, which was told, or with uWS's timeout.
-    if (this.last) this.response!.pause();
+    if (this.last && !this.uwsCloses) this.response!.pause();
     this.response!.end();
   };
   private readonly respondLater = (): void => this.onHandled();
@@ -94,15 +116,20 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   };
   private readonly data = (chunk: ArrayBuffer, last: boolean): void => {
     try {
-      this.watch.uploadMoved(last);
-      this.events.downstreamBody(new Uint8Array(chunk), last);
+      const piece = new Uint8Array(chunk);
+      this.watch.uploadMoved(piece.length, last);
+      if (piece.length < SMALL_BYTES && !last) {
+        this.pieces.add(piece);
+      } else {
+        this.pieces.flush();
+        this.events.downstreamBody(piece, last);
+      }
     } catch (error) {
       this.events.crash(error);
     }
   };
   private readonly writable = (): boolean => {
     try {
-      this.watch.downloadMoved();
       return this.onWritable();
     } catch (error) {
       this.events.crash(error);
@@ -110,12 +137,17 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     }
   };
 
-  constructor(recycle: (pair: UwsDownstream) => void, peers: PeerAddresses, worker: WorkerContext, secure: boolean) {
+  constructor({ worker, peers, secure, backlog, recycle }: UwsDownstreamOptions) {
     this.recycle = recycle;
     this.secure = secure;
     this.peers = peers;
+    this.backlog = backlog;
     this.budget = worker.budget;
-    this.watch = new SlowClientWatch(this, worker.wheel);
+    this.watch = new SlowClientWatch(this, worker.wheel, worker.options);
+    this.pieces = new MergedPieces(
+      (merged) => this.events.downstreamBody(merged, false),
+      (error) => this.events.crash(error),
+    );
   }
 
   /** Takes a response over. Comes before everything that may throw: uWS ends the process when nobody listens for aborts. */
@@ -123,23 +155,24 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     this.response = response;
     this.listensWritable = false;
     this.stalled = false;
-    this.probing = false;
     this.ending = false;
     this.last = false;
+    this.uwsCloses = false;
     this.inHandler = true;
     response.onAborted(this.aborted);
   }
 
-  /** Nothing is to follow on this connection. */
-  isLast(): void {
+  /** Nothing is to follow on this connection. `uwsCloses`: uWS has seen that for itself. */
+  isLast(uwsCloses: boolean): void {
     this.last = true;
+    this.uwsCloses = uwsCloses;
   }
 
-  /** The request has a body. */
-  expectBody(chunked: boolean): void {
+  /** The request has a body. `timed`: it must make progress. */
+  expectBody(chunked: boolean, timed: boolean): void {
     if (chunked) this.last = true;
     this.response!.onData(this.data);
-    this.watch.uploadBegins();
+    this.watch.uploadBegins(timed);
   }
 
   /** The handler that brought the request returns. */
@@ -171,10 +204,21 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     return this.stalled;
   }
 
-  retryWrite(): boolean {
-    const offset = this.response!.getWriteOffset();
+  takenBytes(): number {
+    return this.written - this.waitingBytes();
+  }
+
+  retryWrite(): void {
     this.onWritable();
-    return this.response === null || this.response.getWriteOffset() !== offset;
+  }
+
+  uploadOverdue(): void {
+    this.events.downstreamFailed(FAULTS.requestTimeout, 'the body did not come');
+  }
+
+  /** Of a response that is not over. */
+  private waitingBytes(): number {
+    return this.pendingBytes + this.backlog.call(this.response!);
   }
 
   respond(
@@ -190,6 +234,7 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     this.body = body;
     this.headLength = headLength;
     this.close = close || this.last;
+    if (this.uwsCloses) this.head = withLine(head, CLOSE_FIELD);
     if (this.close && this.inHandler) {
       this.waits = true;
       setImmediate(this.respondLater);
@@ -199,9 +244,11 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   }
 
   private respondNow(): void {
-    this.response!.cork(this.corkRespond);
+    const response = this.response!;
+    response.cork(this.corkRespond);
     this.response = null;
     this.body = null;
+    if (this.length === NO_BODY && this.headLength < 0 && this.close && !this.uwsCloses) response.close();
   }
 
   private onHandled(): void {
@@ -217,15 +264,19 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
 
   private writeWhole(): void {
     const response = this.response!;
+    const close = this.close && !this.uwsCloses;
+    if (this.length === NO_BODY && this.headLength < 0 && close) {
+      // The one call that ends both announces a length of 0, where there should be none. So this is the whole head, its
+      // last empty line included, and the response stays open: with it the means to end the connection.
+      response.writeStatus(withLine(this.head, `${CLOSE_FIELD}\r\n`));
+      return;
+    }
     response.writeStatus(this.head);
     if (this.length !== NO_BODY) {
-      if (this.body === null) response.end('', this.close);
-      else response.end(this.body, this.close);
+      if (this.body === null) response.end('', close);
+      else response.end(this.body, close);
     } else if (this.headLength >= 0) {
-      response.endWithoutBody(this.headLength, this.close);
-    } else if (this.close) {
-      // Announces a length of 0 where there should be none, but that is the only call that ends the connection.
-      response.endWithoutBody(0, true);
+      response.endWithoutBody(this.headLength, close);
     } else {
       response.endWithoutBody();
     }
@@ -235,32 +286,25 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   inform(): void {}
 
   begin(head: string | Uint8Array, length: number, close: boolean): void {
-    this.head = head;
     this.length = length;
     this.headOut = false;
+    this.written = 0;
     if (close) this.last = true;
-    if (!this.last) return;
-    this.head = Buffer.concat([typeof head === 'string' ? Buffer.from(head, 'latin1') : head, CLOSE_FIELD]);
+    this.head = this.last ? withLine(head, CLOSE_FIELD) : head;
+    this.watch.responseBegins();
   }
 
   write(chunk: Uint8Array): boolean {
     if (this.response === null || chunk.length === 0) return true;
-    if (this.stalled) {
-      this.pending.push(copyOf(chunk));
-    } else {
-      this.chunk = chunk;
-      this.response.cork(this.corkChunk);
-      this.chunk = null;
-      if (!this.stalled) return true;
+    this.written += chunk.length;
+    const rest = this.stalled ? chunk : this.give(chunk);
+    if (!this.stalled) return true;
+    if (rest !== null) {
+      this.pending.push(copyOf(rest));
+      this.pendingBytes += rest.length;
     }
-    this.countPending();
+    this.budget.hold(this, this.waitingBytes());
     return false;
-  }
-
-  private countPending(): void {
-    let bytes = 0;
-    for (const chunk of this.pending) bytes += chunk.length;
-    this.budget.hold(this, bytes);
   }
 
   /** As a client that leaves: the exchange ends. */
@@ -268,60 +312,51 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     this.response?.close();
   }
 
-  /** Inside cork: sends `chunk`, with the head before the first one, and keeps what is left of it. */
+  /** Gives a piece to uWS. Returns what it has not taken of it, null for nothing. */
+  private give(chunk: Uint8Array): Uint8Array | null {
+    this.chunk = chunk;
+    this.response!.cork(this.corkChunk);
+    const rest = this.chunk;
+    this.chunk = null;
+    if (this.response !== null && (rest !== null || this.backlog.call(this.response) > 0)) this.stall();
+    return rest;
+  }
+
+  /** Inside cork: sends `chunk`, with the head before the first one, and leaves what is not taken of it. */
   private writeChunk(): void {
     const response = this.response!;
-    let chunk = this.chunk!;
+    const chunk = this.chunk!;
+    this.chunk = null;
     if (!this.headOut) {
       this.headOut = true;
       response.writeStatus(this.head);
     }
-    if (this.length !== UNKNOWN_LENGTH) {
-      const before = response.getWriteOffset();
-      // The first piece announces the length and is never all of it. Behind it, a length that is never reached leaves the
-      // response open, and with it the means to end the connection.
-      const total = this.last && before > 0 ? this.length + 1 : this.length;
-      const [ok, done] = response.tryEnd(chunk, total);
-      if (done) this.response = null;
-      else if (!ok) this.stall(chunk.subarray(response.getWriteOffset() - before));
+    if (this.length === UNKNOWN_LENGTH) {
+      response.write(chunk);
       return;
     }
-    if (this.probing && chunk.length > PROBE_BYTES) {
-      if (!response.write(chunk.subarray(0, PROBE_BYTES))) {
-        this.stall(chunk.subarray(PROBE_BYTES));
-        return;
-      }
-      chunk = chunk.subarray(PROBE_BYTES);
-    }
-    if (response.write(chunk)) this.probing = false;
-    else this.stall(null);
+    const before = response.getWriteOffset();
+    // The first piece announces the length and is never all of it. Behind it, a length that is never reached leaves the
+    // response open, and with it the means to end the connection.
+    const total = this.last && !this.uwsCloses && before > 0 ? this.length + 1 : this.length;
+    const [ok, done] = response.tryEnd(chunk, total);
+    if (done) this.response = null;
+    else if (!ok) this.chunk = chunk.subarray(response.getWriteOffset() - before);
   }
 
-  private stall(rest: Uint8Array | null): void {
+  private stall(): void {
     this.stalled = true;
-    this.probing = true;
     this.watch.downloadStalls();
-    if (rest !== null && rest.length > 0) this.pending.unshift(copyOf(rest));
-    if (!this.listensWritable) {
-      this.listensWritable = true;
-      this.response!.onWritable(this.writable);
-    }
+    if (this.listensWritable) return;
+    this.listensWritable = true;
+    this.response!.onWritable(this.writable);
   }
 
   private onWritable(): boolean {
     if (this.response === null) return true;
-    this.stalled = false;
-    // Uncorking is what makes uWS send its own buffer while a writable handler is set.
-    if (this.length === UNKNOWN_LENGTH) this.response.cork(nothing);
-    while (this.pending.length > 0) {
-      this.chunk = this.pending.shift()!;
-      this.response.cork(this.corkChunk);
-      this.chunk = null;
-      if (this.stalled) {
-        this.countPending();
-        return false;
-      }
-      if (this.response === null) break;
+    if (!this.sendWaiting()) {
+      this.budget.hold(this, this.waitingBytes());
+      return false;
     }
     if (this.heldBytes > 0) this.budget.release(this);
     if (this.ending && this.response !== null) this.endNow();
@@ -329,11 +364,28 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     return true;
   }
 
+  /** False: some of it still waits. */
+  private sendWaiting(): boolean {
+    // Uncorking is what makes uWS send its own buffer while a writable handler is set.
+    this.response!.cork(nothing);
+    if (this.backlog.call(this.response!) > 0) return false;
+    this.stalled = false;
+    while (this.response !== null && this.pending.length > 0) {
+      const chunk = this.pending[0];
+      const rest = this.give(chunk);
+      if (rest === null) this.pending.shift();
+      else this.pending[0] = rest;
+      this.pendingBytes -= chunk.length - (rest === null ? 0 : rest.length);
+      if (this.stalled) return false;
+    }
+    return true;
+  }
+
   end(): boolean {
     if (this.response === null) return true;
     // With a known length the last byte is the end.
-    if (this.length !== UNKNOWN_LENGTH && !this.last) return false;
-    if (this.pending.length > 0) {
+    if (this.length !== UNKNOWN_LENGTH && (!this.last || this.uwsCloses)) return false;
+    if (this.stalled) {
       this.ending = true;
       return false;
     }
@@ -366,7 +418,11 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     if (this.waits) return;
     this.response = null;
     // Setting the length of an array is a call into the runtime of V8, on every request.
-    if (this.pending.length > 0) this.pending.length = 0;
+    if (this.pending.length > 0) {
+      this.pending.length = 0;
+      this.pendingBytes = 0;
+    }
+    this.pieces.drop();
     if (this.heldBytes > 0) this.budget.release(this);
     // While an upload still comes in, uWS calls `data` of this pair: it is left to the garbage collector instead.
     if (requestComplete) this.recycle(this);

@@ -15,13 +15,19 @@ import type { HeldResponse } from './held-response.ts';
 import type { Listener } from './listener.ts';
 import { PeerAddresses } from './peer-address.ts';
 import type { HttpRequest, HttpResponse, TemplatedApp, Uws, us_listen_socket, us_socket_context_t } from './uws.ts';
-import { UwsDownstream } from './uws-downstream.ts';
+import type { Backlog } from './uws-backlog.ts';
+import { UwsDownstream, type UwsDownstreamOptions } from './uws-downstream.ts';
 import { UwsTls } from './uws-tls.ts';
 import type { AppServer, RouteOrigin } from './uws-tls-app.ts';
 import { UwsHandshake, webSocketBehavior } from './uws-websocket.ts';
 
 /** Pairs kept for reuse; more than that were only needed in a burst. */
 const MAX_FREE = 4096;
+
+/** By the length of the first field alone: any option of five letters is `close` to uWS. */
+function uwsCloses(request: HttpRequest): boolean {
+  return request.getHeader('connection').length === 5;
+}
 
 export class UwsListener implements Listener, AppServer {
   readonly isBusy = false;
@@ -34,6 +40,7 @@ export class UwsListener implements Listener, AppServer {
   private readonly head = new RequestHead();
   private readonly free: UwsDownstream[] = [];
   private readonly peers = new PeerAddresses();
+  private readonly downstreams: UwsDownstreamOptions;
   /** The last target that was found good: often that of the next request as well. */
   private goodTarget = '';
   private socket: us_listen_socket | null = null;
@@ -48,12 +55,21 @@ export class UwsListener implements Listener, AppServer {
     if (this.free.length < MAX_FREE) this.free.push(pair);
   };
 
-  constructor(uws: Uws, held: HeldResponse, worker: WorkerContext, index: number, entryPoint: BootEntryPoint) {
+  constructor(
+    uws: Uws,
+    held: HeldResponse,
+    backlog: Backlog,
+    worker: WorkerContext,
+    index: number,
+    entryPoint: BootEntryPoint,
+  ) {
     this.uws = uws;
     this.held = held;
     this.worker = worker;
     this.index = index;
     this.entryPoint = entryPoint;
+    const { peers, recycle } = this;
+    this.downstreams = { worker, peers, secure: entryPoint.tls !== null, backlog, recycle };
     this.tls = entryPoint.tls === null ? null : new UwsTls(uws, worker.certificates, index, entryPoint, this);
     this.app = this.tls?.acceptor ?? uws.App();
     if (this.tls !== null) return;
@@ -122,7 +138,7 @@ export class UwsListener implements Listener, AppServer {
   private take(): UwsDownstream {
     const pair = this.free.pop();
     if (pair !== undefined) return pair;
-    const made = new UwsDownstream(this.recycle, this.peers, this.worker, this.tls !== null);
+    const made = new UwsDownstream(this.downstreams);
     const exchange = new HttpExchange(this.worker);
     made.events = exchange;
     exchange.downstream = made;
@@ -136,9 +152,10 @@ export class UwsListener implements Listener, AppServer {
     try {
       downstream.attach(response);
       origin.used = true;
-      if (origin.app.retired) downstream.isLast();
+      if (origin.app.retired) downstream.isLast(false);
       this.readHead(request, method);
-      if (this.head.bodyFollows) downstream.expectBody(this.head.body === REQUEST_CHUNKED);
+      if (this.head.close) downstream.isLast(uwsCloses(request));
+      if (this.head.bodyFollows) downstream.expectBody(this.head.body === REQUEST_CHUNKED, !this.head.isGrpc);
       exchange.begin(this.index, this.head);
     } catch (error) {
       exchange.crash(error);
@@ -159,10 +176,9 @@ export class UwsListener implements Listener, AppServer {
       return;
     }
     origin.used = true;
-    const { peers, worker, held } = this;
-    const secure = this.tls !== null;
-    const downstream = new UwsHandshake(response, request, context, peers, worker, held, secure);
-    if (origin.app.retired) downstream.isLast();
+    const { held } = this;
+    const downstream = new UwsHandshake(response, request, context, this.downstreams, held);
+    if (origin.app.retired) downstream.isLast(false);
     const exchange = new WebSocketExchange(this.worker, this.index, downstream);
     downstream.events = exchange;
     try {

@@ -23,9 +23,9 @@ import {
   MAX_MESSAGE_BYTES,
 } from '../websocket/client-socket.ts';
 import type { HeldResponse } from './held-response.ts';
-import type { PeerAddresses } from './peer-address.ts';
+import { Progress } from './progress.ts';
 import type { HttpRequest, HttpResponse, us_socket_context_t } from './uws.ts';
-import { UwsDownstream } from './uws-downstream.ts';
+import { UwsDownstream, type UwsDownstreamOptions } from './uws-downstream.ts';
 
 /** The server is read again when less than this waits for the client, bytes. */
 const LOW_WATER_BYTES = 65_536;
@@ -62,11 +62,16 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
   /** Something waited for the kernel when it was last looked at. */
   private waits = false;
   private aborting = false;
+  /** Bytes of messages, since it was opened. */
+  private sent = 0;
+  private readonly download = new Progress();
+  private readonly downloadTimeoutMs: number;
 
-  constructor(response: HttpResponse, wheel: TimerWheel, events: ClientSocketEvents) {
+  constructor(response: HttpResponse, { wheel, options }: WorkerContext, events: ClientSocketEvents) {
     super();
     this.events = events;
     this.wheel = wheel;
+    this.downloadTimeoutMs = options.downloadTimeoutMs;
     this.pauseSocket = response.pause;
     this.resumeSocket = response.resume;
   }
@@ -81,6 +86,7 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
   }
 
   send(message: Uint8Array, binary: boolean): boolean {
+    this.sent += message.length;
     return this.ws === null || this.wasSent(this.ws.send(message, binary, false));
   }
 
@@ -158,6 +164,7 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
       if (bytes === 0) this.ws.close();
     } else if (bytes < LOW_WATER_BYTES) {
       this.waits = false;
+      this.download.reset();
       this.wheel.cancel(this);
       this.events.clientWritable();
     }
@@ -166,7 +173,10 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
   override expired(): void {
     try {
       this.look();
-      if (this.waits && this.ws !== null) this.wait();
+      if (!this.waits || this.ws === null) return;
+      const taken = this.sent - this.ws.getBufferedAmount();
+      if (this.download.isOverdue(true, taken, LOOK_EVERY_MS, this.downloadTimeoutMs)) this.ws.close();
+      else this.wait();
     } catch (error) {
       this.events.crash(error);
     }
@@ -191,30 +201,28 @@ export class UwsHandshake extends UwsDownstream implements HandshakeDownstream {
   private readonly handshake: HttpResponse;
   private readonly context: us_socket_context_t;
   private readonly key: string;
-  private readonly timers: TimerWheel;
+  private readonly worker: WorkerContext;
   private readonly held: HeldResponse;
 
   constructor(
     response: HttpResponse,
     request: HttpRequest,
     context: us_socket_context_t,
-    peers: PeerAddresses,
-    worker: WorkerContext,
+    options: UwsDownstreamOptions,
     held: HeldResponse,
-    secure: boolean,
   ) {
-    super(nothing, peers, worker, secure);
+    super({ ...options, recycle: nothing });
     this.attach(response);
     this.handshake = response;
     this.context = context;
-    this.timers = worker.wheel;
+    this.worker = options.worker;
     this.held = held;
     this.key = request.getHeader('sec-websocket-key');
   }
 
   upgrade(head: Uint8Array, events: ClientSocketEvents): void {
     const response = this.handshake;
-    const socket = new UwsClientSocket(response, this.timers, events);
+    const socket = new UwsClientSocket(response, this.worker, events);
     this.held.run(response, () => {
       response.writeStatus(head);
       const userData: UserData = { socket };

@@ -14,8 +14,7 @@ const TAKES_NOT: Accepted = { accepted: false };
 export class Compress implements Middleware {
   request(exchange: Scope, head: RequestHead): null {
     // gRPC frames and compresses its messages itself.
-    const grpc = head.values('content-type').some((type) => type.toLowerCase().startsWith('application/grpc'));
-    if (!grpc) exchange.keep(this, acceptsGzip(head.values('accept-encoding')) ? TAKES : TAKES_NOT);
+    if (!head.isGrpc) exchange.keep(this, acceptsGzip(head.values('accept-encoding')) ? TAKES : TAKES_NOT);
     return null;
   }
 

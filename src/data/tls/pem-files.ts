@@ -52,7 +52,7 @@ function withFile<Result>(bytes: Uint8Array, use: (path: string) => Result): Res
  * @throws TsujiError NO_KEY_FILE when neither /dev/shm nor the folder for temporary files can be written to
  */
 export function withPemFiles<Result>(
-  { cert, key }: WorkerCertificate,
+  { cert, key }: Pick<WorkerCertificate, 'cert' | 'key'>,
   use: (cert: string, key: string) => Result,
 ): Result {
   return withFile(cert, (certPath) => withFile(key, (keyPath) => use(certPath, keyPath)));

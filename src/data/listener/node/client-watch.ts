@@ -4,9 +4,6 @@
  */
 import { TICK_MS, TimerEntry, type TimerWheel } from '../../../kernel/timer-wheel.ts';
 
-/** Least that a client brings or takes within its timeout, bytes. */
-export const LEAST_BYTES = 1_024;
-
 export interface WatchedClient {
   /** `ms` have passed since the last look. Must not throw. */
   look(ms: number): void;
@@ -37,33 +34,5 @@ export class ClientWatch extends TimerEntry {
   override expired(): void {
     this.wheel.arm(this, this.everyMs);
     for (const client of this.clients) client.look(this.everyMs);
-  }
-}
-
-/** Whether one direction of a connection makes progress. */
-export class Progress {
-  private readonly least: number;
-  private waits = false;
-  private moved = 0;
-  private quietMs = 0;
-
-  /** `least`: fewer bytes are none. */
-  constructor(least: number = LEAST_BYTES) {
-    this.least = least;
-  }
-
-  /**
-   * One look. `waits`: something is to move. `moved`: all that ever has, bytes, and LEAST_BYTES for each message that was
-   * done. True: less than the least has moved for `timeoutMs` (0: for ever).
-   */
-  isOverdue(waits: boolean, moved: number, ms: number, timeoutMs: number): boolean {
-    if (!waits || !this.waits || moved - this.moved >= this.least) {
-      this.waits = waits;
-      this.moved = moved;
-      this.quietMs = 0;
-      return false;
-    }
-    this.quietMs += ms;
-    return timeoutMs > 0 && this.quietMs >= timeoutMs;
   }
 }

@@ -8,7 +8,7 @@ import { log } from '../../../kernel/log.ts';
 import type { BootOptions } from '../../../protocol/messages.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, UNKNOWN_LENGTH } from '../../downstream.ts';
 import { MergedPieces } from '../../merged-pieces.ts';
-import { Progress } from './client-watch.ts';
+import { Progress } from '../progress.ts';
 import type { Http2Session } from './http2-session.ts';
 import { requestTrailers } from './request.ts';
 import { addFields, addLines, fieldLists, headText, ownCopy } from './response.ts';

@@ -17,7 +17,8 @@ import { REQUEST_CHUNKED, type RequestHead } from '../../../http/request-head.ts
 import { FAULTS } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL } from '../../downstream.ts';
-import { LEAST_BYTES, Progress, type WatchedClient } from './client-watch.ts';
+import { LEAST_BYTES, Progress } from '../progress.ts';
+import type { WatchedClient } from './client-watch.ts';
 import { lingerOn } from './deadline.ts';
 import { HALF_CLOSED_PROBE_MS } from './limits.ts';
 import type { NodeListener } from './node-listener.ts';
