@@ -2,41 +2,32 @@
  * The main thread's half of tsuji, put together: sources → reconciler → compiler → publisher → workers, and the admin
  * pages that look at them.
  */
-import { randomBytes } from 'node:crypto';
-
 import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import type { LogFields } from '../kernel/log-line.ts';
-import type { Problem } from '../kernel/problems.ts';
 import { ModelBuilder } from '../model/build-model.ts';
-import type { Backend, Model, Server } from '../model/model.ts';
+import type { Model } from '../model/model.ts';
 import { RULE_WAIT_MS } from '../model/rule-wait.ts';
 import type { Settings } from '../settings/settings.ts';
-import { createCursors, forgetTurns } from '../shared/cursors.ts';
-import { createDescriptorCounts } from '../shared/descriptor-counts.ts';
-import { createMetricsLane } from '../shared/metrics-layout.ts';
-import { forgetBackend, MetricsReader } from '../shared/metrics-reader.ts';
-import { createNonceCounts, NonceCounts } from '../shared/nonce-counts.ts';
-import { createRateBuckets, RateBuckets } from '../shared/rate-buckets.ts';
-import { createServerState, ServerState } from '../shared/server-state.ts';
 import { SlotRegistry } from '../shared/slots.ts';
-import { createTokenCounts, TokenCounts } from '../shared/token-counts.ts';
 import { AdminServer } from './admin/admin-server.ts';
 import { Breakers } from './balancing/breakers.ts';
 import { ServerControl } from './balancing/server-control.ts';
 import type { SharedServers } from './balancing/server-slots.ts';
-import type { ServerStatus } from './balancing/server-status.ts';
+import { bootOptions } from './boot-options.ts';
+import { ChangeListeners } from './change-listeners.ts';
 import { ConfigLog } from './config-log.ts';
-import { mostConnections } from './descriptor-limit.ts';
 import { attempt, guarded } from './guarded.ts';
 import { HealthChecks } from './health-checks/health-checks.ts';
 import { Prober } from './health-checks/probe.ts';
 import { PasswordChecks } from './passwords/password-checks.ts';
+import { PlaneView } from './plane-view.ts';
 import { Publisher } from './publisher.ts';
 import { type ModelChange, Reconciler } from './reconciler.ts';
 import { loadRootCAs } from './root-cas.ts';
-import { providerOf, sourcesFrom } from './source/from-settings.ts';
-import type { Source, SourceStatus } from './source/source.ts';
+import { SharedMemory } from './shared-memory.ts';
+import { sourcesFrom } from './source/from-settings.ts';
+import type { Source } from './source/source.ts';
 import type { SourceLog } from './source/source-log.ts';
 import type { StoredKeysReader } from './stored-keys.ts';
 import { type BreakerBuffers, TableCycle } from './table-cycle.ts';
@@ -45,16 +36,6 @@ import { Certificates } from './tls/certificates.ts';
 import { loadClientCAs } from './tls/client-cas.ts';
 import { SharedTicketKeys } from './tls/shared-ticket-keys.ts';
 import { TicketRing } from './tls/ticket-ring.ts';
-import type {
-  BreakerView,
-  CertificateView,
-  ControlView,
-  EntryPointView,
-  HealthView,
-  LimitView,
-  LoadedView,
-  WorkerView,
-} from './view.ts';
 import { WatchedFiles } from './watched-files.ts';
 import { WorkerFleet } from './worker-fleet.ts';
 import { workerHeap } from './worker-heap.ts';
@@ -65,9 +46,6 @@ import { workerHeap } from './worker-heap.ts';
  */
 const POOL_THREADS = 16;
 
-/** The quickest rate at which listeners hear of changes, so that a storm of them costs no more than a few pages. */
-const NOTIFY_MS = 100;
-
 /** How often a drain that waits says so. */
 const DRAIN_STEP_MS = 5_000;
 
@@ -76,31 +54,20 @@ function joined(host: string, port: number): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-function openExchanges(lanes: readonly SharedArrayBuffer[]): number {
-  return new MetricsReader(() => lanes).openExchanges().reduce((sum, { value }) => sum + value, 0);
-}
-
-export class ControlPlane implements ControlView {
-  readonly version: string;
-  readonly startedAt = Date.now();
-  readonly provider: string;
-  readonly prefix: string;
+export class ControlPlane {
   private readonly settings: Settings;
-  private readonly stored: StoredKeysReader;
   private readonly backendSlots = new SlotRegistry({
     kind: 'backend',
-    onReuse: (slot) => this.forgetBackend(slot),
+    onReuse: (slot) => this.memory.forgetBackend(slot),
   });
   private readonly serverSlots = new SlotRegistry({
     kind: 'server',
     onReuse: (slot) => this.servers.forget(slot),
   });
-  private readonly tokenCounts: TokenCounts;
+  private readonly memory: SharedMemory;
   private readonly breakers: Breakers;
   private readonly servers: ServerControl;
   private readonly healthChecks: HealthChecks;
-  private readonly lanes: SharedArrayBuffer[];
-  private readonly cursors: Int32Array;
   private readonly tables: TableCycle;
   private readonly passwords = new PasswordChecks();
   private readonly files = new WatchedFiles((frontend) => this.reconciler.rebuild(frontend));
@@ -113,8 +80,8 @@ export class ControlPlane implements ControlView {
   private readonly admin: AdminServer | null;
   private readonly sourceLog: SourceLog;
   private readonly configLog: ConfigLog;
-  private readonly listeners = new Set<() => void>();
-  private notifying: NodeJS.Timeout | null = null;
+  private readonly changes = new ChangeListeners();
+  private readonly view: PlaneView;
   private current: Model;
   private following = false;
   private isDraining = false;
@@ -126,43 +93,33 @@ export class ControlPlane implements ControlView {
    */
   constructor(settings: Settings, version: string, stored: StoredKeysReader, sourceLog: SourceLog) {
     this.sourceLog = sourceLog;
-    this.stored = stored;
     // Read once, when the pool is first used.
     process.env.UV_THREADPOOL_SIZE ??= String(POOL_THREADS);
     this.settings = settings;
-    this.version = version;
-    this.provider = providerOf(settings);
-    this.prefix = settings.etcd === null ? '' : settings.etcd.prefix;
-    this.lanes = Array.from({ length: settings.workers }, () => createMetricsLane(settings.metricsBuckets));
-    const serverState = createServerState(settings.workers);
-    const tokenCounts = createTokenCounts(settings.workers);
-    const rateBuckets = createRateBuckets();
-    const buckets = new RateBuckets(rateBuckets, settings.workers);
-    const nonceCounts = createNonceCounts();
-    const nonces = new NonceCounts(nonceCounts, settings.workers);
-    this.tokenCounts = new TokenCounts(tokenCounts);
+    const prefix = settings.etcd === null ? '' : settings.etcd.prefix;
+    const memory = new SharedMemory(settings.workers, settings.metricsBuckets);
+    this.memory = memory;
+    const onChange = (): void => this.changes.notify();
     this.breakers = new Breakers(settings.workers);
-    const cursors = createCursors();
-    this.cursors = new Int32Array(cursors);
     const shared: SharedServers = {
-      state: new ServerState(serverState),
-      cursors: this.cursors,
+      state: memory.serverState,
+      cursors: memory.cursors,
       backendSlots: this.backendSlots,
       serverSlots: this.serverSlots,
       model: () => this.current,
     };
     const times = { firstMs: settings.ejectionTimeMs, longestMs: settings.ejectionMaxTimeMs };
-    this.servers = new ServerControl(shared, times, () => this.notify());
+    this.servers = new ServerControl(shared, times, onChange);
     const rootCAs = settings.rootCAs === null ? null : loadRootCAs(settings.rootCAs);
     this.healthChecks = new HealthChecks(shared, {
       probe: new Prober({ insecureSkipVerify: settings.insecureSkipVerify, rootCAs }).probe,
       onReturn: (backend, slot) => this.servers.returned(backend, slot),
-      onChange: () => this.notify(),
+      onChange,
     });
     this.sourceList = sourcesFrom(settings, stored.endpoints);
     const names = settings.entryPoints.map((entryPoint) => entryPoint.name);
     const builder = new ModelBuilder({
-      prefix: this.prefix,
+      prefix,
       entryPoints: names,
       tlsEntryPoints: settings.entryPoints.filter(({ tls }) => tls !== null).map(({ name }) => name),
       defaultEntryPoints: settings.defaultEntryPoints,
@@ -180,14 +137,14 @@ export class ControlPlane implements ControlView {
       onTold: () => this.followTold(),
       onTable: (generation, table, breakers) => this.publisher.publish(generation, table, breakers),
       onRefused: (refused) => this.reconciler.refuse(refused),
-      onChange: () => this.notify(),
+      onChange,
     });
     this.reconciler = new Reconciler({
       sources: this.sourceList,
       builder,
       onModel: (model, changed) => this.modelChanged(model, changed),
       throttleMs: settings.providersThrottleMs,
-      place: this.prefix === '' ? settings.folder : this.prefix,
+      place: prefix === '' ? settings.folder : prefix,
     });
     this.configLog = new ConfigLog({
       fields: () => this.inForce(),
@@ -203,7 +160,7 @@ export class ControlPlane implements ControlView {
       entryPoints: settings.entryPoints,
       fetchesOcsp: settings.tls.ocsp,
       onPublish: (added, removed) => this.fleet.broadcastSinceBoot({ kind: 'certificates', added, removed }),
-      onChange: () => this.notify(),
+      onChange,
     });
     this.ticketRing = new TicketRing({
       store: hasTls && settings.tls.ticketKeys === 'etcd' ? new SharedTicketKeys(settings.etcd!) : null,
@@ -217,49 +174,20 @@ export class ControlPlane implements ControlView {
       logLevel: settings.logLevel,
       heap: workerHeap(settings.workerHeapMb, settings.workers),
       entryPoints: settings.entryPoints,
-      options: {
-        retryAttempts: settings.retryAttempts,
-        retryLimits: {
-          ratio: settings.retryBudgetPercent / 100,
-          perSecond: settings.retryMinPerSecond / settings.workers,
-        },
-        ejectionFailures: settings.ejectionFailures,
-        maxIdleConnsPerHost: settings.maxIdleConnsPerHost,
-        upstreamPipelining: settings.upstreamPipelining,
-        bufferLimits: settings.bufferLimits,
-        dialTimeoutMs: settings.dialTimeoutMs,
-        responseHeaderTimeoutMs: settings.responseHeaderTimeoutMs,
-        headerTimeoutMs: settings.headerTimeoutMs,
-        uploadTimeoutMs: settings.uploadTimeoutMs,
-        downloadTimeoutMs: settings.downloadTimeoutMs,
-        readTimeoutMs: settings.readTimeoutMs,
-        writeTimeoutMs: settings.writeTimeoutMs,
-        clientIdleMs: settings.clientIdleMs,
-        maxFields: settings.maxFields,
-        insecureSkipVerify: settings.insecureSkipVerify,
-        rootCAs,
-        keepTrailingSlash: settings.keepTrailingSlash,
-        mostConnections: mostConnections(settings.workers),
-      },
+      options: bootOptions(settings, rootCAs),
       tls: () => ({
         clientCAs,
         certificates: this.certificateList.published(),
         ticketKeys: this.ticketRing.ring(),
       }),
-      cursors,
-      serverState,
-      tokenCounts,
-      rateBuckets,
-      descriptorCounts: createDescriptorCounts(settings.workers),
-      nonceCounts,
-      authKey: randomBytes(32),
-      lanes: this.lanes,
-      openOf: (index) => openExchanges([this.lanes[index]]),
+      shared: memory.buffers,
+      lanes: memory.lanes,
+      openOf: (index) => memory.openExchanges(index),
       onWelcome: (index, generation) => this.publisher.welcome(index, generation),
       onApplied: () => {
         this.publisher.acknowledged();
-        if (this.settled()) this.configLog.applied(this.publisher.generation);
-        this.notify();
+        if (this.view.settled()) this.configLog.applied(this.publisher.generation);
+        onChange();
       },
       onPassword: (index, { id, password, hash }) => {
         void this.passwords
@@ -269,20 +197,38 @@ export class ControlPlane implements ControlView {
       onServer: ({ event, backend, server }) => this.servers.received(event, backend, server),
       onEnded: (index) => {
         this.servers.workerEnded(index, this.serverSlots.size);
-        this.tokenCounts.laneDied(index);
-        buckets.laneDied(index);
-        nonces.laneDied(index);
+        memory.workerEnded(index);
       },
-      onChange: () => this.notify(),
+      onChange,
     });
     this.publisher.attach(this.fleet);
+    this.view = new PlaneView({
+      settings,
+      version,
+      stored,
+      sources: this.sourceList,
+      model: () => this.current,
+      tables: this.tables,
+      publisher: this.publisher,
+      fleet: this.fleet,
+      certificates: this.certificateList,
+      admin: () => this.admin,
+      memory,
+      backendSlots: this.backendSlots,
+      servers: this.servers,
+      breakers: this.breakers,
+      healthChecks: this.healthChecks,
+      changes: this.changes,
+      isFollowing: () => this.following,
+      isDraining: () => this.isDraining,
+    });
     this.admin =
       settings.web === null
         ? null
-        : new AdminServer(this, settings.web, {
+        : new AdminServer(this.view, settings.web, {
             keepTrailingSlash: settings.keepTrailingSlash,
             ticketKeys: this.ticketRing.ring(),
-            onChange: () => this.notify(),
+            onChange,
           });
   }
 
@@ -321,7 +267,7 @@ export class ControlPlane implements ControlView {
         statusChanged: guarded('status of a source', (name) => {
           this.sourceLog.saw(source.status());
           this.reconciler.statusChanged(name);
-          this.notify();
+          this.changes.notify();
         }),
       });
     }
@@ -330,7 +276,7 @@ export class ControlPlane implements ControlView {
   /** `/ping` answers 503 from now on, so that whoever asks stops sending; everything else works on. */
   beginDrain(): void {
     this.isDraining = true;
-    this.notify();
+    this.changes.notify();
   }
 
   /** Ends everything; exchanges that run may end within `graceMs`. */
@@ -347,114 +293,16 @@ export class ControlPlane implements ControlView {
     this.certificateList.stop();
     this.ticketRing.stop();
     await Promise.all(this.sourceList.map((source) => source.stop()));
-    if (this.notifying !== null) clearTimeout(this.notifying);
+    this.changes.stop();
     await this.admin?.close();
     await this.tables.stop();
     await this.passwords.close();
   }
 
-  entryPoints(): EntryPointView[] {
-    const ports = this.fleet.ports;
-    return this.settings.entryPoints.map(({ name, address }, i) => ({ name, address, port: ports[i] }));
-  }
-
-  model(): Model {
-    return this.current;
-  }
-
-  problems(): ReadonlyMap<string, Problem> {
-    const others = this.certificateList.problems();
-    return others.size === 0 ? this.current.problems : new Map([...this.current.problems, ...others]);
-  }
-
-  certificates(): CertificateView[] {
-    return [...this.certificateList.views(), ...(this.admin?.certificates() ?? [])];
-  }
-
-  sources(): SourceStatus[] {
-    return this.following ? this.sourceList.map((source) => source.status()) : this.stored.statuses();
-  }
-
-  workers(): WorkerView[] {
-    return this.fleet.views();
-  }
-
-  generation(): number {
-    return this.publisher.generation;
-  }
-
-  appliedAt(): number {
-    return this.publisher.appliedAt;
-  }
-
-  settled(): boolean {
-    return !this.tables.isBusy && this.fleet.appliedGeneration() === this.publisher.generation;
-  }
-
-  loaded(): LoadedView {
-    if (this.publisher.appliedAt > 0) return { ready: true, reason: '' };
-    if (!this.tables.isNew) return { ready: false, reason: 'the first routing table is on its way' };
-    if (this.sourceList.length === 0) return { ready: false, reason: 'neither --etcd nor --folder is given' };
-    const errors = this.sources().map(
-      ({ name, state, error }) => `${name} is ${state}${error === '' ? '' : `: ${error}`}`,
-    );
-    const what = this.following ? 'the keys' : 'the settings in the store';
-    return { ready: false, reason: `${what} have not been read yet (${errors.join('; ')})` };
-  }
-
-  reloads(): number {
-    return this.publisher.count;
-  }
-
-  draining(): boolean {
-    return this.isDraining;
-  }
-
-  backendName(slot: number): string {
-    const name = this.backendSlots.nameOf(slot);
-    return this.current.backends.has(name) ? name : '';
-  }
-
-  breaker(backend: string): BreakerView | null {
-    return this.breakers.view(backend);
-  }
-
-  limit(backend: string): LimitView | null {
-    const isLimited = this.current.backends.get(backend)?.maxConn !== undefined;
-    const slot = isLimited ? this.backendSlots.find(backend) : -1;
-    if (slot < 0) return null;
-    return { inProgress: this.tokenCounts.inProgress(slot), refused: this.tokenCounts.refused(slot) };
-  }
-
-  serverStatus(backend: Backend, server: Server): ServerStatus {
-    return this.servers.status(backend, server);
-  }
-
-  health(backend: string, url: string): HealthView | null {
-    return this.healthChecks.view(backend, url);
-  }
-
-  metricsLanes(): readonly SharedArrayBuffer[] {
-    return this.lanes;
-  }
-
-  onChange(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  }
-
-  private notify(): void {
-    if (this.notifying !== null || this.listeners.size === 0 || this.stopping) return;
-    this.notifying = setTimeout(() => {
-      this.notifying = null;
-      for (const listener of this.listeners) attempt('listener of changes', listener);
-    }, NOTIFY_MS);
-  }
-
   /** `wasAsked`: it is the drain of a signal, and no failed or other start. */
   private async drain(graceMs: number, wasAsked: boolean): Promise<void> {
     const startedAt = performance.now();
-    const open = (): number => openExchanges(this.lanes);
+    const open = (): number => this.memory.openExchanges();
     let cut = 0;
     const step = setInterval(() => log.event(EVENTS.drainStep, '', { open: open() }), DRAIN_STEP_MS).unref();
     await this.fleet.drain(graceMs, () => {
@@ -481,14 +329,7 @@ export class ControlPlane implements ControlView {
     const revisions = this.sourceList.map((source) => source.status()).filter(({ revision }) => revision !== '');
     const revision = revisions.map((status) => `${status.name}@${status.revision}`).join(' ');
     const counts = { frontends: frontends.size, backends: backends.size, servers, certificates: certificates.size };
-    return { revision, ...counts, problems: this.problems().size };
-  }
-
-  /** The slot has a new name. */
-  private forgetBackend(slot: number): void {
-    forgetTurns(this.cursors, slot);
-    this.tokenCounts.forget(slot);
-    forgetBackend(this.lanes, slot);
+    return { revision, ...counts, problems: this.view.problems().size };
   }
 
   private modelChanged(model: Model, changed: ModelChange): void {
@@ -497,7 +338,7 @@ export class ControlPlane implements ControlView {
     this.servers.touch(changed.backends);
     this.healthChecks.touch(changed.backends);
     attempt('certificates', () => this.certificateList.apply(model.certificates, changed.certificates));
-    this.notify();
+    this.changes.notify();
     this.tables.next(changed);
   }
 

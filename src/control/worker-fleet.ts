@@ -9,6 +9,7 @@ import { EVENTS } from '../kernel/events.ts';
 import { log, relay } from '../kernel/log.ts';
 import type { Boot, BootEntryPoint, BootOptions, BootTls, FromWorker, ToWorker } from '../protocol/messages.ts';
 import { attempt, guarded } from './guarded.ts';
+import type { SharedBuffers } from './shared-memory.ts';
 import type { WorkerView } from './view.ts';
 
 const WORKER_URL = new URL('../data/worker.ts', import.meta.url);
@@ -27,13 +28,7 @@ export type FleetOptions = {
   readonly options: BootOptions;
   /** As they are when a worker boots. */
   readonly tls: () => BootTls;
-  readonly cursors: SharedArrayBuffer;
-  readonly serverState: SharedArrayBuffer;
-  readonly tokenCounts: SharedArrayBuffer;
-  readonly rateBuckets: SharedArrayBuffer;
-  readonly descriptorCounts: SharedArrayBuffer;
-  readonly nonceCounts: SharedArrayBuffer;
-  readonly authKey: Uint8Array;
+  readonly shared: SharedBuffers;
   /** One lane per worker. */
   readonly lanes: readonly SharedArrayBuffer[];
   /** Exchanges that are open in it. */
@@ -193,13 +188,7 @@ export class WorkerFleet {
       entryPoints: this.entryPoints,
       options: this.options.options,
       tls: this.options.tls(),
-      cursors: this.options.cursors,
-      serverState: this.options.serverState,
-      tokenCounts: this.options.tokenCounts,
-      rateBuckets: this.options.rateBuckets,
-      descriptorCounts: this.options.descriptorCounts,
-      nonceCounts: this.options.nonceCounts,
-      authKey: this.options.authKey,
+      ...this.options.shared,
       metrics: this.options.lanes[member.index],
       logQueue,
       port: port2,

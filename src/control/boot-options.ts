@@ -1,0 +1,32 @@
+/** What of the settings every worker is told when it boots. */
+import type { BootOptions } from '../protocol/messages.ts';
+import type { Settings } from '../settings/settings.ts';
+import { mostConnections } from './descriptor-limit.ts';
+
+/** `rootCAs`: the texts of the files that the settings name, null for the system's. */
+export function bootOptions(settings: Settings, rootCAs: readonly string[] | null): BootOptions {
+  return {
+    retryAttempts: settings.retryAttempts,
+    retryLimits: {
+      ratio: settings.retryBudgetPercent / 100,
+      perSecond: settings.retryMinPerSecond / settings.workers,
+    },
+    ejectionFailures: settings.ejectionFailures,
+    maxIdleConnsPerHost: settings.maxIdleConnsPerHost,
+    upstreamPipelining: settings.upstreamPipelining,
+    bufferLimits: settings.bufferLimits,
+    dialTimeoutMs: settings.dialTimeoutMs,
+    responseHeaderTimeoutMs: settings.responseHeaderTimeoutMs,
+    headerTimeoutMs: settings.headerTimeoutMs,
+    uploadTimeoutMs: settings.uploadTimeoutMs,
+    downloadTimeoutMs: settings.downloadTimeoutMs,
+    readTimeoutMs: settings.readTimeoutMs,
+    writeTimeoutMs: settings.writeTimeoutMs,
+    clientIdleMs: settings.clientIdleMs,
+    maxFields: settings.maxFields,
+    insecureSkipVerify: settings.insecureSkipVerify,
+    rootCAs,
+    keepTrailingSlash: settings.keepTrailingSlash,
+    mostConnections: mostConnections(settings.workers),
+  };
+}

@@ -1,0 +1,160 @@
+/** The control plane as the admin pages see it: each answer is looked up where it is known. */
+import type { Problem } from '../kernel/problems.ts';
+import type { Backend, Model, Server } from '../model/model.ts';
+import type { Settings } from '../settings/settings.ts';
+import type { SlotRegistry } from '../shared/slots.ts';
+import type { AdminServer } from './admin/admin-server.ts';
+import type { Breakers } from './balancing/breakers.ts';
+import type { ServerControl } from './balancing/server-control.ts';
+import type { ServerStatus } from './balancing/server-status.ts';
+import type { ChangeListeners } from './change-listeners.ts';
+import type { HealthChecks } from './health-checks/health-checks.ts';
+import type { Publisher } from './publisher.ts';
+import type { SharedMemory } from './shared-memory.ts';
+import { providerOf } from './source/from-settings.ts';
+import type { Source, SourceStatus } from './source/source.ts';
+import type { StoredKeysReader } from './stored-keys.ts';
+import type { TableCycle } from './table-cycle.ts';
+import type { Certificates } from './tls/certificates.ts';
+import type {
+  BreakerView,
+  CertificateView,
+  ControlView,
+  EntryPointView,
+  HealthView,
+  LimitView,
+  LoadedView,
+  WorkerView,
+} from './view.ts';
+import type { WorkerFleet } from './worker-fleet.ts';
+
+export type PlaneParts = {
+  readonly settings: Settings;
+  readonly version: string;
+  readonly stored: StoredKeysReader;
+  readonly sources: readonly Source[];
+  readonly model: () => Model;
+  readonly tables: TableCycle;
+  readonly publisher: Publisher;
+  readonly fleet: WorkerFleet;
+  readonly certificates: Certificates;
+  /** null: there is none. */
+  readonly admin: () => AdminServer | null;
+  readonly memory: SharedMemory;
+  readonly backendSlots: SlotRegistry;
+  readonly servers: ServerControl;
+  readonly breakers: Breakers;
+  readonly healthChecks: HealthChecks;
+  readonly changes: ChangeListeners;
+  /** The sources were started. */
+  readonly isFollowing: () => boolean;
+  readonly isDraining: () => boolean;
+};
+
+export class PlaneView implements ControlView {
+  readonly version: string;
+  readonly startedAt = Date.now();
+  readonly provider: string;
+  readonly prefix: string;
+  private readonly parts: PlaneParts;
+
+  constructor(parts: PlaneParts) {
+    this.parts = parts;
+    this.version = parts.version;
+    this.provider = providerOf(parts.settings);
+    this.prefix = parts.settings.etcd === null ? '' : parts.settings.etcd.prefix;
+  }
+
+  entryPoints(): EntryPointView[] {
+    const { ports } = this.parts.fleet;
+    return this.parts.settings.entryPoints.map(({ name, address }, i) => ({ name, address, port: ports[i] }));
+  }
+
+  model(): Model {
+    return this.parts.model();
+  }
+
+  problems(): ReadonlyMap<string, Problem> {
+    const { problems } = this.model();
+    const others = this.parts.certificates.problems();
+    return others.size === 0 ? problems : new Map([...problems, ...others]);
+  }
+
+  certificates(): CertificateView[] {
+    return [...this.parts.certificates.views(), ...(this.parts.admin()?.certificates() ?? [])];
+  }
+
+  sources(): SourceStatus[] {
+    const { sources, stored, isFollowing } = this.parts;
+    return isFollowing() ? sources.map((source) => source.status()) : stored.statuses();
+  }
+
+  workers(): WorkerView[] {
+    return this.parts.fleet.views();
+  }
+
+  generation(): number {
+    return this.parts.publisher.generation;
+  }
+
+  appliedAt(): number {
+    return this.parts.publisher.appliedAt;
+  }
+
+  settled(): boolean {
+    const { tables, fleet } = this.parts;
+    return !tables.isBusy && fleet.appliedGeneration() === this.generation();
+  }
+
+  loaded(): LoadedView {
+    if (this.appliedAt() > 0) return { ready: true, reason: '' };
+    if (!this.parts.tables.isNew) return { ready: false, reason: 'the first routing table is on its way' };
+    if (this.parts.sources.length === 0) return { ready: false, reason: 'neither --etcd nor --folder is given' };
+    const errors = this.sources().map(
+      ({ name, state, error }) => `${name} is ${state}${error === '' ? '' : `: ${error}`}`,
+    );
+    const what = this.parts.isFollowing() ? 'the keys' : 'the settings in the store';
+    return { ready: false, reason: `${what} have not been read yet (${errors.join('; ')})` };
+  }
+
+  reloads(): number {
+    return this.parts.publisher.count;
+  }
+
+  draining(): boolean {
+    return this.parts.isDraining();
+  }
+
+  backendName(slot: number): string {
+    const name = this.parts.backendSlots.nameOf(slot);
+    return this.model().backends.has(name) ? name : '';
+  }
+
+  breaker(backend: string): BreakerView | null {
+    return this.parts.breakers.view(backend);
+  }
+
+  limit(backend: string): LimitView | null {
+    const { backendSlots, memory } = this.parts;
+    const isLimited = this.model().backends.get(backend)?.maxConn !== undefined;
+    const slot = isLimited ? backendSlots.find(backend) : -1;
+    if (slot < 0) return null;
+    return { inProgress: memory.tokenCounts.inProgress(slot), refused: memory.tokenCounts.refused(slot) };
+  }
+
+  serverStatus(backend: Backend, server: Server): ServerStatus {
+    return this.parts.servers.status(backend, server);
+  }
+
+  health(backend: string, url: string): HealthView | null {
+    return this.parts.healthChecks.view(backend, url);
+  }
+
+  metricsLanes(): readonly SharedArrayBuffer[] {
+    return this.parts.memory.lanes;
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.parts.changes.add(listener);
+  }
+}

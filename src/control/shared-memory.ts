@@ -1,0 +1,67 @@
+/** The memory that main shares with its workers for as long as they live, and main's views of it. */
+import { randomBytes } from 'node:crypto';
+
+import type { Boot } from '../protocol/messages.ts';
+import { createCursors, forgetTurns } from '../shared/cursors.ts';
+import { createDescriptorCounts } from '../shared/descriptor-counts.ts';
+import { createMetricsLane } from '../shared/metrics-layout.ts';
+import { forgetBackend, MetricsReader } from '../shared/metrics-reader.ts';
+import { createNonceCounts, NonceCounts } from '../shared/nonce-counts.ts';
+import { createRateBuckets, RateBuckets } from '../shared/rate-buckets.ts';
+import { createServerState, ServerState } from '../shared/server-state.ts';
+import { createTokenCounts, TokenCounts } from '../shared/token-counts.ts';
+
+/** What all workers get alike. */
+export type SharedBuffers = Pick<
+  Boot,
+  'cursors' | 'serverState' | 'tokenCounts' | 'rateBuckets' | 'descriptorCounts' | 'nonceCounts' | 'authKey'
+>;
+
+export class SharedMemory {
+  readonly buffers: SharedBuffers;
+  /** Of metrics, one per worker. */
+  readonly lanes: readonly SharedArrayBuffer[];
+  readonly cursors: Int32Array;
+  readonly serverState: ServerState;
+  readonly tokenCounts: TokenCounts;
+  private readonly rateBuckets: RateBuckets;
+  private readonly nonceCounts: NonceCounts;
+
+  /** `metricsBuckets`: upper bounds in seconds. */
+  constructor(workers: number, metricsBuckets: readonly number[]) {
+    const cursors = createCursors();
+    const serverState = createServerState(workers);
+    const tokenCounts = createTokenCounts(workers);
+    const rateBuckets = createRateBuckets();
+    const descriptorCounts = createDescriptorCounts(workers);
+    const nonceCounts = createNonceCounts();
+    const authKey = randomBytes(32);
+    this.buffers = { cursors, serverState, tokenCounts, rateBuckets, descriptorCounts, nonceCounts, authKey };
+    this.lanes = Array.from({ length: workers }, () => createMetricsLane(metricsBuckets));
+    this.cursors = new Int32Array(cursors);
+    this.serverState = new ServerState(serverState);
+    this.tokenCounts = new TokenCounts(tokenCounts);
+    this.rateBuckets = new RateBuckets(rateBuckets, workers);
+    this.nonceCounts = new NonceCounts(nonceCounts, workers);
+  }
+
+  /** Exchanges that are open in one worker, or in all. */
+  openExchanges(worker?: number): number {
+    const lanes = worker === undefined ? this.lanes : [this.lanes[worker]];
+    return new MetricsReader(() => lanes).openExchanges().reduce((sum, { value }) => sum + value, 0);
+  }
+
+  /** The slot has a new name. */
+  forgetBackend(slot: number): void {
+    forgetTurns(this.cursors, slot);
+    this.tokenCounts.forget(slot);
+    forgetBackend(this.lanes, slot);
+  }
+
+  /** A worker has ended, however it did: what it counted and held is given back. */
+  workerEnded(index: number): void {
+    this.tokenCounts.laneDied(index);
+    this.rateBuckets.laneDied(index);
+    this.nonceCounts.laneDied(index);
+  }
+}
