@@ -8,6 +8,9 @@ import { log } from '../kernel/log.ts';
 import type { BufferLimits } from '../protocol/messages.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
 
+/** Bytes: who holds less is not ended where memory is short, since that would help nobody. */
+const WORTH_ENDING = 65_536;
+
 /** An exchange, its client's side, a session, a WebSocket: whatever can be ended to get its memory back. */
 export interface BufferHolder {
   /** 0 at first; only the budget writes it. */
@@ -52,9 +55,11 @@ export class MemoryBudget {
     this.holders.delete(holder);
   }
 
-  /** Ends whoever holds most, if anybody holds anything: the worker is short of memory. */
+  /** The worker is short of memory: ends whoever holds most, if that is worth it. */
   endLargest(): void {
-    if (this.holders.size > 0) this.end(this.largest(), 'limits.workerHeap');
+    if (this.holders.size === 0) return;
+    const largest = this.largest();
+    if (largest.heldBytes >= WORTH_ENDING) this.end(largest, 'limits.workerHeap');
   }
 
   private change(holder: BufferHolder, bytes: number): void {

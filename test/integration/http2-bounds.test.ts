@@ -77,6 +77,10 @@ exchangeTest('100 fields are served, one more is a 431 and costs no other stream
   assert.equal((await whole(client.ask({ host, fields: { ...many(50), cookie: cookies } }))).status, 431);
   assert.equal((await whole(client.ask({ host, fields: { ...many(49), cookie: cookies } }))).status, 200);
   assert.equal(server.connections.length, 1);
+  // The client adds some of its own.
+  const http1 = engines.client(t as never, 'node');
+  assert.equal((await whole(http1.ask({ host, fields: many(98) }))).status, 200);
+  assert.equal((await whole(http1.ask({ host, fields: many(101) }))).status, 431);
 });
 
 exchangeTest('a bomb of references to one field costs its streams and little memory', tsuji, async (t) => {
