@@ -31,7 +31,7 @@ const MAX_BUFFER_MIB = 1 << 20;
 /** What Go's HTTP client takes when it is told 0. */
 const GO_IDLE_CONNECTIONS = 2;
 /** After which uWebSockets closes an idle connection of a client; it is fixed there. */
-const UWS_IDLE_MS = 10_000;
+const UWS_IDLE_MS = 32_000;
 
 function bad(flag: string, reason: string): TsujiError {
   return new TsujiError('BAD_SETTING', `--${flag}: ${reason}`);
@@ -134,7 +134,7 @@ function fillClientIdle(given: Given, entryPoints: readonly EntryPoint[], warn: 
     const ms = given.has(flag) ? given.duration(flag) : 0;
     if (ms === 0 || ms === UWS_IDLE_MS || ofUws.length === 0) continue;
     const where = `an idle connection of a client of ${ofUws.join(', ')}`;
-    warn(`--${flag} holds for Engine:node only: ${where} is always closed after ${UWS_IDLE_MS / 1000} s`);
+    warn(`--${flag} holds for Engine:node only: ${where} is always closed after some ${UWS_IDLE_MS / 1000} s`);
   }
   return given.duration('idleTimeout') || given.duration('respondingTimeouts.idleTimeout');
 }

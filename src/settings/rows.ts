@@ -97,7 +97,7 @@ const ROW_GROUPS: readonly RowGroup[] = [
         'respondingTimeouts.idleTimeout',
         'duration',
         '180s',
-        'For a client to say something, with Engine:node; uws: 10 s',
+        'For a client to say something, with Engine:node; uws: 32 s',
       ],
       ['idleTimeout', 'duration', '0', 'Older name of --respondingTimeouts.idleTimeout; wins when above 0'],
       ['lifeCycle.requestAcceptGraceTimeout', 'duration', '0', 'Keep accepting for so long after SIGTERM'],

@@ -7,6 +7,7 @@ import { exchangeTest, openExchanges, request, response, type Scope } from '../h
 import { answering, ok, RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
+import { accept } from '../harness/websocket.ts';
 
 const engines = await startEngines({ after });
 const { tsuji } = engines;
@@ -288,10 +289,8 @@ exchangeTest(
       const head = await upstream.until('\r\n\r\n');
       assert.match(head, /\r\nsec-websocket-extensions: permessage-deflate\r\n/);
       assert.match(head, new RegExp(`\r\nx-forwarded-proto: ${proto}\r\n`));
-      upstream.send(
-        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n',
-      );
-      assert.match(await webSocket.until('\r\n\r\n'), /\r\nSec-WebSocket-Accept: x\r\n/);
+      upstream.send(accept(head));
+      assert.match(await webSocket.until('\r\n\r\n'), /\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n/);
       webSocket.send('\xc1\x80');
       await upstream.until('\xc1\x80');
       const open = /traefik_entrypoint_open_connections\{[^}]*protocol="websocket"[^}]*\} 1/;
@@ -497,4 +496,27 @@ test('a TLS entrypoint tells clients of cleartext HTTP what they did, and drops 
   stuck.send(Buffer.from('\x16\x03\x01\x02\0\x01', 'latin1'));
   const client = engines.client(t, 'node-tls');
   assert.equal((await client.ask({ host: 'nobody' }).head).status, 404);
+});
+
+exchangeTest('a 101 for another protocol, another key or none is a 502, and no tunnel', tsuji, async (t) => {
+  const head = (fields: string): string => `HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\n${fields}\r\n`;
+  const answers = [
+    head(''),
+    head('Upgrade: other\r\n'),
+    head('Upgrade: websocket\r\n'),
+    head('Upgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo\r\n'),
+  ];
+  for (const answer of answers) {
+    const { host, server } = await setUp(t);
+    const one = await client(t);
+    one.send(
+      `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    );
+    const upstream = await server.next();
+    await upstream.until('\r\n\r\n');
+    upstream.send(answer);
+    assert.equal((await response(one)).status, 502, answer);
+    await upstream.untilClosed();
+  }
 });

@@ -52,6 +52,34 @@ exchangeTest(
   },
 );
 
+exchangeTest(
+  'UTF-8 in a field passes as it is, other bytes above ASCII are refused and not changed',
+  tsuji,
+  async (t) => {
+    const { host, server } = await setUp(
+      t,
+      answering((head) => ok(/^x-text: (.*)\r$/m.exec(head)?.[1] ?? '')),
+    );
+    for (const [bytes, status] of [
+      ['caf\xc3\xa9s \xf0\x9f\x9a\xa6.', 200],
+      ['caf\xe9s', 400],
+      ['a\xc3(b', 400],
+      ['a\xed\xa0\x80b', 400],
+      ['a\xef\xbf\xbdb', 400],
+    ] as const) {
+      for (const name of ['X-Text', 'X-Forwarded-For', 'Cookie']) {
+        const client = await rawClient(t, tsuji.port);
+        client.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n${name}: ${bytes}\r\n\r\n`);
+        const got = await response(client);
+        assert.equal(got.status, status, `${name}: ${JSON.stringify(bytes)}`);
+        if (name === 'X-Text' && status === 200) assert.equal(got.body, bytes);
+        client.destroy();
+      }
+    }
+    assert.ok(server.connections.length <= 3);
+  },
+);
+
 exchangeTest('a target in absolute form is answered for its host or refused', tsuji, async (t) => {
   const { host, server } = await setUp(
     t,

@@ -199,25 +199,43 @@ exchangeTest(
   },
 );
 
-exchangeTest(
-  'a message longer than 16 MiB ends its WebSocket before it is here, one of 16 MiB does not',
-  tsuji,
-  async (t) => {
-    const { client, server } = await rawPair(t);
-    client.send(Buffer.from([0x82, 0xff, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0]));
-    await client.untilClosed();
-    assert.match((await nextFrame(server)).payload.toString('utf8', 2), /too big/);
-    const second = await rawPair(t);
-    second.server.send(Buffer.from([0x82, 0x7f, 0, 0, 0, 0, 1, 0, 0, 1]));
-    assert.equal((await nextFrame(second.server)).payload.readUInt16BE(), 1009);
-    second.server.socket.end();
-    assert.match((await nextFrame(second.client)).payload.toString('utf8', 2), /Max payload size exceeded/);
-    const whole = await pair(t, echoing);
-    const data = Buffer.alloc(16 * MIB, 'z');
-    whole.client.ws.send(data);
-    assert.ok((await whole.client.next()).data.equals(data));
-  },
-);
+exchangeTest('a message longer than 16 MiB ends its WebSocket, one of 16 MiB does not', tsuji, async (t) => {
+  const long = await pair(t);
+  long.client.ws.send(Buffer.alloc(16 * MIB + 1));
+  assert.equal((await long.client.untilClosed()).code, 1009);
+  assert.match((await long.server.untilClosed()).reason, /too big/);
+  const { client, server } = await rawPair(t);
+  // What announces more than twice as much is not even read.
+  client.send(Buffer.from([0x82, 0xff, 0, 0, 0, 0, 2, 0, 0, 1, 0, 0, 0, 0]));
+  await client.untilClosed();
+  assert.match((await nextFrame(server)).payload.toString('utf8', 2), /too big/);
+  const second = await rawPair(t);
+  second.server.send(Buffer.from([0x82, 0x7f, 0, 0, 0, 0, 1, 0, 0, 1]));
+  assert.equal((await nextFrame(second.server)).payload.readUInt16BE(), 1009);
+  second.server.socket.end();
+  assert.match((await nextFrame(second.client)).payload.toString('utf8', 2), /Max payload size exceeded/);
+  const whole = await pair(t, echoing);
+  const data = Buffer.alloc(16 * MIB, 'z');
+  whole.client.ws.send(data);
+  assert.ok((await whole.client.next()).data.equals(data));
+});
+
+exchangeTest('a flood of tiny frames is closed with 1008, many small messages pass in order', tsuji, async (t) => {
+  for (const opcode of [TEXT, PING, PONG]) {
+    const { client } = await rawPair(t);
+    const one = frame(opcode, 'x', true);
+    client.send(Buffer.concat(Array.from({ length: 80_000 }, () => one)));
+    assert.match(await client.untilClosed(), /\x88[^\0]\x03\xf0Received too many tiny frames/);
+  }
+  const { client, server } = await pair(t, echoing);
+  const count = 20_000;
+  for (let at = 0; at < count; at += 1_000) {
+    for (let i = at; i < at + 1_000; i++) client.ws.send(String(i));
+    await waitFor(() => client.messages.length === at + 1_000, 'the echoes');
+  }
+  assert.ok(client.messages.every(({ data }, i) => data.toString() === String(i)));
+  assert.equal(server.closed, null);
+});
 
 /** More than the kernel keeps for two connections (`tcp_rmem`, `tcp_wmem`), messages of 1 MiB. */
 const MOST = 300;

@@ -391,8 +391,9 @@ export class HttpExchange
 
   /** The server agrees: from now on both bodies are what either side sends, until it ends. */
   private openTunnel(head: ResponseHead): void {
-    if (!this.request.complete) {
-      this.breakOff(FAULTS.badResponse, 'an upgrade before all of the request was here');
+    const problem = this.request.upgradeProblem(head);
+    if (problem !== '') {
+      this.breakOff(FAULTS.badResponse, problem);
       return;
     }
     const text = `${head.text}\r\nConnection: upgrade\r\nUpgrade: ${head.upgrade}`;

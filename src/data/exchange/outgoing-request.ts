@@ -9,6 +9,8 @@ import {
   REQUEST_TUNNEL,
   type RequestHead,
 } from '../../http/request-head.ts';
+import type { ResponseHead } from '../../http/response-head.ts';
+import { upgradeProblem } from '../../http/upgrade.ts';
 import type { FrontendView, ServerView } from '../../table/views.ts';
 import { isRepeatable } from '../balancing/retry.ts';
 import type { Downstream } from '../downstream.ts';
@@ -42,6 +44,9 @@ export class OutgoingRequest {
   method = '';
   /** An upgrade is asked for: once the server agrees, both bodies are what either side sends. */
   tunnel = false;
+  /** Which, and the key of a WebSocket; '' for none. */
+  private upgrade = '';
+  private key = '';
   /** All of it has come from the client. */
   complete = false;
   /** `name: value\r\n` lines, '' for none. */
@@ -87,7 +92,11 @@ export class OutgoingRequest {
     this.line = `${head.method} ${head.target} HTTP/1.1\r\nhost: `;
     this.host = head.host;
     let rest = `\r\n${head.fields}${head.forwardedLines(downstream.peerAddress(), downstream.secure, serverLine)}`;
-    if (head.tunnel) rest += head.upgradeLines;
+    if (head.tunnel) {
+      rest += head.upgradeLines;
+      this.upgrade = head.upgrade;
+      this.key = head.values('sec-websocket-key')[0] ?? '';
+    }
     if (head.body === REQUEST_CHUNKED) rest += CHUNKED_LINE;
     else if (head.body !== REQUEST_NO_BODY) rest += `content-length: ${head.contentLength}\r\n\r\n`;
     else rest += '\r\n';
@@ -165,6 +174,13 @@ export class OutgoingRequest {
     if (this.keeps) return;
     this.bodyHeld = false;
     this.forget();
+  }
+
+  /** What is wrong with a 101 as an answer to this, '' for nothing. */
+  upgradeProblem({ upgrade, text }: ResponseHead): string {
+    return this.complete
+      ? upgradeProblem(this.upgrade, this.key, upgrade, text)
+      : 'a 101 before all of the request was here';
   }
 
   /** The server has agreed to the upgrade. */

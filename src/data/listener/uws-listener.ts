@@ -24,6 +24,9 @@ import { UwsHandshake, webSocketBehavior } from './uws-websocket.ts';
 /** Pairs kept for reuse; more than that were only needed in a burst. */
 const MAX_FREE = 4096;
 
+/** U+FFFD: uWS decodes fields as UTF-8, and puts this in the place of what is none. Who sends it on purpose is rare. */
+const UNDECODED = '\ufffd';
+
 /** By the length of the first field alone: any option of five letters is `close` to uWS. */
 function uwsCloses(request: HttpRequest): boolean {
   return request.getHeader('connection').length === 5;
@@ -50,7 +53,12 @@ export class UwsListener implements Listener, AppServer {
     if (change === 1) this.connected(response);
     else this.disconnected();
   };
-  private readonly addField = (name: string, value: string): void => this.head.add(name, value);
+  /** A value of the request under way holds a character that stands for what uWS could not decode. */
+  private lossy = false;
+  private readonly addField = (name: string, value: string): void => {
+    if (value.includes(UNDECODED)) this.lossy = true;
+    this.head.add(name, value);
+  };
   private readonly recycle = (pair: UwsDownstream): void => {
     if (this.free.length < MAX_FREE) this.free.push(pair);
   };
@@ -199,8 +207,10 @@ export class UwsListener implements Listener, AppServer {
     const query = request.getQuery() as string | undefined;
     const method = known === '' ? request.getCaseSensitiveMethod() : known;
     head.begin(method, query === undefined ? path : `${path}?${query}`, path);
+    this.lossy = false;
     request.forEach(this.addField);
     head.finish();
+    if (this.lossy && head.problem === '') head.problem = 'bytes in a field that are no UTF-8';
     if (head.target !== this.goodTarget) {
       const problem = targetProblem(head.target);
       if (problem === '') this.goodTarget = head.target;

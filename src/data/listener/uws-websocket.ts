@@ -34,8 +34,22 @@ const LOOK_EVERY_MS = 50;
 /** What uWS says of a connection that ended without a close frame; every other text tells of an invalid frame. */
 const NO_CLOSE_FRAME: ReadonlySet<string> = new Set(['', 'Received TCP FIN before WebSocket close frame']);
 const ABNORMAL = 1006;
+const POLICY = 1008;
+const TOO_BIG = 1009;
+/** A frame with less is tiny: it costs as much as a large one. */
+const TINY_BYTES = 32;
+/**
+ * So many of them in one turn of the event loop are a flood. One read of uWS holds some 70 000, and nothing else is served
+ * until they are through; a client that means them comes nowhere near.
+ */
+const MAX_TINY_FRAMES = 8_192;
 /** What `send` and `ping` return when all of it went to the kernel. */
 const SENT = 1;
+/** Some of it waits in uWS. */
+const WAITS = 0;
+/** Messages with less are put together, up to so many bytes. */
+const SMALL_BYTES = 2_048;
+const BATCH_BYTES = 16_384;
 
 const EMPTY = new Uint8Array(0);
 
@@ -43,6 +57,21 @@ type UserData = { socket: UwsClientSocket };
 type Flow = (this: unknown) => unknown;
 
 function nothing(): void {}
+
+let turns = 1;
+let turnEnds = false;
+
+/** A number that changes between two turns of the event loop. */
+function currentTurn(): number {
+  if (!turnEnds) {
+    turnEnds = true;
+    setImmediate(() => {
+      turnEnds = false;
+      turns++;
+    });
+  }
+  return turns;
+}
 
 /**
  * What the kernel does not take waits in uWS. Its `drain` event tells only of what goes out when the socket becomes
@@ -62,6 +91,24 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
   /** Something waited for the kernel when it was last looked at. */
   private waits = false;
   private aborting = false;
+  /** What the client did wrong, '' for nothing. */
+  private problem = '';
+  /** Small messages of this turn. */
+  private batch: { readonly data: Buffer; readonly binary: boolean }[] = [];
+  private batchBytes = 0;
+  private readonly corkBatch = (): void => {
+    for (const { data, binary } of this.batch) this.ws!.send(data, binary, false);
+  };
+  private readonly batchEnds = (): void => {
+    try {
+      this.sendBatch();
+    } catch (error) {
+      this.events.crash(error);
+    }
+  };
+  /** Of tiny frames that came in this turn. */
+  private turn = 0;
+  private tinyFrames = 0;
   /** Bytes of messages, since it was opened. */
   private sent = 0;
   private readonly download = new Progress();
@@ -86,16 +133,34 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
   }
 
   send(message: Uint8Array, binary: boolean): boolean {
+    if (this.ws === null) return true;
     this.sent += message.length;
-    return this.ws === null || this.wasSent(this.ws.send(message, binary, false));
+    if (this.waits || message.length >= SMALL_BYTES) {
+      this.sendBatch();
+      return this.wasSent(this.ws.send(message, binary, false));
+    }
+    if (this.batch.length === 0) setImmediate(this.batchEnds);
+    this.batch.push({ data: Buffer.from(message), binary });
+    this.batchBytes += message.length;
+    return this.batchBytes < BATCH_BYTES || this.sendBatch();
   }
 
   ping(data: Uint8Array): boolean {
+    this.sendBatch();
     return this.ws === null || this.wasSent(this.ws.ping(data));
   }
 
+  /** Small messages of one turn of the event loop go out together: each by itself costs a system call. */
+  private sendBatch(): boolean {
+    if (this.ws === null || this.batch.length === 0) return true;
+    this.ws.cork(this.corkBatch);
+    this.batch = [];
+    this.batchBytes = 0;
+    return this.wasSent(this.ws.getBufferedAmount() === 0 ? SENT : WAITS);
+  }
+
   get backlog(): number {
-    return this.ws === null ? 0 : this.ws.getBufferedAmount();
+    return this.ws === null ? 0 : this.batchBytes + this.ws.getBufferedAmount();
   }
 
   private wasSent(result: number): boolean {
@@ -134,13 +199,35 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
     else this.events.clientPong(data);
   }
 
+  /** A frame has come. False: it is one that ends the WebSocket. */
+  takes(bytes: number): boolean {
+    if (bytes > MAX_MESSAGE_BYTES) return this.refuse(TOO_BIG, 'Received too big message');
+    if (bytes >= TINY_BYTES) return true;
+    const turn = currentTurn();
+    if (turn !== this.turn) {
+      this.turn = turn;
+      this.tinyFrames = 0;
+    }
+    return ++this.tinyFrames <= MAX_TINY_FRAMES || this.refuse(POLICY, 'Received too many tiny frames at once');
+  }
+
+  private refuse(code: number, problem: string): false {
+    if (this.problem === '') {
+      this.problem = problem;
+      this.close(code, Buffer.from(problem));
+    }
+    return false;
+  }
+
   close(code: number, reason: Uint8Array): void {
+    this.sendBatch();
     // While it is not read, the end of the client's side would stay unseen.
     this.resume();
     this.ws?.end(code, reason);
   }
 
   abort(): void {
+    this.sendBatch();
     this.resume();
     this.aborting = true;
     this.wait();
@@ -185,13 +272,14 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
   /** uWS has closed it: whoever uses it now makes uWS throw. */
   gone(): void {
     this.ws = null;
+    this.batch = [];
     this.wheel.cancel(this);
   }
 
   closed(code: number, message: ArrayBuffer): void {
     this.gone();
     const reason = new Uint8Array(message.slice(0));
-    const text = code === ABNORMAL ? Buffer.from(message).toString() : '';
+    const text = code === ABNORMAL ? Buffer.from(message).toString() : this.problem;
     this.events.clientClosed(code, reason, NO_CLOSE_FRAME.has(text) ? '' : text);
   }
 }
@@ -250,7 +338,8 @@ export function webSocketBehavior(
   opened: () => void,
 ): WebSocketBehavior<UserData> {
   return {
-    maxPayloadLength: MAX_MESSAGE_BYTES,
+    // Beyond this uWS breaks the connection without a word. What is between is told 1009.
+    maxPayloadLength: 2 * MAX_MESSAGE_BYTES,
     // 0: never, for all three. The flow is stopped instead of dropping, and what is idle may stay.
     maxBackpressure: 0,
     idleTimeout: 0,
@@ -269,11 +358,16 @@ export function webSocketBehavior(
       }
     },
     message: guarded((socket, message: ArrayBuffer, binary: boolean) => {
+      if (!socket.takes(message.byteLength)) return;
       socket.events.clientMessage(new Uint8Array(message), binary);
       socket.look();
     }),
-    ping: guarded((socket, data: ArrayBuffer) => socket.events.clientPing(new Uint8Array(data))),
-    pong: guarded((socket, data: ArrayBuffer) => socket.ponged(new Uint8Array(data))),
+    ping: guarded((socket, data: ArrayBuffer) => {
+      if (socket.takes(data.byteLength)) socket.events.clientPing(new Uint8Array(data));
+    }),
+    pong: guarded((socket, data: ArrayBuffer) => {
+      if (socket.takes(data.byteLength)) socket.ponged(new Uint8Array(data));
+    }),
     drain: guarded((socket) => socket.look()),
     close: (ws, code, message) => {
       const { socket } = ws.getUserData();

@@ -56,6 +56,10 @@ const UNUSED_URL = 'ws://server/';
 /** How long a server may take to answer our close frame, or to take what was sent before the end. */
 const CLOSE_TIMEOUT_MS = 10_000;
 
+/** Frames with less are put together. */
+const SMALL_BYTES = 2_048;
+const MERGED_BYTES = 16_384;
+
 /** Errors of the parser and of the library's own checks: the server answered, but not as it should. */
 function isBadAnswer(error: NodeJS.ErrnoException): boolean {
   return error.code === undefined || error.code.startsWith('HPE_') || error.code.startsWith('WS_ERR_');
@@ -73,6 +77,9 @@ export class ServerSocket extends TimerEntry {
   private state = DIALING;
   private problem = '';
   private raw: readonly string[] = [];
+  /** The socket is corked until the turn ends. */
+  private merging = false;
+  private readonly turnEnds = (): void => this.guard(() => this.flush());
 
   /** @throws TypeError when a field has a name or value that HTTP does not allow */
   constructor(worker: WorkerContext, server: ServerView, request: HandshakeRequest, user: HandshakeUser) {
@@ -132,18 +139,41 @@ export class ServerSocket extends TimerEntry {
 
   /** `message` must stay unchanged from now on. False: send no more until `serverWritable`. */
   send(message: Buffer, binary: boolean): boolean {
+    if (message.length < SMALL_BYTES) this.merge();
+    else this.flush();
     this.ws.send(message, { binary, compress: false });
-    return !this.socket.writableNeedDrain;
+    return this.flows();
   }
 
   /** `data`: at most 125 bytes. */
   ping(data: Buffer): boolean {
+    this.merge();
     this.ws.ping(data);
-    return !this.socket.writableNeedDrain;
+    return this.flows();
   }
 
   pong(data: Buffer): boolean {
+    this.merge();
     this.ws.pong(data);
+    return this.flows();
+  }
+
+  /** Small frames of one turn of the event loop go out in one write: each by itself costs a system call. */
+  private merge(): void {
+    if (this.merging) return;
+    this.merging = true;
+    this.socket.cork();
+    setImmediate(this.turnEnds);
+  }
+
+  private flush(): void {
+    if (!this.merging) return;
+    this.merging = false;
+    this.socket.uncork();
+  }
+
+  private flows(): boolean {
+    if (this.merging && this.socket.writableLength >= MERGED_BYTES) this.flush();
     return !this.socket.writableNeedDrain;
   }
 
