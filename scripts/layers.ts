@@ -27,7 +27,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   table: ['rule:type', 'kernel'],
   rule: ['kernel'],
   middlewares: ['kernel'],
-  settings: ['kernel'],
+  settings: ['middlewares', 'kernel'],
   tls: ['protocol:type', 'kernel'],
   protocol: ['kernel'],
   shared: ['kernel'],

@@ -227,6 +227,7 @@ export class ControlPlane {
         ? null
         : new AdminServer(this.view, settings.web, {
             keepTrailingSlash: settings.keepTrailingSlash,
+            checkPassword: (password, hash) => this.passwords.check(password, hash),
             ticketKeys: this.ticketRing.ring(),
             onChange,
           });

@@ -4,10 +4,11 @@
  */
 import { type AddressInfo, createServer } from 'node:net';
 import { MessageChannel, type MessagePort, type ResourceLimits, SHARE_ENV, Worker } from 'node:worker_threads';
+import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log, relay } from '../kernel/log.ts';
-import type { Boot, BootEntryPoint, BootOptions, BootTls, FromWorker, ToWorker } from '../protocol/messages.ts';
+import type { Boot, BootOptions, BootTls, FromWorker, ToWorker } from '../protocol/messages.ts';
 import { attempt, guarded } from './guarded.ts';
 import type { SharedBuffers } from './shared-memory.ts';
 import type { WorkerView } from './view.ts';
@@ -24,7 +25,7 @@ export type FleetOptions = {
   readonly logLevel: string;
   /** Of each worker. */
   readonly heap: ResourceLimits;
-  readonly entryPoints: readonly BootEntryPoint[];
+  readonly entryPoints: readonly EntryPoint[];
   readonly options: BootOptions;
   /** As they are when a worker boots. */
   readonly tls: () => BootTls;
@@ -60,7 +61,7 @@ type Member = {
 };
 
 /** uWebSockets shares a port between workers only when it is told which: 'any' is settled here (`:0`, for tests). */
-async function withPort(entryPoint: BootEntryPoint): Promise<BootEntryPoint> {
+async function withPort(entryPoint: EntryPoint): Promise<EntryPoint> {
   if (entryPoint.port !== 0) return entryPoint;
   const probe = createServer();
   await new Promise<void>((resolve, reject) => {
@@ -75,7 +76,7 @@ async function withPort(entryPoint: BootEntryPoint): Promise<BootEntryPoint> {
 export class WorkerFleet {
   private readonly options: FleetOptions;
   private readonly members: Member[] = [];
-  private entryPoints: readonly BootEntryPoint[];
+  private entryPoints: readonly EntryPoint[];
   private stopping = false;
   private allEnded: (() => void) | null = null;
 

@@ -1,6 +1,8 @@
 /** What everything in one worker shares. One per worker thread; made at boot, the table is swapped between two events. */
+
+import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import type { TimerWheel } from '../kernel/timer-wheel.ts';
-import type { BootEntryPoint, BootOptions, FromWorker } from '../protocol/messages.ts';
+import type { BootOptions, FromWorker } from '../protocol/messages.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
 import type { NonceCounts } from '../shared/nonce-counts.ts';
 import type { RateBuckets } from '../shared/rate-buckets.ts';
@@ -22,7 +24,7 @@ export type WorkerContext = {
   /** Of this worker; its lane in everything that has lanes. */
   readonly index: number;
   readonly options: BootOptions;
-  readonly entryPoints: readonly BootEntryPoint[];
+  readonly entryPoints: readonly EntryPoint[];
   /** What each entrypoint does to its requests; null for one that lets everything through as it is. */
   plans: readonly (Plan | null)[];
   readonly wheel: TimerWheel;

@@ -5,10 +5,11 @@
  */
 import { hostname } from 'node:os';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import { FAULTS, reasonOf } from '../kernel/errors.ts';
 import { type LogLevel, log, logWarningsOfNode, sendLogTo, setLogLevel } from '../kernel/log.ts';
 import { TimerWheel } from '../kernel/timer-wheel.ts';
-import type { Boot, BootEntryPoint, FromWorker, ToWorker } from '../protocol/messages.ts';
+import type { Boot, FromWorker, ToWorker } from '../protocol/messages.ts';
 import { DescriptorCounts } from '../shared/descriptor-counts.ts';
 import { MetricsLane } from '../shared/metrics.ts';
 import { NonceCounts } from '../shared/nonce-counts.ts';
@@ -214,7 +215,7 @@ function receive(message: ToWorker): void {
   }
 }
 
-function makeListener(uws: Uws, index: number, entryPoint: BootEntryPoint): Listener {
+function makeListener(uws: Uws, index: number, entryPoint: EntryPoint): Listener {
   if (entryPoint.engine === 'node') return new NodeListener(context, index, entryPoint);
   return new UwsListener(uws, held!, backlogs[entryPoint.tls === null ? 0 : 1]!, context, index, entryPoint);
 }

@@ -48,3 +48,25 @@ export type TrustOptions = { readonly insecure: boolean; readonly trustedIPs: re
 
 /** `uws`: uWebSockets, HTTP/1.1. `node`: node:http and node:http2. */
 export type Engine = 'uws' | 'node';
+
+/** An address that is listened on, as it goes from the settings to the workers. Its index is its bit in the table. */
+export type EntryPoint = {
+  readonly name: string;
+  /** The text as configured, e.g. `:80`. */
+  readonly address: string;
+  /** '' means all interfaces, IPv4 and IPv6. An IPv6 literal has no brackets. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly engine: Engine;
+  readonly tls: EntryPointTls | null;
+  readonly redirect: RedirectOptions | null;
+  /** As src/middlewares/auth.ts has it; null: everybody may ask. */
+  readonly auth: object | null;
+  readonly compress: boolean;
+  readonly whiteList: WhiteListOptions | null;
+  /** Whose X-Forwarded-* are believed. */
+  readonly forwardedHeaders: TrustOptions;
+  /** null: no connection begins with a PROXY header. */
+  readonly proxyProtocol: TrustOptions | null;
+};

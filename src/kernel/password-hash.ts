@@ -1,4 +1,5 @@
 /** The kinds of password hashes of basic auth, by their text (shared/spec frontend-options §2.1). */
+import { createHash, timingSafeEqual } from 'node:crypto';
 
 export type HashKind = 'sha1' | 'bcrypt' | 'shacrypt' | 'md5crypt';
 
@@ -19,4 +20,11 @@ export function hashKind(hash: string): HashKind | null {
   const sha = SHA_CRYPT.exec(hash);
   if (sha !== null) return Number(sha[1] ?? 0) <= MAX_SHA_ROUNDS ? 'shacrypt' : null;
   return MD5_CRYPT.test(hash) ? 'md5crypt' : null;
+}
+
+/** Of a hash of the kind `sha1`, the only one that costs nothing to compare. */
+export function isSha1Password(password: string, hash: string): boolean {
+  const given = Buffer.from(hash.slice('{SHA}'.length), 'base64');
+  const made = createHash('sha1').update(password).digest();
+  return given.length === made.length && timingSafeEqual(given, made);
 }

@@ -117,7 +117,7 @@ export const AUTH: Kind<AuthOptions> = {
 
   parse(keys, known) {
     const others = keys.others(KNOWN_KEYS);
-    for (const key of others) keys.rejected(key, 'no key of auth, and the frontend must not be open for a mistake');
+    for (const key of others) keys.rejected(key, 'no key of auth, and a mistake must not leave open what it guards');
     if (others.length > 0) return REJECTED;
     const headerField = keys.text('auth/headerfield');
     const problem = headerField === '' ? '' : fieldNameProblem(headerField);

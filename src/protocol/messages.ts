@@ -19,29 +19,8 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
-import type {
-  Engine,
-  EntryPointTls,
-  RedirectOptions,
-  TrustOptions,
-  WhiteListOptions,
-} from '../kernel/entrypoint-options.ts';
+import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import type { LogRecord } from '../kernel/log.ts';
-
-/** What the data plane needs to know of an entrypoint. Its index is its bit in the table. */
-export type BootEntryPoint = {
-  readonly name: string;
-  /** '' means all interfaces. */
-  readonly host: string;
-  readonly port: number;
-  readonly engine: Engine;
-  readonly tls: EntryPointTls | null;
-  readonly redirect: RedirectOptions | null;
-  readonly compress: boolean;
-  readonly whiteList: WhiteListOptions | null;
-  readonly forwardedHeaders: TrustOptions;
-  readonly proxyProtocol: TrustOptions | null;
-};
 
 export type RetryLimits = {
   /** Retries per request, 0.2 for one in five. */
@@ -140,7 +119,7 @@ export type BootTls = {
 export type Boot = {
   readonly index: number;
   readonly logLevel: string;
-  readonly entryPoints: readonly BootEntryPoint[];
+  readonly entryPoints: readonly EntryPoint[];
   readonly options: BootOptions;
   readonly tls: BootTls;
   /** src/shared/cursors.ts */

@@ -4,17 +4,23 @@
  * An option that guards an entrypoint and that we cannot honour is refused: to serve without it would open what its
  * author meant to close.
  */
-import type { Engine, RedirectOptions, TrustOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
+import type {
+  Engine,
+  EntryPoint,
+  RedirectOptions,
+  TrustOptions,
+  WhiteListOptions,
+} from '../kernel/entrypoint-options.ts';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { nearestName } from '../kernel/nearest.ts';
 import { quoted, shortened } from '../kernel/quote.ts';
 import { compileRegex } from '../kernel/regex.ts';
 import { parseAddress, sameAddress } from './address.ts';
+import { fillAuth } from './entrypoint-auth.ts';
 import { PATH_NAMES } from './entrypoint-paths.ts';
 import { type EntryPointText, LIST_OPTIONS, readEntryPointText, refuse } from './entrypoint-text.ts';
 import { fillEntryPointTls } from './entrypoint-tls.ts';
 import { OptionReader } from './option-reader.ts';
-import type { EntryPoint } from './settings.ts';
 import { checkUwsTls } from './uws-tls.ts';
 
 type Warn = (line: string) => void;
@@ -106,7 +112,6 @@ export function fillEntryPoint(written: EntryPointText, warn: Warn): EntryPoint 
     refuse(name, `unknown option ${quoted(path)}${near === null ? '' : `; did you mean ${near}?`}`, path);
   }
   for (const option of options.names()) {
-    checkUnbuilt(options, option);
     // Whoever wrote a list meant to close something; without it everything would be open.
     if (LIST_OPTIONS.has(option) && options.list(option).length === 0) options.refuse(option, 'it is empty');
   }
@@ -122,6 +127,7 @@ export function fillEntryPoint(written: EntryPointText, warn: Warn): EntryPoint 
     engine,
     tls,
     redirect: fillRedirect(options, warn),
+    auth: fillAuth(options, warn),
     compress: options.boolean('Compress'),
     whiteList: fillWhiteList(options, warn),
     forwardedHeaders: fillForwardedHeaders(options),
@@ -140,13 +146,6 @@ export function isGuarded({ options, unknown }: EntryPointText): boolean {
 /** @throws TsujiError BAD_ENTRY_POINT */
 export function parseEntryPoint(text: string, warn: Warn): EntryPoint {
   return fillEntryPoint(readEntryPointText(text), warn);
-}
-
-/** A section of its own (`[entryPoints.http.auth.basic]`) asks for it without any user as well. */
-function checkUnbuilt(options: OptionReader, option: string): void {
-  if (!option.startsWith('Auth')) return;
-  if (!options.asks(option)) return;
-  options.refuse(option, 'it is not supported yet, and it would not be safe to serve without it');
 }
 
 /** A redirect leads to another entrypoint that is there. */

@@ -1,13 +1,14 @@
 /** Puts the given settings together: defaults, sections, what one setting means for another. */
 import { availableParallelism } from 'node:os';
 import { type Constraint, parseConstraint } from '../kernel/constraints.ts';
+import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../kernel/log.ts';
 import { quoted } from '../kernel/quote.ts';
 import { fillEntryPoints } from './entrypoints.ts';
 import { fillEtcd } from './etcd-settings.ts';
 import type { Given } from './given.ts';
-import type { EntryPoint, EtcdSettings, Settings, TlsServingSettings } from './settings.ts';
+import type { EtcdSettings, Settings, TlsServingSettings } from './settings.ts';
 import { fillWeb } from './web-settings.ts';
 
 type Warn = (line: string) => void;

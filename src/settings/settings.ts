@@ -1,32 +1,8 @@
 /** The settings of one run: filled and frozen, nothing optional. Made by parse-flags.ts from the rows of rows.ts. */
 import type { Constraint } from '../kernel/constraints.ts';
-import type {
-  Engine,
-  EntryPointTls,
-  RedirectOptions,
-  TrustOptions,
-  WhiteListOptions,
-} from '../kernel/entrypoint-options.ts';
+import type { EntryPoint, EntryPointTls, TrustOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 import type { LogLevel } from '../kernel/log.ts';
-
-export type EntryPoint = {
-  readonly name: string;
-  /** The text as configured, e.g. `:80`. */
-  readonly address: string;
-  /** '' means all interfaces, IPv4 and IPv6. An IPv6 literal has no brackets. */
-  readonly host: string;
-  /** 0: any free port. */
-  readonly port: number;
-  readonly engine: Engine;
-  readonly tls: EntryPointTls | null;
-  readonly redirect: RedirectOptions | null;
-  readonly compress: boolean;
-  readonly whiteList: WhiteListOptions | null;
-  /** Whose X-Forwarded-* are believed. */
-  readonly forwardedHeaders: TrustOptions;
-  /** null: no connection begins with a PROXY header. */
-  readonly proxyProtocol: TrustOptions | null;
-};
+import type { User } from '../middlewares/auth.ts';
 
 export type TlsSettings = {
   /** Each a path if such a file exists, else PEM text; '' when not given. */
@@ -75,6 +51,8 @@ export type WebSettings = {
   readonly whiteList: WhiteListOptions | null;
   /** Whose X-Forwarded-For the list believes. */
   readonly forwardedHeaders: TrustOptions;
+  /** Names and hashes of those who may read them; null: everybody may. */
+  readonly users: readonly User[] | null;
 };
 
 export type Settings = {

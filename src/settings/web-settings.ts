@@ -3,13 +3,14 @@
  * have one address of their own. What its author wrote to close it is kept or ends the start: to serve without it would
  * open the pages to everybody.
  */
-import type { EntryPointTls } from '../kernel/entrypoint-options.ts';
+import type { EntryPoint, EntryPointTls } from '../kernel/entrypoint-options.ts';
 import { TsujiError } from '../kernel/errors.ts';
 import { quoted } from '../kernel/quote.ts';
+import type { AuthOptions, User } from '../middlewares/auth.ts';
 import { parseAddress, sameAddress } from './address.ts';
 import { refuse } from './entrypoint-text.ts';
 import type { Given } from './given.ts';
-import type { EntryPoint, WebSettings } from './settings.ts';
+import type { WebSettings } from './settings.ts';
 
 type Warn = (line: string) => void;
 
@@ -68,14 +69,24 @@ function findOwn(given: Given, name: string, defined: readonly EntryPoint[]): En
 
 /** What cannot be kept of its entrypoint. Its engine and its compression are ours to choose for the pages. */
 function checkOwn(own: EntryPoint, others: readonly EntryPoint[], warn: Warn): void {
-  const { name, proxyProtocol, redirect } = own;
+  const { name, auth, proxyProtocol, redirect } = own;
   if (others.length === 0) throw bad('entryPoints', `${name} serves the dashboard; define one more for the frontends`);
+  if (auth !== null && usersOf(own) === null)
+    refuse(name, "Auth: tsuji's pages, which this entrypoint serves, have basic auth only", 'Auth');
+  if (auth !== null && (auth as AuthOptions).headerField !== '')
+    warn(`--entryPoints: Auth.HeaderField of ${name} is ignored, because tsuji's pages tell nobody who asks`);
   if (proxyProtocol !== null)
     refuse(name, "ProxyProtocol: tsuji's pages, which this entrypoint serves, cannot read it");
   if (redirect !== null)
     warn(`--entryPoints: Redirect of ${name} is ignored, because tsuji's pages are not redirected`);
   const redirecting = others.find((other) => other.redirect?.entryPoint === name);
   if (redirecting !== undefined) refuse(redirecting.name, `Redirect.EntryPoint: ${name} serves tsuji's pages only`);
+}
+
+/** null: it asks for no basic auth. */
+function usersOf({ auth }: EntryPoint): readonly User[] | null {
+  const how = (auth as AuthOptions | null)?.how;
+  return how?.kind === 'basic' ? how.users : null;
 }
 
 /** `web.certFile` comes before the certificates of the entrypoint. */
@@ -148,6 +159,7 @@ export function fillWeb(
     hosts: fillHosts(given),
     tls: fillTls(given, own),
     whiteList: own?.whiteList ?? null,
+    users: own === undefined ? null : usersOf(own),
     forwardedHeaders: own?.forwardedHeaders ?? { insecure: true, trustedIPs: [] },
   };
   return { web, entryPoints };

@@ -6,6 +6,16 @@ import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
+/** It lets in whom asks for nothing but `/ok`. */
+const { url: judge } = await startRawServer(
+  { after },
+  answering((head) =>
+    head.startsWith('GET /ok ')
+      ? 'HTTP/1.1 204 No Content\r\nX-Who: judged\r\n\r\n'
+      : 'HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\nnobody',
+  ),
+);
+
 const ENTRY_POINTS: Readonly<Record<string, string>> = {
   http: '',
   closed: 'WhiteList.SourceRange:10.0.0.0/8',
@@ -21,6 +31,11 @@ const ENTRY_POINTS: Readonly<Record<string, string>> = {
   forever: 'Redirect.EntryPoint:http Redirect.Permanent:true WhiteList.SourceRange:10.0.0.0/8',
   secure: 'TLS',
   upwards: 'Redirect.EntryPoint:secure',
+  basic: 'Auth.Basic.Users:ada:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M= Auth.Basic.RemoveHeader:true Auth.HeaderField:X-User',
+  basicNode: 'Engine:node Auth.Basic.Users:ada:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=',
+  digest: 'Auth.Digest.Users:test:traefik:a2688e031edb4be6a3797f3882655c05',
+  asking: `Auth.Forward.Address:${judge}/ok Auth.Forward.AuthResponseHeaders:X-Who`,
+  refusing: `Auth.Forward.Address:${judge}/no`,
   regex: 'Redirect.Regex:^http://([a-z]+)\\.old\\.test(?::[0-9]+)?/(.*) Redirect.Replacement:http://$1.new.test/$2',
 };
 
@@ -216,6 +231,41 @@ test('a frontend has its own allow list and redirects, and they go live with the
   assert.equal((await ask(t, 'http', '', { name: renamed, target: '/a.html' })).status, 200);
   const shown = await (await tsuji.api(`/api/providers/folder/frontends/${sent.slice(0, -5)}`)).json();
   assert.deepEqual((shown as { redirect: object }).redirect, { entryPoint: 'http', permanent: true });
+});
+
+const basicOf = (password: string): string =>
+  `Authorization: Basic ${Buffer.from(`ada:${password}`).toString('base64')}\r\n`;
+
+test('the auth of an entrypoint guards all that it serves, also what no route is for', async (t) => {
+  for (const entryPoint of ['basic', 'basicNode', 'digest', 'refusing']) {
+    for (const name of [host, 'nothing-here.test']) {
+      for (const fields of ['', HANDSHAKE, basicOf('tesu')]) {
+        lastHead = '';
+        const { status } = await ask(t, entryPoint, fields, { name });
+        assert.deepEqual([status, lastHead], [entryPoint === 'refusing' ? 403 : 401, ''], `${entryPoint} ${name}`);
+      }
+    }
+  }
+  assert.equal((await ask(t, 'refusing')).body, 'nobody');
+  assert.match((await ask(t, 'digest')).fields.get('www-authenticate')![0], /^Digest realm="traefik", nonce="/);
+  for (const entryPoint of ['basic', 'basicNode']) {
+    assert.equal((await ask(t, entryPoint, basicOf('test'))).status, 200);
+    assert.equal((await ask(t, entryPoint, basicOf('test'), { name: 'nothing-here.test' })).status, 404);
+  }
+  await ask(t, 'basic', `X-User: root\r\n${basicOf('test')}`);
+  assert.match(lastHead, /^x-user: ada\r$/im);
+  assert.doesNotMatch(lastHead, /authorization|root/i);
+  assert.equal((await ask(t, 'asking')).status, 200);
+  assert.match(lastHead, /^x-who: judged\r$/im);
+});
+
+test('who passes the auth of the entrypoint is still asked by that of the frontend', async (t) => {
+  const both = await addRoute(tsuji, [server.url], {
+    'frontends/$/auth/basic/users': 'bob:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=',
+  });
+  assert.equal((await ask(t, 'basic', basicOf('test'), { name: both })).status, 401);
+  const bob = `Authorization: Basic ${Buffer.from('bob:test').toString('base64')}\r\n`;
+  assert.equal((await ask(t, 'http', bob, { name: both })).status, 200);
 });
 
 test('redirects and refusals are counted with their status', async () => {

@@ -7,6 +7,7 @@ import { log } from '../../kernel/log.ts';
 import type { WebSettings } from '../../settings/settings.ts';
 import { MetricsReader } from '../../shared/metrics-reader.ts';
 import type { ControlView } from '../view.ts';
+import { AdminAuth, CHALLENGE } from './admin-auth.ts';
 import { Admission, ownNames, type PageAccess } from './admission.ts';
 import { apiReply, isApiPath } from './api.ts';
 import type { AdminConnection, Fields } from './connection.ts';
@@ -35,9 +36,15 @@ const VITAL = ['ping', 'livez', 'readyz'];
 export type PagesOptions = {
   /** No redirect from `/api/` to `/api`. */
   readonly keepTrailingSlash?: boolean;
+  /** Compares a password with its hash. Absent: nobody gets in where one is asked for. */
+  readonly checkPassword?: (password: string, hash: string) => Promise<boolean>;
   /** Open event streams; a page beyond them polls instead. */
   readonly maxEventClients?: number;
 };
+
+async function never(): Promise<boolean> {
+  return false;
+}
 
 type Exchange = { readonly request: AdminRequest; readonly connection: AdminConnection };
 
@@ -49,6 +56,8 @@ export class AdminPages {
   private readonly settings: WebSettings;
   private readonly keepTrailingSlash: boolean;
   private readonly admission: Admission;
+  /** null: everybody may read who was let in by its address. */
+  private readonly auth: AdminAuth | null;
   private readonly reader: MetricsReader;
   private readonly live: LiveWindow;
   private readonly health: HealthPage;
@@ -62,6 +71,7 @@ export class AdminPages {
     this.settings = settings;
     this.keepTrailingSlash = options.keepTrailingSlash ?? false;
     this.admission = new Admission(settings, ownNames(settings));
+    this.auth = settings.users === null ? null : new AdminAuth(settings.users, options.checkPassword ?? never);
     this.reader = new MetricsReader(() => view.metricsLanes());
     this.live = new LiveWindow(this.reader, performance.now());
     this.health = new HealthPage(view, this.reader);
@@ -111,6 +121,10 @@ export class AdminPages {
     const refusal = this.admission.refusal(exchange.request, exchange.connection.peerAddress, access);
     if (refusal !== '') {
       send(exchange, 403, TEXT_TYPE, refusal);
+      return;
+    }
+    if (this.auth !== null && !(await this.auth.lets(exchange.request))) {
+      send(exchange, 401, TEXT_TYPE, '401 Unauthorized\n', { 'WWW-Authenticate': CHALLENGE });
       return;
     }
     if (segments === null || method !== 'GET') {

@@ -6,7 +6,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import bcrypt from 'bcryptjs';
-import { hashKind } from '../../kernel/password-hash.ts';
+import { hashKind, isSha1Password } from '../../kernel/password-hash.ts';
 import { md5Crypt, shaCrypt } from './crypt.ts';
 
 export type PasswordCheck = { readonly password: string; readonly hash: string };
@@ -31,6 +31,8 @@ function isEqual(one: string | null, other: string): boolean {
 
 export default async function checkPassword({ password, hash }: PasswordCheck): Promise<boolean> {
   switch (hashKind(hash)) {
+    case 'sha1':
+      return isSha1Password(password, hash);
     case 'bcrypt':
       // `$2x$` was written by a broken implementation; for passwords of ASCII it is the same.
       return bcrypt.compareSync(password, hash.replace(/^\$2x\$/, '$2a$'));

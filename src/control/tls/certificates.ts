@@ -7,13 +7,14 @@
  *
  * The main thread serves admin pages and changes of routes meanwhile: it works in slices.
  */
+
+import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { Problem } from '../../kernel/problems.ts';
 import type { ConfiguredCertificate } from '../../model/model.ts';
 import type { WorkerCertificate } from '../../protocol/messages.ts';
-import type { EntryPoint } from '../../settings/settings.ts';
 import { attempt, guarded, tellOwnError } from '../guarded.ts';
 import type { CertificateView } from '../view.ts';
 import { type CertificateEntry, newEntry, problemOf, viewOf, workerCertificate } from './certificate-entry.ts';

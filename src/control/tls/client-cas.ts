@@ -1,7 +1,7 @@
 /** The authorities of client certificates of one entrypoint: each item is a PEM file or PEM text, of one or several. */
 import { X509Certificate } from 'node:crypto';
+import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
 import { reasonOf, TsujiError } from '../../kernel/errors.ts';
-import type { EntryPoint } from '../../settings/settings.ts';
 import { readPemTextNow } from './pem-text.ts';
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/gs;

@@ -4,9 +4,10 @@
  * A designated one that cannot be used is not replaced: who designates one wants no other to be shown. (The original
  * drops the static certificates along with it; here they suffer nothing.)
  */
+
+import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
-import type { EntryPoint } from '../../settings/settings.ts';
 import { type CertificateEntry, newEntry } from './certificate-entry.ts';
 
 type OfEntryPoint = {

@@ -5,8 +5,8 @@
 import { isToken } from '../../http/fields.ts';
 import { REQUEST_CHUNKED, RequestHead } from '../../http/request-head.ts';
 import { targetProblem } from '../../http/request-target.ts';
+import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
 import { TsujiError } from '../../kernel/errors.ts';
-import type { BootEntryPoint } from '../../protocol/messages.ts';
 import type { WorkerContext } from '../context.ts';
 import { HttpExchange } from '../exchange/http-exchange.ts';
 import { isHandshake } from '../websocket/handshake.ts';
@@ -38,7 +38,7 @@ export class UwsListener implements Listener, AppServer {
   private readonly uws: Uws;
   private readonly held: HeldResponse;
   private readonly index: number;
-  private readonly entryPoint: BootEntryPoint;
+  private readonly entryPoint: EntryPoint;
   private readonly app: TemplatedApp;
   private readonly head = new RequestHead();
   private readonly free: UwsDownstream[] = [];
@@ -69,7 +69,7 @@ export class UwsListener implements Listener, AppServer {
     backlog: Backlog,
     worker: WorkerContext,
     index: number,
-    entryPoint: BootEntryPoint,
+    entryPoint: EntryPoint,
   ) {
     this.uws = uws;
     this.held = held;

@@ -5,9 +5,11 @@
  * the old one ends its own with their next response. No handshake fails, and what was accepted is served. uWebSockets
  * never frees an app: an old one without connections is used again.
  */
+
+import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
-import type { BootEntryPoint, WorkerCertificate } from '../../protocol/messages.ts';
+import type { WorkerCertificate } from '../../protocol/messages.ts';
 import type { CertificateStore } from '../../tls/certificate-store.ts';
 import type { HttpResponse, TemplatedApp, Uws } from './uws.ts';
 import { type AppServer, UwsTlsApp } from './uws-tls-app.ts';
@@ -39,7 +41,7 @@ export class UwsTls {
   private closed = false;
 
   /** @throws TsujiError NO_KEY_FILE */
-  constructor(uws: Uws, store: CertificateStore, index: number, { name, tls }: BootEntryPoint, server: AppServer) {
+  constructor(uws: Uws, store: CertificateStore, index: number, { name, tls }: EntryPoint, server: AppServer) {
     this.uws = uws;
     this.store = store;
     this.index = index;

@@ -1,4 +1,5 @@
 /** Asks for a name and a password (RFC 7617, shared/spec frontend-options §2.1). */
+import { basicCredentials, type Credentials } from '../../http/basic-credentials.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { log } from '../../kernel/log.ts';
 import type { User } from '../../middlewares/auth.ts';
@@ -9,22 +10,10 @@ import { unauthorized } from './unauthorized.ts';
 
 const REFUSAL = unauthorized('Basic realm="traefik"');
 
-/** Standard base64 with its padding. */
-const BASE64 = /^[A-Za-z0-9+/]{2,8192}={0,2}$/;
-
-type Credentials = { readonly name: string; readonly password: string };
-
 /** null: what was sent is none. Of several fields none counts. */
 function credentialsOf(head: RequestHead): Credentials | null {
   const values = head.values('authorization');
-  if (values.length !== 1) return null;
-  const [value] = values;
-  const encoded = value.slice('Basic '.length);
-  if (value.slice(0, 'Basic '.length).toLowerCase() !== 'basic ') return null;
-  if (encoded.length % 4 !== 0 || !BASE64.test(encoded)) return null;
-  const text = Buffer.from(encoded, 'base64').toString();
-  const colon = text.indexOf(':');
-  return colon < 0 ? null : { name: text.slice(0, colon), password: text.slice(colon + 1) };
+  return values.length === 1 ? basicCredentials(values[0]) : null;
 }
 
 export class BasicAuth implements Middleware {

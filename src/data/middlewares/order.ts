@@ -49,10 +49,10 @@ function maker<Options extends object>(name: string, make: Maker<Options>): read
   return [name, make as Maker<object>];
 }
 
-function authOf({ how, headerField }: AuthOptions, { worker, frontend }: Site): Middleware {
+function authOf({ how, headerField }: AuthOptions, worker: WorkerContext, frontend: FrontendView | null): Middleware {
   if (how.kind === 'none') return new NoAuth();
   if (how.kind === 'forward') {
-    return new ForwardAuth(worker, how.forward, frontend.otherBackends?.get(how.forward.backend) ?? null);
+    return new ForwardAuth(worker, how.forward, frontend?.otherBackends?.get(how.forward.backend) ?? null);
   }
   const Asking = how.kind === 'basic' ? BasicAuth : DigestAuth;
   return new Asking(worker, how.users, headerField, how.removeHeader);
@@ -74,7 +74,7 @@ const FRONTEND: readonly (readonly [string, Maker<object>])[] = [
     SecurityHeaders.isAsked(options) ? new SecurityHeaders(options) : null,
   ),
   maker<ClientCertificateOptions>('passTLSClientCert', (options) => new ClientCertificateFields(options)),
-  maker<AuthOptions>('auth', authOf),
+  maker<AuthOptions>('auth', (options, { worker, frontend }) => authOf(options, worker, frontend)),
   maker<LimitsOptions>('limits', (options) => new Limits(options)),
   maker<RateLimitOptions>(
     'ratelimit',
@@ -111,11 +111,12 @@ export function frontendSteps(worker: WorkerContext, entryPoint: number, fronten
 }
 
 export function entryPointSteps(worker: WorkerContext, entryPoint: number): Middleware[] {
-  const { forwardedHeaders, redirect, compress, whiteList, tls } = worker.entryPoints[entryPoint];
+  const { forwardedHeaders, redirect, auth, compress, whiteList, tls } = worker.entryPoints[entryPoint];
   const steps: Middleware[] = [];
   if (!forwardedHeaders.insecure) steps.push(new Trust(forwardedHeaders));
   if (compress) steps.push(new Compress());
   if (redirect !== null) steps.push(new Redirect(redirect, worker.entryPoints, tls !== null));
+  if (auth !== null) steps.push(authOf(auth as AuthOptions, worker, null));
   if (whiteList !== null) steps.push(new AllowList(whiteList));
   return steps;
 }

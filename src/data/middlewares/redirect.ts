@@ -1,11 +1,10 @@
 /** Where an entrypoint or a frontend sends its requests instead (shared/spec kv-schema §6.4, proxying §14). */
 import type { RequestHead } from '../../http/request-head.ts';
 import { requestUri } from '../../http/request-target.ts';
-import type { RedirectOptions } from '../../kernel/entrypoint-options.ts';
+import type { EntryPoint, RedirectOptions } from '../../kernel/entrypoint-options.ts';
 import { FAULTS, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { compileRegex, type Regex } from '../../kernel/regex.ts';
-import type { BootEntryPoint } from '../../protocol/messages.ts';
 import type { Middleware, Scope } from '../middleware.ts';
 import { localReply, type Reply, redirectReply } from '../reply.ts';
 
@@ -20,7 +19,7 @@ function splitHost(host: string): { name: string; port: string } {
  * The target of a redirect to an entrypoint; null when the client is there already: it asks by the scheme and port of
  * the target, as it does behind a balancer that ends TLS in front of us (the original would send it in circles).
  */
-function entryPointUrl(target: BootEntryPoint, scheme: string, host: string, uri: string): string | null {
+function entryPointUrl(target: EntryPoint, scheme: string, host: string, uri: string): string | null {
   const { name, port } = splitHost(host);
   const wanted = target.tls === null ? 'http' : 'https';
   const asked = port === '' ? (scheme === 'https' ? '443' : '80') : port;
@@ -29,14 +28,14 @@ function entryPointUrl(target: BootEntryPoint, scheme: string, host: string, uri
 }
 
 export class Redirect implements Middleware {
-  private readonly target: BootEntryPoint | null;
+  private readonly target: EntryPoint | null;
   private readonly regex: Regex | null;
   private readonly replacement: string;
   private readonly permanent: boolean;
   private readonly secure: boolean;
 
   /** `secure`: the requests come by TLS. */
-  constructor(options: RedirectOptions, entryPoints: readonly BootEntryPoint[], secure: boolean) {
+  constructor(options: RedirectOptions, entryPoints: readonly EntryPoint[], secure: boolean) {
     this.target = entryPoints.find(({ name }) => name === options.entryPoint) ?? null;
     this.regex = options.entryPoint === '' ? compileRegex(options.regex) : null;
     this.replacement = options.replacement;

@@ -11,6 +11,7 @@ const PLAIN = {
   redirect: null,
   compress: false,
   whiteList: null,
+  auth: null,
   forwardedHeaders: { insecure: true, trustedIPs: [] },
   proxyProtocol: null,
 };
@@ -155,7 +156,6 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   ['Name:a Address::80 WhiteListSourceRange:a.example.com', /WhiteListSourceRange: "a.example.com" is no IP/],
   ['Name:a Address::80 ProxyProtocol.Insecure:false', /ProxyProtocol: whom to believe\?/],
   ['Name:a Address::80 ForwardedHeaders.TrustedIPs:x', /ForwardedHeaders.TrustedIPs: "x" is no IP/],
-  ['Name:a Address::80 Auth.HeaderField:X-User', /Auth.HeaderField: it is not supported yet/],
   // Nothing that was asked for is dropped in silence.
   ['Name:a Address::80 Compress:true Compress:false', /"a": Compress is given twice/],
   ['Name:a Name:b Address::80', /Name is given twice/],

@@ -6,9 +6,10 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import type { EntryPoint } from '../../../src/kernel/entrypoint-options.ts';
 import { OPTION_NAMES } from '../../../src/settings/entrypoint-text.ts';
 import { parseFlags } from '../../../src/settings/parse-flags.ts';
-import type { EntryPoint, Settings, WebSettings } from '../../../src/settings/settings.ts';
+import type { Settings, WebSettings } from '../../../src/settings/settings.ts';
 import { temporaryFolder } from '../../harness/tools.ts';
 
 const HTTP = '--entryPoints=Name:http Address::80';
@@ -22,7 +23,9 @@ function settingsOf(...argv: string[]): Settings {
 /** What comes of an option: `kept` in the settings, `ours` (we choose it ourselves), or the message. */
 type Outcome = 'kept' | 'ours' | { readonly refused: RegExp } | { readonly warned: RegExp };
 
-const UNBUILT = { refused: /it is not supported yet, and it would not be safe/ };
+const BASIC_ONLY = { refused: /tsuji's pages, which this entrypoint serves, have basic auth only/ };
+const ASKS_NOBODY = { refused: /Auth.Forward.Address: it is missing: nobody could be asked/ };
+const NO_FILE = { refused: /"a" is no PEM text, and as a file: it cannot be read/ };
 /** Each entrypoint of the test has them already. */
 const TWICE = { refused: /is given twice/ };
 const NEEDS_TLS = { refused: /the entrypoint has no TLS; write TLS as well/ };
@@ -65,20 +68,26 @@ const TABLE: readonly (readonly [option: string, besides: string, frontends: Out
   ['ForwardedHeaders.TrustedIPs:10.0.0.1', '', 'kept', 'kept'],
   ['ForwardedHeaders.TrustedIPs:', '', { refused: /it is empty/ }, { refused: /it is empty/ }],
   ['ForwardedHeaders.Insecure:false', '', 'kept', 'kept'],
-  ['Auth.Basic.Users:a:b', '', UNBUILT, UNBUILT],
+  ['Auth.Basic.Users:a:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=', '', 'kept', 'kept'],
+  ['Auth.Basic.Users:a:b', '', { refused: /is of no known kind/ }, { refused: /is of no known kind/ }],
   ['Auth.Basic.Users:', '', { refused: /it is empty/ }, { refused: /it is empty/ }],
-  ['Auth.Basic.RemoveHeader:true', '', UNBUILT, UNBUILT],
-  ['Auth.Digest.Users:a:b', '', UNBUILT, UNBUILT],
-  ['Auth.Digest.RemoveHeader:true', '', UNBUILT, UNBUILT],
-  ['Auth.HeaderField:X', '', UNBUILT, UNBUILT],
-  ['Auth.Forward.Address:http://a', '', UNBUILT, UNBUILT],
-  ['Auth.Forward.TrustForwardHeader:true', '', UNBUILT, UNBUILT],
-  ['Auth.Forward.AuthResponseHeaders:A', '', UNBUILT, UNBUILT],
-  ['Auth.Forward.TLS.CA:a', '', UNBUILT, UNBUILT],
-  ['Auth.Forward.TLS.CAOptional:true', '', UNBUILT, UNBUILT],
-  ['Auth.Forward.TLS.Cert:a', '', UNBUILT, UNBUILT],
-  ['Auth.Forward.TLS.Key:a', '', UNBUILT, UNBUILT],
-  ['Auth.Forward.TLS.InsecureSkipVerify:true', '', UNBUILT, UNBUILT],
+  ['Auth.Basic.RemoveHeader:true', '', 'kept', 'kept'],
+  [`Auth.Digest.Users:a:traefik:${'0'.repeat(32)}`, '', 'kept', BASIC_ONLY],
+  ['Auth.Digest.Users:a:b', '', { refused: /NAME:REALM:HASH/ }, { refused: /NAME:REALM:HASH/ }],
+  ['Auth.Digest.RemoveHeader:true', '', 'kept', BASIC_ONLY],
+  ['Auth.HeaderField:X', 'Auth.Basic.RemoveHeader:true', 'kept', { warned: /HeaderField of traefik is ignored/ }],
+  ['Auth.HeaderField:X', '', { refused: /it names no basic, digest/ }, { refused: /it names no basic, digest/ }],
+  ['Auth.Forward.Address:http://a', '', 'kept', BASIC_ONLY],
+  ...(['TrustForwardHeader:true', 'AuthResponseHeaders:A'] as const).flatMap((option) => [
+    [`Auth.Forward.${option}`, 'Auth.Forward.Address:https://a', 'kept', BASIC_ONLY] as const,
+    [`Auth.Forward.${option}`, '', ASKS_NOBODY, ASKS_NOBODY] as const,
+  ]),
+  ['Auth.Forward.TLS.InsecureSkipVerify:true', 'Auth.Forward.Address:https://a', 'kept', BASIC_ONLY],
+  // As in Traefik, where it has no CA to make optional.
+  ['Auth.Forward.TLS.CAOptional:true', 'Auth.Forward.Address:https://a', 'ours', BASIC_ONLY],
+  ['Auth.Forward.TLS.CA:a', 'Auth.Forward.Address:https://a', NO_FILE, NO_FILE],
+  ['Auth.Forward.TLS.Cert:a', 'Auth.Forward.Address:https://a', NO_FILE, NO_FILE],
+  ['Auth.Forward.TLS.Key:a', 'Auth.Forward.Address:https://a', NO_FILE, NO_FILE],
 ];
 
 test('the table has every option of an entrypoint', () => {
@@ -187,8 +196,12 @@ test('a traefik.toml keeps or refuses the same', (t) => {
       '[entryPoints.traefik.tls]\nminVersion = "VersionTLS13"\n[[entryPoints.traefik.tls.certificates]]\ncertFile = "a"\nkeyFile = "b"\n',
   );
   assert.deepEqual([guarded.web?.whiteList?.sourceRange, guarded.web?.tls?.minVersion], [['10.0.0.0/8'], 'TLSv1.3']);
-  for (const section of ['basic', 'digest', 'forward']) {
-    assert.throws(() => tomlOf(t, `[api]\n${entryPoints}[entryPoints.traefik.auth.${section}]\n`), /not supported yet/);
+  for (const [section, reason] of [
+    ['basic]\nusers = ["a:b"]', /the hash of user "a" is of no known kind/],
+    ['digest]', /no key of auth, and a mistake must not leave open/],
+    ['forward]\ntrustForwardHeader = true', /nobody could be asked who may come in/],
+  ] as const) {
+    assert.throws(() => tomlOf(t, `[api]\n${entryPoints}[entryPoints.traefik.auth.${section}\n`), reason);
   }
   assert.throws(() => tomlOf(t, '[web]\n[web.auth.basic]\nusers = ["a:b"]\n'), /web.auth.basic.* not supported yet/);
 });

@@ -135,7 +135,7 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   ['[web.auth.basic]\nusers = ["a:b"]', /web.auth.basic.* is not supported yet/],
   [
     '[entryPoints.http]\naddress = ":80"\n[entryPoints.http.auth.basic]\nusers = ["a:b"]',
-    /"http": Auth.* not supported/,
+    /"http": Auth.basic.users.0: the hash of user "a" is of no known kind/,
   ],
   ['[entryPoints.http]\ncompress = true', /"http": it has no address/],
   ...[
@@ -145,8 +145,8 @@ const BAD: readonly (readonly [string, RegExp])[] = [
     ['tls.clientCA]\noptional = [', /CA: it is empty/],
     ['redirect]\nx = [', /Redirect.EntryPoint: whereto\?/],
     ['proxyProtocol]\ntrustedIPs = [', /ProxyProtocol: whom to believe\?/],
-    ['auth]\nx = [', /Auth: it is not supported yet/],
-    ['auth.basic]\nusers = [', /Auth: it is not supported yet/],
+    ['auth]\nx = [', /Auth: no key of auth/],
+    ['auth.digest]\nusers = ["a:b"', /each user must be NAME:REALM:HASH/],
   ].map(
     ([text, reason]) => [`[entryPoints.http]\naddress = ":80"\n[entryPoints.http.${text}]`, reason] as [string, RegExp],
   ),

@@ -15,9 +15,9 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTls, type Server as TlsServer } from 'node:tls';
 import { listMembers } from '../../../http/fields.ts';
 import { RequestHead } from '../../../http/request-head.ts';
+import type { EntryPoint } from '../../../kernel/entrypoint-options.ts';
 import { reasonOf, TsujiError } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
-import type { BootEntryPoint } from '../../../protocol/messages.ts';
 import type { TlsEntryPoint } from '../../../tls/tls-entrypoint.ts';
 import type { WorkerContext } from '../../context.ts';
 import { HttpExchange } from '../../exchange/http-exchange.ts';
@@ -48,7 +48,7 @@ const BACKLOG = 511;
 export class NodeListener implements Listener {
   readonly worker: WorkerContext;
   private readonly index: number;
-  private readonly entryPoint: BootEntryPoint;
+  private readonly entryPoint: EntryPoint;
   /** null: no connection begins with a PROXY header. */
   private readonly proxied: ProxiedPeers | null;
   private readonly front: Server;
@@ -63,7 +63,7 @@ export class NodeListener implements Listener {
   private readonly connections = new Map<Socket, Http1Connection>();
   private readonly sessions = new Map<ServerHttp2Session, Http2Session>();
 
-  constructor(worker: WorkerContext, index: number, entryPoint: BootEntryPoint) {
+  constructor(worker: WorkerContext, index: number, entryPoint: EntryPoint) {
     this.worker = worker;
     this.index = index;
     this.entryPoint = entryPoint;

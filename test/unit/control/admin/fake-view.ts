@@ -53,6 +53,7 @@ export function webSettings(changes: Partial<WebSettings> = {}): WebSettings {
     tls: null,
     whiteList: null,
     forwardedHeaders: { insecure: true, trustedIPs: [] },
+    users: null,
     ...changes,
   };
 }
