@@ -49,6 +49,7 @@ export class MergedPieces {
 
   /** Nobody wants the rest. */
   drop(): void {
+    if (this.buffer === null) return;
     this.length = 0;
     this.buffer = null;
   }

@@ -106,7 +106,7 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
       this.events.crash(error);
     }
   };
-  /** Of tiny frames that came in this turn. */
+  /** The last turn in which tiny frames came, and how many. */
   private turn = 0;
   private tinyFrames = 0;
   /** Bytes of messages, since it was opened. */
@@ -250,9 +250,11 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
     if (this.aborting) {
       if (bytes === 0) this.ws.close();
     } else if (bytes < LOW_WATER_BYTES) {
-      this.waits = false;
-      this.download.reset();
-      this.wheel.cancel(this);
+      if (bytes === 0) {
+        this.waits = false;
+        this.download.reset();
+        this.wheel.cancel(this);
+      }
       this.events.clientWritable();
     }
   }

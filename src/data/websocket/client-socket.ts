@@ -45,7 +45,7 @@ export interface ClientSocketEvents {
   /** The engine has answered it. `data` is valid only during the call. */
   clientPing(data: Uint8Array): void;
   clientPong(data: Uint8Array): void;
-  /** After a `send` that returned false. */
+  /** After a `send` that returned false; maybe several times. */
   clientWritable(): void;
   /** Once. `problem`: what the client did wrong, '' when it ended by a close frame or by its connection. */
   clientClosed(code: number, reason: Uint8Array, problem: string): void;
