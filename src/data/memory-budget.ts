@@ -35,6 +35,14 @@ export class MemoryBudget {
     return this.total;
   }
 
+  /** It could hold `bytes` without anybody being ended for it. */
+  hasRoom(holder: BufferHolder, bytes: number): boolean {
+    const { worker, connection } = this.limits;
+    return (
+      (connection === 0 || bytes <= connection) && (worker === 0 || this.total - holder.heldBytes + bytes <= worker)
+    );
+  }
+
   /** `holder` holds `bytes` now. False: it was ended for it, within the call. */
   hold(holder: BufferHolder, bytes: number): boolean {
     const { worker, connection } = this.limits;

@@ -54,6 +54,8 @@ export interface Scope {
   repeat(): boolean;
   /** From a wrapper that has kept all of a response back: it cannot be had, and is answered so. */
   fail(fault: Fault): void;
+  /** It ends here, and a response that has begun is broken. `detail` is for the log. */
+  breakOff(fault: Fault, detail: string): void;
   /** The body is kept up to so many bytes while it is sent, for `sent`. Of several the greatest counts. */
   copyRequest(bytes: number): void;
   /**

@@ -1,55 +1,34 @@
 /**
- * What compressing a response does to its head and trailers, and whether it may be done (RFC 9110 §8.4, shared/spec
- * cli-api §3). A head is as `ResponseText` has it; as bytes when some are above 0x7F.
+ * What compressing a response does to its head and trailers (RFC 9110 §8.4, shared/spec frontend-options §3.10). A head is
+ * as `ResponseText` has it; as bytes when some are above 0x7F.
  */
-import { listMembers, withoutFields } from './fields.ts';
+import { trimBlanks } from '../kernel/characters.ts';
+import type { Coding } from '../kernel/codings.ts';
+import { listMembers } from './fields.ts';
 import { ResponseText } from './response-text.ts';
 
 export type HeadText = string | Uint8Array;
 
-/** 206 is a part of the bytes as they are; nothing follows 1xx, 204, 205 and 304. */
-const WITHOUT_WHOLE: ReadonlySet<string> = new Set(['204', '205', '206', '304']);
-/** What is packed by itself: another round costs time and saves nothing. */
-const PACKED: ReadonlySet<string> = new Set([
-  'image/png',
-  'image/jpeg',
-  'image/jpg',
-  'image/gif',
-  'image/webp',
-  'image/avif',
-  'image/heic',
-  'font/woff',
-  'font/woff2',
-  'application/zip',
-  'application/gzip',
-  'application/x-gzip',
-  'application/x-bzip2',
-  'application/x-xz',
-  'application/zstd',
-  'application/x-7z-compressed',
-  'application/x-rar-compressed',
-  'application/pdf',
-]);
-/** What counts, or vouches for, the bytes of the body as it was (RFC 9110 §14.3, RFC 9530, RFC 3230). */
-const OF_BYTES = ['accept-ranges', 'content-md5', 'content-digest', 'repr-digest', 'digest'] as const;
-const OF_BYTES_IN_TRAILERS: ReadonlySet<string> = new Set(OF_BYTES);
+/** What vouches for the bytes of the body as it was (RFC 9530 §2, §3, RFC 3230, RFC 1864). */
+const DIGESTS = ['content-digest', 'repr-digest', 'digest', 'content-md5'] as const;
+const SIGNATURES = ['signature', 'signature-input'] as const;
 
-export function headText(head: HeadText): string {
-  return typeof head === 'string' ? head : Buffer.from(head.buffer, head.byteOffset, head.length).toString('latin1');
-}
-
-function fieldsOf(text: string): ResponseText {
+/** The fields of a head that may be changed; `like` gives it back in the form that it had. */
+export function fieldsOf(head: HeadText): ResponseText {
+  const text =
+    typeof head === 'string' ? head : Buffer.from(head.buffer, head.byteOffset, head.length).toString('latin1');
   const fields = new ResponseText();
   fields.text = text.endsWith('\r\n') ? text.slice(0, -2) : text;
+  fields.status = Number(text.slice(0, 3));
   return fields;
 }
 
-function like(original: HeadText, { text }: ResponseText): HeadText {
+export function like(original: HeadText, { text }: ResponseText): HeadText {
   return typeof original === 'string' ? text : Buffer.from(text, 'latin1');
 }
 
 /** `Vary` tells caches that others may get other bytes, whether these were compressed or not. */
-function vary(fields: ResponseText): void {
+export function vary(fields: ResponseText): void {
   const varies = fields.all('vary').some((value) => {
     const members = listMembers(value);
     return members.includes('accept-encoding') || members.includes('*');
@@ -57,59 +36,61 @@ function vary(fields: ResponseText): void {
   if (!varies) fields.add('Vary', 'Accept-Encoding');
 }
 
-export function variedHead(head: HeadText): HeadText {
-  const fields = fieldsOf(headText(head));
-  vary(fields);
-  return like(head, fields);
-}
-
-/** The same for a body that was compressed: its tag is weak now, since other bytes have it as well. */
-export function gzippedHead(head: HeadText): HeadText {
-  const fields = fieldsOf(headText(head));
+/** The tag of a response whose bytes other responses have as well: a weak one. */
+export function weakenTag(fields: ResponseText): void {
   const tag = fields.get('etag');
   if (tag?.startsWith('"')) fields.set('ETag', `W/${tag}`);
-  for (const name of OF_BYTES) fields.remove(name);
+}
+
+/** A signature that covers a digest (RFC 9421: `("content-digest" …)`, before it `headers="digest …"`) holds no more either. */
+function dropDigests(fields: ResponseText): void {
+  for (const name of DIGESTS) fields.remove(name);
+  const covers = SIGNATURES.some((name) =>
+    fields.all(name).some((value) => {
+      const lower = value.toLowerCase();
+      return lower.includes('digest') || lower.includes('content-md5');
+    }),
+  );
+  if (covers) for (const name of SIGNATURES) fields.remove(name);
+}
+
+/** Of a body that is compressed by `coding`. */
+export function compressed(fields: ResponseText, coding: Coding): void {
+  weakenTag(fields);
+  dropDigests(fields);
+  // What counts bytes of the body as it was; and `identity`, the only coding that it may have had.
+  fields.remove('accept-ranges');
+  fields.remove('content-encoding');
   vary(fields);
-  fields.add('Content-Encoding', 'gzip');
-  return like(head, fields);
+  fields.add('Content-Encoding', coding);
 }
 
 /** The trailers, `name: value\r\n` each, of a body that was compressed. */
-export function gzippedTrailers(trailers: string): string {
-  return trailers === '' ? '' : withoutFields(trailers, OF_BYTES_IN_TRAILERS);
+export function compressedTrailers(trailers: string): string {
+  if (trailers === '') return '';
+  const fields = new ResponseText();
+  fields.text = `\r\n${trailers.slice(0, -2)}`;
+  dropDigests(fields);
+  return fields.text === '' ? '' : `${fields.text.slice(2)}\r\n`;
 }
 
-/** Lower case, without parameters; '' for none. */
-function mediaType(fields: ResponseText): string {
+/** Of a Content-Type: lower case, without parameters; '' for none. */
+export function mediaType(fields: ResponseText): string {
   const value = fields.get('content-type') ?? '';
   const end = value.indexOf(';');
-  return (end < 0 ? value : value.slice(0, end)).trim().toLowerCase();
+  return trimBlanks(value, 0, end < 0 ? value.length : end).toLowerCase();
 }
 
-/** Not what is compressed already, packed by itself, a part, or not to be changed (RFC 9110 §7.7). */
-export function mayCompress(text: string): boolean {
-  if (text.startsWith('1') || WITHOUT_WHOLE.has(text.slice(0, 3))) return false;
-  const fields = fieldsOf(text);
-  if (fields.has('content-encoding') || fields.has('content-range')) return false;
-  if (fields.all('cache-control').some((value) => listMembers(value).includes('no-transform'))) return false;
-  const type = mediaType(fields);
-  return !PACKED.has(type) && !type.startsWith('video/') && !type.startsWith('audio/');
-}
-
-/** Whose pieces are waited for, one by one. */
-export function isEventStream(text: string): boolean {
-  return mediaType(fieldsOf(text)) === 'text/event-stream';
-}
-
-/** Values of Accept-Encoding: is `gzip` among them, with a weight above 0? `*` is not looked at, as in the original. */
-export function acceptsGzip(values: readonly string[]): boolean {
-  for (const value of values) {
-    for (const member of listMembers(value)) {
-      const [coding, ...parameters] = member.split(';');
-      if (coding.trim() !== 'gzip') continue;
-      const weight = parameters.map((text) => text.trim()).find((text) => text.startsWith('q='));
-      return weight === undefined || Number(weight.slice(2)) > 0;
-    }
+/** Its body is the whole as it is: no part, in no coding yet, and it may be changed (RFC 9110 §7.7). */
+export function isTransformable(fields: ResponseText): boolean {
+  if (fields.has('content-range')) return false;
+  if (fields.all('content-encoding').some((value) => listMembers(value).some((coding) => coding !== 'identity'))) {
+    return false;
   }
-  return false;
+  return !forbidsTransform(fields.all('cache-control'));
+}
+
+/** @param values of Cache-Control, of a request or a response */
+export function forbidsTransform(values: readonly string[]): boolean {
+  return values.some((value) => listMembers(value).includes('no-transform'));
 }

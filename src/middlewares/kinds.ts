@@ -4,6 +4,7 @@ import { ALLOW_LIST } from './allow-list.ts';
 import { AUTH } from './auth.ts';
 import { BUFFERING } from './buffering.ts';
 import { CLIENT_CERTIFICATE } from './client-certificate.ts';
+import { COMPRESS } from './compress.ts';
 import { CORS } from './cors.ts';
 import { DENY_LIST } from './deny-list.ts';
 import { ERRORS } from './errors.ts';
@@ -31,6 +32,7 @@ export const FRONTEND_KINDS: readonly AnyKind[] = [
   REDIRECT,
   LIMITS,
   CORS,
+  COMPRESS,
   AUTH,
   DENY_LIST,
   IP_STRATEGY,

@@ -10,20 +10,23 @@ import { fillHttp1, fillHttp2, requestTrailers } from '../../src/data/listener/n
 import { readProxyHeader } from '../../src/data/listener/proxy-header.ts';
 import { redirectReply, slashRedirect } from '../../src/data/reply.ts';
 import { requestFields as handshakeFields, isHandshake, responseHead } from '../../src/data/websocket/handshake.ts';
+import { acceptedCodings, namesGzip } from '../../src/http/accept-encoding.ts';
 import {
-  acceptsGzip,
-  gzippedHead,
-  gzippedTrailers,
-  isEventStream,
-  mayCompress,
+  compressed,
+  compressedTrailers,
+  fieldsOf,
+  isTransformable,
+  mediaType,
 } from '../../src/http/compressed-head.ts';
 import { cookieValue } from '../../src/http/cookies.ts';
+import { withStrongForms } from '../../src/http/entity-tags.ts';
 import { hostProblem } from '../../src/http/host.ts';
 import { readResponseFields, requestFields } from '../../src/http/http2-head.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import { originForm, targetProblem } from '../../src/http/request-target.ts';
 import { ResponseHead } from '../../src/http/response-head.ts';
 import { ResponseParser, type ResponseSink } from '../../src/http/response-parser.ts';
+import { CODINGS } from '../../src/kernel/codings.ts';
 import { decodedPath, decodedQuery, encodedPath } from '../../src/kernel/percent.ts';
 import { firstQueryValue } from '../../src/table/query.ts';
 import { RequestText } from '../../src/table/request-text.ts';
@@ -85,7 +88,8 @@ const PLACES: Record<string, (text: string) => void> = {
   'a URL to redirect to': (text) => redirectReply('GET', true, `http://${text}`),
   'a cookie': (text) => cookieValue([text], 'b'),
   'a sticky cookie': (text) => sticky.find({ values: () => [`c=http://${text}`] } as never),
-  'an Accept-Encoding': (text) => acceptsGzip([text]),
+  'an Accept-Encoding': (text) => namesGzip([text]) || acceptedCodings([text], CODINGS),
+  'an If-None-Match': (text) => withStrongForms(text),
   'a handshake': (text) => isHandshake(() => text),
   'fields of a handshake': (text) => handshakeFields(`x-a: ${text}\r\n`.repeat(2)),
   'the answer to a handshake': (text) => responseHead(101, 'x', ['Connection', text, 'X-A', text]),
@@ -113,12 +117,15 @@ const PLACES: Record<string, (text: string) => void> = {
   'an extension of a chunk': (text) => parse(chunked(`1;${text}\r\na\r\n`), 65_536),
   'a trailer': (text) => parse(chunked(`0\r\nX: ${text}\r\n\r\n`), 65_536),
   'trailers in single bytes': (text) => parse(chunked(`0\r\nX: ${text}\r\n\r\n`), 1),
-  'a head to compress': (text) =>
-    gzippedHead(`200 OK\r\nVary: ${text.replaceAll('\r\n', ' ')}\r\nETag: ${text.replaceAll('\r\n', ' ')}`),
-  'a head that may be compressed': (text) =>
-    isEventStream(`200 OK\r\nCache-Control: ${text}\r\nContent-Type: ${text}`) ||
-    mayCompress(`200 OK\r\nCache-Control: ${text}`),
-  'trailers of what was compressed': (text) => gzippedTrailers(`x: ${text}\r\n`),
+  'a head to compress': (text) => {
+    const value = text.replaceAll('\r\n', ' ');
+    compressed(fieldsOf(`200 OK\r\nVary: ${value}\r\nETag: ${value}\r\nSignature: ${value}`), 'gzip');
+  },
+  'a head that may be compressed': (text) => {
+    const fields = fieldsOf(`200 OK\r\nCache-Control: ${text}\r\nContent-Encoding: ${text}\r\nContent-Type: ${text}`);
+    return isTransformable(fields) && mediaType(fields);
+  },
+  'trailers of what was compressed': (text) => compressedTrailers(`x: ${text}\r\n`),
 };
 
 /** What is repeated: all of it, or between a beginning and an end that it does not match. */

@@ -104,6 +104,7 @@ export abstract class Exchange implements Scope {
   /** All that was written to `out` has gone out. */
   abstract outWritable(): void;
   abstract crash(error: unknown): void;
+  abstract breakOff(fault: Fault, detail: string): void;
   /** It may go to a server of `frontend`; `head` is as it is forwarded, and valid only during the call. */
   protected abstract admitted(head: RequestHead): void;
   /** It is answered by us. */

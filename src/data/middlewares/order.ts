@@ -6,6 +6,7 @@ import type { RedirectOptions, WhiteListOptions } from '../../kernel/entrypoint-
 import type { AuthOptions } from '../../middlewares/auth.ts';
 import type { BufferingOptions } from '../../middlewares/buffering.ts';
 import type { ClientCertificateOptions } from '../../middlewares/client-certificate.ts';
+import type { CompressOptions } from '../../middlewares/compress.ts';
 import type { CorsOptions } from '../../middlewares/cors.ts';
 import type { DenyListOptions } from '../../middlewares/deny-list.ts';
 import type { ErrorsOptions } from '../../middlewares/errors.ts';
@@ -60,6 +61,9 @@ function authOf({ how, headerField }: AuthOptions, worker: WorkerContext, fronte
 
 /** By the name of their kind (src/middlewares/), behind the modifiers of the path. */
 const FRONTEND: readonly (readonly [string, Maker<object>])[] = [
+  maker<CompressOptions>('compress', (options, { worker, entryPoint }) =>
+    Compress.ofFrontend(options, worker.plans[entryPoint]),
+  ),
   maker<ErrorsOptions>('errors', (options, { frontend }) => new ErrorPages(options, frontend)),
   maker<IpStrategyOptions>('ipStrategy', (options) => new IpStrategy(options)),
   maker<DenyListOptions>('denyList', (options) => new DenyList(options)),
@@ -114,7 +118,7 @@ export function entryPointSteps(worker: WorkerContext, entryPoint: number): Midd
   const { forwardedHeaders, redirect, auth, compress, whiteList, tls } = worker.entryPoints[entryPoint];
   const steps: Middleware[] = [];
   if (!forwardedHeaders.insecure) steps.push(new Trust(forwardedHeaders));
-  if (compress) steps.push(new Compress());
+  if (compress) steps.push(Compress.ofEntryPoint());
   if (redirect !== null) steps.push(new Redirect(redirect, worker.entryPoints, tls !== null));
   if (auth !== null) steps.push(authOf(auth as AuthOptions, worker, null));
   if (whiteList !== null) steps.push(new AllowList(whiteList));

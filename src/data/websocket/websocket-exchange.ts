@@ -195,7 +195,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     this.destroy();
   }
 
-  private breakOff(fault: Fault): void {
+  breakOff(fault: Fault): void {
     this.cause = fault.code.toLowerCase();
     this.downstream?.abort();
     this.finish();

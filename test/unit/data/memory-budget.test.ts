@@ -35,6 +35,22 @@ test('what is held is counted until it is let go', () => {
   assert.deepEqual([budget.heldBytes, reader.bufferedBytes(), reader.overBudget()], [0, 0, 0]);
 });
 
+test('whether there is room is known before anybody is ended for it', () => {
+  const { budget } = setUp(100, 50);
+  const [one, other] = [new Holder(), new Holder()];
+  budget.hold(one, 40);
+  budget.hold(other, 30);
+  assert.deepEqual(
+    [51, 50].map((bytes) => budget.hasRoom(one, bytes)),
+    [false, true],
+  );
+  assert.deepEqual(
+    [31, 30].map((bytes) => budget.hasRoom(new Holder(), bytes)),
+    [false, true],
+  );
+  assert.ok(setUp(0, 0).budget.hasRoom(one, 1_000));
+});
+
 test('a holder that outgrows its connection is ended, and nobody else', () => {
   const { budget, reader } = setUp(1000, 50);
   const [small, large] = [new Holder(), new Holder()];
