@@ -41,6 +41,11 @@ export interface Scope {
   proceed(reply: Reply | null): void;
   /** To a server of that backend instead of the frontend's own; only while the request comes in. */
   sendTo(backend: BackendView): void;
+  /**
+   * Milliseconds, 0 for ever: from its head to the end of the response, a tunnel aside; and in which some of the request's
+   * body must come, in the place of `--respondingTimeouts.readTimeout`. null: as the flags say.
+   */
+  limitTime(totalMs: number | null, bodyMs: number | null): void;
   /** Of the request's body, bytes: a longer one is refused with 413, or broken off. Of several the least counts. */
   limitRequest(bytes: number): void;
   /** Of the response's body, bytes: a longer one is refused with 502, or broken off. Of several the least counts. */

@@ -108,3 +108,9 @@ export function headField(head: string, name: string): string {
   const line = fieldLine(head, name);
   return line < 0 ? '' : fieldValueAt(head, name, line);
 }
+
+/** Is it the head of a response whose end nobody waits for: events, gRPC? */
+export function isEndless(head: string): boolean {
+  const type = headField(head, 'content-type').toLowerCase();
+  return type.startsWith('text/event-stream') || type.startsWith('application/grpc');
+}

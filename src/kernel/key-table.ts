@@ -8,15 +8,17 @@ type Node<Field> = {
   rest: Field | null;
 };
 
+export type UnknownKey = {
+  readonly kind: 'unknown';
+  /** The first part of the key that has no row, '' when the key ends too early. */
+  readonly part: string;
+  /** What could have stood there. */
+  readonly expected: readonly string[];
+};
+
 export type KeyMatch<Field> =
   | { readonly kind: 'known'; readonly field: Field /** What stood for the `*`, in order. */; readonly names: string[] }
-  | {
-      readonly kind: 'unknown';
-      /** The first part of the key that has no row, '' when the key ends too early. */
-      readonly part: string;
-      /** What could have stood there. */
-      readonly expected: readonly string[];
-    };
+  | UnknownKey;
 
 function emptyNode<Field>(): Node<Field> {
   return { field: null, children: new Map(), any: null, rest: null };

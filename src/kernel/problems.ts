@@ -1,5 +1,5 @@
 /** What is wrong with a key, and the list in which the problems of one object are collected while it is built. */
-import type { KeyMatch } from './key-table.ts';
+import type { UnknownKey } from './key-table.ts';
 import { nearestName } from './nearest.ts';
 import { shortened } from './quote.ts';
 
@@ -38,13 +38,12 @@ export class ProblemList {
     this.list.push({ key: shownKey(this.#prefix + key), state, reason });
   }
 
-  /** A key that has no row, or one whose row is not built yet. */
-  addUnused(key: string, match: KeyMatch<unknown>): void {
+  /** A key that has no row. */
+  addUnused(key: string, match: UnknownKey): void {
     // A directory marker, as `storeconfig` of Traefik writes it.
     if (key === '' || key.endsWith('/')) return;
-    if (match.kind === 'known') this.add(key, 'ignored', 'not supported yet');
     // To look for what was meant takes longer than all else there is to do for a key.
-    else if (this.#unknown++ < MOST_SUGGESTIONS) this.add(key, 'ignored', unknownReason(match.part, match.expected));
+    if (this.#unknown++ < MOST_SUGGESTIONS) this.add(key, 'ignored', unknownReason(match.part, match.expected));
     else this.add(key, 'ignored', 'unknown key');
   }
 }

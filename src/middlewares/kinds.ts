@@ -17,7 +17,9 @@ import { OptionKeys } from './option-keys.ts';
 import { PASS_TLS_CERT } from './pass-tls-cert.ts';
 import { RATE_LIMIT } from './rate-limit.ts';
 import { REDIRECT } from './redirect.ts';
+import { RESPONSE_FORWARDING } from './response-forwarding.ts';
 import { SPLIT } from './split.ts';
+import { BACKEND_TIMEOUTS, REQUEST_TIMEOUTS } from './timeouts.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: each knows its own options, and nobody else does
 type AnyKind = Kind<any>;
@@ -38,9 +40,10 @@ export const FRONTEND_KINDS: readonly AnyKind[] = [
   IP_STRATEGY,
   SPLIT,
   MIRRORING,
+  REQUEST_TIMEOUTS,
 ];
 
-export const BACKEND_KINDS: readonly AnyKind[] = [BUFFERING];
+export const BACKEND_KINDS: readonly AnyKind[] = [BUFFERING, BACKEND_TIMEOUTS, RESPONSE_FORWARDING];
 
 const KINDS = [...FRONTEND_KINDS, ...BACKEND_KINDS];
 

@@ -124,7 +124,7 @@ export function buildBackend(name: string, keys: ObjectKeys, options: BackendOpt
   let pipelining = '';
   for (const [key, value] of keys) {
     const match = BACKEND_KEYS.find(key);
-    if (match.kind === 'unknown' || match.field === 'later') problems.addUnused(key, match);
+    if (match.kind === 'unknown') problems.addUnused(key, match);
     else if (typeof match.field === 'object') {
       const own = optionKeys.get(match.field) ?? new Map<string, string>();
       optionKeys.set(match.field, own.set(key, value));

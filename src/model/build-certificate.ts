@@ -34,7 +34,7 @@ export function buildCertificate(
   const items = new Map<string, string>();
   for (const [key, value] of keys) {
     const match = CERTIFICATE_KEYS.find(key);
-    if (match.kind === 'unknown' || match.field === 'later') problems.addUnused(key, match);
+    if (match.kind === 'unknown') problems.addUnused(key, match);
     else if (match.field === 'entryPointItem') items.set(match.names[0], unescapeValue(value));
     else texts[match.field] = value;
   }

@@ -48,7 +48,7 @@ function collectKeys(keys: ObjectKeys, problems: ProblemList): FrontendKeys {
   };
   for (const [key, value] of keys) {
     const match = FRONTEND_KEYS.find(key);
-    if (match.kind === 'unknown' || match.field === 'later') problems.addUnused(key, match);
+    if (match.kind === 'unknown') problems.addUnused(key, match);
     else if (typeof match.field === 'object') {
       const own = collected.options.get(match.field) ?? new Map();
       collected.options.set(match.field, own.set(key, value));

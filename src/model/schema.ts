@@ -1,6 +1,6 @@
 /**
- * Every key that Traefik 1.x knows (shared/spec kv-schema §3.1, §5.1, §7, §9, §12), one row per key. `later` rows are
- * known but not built yet; building one means to give it a field here and a case in build-backend or build-frontend.
+ * Every key that Traefik 1.x knows (shared/spec kv-schema §3.1, §5.1, §7, §9, §12), one row per key: those of options
+ * are in src/middlewares/.
  */
 
 import { KeyTable } from '../kernel/key-table.ts';
@@ -21,8 +21,7 @@ export type BackendField =
   | HealthText
   | 'healthHeader'
   /** The kind of middleware that it belongs to. */
-  | Kind<object>
-  | 'later';
+  | Kind<object>;
 
 export type FrontendField =
   | 'backend'
@@ -33,10 +32,9 @@ export type FrontendField =
   | 'passHostHeader'
   | 'passHostHeaderOld'
   /** The kind of middleware that it belongs to. */
-  | Kind<object>
-  | 'later';
+  | Kind<object>;
 
-type Row<Field> = readonly [pattern: string, field: Field | 'later'];
+type Row<Field> = readonly [pattern: string, field: Field];
 
 function optionKeys(kinds: readonly Kind<object>[]): Row<Kind<object>>[] {
   return kinds.flatMap((kind) => kind.keys.map((pattern): Row<Kind<object>> => [pattern, kind]));
@@ -75,7 +73,6 @@ export const BACKEND_KEYS = new KeyTable<BackendField>([
   ['healthcheck/fall', 'healthFall'],
   ['healthcheck/startdown', 'healthStartDown'],
   ...optionKeys(BACKEND_KINDS),
-  ['responseforwarding/flushinterval', 'later'],
 ]);
 
 export const FRONTEND_KEYS = new KeyTable<FrontendField>([
@@ -89,7 +86,7 @@ export const FRONTEND_KEYS = new KeyTable<FrontendField>([
   ...optionKeys(FRONTEND_KINDS),
 ]);
 
-export const CERTIFICATE_KEYS = new KeyTable<'entryPoints' | 'entryPointItem' | 'cert' | 'key' | 'later'>([
+export const CERTIFICATE_KEYS = new KeyTable<'entryPoints' | 'entryPointItem' | 'cert' | 'key'>([
   ['entrypoints', 'entryPoints'],
   ['entrypoints/*', 'entryPointItem'],
   ['certificate/certfile', 'cert'],

@@ -29,8 +29,10 @@ export class ServerView {
   /** The Host field when the frontend does not pass the client's. */
   readonly hostHeader: string;
   readonly weight: number;
+  /** Those of its backend; null: it has none. */
+  readonly options: MiddlewareOptions | null;
 
-  constructor(sections: TableSections, index: number) {
+  constructor(sections: TableSections, index: number, options: MiddlewareOptions | null) {
     const { servers } = sections;
     const word = index * SERVER.words;
     this.name = sections.stringAt(servers, word + SERVER.name);
@@ -41,6 +43,7 @@ export class ServerView {
     this.port = servers[word + SERVER.port];
     this.hostHeader = sections.stringAt(servers, word + SERVER.hostHeader);
     this.weight = servers[word + SERVER.weight];
+    this.options = options;
   }
 }
 
@@ -70,16 +73,19 @@ export class BackendView {
     const word = index * BACKEND.words;
     this.name = sections.stringAt(backends, word + BACKEND.name);
     this.slot = backends[word + BACKEND.slot];
+    this.policy = readOptions<BackendPolicy>(sections.stringAt(backends, word + BACKEND.policy));
+    const options = this.policy?.options ?? null;
+    this.isPlain = options === null;
     const first = backends[word + BACKEND.firstServer];
     const servers: ServerView[] = [];
-    for (let i = 0; i < backends[word + BACKEND.serverCount]; i++) servers.push(new ServerView(sections, first + i));
+    for (let i = 0; i < backends[word + BACKEND.serverCount]; i++) {
+      servers.push(new ServerView(sections, first + i, options));
+    }
     this.servers = servers;
     const firstTurn = backends[word + BACKEND.firstTurn];
     this.scheduleLength = backends[word + BACKEND.turnCount];
     this.schedule = sections.schedules.subarray(firstTurn, firstTurn + this.scheduleLength);
     this.pipelining = backends[word + BACKEND.pipelining];
-    this.policy = readOptions<BackendPolicy>(sections.stringAt(backends, word + BACKEND.policy));
-    this.isPlain = this.policy?.options === undefined;
     this.allWeightsZero = (backends[word + BACKEND.flags] & BACKEND_ALL_WEIGHTS_ZERO) !== 0;
   }
 }

@@ -21,6 +21,7 @@ import { type Middleware, type Peer, type Scope, WAITS, type Wrapper, type Wrapp
 import { backendPlan, frontendPlan, type Plan } from '../plan.ts';
 import { localReply, type Reply, slashRedirect } from '../reply.ts';
 import type { Subrequest, SubrequestUser } from '../subrequest.ts';
+import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
 import { Outcome } from './outcome.ts';
 import { Passage } from './passage.ts';
 
@@ -65,7 +66,7 @@ class WrapperLink implements WrapperEvents {
   }
 }
 
-export abstract class Exchange implements Scope {
+export abstract class Exchange implements Scope, TimedExchange {
   readonly worker: WorkerContext;
   readonly assignment: Assignment;
   entryPoint = 0;
@@ -83,6 +84,8 @@ export abstract class Exchange implements Scope {
   protected requestBytes = 0;
   protected responseBytes = 0;
   private startedAt = 0;
+  /** null as long as no timeout is set. */
+  protected timer: ExchangeTimer | null;
   /** From `open` to `finish`. */
   protected running = false;
   private stage = ENTRY_POINT;
@@ -96,6 +99,7 @@ export abstract class Exchange implements Scope {
   constructor(worker: WorkerContext) {
     this.worker = worker;
     this.assignment = new Assignment(worker);
+    this.timer = ExchangeTimer.for(worker, this);
   }
 
   abstract get client(): Downstream;
@@ -104,6 +108,8 @@ export abstract class Exchange implements Scope {
   /** All that was written to `out` has gone out. */
   abstract outWritable(): void;
   abstract crash(error: unknown): void;
+  abstract readonly requestComplete: boolean;
+  abstract readonly awaitsClient: boolean;
   abstract breakOff(fault: Fault, detail: string): void;
   /** It may go to a server of `frontend`; `head` is as it is forwarded, and valid only during the call. */
   protected abstract admitted(head: RequestHead): void;
@@ -246,6 +252,14 @@ export abstract class Exchange implements Scope {
     this.backend = backend;
   }
 
+  limitTime(totalMs: number | null, bodyMs: number | null): void {
+    if (this.timer === null) {
+      this.timer = new ExchangeTimer(this.worker, this);
+      this.timer.start();
+    }
+    this.timer.limit(this.startedAt, totalMs, bodyMs);
+  }
+
   // An upgrade and a handshake have no body to speak of.
   limitRequest(_bytes: number): void {}
   limitResponse(_bytes: number): void {}
@@ -268,6 +282,7 @@ export abstract class Exchange implements Scope {
   /** The end, however it came to it; does nothing the second time. Where this is done more than once nothing is lost. */
   protected finish(): void {
     if (!this.running) return;
+    this.timer?.stop();
     this.running = false;
     this.waiting = null;
     const { worker } = this;

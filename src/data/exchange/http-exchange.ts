@@ -24,7 +24,6 @@ import type { Subrequest, SubrequestUser } from '../subrequest.ts';
 import type { Upstream, UpstreamUser } from '../upstream/upstream.ts';
 import { BodyPolicy } from './body-policy.ts';
 import { Exchange } from './exchange.ts';
-import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 
 /** Middlewares have it; the request's body is queued. */
@@ -52,15 +51,11 @@ function sendable(text: string, nonAscii: boolean): string | Uint8Array {
   return nonAscii ? Buffer.from(text, 'latin1') : text;
 }
 
-export class HttpExchange
-  extends Exchange
-  implements DownstreamEvents, UpstreamUser, TimedExchange, BufferHolder, SubrequestUser
-{
+export class HttpExchange extends Exchange implements DownstreamEvents, UpstreamUser, BufferHolder, SubrequestUser {
   /** Set once by the engine that owns this pair. */
   downstream!: Downstream;
 
   protected out!: Downstream;
-  private readonly timer: ExchangeTimer | null;
   private phase = ADMITTING;
   private readonly request: OutgoingRequest;
   private bodyPaused = false;
@@ -81,7 +76,6 @@ export class HttpExchange
   constructor(worker: WorkerContext) {
     super(worker);
     this.request = new OutgoingRequest(worker.heldBodies);
-    this.timer = ExchangeTimer.for(worker, this);
   }
 
   get writesDate(): boolean {
@@ -92,9 +86,12 @@ export class HttpExchange
     return this.downstream;
   }
 
-  /** All of the request has come. */
   get requestComplete(): boolean {
     return this.request.complete;
+  }
+
+  get awaitsClient(): boolean {
+    return !this.request.complete && !this.bodyPaused && this.phase < RESPONDING;
   }
 
   /** A request has come; `head` is valid only during the call. */
@@ -247,6 +244,7 @@ export class HttpExchange
     if (!this.running || this.phase === FLUSHING) return;
     if (this.connection === null && this.phase > HOLDING) return;
     this.requestBytes += chunk.length;
+    this.timer?.progressed();
     if (last) this.request.complete = true;
     const { policy } = this;
     if (policy !== null && this.requestBytes > policy.maxRequest) {
@@ -300,6 +298,7 @@ export class HttpExchange
   private resumeBody(): void {
     if (!this.bodyPaused) return;
     this.bodyPaused = false;
+    this.timer?.progressed();
     this.downstream.resumeBody();
   }
 
@@ -575,7 +574,6 @@ export class HttpExchange
 
   protected override finish(): void {
     if (!this.running) return;
-    this.timer?.stop();
     if (this.heldBytes > 0) this.worker.budget.release(this);
     super.finish();
   }

@@ -2,7 +2,7 @@
  * A downstream that gives its client nothing before the whole response is here, and asks for another one when the
  * expression of its backend says so. What never ends (event streams, gRPC, tunnels) passes as it comes.
  */
-import { headField } from '../../http/fields.ts';
+import { isEndless } from '../../http/fields.ts';
 import { NO_LENGTH } from '../../http/response-head.ts';
 import { FAULTS } from '../../kernel/errors.ts';
 import type { BufferingOptions } from '../../middlewares/buffering.ts';
@@ -19,11 +19,6 @@ type Head = string | Uint8Array;
 
 function headText(head: Head): string {
   return typeof head === 'string' ? head : Buffer.from(head.buffer, head.byteOffset, head.length).toString('latin1');
-}
-
-function isEndless(head: string): boolean {
-  const type = headField(head, 'content-type').toLowerCase();
-  return type.startsWith('text/event-stream') || type.startsWith('application/grpc');
 }
 
 export class BufferingDownstream extends PassingDownstream implements BufferHolder {

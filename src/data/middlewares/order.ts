@@ -16,6 +16,7 @@ import type { LimitsOptions } from '../../middlewares/limits.ts';
 import type { MirroringOptions } from '../../middlewares/mirroring.ts';
 import type { RateLimitOptions } from '../../middlewares/rate-limit.ts';
 import type { SplitOptions } from '../../middlewares/split.ts';
+import type { RequestTimeouts } from '../../middlewares/timeouts.ts';
 import type { BackendView, FrontendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Middleware } from '../middleware.ts';
@@ -36,6 +37,7 @@ import { Mirroring } from './mirroring.ts';
 import { PathModifiers } from './path-modifiers.ts';
 import { RateLimit } from './rate-limit.ts';
 import { Redirect } from './redirect.ts';
+import { RequestTime } from './request-timeouts.ts';
 import { SecurityHeaders } from './security-headers.ts';
 import { Split } from './split.ts';
 import { Trust } from './trust.ts';
@@ -64,6 +66,7 @@ const FRONTEND: readonly (readonly [string, Maker<object>])[] = [
   maker<CompressOptions>('compress', (options, { worker, entryPoint }) =>
     Compress.ofFrontend(options, worker.plans[entryPoint]),
   ),
+  maker<RequestTimeouts>('requestTimeouts', (options) => new RequestTime(options)),
   maker<ErrorsOptions>('errors', (options, { frontend }) => new ErrorPages(options, frontend)),
   maker<IpStrategyOptions>('ipStrategy', (options) => new IpStrategy(options)),
   maker<DenyListOptions>('denyList', (options) => new DenyList(options)),

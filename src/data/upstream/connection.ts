@@ -18,9 +18,10 @@ import { ResponseParser } from '../../http/response-parser.ts';
 import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
-import { dialDetail, TLS_HANDSHAKE_TIMEOUT_MS } from './dial.ts';
+import { dialDetail } from './dial.ts';
 import type { UpstreamPool } from './pool.ts';
 import { type SocketOwner, UpstreamSocket } from './socket.ts';
+import { silenceOf } from './timeouts.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 import { Discard, failAll } from './users.ts';
 
@@ -55,6 +56,9 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   private encoding: 'utf8' | 'latin1' = 'utf8';
   /** The head of the response to it has come. */
   private answered = false;
+  /** Milliseconds in which more of its body must come; 0: for ever. */
+  private silenceMs = 0;
+  private paused = false;
   private readonly behind: UpstreamUser[] = [];
   private readonly behindMethods: string[] = [];
   /** Heads that are written when the turn of the event loop ends, '' when all are out. */
@@ -73,7 +77,8 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
 
   /** The dial has begun: from now on it is timed. */
   dialing(): void {
-    if (this.pool.options.dialTimeoutMs > 0) this.pool.wheel.arm(this, this.pool.options.dialTimeoutMs);
+    const { connectMs } = this.pool.timeouts;
+    if (connectMs > 0) this.pool.wheel.arm(this, connectMs);
   }
 
   stepBegins(): void {
@@ -136,8 +141,8 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   }
 
   private awaitHead(): void {
-    const { responseHeaderTimeoutMs, dialTimeoutMs } = this.pool.options;
-    const timeout = responseHeaderTimeoutMs === 0 && this.upgrades ? dialTimeoutMs : responseHeaderTimeoutMs;
+    const { headMs, connectMs } = this.pool.timeouts;
+    const timeout = headMs === 0 && this.upgrades ? connectMs : headMs;
     this.awaitsHead = timeout > 0;
     if (timeout > 0) this.pool.wheel.arm(this, timeout);
     else this.pool.wheel.hold(this);
@@ -155,6 +160,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
       this.upgrades = false;
       this.parser.expect(user, method);
       this.reusable = false;
+      this.answered = false;
     } else {
       this.behind.push(user);
       this.behindMethods.push(method);
@@ -193,6 +199,8 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   }
 
   write(chunk: Uint8Array): boolean {
+    // Of a tunnel, the bytes of either side count.
+    if (this.silenceMs > 0 && this.parser.head.status === 101) this.watchSilence();
     return this.chunked ? this.socket.writeChunk(chunk) : this.socket.write(chunk);
   }
 
@@ -204,21 +212,40 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
     this.answered = true;
     // What follows an upgrade are bytes as they come.
     if (this.parser.head.status === 101) this.chunked = false;
-    if (!this.awaitsHead) return;
-    this.awaitsHead = false;
-    this.pool.wheel.hold(this);
+    if (this.awaitsHead) {
+      this.awaitsHead = false;
+      this.pool.wheel.hold(this);
+    }
+    // Until those behind it are through, or elsewhere, the timer is theirs.
+    if (this.behind.length === 0) this.awaitBody();
+  }
+
+  private awaitBody(): void {
+    this.silenceMs = silenceOf(this.pool.timeouts, this.parser.head);
+    if (this.silenceMs > 0) this.watchSilence();
+  }
+
+  /** From now on, unless its client is the brake. */
+  private watchSilence(): void {
+    if (!this.paused) this.pool.wheel.arm(this, this.silenceMs);
   }
 
   pause(): void {
+    this.paused = true;
     this.socket.pause();
+    if (this.silenceMs > 0) this.pool.wheel.hold(this);
   }
 
   resume(): void {
-    if (this.state !== CLOSED) this.socket.resume();
+    if (this.state === CLOSED) return;
+    this.paused = false;
+    this.socket.resume();
+    if (this.silenceMs > 0) this.watchSilence();
   }
 
   done(requestSent: boolean): void {
     this.user = null;
+    this.silenceMs = 0;
     this.served++;
     this.reusable = requestSent && !this.evicted && !this.socket.deaf && this.parser.head.keepAlive;
     this.resume();
@@ -244,6 +271,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
       this.fail(FAULTS.connectTimeout, this.socket.connecting ? 'dial timeout' : 'TLS handshake timeout');
     else if (this.state === IDLE) this.destroy();
     else if (this.behind.length > 0) this.evict(FAULTS.heldUp, 'held up by the response before it');
+    else if (this.silenceMs > 0) this.fail(FAULTS.bodyTimeout, 'nothing more of the response comes');
     else if (!this.awaitsHead) return;
     else if (this.socket.deaf) this.fail(FAULTS.upstreamClosed, 'the server reads no more');
     else this.fail(FAULTS.headerTimeout, 'response header timeout');
@@ -251,7 +279,8 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
 
   /** The server has accepted; the TLS handshake is timed by itself. */
   serverAccepted(): void {
-    if (this.state === DIALING) this.pool.wheel.arm(this, TLS_HANDSHAKE_TIMEOUT_MS);
+    const { handshakeMs } = this.pool.timeouts;
+    if (this.state === DIALING && handshakeMs > 0) this.pool.wheel.arm(this, handshakeMs);
   }
 
   serverReady(): void {
@@ -295,6 +324,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
       this.fail(FAULTS.unwritten, 'bytes that nobody asked for');
       return false;
     }
+    if (this.silenceMs > 0) this.watchSilence();
     let used = 0;
     do {
       used = this.parser.execute(readBuffer, used, length);
@@ -318,6 +348,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
       this.current = this.user;
       this.parser.expect(this.user, this.behindMethods.shift()!);
       this.reusable = false;
+      this.answered = false;
       if (this.behind.length === 0) this.awaitHead();
     } else {
       this.evict(FAULTS.upstreamClosed, 'the server answers one request per connection');
@@ -330,7 +361,12 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
     this.pool.avoidPipelining();
     this.evicted = true;
     this.behindMethods.length = 0;
-    if (this.user !== null) this.awaitHead();
+    if (this.user !== null && this.answered) {
+      this.pool.wheel.hold(this);
+      this.awaitBody();
+    } else if (this.user !== null) {
+      this.awaitHead();
+    }
     failAll(this.behind.splice(0), fault, detail);
   }
 

@@ -17,9 +17,6 @@ import type { BootOptions } from '../../protocol/messages.ts';
 import type { ServerView } from '../../table/views.ts';
 import type { Descriptors } from '../descriptors.ts';
 
-/** From the accepted connection to the end of the TLS handshake (shared/spec proxying §9). */
-export const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
-
 const KEEP_ALIVE_MS = 30_000;
 export const ALPN_HTTP1: readonly string[] = ['http/1.1'];
 /** What is offered for requests: the server chooses. */

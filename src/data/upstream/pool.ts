@@ -14,11 +14,10 @@ import type { ServerView } from '../../table/views.ts';
 import { UpstreamConnection } from './connection.ts';
 import { ALPN_ANY, ALPN_HTTP1, type DialTarget } from './dial.ts';
 import { UpstreamSessions } from './sessions.ts';
+import type { UpstreamTimeouts } from './timeouts.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 import type { WriteTurn } from './write-turn.ts';
 
-/** How long an idle connection is kept when the server does not tell (shared/spec proxying §9). */
-const IDLE_MS = 90_000;
 /** We let go that much before the server's own announced timeout, so that the two do not cross. */
 const IDLE_MARGIN_MS = 1_000;
 /** How long a server is left alone after it closed on, or was too slow for, several requests in flight. */
@@ -28,6 +27,8 @@ export class UpstreamPool {
   /** Who it was last asked for by; only UpstreamPools looks at it. */
   server: ServerView | null = null;
   readonly target: DialTarget;
+  /** Those in force: connections look here whenever they begin to wait. */
+  timeouts: UpstreamTimeouts;
   readonly options: BootOptions;
   readonly wheel: TimerWheel;
   /** Shared by all connections of the worker: bytes are used up before the next read. */
@@ -46,6 +47,7 @@ export class UpstreamPool {
 
   constructor(
     target: DialTarget,
+    timeouts: UpstreamTimeouts,
     options: BootOptions,
     wheel: TimerWheel,
     readBuffer: Buffer,
@@ -53,6 +55,7 @@ export class UpstreamPool {
     metrics: MetricsLane,
   ) {
     this.target = target;
+    this.timeouts = timeouts;
     this.options = options;
     this.wheel = wheel;
     this.readBuffer = readBuffer;
@@ -158,7 +161,8 @@ export class UpstreamPool {
   }
 
   idleMs(announcedMs: number): number {
-    return announcedMs > 0 ? Math.max(Math.min(IDLE_MS, announcedMs - IDLE_MARGIN_MS), 100) : IDLE_MS;
+    const most = this.timeouts.keepAliveMs || Number.POSITIVE_INFINITY;
+    return announcedMs > 0 ? Math.max(Math.min(most, announcedMs - IDLE_MARGIN_MS), 100) : most;
   }
 
   /** Returns how many there were. */

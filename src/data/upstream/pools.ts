@@ -10,6 +10,7 @@ import type { Descriptors } from '../descriptors.ts';
 import { Dialer, type DialTarget, type ServerAddress } from './dial.ts';
 
 import { UpstreamPool } from './pool.ts';
+import { type UpstreamTimeouts, upstreamTimeouts } from './timeouts.ts';
 import { WriteTurn } from './write-turn.ts';
 
 /**
@@ -33,6 +34,8 @@ export class UpstreamPools {
   private readonly wheel: TimerWheel;
   private readonly metrics: MetricsLane;
   private readonly dialer: Dialer;
+  /** For backends that say nothing. */
+  private readonly timeouts: UpstreamTimeouts;
   private readonly readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   private readonly turn = new WriteTurn();
   private readonly bySlot = new Map<number, UpstreamPool>();
@@ -45,6 +48,7 @@ export class UpstreamPools {
     this.options = options;
     this.wheel = wheel;
     this.metrics = metrics;
+    this.timeouts = upstreamTimeouts(null, options);
     this.dialer = new Dialer(options, wheel, descriptors);
   }
 
@@ -54,7 +58,7 @@ export class UpstreamPools {
       if (pool.server === server || this.isOf(pool, server)) return pool;
       this.letGo(pool);
     }
-    const made = this.made(this.dialer.target(server));
+    const made = this.made(this.dialer.target(server), this.timeoutsOf(server));
     made.server = server;
     this.bySlot.set(server.slot, made);
     return made;
@@ -77,20 +81,19 @@ export class UpstreamPools {
               rootCAs: tls.ca === '' ? rootCAs : [tls.ca],
               ...(tls.cert === '' ? {} : { cert: tls.cert, key: tls.key }),
             });
-      found = { pool: this.made(this.dialer.targetApart(server, trust)), usedAt: now };
+      found = { pool: this.made(this.dialer.targetApart(server, trust), this.timeouts), usedAt: now };
       this.byKey.set(key, found);
     }
     found.usedAt = now;
     return found.pool;
   }
 
-  private made(target: DialTarget): UpstreamPool {
-    return new UpstreamPool(target, this.options, this.wheel, this.readBuffer, this.turn, this.metrics);
+  private timeoutsOf({ options }: ServerView): UpstreamTimeouts {
+    return options === null ? this.timeouts : upstreamTimeouts(options, this.options);
   }
 
-  /** For a connection of its own, that no pool knows. */
-  targetOf(server: ServerView): DialTarget {
-    return this.of(server).target;
+  private made(target: DialTarget, timeouts: UpstreamTimeouts): UpstreamPool {
+    return new UpstreamPool(target, timeouts, this.options, this.wheel, this.readBuffer, this.turn, this.metrics);
   }
 
   /** A new table is in force: pools of servers that it does not know are let go. */
@@ -111,6 +114,7 @@ export class UpstreamPools {
   private isOf(pool: UpstreamPool, server: ServerView): boolean {
     if (pool.server?.url !== server.url) return false;
     pool.server = server;
+    pool.timeouts = this.timeoutsOf(server);
     return true;
   }
 

@@ -26,11 +26,11 @@ import { MAX_HEAD_BYTES } from '../../http/response-head.ts';
 import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';
-import type { BootOptions } from '../../protocol/messages.ts';
 import { frameBudget, TINY_DATA, USEFUL_FRAME } from '../flood-budget.ts';
-import { dialDetail, TLS_HANDSHAKE_TIMEOUT_MS } from './dial.ts';
+import { dialDetail } from './dial.ts';
 import type { UpstreamSessions } from './sessions.ts';
 import { UpstreamStream } from './stream.ts';
+import type { UpstreamTimeouts } from './timeouts.ts';
 import type { UpstreamUser } from './upstream.ts';
 
 const DIALING = 0;
@@ -67,7 +67,6 @@ const NO_TIMEOUT_MS = 3_600_000;
 export class UpstreamSession extends TimerEntry {
   /** Why it was lost, '' while it was not. */
   lost = '';
-  readonly options: BootOptions;
   readonly wheel: TimerWheel;
   readonly scheme: string;
   /** For requests with an empty Host. */
@@ -100,7 +99,6 @@ export class UpstreamSession extends TimerEntry {
   constructor(sessions: UpstreamSessions, socket: Socket) {
     super();
     this.sessions = sessions;
-    this.options = sessions.pool.options;
     this.wheel = sessions.pool.wheel;
     this.scheme = sessions.pool.target.secure ? 'https' : 'http';
     this.authority = sessions.pool.target.authority;
@@ -111,7 +109,7 @@ export class UpstreamSession extends TimerEntry {
   dialing(): void {
     const { socket } = this;
     const { target } = this.sessions.pool;
-    this.wheel.arm(this, this.options.dialTimeoutMs || NO_TIMEOUT_MS);
+    this.wheel.arm(this, this.timeouts.connectMs || NO_TIMEOUT_MS);
     if (target.secure) socket.on('connect', () => this.guard(this.accepted));
     socket.on(target.ready, () => this.guard(this.connected));
     socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -128,6 +126,10 @@ export class UpstreamSession extends TimerEntry {
       log.error('a session with a server failed', { error: reasonOf(error) });
       this.lose('the session was given up');
     }
+  }
+
+  get timeouts(): UpstreamTimeouts {
+    return this.sessions.pool.timeouts;
   }
 
   get isDialing(): boolean {
@@ -246,7 +248,8 @@ export class UpstreamSession extends TimerEntry {
 
   /** The server has accepted; the TLS handshake is timed by itself. */
   private accepted(): void {
-    if (this.state === DIALING) this.wheel.arm(this, TLS_HANDSHAKE_TIMEOUT_MS);
+    const { handshakeMs } = this.timeouts;
+    if (this.state === DIALING && handshakeMs > 0) this.wheel.arm(this, handshakeMs);
   }
 
   private connected(): void {

@@ -17,6 +17,7 @@ import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
 import { MergedPieces } from '../merged-pieces.ts';
 import type { UpstreamSession } from './session.ts';
+import { silenceOf } from './timeouts.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 
 const WAITING = 0;
@@ -56,6 +57,8 @@ export class UpstreamStream extends TimerEntry implements Upstream {
   private isHead = false;
   private framing = BODY_NONE;
   private answered = false;
+  /** Milliseconds in which more of its body must come; 0: for ever. */
+  private silenceMs = 0;
   /** Bytes of the body so far. */
   private received = 0;
   private readonly pieces = new MergedPieces((bytes) => this.guard(() => this.body(bytes)));
@@ -173,24 +176,31 @@ export class UpstreamStream extends TimerEntry implements Upstream {
   }
 
   private awaitHead(): void {
-    const { responseHeaderTimeoutMs } = this.session.options;
-    if (responseHeaderTimeoutMs > 0) this.session.wheel.arm(this, responseHeaderTimeoutMs);
+    const { headMs } = this.session.timeouts;
+    if (headMs > 0) this.session.wheel.arm(this, headMs);
   }
 
   headArrived(): void {
-    this.session.wheel.cancel(this);
+    const { wheel, timeouts } = this.session;
+    wheel.cancel(this);
+    this.silenceMs = silenceOf(timeouts, this.head);
+    if (this.silenceMs > 0) wheel.arm(this, this.silenceMs);
   }
 
   pause(): void {
     this.stream?.pause();
+    if (this.silenceMs > 0) this.session.wheel.hold(this);
   }
 
   resume(): void {
     this.stream?.resume();
+    if (this.silenceMs > 0 && this.state === OPEN) this.session.wheel.arm(this, this.silenceMs);
   }
 
   done(requestSent: boolean): void {
     this.user = null;
+    this.silenceMs = 0;
+    this.session.wheel.cancel(this);
     // The rest of the request is of no use to the server.
     if (!requestSent) this.reset();
     this.resume();
@@ -209,6 +219,7 @@ export class UpstreamStream extends TimerEntry implements Upstream {
   }
 
   private reset(): void {
+    this.silenceMs = 0;
     this.session.wheel.cancel(this);
     this.stream?.close(NGHTTP2_CANCEL);
     // A paused one would never come to its end.
@@ -220,7 +231,8 @@ export class UpstreamStream extends TimerEntry implements Upstream {
   }
 
   private timedOut(): void {
-    this.fail(FAULTS.headerTimeout, 'response header timeout');
+    if (this.answered) this.fail(FAULTS.bodyTimeout, 'nothing more of the response comes');
+    else this.fail(FAULTS.headerTimeout, 'response header timeout');
   }
 
   private writable(): void {
@@ -284,6 +296,7 @@ export class UpstreamStream extends TimerEntry implements Upstream {
 
   private arrived(chunk: Buffer): void {
     if (this.user === null) return;
+    if (this.silenceMs > 0 && !this.stream!.isPaused()) this.session.wheel.arm(this, this.silenceMs);
     this.received += chunk.length;
     this.session.received(chunk.length);
     // A body in one piece has nothing to wait for.

@@ -24,6 +24,8 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents, BufferHold
   /** Bytes of messages, without framing. */
   requestBytes = 0;
   responseBytes = 0;
+  /** It was ended because nothing came from either side. */
+  isSilent = false;
   /** Null from the end of its side on. */
   private client: ClientSocket | null = null;
   private server: ServerSocket | null;
@@ -180,6 +182,11 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents, BufferHold
     if (this.client === null) this.ended();
     else if (close === null) this.client.abort();
     else this.client.close(close.code, close.reason);
+  }
+
+  bothSilent(): void {
+    this.isSilent = true;
+    this.shutDown();
   }
 
   /** Tells both sides that we go away. */

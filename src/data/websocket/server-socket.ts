@@ -14,7 +14,8 @@ import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
 import type { ServerView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
-import { type DialTarget, dialDetail, TLS_HANDSHAKE_TIMEOUT_MS } from '../upstream/dial.ts';
+import { type DialTarget, dialDetail } from '../upstream/dial.ts';
+import type { UpstreamTimeouts } from '../upstream/timeouts.ts';
 import { MAX_MESSAGE_BYTES } from './client-socket.ts';
 
 /** What the server is asked; text with one character per byte. */
@@ -40,6 +41,8 @@ export interface ServerSocketEvents {
   serverPing(data: Uint8Array): void;
   /** After a `send` that returned false. */
   serverWritable(): void;
+  /** For longer than the backend allows nothing has come from either side. */
+  bothSilent(): void;
   /** Once. `problem`: what the server did wrong, '' when it ended by a close frame or by its connection. */
   serverClosed(code: number, reason: Uint8Array, problem: string): void;
 }
@@ -72,6 +75,7 @@ export class ServerSocket extends TimerEntry {
   private readonly user: HandshakeUser;
   private readonly ws: WebSocket;
   private readonly target: DialTarget;
+  private readonly timeouts: UpstreamTimeouts;
   /** Set by the dial within the constructor. */
   private socket!: Socket;
   private state = DIALING;
@@ -86,7 +90,9 @@ export class ServerSocket extends TimerEntry {
     super();
     this.worker = worker;
     this.user = user;
-    this.target = worker.pools.targetOf(server);
+    const { target, timeouts } = worker.pools.of(server);
+    this.target = target;
+    this.timeouts = timeouts;
     const options: ClientOptions & { maxHeaderSize: number; closeTimeout: number } = {
       headers: request.fields as Record<string, string>,
       perMessageDeflate: false,
@@ -102,8 +108,7 @@ export class ServerSocket extends TimerEntry {
         out.end();
       },
     };
-    const { dialTimeoutMs } = worker.options;
-    if (dialTimeoutMs > 0) worker.wheel.arm(this, dialTimeoutMs);
+    if (timeouts.connectMs > 0) worker.wheel.arm(this, timeouts.connectMs);
     try {
       this.ws = new WebSocket(UNUSED_URL, options);
     } catch (error) {
@@ -137,8 +142,14 @@ export class ServerSocket extends TimerEntry {
     }
   }
 
+  /** Something has come from either side. */
+  private isUsed(): void {
+    if (this.timeouts.tunnelMs > 0 && this.state === OPEN) this.worker.wheel.arm(this, this.timeouts.tunnelMs);
+  }
+
   /** `message` must stay unchanged from now on. False: send no more until `serverWritable`. */
   send(message: Buffer, binary: boolean): boolean {
+    this.isUsed();
     if (message.length < SMALL_BYTES) this.merge();
     else this.flush();
     this.ws.send(message, { binary, compress: false });
@@ -147,12 +158,14 @@ export class ServerSocket extends TimerEntry {
 
   /** `data`: at most 125 bytes. */
   ping(data: Buffer): boolean {
+    this.isUsed();
     this.merge();
     this.ws.ping(data);
     return this.flows();
   }
 
   pong(data: Buffer): boolean {
+    this.isUsed();
     this.merge();
     this.ws.pong(data);
     return this.flows();
@@ -226,6 +239,7 @@ export class ServerSocket extends TimerEntry {
     if (this.state === DIALING)
       this.fail(FAULTS.connectTimeout, this.socket.connecting ? 'dial timeout' : 'TLS handshake timeout');
     else if (this.state === ASKED) this.fail(FAULTS.headerTimeout, 'response header timeout');
+    else if (this.state === OPEN) this.tell((events) => events.bothSilent());
     else this.socket.destroy();
   }
 
@@ -233,18 +247,19 @@ export class ServerSocket extends TimerEntry {
   private accepted(): void {
     this.socket.once('close', () => this.guard(() => this.worker.metrics.upstreamClosed()));
     this.worker.metrics.upstreamOpened();
-    if (this.state !== DIALING || !this.target.secure) return;
+    const { handshakeMs } = this.timeouts;
+    if (this.state !== DIALING || !this.target.secure || handshakeMs === 0) return;
     this.worker.wheel.cancel(this);
-    this.worker.wheel.arm(this, TLS_HANDSHAKE_TIMEOUT_MS);
+    this.worker.wheel.arm(this, handshakeMs);
   }
 
   private connected(): void {
     if (this.state !== DIALING) return;
     this.state = ASKED;
     this.worker.wheel.cancel(this);
-    const { responseHeaderTimeoutMs, dialTimeoutMs } = this.worker.options;
+    const { headMs, connectMs } = this.timeouts;
     // As for every upgrade: other answers may be awaited for ever.
-    const timeout = responseHeaderTimeoutMs === 0 ? dialTimeoutMs : responseHeaderTimeoutMs;
+    const timeout = headMs === 0 ? connectMs : headMs;
     if (timeout > 0) this.worker.wheel.arm(this, timeout);
   }
 
@@ -258,10 +273,15 @@ export class ServerSocket extends TimerEntry {
     if (this.state !== ASKED) return;
     this.state = OPEN;
     this.worker.wheel.cancel(this);
-    this.ws.on('message', (data: RawData, binary) =>
-      this.tell((events) => events.serverMessage(data as Buffer, binary)),
-    );
-    this.ws.on('ping', (data) => this.tell((events) => events.serverPing(data)));
+    this.isUsed();
+    this.ws.on('message', (data: RawData, binary) => {
+      this.isUsed();
+      this.tell((events) => events.serverMessage(data as Buffer, binary));
+    });
+    this.ws.on('ping', (data) => {
+      this.isUsed();
+      this.tell((events) => events.serverPing(data));
+    });
     this.ws.on('close', (code, reason) => this.guard(() => this.closed(code, reason)));
     this.socket.on('drain', () => this.tell((events) => events.serverWritable()));
     this.user.serverOpened(this.raw);

@@ -31,6 +31,9 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
   protected out: Downstream;
   /** Null once the client is a WebSocket or gone. */
   private downstream: HandshakeDownstream | null;
+  /** A handshake has no body. */
+  readonly requestComplete = true;
+  readonly awaitsClient = false;
   private host = '';
   private target = '';
   private fields: Record<string, string | string[]> = {};
@@ -90,6 +93,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
   }
 
   serverOpened(raw: readonly string[]): void {
+    this.timer?.stop();
     const relay = new Relay(this.server!, this.worker.budget, () => this.relayEnded());
     this.relay = relay;
     this.status = 101;
@@ -101,6 +105,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
 
   private relayEnded(): void {
     this.server = null;
+    if (this.relay!.isSilent) this.cause = FAULTS.bodyTimeout.code.toLowerCase();
     this.finish();
   }
 
@@ -118,8 +123,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     const begun = this.refusal!.begun;
     this.responseBytes = this.refusal!.responseBytes;
     if (complete) this.finish();
-    else if (begun) this.breakOff(FAULTS.truncated);
-    else this.replyFault(FAULTS.truncated);
+    else this.breakOff(FAULTS.truncated, begun ? 'in the body' : '');
   }
 
   serverFailed(fault: Fault, detail: string, sent: boolean): void {
@@ -167,8 +171,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
   }
 
   downstreamFailed(fault: Fault): void {
-    if (this.refusal === null) this.replyFault(fault);
-    else this.breakOff(fault);
+    this.breakOff(fault, '');
   }
 
   /** The worker ends: both sides are told. What has not come so far is broken off when its listener closes. */
@@ -179,7 +182,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
   /** Ends it now, whatever either side is doing. */
   destroy(): void {
     if (this.relay === null) {
-      this.breakOff(FAULTS.internal);
+      this.abort(FAULTS.internal);
       return;
     }
     // Half way from a response to a WebSocket.
@@ -195,7 +198,15 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     this.destroy();
   }
 
-  breakOff(fault: Fault): void {
+  breakOff(fault: Fault, detail: string): void {
+    log.debug(fault.text, { backend: this.backend?.name ?? '', server: this.assignment.server?.url ?? '', detail });
+    this.server?.destroy();
+    this.server = null;
+    if (this.refusal?.begun) this.abort(fault);
+    else this.replyFault(fault);
+  }
+
+  private abort(fault: Fault): void {
     this.cause = fault.code.toLowerCase();
     this.downstream?.abort();
     this.finish();

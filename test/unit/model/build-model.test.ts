@@ -291,7 +291,7 @@ test('keys that do nothing are reported and cost nothing', () => {
   assert.equal(model.frontends.size, 1);
   assert.deepEqual(problemsOf(model), [
     'backends/b ignored: no key of a backend: it must be backends/NAME/…',
-    'backends/b/responseforwarding/flushinterval ignored: not supported yet',
+    'backends/b/responseforwarding/flushinterval ignored: nothing to do: every piece of a response goes out as soon as it comes',
     'backends/b/servers/s/wieght ignored: unknown key; did you mean "weight"?',
     'frontend/f/backend ignored: unknown key; did you mean "frontends"?',
     'frontends//backend ignored: no key of a frontend: it must be frontends/NAME/…',
