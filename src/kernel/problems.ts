@@ -1,4 +1,5 @@
 /** What is wrong with a key, and the list in which the problems of one object are collected while it is built. */
+import { hash } from 'node:crypto';
 import type { UnknownKey } from './key-table.ts';
 import { nearestName } from './nearest.ts';
 import { shortened } from './quote.ts';
@@ -19,32 +20,45 @@ const SHOWN_KEY_LENGTH = 500;
 /** Of the unknown keys of one object. */
 const MOST_SUGGESTIONS = 10;
 
-/** A key as it is told of: an absurdly long one is cut. */
+/** A key as it is told of: an absurdly long one is cut, and no two are cut to the same. */
 export function shownKey(key: string): string {
-  return shortened(key, SHOWN_KEY_LENGTH);
+  if (key.length <= SHOWN_KEY_LENGTH) return key;
+  return `${shortened(key, SHOWN_KEY_LENGTH)} (${key.length} characters, ${hash('sha1', key).slice(0, 12)})`;
 }
 
 export class ProblemList {
-  readonly list: Problem[] = [];
+  readonly #list: Problem[] = [];
   readonly #prefix: string;
-  #unknown = 0;
+  readonly #unknown: { readonly key: string; readonly match: UnknownKey }[] = [];
 
   /** @param prefix what stands before the keys of the object, with a slash at its end */
   constructor(prefix: string) {
     this.#prefix = prefix;
   }
 
+  /** Those of the unknown keys come last, in the order of keys, whatever order they came in. */
+  get list(): readonly Problem[] {
+    const unknown = this.#unknown.sort((a, b) => (a.key < b.key ? -1 : 1));
+    // To look for what was meant takes longer than all else there is to do for a key.
+    const reasons = unknown.map(({ match: { part, expected } }, i) =>
+      i < MOST_SUGGESTIONS ? unknownReason(part, expected) : 'unknown key',
+    );
+    return [...this.#list, ...unknown.map(({ key }, i) => this.#problem(key, 'ignored', reasons[i]))];
+  }
+
   add(key: string, state: Problem['state'], reason: string): void {
-    this.list.push({ key: shownKey(this.#prefix + key), state, reason });
+    this.#list.push(this.#problem(key, state, reason));
   }
 
   /** A key that has no row. */
   addUnused(key: string, match: UnknownKey): void {
     // A directory marker, as `storeconfig` of Traefik writes it.
     if (key === '' || key.endsWith('/')) return;
-    // To look for what was meant takes longer than all else there is to do for a key.
-    if (this.#unknown++ < MOST_SUGGESTIONS) this.add(key, 'ignored', unknownReason(match.part, match.expected));
-    else this.add(key, 'ignored', 'unknown key');
+    this.#unknown.push({ key, match });
+  }
+
+  #problem(key: string, state: Problem['state'], reason: string): Problem {
+    return { key: shownKey(this.#prefix + key), state, reason };
   }
 }
 

@@ -35,9 +35,9 @@ export function withoutCredentials(text: string): string {
     const start = at + 3;
     URL_END.lastIndex = start;
     const end = URL_END.test(text) ? URL_END.lastIndex - 1 : text.length;
-    const user = text.lastIndexOf('@', end - 1);
-    shown += text.slice(from, start) + (user >= start ? '***' : '');
-    from = user >= start ? user : start;
+    const user = text.slice(start, end).lastIndexOf('@');
+    shown += text.slice(from, start) + (user >= 0 ? '***' : '');
+    from = user >= 0 ? start + user : start;
   }
   return shown + text.slice(from);
 }

@@ -22,6 +22,7 @@ import { type Change, KvTree, type Touched } from './kv-tree.ts';
 import type { Model } from './model.ts';
 import { type LiveModel, type ModelUpdate, NextModel } from './next-model.ts';
 import { describeOther, isKnownOther, NO_STORED_KEYS, type StoredKeys } from './other-keys.ts';
+import { ProblemBook } from './problem-book.ts';
 import { RuleWait } from './rule-wait.ts';
 
 /** Files that frontends name. Whoever changes one tells `rebuild`. */
@@ -98,14 +99,19 @@ export class ModelBuilder {
   readonly #frontendsOf = new Map<string, Set<string>>();
   /** Frontend name → the backends that it names. */
   readonly #backendsOf = new Map<string, ReadonlySet<string>>();
-  /** Object (`backends/b`, `frontends/f`, `tls/t`, `others/<key>`) → keys of its problems. */
-  readonly #problemKeys = new Map<string, readonly string[]>();
+  /** Of the objects `backends/b`, `frontends/f`, `tls/t` and `others/<key>`. */
+  readonly #problems = new ProblemBook();
   /** Object (`backends/b`, `frontends/f`) → why it is left out until its keys change. */
   readonly #refusals = new Map<string, string>();
   readonly #newlyRefused: Refusal[] = [];
   /** An update was not done to its end: the next one builds everything again. */
   #isHalfDone = false;
-  #model: LiveModel = { backends: new Map(), frontends: new Map(), certificates: new Map(), problems: new Map() };
+  #model: LiveModel = {
+    backends: new Map(),
+    frontends: new Map(),
+    certificates: new Map(),
+    problems: this.#problems.shown,
+  };
 
   constructor(settings: ModelSettings) {
     this.#prefix = settings.prefix;
@@ -157,7 +163,7 @@ export class ModelBuilder {
     for (const name of this.#ruleWait.due()) touched.frontends.add(name);
     for (const name of this.#toRebuild) touched.frontends.add(name);
     this.#toRebuild.clear();
-    const next = new NextModel(this.#model, this.#problemKeys, isRepeated);
+    const next = new NextModel(this.#model, this.#problems, isRepeated);
     this.#buildBackends(touched, next);
     this.#buildFrontends(touched, next);
     for (const name of touched.certificates) {
@@ -289,7 +295,7 @@ export class ModelBuilder {
     this.#frontendOptions = { ...this.#frontendOptions, prefix };
     this.#certificateOptions = { ...this.#certificateOptions, prefix };
     for (const name of this.#tree.certificates.names()) touched.certificates.add(name);
-    for (const object of this.#problemKeys.keys()) {
+    for (const object of this.#problems.objects()) {
       const [kind, name] = object.split(/\/(.*)/s);
       if (kind === 'backends' || kind === 'frontends') touched[kind].add(name);
     }

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Problem } from '../kernel/problems.ts';
 import type { Built } from './built.ts';
 import type { Backend, ConfiguredCertificate, Frontend, Model } from './model.ts';
+import type { ProblemBook } from './problem-book.ts';
 
 export type ModelUpdate = {
   /** The same object as before when nothing of it changed. */
@@ -25,7 +26,7 @@ export type LiveModel = {
   readonly backends: Map<string, Backend>;
   readonly frontends: Map<string, Frontend>;
   readonly certificates: Map<string, ConfiguredCertificate>;
-  readonly problems: Map<string, Problem>;
+  readonly problems: ReadonlyMap<string, Problem>;
 };
 
 /** A map of the model that is changed in place, and whether it was. */
@@ -55,8 +56,7 @@ export class NextModel {
   readonly backends: NextMap<Backend>;
   readonly frontends: NextMap<Frontend>;
   readonly #certificates: NextMap<ConfiguredCertificate>;
-  readonly #problems: NextMap<Problem>;
-  readonly #problemKeys: Map<string, readonly string[]>;
+  readonly #problems: ProblemBook;
   readonly #changedBackends = new Set<string>();
   readonly #changedFrontends = new Set<string>();
   readonly #changedCertificates = new Set<string>();
@@ -64,12 +64,11 @@ export class NextModel {
   readonly #mended: Problem[] = [];
 
   /** `isRepeated`: nobody knows what an update before has changed, so that all that is put counts as different. */
-  constructor(old: LiveModel, problemKeys: Map<string, readonly string[]>, isRepeated: boolean) {
+  constructor(old: LiveModel, problems: ProblemBook, isRepeated: boolean) {
     this.backends = new NextMap(old.backends, isRepeated);
     this.frontends = new NextMap(old.frontends, isRepeated);
     this.#certificates = new NextMap(old.certificates, isRepeated);
-    this.#problems = new NextMap(old.problems, false);
-    this.#problemKeys = problemKeys;
+    this.#problems = problems;
   }
 
   putBackend(name: string, built: Built<Backend>): void {
@@ -89,22 +88,12 @@ export class NextModel {
 
   /** Replaces the problems of one object. */
   putProblems(object: string, problems: readonly Problem[]): void {
-    const keys = new Set(problems.map((problem) => problem.key));
-    for (const key of this.#problemKeys.get(object) ?? []) {
-      if (keys.has(key)) continue;
-      this.#mended.push(this.#problems.map.get(key)!);
-      this.#problems.put(key, null);
-    }
-    for (const problem of problems) {
-      if (this.#problems.put(problem.key, problem)) this.#appeared.push(problem);
-    }
-    if (keys.size === 0) this.#problemKeys.delete(object);
-    else this.#problemKeys.set(object, [...keys]);
+    this.#problems.put(object, problems, { appeared: this.#appeared, mended: this.#mended });
   }
 
   get hasChanged(): boolean {
-    const maps = [this.backends, this.frontends, this.#certificates, this.#problems];
-    return maps.some((map) => map.hasChanged);
+    const maps = [this.backends, this.frontends, this.#certificates];
+    return maps.some((map) => map.hasChanged) || this.#appeared.length + this.#mended.length > 0;
   }
 
   finish(model: Model, dueInMs: number | null): ModelUpdate {

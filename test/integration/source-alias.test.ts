@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { Etcd3 } from 'etcd3';
 import { EtcdV2Source } from '../../src/control/source/etcd-v2.ts';
 import { EtcdV3Source } from '../../src/control/source/etcd-v3.ts';
@@ -12,7 +13,7 @@ import { etcdSettings } from '../harness/etcd-settings.ts';
 import { answering, ok, startRawServer } from '../harness/raw.ts';
 import { SourceRecorder } from '../harness/source-recorder.ts';
 import { type Etcd, startEtcd, temporaryFolder, waitFor } from '../harness/tools.ts';
-import { startTsuji } from '../harness/tsuji.ts';
+import { startTsuji, type Tsuji } from '../harness/tsuji.ts';
 
 type Store = {
   /** Of the configured tree. */
@@ -141,11 +142,11 @@ for (const [name, open] of Object.entries({ 'etcd v3': etcdV3, 'etcd v2': etcdV2
     assert.equal(source.status().error, '');
   });
 
-  test(`${name}: an alias that leads nowhere leaves the tree in force until there is one`, async (t) => {
+  test(`${name}: an alias that cannot be obeyed is as good as none until there is a tree`, async (t) => {
     const store = await open(t);
     const { prefix } = store;
-    await putTree(store, '/conf/1', 'one');
-    await store.put(`${prefix}/alias`, '/conf/1');
+    await putTree(store, prefix, 'own');
+    await store.put(`${prefix}/alias`, '/conf/none');
     const { source, sink } = follow(t, store);
     const reaches = (state: string) =>
       waitFor(
@@ -157,36 +158,24 @@ for (const [name, open] of Object.entries({ 'etcd v3': etcdV3, 'etcd v2': etcdV2
         () => pattern.test(source.status().aliasProblem ?? ''),
         () => `${pattern}: ${source.status().aliasProblem}`,
       );
-    await reaches(tree('one'));
-    await store.put(`${prefix}/alias`, '/conf/none');
-    await complains(/no backends and frontends below "\/conf\/none"; the tree at "\/conf\/1" stays in force/);
-    await store.put('/conf/1/backends/b/servers/s/url', 'one b');
-    await reaches(tree('one b'));
+    await reaches(tree('own'));
+    await complains(/there is no tree below "\/conf\/none"; the tree at "\/(traefik)?" is in force/);
+    await store.put(`${prefix}/backends/b/servers/s/url`, 'own b');
+    await reaches(tree('own b'));
     await store.put(`${prefix}/alias`, 'conf/1');
     await complains(/"conf\/1" is no prefix: it must begin with "\/"; the tree at/);
     await store.put(`${prefix}/alias`, '/conf/../etc');
     await complains(/a part of it is empty/);
     await store.put(`${prefix}/alias`, '/conf/4');
-    await complains(/no backends and frontends below "\/conf\/4"/);
-    await putTree(store, '/conf/4', 'four');
-    await reaches(tree('four'));
+    await complains(/no tree below "\/conf\/4"/);
+    // One key makes a tree, so that what is split between two stores is one in both.
+    await store.put('/conf/4/frontends/f/backend', 'b');
+    await reaches('frontends/f/backend=b');
     assert.equal(source.status().aliasProblem, undefined);
-    // What is in force may be emptied: that is no matter of the alias.
     await store.remove('/conf/4/frontends/f/backend');
-    await reaches('backends/b/servers/s/url=four');
-    assert.deepEqual(sink.seen, [tree('one'), tree('one b'), tree('four'), 'backends/b/servers/s/url=four']);
-  });
-
-  test(`${name}: a source that starts with an alias to nowhere routes nothing, and says why`, async (t) => {
-    const store = await open(t);
-    await putTree(store, store.prefix, 'own');
-    await store.put(`${store.prefix}/alias`, '/conf/9');
-    const { source, sink } = follow(t, store);
-    await sink.inState('live');
-    assert.equal(sink.state(), '');
-    assert.match(source.status().aliasProblem ?? '', /below "\/conf\/9"; nothing is routed/);
-    await store.remove(`${store.prefix}/alias`);
-    await waitFor(() => sink.state() === tree('own'), 'the own tree');
+    await complains(/no tree below "\/conf\/4"/);
+    await reaches(tree('own b'));
+    assert.deepEqual(sink.seen, [tree('own'), tree('own b'), 'frontends/f/backend=b', tree('own b')]);
   });
 }
 
@@ -245,5 +234,62 @@ test('requests are answered by one tree or the other while the alias goes to and
   assert.match(await problems(), /"\/trees\/a\/frontends\/a\/priority"/);
   await client.put('/traefik/alias').value('/trees/c');
   await waitFor(async () => /"\/traefik\/alias","state":"rejected"/.test(await problems()), 'the problem of the alias');
-  assert.equal(await ask(), 'a');
+  await waitFor(async () => (await ask()) === '404', 'the own tree, which is empty');
+});
+
+test('with trees that are split between etcd v2 and v3 a fresh tsuji routes like one that runs', async (t) => {
+  const etcd = await etcdOf(t);
+  const [own, other] = await Promise.all(
+    ['own', 'other'].map((name) =>
+      startRawServer(
+        t,
+        answering(() => ok(name)),
+      ),
+    ),
+  );
+  const flags = [`--etcd.endpoint=${etcd.endpoint}`];
+  const v2 = (...words: string[]) => etcd.ctl(2, ...words);
+  const v3 = (...words: string[]) => etcd.ctl(3, ...words);
+  await v3('put', '/traefik/backends/b/servers/s/url', own.url);
+  const rule = 'frontends/f/routes/r/rule';
+  await v2('set', '/traefik/frontends/f/backend', 'b');
+  await v2('set', `/traefik/${rule}`, 'PathPrefix:/');
+  const running = await startTsuji(t, { flags });
+  const seenBy = async (tsuji: Tsuji) => {
+    const { problems } = (await tsuji.status()) as unknown as { problems: unknown };
+    const providers: unknown = await (await tsuji.api('/api/providers')).json();
+    const answer = await fetch(`http://127.0.0.1:${tsuji.port}/`);
+    return { problems, providers, status: answer.status, body: await answer.text() };
+  };
+  const bothAnswer = async (status: number, body = '') => {
+    const fresh = await startTsuji(t, { flags });
+    const expected = await seenBy(fresh);
+    assert.equal(expected.status, status);
+    if (body !== '') assert.equal(expected.body, body);
+    let seen: unknown;
+    await waitFor(
+      async () => {
+        seen = await seenBy(running);
+        return isDeepStrictEqual(seen, expected);
+      },
+      () => `${JSON.stringify(expected)}, not ${JSON.stringify(seen)}`,
+    );
+    fresh.kill('SIGKILL');
+  };
+  await bothAnswer(200, 'own');
+  // The backends of v3 come from the other tree, the frontend of v2 from its own.
+  await v3('put', '/conf/1/backends/b/servers/s/url', other.url);
+  await v3('put', '/traefik/alias', '/conf/1');
+  await bothAnswer(200, 'other');
+  // v2 goes along, and has nothing there but a frontend of a backend that is not there.
+  await v2('set', '/conf/1/frontends/f/backend', 'c');
+  await v2('set', `/conf/1/${rule}`, 'PathPrefix:/');
+  await v2('set', '/traefik/alias', '/conf/1');
+  await bothAnswer(404);
+  // The tree of v2 is gone, and so is that of v3.
+  await v2('rm', '--recursive', '/conf');
+  await v3('del', '--prefix', '/conf/');
+  await bothAnswer(200, 'own');
+  await v2('mkdir', '/conf/1/backends/c/servers');
+  await bothAnswer(404);
 });

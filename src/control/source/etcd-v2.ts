@@ -8,9 +8,9 @@ import { decodedKeyText } from '../../kernel/key-text.ts';
 import type { EtcdSettings } from '../../settings/settings.ts';
 import { EndpointMemory, followEndpoints } from './endpoint-loop.ts';
 import { type EtcdV2Access, EtcdV2Client, V2_ABSENT, V2_FORBIDDEN, V2_OUTDATED } from './etcd-v2-client.ts';
-import { changesOf, entriesBelow } from './etcd-v2-tree.ts';
+import { changesOf, entriesBelow, KeysByPath } from './etcd-v2-tree.ts';
 import { KeyTrees } from './key-trees.ts';
-import type { Change, Source, SourceSink, SourceStatus } from './source.ts';
+import type { Source, SourceSink, SourceStatus } from './source.ts';
 import { StatusKeeper } from './source-status.ts';
 import { loadTls } from './tls.ts';
 
@@ -31,7 +31,7 @@ type Range = {
   readonly directory: string;
   readonly index: number;
   /** Whole keys without their leading slash. */
-  readonly known: Set<string>;
+  readonly known: KeysByPath;
 };
 
 export class EtcdV2Source implements Source {
@@ -141,7 +141,7 @@ export class EtcdV2Source implements Source {
       const { node, index } = await client.read(true);
       const found = entriesBelow('', node);
       for (const [key, value] of found) keys.set(decodedKeyText(`/${key}`, directory), value);
-      return { client, directory, index, known: new Set(found.keys()) };
+      return { client, directory, index, known: new KeysByPath(found.keys()) };
     };
     const own = await read(prefix);
     trees.aim(keys.get(trees.aliasKey));
@@ -154,13 +154,7 @@ export class EtcdV2Source implements Source {
         trees.refuse(error.message);
       }
     }
-    trees.decide(keys.keys());
-    const entries = new Map<string, string>();
-    for (const [key, value] of keys) {
-      const relative = trees.relative(key);
-      if (relative !== null) entries.set(relative, value);
-    }
-    return { ranges, entries };
+    return { ranges, entries: trees.settle(keys) };
   }
 
   /** Resolves when one of the directories has to be read anew. */
@@ -188,16 +182,15 @@ export class EtcdV2Source implements Source {
       if (event === null) {
         // Nothing came although the wait began at `index`, so nothing of ours happened up to there.
         seen = Math.max(seen, index);
+        if (this.#trees.isRefused) return;
         await client.read(false);
       } else {
         seen = event.node.modifiedIndex ?? seen + 1;
-        const changes: Change[] = [];
-        for (const { key: name, value } of changesOf('', event, known)) {
-          const key = decodedKeyText(`/${name}`, directory);
-          if (this.#trees.unsettles(key, value)) return;
-          const relative = this.#trees.relative(key);
-          if (relative !== null) changes.push({ key: relative, value });
-        }
+        const batch = changesOf('', event, known).map(({ key: name, value }) => {
+          return { key: decodedKeyText(`/${name}`, directory), value };
+        });
+        const changes = this.#trees.changes(batch);
+        if (changes === null) return;
         if (changes.length > 0) sink.changes('etcdv2', String(seen), changes);
       }
       this.#newest = Math.max(this.#newest, seen);

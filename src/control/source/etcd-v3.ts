@@ -11,7 +11,7 @@ import { EndpointMemory, followEndpoints } from './endpoint-loop.ts';
 import { EtcdV3Connection } from './etcd-v3-connection.ts';
 import { type KeyRange, type WatchTiming, watchRange } from './etcd-v3-watch.ts';
 import { KeyTrees } from './key-trees.ts';
-import type { Change, Source, SourceSink, SourceStatus } from './source.ts';
+import type { Source, SourceSink, SourceStatus } from './source.ts';
 import { StatusKeeper } from './source-status.ts';
 import { loadTls } from './tls.ts';
 
@@ -109,13 +109,7 @@ export class EtcdV3Source implements Source {
         trees.refuse(reasonOf(error));
       }
     }
-    trees.decide(keys.keys());
-    const entries = new Map<string, string>();
-    for (const [key, value] of keys) {
-      const relative = trees.relative(key);
-      if (relative !== null) entries.set(relative, value);
-    }
-    return { revision: Number(revision), entries };
+    return { revision: Number(revision), entries: trees.settle(keys) };
   }
 
   /** Adds what is below `prefix` at `revision`, null for the newest; returns the revision. */
@@ -159,7 +153,8 @@ export class EtcdV3Source implements Source {
           confirmed.add(prefix);
           if (confirmed.size < ranges.length) return;
           confirmed.clear();
-          this.#status.confirmed(String(newest));
+          if (this.#trees.isRefused) round.abort();
+          else this.#status.confirmed(String(newest));
         },
       };
       return watchRange(connection, rangeBelow(prefix), after, this.#tuning, observer, over);
@@ -176,14 +171,13 @@ export class EtcdV3Source implements Source {
 
   /** False when it tells nothing, because all has to be read anew. */
   #deliver(sink: SourceSink, revision: number, prefix: string, events: readonly IEvent[]): boolean {
-    const changes: Change[] = [];
-    for (const { type, kv } of events) {
-      const key = keyText(kv.key, prefix);
-      const value = type === 'Delete' ? null : kv.value.toString();
-      if (this.#trees.unsettles(key, value)) return false;
-      const relative = this.#trees.relative(key);
-      if (relative !== null) changes.push({ key: relative, value });
-    }
+    const changes = this.#trees.changes(
+      events.map(({ type, kv }) => ({
+        key: keyText(kv.key, prefix),
+        value: type === 'Delete' ? null : kv.value.toString(),
+      })),
+    );
+    if (changes === null) return false;
     if (changes.length > 0) sink.changes('etcdv3', String(revision), changes);
     return true;
   }

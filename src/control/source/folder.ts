@@ -114,16 +114,8 @@ export class FolderSource implements Source {
 
   /** An alias names a folder within this one, since this one is the root of its keys. */
   #inForce(entries: ReadonlyMap<string, FolderEntry>): ReadonlyMap<string, FolderEntry> {
-    const alias = entries.get('alias');
-    this.#trees.aim(alias?.value);
-    this.#trees.decide(alias === undefined ? [] : entries.keys().map((key) => `/${key}`));
-    if (alias === undefined) return entries;
-    const inForce = new Map<string, FolderEntry>();
-    for (const [key, entry] of entries) {
-      const relative = this.#trees.relative(`/${key}`);
-      if (relative !== null) inForce.set(relative, entry);
-    }
-    return inForce;
+    this.#trees.aim(entries.get('alias')?.value);
+    return this.#trees.settle(new Map(entries.entries().map(([key, entry]) => [`/${key}`, entry])));
   }
 
   async #settle(): Promise<void> {

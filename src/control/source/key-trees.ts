@@ -2,12 +2,14 @@
  * Which tree of a store gives the backends, frontends and certificates: the one below the prefix or, when the key
  * `alias` is there, the one below the prefix that it names (shared/spec kv-schema §9). Pure; each source feeds it.
  *
- *     aim(value of alias) ─▶ ranges() to be read ─▶ decide(all keys) ─▶ relative(key) … until unsettles(key)
+ *     aim(value of alias) ─▶ ranges() to be read ─▶ settle(all keys) ─▶ changes(of keys) … until one unsettles it
  *
- * Unlike the original we follow the tree that is in force, wherever it lies. An alias that leads to no tree leaves the
- * last one in force, and is settled anew as soon as a tree appears there.
+ * Which tree that is depends on nothing but the keys that there are now, so that a node that starts routes like all that
+ * run: an alias that cannot be obeyed (it is no prefix, or there is nothing below it) is as good as none, and is settled
+ * anew with the first key that comes there. Unlike the original we follow the tree in force wherever it lies.
  */
 import { relativeKey } from './keys.ts';
+import type { Change } from './source.ts';
 
 const IN_TREE = /^(backends|frontends|tls)\//;
 /** Below the prefix, but of another tree than its own. */
@@ -36,17 +38,19 @@ export class KeyTrees {
   readonly #prefix: string;
   readonly #aliasKey: string;
   #aliased = false;
-  /** Where the tree should be; null when the alias names no prefix. */
-  #target: string | null;
-  /** The tree in force; null: there has been none yet. */
-  #current: string | null = null;
-  #hasBackends = false;
-  #hasFrontends = false;
+  /** What an alias names; null: there is none, or it names no prefix that can be read. */
+  #target: string | null = null;
+  /** The store does not let us read below what the alias names. */
+  #refused = false;
+  /** Keys of the tree below the target. */
+  readonly #inTarget = new Set<string>();
+  /** The tree in force. */
+  #current: string;
 
   constructor(prefix: string) {
     this.#prefix = prefix;
     this.#aliasKey = `${prefix}/alias`;
-    this.#target = prefix;
+    this.#current = prefix;
   }
 
   get aliasKey(): string {
@@ -58,9 +62,15 @@ export class KeyTrees {
     return this.#current === this.#prefix ? null : this.#current;
   }
 
+  /** Only another reading tells whether the target may be read by now. */
+  get isRefused(): boolean {
+    return this.#refused;
+  }
+
   /** `value` of the alias; undefined when there is none. */
   aim(value: string | undefined): void {
     this.#aliased = value !== undefined;
+    this.#refused = false;
     const target = value === undefined ? { prefix: this.#prefix } : targetOf(value);
     this.#target = 'prefix' in target ? target.prefix : null;
     this.problem = 'reason' in target ? target.reason : '';
@@ -70,37 +80,48 @@ export class KeyTrees {
   refuse(reason: string): void {
     this.problem = `${JSON.stringify(this.#target)} cannot be read: ${reason}`;
     this.#target = null;
+    this.#refused = true;
   }
 
   /** Prefixes below which all keys of concern lie, none within another. */
   ranges(): string[] {
-    const wanted = [...new Set([this.#prefix, this.#target, this.#current])].filter((prefix) => prefix !== null);
+    const wanted = this.#target === null ? [this.#prefix] : [...new Set([this.#prefix, this.#target])];
     return wanted.filter((prefix) => !wanted.some((other) => other !== prefix && isWithin(prefix, other)));
   }
 
-  /** `keys`: all there are below `ranges()`. From here on `relative` is about the tree in force. */
-  decide(keys: Iterable<string>): void {
+  /** `keys`: all there are below `ranges()`. Gives those of concern, relative to the tree that is in force from here on. */
+  settle<Value>(keys: ReadonlyMap<string, Value>): Map<string, Value> {
     const target = this.#target;
-    if (target !== null) {
-      this.#hasBackends = false;
-      this.#hasFrontends = false;
-      for (const key of keys) this.#look(key);
-      // Without an alias, or when it leads where we are, an emptied tree is what somebody wants.
-      const settled = !this.#aliased || target === this.#current || (this.#hasBackends && this.#hasFrontends);
-      if (settled) {
-        this.#current = target;
-        return;
-      }
-      this.problem = `there are no backends and frontends below ${JSON.stringify(target)}`;
+    this.#inTarget.clear();
+    if (target !== null && target !== this.#prefix) {
+      for (const key of keys.keys()) if (this.#isInTarget(key)) this.#inTarget.add(key);
+      if (this.#inTarget.size === 0) this.problem = `there is no tree below ${JSON.stringify(target)}`;
     }
-    const inForce =
-      this.#current === null ? 'nothing is routed' : `the tree at "${this.#current || '/'}" stays in force`;
-    this.problem += `; ${inForce}`;
+    const isObeyed = target !== null && this.problem === '';
+    this.#current = isObeyed ? target : this.#prefix;
+    if (!isObeyed) this.problem += `; the tree at "${this.#prefix || '/'}" is in force`;
+    const entries = new Map<string, Value>();
+    for (const [key, value] of keys) {
+      const relative = this.#relative(key);
+      if (relative !== null) entries.set(relative, value);
+    }
+    return entries;
+  }
+
+  /** What of a batch is of concern, relative; null when the store must be read again. */
+  changes(batch: Iterable<Change>): Change[] | null {
+    const changes: Change[] = [];
+    for (const { key, value } of batch) {
+      if (this.#unsettles(key, value)) return null;
+      const relative = this.#relative(key);
+      if (relative !== null) changes.push({ key: relative, value });
+    }
+    return changes;
   }
 
   /** The key as it is called inside, relative to its tree or to the prefix; null when it is of no concern. */
-  relative(key: string): string | null {
-    const inTree = this.#current === null ? null : relativeKey(this.#current, key);
+  #relative(key: string): string | null {
+    const inTree = relativeKey(this.#current, key);
     if (inTree !== null && IN_TREE.test(inTree)) return inTree;
     const own = relativeKey(this.#prefix, key);
     if (own === null || IN_TREE.test(own)) return null;
@@ -108,16 +129,17 @@ export class KeyTrees {
   }
 
   /** Must the store be read again because this key was set or, with null, deleted? */
-  unsettles(key: string, value: string | null): boolean {
+  #unsettles(key: string, value: string | null): boolean {
     if (key === this.#aliasKey) return true;
-    if (this.problem === '' || this.#target === null || value === null) return false;
-    this.#look(key);
-    return this.#hasBackends && this.#hasFrontends;
+    if (this.#target === this.#prefix || !this.#isInTarget(key)) return false;
+    const wasEmpty = this.#inTarget.size === 0;
+    if (value === null) this.#inTarget.delete(key);
+    else this.#inTarget.add(key);
+    return wasEmpty !== (this.#inTarget.size === 0);
   }
 
-  #look(key: string): void {
+  #isInTarget(key: string): boolean {
     const relative = this.#target === null ? null : relativeKey(this.#target, key);
-    if (relative?.startsWith('backends/')) this.#hasBackends = true;
-    else if (relative?.startsWith('frontends/')) this.#hasFrontends = true;
+    return relative !== null && IN_TREE.test(relative);
   }
 }
