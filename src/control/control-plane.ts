@@ -20,6 +20,8 @@ import { ConfigLog } from './config-log.ts';
 import { attempt, guarded } from './guarded.ts';
 import { HealthChecks } from './health-checks/health-checks.ts';
 import { Prober } from './health-checks/probe.ts';
+import { fetchKeySet } from './key-sets/fetch-key-set.ts';
+import { KeySets } from './key-sets/key-sets.ts';
 import { PasswordChecks } from './passwords/password-checks.ts';
 import { PlaneView } from './plane-view.ts';
 import { Publisher } from './publisher.ts';
@@ -70,6 +72,7 @@ export class ControlPlane {
   private readonly healthChecks: HealthChecks;
   private readonly tables: TableCycle;
   private readonly passwords = new PasswordChecks();
+  private readonly keySets: KeySets;
   private readonly files = new WatchedFiles((frontend) => this.reconciler.rebuild(frontend));
   private readonly publisher: Publisher;
   private readonly fleet: WorkerFleet;
@@ -169,6 +172,11 @@ export class ControlPlane {
         this.admin?.rotateTicketKeys(ring);
       },
     });
+    this.keySets = new KeySets({
+      fetch: (url) => fetchKeySet(url, rootCAs),
+      onChange: (changed, removed) => this.fleet.broadcastSinceBoot({ kind: 'keySets', changed, removed }),
+      onAnswer: (index, changed, removed) => this.fleet.send(index, { kind: 'keySets', changed, removed }),
+    });
     this.fleet = new WorkerFleet({
       count: settings.workers,
       logLevel: settings.logLevel,
@@ -180,6 +188,7 @@ export class ControlPlane {
         certificates: this.certificateList.published(),
         ticketKeys: this.ticketRing.ring(),
       }),
+      keySets: () => this.keySets.published(),
       shared: memory.buffers,
       lanes: memory.lanes,
       openOf: (index) => memory.openExchanges(index),
@@ -194,6 +203,7 @@ export class ControlPlane {
           .check(password, hash)
           .then((isRight) => this.fleet.send(index, { kind: 'passwordChecked', id, isRight }));
       },
+      onKeySet: (index, url) => this.keySets.asked(index, url),
       onServer: ({ event, backend, server }) => this.servers.received(event, backend, server),
       onEnded: (index) => {
         this.servers.workerEnded(index, this.serverSlots.size);
@@ -293,6 +303,7 @@ export class ControlPlane {
     this.servers.stop();
     this.certificateList.stop();
     this.ticketRing.stop();
+    this.keySets.stop();
     await Promise.all(this.sourceList.map((source) => source.stop()));
     this.changes.stop();
     await this.admin?.close();
@@ -338,6 +349,7 @@ export class ControlPlane {
     attempt('log of changes', () => this.configLog.touch(changed));
     this.servers.touch(changed.backends);
     this.healthChecks.touch(changed.backends);
+    attempt('key sets', () => this.keySets.follow(model.frontends, changed.frontends));
     attempt('certificates', () => this.certificateList.apply(model.certificates, changed.certificates));
     this.changes.notify();
     this.tables.next(changed);

@@ -8,7 +8,7 @@ import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log, relay } from '../kernel/log.ts';
-import type { Boot, BootOptions, BootTls, FromWorker, ToWorker } from '../protocol/messages.ts';
+import type { Boot, BootOptions, BootTls, FromWorker, KeySet, ToWorker } from '../protocol/messages.ts';
 import { attempt, guarded } from './guarded.ts';
 import type { SharedBuffers } from './shared-memory.ts';
 import type { WorkerView } from './view.ts';
@@ -29,6 +29,8 @@ export type FleetOptions = {
   readonly options: BootOptions;
   /** As they are when a worker boots. */
   readonly tls: () => BootTls;
+  /** As they are when a worker boots. */
+  readonly keySets: () => readonly KeySet[];
   readonly shared: SharedBuffers;
   /** One lane per worker. */
   readonly lanes: readonly SharedArrayBuffer[];
@@ -39,6 +41,8 @@ export type FleetOptions = {
   readonly onApplied: (index: number, generation: number) => void;
   /** A worker wants to know whether a password is right. */
   readonly onPassword: (index: number, message: FromWorker & { readonly kind: 'checkPassword' }) => void;
+  /** A worker wants a key set to be fetched again. */
+  readonly onKeySet: (index: number, url: string) => void;
   readonly onServer: (message: FromWorker & { readonly kind: 'server' }) => void;
   /** A worker has ended; it is replaced later, if at all. */
   readonly onEnded: (index: number) => void;
@@ -189,6 +193,7 @@ export class WorkerFleet {
       entryPoints: this.entryPoints,
       options: this.options.options,
       tls: this.options.tls(),
+      keySets: this.options.keySets(),
       ...this.options.shared,
       metrics: this.options.lanes[member.index],
       logQueue,
@@ -272,6 +277,9 @@ export class WorkerFleet {
         return;
       case 'checkPassword':
         this.options.onPassword(member.index, message);
+        return;
+      case 'wantKeySet':
+        this.options.onKeySet(member.index, message.url);
         return;
       case 'server':
         this.options.onServer(message);

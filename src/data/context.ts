@@ -14,10 +14,12 @@ import type { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
 import type { RetryBudgets } from './balancing/retry-budget.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { HeldBodies } from './exchange/outgoing-request.ts';
+import type { KeySets } from './key-sets.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { Passwords } from './passwords.ts';
 import type { Plan } from './plan.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
+import type { VerifiedTokens } from './verified-tokens.ts';
 import type { WebSocketExchange } from './websocket/websocket-exchange.ts';
 
 export type WorkerContext = {
@@ -39,6 +41,8 @@ export type WorkerContext = {
   /** 32 bytes, the same for all workers. */
   readonly authKey: Uint8Array;
   readonly passwords: Passwords;
+  readonly keySets: KeySets;
+  readonly verifiedTokens: VerifiedTokens;
   readonly retryBudgets: RetryBudgets;
   /** Tells the main thread. */
   readonly report: (message: FromWorker) => void;

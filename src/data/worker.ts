@@ -25,6 +25,7 @@ import type { WorkerContext } from './context.ts';
 import { Descriptors } from './descriptors.ts';
 import { HeldBodies } from './exchange/outgoing-request.ts';
 import { type HeapOwner, HeapWatch } from './heap-watch.ts';
+import { KeySets } from './key-sets.ts';
 import { HeldResponse } from './listener/held-response.ts';
 import type { Listener } from './listener/listener.ts';
 import { NodeListener } from './listener/node/node-listener.ts';
@@ -36,6 +37,7 @@ import { Passwords } from './passwords.ts';
 import { entryPointPlan, type Plan } from './plan.ts';
 import { localReply } from './reply.ts';
 import { UpstreamPools } from './upstream/pools.ts';
+import { VerifiedTokens } from './verified-tokens.ts';
 
 /**
  * Between the end of the last exchange and the closing of what is left: uWS may still hold the last bytes of a response
@@ -73,6 +75,8 @@ const context: WorkerContext = {
   nonceCounts: new NonceCounts(boot.nonceCounts, boot.index),
   authKey: boot.authKey,
   passwords: new Passwords(post),
+  keySets: new KeySets(boot.keySets, post),
+  verifiedTokens: new VerifiedTokens(),
   retryBudgets: new RetryBudgets(boot.options.retryLimits),
   report: post,
   metrics,
@@ -203,6 +207,9 @@ function receive(message: ToWorker): void {
       return;
     case 'ticketKeys':
       ticketKeys.rotate(message.ring);
+      return;
+    case 'keySets':
+      context.keySets.apply(message.changed, message.removed);
       return;
     case 'passwordChecked':
       context.passwords.checked(message.id, message.isRight);

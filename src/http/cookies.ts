@@ -1,6 +1,6 @@
-/** The Cookie field of a request (RFC 6265 §4.2 and §5.4), read without building anything. */
+/** The Cookie field of a request (RFC 6265 §4.2 and §5.4). */
 
-/** The value of the first cookie of that name, without quotes around it; null when no field has it. */
+/** The value of the first cookie of that name, without quotes around it; null when no field has it. Builds nothing. */
 export function cookieValue(fields: readonly string[], name: string): string | null {
   for (const field of fields) {
     for (let at = 0; at < field.length; ) {
@@ -15,4 +15,21 @@ export function cookieValue(fields: readonly string[], name: string): string | n
     }
   }
   return null;
+}
+
+function nameOf(pair: string): string {
+  const equals = pair.indexOf('=');
+  return equals < 0 ? '' : pair.slice(0, equals).trim();
+}
+
+/** The values of all cookies of that name, without quotes around them. */
+export function cookieValues(fields: readonly string[], name: string): string[] {
+  const pairs = fields.flatMap((field) => field.split(';')).filter((pair) => nameOf(pair) === name);
+  return pairs.map((pair) => cookieValue([pair], name) ?? '');
+}
+
+/** One field with all cookies but those of that name; '' when there are no others. */
+export function withoutCookie(fields: readonly string[], name: string): string {
+  const pairs = fields.flatMap((field) => field.split(';')).map((pair) => pair.trim());
+  return pairs.filter((pair) => pair !== '' && nameOf(pair) !== name).join('; ');
 }

@@ -142,8 +142,7 @@ export class RequestHead {
   }
 
   /**
-   * All values of a field as received; `name` is in lower case. `Host` is no field here. When `Connection` lists fields,
-   * values that are forwarded are given twice.
+   * All values of a field as received; `name` is in lower case. `Host` is no field here.
    */
   values(name: string): string[] {
     const found: string[] = [];
@@ -418,7 +417,8 @@ export class RequestHead {
       }
     }
     if (listed === null) return;
-    this.withheld += this.fields;
+    const isListed = listed;
+    this.withheld += withoutFields(this.fields, { has: (name) => !isListed.has(name) });
     this.fields = withoutFields(this.fields, listed);
   }
 }

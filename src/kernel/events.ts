@@ -65,6 +65,8 @@ export const EVENTS = Object.freeze({
   certificateGood: event('certificate_good', 'warning', 'A certificate is in order again', SECOND),
   ticketKeysAlone: event('ticket_keys_alone', 'warning', 'TLS session ticket keys are not shared', SECOND),
   ticketKeysShared: event('ticket_keys_shared', 'warning', 'TLS session ticket keys are shared again', SECOND),
+  keySetLost: event('key_set_lost', 'warning', 'The keys of tokens cannot be fetched: those from before stay', SECOND),
+  keySetLive: event('key_set_live', 'warning', 'The keys of tokens are fetched again', SECOND),
 
   workerFailed: event('worker_failed', 'error', 'worker failed', SECOND),
   workerReplaced: event('worker_replaced', 'error', 'A worker has ended and is replaced', SECOND),

@@ -38,4 +38,6 @@ export interface Kind<Options extends object> {
   backend?(options: Options): string;
   /** Names of the backends that it sends requests to, besides that of its frontend. Absent: none. */
   backends?(options: Options): readonly string[];
+  /** URLs of the key sets (JWKS) that it needs: they are fetched for as long as it does. Absent: none. */
+  keySets?(options: Options): readonly string[];
 }

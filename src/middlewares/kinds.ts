@@ -10,6 +10,7 @@ import { DENY_LIST } from './deny-list.ts';
 import { ERRORS } from './errors.ts';
 import { HEADERS } from './headers.ts';
 import { IP_STRATEGY } from './ip-strategy.ts';
+import { JWT } from './jwt.ts';
 import { type Kind, type Known, type OptionSet, REJECTED } from './kind.ts';
 import { LIMITS } from './limits.ts';
 import { MIRRORING } from './mirroring.ts';
@@ -35,6 +36,7 @@ export const FRONTEND_KINDS: readonly AnyKind[] = [
   LIMITS,
   CORS,
   COMPRESS,
+  JWT,
   AUTH,
   DENY_LIST,
   IP_STRATEGY,
@@ -62,6 +64,14 @@ export function backendsOf(options: OptionSet): string[] {
   return KINDS.flatMap((kind) => {
     const own = options[kind.name];
     return own === undefined ? [] : (kind.backends?.(own) ?? []);
+  });
+}
+
+/** URLs of the key sets that the options of an object need. */
+export function keySetsOf(options: OptionSet): string[] {
+  return KINDS.flatMap((kind) => {
+    const own = options[kind.name];
+    return own === undefined ? [] : (kind.keySets?.(own) ?? []);
   });
 }
 

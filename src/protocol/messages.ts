@@ -7,12 +7,14 @@
  *     main ◀── ready ─────────────  worker      listening, or `failed` and the worker ends
  *     main ── table ──────────────▶ worker      at any time after boot
  *     main ── certificates ───────▶ worker      some are new, different or gone; those of the boot record come first
+ *     main ── keySets ────────────▶ worker      keys of tokens, the same way
  *     main ── ticketKeys ─────────▶ worker      a rotation
  *     main ◀── applied ───────────  worker      it routes by that generation from now on
  *     main ── drain ──────────────▶ worker      stop accepting, finish what runs
  *     main ◀── drained ───────────  worker      nothing runs any more; the worker ends by itself
  *     main ── stop ───────────────▶ worker      close everything now; the worker ends by itself
  *     main ◀── checkPassword ─────  worker      and `passwordChecked` back
+ *     main ◀── wantKeySet ────────  worker      and `keySets` back, when they were fetched again
  *     main ◀── server ────────────  worker      a server breaks its connections, or a trial of an ejected one has ended
  *     main ◀── log ───────────────  worker      a line of the log, which main writes
  *     main ◀── failed ────────────  worker      an uncaught error; the worker closes everything and ends
@@ -21,6 +23,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import type { LogRecord } from '../kernel/log.ts';
+import type { VerificationKey } from '../kernel/verification-keys.ts';
 
 export type RetryLimits = {
   /** Retries per request, 0.2 for one in five. */
@@ -116,12 +119,21 @@ export type BootTls = {
   readonly ticketKeys: TicketKeyRing;
 };
 
+/** The keys of one URL (JWKS). */
+export type KeySet = {
+  readonly url: string;
+  /** Empty: there are none that may be used. */
+  readonly keys: readonly VerificationKey[];
+};
+
 export type Boot = {
   readonly index: number;
   readonly logLevel: string;
   readonly entryPoints: readonly EntryPoint[];
   readonly options: BootOptions;
   readonly tls: BootTls;
+  /** Of those that frontends need, the ones that were fetched. */
+  readonly keySets: readonly KeySet[];
   /** src/shared/cursors.ts */
   readonly cursors: SharedArrayBuffer;
   /** src/shared/server-state.ts; the lane of `index` is this worker's. */
@@ -158,6 +170,8 @@ export type ToWorker =
       readonly removed: readonly number[];
     }
   | { readonly kind: 'ticketKeys'; readonly ring: TicketKeyRing }
+  /** `removed`: URLs that no frontend needs. */
+  | { readonly kind: 'keySets'; readonly changed: readonly KeySet[]; readonly removed: readonly string[] }
   | { readonly kind: 'passwordChecked'; readonly id: number; readonly isRight: boolean }
   | { readonly kind: 'drain' }
   | { readonly kind: 'stop' };
@@ -171,6 +185,8 @@ export type FromWorker =
   | { readonly kind: 'drained' }
   /** Is it the password that was hashed? The answer is `passwordChecked` with the same `id`. */
   | { readonly kind: 'checkPassword'; readonly id: number; readonly password: string; readonly hash: string }
+  /** A token names a key that is not in that set. When it is fetched again, or is not to be, a `keySets` that names it answers. */
+  | { readonly kind: 'wantKeySet'; readonly url: string }
   /** Slots of src/shared/slots.ts. */
   | { readonly kind: 'server'; readonly event: ServerEvent; readonly backend: number; readonly server: number }
   | {

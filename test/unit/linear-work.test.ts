@@ -18,16 +18,19 @@ import {
   isTransformable,
   mediaType,
 } from '../../src/http/compressed-head.ts';
-import { cookieValue } from '../../src/http/cookies.ts';
+import { cookieValue, cookieValues, withoutCookie } from '../../src/http/cookies.ts';
 import { withStrongForms } from '../../src/http/entity-tags.ts';
 import { hostProblem } from '../../src/http/host.ts';
 import { readResponseFields, requestFields } from '../../src/http/http2-head.ts';
+import { queryValues, withoutQueryName } from '../../src/http/query.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import { originForm, targetProblem } from '../../src/http/request-target.ts';
 import { ResponseHead } from '../../src/http/response-head.ts';
 import { ResponseParser, type ResponseSink } from '../../src/http/response-parser.ts';
+import { parseToken } from '../../src/http/token.ts';
 import { CODINGS } from '../../src/kernel/codings.ts';
 import { decodedPath, decodedQuery, encodedPath } from '../../src/kernel/percent.ts';
+import { parseObject } from '../../src/kernel/strict-json.ts';
 import { firstQueryValue } from '../../src/table/query.ts';
 import { RequestText } from '../../src/table/request-text.ts';
 import { stepsOf } from '../harness/steps.ts';
@@ -87,6 +90,10 @@ const PLACES: Record<string, (text: string) => void> = {
   'a path to redirect': (text) => slashRedirect('GET', `/${text}`, `/${text}`),
   'a URL to redirect to': (text) => redirectReply('GET', true, `http://${text}`),
   'a cookie': (text) => cookieValue([text], 'b'),
+  'a cookie with a token': (text) => cookieValues([text], 'b').join() + withoutCookie([text], 'b'),
+  'a query with a token': (text) => queryValues(text, 'b').join() + withoutQueryName(text, 'b'),
+  'a token': (text) => parseToken(`${text}.${text}.${text}`),
+  'what a token says': (text) => parseObject(`{"a":${JSON.stringify([text, { [text]: text }])}}`),
   'a sticky cookie': (text) => sticky.find({ values: () => [`c=http://${text}`] } as never),
   'an Accept-Encoding': (text) => namesGzip([text]) || acceptedCodings([text], CODINGS),
   'an If-None-Match': (text) => withStrongForms(text),

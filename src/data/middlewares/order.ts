@@ -12,6 +12,7 @@ import type { DenyListOptions } from '../../middlewares/deny-list.ts';
 import type { ErrorsOptions } from '../../middlewares/errors.ts';
 import type { HeadersOptions } from '../../middlewares/headers.ts';
 import type { IpStrategyOptions } from '../../middlewares/ip-strategy.ts';
+import type { JwtOptions } from '../../middlewares/jwt.ts';
 import type { LimitsOptions } from '../../middlewares/limits.ts';
 import type { MirroringOptions } from '../../middlewares/mirroring.ts';
 import type { RateLimitOptions } from '../../middlewares/rate-limit.ts';
@@ -32,6 +33,7 @@ import { DenyList } from './deny-list.ts';
 import { DigestAuth } from './digest-auth.ts';
 import { ErrorPages } from './errors.ts';
 import { ForwardAuth, NoAuth } from './forward-auth.ts';
+import { Jwt } from './jwt.ts';
 import { Limits } from './limits.ts';
 import { Mirroring } from './mirroring.ts';
 import { PathModifiers } from './path-modifiers.ts';
@@ -81,6 +83,7 @@ const FRONTEND: readonly (readonly [string, Maker<object>])[] = [
     SecurityHeaders.isAsked(options) ? new SecurityHeaders(options) : null,
   ),
   maker<ClientCertificateOptions>('passTLSClientCert', (options) => new ClientCertificateFields(options)),
+  maker<JwtOptions>('jwt', (options, { worker }) => new Jwt(options, worker)),
   maker<AuthOptions>('auth', (options, { worker, frontend }) => authOf(options, worker, frontend)),
   maker<LimitsOptions>('limits', (options) => new Limits(options)),
   maker<RateLimitOptions>(

@@ -98,3 +98,9 @@ test('whoever asked before, the forwarded fields are those of this request', () 
     }),
   );
 });
+
+test('a field stands once among those as received, whatever Connection lists', () => {
+  const head = headOf(HOST, ['authorization', 'b'], ['connection', 'x-one'], ['x-one', '1']);
+  assert.deepEqual([head.values('authorization'), head.values('x-one')], [['b'], ['1']]);
+  assert.equal(head.fields, 'authorization: b\r\n');
+});
