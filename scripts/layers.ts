@@ -106,18 +106,28 @@ function findCycles(imports: ReadonlyMap<string, readonly string[]>): string[][]
 export function layerProblems(files: ReadonlyMap<string, string>): string[] {
   const problems: string[] = [];
   const imports = new Map<string, string[]>();
+  const types = new Map<string, string[]>();
   for (const [path, text] of files) {
     if (/(^|\/)index\.ts$/.test(path)) problems.push(`src/${path}:1 is an index file, not allowed`);
     if (!(layerOf(path) in MAY_IMPORT)) problems.push(`src/${path}:1 belongs to no layer, not allowed`);
     const targets: string[] = [];
     imports.set(path, targets);
+    const known: string[] = [];
+    types.set(path, known);
     for (const { line, target, kind } of referencesOf(text)) {
       const to = normalize(join(dirname(path), target));
       if (!isAllowed(path, to, kind)) problems.push(`src/${path}:${line} imports ${to}, not allowed`);
       // Types are gone at run time, and a worker's URL starts another thread: neither makes loading go in circles.
       if (kind === 'value') targets.push(to);
+      if (kind !== 'url') known.push(to);
     }
   }
-  for (const cycle of findCycles(imports)) problems.push(`src/${cycle[0]}:1 imports itself: ${cycle.join(' → ')}`);
+  // Two files may be halves of one thing (a connection and what is on it); where more know each other, none can be read alone.
+  const cycles = findCycles(imports);
+  for (const cycle of findCycles(types)) {
+    if (cycle.length > 3 && !cycles.some((other) => other.join() === cycle.join()))
+      problems.push(`src/${cycle[0]}:1 knows itself by its types: ${cycle.join(' → ')}`);
+  }
+  for (const cycle of cycles) problems.push(`src/${cycle[0]}:1 imports itself: ${cycle.join(' → ')}`);
   return problems;
 }

@@ -16,11 +16,17 @@ import type { Descriptors } from './descriptors.ts';
 import type { HeldBodies } from './exchange/outgoing-request.ts';
 import type { KeySets } from './key-sets.ts';
 import type { MemoryBudget } from './memory-budget.ts';
+import type { Plan } from './middleware.ts';
 import type { Passwords } from './passwords.ts';
-import type { Plan } from './plan.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
 import type { VerifiedTokens } from './verified-tokens.ts';
-import type { WebSocketExchange } from './websocket/websocket-exchange.ts';
+
+/** An exchange that ends only when it is told to. */
+export interface LongLived {
+  /** Says goodbye to both sides. */
+  shutDown(): void;
+  destroy(): void;
+}
 
 export type WorkerContext = {
   /** Of this worker; its lane in everything that has lanes. */
@@ -65,7 +71,7 @@ export type WorkerContext = {
   /** Requests without their end. */
   openExchanges: number;
   /** Those of them that are WebSockets: at the end of the worker they are told. */
-  readonly webSockets: Set<WebSocketExchange>;
+  readonly webSockets: Set<LongLived>;
   /** Called when an exchange has ended: a drain waits for the last one. */
   exchangeEnded: () => void;
 };

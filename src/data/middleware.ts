@@ -8,12 +8,13 @@
 import type { RequestHead } from '../http/request-head.ts';
 import type { ResponseText } from '../http/response-text.ts';
 import type { Fault } from '../kernel/errors.ts';
+import type { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { BackendView, FrontendView } from '../table/views.ts';
-import type { WorkerContext } from './context.ts';
 import type { Downstream, DownstreamEvents } from './downstream.ts';
 import type { Outcome } from './exchange/outcome.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import type { Reply } from './reply.ts';
-import type { Subrequest, SubrequestUser } from './subrequest.ts';
+import type { Flow, SubrequestUser } from './subrequest-user.ts';
 
 /** The answer of `request` that comes later: `Scope.proceed`. */
 export const WAITS = Symbol('waits');
@@ -25,7 +26,8 @@ export type Peer = Pick<Downstream, 'peerAddress' | 'clientCertificates' | 'secu
 
 /** The exchange, as a middleware sees it. */
 export interface Scope {
-  readonly worker: WorkerContext;
+  /** What a wrapper needs of its worker; a middleware is made with all of it. */
+  readonly worker: { readonly wheel: TimerWheel; readonly budget: MemoryBudget };
   /** Index. */
   readonly entryPoint: number;
   /** Null before it is routed: for the middlewares of the entrypoint. */
@@ -67,7 +69,7 @@ export interface Scope {
    * Within `response`: `start` begins the request whose response counts instead, and ELSEWHERE is to be returned. False: that
    * cannot be done for this exchange, a handshake of a WebSocket.
    */
-  replace(start: (user: SubrequestUser) => Subrequest): boolean;
+  replace(start: (user: SubrequestUser) => Flow): boolean;
   /** Remembers something of this exchange for this middleware. */
   keep(middleware: Middleware, value: object): void;
   /** What it has kept, undefined for nothing. */
@@ -101,3 +103,6 @@ export interface Middleware {
   /** It is over: once for each whose `request` was called. */
   ended?(exchange: Scope, outcome: Outcome): void;
 }
+
+/** In the order in which requests pass them; at least one. */
+export type Plan = readonly Middleware[];

@@ -4,11 +4,8 @@
  */
 import type { BackendView, FrontendView } from '../table/views.ts';
 import type { WorkerContext } from './context.ts';
-import type { Middleware } from './middleware.ts';
+import type { Plan } from './middleware.ts';
 import { backendSteps, entryPointSteps, frontendSteps } from './middlewares/order.ts';
-
-/** In the order in which requests pass them; at least one. */
-export type Plan = readonly Middleware[];
 
 function planOf(steps: Plan): Plan | null {
   return steps.length === 0 ? null : steps;

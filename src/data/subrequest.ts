@@ -14,6 +14,7 @@ import { Assignment } from './balancing/assignment.ts';
 import { GIVE_UP, isRepeatable, NEXT_SERVER, RESEND, retryDecision } from './balancing/retry.ts';
 import type { WorkerContext } from './context.ts';
 import type { Peer } from './middleware.ts';
+import type { Flow, SubrequestUser } from './subrequest-user.ts';
 import type { UpstreamPool } from './upstream/pool.ts';
 import type { Upstream, UpstreamUser } from './upstream/upstream.ts';
 
@@ -31,17 +32,7 @@ export type SubrequestText = {
   readonly body: readonly Buffer[] | null;
 };
 
-export interface SubrequestUser {
-  /** `head` and its body's `framing` (response-parser.ts); valid only during the call. */
-  subrequestAnswered(head: ResponseHead, framing: number): void;
-  /** `chunk` is valid only during the call. */
-  subrequestBody(chunk: Uint8Array): void;
-  subrequestEnded(): void;
-  /** There is no answer, or no whole one. Nothing follows. */
-  subrequestFailed(fault: Fault, detail: string): void;
-}
-
-export class Subrequest extends TimerEntry implements UpstreamUser {
+export class Subrequest extends TimerEntry implements UpstreamUser, Flow {
   readonly writesDate = true;
   private readonly worker: WorkerContext;
   private readonly user: SubrequestUser;
@@ -193,7 +184,6 @@ export class Subrequest extends TimerEntry implements UpstreamUser {
     else this.attempt();
   }
 
-  /** Stops and restarts the flow of its response's body. */
   pause(): void {
     this.connection?.pause();
   }
@@ -202,7 +192,6 @@ export class Subrequest extends TimerEntry implements UpstreamUser {
     this.connection?.resume();
   }
 
-  /** Its user has no more interest, and hears nothing more. */
   cancel(): void {
     if (!this.running) return;
     this.connection?.abandon(this);

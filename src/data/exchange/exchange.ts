@@ -17,10 +17,18 @@ import type { BackendView, FrontendView } from '../../table/views.ts';
 import { Assignment } from '../balancing/assignment.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Downstream } from '../downstream.ts';
-import { type Middleware, type Peer, type Scope, WAITS, type Wrapper, type WrapperEvents } from '../middleware.ts';
-import { backendPlan, frontendPlan, type Plan } from '../plan.ts';
+import {
+  type Middleware,
+  type Peer,
+  type Plan,
+  type Scope,
+  WAITS,
+  type Wrapper,
+  type WrapperEvents,
+} from '../middleware.ts';
+import { backendPlan, frontendPlan } from '../plan.ts';
 import { localReply, type Reply, slashRedirect } from '../reply.ts';
-import type { Subrequest, SubrequestUser } from '../subrequest.ts';
+import type { Flow, SubrequestUser } from '../subrequest-user.ts';
 import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
 import { Outcome } from './outcome.ts';
 import { Passage } from './passage.ts';
@@ -271,7 +279,7 @@ export abstract class Exchange implements Scope, TimedExchange {
     this.replyFault(fault);
   }
   copyRequest(_bytes: number): void {}
-  replace(_start: (user: SubrequestUser) => Subrequest): boolean {
+  replace(_start: (user: SubrequestUser) => Flow): boolean {
     return false;
   }
 

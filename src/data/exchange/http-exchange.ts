@@ -20,7 +20,7 @@ import type { WorkerContext } from '../context.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL, UNKNOWN_LENGTH } from '../downstream.ts';
 import type { BufferHolder } from '../memory-budget.ts';
 import { localReply, type Reply, reasonPhrase } from '../reply.ts';
-import type { Subrequest, SubrequestUser } from '../subrequest.ts';
+import type { Flow, SubrequestUser } from '../subrequest-user.ts';
 import type { Upstream, UpstreamUser } from '../upstream/upstream.ts';
 import { BodyPolicy } from './body-policy.ts';
 import { Exchange } from './exchange.ts';
@@ -71,7 +71,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
   /** The response is for nobody: another try follows. */
   private repeats = false;
   /** Its response comes in the place of the server's, or of ours. */
-  private substitute: Subrequest | null = null;
+  private substitute: Flow | null = null;
 
   constructor(worker: WorkerContext) {
     super(worker);
@@ -354,7 +354,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     }
   }
 
-  override replace(start: (user: SubrequestUser) => Subrequest): boolean {
+  override replace(start: (user: SubrequestUser) => Flow): boolean {
     // It may fail at once, which ends this exchange.
     const substitute = start(this);
     if (this.running) this.substitute = substitute;

@@ -4,8 +4,7 @@
  */
 import type { RequestHead } from '../../http/request-head.ts';
 import { ResponseText } from '../../http/response-text.ts';
-import { ELSEWHERE, type Middleware, type Scope, WAITS } from '../middleware.ts';
-import type { Plan } from '../plan.ts';
+import { ELSEWHERE, type Middleware, type Plan, type Scope, WAITS } from '../middleware.ts';
 import type { Reply } from '../reply.ts';
 import type { Outcome } from './outcome.ts';
 

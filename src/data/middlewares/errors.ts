@@ -6,6 +6,7 @@ import { log } from '../../kernel/log.ts';
 import type { ErrorPage, ErrorsOptions } from '../../middlewares/errors.ts';
 import { hasStatus } from '../../middlewares/status-ranges.ts';
 import type { FrontendView } from '../../table/views.ts';
+import type { WorkerContext } from '../context.ts';
 import { ELSEWHERE, type Middleware, type Scope } from '../middleware.ts';
 import { Subrequest } from '../subrequest.ts';
 
@@ -48,9 +49,11 @@ function targetOf({ query }: ErrorPage, head: RequestHead, status: number, secur
 
 export class ErrorPages implements Middleware {
   private readonly pages: readonly ErrorPage[];
+  private readonly worker: WorkerContext;
   private readonly frontend: FrontendView;
 
-  constructor({ pages }: ErrorsOptions, frontend: FrontendView) {
+  constructor({ pages }: ErrorsOptions, worker: WorkerContext, frontend: FrontendView) {
+    this.worker = worker;
     this.pages = pages;
     this.frontend = frontend;
   }
@@ -72,7 +75,8 @@ export class ErrorPages implements Middleware {
     const head = exchange.kept(this) as RequestHead;
     const backend = this.frontend.otherBackends!.get(page.backend)!;
     log.debug('an error page is asked for', { frontend: this.frontend.name, page: page.name, status });
-    const { worker, client } = exchange;
+    const { worker } = this;
+    const { client } = exchange;
     const target = targetOf(page, head, status, client.secure);
     const fields = page.requestHeaders === null ? head.fields : onlyFields(head.fields, page.requestHeaders);
     const forwarded = head.forwardedLines(client.peerAddress(), client.secure, worker.serverLine);

@@ -14,7 +14,8 @@ import type { BackendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
 import { type Middleware, type Peer, type Scope, WAITS } from '../middleware.ts';
 import { localReply, type Reply } from '../reply.ts';
-import { Subrequest, type SubrequestText, type SubrequestUser } from '../subrequest.ts';
+import { Subrequest, type SubrequestText } from '../subrequest.ts';
+import type { SubrequestUser } from '../subrequest-user.ts';
 
 /** Fields that say how a connection is used, or that speak of a body that it is not sent. */
 const NOT_SENT: ReadonlySet<string> = new Set(['content-length', 'content-type', 'expect', 'te', 'upgrade']);
@@ -73,7 +74,8 @@ export class ForwardAuth implements Middleware {
     const head = exchange.waiting;
     // The client has left.
     if (head === null) return;
-    const { worker, client } = exchange;
+    const { worker } = this;
+    const { client } = exchange;
     const { timeoutMs } = this.options;
     const verdict = new Verdict(this, exchange, key);
     try {

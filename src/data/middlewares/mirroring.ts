@@ -9,7 +9,8 @@ import { lineOf, MIRROR_TURNS, takeFrontendTurn } from '../../shared/cursors.ts'
 import type { FrontendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Middleware, Scope } from '../middleware.ts';
-import { Subrequest, type SubrequestUser } from '../subrequest.ts';
+import { Subrequest } from '../subrequest.ts';
+import type { SubrequestUser } from '../subrequest-user.ts';
 
 /** Copies of one worker that may be under way: beyond them none is made. */
 const MAX_IN_FLIGHT = 100;
@@ -73,7 +74,8 @@ export class Mirroring implements Middleware {
       log.debug('a mirror is left out: too many are under way', { mirror: mirror.name, frontend: this.frontend.name });
       return;
     }
-    const { worker, client } = exchange;
+    const { worker } = this;
+    const { client } = exchange;
     const forwarded = head.forwardedLines(client.peerAddress(), client.secure, worker.serverLine);
     const text = {
       method: head.method,

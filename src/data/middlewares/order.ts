@@ -69,7 +69,7 @@ const FRONTEND: readonly (readonly [string, Maker<object>])[] = [
     Compress.ofFrontend(options, worker.plans[entryPoint]),
   ),
   maker<RequestTimeouts>('requestTimeouts', (options) => new RequestTime(options)),
-  maker<ErrorsOptions>('errors', (options, { frontend }) => new ErrorPages(options, frontend)),
+  maker<ErrorsOptions>('errors', (options, { worker, frontend }) => new ErrorPages(options, worker, frontend)),
   maker<IpStrategyOptions>('ipStrategy', (options) => new IpStrategy(options)),
   maker<DenyListOptions>('denyList', (options) => new DenyList(options)),
   maker<WhiteListOptions>('whiteList', (options) => new AllowList(options)),

@@ -13,17 +13,19 @@
  * When the responses are not through after HOLD_MS, those behind the first are sent anew elsewhere and the server is not
  * pipelined to for a while; so a slow answer holds others up for that long and no longer.
  */
+import type { Socket } from 'node:net';
 import { REQUEST_CHUNKED } from '../../http/request-head.ts';
 import { ResponseParser } from '../../http/response-parser.ts';
 import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
 import { dialDetail } from './dial.ts';
-import type { UpstreamPool } from './pool.ts';
+import type { PoolOwner } from './owner.ts';
 import { type SocketOwner, UpstreamSocket } from './socket.ts';
 import { silenceOf } from './timeouts.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 import { Discard, failAll } from './users.ts';
+import type { WriteTurn } from './write-turn.ts';
 
 const DIALING = 0;
 const BUSY = 1;
@@ -38,12 +40,27 @@ const DEAF_MS = 1_000;
 
 const LAST_CHUNK = '0\r\n\r\n';
 
+/** The pool, as its connections know it. */
+export interface ConnectionOwner extends PoolOwner {
+  /** Shared by all connections of the worker: bytes are used up before the next read. */
+  readonly readBuffer: Buffer;
+  readonly turn: WriteTurn;
+  /** The server has chosen HTTP/2 on `socket`, which is the pool's from now on: a stream for `user`. */
+  share(socket: Socket, user: UpstreamUser): Upstream;
+  /** The server does not take several requests well. */
+  avoidPipelining(): void;
+  /** The connection is idle. False: it is not wanted. */
+  keep(connection: UpstreamConnection): boolean;
+  /** It is no connection any more. */
+  forget(connection: UpstreamConnection): void;
+}
+
 export class UpstreamConnection extends TimerEntry implements Upstream, SocketOwner {
   readonly mayRefuse = false;
   /** Requests that it has served. */
   served = 0;
   readonly parser = new ResponseParser();
-  private readonly pool: UpstreamPool;
+  private readonly pool: ConnectionOwner;
   private readonly socket: UpstreamSocket;
   private user: UpstreamUser | null;
   private state = DIALING;
@@ -68,7 +85,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   /** Whom the step under way is for; in it `user` may be let go already. */
   private current: UpstreamUser | null = null;
 
-  constructor(pool: UpstreamPool, user: UpstreamUser, alpn: readonly string[]) {
+  constructor(pool: ConnectionOwner, user: UpstreamUser, alpn: readonly string[]) {
     super();
     this.pool = pool;
     this.user = user;

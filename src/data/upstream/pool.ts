@@ -11,7 +11,7 @@ import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import type { ServerView } from '../../table/views.ts';
-import { UpstreamConnection } from './connection.ts';
+import { type ConnectionOwner, UpstreamConnection } from './connection.ts';
 import { ALPN_ANY, ALPN_HTTP1, type DialTarget } from './dial.ts';
 import { UpstreamSessions } from './sessions.ts';
 import type { UpstreamTimeouts } from './timeouts.ts';
@@ -23,7 +23,7 @@ const IDLE_MARGIN_MS = 1_000;
 /** How long a server is left alone after it closed on, or was too slow for, several requests in flight. */
 const PIPELINING_OFF_MS = 60_000;
 
-export class UpstreamPool {
+export class UpstreamPool implements ConnectionOwner {
   /** Who it was last asked for by; only UpstreamPools looks at it. */
   server: ServerView | null = null;
   readonly target: DialTarget;

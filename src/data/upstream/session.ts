@@ -28,8 +28,8 @@ import { log } from '../../kernel/log.ts';
 import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';
 import { frameBudget, TINY_DATA, USEFUL_FRAME } from '../flood-budget.ts';
 import { dialDetail } from './dial.ts';
-import type { UpstreamSessions } from './sessions.ts';
-import { UpstreamStream } from './stream.ts';
+import type { PoolOwner } from './owner.ts';
+import { type StreamOwner, UpstreamStream } from './stream.ts';
 import type { UpstreamTimeouts } from './timeouts.ts';
 import type { UpstreamUser } from './upstream.ts';
 
@@ -64,14 +64,32 @@ const MAX_HASTY_PINGS = 2;
 const PING_TIMEOUT_MS = 15_000;
 const NO_TIMEOUT_MS = 3_600_000;
 
-export class UpstreamSession extends TimerEntry {
+/** The sessions of one server, as each of them knows them. */
+export interface SessionOwner {
+  readonly pool: PoolOwner & {
+    /** The server has chosen HTTP/1.1 where it chose HTTP/2 before. */
+    shareNoMore(): void;
+  };
+  /** Streams that the server takes at a time on one session, as it said last. */
+  limit: number;
+  /** How many requests a session is given in all. */
+  readonly lifetime: number;
+  /** The server has ended a session after so many requests and refused the rest. */
+  endedAfter(requests: number): void;
+  /** It takes no more requests. */
+  drop(session: UpstreamSession): void;
+  /** It is over. */
+  forget(session: UpstreamSession): void;
+}
+
+export class UpstreamSession extends TimerEntry implements StreamOwner {
   /** Why it was lost, '' while it was not. */
   lost = '';
   readonly wheel: TimerWheel;
   readonly scheme: string;
   /** For requests with an empty Host. */
   readonly authority: string;
-  private readonly sessions: UpstreamSessions;
+  private readonly sessions: SessionOwner;
   private readonly socket: Socket;
   private readonly streams = new Set<UpstreamStream>();
   private session: ClientHttp2Session | null = null;
@@ -96,7 +114,7 @@ export class UpstreamSession extends TimerEntry {
   private idleSince = 0;
 
   /** `socket`: one that dials, or (with `use`) one that is ready. */
-  constructor(sessions: UpstreamSessions, socket: Socket) {
+  constructor(sessions: SessionOwner, socket: Socket) {
     super();
     this.sessions = sessions;
     this.wheel = sessions.pool.wheel;

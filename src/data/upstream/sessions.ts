@@ -6,8 +6,7 @@ import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import { ALPN_ANY } from './dial.ts';
-import type { UpstreamPool } from './pool.ts';
-import { UpstreamSession } from './session.ts';
+import { type SessionOwner, UpstreamSession } from './session.ts';
 import type { UpstreamStream } from './stream.ts';
 import type { UpstreamUser } from './upstream.ts';
 
@@ -16,8 +15,8 @@ const ASSUMED_STREAMS = 100;
 /** How long it is believed that a server ends its sessions after so many requests. */
 const BELIEVED_MS = 300_000;
 
-export class UpstreamSessions {
-  readonly pool: UpstreamPool;
+export class UpstreamSessions implements SessionOwner {
+  readonly pool: SessionOwner['pool'];
   private readonly metrics: MetricsLane;
   /** Those that take requests, dialing ones included. */
   private readonly usable: UpstreamSession[] = [];
@@ -29,7 +28,7 @@ export class UpstreamSessions {
   /** Milliseconds of performance.now(): until then a session is not asked for more than `lastCount`. */
   private believedUntil = 0;
 
-  constructor(pool: UpstreamPool, metrics: MetricsLane) {
+  constructor(pool: SessionOwner['pool'], metrics: MetricsLane) {
     this.pool = pool;
     this.metrics = metrics;
   }

@@ -7,17 +7,22 @@
  * taken from END_STREAM alone: node:http2 ends its stream in the same way when the server resets it without an error or
  * closes the connection.
  */
-import { type ClientHttp2Stream, constants } from 'node:http2';
+import { type ClientHttp2Stream, type ClientSessionRequestOptions, constants } from 'node:http2';
 import { Duplex } from 'node:stream';
-import { readResponseFields, requestFields, trailerFields, trailerLines } from '../../http/http2-head.ts';
+import {
+  type Http2Fields,
+  readResponseFields,
+  requestFields,
+  trailerFields,
+  trailerLines,
+} from '../../http/http2-head.ts';
 import { REQUEST_CHUNKED } from '../../http/request-head.ts';
 import { NO_LENGTH, ResponseHead } from '../../http/response-head.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, MAX_INTERIM } from '../../http/response-parser.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
-import { TimerEntry } from '../../kernel/timer-wheel.ts';
+import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';
 import { MergedPieces } from '../merged-pieces.ts';
-import type { UpstreamSession } from './session.ts';
-import { silenceOf } from './timeouts.ts';
+import { silenceOf, type UpstreamTimeouts } from './timeouts.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 
 const WAITING = 0;
@@ -45,11 +50,31 @@ function push(this: WatchedStream, chunk: unknown, encoding?: BufferEncoding): b
 
 type WatchedStream = ClientHttp2Stream & { owner: UpstreamStream };
 
+/** The session of a stream. */
+export interface StreamOwner {
+  readonly timeouts: UpstreamTimeouts;
+  readonly wheel: TimerWheel;
+  readonly scheme: string;
+  /** For requests with an empty Host. */
+  readonly authority: string;
+  /** Why it was lost, '' while it was not. */
+  readonly lost: string;
+  /** @throws Error when the fields are not such as HTTP/2 takes */
+  request(fields: Http2Fields, options: ClientSessionRequestOptions): ClientHttp2Stream;
+  /** Was the stream opened after the last one that the server has seen? `id`: undefined when it was never opened. */
+  neverSaw(id: number | undefined): boolean;
+  /** The head of a response has come, or bytes of a body. */
+  answered(): void;
+  received(bytes: number): void;
+  /** A stream is over. */
+  forget(stream: UpstreamStream): void;
+}
+
 export class UpstreamStream extends TimerEntry implements Upstream {
   readonly mayRefuse = true;
   /** The server has sent END_STREAM: what was read and what still waits to be read is the whole response. */
   endStream = false;
-  private readonly session: UpstreamSession;
+  private readonly session: StreamOwner;
   private user: UpstreamUser | null;
   private state = WAITING;
   private stream: ClientHttp2Stream | null = null;
@@ -72,7 +97,7 @@ export class UpstreamStream extends TimerEntry implements Upstream {
   /** Whom the step under way is for; in it `user` may be let go already. */
   private current: UpstreamUser | null = null;
 
-  constructor(session: UpstreamSession, user: UpstreamUser) {
+  constructor(session: StreamOwner, user: UpstreamUser) {
     super();
     this.session = session;
     this.user = user;

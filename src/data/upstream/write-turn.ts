@@ -4,19 +4,26 @@
  * a tenth of the cost of a small request (bench/README.md); and with pipelining those that share a connection go out in
  * one write.
  */
-import type { UpstreamConnection } from './connection.ts';
-import type { UpstreamPool } from './pool.ts';
+/** A connection: it writes what it has gathered. */
+interface Writer {
+  flush(): void;
+}
+
+/** A pool: it fills no connection any more. */
+interface Filler {
+  turnEnded(): void;
+}
 
 export class WriteTurn {
-  private readonly pools: UpstreamPool[] = [];
-  private connections: UpstreamConnection[] = [];
+  private readonly pools: Filler[] = [];
+  private connections: Writer[] = [];
   /** Takes turns with `connections`, so that what a write brings about opens the next turn. */
-  private spare: UpstreamConnection[] = [];
+  private spare: Writer[] = [];
   private scheduled = false;
   private readonly end = (): void => this.flush();
 
   /** `connection` has something to write. */
-  add(connection: UpstreamConnection): void {
+  add(connection: Writer): void {
     this.connections.push(connection);
     if (this.scheduled) return;
     this.scheduled = true;
@@ -24,7 +31,7 @@ export class WriteTurn {
   }
 
   /** `pool` fills connections until the turn ends. */
-  fills(pool: UpstreamPool): void {
+  fills(pool: Filler): void {
     this.pools.push(pool);
   }
 

@@ -58,6 +58,19 @@ test('a cycle of values is found and shown, a cycle through a type is not one', 
   assert.deepEqual(problems, ['src/http/a.ts:1 imports itself: http/a.ts → http/b.ts → http/c.ts → http/a.ts']);
 });
 
+test('two files may know each other by their types, three in a circle may not', () => {
+  const circle = problemsOf({
+    'http/a.ts': `import type { B } from './b.ts';\n`,
+    'http/b.ts': `import type { C } from './c.ts';\n`,
+    'http/c.ts': `import { a } from './a.ts';\n`,
+    'http/d.ts': `import type { E } from './e.ts';\n`,
+    'http/e.ts': `import type { D } from './d.ts';\n`,
+  });
+  assert.deepEqual(circle, [
+    'src/http/a.ts:1 knows itself by its types: http/a.ts → http/b.ts → http/c.ts → http/a.ts',
+  ]);
+});
+
 test('index files and files outside every layer are refused', () => {
   assert.deepEqual(problemsOf({ 'model/index.ts': '', 'extras/a.ts': '' }), [
     'src/model/index.ts:1 is an index file, not allowed',

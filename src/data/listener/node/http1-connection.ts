@@ -16,7 +16,7 @@ import type { WatchedClient } from './client-watch.ts';
 import { lingerOn } from './deadline.ts';
 import type { Http1Downstream } from './http1-downstream.ts';
 import { HALF_CLOSED_MS, MAX_PIPELINED, REQUEST_COST } from './limits.ts';
-import type { NodeListener } from './node-listener.ts';
+import type { NodeOwner } from './owner.ts';
 import { type PacedConnection, PacedReader } from './paced-reader.ts';
 import { rawReply } from './raw-reply.ts';
 import { breakOff, bytesTaken, isPeerGone } from './socket.ts';
@@ -28,11 +28,21 @@ function hasBody(request: IncomingMessage): boolean {
   return coding !== undefined || (length !== undefined && length !== '0');
 }
 
+interface Http1Owner extends NodeOwner {
+  /** One request; `running` keeps it before it begins. Null: it failed and nobody answers. */
+  serveHttp1(
+    connection: Http1Connection,
+    request: IncomingMessage,
+    response: ServerResponse,
+    running: Http1Downstream[],
+  ): Http1Downstream | null;
+}
+
 export class Http1Connection implements PacedConnection, WatchedClient {
   readonly socket: Socket;
   readonly secure: boolean;
   readonly reader: PacedReader;
-  private readonly listener: NodeListener;
+  private readonly listener: Http1Owner;
   private readonly running: Http1Downstream[] = [];
   private readonly waiting: Waiting[] = [];
   /** All that runs may be repeated and has no body. */
@@ -54,7 +64,7 @@ export class Http1Connection implements PacedConnection, WatchedClient {
   private readonly afterFin = new Progress(1);
   private readonly ahead = new Progress();
 
-  constructor(listener: NodeListener, socket: Socket, secure: boolean) {
+  constructor(listener: Http1Owner, socket: Socket, secure: boolean) {
     this.listener = listener;
     this.socket = socket;
     this.secure = secure;

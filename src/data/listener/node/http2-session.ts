@@ -12,7 +12,7 @@ import { FloodBudget, FRAME_BYTES, frameBudget, TINY_DATA, USEFUL_FRAME } from '
 import type { BufferHolder } from '../../memory-budget.ts';
 import type { Http2Downstream } from './http2-downstream.ts';
 import * as limits from './limits.ts';
-import type { NodeListener } from './node-listener.ts';
+import type { NodeOwner } from './owner.ts';
 import { clientCertificates, peerAddress, plainBytesTaken } from './socket.ts';
 
 /** How often a session is looked at, at most, and how many times at least before one of its times is up. */
@@ -27,10 +27,20 @@ function lookMs(times: readonly number[]): number {
   return Math.min(LOOK_MS, ...times.filter((ms) => ms > 0).map((ms) => ms / LOOKS));
 }
 
+interface Http2Owner extends NodeOwner {
+  /** One stream. Null: it failed, or was answered without an exchange. */
+  serveHttp2(
+    session: Http2Session,
+    stream: ServerHttp2Stream,
+    endOfStream: boolean,
+    raw: readonly string[],
+  ): Http2Downstream | null;
+}
+
 export class Http2Session extends TimerEntry implements BufferHolder {
   readonly secure: boolean;
   readonly peer: string;
-  private readonly listener: NodeListener;
+  private readonly listener: Http2Owner;
   private readonly session: ServerHttp2Session;
   /** Under the session. */
   private readonly socket: Socket;
@@ -53,7 +63,7 @@ export class Http2Session extends TimerEntry implements BufferHolder {
   private takenBefore = 0;
   private overhead = 0;
 
-  constructor(listener: NodeListener, session: ServerHttp2Session, socket: Socket, secure: boolean) {
+  constructor(listener: Http2Owner, session: ServerHttp2Session, socket: Socket, secure: boolean) {
     super();
     this.listener = listener;
     this.session = session;

@@ -31,6 +31,7 @@ import { Http2Downstream } from './http2-downstream.ts';
 import { Http2Session } from './http2-session.ts';
 import * as limits from './limits.ts';
 import { Openings } from './openings.ts';
+import type { NodeOwner } from './owner.ts';
 import { ProxiedPeers } from './proxied-peers.ts';
 import { NO_CONNECT, PLAIN_HTTP } from './raw-reply.ts';
 import { fillHttp1, fillHttp2, isGrpc } from './request.ts';
@@ -45,7 +46,7 @@ const KEEP_ALIVE_MS = 180_000;
 const NEVER_MS = 2 ** 31 - 1;
 const BACKLOG = 511;
 
-export class NodeListener implements Listener {
+export class NodeListener implements Listener, NodeOwner {
   readonly worker: WorkerContext;
   private readonly index: number;
   private readonly entryPoint: EntryPoint;

@@ -21,7 +21,7 @@ import { LEAST_BYTES, Progress } from '../progress.ts';
 import type { WatchedClient } from './client-watch.ts';
 import { lingerOn } from './deadline.ts';
 import { HALF_CLOSED_PROBE_MS } from './limits.ts';
-import type { NodeListener } from './node-listener.ts';
+import type { NodeOwner } from './owner.ts';
 import { headText, interimHead, ownCopy } from './response.ts';
 import { breakOff, bytesTaken, clientCertificates, isPeerGone, peerAddress } from './socket.ts';
 
@@ -34,7 +34,7 @@ export class TunnelDownstream implements Downstream, ChunkSink, WatchedClient {
   readonly writesDate = false;
   readonly respondsUpTo = Number.MAX_SAFE_INTEGER;
   readonly events: DownstreamEvents;
-  private readonly listener: NodeListener;
+  private readonly listener: NodeOwner;
   private readonly socket: Socket;
   /** What came behind the head, or behind the body, and waits for the server to agree. */
   private early: Buffer;
@@ -54,7 +54,7 @@ export class TunnelDownstream implements Downstream, ChunkSink, WatchedClient {
   private readonly passing = new Progress();
 
   /** `early`: what the client sent behind the head of its request. */
-  constructor(listener: NodeListener, socket: Socket, secure: boolean, early: Buffer, events: DownstreamEvents) {
+  constructor(listener: NodeOwner, socket: Socket, secure: boolean, early: Buffer, events: DownstreamEvents) {
     this.listener = listener;
     this.socket = socket;
     this.secure = secure;
