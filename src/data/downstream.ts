@@ -6,6 +6,7 @@
  * alone; `abort` at any time. `release` comes last and gives the object back to its engine.
  */
 import type { X509Certificate } from 'node:crypto';
+import { NO_LENGTH } from '../http/response-head.ts';
 import type { Fault } from '../kernel/errors.ts';
 
 /** How the body of a response is framed towards the client. */
@@ -68,6 +69,24 @@ export interface Downstream {
   peerAddress(): string;
   /** What a client has presented by TLS and was verified, its own certificate first; empty for none. Absent: the engine knows of none. */
   clientCertificates?(): readonly X509Certificate[];
+}
+
+/** A whole response, in pieces where `respond` may not be given it. False: as after `end`. */
+export function sendWhole(
+  out: Downstream,
+  head: string | Uint8Array,
+  length: number,
+  body: Uint8Array | string,
+  trailers: string,
+  close: boolean,
+): boolean {
+  if (length <= out.respondsUpTo) {
+    out.respond(head, length, body, NO_LENGTH, close);
+    return true;
+  }
+  out.begin(head, length, close);
+  out.write(typeof body === 'string' ? Buffer.from(body) : body);
+  return out.end(trailers);
 }
 
 export interface DownstreamEvents {

@@ -14,7 +14,7 @@ import {
   zstdDecompressSync,
 } from 'node:zlib';
 import { type Answer, type Ask, bytesOf, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
-import { bufferedBytes, openExchanges, type Scope } from '../harness/exchanges.ts';
+import { bufferedBytes, openExchanges, response, type Scope } from '../harness/exchanges.ts';
 import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -33,6 +33,8 @@ const server = createServer((request, response) => {
   response.setHeader('etag', '"v1"');
   if (request.headers['if-none-match']?.split(', ').includes('"v1"')) {
     response.writeHead(304).end();
+  } else if (path === '/refuses') {
+    response.writeHead(403, { 'content-length': LARGE.length }).end(LARGE);
   } else if (path === '/large') {
     response.setHeader('content-length', LARGE.length);
     response.end(LARGE);
@@ -86,6 +88,7 @@ const on = await route({ compress: 'true' });
 const off = await route({ compress: 'false' });
 const plain = await route({});
 const streams = await route({ 'compress/contenttypes': 'text/*' });
+const guarded = await route({ 'compress/encodings': 'zstd', 'auth/forward/address': `${url}/refuses` });
 const brotli = await route({ 'compress/encodings': 'br', 'compress/defaultencoding': 'br' });
 
 const DECODERS = { gzip: gunzipSync, br: brotliDecompressSync, zstd: zstdDecompressSync } as const;
@@ -197,6 +200,17 @@ for (const engine of ENGINES) {
     }
   });
 
+  test(`${engine}: a long answer of our own is compressed and whole`, async (t) => {
+    for (const [fields, coding] of [
+      [{ 'accept-encoding': 'zstd' }, 'zstd'],
+      [{}, undefined],
+    ] as [Record<string, string>, string | undefined][]) {
+      const got = await ask(t, engine, { host: guarded, fields });
+      assert.deepEqual([got.status, got.fields['content-encoding']], [403, coding]);
+      assert.equal((coding === undefined ? got.body : zstdDecompressSync(got.body)).toString(), LARGE);
+    }
+  });
+
   test(`${engine}: a server that breaks off breaks the response, too`, async (t) => {
     open.length = 0;
     const { head, body } = engines
@@ -275,11 +289,23 @@ test('a refused handshake of a WebSocket is an answer like others', async (t) =>
   );
   const host = await addRoute(tsuji, [refusing.url], { 'frontends/$/compress': 'true' });
   for (const engine of ['uws', 'node'] as const) {
-    const client = await rawClient(t, engines.port(engine));
-    client.send(
-      `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
-        `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\nAccept-Encoding: gzip\r\n\r\n`,
-    );
-    assert.match(await client.until('\r\n\r\n'), /content-encoding: gzip/i);
+    for (const [name, size] of [
+      [host, TEXT.length],
+      [guarded, LARGE.length],
+    ] as const) {
+      for (const coding of ['gzip, zstd;q=0.5', 'identity']) {
+        const client = await rawClient(t, engines.port(engine));
+        client.send(
+          `GET / HTTP/1.1\r\nHost: ${name}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
+            `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\nAccept-Encoding: ${coding}\r\n\r\n`,
+        );
+        const { fields, body } = await response(client);
+        assert.equal(
+          fields.get('content-encoding')?.[0],
+          coding === 'identity' ? undefined : size > 5_000 ? 'zstd' : 'gzip',
+        );
+        if (coding === 'identity') assert.equal(body.length, size);
+      }
+    }
   }
 });

@@ -17,7 +17,7 @@ import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import type { BackendView } from '../../table/views.ts';
 import { GIVE_UP, NEXT_SERVER, RESEND, retryDecision } from '../balancing/retry.ts';
 import type { WorkerContext } from '../context.ts';
-import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL, UNKNOWN_LENGTH } from '../downstream.ts';
+import { type Downstream, type DownstreamEvents, NO_BODY, sendWhole, TUNNEL, UNKNOWN_LENGTH } from '../downstream.ts';
 import type { BufferHolder } from '../memory-budget.ts';
 import { localReply, type Reply, reasonPhrase } from '../reply.ts';
 import type { Flow, SubrequestUser } from '../subrequest-user.ts';
@@ -537,7 +537,10 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     // A refused upload of known length is read to its end: a reset would take the refusal from the client.
     const close = this.worker.draining || closes;
     if (isHead) this.out.respond(head, NO_BODY, null, length, close);
-    else this.out.respond(head, length, body, NO_LENGTH, close);
+    else if (!sendWhole(this.out, head, length, body, '', close)) {
+      this.phase = FLUSHING;
+      return;
+    }
     this.responded();
   }
 

@@ -3,11 +3,10 @@
  * expression of its backend says so. What never ends (event streams, gRPC, tunnels) passes as it comes.
  */
 import { isEndless } from '../../http/fields.ts';
-import { NO_LENGTH } from '../../http/response-head.ts';
 import { FAULTS } from '../../kernel/errors.ts';
 import type { BufferingOptions } from '../../middlewares/buffering.ts';
 import { holds } from '../../middlewares/retry-expression.ts';
-import { type Downstream, TUNNEL } from '../downstream.ts';
+import { type Downstream, sendWhole, TUNNEL } from '../downstream.ts';
 import type { BufferHolder } from '../memory-budget.ts';
 import type { Scope, WrapperEvents } from '../middleware.ts';
 import { PassingDownstream } from './passing-downstream.ts';
@@ -91,13 +90,7 @@ export class BufferingDownstream extends PassingDownstream implements BufferHold
     const body = Buffer.concat(this.chunks);
     this.forget();
     if (this.repeats(head)) return true;
-    if (body.length > this.inner.respondsUpTo) {
-      this.inner.begin(head, body.length, close);
-      this.inner.write(body);
-      return this.inner.end(trailers);
-    }
-    this.inner.respond(head, body.length, body, NO_LENGTH, close);
-    return true;
+    return sendWhole(this.inner, head, body.length, body, trailers, close);
   }
 
   endOverBudget(): void {

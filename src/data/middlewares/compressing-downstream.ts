@@ -40,6 +40,8 @@ const HOLD_MS = 20;
 const SILENCE_MS = 10;
 /** Of what waits for the encoder, or for more; then the server is stopped. */
 const MOST_WAITING = 65_536;
+/** Of what waits and is worked up: counted with the encoder. */
+const MOST_COUNTED = 4 * MOST_WAITING;
 /** Pieces of a few bytes are put together when there are so many. */
 const MOST_PIECES = 256;
 
@@ -67,6 +69,8 @@ export class CompressingDownstream extends PassingDownstream implements BufferHo
   private encoderBytes = 0;
   /** It has something to work up. */
   private busy = false;
+  /** Of that, bytes. */
+  private inWork = 0;
   /** It stands still until the client takes more. */
   private stopped = false;
   /** It is among the jobs of `load`. */
@@ -94,8 +98,9 @@ export class CompressingDownstream extends PassingDownstream implements BufferHo
 
   override get respondsUpTo(): number {
     const { rules, codings } = this.compression;
-    if (rules === null || codings.length === 0) return this.inner.respondsUpTo;
-    return this.load.hasTime ? atOnceBytes(codings[0], rules.levels[codings[0]]) : 0;
+    const { respondsUpTo } = this.inner;
+    if (rules === null || codings.length === 0) return respondsUpTo;
+    return this.load.hasTime ? Math.min(respondsUpTo, atOnceBytes(codings[0], rules.levels[codings[0]])) : 0;
   }
 
   /**
@@ -174,8 +179,9 @@ export class CompressingDownstream extends PassingDownstream implements BufferHo
     if (this.mode === HOLDING) {
       if (this.waiting >= this.compression.rules!.leastBytes) return this.packHeld();
       if (!this.exchange.worker.budget.hold(this, this.waiting)) return true;
-    } else if (!this.busy) {
-      this.work();
+    } else {
+      if (!this.account()) return true;
+      if (!this.busy) this.work();
     }
     this.full = this.waiting >= MOST_WAITING;
     return !this.full;
@@ -185,6 +191,13 @@ export class CompressingDownstream extends PassingDownstream implements BufferHo
     if (this.pieces.length === MOST_PIECES) this.pieces = [Buffer.concat(this.pieces)];
     this.pieces.push(piece);
     this.waiting += piece.length;
+  }
+
+  /** More waits only where a whole response was kept before it came here. False: it was ended for it. */
+  private account(): boolean {
+    const beyond = Math.max(this.waiting + this.inWork - MOST_COUNTED, 0);
+    const bytes = this.encoderBytes + beyond;
+    return bytes === this.heldBytes || this.exchange.worker.budget.hold(this, bytes);
   }
 
   override end(trailers: string): boolean {
@@ -330,6 +343,7 @@ export class CompressingDownstream extends PassingDownstream implements BufferHo
       encoder.end();
       return;
     }
+    this.inWork = this.waiting;
     const pieces = this.takeWaiting();
     encoder.write(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces), () =>
       this.guarded(encoder, () => this.workedUp()),
@@ -341,6 +355,8 @@ export class CompressingDownstream extends PassingDownstream implements BufferHo
 
   private workedUp(): void {
     this.busy = false;
+    this.inWork = 0;
+    if (!this.account()) return;
     if (this.waiting > 0 || this.trailers !== null) this.work();
     else this.tally();
     if (this.trailers === null) this.goOn();

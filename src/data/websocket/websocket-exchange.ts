@@ -10,14 +10,13 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { RequestHead } from '../../http/request-head.ts';
-import { NO_LENGTH } from '../../http/response-head.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import type { ServerView } from '../../table/views.ts';
 import { NEXT_SERVER, retryDecision } from '../balancing/retry.ts';
 import type { WorkerContext } from '../context.ts';
-import type { Downstream, DownstreamEvents } from '../downstream.ts';
+import { type Downstream, type DownstreamEvents, sendWhole } from '../downstream.ts';
 import { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../reply.ts';
 import type { HandshakeDownstream } from './client-socket.ts';
@@ -39,6 +38,8 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
   private fields: Record<string, string | string[]> = {};
   private server: ServerSocket | null = null;
   private refusal: Refusal | null = null;
+  /** A reply of ours waits for the client. */
+  private flushing = false;
   private relay: Relay | null = null;
 
   constructor(worker: WorkerContext, entryPoint: number, downstream: HandshakeDownstream) {
@@ -161,7 +162,8 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
   }
 
   outWritable(): void {
-    this.refusal?.writable();
+    if (this.flushing) this.finish();
+    else this.refusal?.writable();
   }
 
   downstreamAborted(): void {
@@ -220,8 +222,8 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     const head = this.passage?.looksAtResponses
       ? this.passage.response(reply.status, reply.head, reply.length, true)!
       : reply.head;
-    this.out.respond(head, reply.length, reply.body, NO_LENGTH, close);
-    this.finish();
+    if (sendWhole(this.out, head, reply.length, reply.body, '', close)) this.finish();
+    else this.flushing = true;
   }
 
   protected override finish(): void {

@@ -326,6 +326,20 @@ test('a slow client is no job of the pool, and stops its server', async () => {
   assert.deepEqual(bench.left, NOTHING);
 });
 
+test('a long piece counts for the budget until it is worked up', async () => {
+  const bench = new Bench();
+  const out = bench.out();
+  out.begin(HEAD, 2 * MIB, false);
+  const encoder = bench.budget.heldBytes;
+  assert.equal(out.write(randomBytes(2 * MIB)), true);
+  assert.equal(out.write(randomBytes(2 * MIB)), false);
+  assert.ok(bench.budget.heldBytes > encoder + 3 * MIB);
+  await waitFor(() => bench.events.writable > 0 && bench.budget.heldBytes === encoder, 'them to be worked up');
+  out.write(randomBytes(2 * MIB));
+  bench.budget.endLargest();
+  assert.deepEqual([bench.broken, bench.left], [['OVER_BUDGET'], NOTHING]);
+});
+
 test('pieces of single bytes wait in few buffers, and are whole', async () => {
   const bench = new Bench();
   const out = bench.out();
