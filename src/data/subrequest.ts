@@ -180,7 +180,8 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow {
       return;
     }
     assignment?.tryFailed(fault, this.reused, detail);
-    if (decision === GIVE_UP || (decision === NEXT_SERVER && assignment?.retry() !== true)) this.fail(fault, detail);
+    if (decision === GIVE_UP || (decision === NEXT_SERVER && assignment?.retry(true) !== true))
+      this.fail(fault, detail);
     else this.attempt();
   }
 

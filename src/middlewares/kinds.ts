@@ -14,10 +14,12 @@ import { JWT } from './jwt.ts';
 import { type Kind, type Known, type OptionSet, REJECTED } from './kind.ts';
 import { LIMITS } from './limits.ts';
 import { MIRRORING } from './mirroring.ts';
+import { OBSERVABILITY } from './observability.ts';
 import { OptionKeys } from './option-keys.ts';
 import { PASS_TLS_CERT } from './pass-tls-cert.ts';
 import { RATE_LIMIT } from './rate-limit.ts';
 import { REDIRECT } from './redirect.ts';
+import { REQUEST_ID } from './request-id.ts';
 import { RESPONSE_FORWARDING } from './response-forwarding.ts';
 import { SPLIT } from './split.ts';
 import { BACKEND_TIMEOUTS, REQUEST_TIMEOUTS } from './timeouts.ts';
@@ -42,6 +44,8 @@ export const FRONTEND_KINDS: readonly AnyKind[] = [
   IP_STRATEGY,
   SPLIT,
   MIRRORING,
+  REQUEST_ID,
+  OBSERVABILITY,
   REQUEST_TIMEOUTS,
 ];
 

@@ -166,17 +166,17 @@ export class Assignment {
     }
   }
 
-  /** One more try is to be made: `next` follows. False: the budget of retries is used up. */
-  retry(): boolean {
+  /** One more try is to be made: `next` follows. False: the budget of retries is used up. `counts`: for the metrics. */
+  retry(counts: boolean): boolean {
     const { worker, backend } = this;
     if (this.freeRetry) this.freeRetry = false;
     else if (!this.balancer!.budget!.take(performance.now())) {
-      worker.metrics.retryRefused(backend!.slot);
+      if (counts) worker.metrics.retryRefused(backend!.slot);
       return false;
     }
     this.triesLeft--;
     this.balancer!.rotation.sync();
-    worker.metrics.retries(backend!.slot);
+    if (counts) worker.metrics.retries(backend!.slot);
     return true;
   }
 

@@ -24,6 +24,7 @@ import type { Flow, SubrequestUser } from '../subrequest-user.ts';
 import type { Upstream, UpstreamUser } from '../upstream/upstream.ts';
 import { BodyPolicy } from './body-policy.ts';
 import { Exchange } from './exchange.ts';
+import { countsForBackend } from './outcome.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 
 /** Middlewares have it; the request's body is queued. */
@@ -485,7 +486,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     });
     this.connection = null;
     if (decision !== RESEND) this.assignment.tryFailed(fault, this.reused, detail);
-    if (decision === GIVE_UP || (decision === NEXT_SERVER && !this.assignment.retry())) {
+    if (decision === GIVE_UP || (decision === NEXT_SERVER && !this.assignment.retry(countsForBackend(this.frontend)))) {
       this.breakOff(fault, detail);
       return;
     }

@@ -3,9 +3,16 @@
  * worker, filled at the end of each exchange and valid only while it is passed around.
  */
 
+import type { ObservabilityOptions } from '../../middlewares/observability.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import type { BackendView, FrontendView, ServerView } from '../../table/views.ts';
+
+/** Do requests of that frontend count for series of backends? */
+export function countsForBackend(frontend: FrontendView | null): boolean {
+  if (frontend === null || frontend.options === null) return true;
+  return (frontend.options.observability as ObservabilityOptions | undefined)?.metrics !== false;
+}
 
 export class Outcome {
   /** Index. */
@@ -36,7 +43,7 @@ export class Outcome {
   count(metrics: MetricsLane): void {
     const { method, status, protocol, seconds, requestBytes, responseBytes } = this;
     metrics.entryPointDone(this.entryPoint, method, status, protocol, seconds, requestBytes, responseBytes);
-    if (this.backend === null) return;
+    if (this.backend === null || !countsForBackend(this.frontend)) return;
     metrics.backendDone(this.backend.slot, method, status, protocol, seconds, requestBytes, responseBytes);
   }
 }

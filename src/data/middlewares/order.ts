@@ -16,6 +16,7 @@ import type { JwtOptions } from '../../middlewares/jwt.ts';
 import type { LimitsOptions } from '../../middlewares/limits.ts';
 import type { MirroringOptions } from '../../middlewares/mirroring.ts';
 import type { RateLimitOptions } from '../../middlewares/rate-limit.ts';
+import type { RequestIdOptions } from '../../middlewares/request-id.ts';
 import type { SplitOptions } from '../../middlewares/split.ts';
 import type { RequestTimeouts } from '../../middlewares/timeouts.ts';
 import type { BackendView, FrontendView } from '../../table/views.ts';
@@ -39,6 +40,7 @@ import { Mirroring } from './mirroring.ts';
 import { PathModifiers } from './path-modifiers.ts';
 import { RateLimit } from './rate-limit.ts';
 import { Redirect } from './redirect.ts';
+import { RequestId } from './request-id.ts';
 import { RequestTime } from './request-timeouts.ts';
 import { SecurityHeaders } from './security-headers.ts';
 import { Split } from './split.ts';
@@ -62,6 +64,11 @@ function authOf({ how, headerField }: AuthOptions, worker: WorkerContext, fronte
   const Asking = how.kind === 'basic' ? BasicAuth : DigestAuth;
   return new Asking(worker, how.users, headerField, how.removeHeader);
 }
+
+/** Before the modifiers of the path: what holds for every answer to its requests. */
+const OUTERMOST: readonly (readonly [string, Maker<object>])[] = [
+  maker<RequestIdOptions>('requestId', (options) => new RequestId(options)),
+];
 
 /** By the name of their kind (src/middlewares/), behind the modifiers of the path. */
 const FRONTEND: readonly (readonly [string, Maker<object>])[] = [
@@ -107,17 +114,18 @@ export function backendSteps({ policy }: BackendView): Middleware[] {
   });
 }
 
-export function frontendSteps(worker: WorkerContext, entryPoint: number, frontend: FrontendView): Middleware[] {
-  const steps: Middleware[] = [];
-  if (frontend.modifiers !== null) steps.push(new PathModifiers(frontend.modifiers));
-  const { options } = frontend;
-  if (options === null) return steps;
-  for (const [name, make] of FRONTEND) {
+function stepsOf(makers: typeof FRONTEND, site: Site): Middleware[] {
+  const options = site.frontend.options ?? {};
+  return makers.flatMap(([name, make]) => {
     const own = options[name];
-    const step = own === undefined ? null : make(own, { worker, entryPoint, frontend });
-    if (step !== null) steps.push(step);
-  }
-  return steps;
+    return own === undefined ? [] : (make(own, site) ?? []);
+  });
+}
+
+export function frontendSteps(worker: WorkerContext, entryPoint: number, frontend: FrontendView): Middleware[] {
+  const site = { worker, entryPoint, frontend };
+  const modifiers = frontend.modifiers === null ? [] : [new PathModifiers(frontend.modifiers)];
+  return [...stepsOf(OUTERMOST, site), ...modifiers, ...stepsOf(FRONTEND, site)];
 }
 
 export function entryPointSteps(worker: WorkerContext, entryPoint: number): Middleware[] {

@@ -18,6 +18,7 @@ import { NEXT_SERVER, retryDecision } from '../balancing/retry.ts';
 import type { WorkerContext } from '../context.ts';
 import { type Downstream, type DownstreamEvents, sendWhole } from '../downstream.ts';
 import { Exchange } from '../exchange/exchange.ts';
+import { countsForBackend } from '../exchange/outcome.ts';
 import type { Reply } from '../reply.ts';
 import type { HandshakeDownstream } from './client-socket.ts';
 import { asBytes, requestFields, responseHead } from './handshake.ts';
@@ -144,7 +145,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
       answered: fault === FAULTS.badResponse,
       resends: 0,
     });
-    if (decision === NEXT_SERVER && this.assignment.retry()) {
+    if (decision === NEXT_SERVER && this.assignment.retry(countsForBackend(this.frontend))) {
       this.attempt();
     } else {
       this.replyFault(fault);

@@ -1,0 +1,43 @@
+/** A name for each request of a frontend (shared/spec frontend-options §3.12, logs §2.4). Ours: Traefik 1.x has no such keys. */
+import { quoted } from '../kernel/quote.ts';
+import { canonicalName, fieldNameProblem } from './header-keys.ts';
+import type { Kind } from './kind.ts';
+
+export type RequestIdOptions = {
+  /** As it is written in responses. */
+  readonly header: string;
+  /** The client is told as well. */
+  readonly inResponse: boolean;
+  /** Whose ids are kept; null: those of trusted peers. */
+  readonly trust: boolean | null;
+  /** `on`: every request gets one. `pass`: it keeps what it has, if anything. */
+  readonly mode: 'on' | 'pass';
+};
+
+const DEFAULT_HEADER = 'X-Request-Id';
+
+export const REQUEST_ID: Kind<RequestIdOptions> = {
+  name: 'requestId',
+  keys: ['header', 'response', 'trust', 'mode'].map((name) => `requestid/${name}`),
+
+  parse(keys) {
+    const mode = keys.text('requestid/mode') || 'on';
+    if (mode !== 'on' && mode !== 'pass' && mode !== 'off') {
+      keys.ignored('requestid/mode', `${quoted(mode)} is none of on, pass, off: requests get no id`);
+      return null;
+    }
+    let header = keys.text('requestid/header') || DEFAULT_HEADER;
+    const problem = header.toLowerCase() === 'host' ? 'the host is no id' : fieldNameProblem(header);
+    if (problem !== '') {
+      keys.defaulted('requestid/header', `${problem}; ${DEFAULT_HEADER} is used`);
+      header = DEFAULT_HEADER;
+    }
+    const inResponse = keys.flag('requestid/response');
+    const trust = keys.text('requestid/trust') === '' ? null : keys.flag('requestid/trust');
+    return mode === 'off' ? null : { header: canonicalName(header), inResponse, trust, mode };
+  },
+
+  show({ header, inResponse, trust, mode }) {
+    return { header, mode, ...(inResponse && { response: true }), ...(trust !== null && { trust }) };
+  },
+};
