@@ -1,7 +1,11 @@
 /** `--limits.workerBuffers` and `--limits.connectionBuffers`: what waits too much for a slow peer ends, and only that. */
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import { after } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import { ENGINES, type EngineTsuji, startEngines, whole } from '../harness/engines.ts';
 import { bufferedBytes, exchangeTest, type Scope } from '../harness/exchanges.ts';
+import { answering, ok, RawConnection, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji, type Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { echoing, type Peer, startWsServer, wsClient } from '../harness/websocket.ts';
@@ -11,6 +15,10 @@ const MIB = 1 << 20;
 const MESSAGE = Buffer.alloc(16 * MIB, 'm');
 
 const ofConnection = await startTsuji({ after }, { flags: ['--limits.connectionBuffers=10'] });
+const narrow = await startEngines({ after }, { workers: 1, flags: ['--limits.workerBuffers=1'] });
+/** Each of them makes some 64 KiB wait. */
+const STALLED = 30;
+const PIECE = Buffer.alloc(65_536, 'p');
 const ofWorker = await startTsuji({ after }, { flags: ['--limits.workerBuffers=30', '--limits.connectionBuffers=0'] });
 
 async function endedSoFar(tsuji: Tsuji): Promise<number> {
@@ -67,4 +75,96 @@ exchangeTest('of several that wait with more than the worker may keep the larges
     server.ws.resume();
     assert.equal((await server.next()).data.length, MESSAGE.length);
   }
+});
+
+/** Sends without an end, as fast as its peer takes it. */
+function flood(socket: Socket): void {
+  while (!socket.destroyed && socket.write(PIECE));
+  if (!socket.destroyed) socket.once('drain', () => flood(socket));
+}
+
+/** `stall` begins one exchange whose client reads nothing; some are ended for it, and a bystander is served. */
+async function tooManyStall(t: Scope, on: EngineTsuji, stall: () => Promise<unknown>): Promise<void> {
+  const { tsuji } = on;
+  const before = await endedSoFar(tsuji);
+  const bystander = await addRoute(tsuji, [
+    (
+      await startRawServer(
+        t,
+        answering(() => ok('served')),
+      )
+    ).url,
+  ]);
+  for (let i = 0; i < STALLED; i++) await stall();
+  await waitFor(async () => (await endedSoFar(tsuji)) > before, 'what waits too much to be ended');
+  assert.ok((await bufferedBytes(tsuji)) <= MIB);
+  for (const engine of ENGINES) {
+    const got = await whole(on.client(t, engine).ask({ host: bystander }));
+    assert.equal(String(got.body), 'served', engine);
+  }
+  assert.match(tsuji.output, /event=limit_reached worker=0 limit=limits.workerBuffers value=\d+/);
+}
+
+for (const engine of ENGINES) {
+  exchangeTest(
+    `${engine}: clients that do not read their answers hold no more than the worker may`,
+    narrow.tsuji,
+    async (t) => {
+      const server = await startRawServer(t, (connection) => {
+        connection.keep = false;
+        connection.socket.once('data', () => {
+          connection.send(`HTTP/1.1 200 OK\r\nContent-Length: ${1 << 30}\r\n\r\n`);
+          flood(connection.socket);
+        });
+      });
+      const host = await addRoute(narrow.tsuji, [server.url]);
+      await tooManyStall(t, narrow, () => {
+        const asked = narrow.client(t, engine).ask({ host });
+        t.after(() => asked.leave());
+        asked.upload.on('error', () => {});
+        // Nobody reads it.
+        asked.body.then((body) => body.on('error', () => {}));
+        return asked.head;
+      });
+    },
+  );
+}
+
+for (const secure of [false, true]) {
+  const title = `node${secure ? '-tls' : ''}: clients that do not read from their tunnels hold no more than the worker may`;
+  exchangeTest(title, narrow.tsuji, async (t) => {
+    const server = await startRawServer(t, (connection) => {
+      connection.keep = false;
+      connection.socket.once('data', () => {
+        connection.send('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: any\r\n\r\n');
+        flood(connection.socket);
+      });
+    });
+    const host = await addRoute(narrow.tsuji, [server.url]);
+    const port = narrow.port(secure ? 'node-tls' : 'node');
+    await tooManyStall(t, narrow, async () => {
+      const client = secure
+        ? new RawConnection(connectTls({ port, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] }))
+        : await rawClient(t, port);
+      t.after(() => client.destroy());
+      client.send(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: any\r\n\r\n`);
+      await waitFor(() => client.received.startsWith('HTTP/1.1 101 '), 'the tunnel');
+      client.socket.pause();
+    });
+  });
+}
+
+exchangeTest('node: answers that wait for the one before them count', narrow.tsuji, async (t) => {
+  const { tsuji } = narrow;
+  const before = await endedSoFar(tsuji);
+  const server = await startRawServer(
+    t,
+    answering((head) => (head.startsWith('GET /first ') ? '' : ok('a'.repeat(60_000)))),
+  );
+  const host = await addRoute(tsuji, [server.url]);
+  const client = await rawClient(t, narrow.port('node'));
+  const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+  client.send(get('/first') + get('/next').repeat(20));
+  await client.untilClosed();
+  assert.equal((await endedSoFar(tsuji)) - before, 1);
 });

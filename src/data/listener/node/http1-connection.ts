@@ -11,6 +11,7 @@ import type { Socket } from 'node:net';
 import { FAULTS, reasonOf } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
 import { isRepeatable } from '../../balancing/retry.ts';
+import type { BufferHolder } from '../../memory-budget.ts';
 import { LEAST_BYTES, Progress } from '../progress.ts';
 import type { WatchedClient } from './client-watch.ts';
 import { lingerOn } from './deadline.ts';
@@ -38,7 +39,7 @@ interface Http1Owner extends NodeOwner {
   ): Http1Downstream | null;
 }
 
-export class Http1Connection implements PacedConnection, WatchedClient {
+export class Http1Connection implements PacedConnection, WatchedClient, BufferHolder {
   readonly socket: Socket;
   readonly secure: boolean;
   readonly reader: PacedReader;
@@ -59,6 +60,7 @@ export class Http1Connection implements PacedConnection, WatchedClient {
   /** Bytes of bodies, and LEAST_BYTES for each request that was whole. */
   private brought = 0;
   private answers = 0;
+  heldBytes = 0;
   private readonly upload = new Progress();
   private readonly download = new Progress();
   private readonly afterFin = new Progress(1);
@@ -139,6 +141,7 @@ export class Http1Connection implements PacedConnection, WatchedClient {
   /** Somebody else takes the socket over. Returns what came behind what was parsed. */
   handOver(): Buffer | null {
     this.listener.watch.delete(this);
+    if (this.heldBytes > 0) this.listener.worker.budget.release(this);
     return this.reader.detach();
   }
 
@@ -149,11 +152,30 @@ export class Http1Connection implements PacedConnection, WatchedClient {
     if (!requestReceived) this.socket.destroySoon = () => this.lingerGuarded();
   }
 
+  /** Counts what waits here: for the client, or for a server to take what the client has sent. */
+  noteWaiting(): void {
+    const { budget } = this.listener.worker;
+    const bytes = this.socket.destroyed ? 0 : this.waitingBytes;
+    if (bytes > 0) budget.hold(this, bytes);
+    else if (this.heldBytes > 0) budget.release(this);
+  }
+
+  private get waitingBytes(): number {
+    let bytes = this.socket.writableLength + this.reader.heldBytes;
+    for (const downstream of this.running) bytes += downstream.queuedBytes;
+    return bytes;
+  }
+
+  endOverBudget(): void {
+    this.cutOff('what waits for it is too much');
+  }
+
   /** A response is out. */
   answered(downstream: Http1Downstream): void {
     this.answers++;
     const at = this.running.indexOf(downstream);
     if (at >= 0) this.running.splice(at, 1);
+    if (this.heldBytes > 0) this.noteWaiting();
     if (this.over) {
       if (this.running.length === 0 && this.refusal !== null) this.sendRefusal(this.refusal);
       return;
@@ -230,6 +252,7 @@ export class Http1Connection implements PacedConnection, WatchedClient {
 
   private lookAtProgress(ms: number): void {
     const { uploadTimeoutMs, downloadTimeoutMs } = this.listener.worker.options;
+    this.noteWaiting();
     const uploading = this.unfinished;
     const notRead = this.halfClosed || this.reader.isHolding || uploading?.isPaused === true;
     if (notRead && isPeerGone(this.socket)) {
@@ -288,6 +311,7 @@ export class Http1Connection implements PacedConnection, WatchedClient {
     this.waiting.length = 0;
     this.reader.stop();
     this.listener.watch.delete(this);
+    if (this.heldBytes > 0) this.listener.worker.budget.release(this);
     for (const downstream of this.running.splice(0)) {
       try {
         downstream.closed();

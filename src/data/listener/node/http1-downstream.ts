@@ -173,6 +173,7 @@ export class Http1Downstream implements Downstream {
     this.writeHead(head, length === NO_BODY ? headLength : length, close);
     if (length === NO_BODY || body === null) this.response.end();
     else this.response.end(ownCopy(body));
+    this.noteWaiting();
   }
 
   begin(head: string | Uint8Array, length: number, close: boolean): void {
@@ -194,7 +195,19 @@ export class Http1Downstream implements Downstream {
 
   write(chunk: Uint8Array): boolean {
     if (!this.live || chunk.length === 0) return true;
-    return this.response.write(ownCopy(chunk));
+    const flows = this.response.write(ownCopy(chunk));
+    if (!flows) this.noteWaiting();
+    return flows;
+  }
+
+  private noteWaiting(): void {
+    if (this.response.writableLength > 0) this.connection.noteWaiting();
+  }
+
+  /** Bytes that wait here: of an answer whose turn has not come, and of a body that its server does not take. */
+  get queuedBytes(): number {
+    const { request, response } = this;
+    return (response.socket === null ? response.writableLength : 0) + (this.isPaused ? request.readableLength : 0);
   }
 
   end(trailers: string): boolean {
@@ -202,6 +215,7 @@ export class Http1Downstream implements Downstream {
     this.ending = true;
     if (trailers !== '') this.addTrailers(trailers);
     this.response.end();
+    this.noteWaiting();
     return false;
   }
 
@@ -226,6 +240,7 @@ export class Http1Downstream implements Downstream {
 
   resumeBody(): void {
     this.paused = false;
+    if (this.connection.heldBytes > 0) this.connection.noteWaiting();
     this.request.resume();
     this.connection.socket.resume();
   }
@@ -250,6 +265,7 @@ export class Http1Downstream implements Downstream {
   }
 
   private writable(): void {
+    if (this.connection.heldBytes > 0) this.connection.noteWaiting();
     if (this.live) this.events.downstreamWritable();
   }
 

@@ -40,7 +40,7 @@ export class Http2Downstream implements Downstream {
   /** Of the response's body: bytes that were given to the stream, those that are known to be out, and about as many. */
   private written = 0;
   private counted = 0;
-  /** Of the response's body: what the session was told to wait here. */
+  /** What the session was told to wait here. */
   private waiting = 0;
   private taken = 0;
   private readonly upload = new Progress();
@@ -110,11 +110,12 @@ export class Http2Downstream implements Downstream {
     if (this.live) this.events.downstreamBody(chunk, last);
   }
 
-  /** Tells the session how much of the response waits here. */
-  private noteWaiting(): void {
-    const { writableLength } = this.stream;
-    this.session.hold(writableLength - this.waiting);
-    this.waiting = writableLength;
+  /** Tells the session how much waits here: of the response, and of a body that its server does not take. */
+  noteWaiting(): void {
+    const { readableLength, writableLength } = this.stream;
+    const bytes = writableLength + (this.paused && this.receiving ? readableLength : 0);
+    this.session.hold(bytes - this.waiting);
+    this.waiting = bytes;
   }
 
   /** Some of the response waits for its client. */
@@ -254,6 +255,7 @@ export class Http2Downstream implements Downstream {
 
   resumeBody(): void {
     this.paused = false;
+    if (this.waiting > 0) this.noteWaiting();
     this.stream.resume();
   }
 

@@ -53,7 +53,7 @@ export class Http2Session extends TimerEntry implements BufferHolder {
   private readonly resets = new FloodBudget(limits.RESET_BURST, limits.RESETS_PER_SECOND);
   /** Of the heads of its streams, as RFC 9113 §6.5.2 counts. */
   private headBytes = 0;
-  /** Of responses that wait for the client. */
+  /** Of responses that wait for the client, and of bodies that wait for their servers. */
   private waitingBytes = 0;
   heldBytes = 0;
   /** Bytes that have come, and those of them that were of use or are counted already, up to the last look. */
@@ -228,6 +228,7 @@ export class Http2Session extends TimerEntry implements BufferHolder {
     this.overhead = 0;
     let waiting = 0;
     for (const stream of this.streams) {
+      stream.noteWaiting();
       passed -= stream.countTaken();
       if (stream.waits) waiting++;
     }

@@ -81,6 +81,11 @@ export class PacedReader {
     return this.holds;
   }
 
+  /** Bytes that have come and are not parsed while the socket is not read. */
+  get heldBytes(): number {
+    return this.holds && this.rest !== null ? this.rest.length : 0;
+  }
+
   /** Nothing more is for the parser: what has come is dropped, and what still comes as well. */
   stop(): void {
     this.stopped = true;

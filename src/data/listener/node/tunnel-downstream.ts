@@ -17,6 +17,7 @@ import { REQUEST_CHUNKED, type RequestHead } from '../../../http/request-head.ts
 import { FAULTS } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL } from '../../downstream.ts';
+import type { BufferHolder } from '../../memory-budget.ts';
 import { LEAST_BYTES, Progress } from '../progress.ts';
 import type { WatchedClient } from './client-watch.ts';
 import { lingerOn } from './deadline.ts';
@@ -27,7 +28,7 @@ import { breakOff, bytesTaken, clientCertificates, isPeerGone, peerAddress } fro
 
 const NOTHING = Buffer.alloc(0);
 
-export class TunnelDownstream implements Downstream, ChunkSink, WatchedClient {
+export class TunnelDownstream implements Downstream, ChunkSink, WatchedClient, BufferHolder {
   readonly secure: boolean;
   readonly sendsHeads = true;
   readonly maxStatus = 999;
@@ -49,6 +50,7 @@ export class TunnelDownstream implements Downstream, ChunkSink, WatchedClient {
   private pieces: Uint8Array[] = [];
   private brought = 0;
   private resumes = 0;
+  heldBytes = 0;
   private readonly upload = new Progress();
   private readonly download = new Progress();
   private readonly passing = new Progress();
@@ -108,6 +110,7 @@ export class TunnelDownstream implements Downstream, ChunkSink, WatchedClient {
     } else {
       this.early = Buffer.concat([this.early, rest]);
       this.socket.pause();
+      this.noteWaiting();
     }
   }
 
@@ -194,7 +197,21 @@ export class TunnelDownstream implements Downstream, ChunkSink, WatchedClient {
   }
 
   write(chunk: Uint8Array): boolean {
-    return !this.live || this.socket.write(ownCopy(chunk));
+    if (!this.live) return true;
+    const flows = this.socket.write(ownCopy(chunk));
+    if (!flows) this.noteWaiting();
+    return flows;
+  }
+
+  private noteWaiting(): void {
+    const { budget } = this.listener.worker;
+    const bytes = this.socket.destroyed ? 0 : this.socket.writableLength + this.early.length;
+    if (bytes > 0) budget.hold(this, bytes);
+    else if (this.heldBytes > 0) budget.release(this);
+  }
+
+  endOverBudget(): void {
+    this.cutOff('what waits in its tunnel is too much');
   }
 
   end(): boolean {
@@ -233,6 +250,7 @@ export class TunnelDownstream implements Downstream, ChunkSink, WatchedClient {
   }
 
   private linger(): void {
+    if (this.heldBytes > 0) this.noteWaiting();
     lingerOn(this.socket, this.listener.worker.wheel);
   }
 
@@ -242,6 +260,7 @@ export class TunnelDownstream implements Downstream, ChunkSink, WatchedClient {
 
   private lookAtProgress(ms: number): void {
     const { uploadTimeoutMs, downloadTimeoutMs } = this.listener.worker.options;
+    this.noteWaiting();
     const waits = this.socket.writableLength > 0;
     const { paused, open } = this;
     if (this.upload.isOverdue(this.isReceiving && !paused, this.brought, ms, uploadTimeoutMs)) {
@@ -261,11 +280,13 @@ export class TunnelDownstream implements Downstream, ChunkSink, WatchedClient {
   }
 
   private writable(): void {
+    if (this.heldBytes > 0) this.noteWaiting();
     if (this.live) this.events.downstreamWritable();
   }
 
   private closed(): void {
     this.listener.watch.delete(this);
+    if (this.heldBytes > 0) this.listener.worker.budget.release(this);
     if (!this.live) return;
     this.live = false;
     this.events.downstreamAborted();
