@@ -1,6 +1,7 @@
 /**
  * Takes the chunked transfer coding off a body (RFC 9112 §7.1), however the bytes are cut. Chunk extensions are
- * read and dropped, trailers kept. Bare LF, sizes that are no hexadecimal number and endless lines are refused.
+ * read and dropped, trailers kept. Sizes that are no hexadecimal number and endless lines are refused, and so is a bare LF
+ * where it was not allowed.
  *
  *     SIZE ─▶ EXTENSION ─▶ SIZE_LF ─▶ DATA ─▶ DATA_CR ─▶ DATA_LF ─▶ SIZE …
  *                             └─(size 0)─▶ TRAILER ─▶ TRAILER_LINE ─▶ TRAILER_LF ─▶ TRAILER … ─▶ END_LF ─▶ DONE
@@ -25,6 +26,11 @@ const TRAILER_LINE = 7;
 const TRAILER_LF = 8;
 const END_LF = 9;
 const DONE = 10;
+
+/** By state: a CR may come, and leads to a state that awaits LF. */
+const ENDS_WITH_CR = Array.from({ length: DONE }, (_, state) =>
+  [SIZE, EXTENSION, DATA_CR, TRAILER, TRAILER_LINE].includes(state),
+);
 
 const CR = 13;
 const LF = 10;
@@ -53,11 +59,20 @@ export class ChunkedDecoder {
   problem = '';
   /** When done: the trailers that may be passed on, `name: value\r\n` each, a latin-1 character per byte. */
   trailers = '';
+  private readonly takesBareLf: boolean;
   private state: number = SIZE;
   private remaining = 0;
   private digits = 0;
   private lineBytes = 0;
   private line = '';
+
+  /**
+   * `takesBareLf`: an LF alone ends a line or a chunk as CRLF does. Only for what servers send: of a client it would be a
+   * way to have its request end elsewhere for its server than for us.
+   */
+  constructor(takesBareLf: boolean) {
+    this.takesBareLf = takesBareLf;
+  }
 
   get done(): boolean {
     return this.state === DONE;
@@ -104,6 +119,7 @@ export class ChunkedDecoder {
   }
 
   private step(code: number): void {
+    if (code === LF && this.takesBareLf && ENDS_WITH_CR[this.state]) this.step(CR);
     switch (this.state) {
       case SIZE: {
         const digit = hexDigit(code);

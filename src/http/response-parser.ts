@@ -50,7 +50,7 @@ export class ResponseParser implements ChunkSink {
   private remaining = 0;
   private interim = 0;
   private partial: PartialHead | null = null;
-  private readonly chunks = new ChunkedDecoder();
+  private readonly chunks = new ChunkedDecoder(true);
 
   /** A request was sent: its response is next. */
   expect(sink: ResponseSink, method: string): void {

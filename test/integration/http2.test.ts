@@ -281,7 +281,6 @@ for (const [what, next] of Object.entries(FLOODS)) {
       await new Promise(setImmediate);
     }
     await client.untilEnded(3_000);
-    assert.ok(sent < 20_000, `${sent} frames were taken`);
     assert.ok(server.connections.length < 1_500);
     await servesOthers(t);
   });

@@ -252,10 +252,10 @@ const MALFORMED: readonly (readonly [string, string])[] = [
   ['HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n', 'the transfer coding "gzip, chunked"'],
   ['HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', 'a transfer coding in HTTP/1.0'],
   ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz', 'a chunk size that is no hexadecimal number'],
-  ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\nabc', 'a chunk size that is no hexadecimal number'],
+  ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\n3\nabc\n', 'a chunk size that is no hexadecimal number'],
+  ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\r\nabc\r\n', 'a chunk size line without LF'],
   ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n', 'a chunk longer than its size'],
   ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffff\r\n', 'a chunk size that is too large'],
-  ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;a\nb\r\n', 'a bare LF in a chunk line'],
 ];
 
 for (const [text, problem] of MALFORMED) {
@@ -294,6 +294,21 @@ test('a bare LF ends a line of a head as CRLF does, and goes on as CRLF', () => 
   ]) {
     const got = readAnyhow(text);
     assert.deepEqual([got.problem, got.heads, got.body, got.ended], ['', ['200 OK\r\nA: 1'], 'ok', 1], text);
+  }
+});
+
+test('a bare LF ends a line of a chunked body as CRLF does, and a chunk', () => {
+  for (const chunks of [
+    '2\nok\n0\n\n',
+    '2\nok\r\n0\r\n\r\n',
+    '2\r\nok\n0\r\n\r\n',
+    '2;a=b\nok\r\n0\r\n\r\n',
+    '2 \nok\r\n0;a\n\r\n',
+    '2\r\nok\r\n0\n\n',
+    '2\r\nok\r\n0\r\n\n',
+  ]) {
+    const got = readAnyhow(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`);
+    assert.deepEqual([got.problem, got.body, got.ended], ['', 'ok', 1], JSON.stringify(chunks));
   }
 });
 

@@ -86,7 +86,7 @@ export class TunnelDownstream implements Downstream, ChunkSink, WatchedClient, B
 
   /** The exchange has begun with `head`. */
   began(head: RequestHead): void {
-    if (head.body === REQUEST_CHUNKED) this.chunks = new ChunkedDecoder();
+    if (head.body === REQUEST_CHUNKED) this.chunks = new ChunkedDecoder(false);
     else this.remaining = head.contentLength;
     this.socket.on('data', (chunk: Buffer) => this.guard(() => this.take(chunk)));
     this.socket.on('end', () => this.guard(this.ended));
