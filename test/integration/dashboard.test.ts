@@ -1,38 +1,11 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
 import { AdminServer } from '../../src/control/admin/admin-server.ts';
 import { MetricsLane } from '../../src/shared/metrics.ts';
 import { createMetricsLane, PROTOCOL } from '../../src/shared/metrics-layout.ts';
-import { temporaryFolder } from '../harness/tools.ts';
+import { startBrowser } from '../harness/browser.ts';
 import { backend, FakeView, frontend, server, webSettings } from '../unit/control/admin/fake-view.ts';
-
-const BROWSER_ARGUMENTS = [
-  '--no-sandbox',
-  '--headless',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-/** The browser has its own profile, so nothing of another run is in its cache. */
-async function startBrowser(t: TestContext): Promise<BrowserContext> {
-  const profile = temporaryFolder();
-  const context = await chromium.launchPersistentContext(profile.path, {
-    executablePath: '/usr/bin/chromium',
-    args: BROWSER_ARGUMENTS,
-    viewport: { width: 1280, height: 900 },
-  });
-  context.setDefaultTimeout(10_000);
-  t.after(async () => {
-    await context.close();
-    profile.remove();
-  });
-  return context;
-}
 
 /** A page whose errors, blocked resources included, fail the test at its end. */
 async function openPage(t: TestContext, context: BrowserContext, url: string): Promise<Page> {
