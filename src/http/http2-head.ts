@@ -8,7 +8,7 @@ import { STATUS_CODES } from 'node:http';
 import { ASCII, CharacterSet, trimBlanks } from '../kernel/characters.ts';
 import { contentLengthOf, HOP_BY_HOP, isFieldValue, isToken } from './fields.ts';
 import { requestUri } from './request-target.ts';
-import { NO_LENGTH, type ResponseHead } from './response-head.ts';
+import { MAX_HEAD_BYTES, NO_LENGTH, type ResponseHead } from './response-head.ts';
 import { trailerLine } from './trailers.ts';
 
 /** Names and values in turn, a latin-1 character per byte: what node:http2 takes and gives. */
@@ -113,6 +113,7 @@ export function readResponseFields(head: ResponseHead, raw: readonly string[]): 
   }
   head.status = status.length === 3 && DIGITS.spans(status) ? Number(status) : 0;
   if (head.status < 100) head.problem = 'a status that is no three-digit number';
+  if (lines.length > MAX_HEAD_BYTES) head.problem = `a head of more than ${MAX_HEAD_BYTES} bytes`;
   head.text = `${status} ${STATUS_CODES[status] ?? 'Unknown'}${lines}`;
   head.nonAscii = !ASCII.spans(lines);
   return announces;

@@ -9,6 +9,8 @@ import { after } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
 import { ENGINES, isHttp2, startEngines, whole } from '../harness/engines.ts';
 import { exchangeTest, type Scope } from '../harness/exchanges.ts';
+import { literals, startFrameServer } from '../harness/http2.ts';
+import { END_HEADERS, END_STREAM, FRAME, frame } from '../harness/http2-frames.ts';
 import { makeAuthority } from '../harness/tls.ts';
 import { temporaryFolder } from '../harness/tools.ts';
 import { addRoute } from '../harness/tsuji.ts';
@@ -46,11 +48,32 @@ async function refusing(t: Scope, secure: boolean): Promise<string> {
   return `${secure ? 'https' : 'http'}://127.0.0.1:${port}`;
 }
 
-for (const secure of [false, true]) {
+/** Answers as soon as the head has come, and resets the stream without an error (RFC 9113 §8.1). */
+async function refusingByReset(t: Scope): Promise<string> {
+  const server = await startFrameServer(t, (connection, { type, stream }) => {
+    if (type !== FRAME.headers) return;
+    const fields = literals([
+      [':status', '413'],
+      ['content-length', '9'],
+    ]);
+    connection.send(frame(FRAME.headers, END_HEADERS, stream, fields));
+    connection.send(frame(FRAME.data, END_STREAM, stream, Buffer.from('too large')));
+    connection.send(frame(FRAME.rstStream, 0, stream, Buffer.alloc(4)));
+  });
+  return server.url;
+}
+
+const SERVERS: Record<string, (t: Scope) => Promise<string>> = {
+  'a server': (t) => refusing(t, false),
+  'an https server': (t) => refusing(t, true),
+  'an HTTP/2 server': refusingByReset,
+};
+
+for (const [what, start] of Object.entries(SERVERS)) {
   for (const engine of ENGINES) {
-    const title = `${engine}: the answer of ${secure ? 'an https' : 'a'} server that reads no more is passed on, and is no failure`;
+    const title = `${engine}: the answer of ${what} that reads no more is passed on, and is no failure`;
     exchangeTest(title, tsuji, async (t) => {
-      const host = await addRoute(tsuji, [await refusing(t, secure)]);
+      const host = await addRoute(tsuji, [await start(t)]);
       for (let i = 0; i < TRIES; i++) {
         const client = engines.client(t as never, engine);
         const fields: Record<string, string> = { 'content-length': String(SIZE) };

@@ -388,7 +388,7 @@ exchangeTest('a server that leaves the table keeps its running requests and lose
   await waitFor(() => server.open === 0, 'the other session to end');
 });
 
-exchangeTest('an h2c server that speaks HTTP/1.1 is a 500, one that nobody is at a 502', tsuji, async (t) => {
+exchangeTest('an h2c server that speaks HTTP/1.1 is a 502, and so is one that nobody is at', tsuji, async (t) => {
   const old = await startRawServer(
     t,
     answering(() => ok('hello')),
@@ -396,14 +396,10 @@ exchangeTest('an h2c server that speaks HTTP/1.1 is a 500, one that nobody is at
   const gone = await startRawServer(t);
   const nobody = gone.url.replace('http:', 'h2c:');
   gone.close();
-  for (const [url, status] of [
-    [old.url.replace('http:', 'h2c:'), 500],
-    [nobody, 502],
-  ] as const) {
+  for (const url of [old.url.replace('http:', 'h2c:'), nobody]) {
     const host = await addRoute(tsuji, [url]);
     const client = await rawClient(t, tsuji.port);
     client.send(get(host));
-    assert.equal((await response(client)).status, status);
+    assert.equal((await response(client)).status, 502);
   }
 });
-after(() => console.log(tsuji.output));

@@ -30,7 +30,9 @@ const READY = 1;
 const OPEN = 2;
 const CLOSED = 3;
 
-const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_REFUSED_STREAM } = constants;
+const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
+/** The code of node's error when what came on the connection was no HTTP/2 as it should be. */
+const BROKEN_SESSION = 'ERR_HTTP2_ERROR';
 
 /** The names of error codes, for the log. */
 const CODES: ReadonlyMap<unknown, string> = new Map(
@@ -94,6 +96,7 @@ export class UpstreamStream extends TimerEntry implements Upstream {
   /** The request's text has a character per byte. */
   private latin1 = false;
   private detail = '';
+  private sessionBroken = false;
   /** Whom the step under way is for; in it `user` may be let go already. */
   private current: UpstreamUser | null = null;
 
@@ -166,8 +169,9 @@ export class UpstreamStream extends TimerEntry implements Upstream {
     stream.on('trailers', (_, __, raw) => this.guard(() => this.trailed(raw!)));
     stream.on('drain', () => this.guard(this.writable));
     stream.on('wantTrailers', () => this.guard(this.sendTrailers));
-    stream.on('error', (error) => {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
       this.detail = error.message;
+      this.sessionBroken = error.code === BROKEN_SESSION;
     });
     stream.on('close', () => this.guard(this.closed));
     if (complete) this.awaitHead();
@@ -371,8 +375,11 @@ export class UpstreamStream extends TimerEntry implements Upstream {
   private failClosed(): void {
     const { rstCode, id } = this.stream!;
     const detail = this.session.lost === '' ? `stream reset: ${CODES.get(rstCode) ?? rstCode}` : this.session.lost;
-    if (this.answered) this.fail(FAULTS.truncated, detail);
-    else if (this.session.neverSaw(id)) this.fail(FAULTS.sessionEnded, detail);
+    if (this.session.neverSaw(id) && !this.answered) this.fail(FAULTS.sessionEnded, detail);
+    else if (this.sessionBroken) this.fail(FAULTS.badResponse, `the connection broke: ${this.detail}`);
+    // nghttp2 resets by it whatever breaks the rules for a response, and does not say which.
+    else if (rstCode === NGHTTP2_PROTOCOL_ERROR) this.fail(FAULTS.badResponse, 'no response of HTTP/2: PROTOCOL_ERROR');
+    else if (this.answered) this.fail(FAULTS.truncated, detail);
     else if (rstCode === NGHTTP2_REFUSED_STREAM) this.fail(FAULTS.streamRefused, detail);
     else if (this.session.lost !== '') this.fail(FAULTS.upstreamClosed, detail);
     else this.fail(FAULTS.streamReset, this.detail === '' ? detail : this.detail);
