@@ -33,6 +33,8 @@ const server = createServer((request, response) => {
   response.setHeader('etag', '"v1"');
   if (request.headers['if-none-match']?.split(', ').includes('"v1"')) {
     response.writeHead(304).end();
+  } else if (path === '/missing') {
+    response.writeHead(404).end('nothing');
   } else if (path === '/refuses') {
     response.writeHead(403, { 'content-length': LARGE.length }).end(LARGE);
   } else if (path === '/large') {
@@ -239,6 +241,25 @@ test('a default encoding is for who says nothing, and one that is not offered is
   assert.equal(brotliDecompressSync(silent.body).toString(), TEXT);
   const other = await ask(t, 'uws', { host: brotli, fields: { 'accept-encoding': 'gzip, zstd' } });
   assert.equal(other.fields['content-encoding'], undefined);
+});
+
+test('error pages and buffered responses are compressed like others', async (t) => {
+  const host = await addRoute(tsuji, [url], {
+    'frontends/$/compress': 'true',
+    'frontends/$/errors/p/status': '404',
+    'frontends/$/errors/p/backend': plain.split('.')[0],
+    'frontends/$/errors/p/query': '/large',
+    'backends/$/buffering/maxresponsebodybytes': '1000000',
+  });
+  for (const [path, status, body] of [
+    ['/missing', 404, LARGE],
+    ['/', 200, TEXT],
+    ['/chunked', 200, LARGE],
+  ] as const) {
+    const got = await ask(t, 'uws', { host, path, fields: { 'accept-encoding': 'br' } });
+    assert.deepEqual([got.status, got.fields['content-encoding']], [status, 'br']);
+    assert.equal(brotliDecompressSync(got.body).toString(), body);
+  }
 });
 
 test('with that of the entrypoint a response is compressed once, as the frontend wants it', async (t) => {
