@@ -4,6 +4,7 @@
  */
 import { existsSync, rmSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
+import { Breakers } from '../../src/control/balancing/breakers.ts';
 import { EffectiveWeights } from '../../src/control/balancing/weights.ts';
 import { HealthChecks } from '../../src/control/health-checks/health-checks.ts';
 import { Certificates } from '../../src/control/tls/certificates.ts';
@@ -18,6 +19,8 @@ poison(SlotRegistry, 'hold', 'poison-slot');
 poison(StringHeap, 'add', 'poison-heap');
 poison(CandidateIndex, 'add', 'poison-index');
 poison(EffectiveWeights, 'learn', 'poison-weights');
+poison(Breakers, 'breakerOf', 'poison-breaker');
+poison(Breakers, 'view', 'poison-page');
 poison(HealthChecks, 'followBackend', 'poison-health');
 poison(Certificates, 'fromKeys', 'poison-certificate');
 

@@ -12,6 +12,7 @@ import { waitFor } from '../harness/wait.ts';
 const HOOK = new URL('../harness/poison-hook.ts', import.meta.url).href;
 const folder = mkdtempSync(join(tmpdir(), 'tsuji-uncaught-'));
 after(() => rmSync(folder, { recursive: true }));
+const BREAKER = 'NetworkErrorRatio() > 0.5';
 const uncaught = join(folder, 'now');
 
 const tsuji = await startTsuji(
@@ -71,24 +72,43 @@ test('whoever no step can be taken with is rejected with the reason, and all oth
   await waitFor(async () => (await statusOf('poison-model.test')) === 200, 'the mended frontend');
 });
 
-test('what is done about servers and certificates fails for the one that it is about', async () => {
+test('what is done about servers, breakers and certificates fails for the one that it is about', async () => {
   put('poison-weights', { 'backends/poison-weights/loadbalancer/method': 'drr' });
   put('poison-health', { 'backends/poison-health/healthcheck/path': '/' });
+  put('poison-breaker', { 'backends/poison-breaker/circuitbreaker/expression': BREAKER });
   tsuji.set('tls/poison-certificate/entrypoints', 'https');
   tsuji.set('tls/poison-certificate/certificate/certfile', '/nowhere');
   tsuji.set('tls/poison-certificate/certificate/keyfile', '/nowhere');
   for (const where of [
     'weights of poison-weights',
     'health checks of poison-health',
+    'breaker of poison-breaker',
     'certificate poison-certificate',
   ]) {
     await waitFor(() => tsuji.output.includes(`event=own_error in="${where}"`), where);
   }
-  for (const name of ['poison-weights', 'poison-health']) {
+  for (const name of ['poison-weights', 'poison-health', 'poison-breaker']) {
     await waitFor(async () => (await statusOf(`${name}.test`)) === 200, name);
   }
   const host = await addRoute(tsuji, [upstream.url], { 'backends/$/loadbalancer/method': 'drr' });
   assert.equal(await statusOf(host), 200);
+});
+
+test('a page that cannot be made is a 500 that is told, and all else is served', async () => {
+  put('poison-page', { 'backends/poison-page/circuitbreaker/expression': BREAKER });
+  const statusOfPage = async (path: string): Promise<number> => {
+    const page = await tsuji.api(path);
+    await page.arrayBuffer();
+    return page.status;
+  };
+  await waitFor(async () => (await statusOfPage('/api/status')) === 500, 'the page to fail');
+  assert.match(tsuji.output, /could not answer" path=\/api\/status error="injected fault in view"/);
+  for (const path of ['/ping', '/readyz', '/health', '/api/providers', '/dashboard/']) {
+    assert.equal(await statusOfPage(path), 200, path);
+  }
+  await waitFor(async () => (await statusOf('poison-page.test')) === 200, 'the route');
+  tsuji.delete('backends/poison-page');
+  await waitFor(async () => (await statusOfPage('/api/status')) === 200, 'the page');
 });
 
 test('an error that nobody catches on the main thread is told, and everything goes on', async () => {

@@ -53,15 +53,12 @@ export class Breakers {
   follow(backends: ReadonlyMap<string, Backend>): Map<string, SharedArrayBuffer> {
     const next = new Map<string, Breaker>();
     const buffers = new Map<string, SharedArrayBuffer>();
-    for (const { name, circuitBreaker } of backends.values()) {
-      if (circuitBreaker === undefined) continue;
-      attempt(`breaker of ${name}`, () => {
-        const known = this.#breakers.get(name);
-        const { expression, condition } = circuitBreaker;
-        const breaker =
-          known?.expression === expression ? known : new Breaker(expression, condition, this.#workers, known);
-        next.set(name, breaker);
-        buffers.set(name, breaker.buffer);
+    for (const backend of backends.values()) {
+      if (backend.circuitBreaker === undefined) continue;
+      attempt(`breaker of ${backend.name}`, () => {
+        const breaker = this.breakerOf(backend.name, backend.circuitBreaker!);
+        next.set(backend.name, breaker);
+        buffers.set(backend.name, breaker.buffer);
       });
     }
     this.#breakers = next;
@@ -71,5 +68,11 @@ export class Breakers {
   /** null: the backend has none. */
   view(backend: string): BreakerView | null {
     return this.#breakers.get(backend)?.view() ?? null;
+  }
+
+  /** The one that it has, while the expression stays. */
+  private breakerOf(name: string, { expression, condition }: NonNullable<Backend['circuitBreaker']>): Breaker {
+    const known = this.#breakers.get(name);
+    return known?.expression === expression ? known : new Breaker(expression, condition, this.#workers, known);
   }
 }
