@@ -341,7 +341,7 @@ export class ControlPlane {
     const revisions = this.sourceList.map((source) => source.status()).filter(({ revision }) => revision !== '');
     const revision = revisions.map((status) => `${status.name}@${status.revision}`).join(' ');
     const counts = { frontends: frontends.size, backends: backends.size, servers, certificates: certificates.size };
-    return { revision, ...counts, problems: this.view.problems().size };
+    return { revision, ...counts, problems: this.view.problemCount() };
   }
 
   private modelChanged(model: Model, changed: ModelChange): void {

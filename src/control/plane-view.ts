@@ -74,10 +74,19 @@ export class PlaneView implements ControlView {
     return this.parts.model();
   }
 
-  problems(): ReadonlyMap<string, Problem> {
+  *problems(): Generator<Problem> {
+    const ofCertificates = this.parts.certificates.problems();
+    for (const problem of this.model().problems.values()) {
+      if (!ofCertificates.has(problem.key)) yield problem;
+    }
+    yield* ofCertificates.values();
+  }
+
+  problemCount(): number {
     const { problems } = this.model();
-    const others = this.parts.certificates.problems();
-    return others.size === 0 ? problems : new Map([...problems, ...others]);
+    let count = problems.size;
+    for (const key of this.parts.certificates.problems().keys()) if (!problems.has(key)) count++;
+    return count;
   }
 
   certificates(): CertificateView[] {

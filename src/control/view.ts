@@ -99,8 +99,9 @@ export interface ControlView {
   readonly prefix: string;
   entryPoints(): readonly EntryPointView[];
   model(): Model;
-  /** Problems of the keys, those of the model and those of the certificates, by key. */
-  problems(): ReadonlyMap<string, Problem>;
+  /** Problems of the keys, those of the model and those of the certificates; one per key, in no order. */
+  problems(): Iterable<Problem>;
+  problemCount(): number;
   certificates(): readonly CertificateView[];
   sources(): readonly SourceStatus[];
   workers(): readonly WorkerView[];

@@ -6,9 +6,10 @@
  *     tls/t1/entrypoints           →  certificates → t1 → "entrypoints"
  *     anything else                →  others → the whole key
  *
- * Of keys that mean nothing only the first are kept, and the rest are counted: somebody who writes hundreds of thousands of
- * them into one object must not make each change of it cost as much.
+ * Of keys that mean nothing only the first by name are listed, and the rest are counted: somebody who writes hundreds of
+ * thousands of them into one object must not make each change of it cost as much. What they say does not matter.
  */
+import { FirstKeys } from './first-keys.ts';
 import { BACKEND_KEYS, CERTIFICATE_KEYS, FRONTEND_KEYS } from './schema.ts';
 
 /** One key that was set or deleted, relative to the prefix and without a leading slash. */
@@ -33,12 +34,12 @@ const NO_KEYS: ObjectKeys = new Map();
 
 /** The keys of one object. */
 class KeyFile {
+  /** All that mean something and those that are listed of the others. */
   readonly kept = new Map<string, string>();
-  /** Unknown keys that were too many to be kept. */
-  readonly unlisted = new Set<string>();
   readonly #isKnown: (key: string) => boolean;
   readonly #mostUnknown: number;
-  #unknown = 0;
+  /** null: there have been none. */
+  #unknown: FirstKeys | null = null;
 
   constructor(isKnown: (key: string) => boolean, mostUnknown: number) {
     this.#isKnown = isKnown;
@@ -46,28 +47,33 @@ class KeyFile {
   }
 
   get isEmpty(): boolean {
-    return this.kept.size === 0 && this.unlisted.size === 0;
+    return this.kept.size === 0;
   }
 
-  /** Sets or deletes; false when that changes nothing. */
-  put(key: string, value: string | null): boolean {
-    const before = this.kept.get(key);
-    if (value === null) {
-      if (before === undefined) return this.unlisted.delete(key);
-      if (!this.#isKnown(key)) this.#unknown--;
-      return this.kept.delete(key);
+  /** Unknown keys that are too many to be listed. */
+  get unlisted(): number {
+    return this.#unknown?.restSize ?? 0;
+  }
+
+  /** Sets or deletes. Returns the keys that are kept, or not kept any more, because of it; null when nothing changes. */
+  put(key: string, value: string | null): readonly string[] | null {
+    if (!this.#isKnown(key)) return this.#putUnknown(key, value !== null);
+    if ((this.kept.get(key) ?? null) === value) return null;
+    if (value === null) this.kept.delete(key);
+    else this.kept.set(key, value);
+    return [key];
+  }
+
+  #putUnknown(key: string, exists: boolean): readonly string[] | null {
+    this.#unknown ??= new FirstKeys(this.#mostUnknown);
+    const unknown = this.#unknown;
+    if (unknown.has(key) === exists) return null;
+    const moved = exists ? unknown.add(key) : unknown.delete(key);
+    for (const each of moved) {
+      if (unknown.isListed(each)) this.kept.set(each, '');
+      else this.kept.delete(each);
     }
-    if (before === value) return false;
-    if (before === undefined && !this.#isKnown(key)) {
-      if (this.unlisted.has(key)) return false;
-      if (this.#unknown === this.#mostUnknown) {
-        this.unlisted.add(key);
-        return true;
-      }
-      this.#unknown++;
-    }
-    this.kept.set(key, value);
-    return true;
+    return moved;
   }
 }
 
@@ -85,7 +91,7 @@ class Objects {
   }
 
   unlisted(name: string): number {
-    return this.#files.get(name)?.unlisted.size ?? 0;
+    return this.#files.get(name)?.unlisted ?? 0;
   }
 
   names(): Iterable<string> {
@@ -99,7 +105,7 @@ class Objects {
       file = new KeyFile(this.#isKnown, MOST_UNKNOWN);
       this.#files.set(name, file);
     }
-    const changed = file.put(key, value);
+    const changed = file.put(key, value) !== null;
     if (file.isEmpty) this.#files.delete(name);
     return changed;
   }
@@ -123,7 +129,7 @@ export class KvTree {
 
   /** Keys outside all objects that are only counted. */
   get unlistedOthers(): number {
-    return this.#others.unlisted.size;
+    return this.#others.unlisted;
   }
 
   apply(changes: Iterable<Change>): Touched {
@@ -140,8 +146,8 @@ export class KvTree {
       if (kind !== undefined) {
         const name = key.slice(kindEnd + 1, nameEnd);
         if (kind.objects.put(name, key.slice(nameEnd + 1), value)) kind.names.add(name);
-      } else if (this.#others.put(key, value)) {
-        touched.others.add(key);
+      } else {
+        for (const moved of this.#others.put(key, value) ?? []) touched.others.add(moved);
       }
     }
     return touched;

@@ -187,7 +187,7 @@ test('the status tells percentiles, problems and the real ports', async (t) => {
   const status = JSON.parse((await get(`${url}/api/status`)).body);
   assert.equal(status.entryPoints[0].port, 8000);
   assert.equal(status.frontends[0].routes[0].rule, 'Host:nginx.example.com');
-  assert.deepEqual(status.problems, [...view.problems().values()]);
+  assert.deepEqual(status.problems, [...view.problems()]);
   const [numbers] = status.backendNumbers;
   assert.deepEqual([numbers.name, numbers.requests], ['backend1', 100]);
   assert.ok(Math.abs(numbers.latency.p99 - 0.02) < 0.001);

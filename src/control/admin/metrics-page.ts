@@ -202,7 +202,7 @@ function* configFamilies(view: ControlView) {
     yield sample('tsuji_config_applied_generation', labelText([['worker', String(index)]]), generation);
   }
   let rejected = 0;
-  for (const { state } of view.problems().values()) if (state === 'rejected') rejected++;
+  for (const { state } of view.problems()) if (state === 'rejected') rejected++;
   yield single('tsuji_config_keys_rejected', 'gauge', 'Keys whose object is left out for a mistake.', rejected);
 }
 

@@ -8,8 +8,12 @@ import { shownOptions } from '../../middlewares/kinds.ts';
 import type { Backend, Frontend } from '../../model/model.ts';
 import { type MetricsReader, ownerOf } from '../../shared/metrics-reader.ts';
 import type { CertificateView, ControlView, EntryPointView } from '../view.ts';
+import { firstProblems } from './first-problems.ts';
 import { type JsonText, jsonListParts, jsonObjectParts, jsonText } from './json.ts';
 import { type LiveNumbers, type LiveWindow, NO_NUMBERS } from './live-numbers.ts';
+
+/** Somebody may write hundreds of thousands of bad keys: a page of all of them would help nobody. */
+const MOST_PROBLEMS = 1_000;
 
 /** Fields of an object, each made when its turn comes. */
 type LazyFields = readonly (readonly [name: string, write: () => JsonText])[];
@@ -213,20 +217,21 @@ function byText<T>(text: (item: T) => string): (one: T, other: T) => number {
   return (one, other) => (text(one) < text(other) ? -1 : 1);
 }
 
-/** What the keys say: frontends in the order in which they are tried, backends by name, certificates, problems by key. */
+/** What the keys say: frontends in the order in which they are tried, backends by name, certificates, problems by key, of very many the worst. */
 function configurationFields(view: ControlView): LazyFields {
   const { frontends } = view.model();
   const byName = byText(({ name }: { name: string }) => name);
   const inOrder = [...frontends.values()].sort((one, other) => other.rank - one.rank || byName(one, other));
   const backends = backendsOf(view).sort(byName);
   const certificates = [...view.certificates()].sort(byText(({ from }) => from));
-  const problems = [...view.problems().values()].sort(byText(({ key }) => key));
+  const problems = firstProblems(view.problems(), MOST_PROBLEMS);
   return [
     ['configuredGeneration', plain(view.generation())],
     ['frontends', () => jsonListParts(inOrder, frontendJson)],
     ['backends', () => jsonListParts(backends, (backend) => objectParts(backendFields(view, backend)))],
     ['certificates', () => jsonListParts(certificates, certificateJson)],
     ['problems', () => jsonListParts(problems, ({ key, state, reason }) => jsonText({ key, state, reason }))],
+    ['problemsNotShown', plain(view.problemCount() - problems.length)],
   ];
 }
 

@@ -16,11 +16,15 @@ import { StatusKeeper } from './source-status.ts';
 import { loadTls } from './tls.ts';
 
 export type EtcdV3Tuning = WatchTiming & {
-  /** Keys read by one request. */
+  /** Keys read by one request, the least. */
   readonly pageKeys: number;
 };
 
 const TUNING: EtcdV3Tuning = { probeMs: 10_000, deadlineMs: 5_000, pageKeys: 1_000 };
+
+/** A page has about so much when keys are small. */
+const PAGE_BYTES = 1_048_576;
+const MOST_PAGE_KEYS = 16_384;
 
 const AFTER_SLASH = '0'; // the byte after '/', so [prefix/, prefix0) is everything below the prefix
 const NUL = Buffer.from([0]);
@@ -125,11 +129,20 @@ export class EtcdV3Source implements Source {
     // The member has the revision once it has answered a page of it, so the others need no quorum.
     let answer = await kv.range(revision === null ? page : { ...page, revision, serializable: true });
     const at = revision ?? answer.header.revision;
+    let bytes = 0;
+    let count = 0;
     for (;;) {
-      for (const pair of answer.kvs) keys.set(keyText(pair.key, prefix), pair.value.toString());
+      for (const { key, value } of answer.kvs) {
+        keys.set(keyText(key, prefix), value.toString());
+        bytes += key.length + value.length;
+      }
+      count += answer.kvs.length;
       if (!answer.more) return at;
       const next = Buffer.concat([answer.kvs.at(-1)!.key, NUL]);
-      answer = await kv.range({ ...page, key: next, revision: at, serializable: true });
+      // etcd counts all keys that are left for each page, so that very many small ones had better come in few pages.
+      const fitting = Math.floor(PAGE_BYTES / Math.ceil(bytes / count));
+      const limit = Math.max(this.#tuning.pageKeys, Math.min(fitting, MOST_PAGE_KEYS));
+      answer = await kv.range({ ...page, limit, key: next, revision: at, serializable: true });
     }
   }
 

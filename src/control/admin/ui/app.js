@@ -76,7 +76,7 @@ function drawLive(live) {
 
 const DAY_MS = 86_400_000;
 
-function drawConfiguration({ frontends, backends, certificates, problems }, live) {
+function drawConfiguration({ frontends, backends, certificates, problems, problemsNotShown }, live) {
   const words = state.filter.toLowerCase().split(/\s+/).filter(Boolean);
   const matches = (...texts) => {
     const text = texts.join(' ').toLowerCase();
@@ -127,7 +127,7 @@ function drawConfiguration({ frontends, backends, certificates, problems }, live
   byId('problems').hidden = problems.length === 0;
   byId('problems').classList.toggle('alarm', someProblems[0]?.state === 'rejected');
   tables.problems.update(someProblems);
-  count('problems-count', someProblems.length, problems.length);
+  count('problems-count', someProblems.length, problems.length + problemsNotShown);
 }
 
 const CONNECTIONS = {

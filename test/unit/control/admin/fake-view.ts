@@ -122,7 +122,10 @@ export class FakeView implements ControlView {
     };
   }
   problems() {
-    return this.keyProblems;
+    return this.keyProblems.values();
+  }
+  problemCount() {
+    return this.keyProblems.size;
   }
   certificates(): readonly CertificateView[] {
     return this.certificateList;

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { FirstKeys } from '../../../src/model/first-keys.ts';
+import { stepsOf } from '../../harness/steps.ts';
+
+test('the first by name are listed, whatever came and went in whatever order', () => {
+  const key = fc.nat(20).map(String);
+  fc.assert(
+    fc.property(fc.nat(5), fc.array(fc.tuple(fc.boolean(), key), { maxLength: 80, size: 'max' }), (most, steps) => {
+      const keys = new FirstKeys(most);
+      const all = new Set<string>();
+      const listed = new Set<string>();
+      for (const [isAdded, text] of steps) {
+        for (const moved of isAdded ? keys.add(text) : keys.delete(text)) {
+          if (keys.isListed(moved)) listed.add(moved);
+          else listed.delete(moved);
+        }
+        if (isAdded) all.add(text);
+        else all.delete(text);
+        assert.deepEqual([...listed].sort(), [...all].sort().slice(0, most));
+        assert.equal(keys.restSize, Math.max(all.size - most, 0));
+        assert.equal(keys.has(text), isAdded);
+      }
+    }),
+  );
+});
+
+test('very many that come and go in order, or against it, cost each about the same', () => {
+  const cost = (count: number, isBackwards: boolean): number => {
+    const texts = Array.from({ length: count }, (_, i) => String(1_000_000 + i));
+    if (isBackwards) texts.reverse();
+    const keys = new FirstKeys(10);
+    return stepsOf(() => {
+      for (const text of texts) keys.add(text);
+      for (const text of texts) keys.delete(text);
+    }).count;
+  };
+  for (const isBackwards of [false, true]) {
+    const once = cost(2_000, isBackwards);
+    const twice = cost(4_000, isBackwards);
+    assert.ok(twice < 2.5 * once, `${once} steps, and ${twice} for twice as many`);
+  }
+});
