@@ -7,6 +7,7 @@
  * and sent from `onWritable`. With an unknown length `write` takes everything into a buffer of its own; how much of it
  * is left `uws-backlog.ts` tells, and until nothing is, what follows is copied as well. So at most one read buffer waits
  * on each side, and a response in pieces is over when its client has it.
+ * What is written in one cork has to fit into it (`uws-cork.ts`).
  *
  * Which bytes are the next request. uWS (20.57) decides that, and leaves two gaps through which a client, or whoever
  * stands behind a proxy in front of us, could slip a request past others. After an answer that ends the connection, it
@@ -20,14 +21,13 @@ import type { WorkerContext } from '../context.ts';
 import type { Downstream, DownstreamEvents } from '../downstream.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../downstream.ts';
 import type { BufferHolder, MemoryBudget } from '../memory-budget.ts';
+import type { HeldResponse } from './held-response.ts';
 import { MergedPieces, SMALL_BYTES } from './merged-pieces.ts';
 import type { PeerAddresses } from './peer-address.ts';
 import { SlowClientWatch, type WatchedClient } from './slow-client.ts';
 import type { HttpResponse } from './uws.ts';
 import type { Backlog } from './uws-backlog.ts';
-
-/** Of a longer response it is to be known when it has gone out, and what waits of it counts. */
-const MAX_WHOLE_BYTES = 16_384;
+import { LONG_HEAD_BYTES, PIECE_BYTES } from './uws-cork.ts';
 
 const CLOSE_FIELD = '\r\nConnection: close';
 
@@ -49,6 +49,7 @@ export type UwsDownstreamOptions = {
   readonly peers: PeerAddresses;
   readonly secure: boolean;
   readonly backlog: Backlog;
+  readonly held: HeldResponse;
   readonly recycle: (pair: UwsDownstream) => void;
 };
 
@@ -56,7 +57,7 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   readonly sendsHeads = false;
   readonly maxStatus = 999;
   readonly writesDate = true;
-  readonly respondsUpTo = MAX_WHOLE_BYTES;
+  readonly respondsUpTo = PIECE_BYTES;
   /** Set once: the exchange of this pair. */
   events!: DownstreamEvents;
   readonly secure: boolean;
@@ -65,6 +66,7 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   private readonly budget: MemoryBudget;
   private readonly watch: SlowClientWatch;
   private readonly backlog: Backlog;
+  protected readonly held: HeldResponse;
   private readonly pieces: MergedPieces;
   private response: HttpResponse | null = null;
   private length = UNKNOWN_LENGTH;
@@ -97,6 +99,9 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   /** A response that waits for the end of the handler. */
   private waits = false;
 
+  private readonly corkHead = (): void => {
+    this.response!.writeStatus(this.head);
+  };
   private readonly corkRespond = (): void => this.writeWhole();
   private readonly corkChunk = (): void => this.writeChunk();
   private readonly corkEnd = (): void => {
@@ -137,11 +142,12 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     }
   };
 
-  constructor({ worker, peers, secure, backlog, recycle }: UwsDownstreamOptions) {
+  constructor({ worker, peers, secure, backlog, held, recycle }: UwsDownstreamOptions) {
     this.recycle = recycle;
     this.secure = secure;
     this.peers = peers;
     this.backlog = backlog;
+    this.held = held;
     this.budget = worker.budget;
     this.watch = new SlowClientWatch(this, worker.wheel, worker.options);
     this.pieces = new MergedPieces(
@@ -233,9 +239,10 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     this.length = length;
     this.body = body;
     this.headLength = headLength;
+    this.headOut = false;
     this.close = close || this.last;
     if (this.uwsCloses) this.head = withLine(head, CLOSE_FIELD);
-    if (this.close && this.inHandler) {
+    if (this.inHandler && (this.close || this.isLong())) {
       this.waits = true;
       setImmediate(this.respondLater);
       return;
@@ -245,10 +252,27 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
 
   private respondNow(): void {
     const response = this.response!;
-    response.cork(this.corkRespond);
+    const bare = this.length === NO_BODY && this.headLength < 0 && this.close && !this.uwsCloses;
+    // The one call that ends both announces a length of 0, where there should be none. So this is the whole head, its
+    // last empty line included, and the response stays open: with it the means to end the connection.
+    if (bare) this.head = withLine(this.head, `${CLOSE_FIELD}\r\n`);
+    if (bare || this.isLong()) this.writeHead();
+    if (!bare) response.cork(this.corkRespond);
     this.response = null;
     this.body = null;
-    if (this.length === NO_BODY && this.headLength < 0 && this.close && !this.uwsCloses) response.close();
+    if (bare) response.close();
+  }
+
+  /** Head and body do not fit into one cork. */
+  private isLong(): boolean {
+    return this.head.length + Math.max(this.length, 0) > PIECE_BYTES;
+  }
+
+  /** The head without what uWS adds to it. */
+  private writeHead(): void {
+    if (this.head.length > LONG_HEAD_BYTES) this.held.run(this.response!, this.corkHead);
+    else this.response!.cork(this.corkHead);
+    this.headOut = true;
   }
 
   private onHandled(): void {
@@ -265,13 +289,7 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   private writeWhole(): void {
     const response = this.response!;
     const close = this.close && !this.uwsCloses;
-    if (this.length === NO_BODY && this.headLength < 0 && close) {
-      // The one call that ends both announces a length of 0, where there should be none. So this is the whole head, its
-      // last empty line included, and the response stays open: with it the means to end the connection.
-      response.writeStatus(withLine(this.head, `${CLOSE_FIELD}\r\n`));
-      return;
-    }
-    response.writeStatus(this.head);
+    if (!this.headOut) response.writeStatus(this.head);
     if (this.length !== NO_BODY) {
       if (this.body === null) response.end('', close);
       else response.end(this.body, close);
@@ -315,24 +333,33 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   /** Gives a piece to uWS. Returns what it has not taken of it, null for nothing. */
   private give(chunk: Uint8Array): Uint8Array | null {
     this.chunk = chunk;
-    this.response!.cork(this.corkChunk);
+    let waits = false;
+    if (!this.headOut && this.head.length > LONG_HEAD_BYTES) this.writeHead();
+    do {
+      this.response!.cork(this.corkChunk);
+      if (this.response === null) return null;
+      waits = this.backlog.call(this.response) > 0;
+    } while (this.chunk !== null && !waits && this.length === UNKNOWN_LENGTH);
     const rest = this.chunk;
     this.chunk = null;
-    if (this.response !== null && (rest !== null || this.backlog.call(this.response) > 0)) this.stall();
+    if (waits || rest !== null) this.stall();
     return rest;
   }
 
-  /** Inside cork: sends `chunk`, with the head before the first one, and leaves what is not taken of it. */
+  /** Inside cork: sends of `chunk` what fits, with the head before the first one, and leaves what is not taken of it. */
   private writeChunk(): void {
     const response = this.response!;
     const chunk = this.chunk!;
     this.chunk = null;
+    let room = PIECE_BYTES;
     if (!this.headOut) {
       this.headOut = true;
       response.writeStatus(this.head);
+      room -= this.head.length;
     }
     if (this.length === UNKNOWN_LENGTH) {
-      response.write(chunk);
+      if (chunk.length > room) this.chunk = chunk.subarray(room);
+      response.write(chunk.length > room ? chunk.subarray(0, room) : chunk);
       return;
     }
     const before = response.getWriteOffset();

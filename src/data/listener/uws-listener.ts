@@ -36,7 +36,6 @@ export class UwsListener implements Listener, AppServer {
   readonly isBusy = false;
   private readonly worker: WorkerContext;
   private readonly uws: Uws;
-  private readonly held: HeldResponse;
   private readonly index: number;
   private readonly entryPoint: EntryPoint;
   private readonly app: TemplatedApp;
@@ -72,12 +71,11 @@ export class UwsListener implements Listener, AppServer {
     entryPoint: EntryPoint,
   ) {
     this.uws = uws;
-    this.held = held;
     this.worker = worker;
     this.index = index;
     this.entryPoint = entryPoint;
     const { peers, recycle } = this;
-    this.downstreams = { worker, peers, secure: entryPoint.tls !== null, backlog, recycle };
+    this.downstreams = { worker, peers, secure: entryPoint.tls !== null, backlog, held, recycle };
     this.tls = entryPoint.tls === null ? null : new UwsTls(uws, worker.certificates, index, entryPoint, this);
     this.app = this.tls?.acceptor ?? uws.App();
     if (this.tls !== null) return;
@@ -184,8 +182,7 @@ export class UwsListener implements Listener, AppServer {
       return;
     }
     origin.used = true;
-    const { held } = this;
-    const downstream = new UwsHandshake(response, request, context, this.downstreams, held);
+    const downstream = new UwsHandshake(response, request, context, this.downstreams);
     if (origin.app.retired) downstream.isLast(false);
     const exchange = new WebSocketExchange(this.worker, this.index, downstream);
     downstream.events = exchange;

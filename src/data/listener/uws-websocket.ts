@@ -22,7 +22,6 @@ import {
   type HandshakeDownstream,
   MAX_MESSAGE_BYTES,
 } from '../websocket/client-socket.ts';
-import type { HeldResponse } from './held-response.ts';
 import { Progress } from './progress.ts';
 import type { HttpRequest, HttpResponse, us_socket_context_t } from './uws.ts';
 import { UwsDownstream, type UwsDownstreamOptions } from './uws-downstream.ts';
@@ -292,21 +291,18 @@ export class UwsHandshake extends UwsDownstream implements HandshakeDownstream {
   private readonly context: us_socket_context_t;
   private readonly key: string;
   private readonly worker: WorkerContext;
-  private readonly held: HeldResponse;
 
   constructor(
     response: HttpResponse,
     request: HttpRequest,
     context: us_socket_context_t,
     options: UwsDownstreamOptions,
-    held: HeldResponse,
   ) {
     super({ ...options, recycle: nothing });
     this.attach(response);
     this.handshake = response;
     this.context = context;
     this.worker = options.worker;
-    this.held = held;
     this.key = request.getHeader('sec-websocket-key');
   }
 
