@@ -16,6 +16,7 @@ import { ServerControl } from './balancing/server-control.ts';
 import type { SharedServers } from './balancing/server-slots.ts';
 import { bootOptions } from './boot-options.ts';
 import { ChangeListeners } from './change-listeners.ts';
+import { ClusterNodes } from './cluster/nodes.ts';
 import { ConfigLog } from './config-log.ts';
 import { attempt, guarded } from './guarded.ts';
 import { HealthChecks } from './health-checks/health-checks.ts';
@@ -73,6 +74,7 @@ export class ControlPlane {
   private readonly tables: TableCycle;
   private readonly passwords = new PasswordChecks();
   private readonly keySets: KeySets;
+  private readonly nodes: ClusterNodes;
   private readonly files = new WatchedFiles((frontend) => this.reconciler.rebuild(frontend));
   private readonly publisher: Publisher;
   private readonly fleet: WorkerFleet;
@@ -172,6 +174,13 @@ export class ControlPlane {
         this.admin?.rotateTicketKeys(ring);
       },
     });
+    this.nodes = new ClusterNodes({
+      etcd: settings.etcd,
+      onCount: (count) => {
+        memory.liveNodes.count = count;
+      },
+      onChange,
+    });
     this.keySets = new KeySets({
       fetch: (url) => fetchKeySet(url, rootCAs),
       onChange: (changed, removed) => this.fleet.broadcastSinceBoot({ kind: 'keySets', changed, removed }),
@@ -222,6 +231,7 @@ export class ControlPlane {
       publisher: this.publisher,
       fleet: this.fleet,
       certificates: this.certificateList,
+      nodes: this.nodes,
       admin: () => this.admin,
       memory,
       backendSlots: this.backendSlots,
@@ -304,6 +314,7 @@ export class ControlPlane {
     this.certificateList.stop();
     this.ticketRing.stop();
     this.keySets.stop();
+    await this.nodes.stop();
     await Promise.all(this.sourceList.map((source) => source.stop()));
     this.changes.stop();
     await this.admin?.close();
@@ -349,6 +360,7 @@ export class ControlPlane {
     attempt('log of changes', () => this.configLog.touch(changed));
     this.servers.touch(changed.backends);
     this.healthChecks.touch(changed.backends);
+    attempt('live nodes', () => this.nodes.follow(model.frontends, changed.frontends));
     attempt('key sets', () => this.keySets.follow(model.frontends, changed.frontends));
     attempt('certificates', () => this.certificateList.apply(model.certificates, changed.certificates));
     this.changes.notify();

@@ -8,6 +8,7 @@ import type { Breakers } from './balancing/breakers.ts';
 import type { ServerControl } from './balancing/server-control.ts';
 import type { ServerStatus } from './balancing/server-status.ts';
 import type { ChangeListeners } from './change-listeners.ts';
+import type { ClusterNodes } from './cluster/nodes.ts';
 import type { HealthChecks } from './health-checks/health-checks.ts';
 import type { Publisher } from './publisher.ts';
 import type { SharedMemory } from './shared-memory.ts';
@@ -38,6 +39,7 @@ export type PlaneParts = {
   readonly publisher: Publisher;
   readonly fleet: WorkerFleet;
   readonly certificates: Certificates;
+  readonly nodes: ClusterNodes;
   /** null: there is none. */
   readonly admin: () => AdminServer | null;
   readonly memory: SharedMemory;
@@ -75,18 +77,23 @@ export class PlaneView implements ControlView {
   }
 
   *problems(): Generator<Problem> {
-    const ofCertificates = this.parts.certificates.problems();
+    const others = this.otherProblems();
     for (const problem of this.model().problems.values()) {
-      if (!ofCertificates.has(problem.key)) yield problem;
+      if (!others.some((each) => each.has(problem.key))) yield problem;
     }
-    yield* ofCertificates.values();
+    for (const each of others) yield* each.values();
   }
 
   problemCount(): number {
     const { problems } = this.model();
     let count = problems.size;
-    for (const key of this.parts.certificates.problems().keys()) if (!problems.has(key)) count++;
+    for (const each of this.otherProblems()) for (const key of each.keys()) if (!problems.has(key)) count++;
     return count;
+  }
+
+  /** Of keys of the model that something beside it cannot use; no key is in two of them. */
+  private otherProblems(): readonly ReadonlyMap<string, Problem>[] {
+    return [this.parts.certificates.problems(), this.parts.nodes.problems()];
   }
 
   certificates(): CertificateView[] {

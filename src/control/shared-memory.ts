@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { Boot } from '../protocol/messages.ts';
 import { createCursors, forgetTurns } from '../shared/cursors.ts';
 import { createDescriptorCounts } from '../shared/descriptor-counts.ts';
+import { createLiveNodes, LiveNodes } from '../shared/live-nodes.ts';
 import { createMetricsLane } from '../shared/metrics-layout.ts';
 import { forgetBackend, MetricsReader } from '../shared/metrics-reader.ts';
 import { createNonceCounts, NonceCounts } from '../shared/nonce-counts.ts';
@@ -14,7 +15,14 @@ import { createTokenCounts, TokenCounts } from '../shared/token-counts.ts';
 /** What all workers get alike. */
 export type SharedBuffers = Pick<
   Boot,
-  'cursors' | 'serverState' | 'tokenCounts' | 'rateBuckets' | 'descriptorCounts' | 'nonceCounts' | 'authKey'
+  | 'cursors'
+  | 'serverState'
+  | 'tokenCounts'
+  | 'rateBuckets'
+  | 'liveNodes'
+  | 'descriptorCounts'
+  | 'nonceCounts'
+  | 'authKey'
 >;
 
 export class SharedMemory {
@@ -24,6 +32,7 @@ export class SharedMemory {
   readonly cursors: Int32Array;
   readonly serverState: ServerState;
   readonly tokenCounts: TokenCounts;
+  readonly liveNodes: LiveNodes;
   private readonly rateBuckets: RateBuckets;
   private readonly nonceCounts: NonceCounts;
 
@@ -33,14 +42,25 @@ export class SharedMemory {
     const serverState = createServerState(workers);
     const tokenCounts = createTokenCounts(workers);
     const rateBuckets = createRateBuckets();
+    const liveNodes = createLiveNodes();
     const descriptorCounts = createDescriptorCounts(workers);
     const nonceCounts = createNonceCounts();
     const authKey = randomBytes(32);
-    this.buffers = { cursors, serverState, tokenCounts, rateBuckets, descriptorCounts, nonceCounts, authKey };
+    this.buffers = {
+      cursors,
+      serverState,
+      tokenCounts,
+      rateBuckets,
+      liveNodes,
+      descriptorCounts,
+      nonceCounts,
+      authKey,
+    };
     this.lanes = Array.from({ length: workers }, () => createMetricsLane(metricsBuckets));
     this.cursors = new Int32Array(cursors);
     this.serverState = new ServerState(serverState);
     this.tokenCounts = new TokenCounts(tokenCounts);
+    this.liveNodes = new LiveNodes(liveNodes);
     this.rateBuckets = new RateBuckets(rateBuckets, workers);
     this.nonceCounts = new NonceCounts(nonceCounts, workers);
   }

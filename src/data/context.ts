@@ -3,6 +3,7 @@
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import type { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { BootOptions, FromWorker } from '../protocol/messages.ts';
+import type { LiveNodes } from '../shared/live-nodes.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
 import type { NonceCounts } from '../shared/nonce-counts.ts';
 import type { RateBuckets } from '../shared/rate-buckets.ts';
@@ -43,6 +44,7 @@ export type WorkerContext = {
   readonly serverLane: ServerLane;
   readonly tokenCounts: TokenCounts;
   readonly rateBuckets: RateBuckets;
+  readonly liveNodes: LiveNodes;
   readonly nonceCounts: NonceCounts;
   /** 32 bytes, the same for all workers. */
   readonly authKey: Uint8Array;

@@ -11,6 +11,7 @@ import { type LogLevel, log, logWarningsOfNode, sendLogTo, setLogLevel } from '.
 import { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { Boot, FromWorker, ToWorker } from '../protocol/messages.ts';
 import { DescriptorCounts } from '../shared/descriptor-counts.ts';
+import { LiveNodes } from '../shared/live-nodes.ts';
 import { MetricsLane } from '../shared/metrics.ts';
 import { NonceCounts } from '../shared/nonce-counts.ts';
 import { RateBuckets } from '../shared/rate-buckets.ts';
@@ -73,6 +74,7 @@ const context: WorkerContext = {
   serverLane: new ServerLane(boot.serverState, boot.index),
   tokenCounts: new TokenCounts(boot.tokenCounts),
   rateBuckets: new RateBuckets(boot.rateBuckets, boot.index),
+  liveNodes: new LiveNodes(boot.liveNodes),
   nonceCounts: new NonceCounts(boot.nonceCounts, boot.index),
   authKey: boot.authKey,
   passwords: new Passwords(post),

@@ -65,6 +65,9 @@ export const EVENTS = Object.freeze({
   certificateGood: event('certificate_good', 'warning', 'A certificate is in order again', SECOND),
   ticketKeysAlone: event('ticket_keys_alone', 'warning', 'TLS session ticket keys are not shared', SECOND),
   ticketKeysShared: event('ticket_keys_shared', 'warning', 'TLS session ticket keys are shared again', SECOND),
+  nodes: event('nodes', 'info', 'Live nodes are counted: limits are divided among them', SECOND),
+  nodesLost: event('nodes_lost', 'warning', 'Live nodes cannot be counted: limits stay divided as they are', SECOND),
+  nodesBack: event('nodes_back', 'warning', 'Live nodes are counted again', SECOND),
   keySetLost: event('key_set_lost', 'warning', 'The keys of tokens cannot be fetched: those from before stay', SECOND),
   keySetLive: event('key_set_live', 'warning', 'The keys of tokens are fetched again', SECOND),
 

@@ -40,4 +40,6 @@ export interface Kind<Options extends object> {
   backends?(options: Options): readonly string[];
   /** URLs of the key sets (JWKS) that it needs: they are fetched for as long as it does. Absent: none. */
   keySets?(options: Options): readonly string[];
+  /** The key that asks for the number of live nodes, below its object; '' when none does. Absent: none. */
+  nodesKey?(options: Options): string;
 }

@@ -79,6 +79,16 @@ export function keySetsOf(options: OptionSet): string[] {
   });
 }
 
+/** The key of an object whose options ask for the number of live nodes, '' for none. */
+export function nodesKeyOf(options: OptionSet): string {
+  for (const kind of KINDS) {
+    const own = options[kind.name];
+    const key = own === undefined ? '' : (kind.nodesKey?.(own) ?? '');
+    if (key !== '') return key;
+  }
+  return '';
+}
+
 /** The backend of a frontend that names none itself, '' when nothing offers one. */
 export function offeredBackend(options: OptionSet): string {
   for (const kind of KINDS) {

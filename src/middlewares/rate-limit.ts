@@ -21,10 +21,13 @@ export type RateLimitOptions = RequestSource & {
   readonly useXForwardedFor: boolean;
   /** Bits of an IPv6 address that make a client. */
   readonly ipv6Prefix: number;
+  /** The limit is divided over the live nodes, each of which has so many times its share; 0: it is not. */
+  readonly clusterFactor: number;
 };
 
 /** As many as a bucket of src/shared/rate-buckets.ts has room for. */
 const MAX_RATES = 8;
+const FACTOR = /^\d{1,9}(?:\.\d{0,9})?$/;
 
 /** null: it is left out, and a problem says why; REJECTED: with the whole frontend. */
 function readRate(keys: OptionKeys, name: string): RateOptions | null | typeof REJECTED {
@@ -54,12 +57,27 @@ function readPrefix(keys: OptionKeys): number | null {
   return null;
 }
 
+/** 0: the limit is not divided; null: a bad factor. */
+function readClusterFactor(keys: OptionKeys): number | null {
+  const isCluster = keys.flag('ratelimit/cluster');
+  const text = keys.text('ratelimit/clusterfactor');
+  const factor = text === '' ? 1 : FACTOR.test(text) ? Number(text) : 0;
+  if (factor < 1) {
+    keys.rejected('ratelimit/clusterfactor', `${quoted(text)} is no number of at least 1`);
+    return null;
+  }
+  if (!isCluster && text !== '') keys.ignored('ratelimit/clusterfactor', 'it means nothing without ratelimit/cluster');
+  return isCluster ? factor : 0;
+}
+
 export const RATE_LIMIT: Kind<RateLimitOptions> = {
   name: 'ratelimit',
   keys: [
     'ratelimit/extractorfunc',
     'ratelimit/usexforwardedfor',
     'ratelimit/ipv6prefix',
+    'ratelimit/cluster',
+    'ratelimit/clusterfactor',
     ...['period', 'average', 'burst'].map((part) => `ratelimit/rateset/*/${part}`),
   ],
 
@@ -92,15 +110,20 @@ export const RATE_LIMIT: Kind<RateLimitOptions> = {
       return REJECTED;
     }
     const ipv6Prefix = readPrefix(keys);
-    if (ipv6Prefix === null) return REJECTED;
+    const clusterFactor = readClusterFactor(keys);
+    if (ipv6Prefix === null || clusterFactor === null) return REJECTED;
     const useXForwardedFor = keys.flag('ratelimit/usexforwardedfor');
-    return { ...source, extractorFunc, rates: [...byPeriod.values()], useXForwardedFor, ipv6Prefix };
+    return { ...source, extractorFunc, rates: [...byPeriod.values()], useXForwardedFor, ipv6Prefix, clusterFactor };
   },
 
-  show({ extractorFunc, rates }) {
+  show({ extractorFunc, rates, clusterFactor }) {
     const rateset = Object.fromEntries(
       rates.map(({ name, periodMs, average, burst }) => [name, { period: Math.round(periodMs * 1e6), average, burst }]),
     );
-    return { rateset, extractorFunc };
+    return { rateset, extractorFunc, ...(clusterFactor > 0 && { cluster: true, clusterFactor }) };
+  },
+
+  nodesKey({ clusterFactor }) {
+    return clusterFactor > 0 ? 'ratelimit/cluster' : '';
   },
 };

@@ -142,6 +142,8 @@ export type Boot = {
   readonly tokenCounts: SharedArrayBuffer;
   /** src/shared/rate-buckets.ts */
   readonly rateBuckets: SharedArrayBuffer;
+  /** src/shared/live-nodes.ts */
+  readonly liveNodes: SharedArrayBuffer;
   /** src/shared/descriptor-counts.ts */
   readonly descriptorCounts: SharedArrayBuffer;
   /** src/shared/nonce-counts.ts */

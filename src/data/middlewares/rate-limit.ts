@@ -22,13 +22,24 @@ function refusalOf({ perTokenMs }: Rate): Reply {
   return { ...reply, head: `${reply.head}\r\nRetry-After: ${seconds}\r\nX-Retry-In: ${delay}` };
 }
 
+/** What one of `nodes` allows of a rate, so that all together allow `factor` times that rate (shared/spec frontend-options §3.13). */
+export function shareOf({ perTokenMs, burst }: Rate, nodes: number, factor: number): Rate {
+  // More than all of it is nobody's share.
+  if (factor >= nodes) return { perTokenMs, burst };
+  return { perTokenMs: (perTokenMs * nodes) / factor, burst: Math.max(1, Math.floor((burst * factor) / nodes)) };
+}
+
 export class RateLimit implements Middleware {
   private readonly options: RateLimitOptions;
   private readonly worker: WorkerContext;
   /** Another text for every frontend, and for the same one with other rates. */
   private readonly limit: BucketLimit;
-  private readonly rates: readonly Rate[];
-  private readonly refusals: readonly Reply[];
+  /** Of the whole cluster. */
+  private readonly whole: readonly Rate[];
+  private rates: readonly Rate[];
+  private refusals: readonly Reply[];
+  /** That `rates` are for. */
+  private nodes = 1;
   private readonly frontend: string;
 
   constructor(options: RateLimitOptions, worker: WorkerContext, frontend: string) {
@@ -36,20 +47,28 @@ export class RateLimit implements Middleware {
     this.worker = worker;
     this.frontend = frontend;
     this.limit = worker.rateBuckets.limitOf(JSON.stringify([frontend, options.extractorFunc, options.rates]));
-    this.rates = options.rates
+    this.whole = options.rates
       .map(({ periodMs, average, burst }) => ({ perTokenMs: periodMs / average, burst }))
       // As in the original: a token takes whole nanoseconds, and one that takes none limits nobody.
       .filter(({ perTokenMs }) => perTokenMs >= NANOSECOND_MS);
+    this.rates = this.whole;
     this.refusals = this.rates.map(refusalOf);
   }
 
   request(exchange: Scope, head: RequestHead): Reply | null {
-    const { rateBuckets } = this.worker;
+    const { rateBuckets, liveNodes } = this.worker;
+    if (this.options.clusterFactor > 0 && liveNodes.count !== this.nodes) this.divide(liveNodes.count);
     const refusing = rateBuckets.take(this.limit, this.sourceOf(head, exchange), this.rates, monotonicMs());
     if (rateBuckets.forgot) this.tellForgotten();
     if (refusing < 0) return null;
     log.debug('request refused', { reason: 'its source asks too often', frontend: this.frontend });
     return this.refusals[refusing];
+  }
+
+  private divide(nodes: number): void {
+    this.nodes = nodes;
+    this.rates = this.whole.map((rate) => shareOf(rate, nodes, this.options.clusterFactor));
+    this.refusals = this.rates.map(refusalOf);
   }
 
   private sourceOf(head: RequestHead, { client, clientAddress }: Scope): string {

@@ -1,0 +1,90 @@
+/** One node among the live ones, for as long as one connection to etcd v3 holds: it writes its own key and watches those of all. */
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type IEvent, KVClient, LeaseClient } from 'etcd3';
+import { rangeBelow } from '../source/etcd-v3.ts';
+import type { EtcdV3Connection } from '../source/etcd-v3-connection.ts';
+import { watchRange } from '../source/etcd-v3-watch.ts';
+
+/** Of the key of a node: as long as one that has died is still counted, at most. */
+export const LEASE_MS = 10_000;
+const WATCH = { probeMs: 5_000, deadlineMs: 5_000 };
+
+export type NodeSession = {
+  readonly connection: EtcdV3Connection;
+  /** Below it stand the nodes, without a slash at its end. */
+  readonly place: string;
+  /** Of this node, unlike that of any other. */
+  readonly id: string;
+  /** So many live. */
+  readonly onCount: (nodes: number) => void;
+  /** This node leaves. */
+  readonly signal: AbortSignal;
+};
+
+/** Rejects when the lease has ended or cannot be kept. */
+async function keepAlive(connection: EtcdV3Connection, lease: string, signal: AbortSignal): Promise<never> {
+  const stream = await new LeaseClient(connection).leaseKeepAlive();
+  const lost = Promise.withResolvers<never>();
+  lost.promise.catch(() => {});
+  let heardAt = performance.now();
+  stream.on('data', ({ TTL }) => {
+    if (Number(TTL) > 0) heardAt = performance.now();
+    else lost.reject(new Error('the lease of this node has ended'));
+  });
+  stream.on('error', (error: Error) => lost.reject(error));
+  stream.on('end', () => lost.reject(new Error('etcd ended the lease')));
+  try {
+    for (;;) {
+      stream.write({ ID: lease });
+      await Promise.race([sleep(LEASE_MS / 3, undefined, { signal }), lost.promise]);
+      if (performance.now() - heardAt > LEASE_MS) throw new Error('etcd does not answer for the lease of this node');
+    }
+  } finally {
+    stream.cancel();
+  }
+}
+
+/** Those that live, as the watch tells it. Rejects when it is lost, or this node is no longer among them. */
+async function watchNodes({ connection, place, id, onCount }: NodeSession, signal: AbortSignal): Promise<never> {
+  const range = rangeBelow(place);
+  const found = await new KVClient(connection).range({ key: range.start, range_end: range.end, keys_only: true });
+  const nodes = new Set(found.kvs.map(({ key }) => key.toString()));
+  onCount(nodes.size);
+  const gone = Promise.withResolvers<never>();
+  const observer = {
+    events: (_: number, events: readonly IEvent[]): void => {
+      for (const { type, kv } of events) {
+        if (type === 'Delete') nodes.delete(kv.key.toString());
+        else nodes.add(kv.key.toString());
+      }
+      if (nodes.has(`${place}/${id}`)) onCount(nodes.size);
+      else gone.reject(new Error('the key of this node was deleted'));
+    },
+    confirmed: (): void => {},
+  };
+  const watch = watchRange(connection, range, Number(found.header.revision), WATCH, observer, signal);
+  return Promise.race([watch, gone.promise]);
+}
+
+/**
+ * Never resolves.
+ * @throws when the connection or the lease is lost, or `signal` is aborted; the key is gone then, if it could be deleted
+ */
+export async function liveAsNode(session: NodeSession): Promise<never> {
+  const { connection, place, id, signal } = session;
+  const leases = new LeaseClient(connection);
+  const lease = (await leases.leaseGrant({ TTL: LEASE_MS / 1000 })).ID;
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const parts: Promise<never>[] = [];
+  try {
+    await new KVClient(connection).put({ key: Buffer.from(`${place}/${id}`), value: Buffer.from(hostname()), lease });
+    parts.push(keepAlive(connection, lease, either), watchNodes(session, either));
+    return await Promise.race(parts);
+  } finally {
+    over.abort();
+    if (signal.aborted) await leases.leaseRevoke({ ID: lease }).catch(() => {});
+    await Promise.allSettled(parts);
+  }
+}
