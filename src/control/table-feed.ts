@@ -46,6 +46,7 @@ function toTableBackend(
     slot: backendSlots.hold(backend.name, generation),
     pipelining: backend.pipelining,
     policy: policyOf(backend),
+    ...(backend.options === undefined ? {} : { otherBackends: backendsOf(backend.options) }),
     servers: backend.servers.map(({ draining: _, ...server }) => ({
       ...server,
       slot: serverSlots.hold(serverKey(backend.name, server.url), generation),

@@ -12,6 +12,7 @@ import { TimerEntry } from '../kernel/timer-wheel.ts';
 import type { BackendView } from '../table/views.ts';
 import { Assignment } from './balancing/assignment.ts';
 import { GIVE_UP, isRepeatable, NEXT_SERVER, RESEND, retryDecision } from './balancing/retry.ts';
+import { standIn } from './balancing/stand-in.ts';
 import type { WorkerContext } from './context.ts';
 import type { Peer } from './middleware.ts';
 import type { Flow, SubrequestUser } from './subrequest-user.ts';
@@ -71,7 +72,8 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow {
   ): Subrequest {
     const subrequest = new Subrequest(worker, text, user, null);
     subrequest.begin(timeoutMs);
-    const refusal = subrequest.assignment!.begin(backend, head, from);
+    const chosen = backend.isPlain ? backend : standIn(backend, head, worker);
+    const refusal = subrequest.assignment!.begin(chosen, head, from);
     if (refusal === null) subrequest.attempt();
     else subrequest.fail(refusal, 'the backend refuses it');
     return subrequest;

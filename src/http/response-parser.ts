@@ -88,6 +88,11 @@ export class ResponseParser implements ChunkSink {
     return true;
   }
 
+  /** The rest of the response is for another one. */
+  handOver(sink: ResponseSink): void {
+    this.sink = sink;
+  }
+
   /** The exchange gave up: whatever still comes is read by nobody. */
   detach(): void {
     this.sink = null;

@@ -59,6 +59,8 @@ export const EVENTS = Object.freeze({
   serverEjected: event('server_ejected', 'warning', 'Server ejected', 10 * SECOND),
   serverReturned: event('server_returned', 'warning', 'Server serves again after its ejection', 10 * SECOND),
   serverUnreachable: event('server_unreachable', 'warning', 'A server cannot be reached', SECOND, 1),
+  failoverOn: event('failover_on', 'warning', 'Another backend stands in for one', SECOND),
+  failoverOff: event('failover_off', 'warning', 'A backend serves by itself again', SECOND),
   breakerTripped: event('breaker_tripped', 'warning', 'Circuit breaker tripped', SECOND),
 
   certificateTrouble: event('certificate_trouble', 'warning', 'A certificate is not as it should be', SECOND),

@@ -18,6 +18,8 @@ export type Known = {
   readonly backend: string;
   /** Is there a backend of that name? Whoever asks is built again when that changes. */
   readonly backendExists: (name: string) => boolean;
+  /** Value of a key of another backend, '' when it has none. Whoever asks is built again when that backend changes. */
+  readonly keyOf: (backend: string, key: string) => string;
   /** The text of a file on this host; `problem`: why it cannot be had, '' when it can. Whoever asks is built again when it changes. */
   readonly readFile: (path: string) => FileText;
 };

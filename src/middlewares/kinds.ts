@@ -8,6 +8,7 @@ import { COMPRESS } from './compress.ts';
 import { CORS } from './cors.ts';
 import { DENY_LIST } from './deny-list.ts';
 import { ERRORS } from './errors.ts';
+import { FAILOVER } from './failover.ts';
 import { HEADERS } from './headers.ts';
 import { IP_STRATEGY } from './ip-strategy.ts';
 import { JWT } from './jwt.ts';
@@ -21,6 +22,7 @@ import { RATE_LIMIT } from './rate-limit.ts';
 import { REDIRECT } from './redirect.ts';
 import { REQUEST_ID } from './request-id.ts';
 import { RESPONSE_FORWARDING } from './response-forwarding.ts';
+import { RETRY } from './retry.ts';
 import { SPLIT } from './split.ts';
 import { BACKEND_TIMEOUTS, REQUEST_TIMEOUTS } from './timeouts.ts';
 
@@ -49,7 +51,7 @@ export const FRONTEND_KINDS: readonly AnyKind[] = [
   REQUEST_TIMEOUTS,
 ];
 
-export const BACKEND_KINDS: readonly AnyKind[] = [BUFFERING, BACKEND_TIMEOUTS, RESPONSE_FORWARDING];
+export const BACKEND_KINDS: readonly AnyKind[] = [BUFFERING, BACKEND_TIMEOUTS, RETRY, FAILOVER, RESPONSE_FORWARDING];
 
 const KINDS = [...FRONTEND_KINDS, ...BACKEND_KINDS];
 

@@ -5,7 +5,7 @@ import { ProblemList } from '../kernel/problems.ts';
 import { quoted } from '../kernel/quote.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
 import { readBool, readInt, readList } from '../kernel/values.ts';
-import type { Kind } from '../middlewares/kind.ts';
+import type { Kind, Known } from '../middlewares/kind.ts';
 import { BACKEND_KINDS, parseOptions } from '../middlewares/kinds.ts';
 import { type BalancingKeys, readBalancing } from './balancing-keys.ts';
 import type { Built } from './built.ts';
@@ -107,8 +107,16 @@ function readPipelining(text: string, problems: ProblemList): number {
   return 0;
 }
 
+/** What a backend may look at beside its own keys; it is built again when what it has seen there changes. */
+export type OtherBackends = Pick<Known, 'backendExists' | 'keyOf'>;
+
 /** A backend exists as soon as it has any key; without a usable server its requests get a 503. */
-export function buildBackend(name: string, keys: ObjectKeys, options: BackendOptions): Built<Backend> {
+export function buildBackend(
+  name: string,
+  keys: ObjectKeys,
+  options: BackendOptions,
+  others: OtherBackends,
+): Built<Backend> {
   const problems = new ProblemList(`${options.prefix}/backends/${name}/`);
   if (keys.size === 0) return { value: null, problems: problems.list };
   const servers = new Map<string, ServerKeys>();
@@ -138,7 +146,7 @@ export function buildBackend(name: string, keys: ObjectKeys, options: BackendOpt
     else if (isProtection(match.field)) protection[match.field] = value;
     else balancing[match.field] = value;
   }
-  const known = { entryPoints: NO_NAMES, backend: name, backendExists: () => false, readFile: () => NO_FILE };
+  const known = { entryPoints: NO_NAMES, backend: name, ...others, readFile: () => NO_FILE };
   const { used, leftOut } = buildServers(servers, options, problems);
   const backend = {
     name,

@@ -145,7 +145,7 @@ function readBackend(backend: string, backendExists: (name: string) => boolean, 
 }
 
 /** What a frontend may look at beside its own keys; it is built again when what it has seen there changes. */
-export type Surroundings = Pick<Known, 'backendExists' | 'readFile'>;
+export type Surroundings = Pick<Known, 'backendExists' | 'keyOf' | 'readFile'>;
 
 /** All problems of the frontend are reported at once, so that they can be mended at once. */
 export function buildFrontend(

@@ -12,11 +12,13 @@ import type { Constraint } from '../kernel/constraints.ts';
 import { reasonOf } from '../kernel/errors.ts';
 import { escapedName } from '../kernel/key-text.ts';
 import { type Problem, shownKey } from '../kernel/problems.ts';
+import { unescapeValue } from '../kernel/unescape.ts';
 import type { FileText } from '../middlewares/kind.ts';
 import { type BackendOptions, buildBackend } from './build-backend.ts';
 import { buildCertificate, type CertificateOptions } from './build-certificate.ts';
 import { buildFrontend, type FrontendOptions } from './build-frontend.ts';
 import type { Built } from './built.ts';
+import { Dependents } from './dependents.ts';
 import { DEFAULT_INTERVAL_MS } from './health-keys.ts';
 import { type Change, KvTree, type Touched } from './kv-tree.ts';
 import type { Model } from './model.ts';
@@ -95,10 +97,9 @@ export class ModelBuilder {
   #certificateOptions: CertificateOptions;
   readonly #tree: KvTree;
   readonly #ruleWait: RuleWait;
-  /** Backend name → names of the frontends that name it, whether it exists or not. */
-  readonly #frontendsOf = new Map<string, Set<string>>();
-  /** Frontend name → the backends that it names. */
-  readonly #backendsOf = new Map<string, ReadonlySet<string>>();
+  /** Which backends frontends name, whether those exist or not, and which other backends do. */
+  readonly #frontendsByBackend = new Dependents();
+  readonly #backendsByBackend = new Dependents();
   /** Of the objects `backends/b`, `frontends/f`, `tls/t` and `others/<key>`. */
   readonly #problems = new ProblemBook();
   /** Object (`backends/b`, `frontends/f`) → why it is left out until its keys change. */
@@ -183,13 +184,43 @@ export class ModelBuilder {
 
   #buildBackends({ backends: names, frontends: touchedFrontends }: Touched, next: NextModel): void {
     const { backends } = this.#tree;
-    for (const name of names) {
-      const existed = this.#model.backends.has(name);
-      const build = () => buildBackend(name, backends.keys(name), this.#backendOptions);
-      const built = this.#build('backends', name, build);
+    const before = new Map<string, boolean>();
+    /** They name others, of which not all have been looked at: they exist, and are built anew when all have. */
+    const waiting = new Set<string>();
+    const exists = (name: string): boolean => waiting.has(name) || next.backends.map.has(name);
+    const build = (name: string, mayWait: boolean): void => {
+      const asked = new Set<string>();
+      const others = {
+        backendExists: (other: string): boolean => {
+          asked.add(other);
+          return exists(other);
+        },
+        keyOf: (other: string, key: string): string => {
+          asked.add(other);
+          return unescapeValue(backends.keys(other).get(key) ?? '');
+        },
+      };
+      const make = () => buildBackend(name, backends.keys(name), this.#backendOptions, others);
+      const built = this.#build('backends', name, make);
+      if (mayWait && asked.size > 0 && built.value !== null) {
+        waiting.add(name);
+        return;
+      }
       next.putBackend(name, this.#withUnlisted('backends', name, backends.unlisted(name), built));
+      this.#backendsByBackend.link(name, asked);
+    };
+    for (const name of names) {
+      before.set(name, this.#model.backends.has(name));
+      build(name, true);
+    }
+    for (const name of names) for (const user of this.#backendsByBackend.usersOf(name)) waiting.add(user);
+    for (const name of waiting) {
+      if (!before.has(name)) before.set(name, this.#model.backends.has(name));
+      build(name, false);
+    }
+    for (const [name, existed] of before) {
       if (existed === next.backends.map.has(name)) continue;
-      for (const frontend of this.#frontendsOf.get(name) ?? []) touchedFrontends.add(frontend);
+      for (const frontend of this.#frontendsByBackend.usersOf(name)) touchedFrontends.add(frontend);
     }
   }
 
@@ -209,7 +240,7 @@ export class ModelBuilder {
       const build = () => {
         const lastRoutes = this.#model.frontends.get(name)?.routes ?? [];
         this.#files.forget(name);
-        const known = { backendExists, readFile: (path: string) => this.#files.read(path, name) };
+        const known = { backendExists, keyOf: () => '', readFile: (path: string) => this.#files.read(path, name) };
         return buildFrontend(name, frontends.keys(name), known, this.#frontendOptions, {
           mayGetRule,
           lastRoutes,
@@ -218,7 +249,7 @@ export class ModelBuilder {
       const built = this.#build('frontends', name, build);
       if (!lacksRule) this.#ruleWait.forget(name);
       next.putFrontend(name, this.#withUnlisted('frontends', name, frontends.unlisted(name), built));
-      this.#link(name, named);
+      this.#frontendsByBackend.link(name, named);
     }
   }
 
@@ -299,21 +330,5 @@ export class ModelBuilder {
       const [kind, name] = object.split(/\/(.*)/s);
       if (kind === 'backends' || kind === 'frontends') touched[kind].add(name);
     }
-  }
-
-  #link(frontend: string, backends: ReadonlySet<string>): void {
-    for (const old of this.#backendsOf.get(frontend) ?? []) {
-      if (backends.has(old)) continue;
-      const users = this.#frontendsOf.get(old)!;
-      users.delete(frontend);
-      if (users.size === 0) this.#frontendsOf.delete(old);
-    }
-    for (const backend of backends) {
-      const users = this.#frontendsOf.get(backend);
-      if (users === undefined) this.#frontendsOf.set(backend, new Set([frontend]));
-      else users.add(frontend);
-    }
-    if (backends.size === 0) this.#backendsOf.delete(frontend);
-    else this.#backendsOf.set(frontend, backends);
   }
 }

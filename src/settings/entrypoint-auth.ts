@@ -41,7 +41,7 @@ export function fillAuth(options: OptionReader, warn: (line: string) => void): A
     if ([...keys.keys()].some((other) => other.startsWith(`${key}/`))) keys.delete(key);
   if (keys.size === 0) return null;
   const problems = new ProblemList('');
-  const known = { entryPoints: new Set<string>(), backend: '', backendExists: () => false, readFile };
+  const known = { entryPoints: new Set<string>(), backend: '', backendExists: () => false, keyOf: () => '', readFile };
   const auth = AUTH.parse(new OptionKeys(keys, problems), known);
   const named = (key: string): string =>
     optionOf.get(key) ??

@@ -5,7 +5,8 @@
  *     byte 0        64        128            one cache line each, so that workers which serve different backends
  *          │ slot 0 │ slot 1  │ …            do not slow each other down
  *          ├ word 0  turns                   every worker, with Atomics.add
- *          └ word 1  changes of its servers  main and, after a trial, a worker: see server-state.ts
+ *          ├ word 1  changes of its servers  main and, after a trial, a worker: see server-state.ts
+ *          └ word 2  another backend stands in for it: 1, else 0
  *
  * The count of changes stands beside the turns, so that a request which looks whether anything has changed touches no
  * other line of memory.
@@ -50,6 +51,14 @@ export function takeTurn(cursors: Int32Array, slot: number): number {
 /** Main only: the slot has a new name, whose first turn is the first. The count of changes goes on, as workers compare it. */
 export function forgetTurns(cursors: Int32Array, slot: number): void {
   Atomics.store(cursors, slot * LINE_WORDS, 0);
+  Atomics.store(cursors, slot * LINE_WORDS + 2, 0);
+}
+
+/** Another backend stands in for this one, or does no more. True for the one worker that is the first to say so. */
+export function standsInChanged(cursors: Int32Array, slot: number, standsIn: boolean): boolean {
+  const word = slot * LINE_WORDS + 2;
+  const value = standsIn ? 1 : 0;
+  return Atomics.load(cursors, word) !== value && Atomics.exchange(cursors, word, value) !== value;
 }
 
 /** How often `serversChanged` was called for this backend, modulo 2³². */

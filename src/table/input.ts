@@ -24,6 +24,8 @@ export type TableBackend = {
   /** Requests in flight per connection to a server; 0: as `--upstream.pipelining` says. */
   readonly pipelining: number;
   readonly policy?: BackendPolicy;
+  /** Names of the backends that its options name; those that there are not are left out. Absent: none. */
+  readonly otherBackends?: readonly string[];
 };
 
 export type TableFrontend = {

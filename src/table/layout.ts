@@ -23,7 +23,7 @@
 /** The bytes `TSUJ` on a little-endian machine. */
 export const MAGIC = 0x4a555354;
 /** To be raised with every change in this file. */
-export const FORMAT_VERSION = 5;
+export const FORMAT_VERSION = 6;
 
 export const WORD_BYTES = 4;
 export const SECTION_ALIGNMENT = 8;
@@ -84,6 +84,9 @@ export const OPTIONS = {
   backends: 3,
 } as const;
 
+/** Of a backend, in `programs`: how many others its options name; their indexes follow. */
+export const OTHERS = { count: 0, backends: 1 } as const;
+
 export const BACKEND = {
   slot: 0,
   flags: 1,
@@ -96,7 +99,9 @@ export const BACKEND = {
   pipelining: 8,
   /** A string: `BackendPolicy` (options.ts) as JSON, empty for none. */
   policy: 9,
-  words: 11,
+  /** Word index in `programs` of OTHERS; 0: its options name no other backend. */
+  others: 11,
+  words: 12,
 } as const;
 export const BACKEND_ALL_WEIGHTS_ZERO = 1;
 

@@ -203,9 +203,11 @@ export class RoutingTable {
     }
   }
 
+  private readonly backendOf = (index: number): BackendView => this.backendAt(index);
+
   private makeFrontendView(frontend: number): FrontendView {
     const backend = this.backendAt(this.frontends[frontend * FRONTEND.words + FRONTEND.backend]);
-    const view = new FrontendView(this.sections, frontend, backend, (index) => this.backendAt(index));
+    const view = new FrontendView(this.sections, frontend, backend, this.backendOf);
     this.frontendViews[frontend] = view;
     return view;
   }
@@ -213,7 +215,7 @@ export class RoutingTable {
   private backendAt(index: number): BackendView {
     let view = this.backendViews[index];
     if (view === null) {
-      view = new BackendView(this.sections, index);
+      view = new BackendView(this.sections, index, this.backendOf);
       this.backendViews[index] = view;
     }
     return view;

@@ -12,6 +12,7 @@ import {
   OPCODE,
   OPERANDS,
   OPTIONS,
+  OTHERS,
   PATH_CELL,
   PATH_INDEX,
   RUN,
@@ -56,6 +57,8 @@ class Validator {
       this.checkString(backends, word + BACKEND.name);
       this.checkString(backends, word + BACKEND.policy);
       check(backends[word + BACKEND.slot] >= 0, 'a backend has no slot');
+      const others = backends[word + BACKEND.others];
+      if (others !== 0) this.checkIndexes(others + OTHERS.count, others + OTHERS.backends);
       const firstServer = backends[word + BACKEND.firstServer];
       const serverCount = backends[word + BACKEND.serverCount];
       const inside = firstServer >= 0 && serverCount >= 0 && firstServer + serverCount <= servers.length / SERVER.words;
@@ -96,11 +99,18 @@ class Validator {
   }
 
   private checkOptions(options: number): void {
-    const { programs, backends } = this.sections;
+    const { programs } = this.sections;
     const first = options + OPTIONS.backends;
     check(options > 0 && first <= programs.length, 'the options of a frontend lie outside');
     this.checkString(programs, options + OPTIONS.text);
-    const end = first + programs[options + OPTIONS.backendCount];
+    this.checkIndexes(options + OPTIONS.backendCount, first);
+  }
+
+  /** Of the backends that options name: so many as the word at `count` says, from `first` on. */
+  private checkIndexes(count: number, first: number): void {
+    const { programs, backends } = this.sections;
+    check(count > 0 && count < programs.length, 'the backends of options lie outside');
+    const end = first + programs[count];
     check(end >= first && end <= programs.length, 'the backends of options lie outside');
     for (let word = first; word < end; word++) {
       const backend = programs[word];

@@ -11,11 +11,14 @@ import {
   FRONTEND_PASS_HOST_HEADER,
   MODIFIER,
   OPTIONS,
+  OTHERS,
   SCHEMES,
   SERVER,
 } from './layout.ts';
 import { type BackendPolicy, type MiddlewareOptions, readOptions } from './options.ts';
 import type { TableSections } from './sections.ts';
+
+const NONE: readonly number[] = Object.freeze([]);
 
 export class ServerView {
   readonly name: string;
@@ -67,9 +70,12 @@ export class BackendView {
   plan: object | null | undefined = undefined;
   /** What a worker makes of it all when the backend is first used (src/data/balancing/balancer.ts). */
   balancer: object | null = null;
+  private readonly others: readonly number[];
+  private readonly backendAt: (index: number) => BackendView;
 
-  constructor(sections: TableSections, index: number) {
-    const { backends } = sections;
+  /** `backendAt`: the view of the backend with that index. */
+  constructor(sections: TableSections, index: number, backendAt: (index: number) => BackendView) {
+    const { backends, programs } = sections;
     const word = index * BACKEND.words;
     this.name = sections.stringAt(backends, word + BACKEND.name);
     this.slot = backends[word + BACKEND.slot];
@@ -87,6 +93,20 @@ export class BackendView {
     this.schedule = sections.schedules.subarray(firstTurn, firstTurn + this.scheduleLength);
     this.pipelining = backends[word + BACKEND.pipelining];
     this.allWeightsZero = (backends[word + BACKEND.flags] & BACKEND_ALL_WEIGHTS_ZERO) !== 0;
+    const others = backends[word + BACKEND.others];
+    const firstOther = others + OTHERS.backends;
+    this.others =
+      others === 0 ? NONE : [...programs.subarray(firstOther, firstOther + programs[others + OTHERS.count])];
+    this.backendAt = backendAt;
+  }
+
+  /** One of those that its options name, null when there is none of that name. */
+  other(name: string): BackendView | null {
+    for (const index of this.others) {
+      const view = this.backendAt(index);
+      if (view.name === name) return view;
+    }
+    return null;
   }
 }
 

@@ -70,8 +70,12 @@ function writeProgram(sections: Sections, instructions: readonly Instruction[]):
   return program;
 }
 
-/** The words of its record; its servers and turns are added. */
-function backendWords({ heap, servers, schedules }: Sections, backend: TableBackend): number[] {
+/** The words of its record; its servers and turns are added. `others`: indexes of the backends that its options name. */
+function backendWords(
+  { heap, servers, schedules, programs }: Sections,
+  backend: TableBackend,
+  others: readonly number[],
+): number[] {
   const draining = backend.policy?.draining ?? [];
   const turns = scheduleOf(backend.servers.map(({ weight }, index) => (draining.includes(index) ? 0 : weight)));
   // With all of them draining there is no server to be had, which is something else.
@@ -88,6 +92,11 @@ function backendWords({ heap, servers, schedules }: Sections, backend: TableBack
   words[BACKEND.pipelining] = backend.pipelining;
   words[BACKEND.policy] = heap.length;
   words[BACKEND.policy + 1] = heap.add(optionsText(backend.policy));
+  if (others.length > 0) {
+    words[BACKEND.others] = programs.length;
+    programs.push(others.length);
+    programs.pushAll(others);
+  }
   schedules.pushAll(turns);
   for (const server of backend.servers) {
     servers.push(server.slot);
@@ -216,16 +225,20 @@ class Written {
   private candidates: WrittenCandidates | null = null;
   private frontendWords = new WordBuffer();
 
-  /** In the place of the one of that name, or behind all others. */
-  putBackend(backend: TableBackend): void {
+  /** In the places of those of their names, or behind all others. */
+  putBackends(put: readonly TableBackend[]): void {
     const { backends } = this.sections;
-    const words = backendWords(this.sections, backend);
-    const index = this.backendIndexes.get(backend.name);
-    if (index === undefined) {
-      this.backendIndexes.set(backend.name, backends.length / BACKEND.words);
-      backends.pushAll(words);
-    } else {
-      for (let i = 0; i < BACKEND.words; i++) backends.set(index * BACKEND.words + i, words[i]);
+    // All have their places before any is written: they may name each other.
+    for (const { name } of put) {
+      if (this.backendIndexes.has(name)) continue;
+      this.backendIndexes.set(name, backends.length / BACKEND.words);
+      backends.pushAll(new Array(BACKEND.words).fill(0));
+    }
+    for (const backend of put) {
+      const others = (backend.otherBackends ?? []).flatMap((name) => this.backendIndexes.get(name) ?? []);
+      const words = backendWords(this.sections, backend, others);
+      const first = this.backendIndexes.get(backend.name)! * BACKEND.words;
+      for (let i = 0; i < BACKEND.words; i++) backends.set(first + i, words[i]);
     }
   }
 
@@ -235,6 +248,7 @@ class Written {
     if (index === undefined) return;
     this.sections.backends.set(index * BACKEND.words + BACKEND.serverCount, 0);
     this.sections.backends.set(index * BACKEND.words + BACKEND.turnCount, 0);
+    this.sections.backends.set(index * BACKEND.words + BACKEND.others, 0);
   }
 
   putFrontend(frontend: Omit<TableFrontend, 'backend'>, backend: number): void {
@@ -280,7 +294,7 @@ class Written {
 /** Throws TsujiError TABLE_TOO_LARGE beyond 2 GiB. */
 export function writeTable(input: TableInput): SharedArrayBuffer {
   const written = new Written();
-  for (const backend of input.backends) written.putBackend(backend);
+  written.putBackends(input.backends);
   for (const frontend of input.frontends) written.putFrontend(frontend, frontend.backend);
   return written.table(input.generation);
 }
@@ -334,13 +348,13 @@ export class TableBuilder {
     for (const name of goneFrontends) this.written.dropFrontend(name);
     for (const { name } of frontends) this.written.dropFrontend(name);
     for (const name of goneBackends) this.written.dropBackend(name);
-    for (const backend of backends) this.written.putBackend(backend);
+    this.written.putBackends(backends);
     for (const frontend of frontends) this.put(frontend);
   }
 
   private rewrite(): void {
     this.written = new Written();
-    for (const backend of this.backends.values()) this.written.putBackend(backend);
+    this.written.putBackends([...this.backends.values()]);
     for (const frontend of this.frontends.values()) this.put(frontend);
     this.sizeAtRewrite = this.written.sections.size;
   }

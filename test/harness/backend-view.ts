@@ -19,7 +19,10 @@ export function backendView(weights: readonly number[], policy?: BackendPolicy):
     weight,
   }));
   const backend = { name: 'b', slot: 3, servers, pipelining: 0, ...(policy === undefined ? {} : { policy }) };
-  return new BackendView(new TableSections(writeTable({ generation: 1, backends: [backend], frontends: [] })), 0);
+  const sections = new TableSections(writeTable({ generation: 1, backends: [backend], frontends: [] }));
+  return new BackendView(sections, 0, (index) => {
+    throw new Error(`there is no backend ${index}`);
+  });
 }
 
 /** `lanes`: one per worker. */

@@ -3,16 +3,18 @@
  * while it runs. One per exchange, used again with it; HTTP exchanges and WebSockets share it.
  *
  *     begin ─▶ next ─▶ (tryFailed ─▶ retry ─▶ next)* ─▶ answered ─▶ end    `begin` and `next` may refuse: only `end` follows
+ *                      (triesAgain ─▶ next)*
  *
  * A backend without a policy (weighted round robin and nothing else) costs a request one Atomics.add, two looks at shared
  * words that seldom change, and the counting in this worker's own lane.
  */
 // The global of the same name is a getter: reading it costs more than the clock does.
 import { performance } from 'node:perf_hooks';
-import { REQUEST_NO_BODY, type RequestHead } from '../../http/request-head.ts';
+import type { RequestHead } from '../../http/request-head.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
+import { hasStatus } from '../../middlewares/status-ranges.ts';
 import type { ServerEvent } from '../../protocol/messages.ts';
 import { IN, TRIAL } from '../../shared/server-state.ts';
 import type { BackendView, ServerView } from '../../table/views.ts';
@@ -21,8 +23,11 @@ import type { Peer } from '../middleware.ts';
 import type { BackendGuard } from './backend-guard.ts';
 import { type Balancer, balancerOf } from './balancer.ts';
 import { NO_HASH } from './choosers.ts';
-import { isRepeatable, triesAllowed } from './retry.ts';
+import type { Failover } from './failover.ts';
+import { pauseBefore, retryAfterMs, triesAllowed } from './retry.ts';
+import { mayTry } from './stand-in.ts';
 
+const NEVER = Number.POSITIVE_INFINITY;
 const NONE: readonly ServerView[] = Object.freeze([]);
 
 /** What speaks against the server itself: it refuses connections or breaks them. */
@@ -38,11 +43,25 @@ const BREAKDOWNS: ReadonlySet<Fault> = new Set([
 /** No connection to it comes about: that is worth a line (shared/spec logs §3.3). */
 const UNREACHABLE: ReadonlySet<Fault> = new Set([FAULTS.connectRefused, FAULTS.connectTimeout, FAULTS.tlsFailed]);
 
+/** What is asked of a request that may go to a server once more. */
+export interface Repeatable {
+  /** Its body is all here and not longer than so many bytes, and its method, unless `anyMethod` will do, is idempotent. */
+  canBeSentAgain(maxBodyBytes: number, anyMethod: boolean): boolean;
+}
+
 export class Assignment {
   /** Null before the first try, and when there is none to be had. */
   server: ServerView | null = null;
+  /** The status of an answer has a say in whether it is the last one: `triesAgain` and `failover` are to be asked. */
+  judgesAnswers = false;
   /** Tries that are left after the one under way. */
-  triesLeft = 0;
+  private left = 0;
+  /** In all. */
+  private allowed = 1;
+  /** Milliseconds of performance.now() from which on no try begins. */
+  private tryBy = NEVER;
+  /** The answer that came is one of those that speak against a server. */
+  private isBadAnswer = false;
   /** Value of a Set-Cookie field for the response, '' for none. */
   cookie = '';
   /** This try is to find out whether an ejected server serves again. */
@@ -79,18 +98,18 @@ export class Assignment {
     this.cookie = '';
     this.isTrial = false;
     this.freeRetry = false;
-    this.triesLeft = 0;
-    const { budget } = balancer;
+    this.left = 0;
+    this.isBadAnswer = false;
+    this.judgesAnswers = balancer.judgesAnswers;
+    const { budget, retry } = balancer;
     if (budget !== null) {
-      this.triesLeft = triesAllowed(worker.options.retryAttempts, backend.servers.length) - 1;
+      this.allowed = triesAllowed(balancer.attempts, backend.servers.length);
+      this.left = this.allowed - 1;
+      this.tryBy = retry === null || retry.timeoutMs === 0 ? NEVER : performance.now() + retry.timeoutMs;
       budget.requested();
     }
     balancer.rotation.sync();
-    this.mayTry =
-      balancer.rotation.trial !== null &&
-      head.body === REQUEST_NO_BODY &&
-      isRepeatable(head.method) &&
-      head.upgrade === '';
+    this.mayTry = balancer.rotation.trial !== null && mayTry(head);
     if (balancer.readsHead) this.readHead(balancer, head, from);
     this.guard = balancer.guard;
     return this.guard === null ? null : this.enter(this.guard, head, from);
@@ -119,7 +138,7 @@ export class Assignment {
   }
 
   private choose(balancer: Balancer): ServerView | null {
-    const { rotation, chooser, sticky } = balancer;
+    const { rotation, chooser, sticky, failover } = balancer;
     if (sticky !== null) {
       const { pinned } = this;
       // A session stays with its server until that fails it.
@@ -128,7 +147,8 @@ export class Assignment {
     }
     let server: ServerView | null = null;
     if (this.mayTry) server = this.claimTrial(rotation.trial);
-    if (server === null && rotation.scheduleLength > 0) server = chooser.choose(rotation, this.tried, this.hash);
+    const isLeft = rotation.scheduleLength > 0 && (failover === null || rotation.up > 0);
+    if (server === null && isLeft) server = chooser.choose(rotation, this.tried, this.hash);
     if (sticky !== null) this.cookie = server === null ? '' : sticky.cookieOf(server);
     return server;
   }
@@ -139,7 +159,7 @@ export class Assignment {
     // The client is not to suffer from our curiosity: should it fail, there is one try more.
     this.isTrial = true;
     this.freeRetry = true;
-    this.triesLeft++;
+    this.left++;
     return server;
   }
 
@@ -153,17 +173,65 @@ export class Assignment {
     this.uncount(true);
     if (UNREACHABLE.has(fault)) this.tellUnreachable(fault, server, detail);
     this.tried = [...this.tried, server];
-    const { serverState } = this.worker;
-    const isBreakdown = BREAKDOWNS.has(fault) && !reused;
+    if (BREAKDOWNS.has(fault) && !reused) this.hasFailed(server);
+    else if (this.isTrial) this.postponeTrial(server);
+    this.isTrial = false;
+  }
+
+  /** That speaks against it, and enough of it takes it out. */
+  private hasFailed(server: ServerView): void {
     if (this.isTrial) {
       this.isTrial = false;
-      if (isBreakdown) this.report('trialFailed', server);
-      else this.postponeTrial(server);
-    } else if (isBreakdown) {
-      const failures = serverState.addFailure(server.slot);
-      const limit = this.balancer!.ejectionFailures;
-      if (limit > 0 && failures % limit === 0) this.report('failing', server);
+      this.report('trialFailed', server);
+      return;
     }
+    const failures = this.worker.serverState.addFailure(server.slot);
+    const limit = this.balancer!.ejectionFailures;
+    if (limit > 0 && failures % limit === 0) this.report('failing', server);
+  }
+
+  /** Tries that may follow one that has failed without an answer, or before it. */
+  get triesLeft(): number {
+    const { retry } = this.balancer!;
+    if (retry === null) return this.left;
+    if (retry.disableRetryOnNetworkError && !this.isTrial) return 0;
+    return performance.now() < this.tryBy ? this.left : 0;
+  }
+
+  /** What stands in for the backend, null for nothing. */
+  get failover(): Failover | null {
+    return this.balancer?.failover ?? null;
+  }
+
+  /** Of a request's body, bytes that are to be kept while it is sent. */
+  get keptBodyBytes(): number {
+    return this.balancer!.keptBodyBytes;
+  }
+
+  /**
+   * A head with that status has come from `server`. True: the response is for nobody, one more try is to be made, and `next`
+   * follows. `retryAfter`: value of that field; `counts`: as for `retry`.
+   */
+  triesAgain(status: number, retryAfter: string, request: Repeatable, counts: boolean): boolean {
+    const { retry } = this.balancer!;
+    if (retry === null || !hasStatus(retry.status, status)) return false;
+    this.isBadAnswer = true;
+    if (this.left <= 0 || !request.canBeSentAgain(retry.maxRequestBodyBytes, retry.retryNonIdempotentMethod))
+      return false;
+    const now = performance.now();
+    if (now + retryAfterMs(retryAfter, Date.now()) >= this.tryBy || !this.retry(counts)) return false;
+    const server = this.server!;
+    this.isBadAnswer = false;
+    this.uncount(true);
+    this.tried = [...this.tried, server];
+    this.hasFailed(server);
+    return true;
+  }
+
+  /** Milliseconds to wait before `next`, after `retry` or `triesAgain`. */
+  pauseMs(): number {
+    const interval = this.balancer!.retry?.initialIntervalMs ?? 0;
+    return pauseBefore(this.allowed - this.left, this.allowed, interval, Math.random());
   }
 
   /** One more try is to be made: `next` follows. False: the budget of retries is used up. `counts`: for the metrics. */
@@ -174,7 +242,7 @@ export class Assignment {
       if (counts) worker.metrics.retryRefused(backend!.slot);
       return false;
     }
-    this.triesLeft--;
+    this.left--;
     this.balancer!.rotation.sync();
     if (counts) worker.metrics.retries(backend!.slot);
     return true;
@@ -189,6 +257,10 @@ export class Assignment {
   /** The head of a response has come from `server`. */
   answered(): void {
     const server = this.server!;
+    if (this.isBadAnswer) {
+      this.hasFailed(server);
+      return;
+    }
     const { serverState } = this.worker;
     serverState.forgetFailures(server.slot);
     if (!this.isTrial) return;
@@ -205,6 +277,7 @@ export class Assignment {
     if (this.counted) this.uncount(status >= 500 && status <= 504);
     if (this.isTrial) this.postponeTrial(this.server!);
     this.isTrial = false;
+    this.judgesAnswers = false;
     this.backend = null;
     this.balancer = null;
     this.server = null;

@@ -26,13 +26,15 @@ export class BackendGuard {
   private readonly worker: WorkerContext;
   private readonly backend: BackendView;
   private readonly breaker: CircuitBreaker | null;
+  /** The breaker was asked before, since another backend may stand in for this one. */
+  private readonly isAsked: boolean;
   private readonly limit: MaxConnPolicy | null;
   /** Of the limit: its text has the number in it. */
   private readonly refusal: Fault | null;
   /** Of the last `enter`: hand it to `leave`. */
   taken = UNCOUNTED;
 
-  constructor(worker: WorkerContext, backend: BackendView) {
+  constructor(worker: WorkerContext, backend: BackendView, isAsked: boolean) {
     const { breaker, maxConn } = backend.policy!;
     const buffer = breaker === undefined ? undefined : worker.breakers.get(backend.name);
     this.worker = worker;
@@ -41,14 +43,25 @@ export class BackendGuard {
       breaker === undefined || buffer === undefined
         ? null
         : new CircuitBreaker(buffer, breaker.condition, worker.index, monotonicMs);
+    this.isAsked = isAsked;
     this.limit = maxConn ?? null;
     this.refusal = maxConn === undefined ? null : maxConnectionsFault(maxConn.amount);
+  }
+
+  /** The breaker keeps some or all requests out. */
+  get isBroken(): boolean {
+    return this.breaker?.isOpen === true;
+  }
+
+  /** Asked before `enter`, and instead of it, where another backend may stand in for this one. */
+  breakerAdmits(): boolean {
+    return this.breaker === null || this.breaker.admits();
   }
 
   /** Null: it may go on. In either case `leave` follows, with `taken`. `head` as it is forwarded. */
   enter(head: RequestHead, from: Peer): Fault | null {
     this.taken = REFUSED_BY_BREAKER;
-    if (this.breaker !== null && !this.breaker.admits()) return FAULTS.circuitOpen;
+    if (!this.isAsked && !this.breakerAdmits()) return FAULTS.circuitOpen;
     this.taken = UNCOUNTED;
     const { limit } = this;
     if (limit === null) return null;
@@ -68,9 +81,12 @@ export class BackendGuard {
   }
 }
 
-/** Made with the balancer of its backend, once per table. Null for a backend that asks for neither. */
-export function guardOf(backend: BackendView, worker: WorkerContext): BackendGuard | null {
+/**
+ * Made with the balancer of its backend, once per table. Null for a backend that asks for neither. `isAsked`: whether its
+ * breaker lets a request in is asked before it enters (stand-in.ts).
+ */
+export function guardOf(backend: BackendView, worker: WorkerContext, isAsked: boolean): BackendGuard | null {
   const { policy } = backend;
   if (policy === null || (policy.breaker === undefined && policy.maxConn === undefined)) return null;
-  return new BackendGuard(worker, backend);
+  return new BackendGuard(worker, backend, isAsked);
 }

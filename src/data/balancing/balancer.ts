@@ -1,8 +1,10 @@
 /** What a worker makes of a backend's policy: once per table, when the backend is first used. */
+import type { RetryOptions } from '../../middlewares/retry.ts';
 import type { BackendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
 import { type BackendGuard, guardOf } from './backend-guard.ts';
 import { type Chooser, LeastConnections, PowerOfTwoChoices, RoundRobin } from './choosers.ts';
+import { Failover } from './failover.ts';
 import { ConsistentHash, HashKey } from './hash.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import { Rotation } from './rotation.ts';
@@ -15,8 +17,18 @@ export class Balancer {
   readonly chooser: Chooser;
   readonly hashKey: HashKey | null;
   readonly sticky: Sticky | null;
-  /** null without `--retry`. */
+  /** null: as the flags say. */
+  readonly retry: RetryOptions | null;
+  /** Tries in all; 0: as many as there are servers; null: one. */
+  readonly attempts: number | null;
+  /** null where nothing is tried again. */
   readonly budget: RetryBudget | null;
+  /** null: nothing stands in for it. */
+  readonly failover: Failover | null;
+  /** The status of an answer has a say in whether it is the last one. */
+  readonly judgesAnswers: boolean;
+  /** Of a request's body, bytes that are kept while it is sent, since it may have to be sent again for its answer. */
+  readonly keptBodyBytes: number;
   /** null: it protects itself by nothing. */
   readonly guard: BackendGuard | null;
   /** The head of a request has a say in the choice. */
@@ -30,8 +42,16 @@ export class Balancer {
     this.rotation = new Rotation(backend, worker);
     this.hashKey = hash === undefined ? null : new HashKey(hash.key);
     this.sticky = policy?.sticky === undefined ? null : new Sticky(policy.sticky, backend);
-    this.budget = worker.options.retryAttempts === null ? null : worker.retryBudgets.of(backend);
-    this.guard = guardOf(backend, worker);
+    this.retry = (policy?.options?.retry as RetryOptions | undefined) ?? null;
+    const { retryAttempts } = worker.options;
+    // Who says anything about retries means to have some.
+    this.attempts = this.retry === null ? retryAttempts : (this.retry.attempts ?? retryAttempts ?? 0);
+    this.budget = this.attempts === null ? null : worker.retryBudgets.of(backend);
+    this.failover = Failover.of(backend, worker.cursors);
+    this.guard = guardOf(backend, worker, this.failover !== null);
+    const judging = [this.retry, this.failover?.options].filter((each) => each != null && each.status.length > 0);
+    this.judgesAnswers = judging.length > 0;
+    this.keptBodyBytes = Math.max(0, ...judging.map((each) => each!.maxRequestBodyBytes));
     this.readsHead = this.hashKey !== null || this.sticky !== null;
     this.ejectionFailures = policy?.ejectionFailures ?? worker.options.ejectionFailures;
     if (hash !== undefined) this.chooser = new ConsistentHash(hash.bound);

@@ -30,6 +30,11 @@ export class CircuitBreaker {
     return this.state.state() === STANDBY || this.state.admits(this.now());
   }
 
+  /** It has tripped, and has not recovered. */
+  get isOpen(): boolean {
+    return this.state.stateAt(this.now()) !== STANDBY;
+  }
+
   /** The response to a request that was admitted. True when it has tripped the breaker. */
   record(status: number, seconds: number): boolean {
     const now = this.now();

@@ -12,6 +12,29 @@ export function isRepeatable(method: string): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE';
 }
 
+/** Methods that mean the same when they come twice (RFC 9110 §9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+export function isIdempotent(method: string): boolean {
+  return IDEMPOTENT.has(method);
+}
+
+/**
+ * Milliseconds before try `n`, 2 for the second, of `tries`: `interval` × 2^((n − 2)/(tries − 1)), a half more or less, so that
+ * those that failed together do not come again together. `random`: 0 to 1.
+ */
+export function pauseBefore(n: number, tries: number, interval: number, random: number): number {
+  if (interval === 0) return 0;
+  return interval * 2 ** (Math.max(n - 2, 0) / Math.max(tries - 1, 1)) * (0.5 + random);
+}
+
+/** What a Retry-After says (RFC 9110 §10.2.3), milliseconds; 0 when it says nothing. `now`: of the wall clock. */
+export function retryAfterMs(value: string, now: number): number {
+  if (/^[0-9]{1,9}$/.test(value)) return Number(value) * 1000;
+  const date = value === '' ? Number.NaN : Date.parse(value);
+  return Number.isNaN(date) ? 0 : Math.max(0, date - now);
+}
+
 /** In all, the first one included. `attempts`: of `--retry`, 0 for as many as there are servers; null: no retry. */
 export function triesAllowed(attempts: number | null, servers: number): number {
   if (attempts === null) return 1;

@@ -23,6 +23,8 @@ export class Rotation {
   scheduleLength: number;
   /** An ejected server whose time is over, waiting for one request. */
   trial: ServerView | null = null;
+  /** Servers that may be chosen as they should be: ejected ones do not count, even where there are no others. */
+  up = 0;
   /** Goes up whenever the above has changed. */
   version = 0;
   private readonly cursors: Int32Array;
@@ -64,6 +66,11 @@ export class Rotation {
     return this.state.health(slot) !== DOWN && this.state.ejection(slot) === IN;
   }
 
+  /** Has nobody tried it yet? `trial`: that of this rotation. */
+  awaitsTrial(trial: ServerView): boolean {
+    return this.state.ejection(trial.slot) === TRIAL;
+  }
+
   /** This worker has changed the state of a server. */
   changed(): void {
     serversChanged(this.cursors, this.backend.slot);
@@ -76,6 +83,7 @@ export class Rotation {
     this.version++;
     this.trial = null;
     let weights = this.weightsOf(false);
+    this.up = weights.filter((weight) => weight > 0).length;
     // Main never ejects more than half. Where all others have gone since, an ejected server is better than none.
     if (!weights.some((weight) => weight > 0)) weights = this.weightsOf(true);
     for (const [index, server] of backend.servers.entries()) {

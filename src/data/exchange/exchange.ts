@@ -14,7 +14,10 @@ import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import type { BackendView, FrontendView } from '../../table/views.ts';
-import { Assignment } from '../balancing/assignment.ts';
+import { Assignment, type Repeatable } from '../balancing/assignment.ts';
+import { balancerOf } from '../balancing/balancer.ts';
+import type { Failover } from '../balancing/failover.ts';
+import { standIn } from '../balancing/stand-in.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Downstream } from '../downstream.ts';
 import {
@@ -30,8 +33,9 @@ import { backendPlan, frontendPlan } from '../plan.ts';
 import { localReply, type Reply, slashRedirect } from '../reply.ts';
 import type { Flow, SubrequestUser } from '../subrequest-user.ts';
 import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
-import { Outcome } from './outcome.ts';
+import { countsForBackend, Outcome } from './outcome.ts';
 import { Passage } from './passage.ts';
+import { Pause } from './pause.ts';
 
 /** Of the worker: filled at the end of each exchange. */
 const outcome = new Outcome();
@@ -39,6 +43,16 @@ const outcome = new Outcome();
 const ENTRY_POINT = 0;
 const FRONTEND = 1;
 const BACKEND = 2;
+
+/** What an exchange needs to leave the backend that it has come to for another one. */
+type Crossroads = {
+  /** As it came to the backend. */
+  readonly head: RequestHead;
+  /** Middlewares that it had entered before, and what it wrote to. */
+  readonly depth: number;
+  readonly out: Downstream;
+  readonly link: WrapperLink | null;
+};
 
 /** A client behind proxies, by another address than that of its connection. */
 class OtherPeer implements Peer {
@@ -74,7 +88,7 @@ class WrapperLink implements WrapperEvents {
   }
 }
 
-export abstract class Exchange implements Scope, TimedExchange {
+export abstract class Exchange implements Scope, TimedExchange, Repeatable {
   readonly worker: WorkerContext;
   readonly assignment: Assignment;
   entryPoint = 0;
@@ -103,6 +117,12 @@ export abstract class Exchange implements Scope, TimedExchange {
   protected firstWrapper: Wrapper | null = null;
   /** Of the wrapper that we write to. */
   private lastLink: WrapperLink | null = null;
+  /** null where nothing stands in for its backend. */
+  private crossroads: Crossroads | null = null;
+  /** `admitted` was called. */
+  private wasAdmitted = false;
+  /** Before the next try; null as long as there was none. */
+  private pause: Pause | null = null;
 
   constructor(worker: WorkerContext) {
     this.worker = worker;
@@ -121,6 +141,15 @@ export abstract class Exchange implements Scope, TimedExchange {
   abstract breakOff(fault: Fault, detail: string): void;
   /** It may go to a server of `frontend`; `head` is as it is forwarded, and valid only during the call. */
   protected abstract admitted(head: RequestHead): void;
+  /** The same again, for another backend. */
+  protected abstract readmitted(head: RequestHead): void;
+  /** One try: a server, a connection, the request. */
+  protected abstract attempt(): void;
+  /** Nothing of the request has gone to a server. */
+  protected abstract readonly isUnsent: boolean;
+  abstract canBeSentAgain(maxBodyBytes: number, anyMethod: boolean): boolean;
+  /** The response whose head is here is for nobody: nothing more is heard of it. */
+  protected abstract dismiss(): void;
   /** It is answered by us. */
   protected abstract reply(reply: Reply): void;
   /** Nothing more is to come: gives back what it holds. */
@@ -146,6 +175,8 @@ export abstract class Exchange implements Scope, TimedExchange {
     this.clientAddress = null;
     this.stage = ENTRY_POINT;
     this.passage = null;
+    this.crossroads = null;
+    this.wasAdmitted = false;
   }
 
   protected admit(head: RequestHead): void {
@@ -176,7 +207,7 @@ export abstract class Exchange implements Scope, TimedExchange {
       } else if (this.stage === FRONTEND) {
         this.backend ??= this.frontend!.backend;
         this.stage = BACKEND;
-        if (!this.backend.isPlain) plan = backendPlan(this.backend);
+        if (!this.backend.isPlain) plan = this.chosen(this.backend, head);
       } else {
         this.enter(head);
         return;
@@ -189,8 +220,107 @@ export abstract class Exchange implements Scope, TimedExchange {
     const { client, clientAddress } = this;
     const from = clientAddress === null || clientAddress === '' ? client : new OtherPeer(client, clientAddress);
     const fault = this.assignment.begin(this.backend!, head, from);
-    if (fault === null) this.admitted(head);
-    else this.replyFault(fault);
+    if (fault !== null) {
+      if (!this.failsOver(fault)) this.replyFault(fault);
+    } else if (this.wasAdmitted) {
+      this.readmitted(head);
+    } else {
+      this.wasAdmitted = true;
+      this.admitted(head);
+    }
+  }
+
+  /** It has come to `backend`, which has options: to that one, or to what stands in for it. Returns its plan. */
+  private chosen(backend: BackendView, head: RequestHead): Plan | null {
+    const { worker } = this;
+    const chosen = standIn(backend, head, worker);
+    this.backend = chosen;
+    const hasFailover = balancerOf(chosen, worker).failover !== null;
+    this.crossroads = hasFailover
+      ? {
+          head: head === this.crossroads?.head ? head : head.detached(),
+          depth: this.passage?.depth ?? 0,
+          out: this.out,
+          link: this.lastLink,
+        }
+      : null;
+    return chosen.isPlain ? null : backendPlan(chosen);
+  }
+
+  /** The backend has nothing to say but `fault`. True: another one is asked in its place. */
+  protected failsOver(fault: Fault): boolean {
+    const { failover } = this.assignment;
+    if (failover === null || this.crossroads === null || !failover.takes(fault.status)) return false;
+    if (!this.isUnsent && !this.canBeSentAgain(failover.options.maxRequestBodyBytes, false)) return false;
+    this.failOver(failover, fault.status);
+    return true;
+  }
+
+  /** The backend has no server. True: another one is asked in its place. */
+  protected failsOverWithoutServer(): boolean {
+    const { failover } = this.assignment;
+    if (failover === null || this.crossroads === null) return false;
+    this.failOver(failover, FAULTS.noServer.status);
+    return true;
+  }
+
+  /**
+   * The head of a response has come. True: it is for nobody, since another server or another backend is asked. `retryAfter`:
+   * value of that field. Only where the assignment judges answers.
+   */
+  protected passesOver(status: number, retryAfter: string): boolean {
+    const { assignment } = this;
+    const { failover } = assignment;
+    if (status < 200) return false;
+    if (assignment.triesAgain(status, retryAfter, this, countsForBackend(this.frontend))) {
+      this.dismiss();
+      this.tryAgain();
+      return true;
+    }
+    if (failover === null || this.crossroads === null || !failover.takes(status)) return false;
+    if (!this.canBeSentAgain(failover.options.maxRequestBodyBytes, false)) return false;
+    this.dismiss();
+    this.failOver(failover, status);
+    return true;
+  }
+
+  /** On to the backend that stands in for this one, which has come to `status`. */
+  private failOver({ to }: Failover, status: number): void {
+    const { head, depth, out, link } = this.crossroads!;
+    this.assignment.end(status, this.seconds);
+    // What the backend that is left has put around the client's side goes with it.
+    this.passage?.leave(depth);
+    this.out = out;
+    this.lastLink = link;
+    if (link === null) this.firstWrapper = null;
+    else link.next = null;
+    this.backend = to;
+    this.stage = FRONTEND;
+    this.advance(head);
+  }
+
+  /** The next try, now or in a while. */
+  protected tryAgain(): void {
+    const ms = this.assignment.pauseMs();
+    if (ms === 0) {
+      this.attempt();
+      return;
+    }
+    this.pause ??= new Pause(this.worker.wheel, () => this.pauseOver());
+    this.pause.begin(ms);
+  }
+
+  private pauseOver(): void {
+    try {
+      this.attempt();
+    } catch (error) {
+      this.crash(error);
+    }
+  }
+
+  /** Since its head was here. */
+  private get seconds(): number {
+    return (performance.now() - this.startedAt) / 1000;
   }
 
   /** null: it has been answered. */
@@ -291,6 +421,7 @@ export abstract class Exchange implements Scope, TimedExchange {
   protected finish(): void {
     if (!this.running) return;
     this.timer?.stop();
+    this.pause?.stop();
     this.running = false;
     this.waiting = null;
     const { worker } = this;
@@ -302,6 +433,7 @@ export abstract class Exchange implements Scope, TimedExchange {
       this.firstWrapper = null;
       this.lastLink = null;
       this.passage = null;
+      this.crossroads = null;
       worker.openExchanges--;
       worker.metrics.exchangeClosed(this.entryPoint, this.method, this.protocol);
       worker.exchangeEnded();
@@ -321,7 +453,7 @@ export abstract class Exchange implements Scope, TimedExchange {
     outcome.cause = this.cause;
     outcome.tries = this.tries;
     // Durations of a millisecond need a better clock than the coarse one: two calls.
-    outcome.seconds = (performance.now() - this.startedAt) / 1000;
+    outcome.seconds = this.seconds;
     outcome.requestBytes = this.requestBytes;
     outcome.responseBytes = this.responseBytes;
     // First: what is in flight must be given back even where counting fails.

@@ -7,6 +7,7 @@
  *                └─▶ reply ───────────────────────────────────────────────────▶ finish
  * Exchanges are reused from their engine's free list: every field is set anew by `begin`.
  */
+import { headField } from '../../http/fields.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { NO_LENGTH, type ResponseHead } from '../../http/response-head.ts';
 import { BODY_LENGTH, BODY_NONE } from '../../http/response-parser.ts';
@@ -15,7 +16,7 @@ import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import type { BackendView } from '../../table/views.ts';
-import { GIVE_UP, NEXT_SERVER, RESEND, retryDecision } from '../balancing/retry.ts';
+import { GIVE_UP, isIdempotent, NEXT_SERVER, RESEND, retryDecision } from '../balancing/retry.ts';
 import type { WorkerContext } from '../context.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, sendWhole, TUNNEL, UNKNOWN_LENGTH } from '../downstream.ts';
 import type { BufferHolder } from '../memory-budget.ts';
@@ -31,16 +32,18 @@ import { OutgoingRequest } from './outgoing-request.ts';
 const ADMITTING = 0;
 /** All of the request's body is awaited before it is sent. */
 const HOLDING = 1;
+/** The next try is put off; the request's body is queued. */
+const PAUSING = 2;
 /** Waiting for a connection; the request's body is queued. */
-const CONNECTING = 2;
+const CONNECTING = 3;
 /** The request is on its way; its body follows as it comes. */
-const SENT = 3;
+const SENT = 4;
 /** A response head has come, but nothing went downstream. */
-const ANSWERED = 4;
+const ANSWERED = 5;
 /** The response's head went downstream. */
-const RESPONDING = 5;
+const RESPONDING = 6;
 /** The server is through, the client still reads. */
-const FLUSHING = 6;
+const FLUSHING = 7;
 
 function protocolOf(head: RequestHead): number {
   if (head.tunnel && head.webSocket) return PROTOCOL.websocket;
@@ -71,6 +74,10 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
   private policy: BodyPolicy | null = null;
   /** The response is for nobody: another try follows. */
   private repeats = false;
+  /** Some of it has gone to a server. */
+  private wasSent = false;
+  /** Heads of interim responses, while it is not known whether the answer counts. */
+  private readonly interims: (string | Uint8Array)[] = [];
   /** Its response comes in the place of the server's, or of ours. */
   private substitute: Flow | null = null;
 
@@ -109,12 +116,21 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     this.policy = null;
     this.substitute = null;
     this.repeats = false;
+    this.wasSent = false;
+    if (this.interims.length > 0) this.interims.length = 0;
     this.admit(head);
   }
 
   protected admitted(head: RequestHead): void {
+    this.request.takeText(head, this.downstream, this.worker.serverLine);
+    this.readmitted(head);
+  }
+
+  protected readmitted(head: RequestHead): void {
     const { policy, request } = this;
-    request.takeText(head, this.downstream, this.worker.serverLine);
+    const { keptBodyBytes } = this.assignment;
+    if (keptBodyBytes > 0 && head.contentLength <= keptBodyBytes) request.keep(keptBodyBytes);
+    this.resends = 0;
     if (policy === null) {
       this.attempt();
     } else if (head.contentLength > policy.maxRequest) {
@@ -173,13 +189,21 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     this.policies().copyRequest(bytes);
   }
 
-  /** One try: a server, a connection, the request. */
-  private attempt(): void {
+  protected get isUnsent(): boolean {
+    return !this.wasSent;
+  }
+
+  canBeSentAgain(maxBodyBytes: number, anyMethod: boolean): boolean {
+    const { request } = this;
+    return request.bodyHeld && this.requestBytes <= maxBodyBytes && (anyMethod || isIdempotent(request.method));
+  }
+
+  protected attempt(): void {
     const backend = this.backend!;
     this.phase = CONNECTING;
     const refusal = this.assignment.next();
     if (refusal !== null) {
-      this.replyFault(refusal);
+      if (!this.failsOverWithoutServer()) this.replyFault(refusal);
       return;
     }
     this.tries++;
@@ -195,6 +219,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
         this.reused = true;
         this.connection = shared;
         this.phase = SENT;
+        this.wasSent = true;
         shared.enqueue(this, this.request.headFor(this.frontend!, server), this.request.method);
         if (this.passage?.hearsOfSent) this.sentWhole();
         return;
@@ -226,6 +251,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
   private send(): void {
     const { request } = this;
     this.phase = SENT;
+    this.wasSent = true;
     if (request.send(this.connection!, request.headFor(this.frontend!, this.assignment.server!))) this.bodyFlows();
     else this.bodyWaits();
     if (request.complete && this.passage?.hearsOfSent) this.sentWhole();
@@ -243,7 +269,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
 
   downstreamBody(chunk: Uint8Array, last: boolean): void {
     if (!this.running || this.phase === FLUSHING) return;
-    if (this.connection === null && this.phase > HOLDING) return;
+    if (this.connection === null && this.phase > PAUSING) return;
     this.requestBytes += chunk.length;
     this.timer?.progressed();
     if (last) this.request.complete = true;
@@ -308,11 +334,33 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
   }
 
   responseInterim(head: ResponseHead): void {
-    this.out.inform(sendable(head.text, head.nonAscii));
+    const text = sendable(head.text, head.nonAscii);
+    // Those of a try that does not count are for nobody.
+    if (this.assignment.judgesAnswers) this.interims.push(text);
+    else this.out.inform(text);
+  }
+
+  /** The answer of this server counts, or (false) another one is asked. */
+  private isAccepted({ status, text }: ResponseHead): boolean {
+    const retryAfter = status === 503 || status === 429 ? headField(text, 'retry-after') : '';
+    if (this.passesOver(status, retryAfter)) return false;
+    for (const interim of this.interims) this.out.inform(interim);
+    this.interims.length = 0;
+    return true;
+  }
+
+  protected dismiss(): void {
+    const connection = this.connection!;
+    this.connection = null;
+    this.interims.length = 0;
+    this.phase = PAUSING;
+    if (this.request.complete) connection.discard(this);
+    else connection.abandon(this);
   }
 
   responseHead(head: ResponseHead, framing: number): void {
     this.connection!.headArrived();
+    if (this.assignment.judgesAnswers && !this.isAccepted(head)) return;
     this.request.holdNoMore();
     this.status = head.status;
     this.assignment.answered();
@@ -486,17 +534,19 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     });
     this.connection = null;
     if (decision !== RESEND) this.assignment.tryFailed(fault, this.reused, detail);
+    if (this.phase < ANSWERED) this.interims.length = 0;
     if (decision === GIVE_UP || (decision === NEXT_SERVER && !this.assignment.retry(countsForBackend(this.frontend)))) {
-      this.breakOff(fault, detail);
+      if (this.phase >= ANSWERED || !this.failsOver(fault)) this.breakOff(fault, detail);
       return;
     }
-    this.phase = CONNECTING;
     if (decision === RESEND) {
+      this.phase = CONNECTING;
       this.resends++;
       this.reused = false;
       this.connection = this.worker.pools.of(this.assignment.server!).dial(this, this.request.tunnel);
     } else if (decision === NEXT_SERVER) {
-      this.attempt();
+      this.phase = PAUSING;
+      this.tryAgain();
     }
   }
 

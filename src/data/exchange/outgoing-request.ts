@@ -63,6 +63,8 @@ export class OutgoingRequest {
   /** Bytes of them that count in `held`. */
   private counted = 0;
   private holds = false;
+  /** Bytes of the body that are kept whatever the upstream is, since its answer may be a reason to send it again. */
+  private keptBytes = 0;
   /** All of it was here before it was first sent, and is kept to the end. */
   private keeps = false;
   /** All of the body that was sent is here to be sent again. */
@@ -83,6 +85,7 @@ export class OutgoingRequest {
     this.trailers = '';
     this.bodyHeld = true;
     this.keeps = false;
+    this.keptBytes = 0;
     // Where an error kept the last request from `forget`, its pieces must not become ours.
     this.forget();
   }
@@ -146,13 +149,19 @@ export class OutgoingRequest {
     return flowing;
   }
 
+  /** Up to so many bytes of its body are kept until a server has answered and the answer counts. */
+  keep(bytes: number): void {
+    this.keptBytes = bytes;
+  }
+
   /** All of its body is here, and stays for further tries. What came in chunks is announced with its length. */
   isWhole(): void {
     this.keeps = true;
     if (this.body !== REQUEST_CHUNKED) return;
     this.body = REQUEST_LENGTH;
     this.trailers = '';
-    this.rest = `${this.rest.slice(0, -CHUNKED_LINE.length)}content-length: ${this.queuedBytes}\r\n\r\n`;
+    const length = this.pieces.reduce((sum, piece) => sum + piece.length, 0);
+    this.rest = `${this.rest.slice(0, -CHUNKED_LINE.length)}content-length: ${length}\r\n\r\n`;
   }
 
   /** A piece is about to be written to the server: it is kept as long as it may have to be sent again. */
@@ -161,12 +170,16 @@ export class OutgoingRequest {
     if (length === 0 || !this.bodyHeld) return;
     if (this.keeps) {
       this.pieces.push(chunk);
-    } else if (this.holds && this.counted + length <= MAX_HELD_BODY && this.held.take(length)) {
+    } else if (this.counted + length <= this.mostHeld && this.held.take(length)) {
       this.counted += length;
       this.pieces.push(chunk);
     } else {
       this.holdNoMore();
     }
+  }
+
+  private get mostHeld(): number {
+    return Math.max(this.keptBytes, this.holds ? MAX_HELD_BODY : 0);
   }
 
   /** The server has looked at the request: nothing of it is sent again. */

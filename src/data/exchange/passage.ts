@@ -61,6 +61,17 @@ export class Passage {
     return null;
   }
 
+  /** How many were entered. */
+  get depth(): number {
+    return this.entered.length;
+  }
+
+  /** Those that were entered beyond `depth` have no part in it any more. */
+  leave(depth: number): void {
+    this.entered.length = depth;
+    this.plan = null;
+  }
+
   /** The last one, for which the exchange has waited, lets it on or (`answers`) has a reply. */
   resumed(answers: boolean): Middleware {
     this.answered = answers;

@@ -15,7 +15,7 @@
  */
 import type { Socket } from 'node:net';
 import { REQUEST_CHUNKED } from '../../http/request-head.ts';
-import { ResponseParser } from '../../http/response-parser.ts';
+import { BODY_UNTIL_CLOSE, ResponseParser } from '../../http/response-parser.ts';
 import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
@@ -37,6 +37,10 @@ const HOLD_MS = 100;
 
 /** How long a server that reads no more may take to say why. */
 const DEAF_MS = 1_000;
+
+/** What is read past of a response that is for nobody, bytes and milliseconds of silence: a new connection costs about as much. */
+const DISCARDED_BYTES = 65_536;
+const DISCARDED_MS = 1_000;
 
 const LAST_CHUNK = '0\r\n\r\n';
 
@@ -215,6 +219,17 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
     failAll(behind, FAULTS.upstreamClosed, 'the request before it was given up');
   }
 
+  discard(user: UpstreamUser): void {
+    if (this.parser.framing === BODY_UNTIL_CLOSE) {
+      this.abandon(user);
+      return;
+    }
+    const discard = new Discard(this, DISCARDED_BYTES);
+    this.user = discard;
+    this.parser.handOver(discard);
+    if (this.behind.length === 0) this.awaitBody();
+  }
+
   write(chunk: Uint8Array): boolean {
     // Of a tunnel, the bytes of either side count.
     if (this.silenceMs > 0 && this.parser.head.status === 101) this.watchSilence();
@@ -238,7 +253,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   }
 
   private awaitBody(): void {
-    this.silenceMs = silenceOf(this.pool.timeouts, this.parser.head);
+    this.silenceMs = this.user instanceof Discard ? DISCARDED_MS : silenceOf(this.pool.timeouts, this.parser.head);
     if (this.silenceMs > 0) this.watchSilence();
   }
 

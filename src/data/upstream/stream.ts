@@ -235,6 +235,10 @@ export class UpstreamStream extends TimerEntry implements Upstream {
     this.resume();
   }
 
+  discard(): void {
+    this.destroy();
+  }
+
   abandon(_user: UpstreamUser): void {
     this.destroy();
   }

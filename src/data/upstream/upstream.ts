@@ -31,6 +31,8 @@ export interface Upstream {
   resume(): void;
   /** The response has ended. `requestSent`: the request was written to its end. */
   done(requestSent: boolean): void;
+  /** As `abandon`, within `responseHead`, of a request that was sent to its end: where it is cheap the response is read past. */
+  discard(user: UpstreamUser): void;
   /** `user` has no more interest and hears nothing more. */
   abandon(user: UpstreamUser): void;
 }

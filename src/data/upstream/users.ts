@@ -18,15 +18,22 @@ export function failAll(users: readonly UpstreamUser[], fault: Fault, detail: st
 export class Discard implements UpstreamUser {
   readonly writesDate = true;
   private readonly connection: Upstream;
+  /** Of the body, bytes. */
+  private left: number;
 
-  constructor(connection: Upstream) {
+  /** `most`: of the body, bytes that are read past; the connection is given up for more. */
+  constructor(connection: Upstream, most = Number.POSITIVE_INFINITY) {
     this.connection = connection;
+    this.left = most;
   }
 
   responseInterim(): void {}
   responseHead(): void {}
   responseWaits(): void {}
-  responseBody(): void {}
+  responseBody(chunk: Uint8Array): void {
+    this.left -= chunk.length;
+    if (this.left < 0) this.connection.abandon(this);
+  }
   responseEnd(): void {
     this.connection.done(true);
   }

@@ -68,11 +68,27 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     this.attempt();
   }
 
+  protected readmitted(): void {
+    this.attempt();
+  }
+
+  /** A handshake may be sent as often as one likes. */
+  protected readonly isUnsent = true;
+
+  canBeSentAgain(): boolean {
+    return true;
+  }
+
+  protected dismiss(): void {
+    this.server?.destroy();
+    this.server = null;
+  }
+
   /** One try: a server and a handshake with it. */
-  private attempt(): void {
+  protected attempt(): void {
     const refusal = this.assignment.next();
     if (refusal !== null) {
-      this.replyFault(refusal);
+      if (!this.failsOverWithoutServer()) this.replyFault(refusal);
       return;
     }
     this.tries++;
@@ -112,6 +128,10 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
   }
 
   serverRefused(response: IncomingMessage): void {
+    if (this.assignment.judgesAnswers && this.passesOver(response.statusCode!, response.headers['retry-after'] ?? '')) {
+      response.destroy();
+      return;
+    }
     this.assignment.answered();
     this.refusal = new Refusal(response, this.assignment.cookie, this);
     this.status = this.refusal.status;
@@ -130,8 +150,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
 
   serverFailed(fault: Fault, detail: string, sent: boolean): void {
     this.server = null;
-    const backend = this.frontend!.backend;
-    log.debug(fault.text, { backend: backend.name, server: this.assignment.server!.url, detail });
+    log.debug(fault.text, { backend: this.backend!.name, server: this.assignment.server!.url, detail });
     const { triesLeft } = this.assignment;
     const trial = this.assignment.isTrial;
     this.assignment.tryFailed(fault, false, detail);
@@ -146,8 +165,8 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
       resends: 0,
     });
     if (decision === NEXT_SERVER && this.assignment.retry(countsForBackend(this.frontend))) {
-      this.attempt();
-    } else {
+      this.tryAgain();
+    } else if (!this.failsOver(fault)) {
       this.replyFault(fault);
     }
   }

@@ -90,7 +90,8 @@ test('a server drains when its key says so', () => {
     ['servers/b/url', 'http://b'],
     ['servers/b/draining', 'soon'],
   ]);
-  const built = buildBackend('b', keys, { prefix: '', allowMinWeightZero: false, constraints: [] });
+  const others = { backendExists: () => false, keyOf: () => '' };
+  const built = buildBackend('b', keys, { prefix: '', allowMinWeightZero: false, constraints: [] }, others);
   assert.deepEqual(
     built.value!.servers.map(({ draining }) => draining),
     [true, undefined],

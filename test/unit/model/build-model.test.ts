@@ -511,3 +511,35 @@ test('a key of a megabyte is told of in a line', () => {
   for (const { key, reason } of appeared)
     assert.ok(key.length < 600 && reason.length < 600, `${key.length} ${reason.length}`);
 });
+
+test('a backend is built again when one that it names comes, goes, or names another', () => {
+  const builder = new ModelBuilder(SETTINGS);
+  const failoverOf = (name: string): unknown =>
+    (builder.model.backends.get(name)?.options?.failover as { backend: string } | undefined)?.backend;
+  put(builder, small({ 'backends/b/failover/backend': 'c' }));
+  assert.deepEqual(problemsOf(builder.model), [
+    'backends/b/failover/backend ignored: there is no backend "c"; there is no failover',
+  ]);
+  const came = put(builder, {
+    'backends/c/servers/s/url': 'http://c',
+    'backends/c/failover/backend': 'd',
+    'backends/d/servers/s/weight': '1',
+  });
+  assert.deepEqual([failoverOf('b'), failoverOf('c'), came.appeared], ['c', 'd', []]);
+  put(builder, { 'backends/d/failover/backend': 'b' });
+  assert.deepEqual(
+    problemsOf(builder.model).map((line) => line.slice(0, line.indexOf(';'))),
+    [
+      'backends/b/failover/backend ignored: "b" → "c" → "d" → "b" is a circle',
+      'backends/c/failover/backend ignored: "c" → "d" → "b" → "c" is a circle',
+      'backends/d/failover/backend ignored: "d" → "b" → "c" → "d" is a circle',
+    ],
+  );
+  put(builder, { 'backends/d/failover/backend': null });
+  assert.deepEqual(
+    [failoverOf('b'), failoverOf('c'), failoverOf('d'), problemsOf(builder.model).length],
+    ['c', 'd', undefined, 0],
+  );
+  const gone = put(builder, { 'backends/c/servers/s/url': null, 'backends/c/failover/backend': null });
+  assert.deepEqual([failoverOf('b'), [...gone.backends].sort()], [undefined, ['b', 'c']]);
+});

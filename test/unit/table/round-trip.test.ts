@@ -52,7 +52,7 @@ const everything = input(
           server({ name: 'c', slot: 5, url: 'h2c://c.example:65535', scheme: 'h2c', port: 65535, weight: 0 }),
         ],
       }),
-      backend({ name: 'idle', slot: 8, servers: [server({ weight: 0 })] }),
+      backend({ name: 'idle', slot: 8, servers: [server({ weight: 0 })], otherBackends: ['bücher', 'gone', 'leer'] }),
     ],
   },
 );
@@ -81,6 +81,11 @@ test('every field of frontends, backends and servers comes back as it was given'
   assert.equal(rest?.backend.scheduleLength, 0);
   assert.equal(rest?.backend.allWeightsZero, false);
   assert.equal(table.route(1, 'GET', 'other', '/'), null);
+  const idle = new RoutingTable(writeTable({ ...everything, frontends: [frontend('f', [], { backend: 2 })] }), false);
+  const others = ['bücher', 'leer', 'gone', 'idle'].map(
+    (name) => idle.route(0, 'GET', '', '/')?.backend.other(name)?.name,
+  );
+  assert.deepEqual(others, ['bücher', 'leer', undefined, undefined]);
 });
 
 test('a backend whose servers all have weight 0 has no turn and says why', () => {

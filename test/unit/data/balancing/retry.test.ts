@@ -5,7 +5,9 @@ import {
   isRepeatable,
   MAX_SESSION_RESENDS,
   NEXT_SERVER,
+  pauseBefore,
   RESEND,
+  retryAfterMs,
   retryDecision,
   type Try,
   triesAllowed,
@@ -81,4 +83,25 @@ test('without --retry there is one try; with it as many as it says, or as there 
   assert.equal(triesAllowed(null, 5), 1);
   assert.equal(triesAllowed(3, 5), 3);
   assert.equal(triesAllowed(0, 5), 5);
+});
+
+test('pauses double over the tries, a half more or less', () => {
+  const pauses = (random: number) => [2, 3, 4, 5].map((n) => Math.round(pauseBefore(n, 5, 100, random)));
+  assert.deepEqual(pauses(0.5), [100, 119, 141, 168]);
+  assert.deepEqual([pauses(0)[0], pauses(1)[0]], [50, 150]);
+  assert.equal(pauseBefore(2, 1, 100, 0.5), 100);
+  assert.equal(pauseBefore(3, 5, 0, 1), 0);
+});
+
+test('Retry-After is seconds or a date, and what it is not says nothing', () => {
+  const now = Date.parse('2026-01-01T00:00:00Z');
+  for (const [value, ms] of [
+    ['7', 7_000],
+    ['Thu, 01 Jan 2026 00:00:09 GMT', 9_000],
+    ['Wed, 31 Dec 2025 00:00:00 GMT', 0],
+    ['', 0],
+    ['soon', 0],
+  ] as const) {
+    assert.equal(retryAfterMs(value, now), ms, value);
+  }
 });
