@@ -1,8 +1,7 @@
 /** Whether a 101 is an answer to the upgrade that was asked for (RFC 9110 §7.8, RFC 6455 §4.1). */
 import { createHash } from 'node:crypto';
-import { listMembers } from './fields.ts';
+import { headField, listMembers } from './fields.ts';
 
-const ACCEPT = /\r\nsec-websocket-accept:[\t ]*([^\t \r]*)/i;
 /** RFC 6455 §1.3. */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
@@ -11,13 +10,13 @@ const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
  * `agreed`: the Upgrade of the 101, '' for none. `head`: its text, a line each.
  */
 export function upgradeProblem(asked: string, key: string, agreed: string, head: string): string {
-  const wanted = listMembers(asked);
+  const wanted = new Set(listMembers(asked));
   const got = listMembers(agreed);
   if (got.length === 0) return 'a 101 without Upgrade';
-  if (!got.every((protocol) => wanted.includes(protocol))) return 'a 101 for another protocol';
+  if (!got.every((protocol) => wanted.has(protocol))) return 'a 101 for another protocol';
   if (key === '' || !got.includes('websocket')) return '';
   const accept = createHash('sha1')
     .update(key + GUID, 'latin1')
     .digest('base64');
-  return ACCEPT.exec(head)?.[1] === accept ? '' : 'a 101 with the Sec-WebSocket-Accept of another key';
+  return headField(head, 'sec-websocket-accept') === accept ? '' : 'a 101 with the Sec-WebSocket-Accept of another key';
 }

@@ -1,7 +1,6 @@
 /** Who may ask, by address: the allow list of an entrypoint, a frontend or the admin address (shared/spec kv-schema §6.3). */
-import { isIP } from 'node:net';
 import type { WhiteListOptions } from './entrypoint-options.ts';
-import { IpRanges } from './ip-ranges.ts';
+import { addressFamily, IpRanges } from './ip-ranges.ts';
 
 export class AllowedAddresses {
   private readonly ranges: IpRanges;
@@ -20,7 +19,7 @@ export class AllowedAddresses {
     if (this.useXForwardedFor && forwardedFor !== '') {
       for (const part of forwardedFor.split(',')) {
         const address = part.trim();
-        if (isIP(address) === 0) return false;
+        if (addressFamily(address) === 0) return false;
         if (this.ranges.contains(address)) return true;
       }
     }

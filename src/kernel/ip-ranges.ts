@@ -1,7 +1,14 @@
 /** Lists of addresses and CIDR ranges, IPv4 and IPv6. */
 import { BlockList, isIP } from 'node:net';
 
+/** Characters: no address is longer, with the name of an interface behind it. */
+const MAX_ADDRESS = 64;
 const RANGE = /^([^/]*)\/([0-9]{1,3})$/;
+
+/** 4 or 6, 0 for what is no address. As `isIP`, which would look at all of a long text with a regular expression. */
+export function addressFamily(text: string): number {
+  return text.length > MAX_ADDRESS ? 0 : isIP(text);
+}
 
 /** Why the text is neither an address nor a range; '' when it is one. Bits of the host may be set (`10.1.2.3/8`). */
 export function rangeProblem(text: string): string {
@@ -27,7 +34,7 @@ export class IpRanges {
 
   /** False for what is no address. `::ffff:10.0.0.1` is in 10.0.0.0/8. */
   contains(address: string): boolean {
-    const family = isIP(address);
+    const family = addressFamily(address);
     return family !== 0 && this.list.check(address, family === 4 ? 'ipv4' : 'ipv6');
   }
 }

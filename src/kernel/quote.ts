@@ -2,6 +2,7 @@
  * How messages quote what a key, a flag or a peer brought: in one line, not endless, without what a terminal obeys, and
  * without the credentials of a URL.
  */
+import { CharacterSet } from './characters.ts';
 
 /** Characters of a quoted value; what is longer is cut. */
 export const QUOTED_LENGTH = 120;
@@ -9,8 +10,8 @@ export const QUOTED_LENGTH = 120;
 /** What JSON leaves as it is, and a terminal or a browser does not: C1 controls, DEL, line ends and bidirectional marks. */
 const OBEYED = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
-/** What ends a URL in a text. */
-const URL_END = /[\s"'<>,]/g;
+/** What a URL in a text may have: all but blanks, line ends, quotes, angle brackets and commas. */
+const IN_URL = new CharacterSet('\0\x08\x0e\x1f!!#&(+-;==?\x9f\xa1\xff', '', true);
 
 function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
@@ -33,11 +34,10 @@ export function withoutCredentials(text: string): string {
   let from = 0;
   for (let at = text.indexOf('://'); at >= 0; at = text.indexOf('://', from)) {
     const start = at + 3;
-    URL_END.lastIndex = start;
-    const end = URL_END.test(text) ? URL_END.lastIndex - 1 : text.length;
+    const end = IN_URL.skip(text, start);
     const user = text.slice(start, end).lastIndexOf('@');
-    shown += text.slice(from, start) + (user >= 0 ? '***' : '');
-    from = user >= 0 ? start + user : start;
+    shown += user >= 0 ? `${text.slice(from, start)}***` : text.slice(from, end);
+    from = user >= 0 ? start + user : end;
   }
   return shown + text.slice(from);
 }

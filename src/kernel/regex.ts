@@ -10,8 +10,15 @@ import { type PlainRegex, plainRegex } from './plain-regex.ts';
 /** Compiled expressions are kept per thread, so that a new routing table does not compile them again. */
 const KEPT = 16_384;
 
-/** A replacement looks at no more characters than this, counted anew from every match. */
+/**
+ * Characters that a replacement may look at, counted to the end of the text anew from every match, which is more than most
+ * patterns do. Up to the first number it always may, then for so many milliseconds more, and never beyond the last one.
+ */
+const REPLACE_FREE = 250_000;
+const REPLACE_MS = 50;
 const REPLACE_BUDGET = 4_000_000;
+/** Characters of what comes of it. */
+const MAX_REPLACED = 131_072;
 
 /** Escapes, quotes and classes, in which it means nothing special, or `(?<`. */
 const NAMED_GROUP = /\\Q[\s\S]*?(?:\\E|$)|\\[\s\S]|\[\^?\]?(?:\\[\s\S]|\[:\^?\w+:\]|[^\]\\])*\]|(\(\?<)/g;
@@ -57,6 +64,13 @@ function expanded(pieces: readonly Piece[], match: Matcher): string {
   return text;
 }
 
+function tooLong(text: string): TsujiError {
+  return new TsujiError(
+    'REPLACE_TOO_LONG',
+    `too many matches in ${text.length} characters, or too much in their place`,
+  );
+}
+
 export class Regex {
   private readonly pattern: string;
   private readonly plain: PlainRegex | null;
@@ -95,7 +109,7 @@ export class Regex {
 
   /**
    * Replaces every match as Go does: an empty match directly behind another match is left alone. null: no match. Throws
-   * TsujiError REPLACE_TOO_LONG when a long text has too many matches.
+   * TsujiError REPLACE_TOO_LONG when a long text has too many matches, or too much comes of it.
    */
   replaceAll(text: string, replacement: string): string | null {
     this.compiled ??= RE2JS.compile(this.pattern);
@@ -103,10 +117,16 @@ export class Regex {
     let pieces: readonly Piece[] | null = null;
     let result = '';
     let copied = 0;
-    let budget = REPLACE_BUDGET;
+    let looked = 0;
+    let since = 0;
     for (let from = 0; from <= text.length && match.find(from); ) {
-      budget -= text.length - from;
-      if (budget < 0) throw new TsujiError('REPLACE_TOO_LONG', `too many matches in ${text.length} characters`);
+      looked += text.length - from;
+      if (looked > REPLACE_FREE) {
+        const now = performance.now();
+        if (since === 0) since = now;
+        if (looked > REPLACE_BUDGET || now - since > REPLACE_MS) throw tooLong(text);
+      }
+      if (result.length > MAX_REPLACED) throw tooLong(text);
       pieces ??= replacementPieces(replacement);
       const start = match.start();
       const end = match.end();
@@ -116,6 +136,7 @@ export class Regex {
       const width = (text.codePointAt(from) ?? 0) > 0xffff ? 2 : 1;
       from = Math.max(end, from + width);
     }
+    if (result.length > MAX_REPLACED) throw tooLong(text);
     return pieces === null ? null : result + text.slice(copied);
   }
 }

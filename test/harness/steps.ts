@@ -19,13 +19,17 @@ const found: Cost = (self, [, from], at) => {
   const start = typeof from === 'number' ? Math.max(from, 0) : 0;
   return ((at as number) < 0 ? self.length : (at as number)) - start + 1;
 };
+const foundBackwards: Cost = (self, [, from], at) => {
+  const start = typeof from === 'number' ? Math.min(Math.max(from, 0), self.length) : self.length;
+  return start - Math.max(at as number, 0) + 1;
+};
 const argument: Cost = (_, [first]) => (first as { length?: number } | undefined)?.length ?? 0;
 const produced: Cost = (_self, _args, result) => (result as { length: number }).length;
 
 const BUILT_IN: readonly (readonly [object, string, Cost])[] = [
   [String.prototype, 'indexOf', found],
   [String.prototype, 'includes', all],
-  [String.prototype, 'lastIndexOf', all],
+  [String.prototype, 'lastIndexOf', foundBackwards],
   [String.prototype, 'split', all],
   [String.prototype, 'replaceAll', all],
   [String.prototype, 'replace', all],

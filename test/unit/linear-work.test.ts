@@ -8,9 +8,17 @@ import fc from 'fast-check';
 import { Sticky } from '../../src/data/balancing/sticky.ts';
 import { fillHttp1, fillHttp2, requestTrailers } from '../../src/data/listener/node/request.ts';
 import { readProxyHeader } from '../../src/data/listener/proxy-header.ts';
+import { forwardedAddress, IpStrategy } from '../../src/data/middlewares/client-address.ts';
+import { Cors } from '../../src/data/middlewares/cors.ts';
+import { CustomHeaders } from '../../src/data/middlewares/custom-headers.ts';
+import { DenyList } from '../../src/data/middlewares/deny-list.ts';
+import { pageTarget } from '../../src/data/middlewares/errors.ts';
+import { modifyRequest } from '../../src/data/middlewares/path-modifiers.ts';
+import { RequestId } from '../../src/data/middlewares/request-id.ts';
 import { redirectReply, slashRedirect } from '../../src/data/reply.ts';
 import { requestFields as handshakeFields, isHandshake, responseHead } from '../../src/data/websocket/handshake.ts';
 import { acceptedCodings, namesGzip } from '../../src/http/accept-encoding.ts';
+import { basicCredentials } from '../../src/http/basic-credentials.ts';
 import {
   compressed,
   compressedTrailers,
@@ -27,9 +35,13 @@ import { RequestHead } from '../../src/http/request-head.ts';
 import { originForm, targetProblem } from '../../src/http/request-target.ts';
 import { ResponseHead } from '../../src/http/response-head.ts';
 import { ResponseParser, type ResponseSink } from '../../src/http/response-parser.ts';
+import { ResponseText } from '../../src/http/response-text.ts';
 import { parseToken } from '../../src/http/token.ts';
+import { upgradeProblem } from '../../src/http/upgrade.ts';
+import { AllowedAddresses } from '../../src/kernel/allowed-addresses.ts';
 import { CODINGS } from '../../src/kernel/codings.ts';
 import { decodedPath, decodedQuery, encodedPath } from '../../src/kernel/percent.ts';
+import { withoutCredentials } from '../../src/kernel/quote.ts';
 import { parseObject } from '../../src/kernel/strict-json.ts';
 import { firstQueryValue } from '../../src/table/query.ts';
 import { RequestText } from '../../src/table/request-text.ts';
@@ -68,6 +80,44 @@ const sticky = new Sticky(
   { cookie: 'c', secure: false, httpOnly: false, sameSite: '' } as never,
   { servers: [] } as never,
 );
+
+/** What a middleware sees of an exchange. */
+const scope = {
+  client: { peerAddress: () => '127.0.0.1', secure: false },
+  clientAddress: null,
+  keep: () => {},
+  kept: () => ({ allowed: '*' }),
+} as never;
+
+function responseText(value: string): ResponseText {
+  const response = new ResponseText();
+  response.text = `200 OK\r\nVary: ${value}\r\nx-a: ${value}\r\nx-a: 2`;
+  return response;
+}
+
+const listed = { sourceRange: ['10.0.0.0/8', 'fd00::/8'], useXForwardedFor: true };
+const denyList = new DenyList({ ...listed, status: 403 });
+const allowed = new AllowedAddresses(listed);
+const strategy = new IpStrategy({ depth: 0, excludedIPs: ['::/0', '0.0.0.0/0'] } as never);
+const cors = new Cors({
+  origins: ['http://a'],
+  originPatterns: [],
+  methods: ['*'],
+  headers: ['*'],
+  exposed: ['x'],
+  credentials: true,
+  vary: true,
+  maxAge: null,
+} as never);
+const requestId = new RequestId({ mode: 'pass', trust: null, inResponse: true, header: 'x' } as never);
+const customHeaders = new CustomHeaders({
+  onLocalReplies: true,
+  customRequestHeaders: [['x-a', '']],
+  customResponseHeaders: [['X-A', '']],
+  addResponseHeaders: [],
+  removeResponseHeaders: ['vary'],
+} as never);
+const NO_MODIFIERS = { stripTemplates: null, addPrefix: '', replacePathRegex: null, replacement: '', replacePath: '' };
 
 /** Where text of a peer gets to; `size` where it comes in pieces. */
 const PLACES: Record<string, (text: string) => void> = {
@@ -132,6 +182,44 @@ const PLACES: Record<string, (text: string) => void> = {
     const fields = fieldsOf(`200 OK\r\nCache-Control: ${text}\r\nContent-Encoding: ${text}\r\nContent-Type: ${text}`);
     return isTransformable(fields) && mediaType(fields);
   },
+  'X-Forwarded-For of a deny list': (text) => denyList.request(scope, request('x-forwarded-for', text)),
+  'X-Forwarded-For of an allow list': (text) => allowed.allow(text, '127.0.0.1'),
+  'X-Forwarded-For that tells the client': (text) => strategy.request(scope, request('x-forwarded-for', text)),
+  'X-Forwarded-For to some depth': (text) => forwardedAddress(text, 2_000),
+  'addresses of X-Forwarded-For': (text) => allowed.allow(`${text.replaceAll('a', '1::')},1::`, '127.0.0.1'),
+  'an Origin': (text) => cors.request(scope, request('origin', text)),
+  'a Vary': (text) => cors.response(scope, responseText(text)),
+  'headers that are asked for': (text) => {
+    const head = new RequestHead();
+    const fields = [
+      'Host',
+      'a',
+      'Origin',
+      'http://a',
+      'Access-Control-Request-Method',
+      text,
+      'Access-Control-Request-Headers',
+      text,
+    ];
+    fillHttp1(head, 'OPTIONS', '/', fields, false, 100);
+    cors.request(scope, head);
+  },
+  'headers that are set': (text) => customHeaders.request(scope, request('x-a', text)),
+  'headers that are set in a response': (text) => customHeaders.response(scope, responseText(text)),
+  'an id of a request': (text) => requestId.request(scope, request('x', text)),
+  'a name and a password': (text) => basicCredentials(`Basic ${text}`),
+  'a path that is modified': (text) => {
+    for (const stripPrefixes of [null, ['/a', '/']]) {
+      const head = new RequestHead();
+      fillHttp1(head, 'GET', `/${text}`, ['Host', 'a'], false, 100);
+      modifyRequest({ ...NO_MODIFIERS, stripPrefixes } as never, head);
+    }
+  },
+  'the path of an error page': (text) =>
+    pageTarget({ query: '/{status}?{url}' } as never, { host: 'a', target: `/${text}` } as never, 500, false),
+  'an answer to an upgrade': (text) =>
+    upgradeProblem(text, 'key', text, `101 Switching Protocols\r\nSec-WebSocket-Accept: ${text}`),
+  'URLs in a message': (text) => withoutCredentials(`@${text.replaceAll(':', '://')} @`),
   'trailers of what was compressed': (text) => compressedTrailers(`x: ${text}\r\n`),
 };
 
@@ -175,6 +263,7 @@ const UNITS = [
   '?',
   '#',
   '\0',
+  ']',
 ];
 const SIZE = 4_096;
 /** V8 counts a loop twice now and then when it changes over to compiled code, never less than it was. */

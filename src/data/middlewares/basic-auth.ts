@@ -1,6 +1,7 @@
 /** Asks for a name and a password (RFC 7617, shared/spec frontend-options §2.1). */
 import { basicCredentials, type Credentials } from '../../http/basic-credentials.ts';
 import type { RequestHead } from '../../http/request-head.ts';
+import { CharacterSet } from '../../kernel/characters.ts';
 import { log } from '../../kernel/log.ts';
 import type { User } from '../../middlewares/auth.ts';
 import type { WorkerContext } from '../context.ts';
@@ -9,6 +10,8 @@ import type { Reply } from '../reply.ts';
 import { unauthorized } from './unauthorized.ts';
 
 const REFUSAL = unauthorized('Basic realm="traefik"');
+/** A name may hold what no field may. */
+const IN_FIELD = new CharacterSet('\x20\x7e\x80\xff', '\t', true);
 
 /** null: what was sent is none. Of several fields none counts. */
 function credentialsOf(head: RequestHead): Credentials | null {
@@ -61,8 +64,6 @@ export class BasicAuth implements Middleware {
 
   private admit(head: RequestHead, name: string): void {
     if (this.removeHeader) head.setField('authorization', '');
-    // A name may hold what no field may.
-    if (this.headerField !== '')
-      head.setField(this.headerField, /^[\t\x20-\x7e\u0080-\uffff]*$/.test(name) ? name : '');
+    if (this.headerField !== '') head.setField(this.headerField, IN_FIELD.spans(name) ? name : '');
   }
 }

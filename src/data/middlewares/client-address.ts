@@ -1,8 +1,7 @@
 /** Whose request it is behind proxies: addresses of X-Forwarded-For, the last of which the nearest proxy has written. */
-import { isIP } from 'node:net';
 import type { RequestHead } from '../../http/request-head.ts';
 import { trimBlanks } from '../../kernel/characters.ts';
-import { IpRanges } from '../../kernel/ip-ranges.ts';
+import { addressFamily, IpRanges } from '../../kernel/ip-ranges.ts';
 import type { IpStrategyOptions } from '../../middlewares/ip-strategy.ts';
 import type { Middleware, Scope } from '../middleware.ts';
 
@@ -14,7 +13,7 @@ export function forwardedAddress(forwardedFor: string, n: number): string {
     if (end <= 0) return '';
   }
   const address = trimBlanks(forwardedFor, forwardedFor.lastIndexOf(',', end - 1) + 1, end);
-  return isIP(address) === 0 ? '' : address;
+  return addressFamily(address) === 0 ? '' : address;
 }
 
 /** Says who the client is, for the middlewares behind it (shared/spec frontend-options §3.9). */
@@ -36,7 +35,7 @@ export class IpStrategy implements Middleware {
     for (let end = forwardedFor.length; end > 0; ) {
       const comma = forwardedFor.lastIndexOf(',', end - 1);
       const address = trimBlanks(forwardedFor, comma + 1, end);
-      if (isIP(address) === 0) return '';
+      if (addressFamily(address) === 0) return '';
       if (!this.excluded.contains(address)) return address;
       end = comma;
     }

@@ -1,9 +1,8 @@
 /** Refuses the addresses of a deny list (shared/spec frontend-options §3.2). */
-import { isIP } from 'node:net';
 import type { RequestHead } from '../../http/request-head.ts';
 import { trimBlanks } from '../../kernel/characters.ts';
 import { deniedFault } from '../../kernel/errors.ts';
-import { IpRanges } from '../../kernel/ip-ranges.ts';
+import { addressFamily, IpRanges } from '../../kernel/ip-ranges.ts';
 import { log } from '../../kernel/log.ts';
 import type { DenyListOptions } from '../../middlewares/deny-list.ts';
 import type { Middleware, Scope } from '../middleware.ts';
@@ -35,7 +34,7 @@ export class DenyList implements Middleware {
       const comma = forwardedFor.indexOf(',', start);
       const end = comma < 0 ? forwardedFor.length : comma;
       const address = trimBlanks(forwardedFor, start, end);
-      if (isIP(address) !== 0 && this.ranges.contains(address)) return true;
+      if (addressFamily(address) !== 0 && this.ranges.contains(address)) return true;
       start = end + 1;
     }
     return false;

@@ -2,7 +2,9 @@
 import { withoutFields } from '../../http/fields.ts';
 import { REQUEST_NO_BODY, type RequestHead } from '../../http/request-head.ts';
 import type { ResponseText } from '../../http/response-text.ts';
+import { CharacterSet } from '../../kernel/characters.ts';
 import { log } from '../../kernel/log.ts';
+import { escapedBut } from '../../kernel/percent.ts';
 import type { ErrorPage, ErrorsOptions } from '../../middlewares/errors.ts';
 import { hasStatus } from '../../middlewares/status-ranges.ts';
 import type { FrontendView } from '../../table/views.ts';
@@ -12,6 +14,7 @@ import { Subrequest } from '../subrequest.ts';
 
 /** The whole of it: the client has its answer already, in a way. */
 const TIMEOUT_MS = 30_000;
+const VISIBLE = new CharacterSet('\x21\x7e');
 
 /** Of the client's fields: what would make another page of it, or means its body or connection. */
 const OWN_FIELDS: ReadonlySet<string> = new Set([
@@ -36,7 +39,8 @@ function onlyFields(lines: string, names: readonly string[]): string {
   return kept;
 }
 
-function targetOf({ query }: ErrorPage, head: RequestHead, status: number, secure: boolean): string {
+/** Where the page is to be had. */
+export function pageTarget({ query }: ErrorPage, head: RequestHead, status: number, secure: boolean): string {
   const scheme = secure || head.forwardedProto === 'https' ? 'https' : 'http';
   const filled = query
     .replaceAll('{status}', String(status))
@@ -44,7 +48,7 @@ function targetOf({ query }: ErrorPage, head: RequestHead, status: number, secur
     .replaceAll('{url}', encodeURIComponent(`${scheme}://${head.host}${head.target}`.toWellFormed()));
   const path = filled.startsWith('/') ? filled : `/${filled}`;
   // Whatever was configured: a target is one word of visible characters.
-  return path.toWellFormed().replace(/[^\x21-\x7e]/gu, encodeURIComponent);
+  return escapedBut(VISIBLE, path.toWellFormed());
 }
 
 export class ErrorPages implements Middleware {
@@ -77,7 +81,7 @@ export class ErrorPages implements Middleware {
     log.debug('an error page is asked for', { frontend: this.frontend.name, page: page.name, status });
     const { worker } = this;
     const { client } = exchange;
-    const target = targetOf(page, head, status, client.secure);
+    const target = pageTarget(page, head, status, client.secure);
     const fields = page.requestHeaders === null ? head.fields : onlyFields(head.fields, page.requestHeaders);
     const forwarded = head.forwardedLines(client.peerAddress(), client.secure, worker.serverLine);
     const lines = withoutFields(fields, OWN_FIELDS) + forwarded;

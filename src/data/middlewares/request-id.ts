@@ -4,12 +4,18 @@
  */
 import type { RequestHead } from '../../http/request-head.ts';
 import type { ResponseText } from '../../http/response-text.ts';
+import { CharacterSet } from '../../kernel/characters.ts';
 import { uuidV7 } from '../../kernel/uuid.ts';
 import type { RequestIdOptions } from '../../middlewares/request-id.ts';
 import type { Middleware, Scope } from '../middleware.ts';
 
 /** What may be one: it goes into logs, and from there anywhere. */
-const ID = /^[A-Za-z0-9._~+/=:@-]{1,128}$/;
+const ID = new CharacterSet('09AZaz', '._~+/=:@-');
+const MAX_ID = 128;
+
+function isId(text: string): boolean {
+  return text !== '' && text.length <= MAX_ID && ID.spans(text);
+}
 
 type Kept = { readonly id: string };
 
@@ -25,7 +31,7 @@ export class RequestId implements Middleware {
   request(exchange: Scope, head: RequestHead): null {
     const { mode, trust, inResponse } = this.options;
     const values = head.values(this.field);
-    let id = values.length === 1 && ID.test(values[0]) ? values[0] : '';
+    let id = values.length === 1 && isId(values[0]) ? values[0] : '';
     if (mode === 'on' && (id === '' || !(trust ?? head.trusted))) {
       id = uuidV7(Date.now());
       head.setField(this.field, id);
