@@ -26,6 +26,7 @@ import { type LiveModel, type ModelUpdate, NextModel } from './next-model.ts';
 import { describeOther, isKnownOther, NO_STORED_KEYS, type StoredKeys } from './other-keys.ts';
 import { ProblemBook } from './problem-book.ts';
 import { RuleWait } from './rule-wait.ts';
+import { Twins } from './twins.ts';
 
 /** Files that frontends name. Whoever changes one tells `rebuild`. */
 export type KnownFiles = {
@@ -97,10 +98,11 @@ export class ModelBuilder {
   #certificateOptions: CertificateOptions;
   readonly #tree: KvTree;
   readonly #ruleWait: RuleWait;
+  readonly #twins = new Twins();
   /** Which backends frontends name, whether those exist or not, and which other backends do. */
   readonly #frontendsByBackend = new Dependents();
   readonly #backendsByBackend = new Dependents();
-  /** Of the objects `backends/b`, `frontends/f`, `tls/t` and `others/<key>`. */
+  /** Of the objects `backends/b`, `frontends/f`, `twins/f`, `tls/t` and `others/<key>`. */
   readonly #problems = new ProblemBook();
   /** Object (`backends/b`, `frontends/f`) → why it is left out until its keys change. */
   readonly #refusals = new Map<string, string>();
@@ -175,6 +177,7 @@ export class ModelBuilder {
         this.#withUnlisted('tls', name, certificates.unlisted(name), this.#build('tls', name, build)),
       );
     }
+    this.#judgeTwins(touched, next);
     this.#judgeOthers(touched, next);
     this.#put(next, 'alias', `${this.#prefix}/alias`, 'rejected', alias.aliasProblem);
     if (next.hasChanged) this.#model = { ...this.#model };
@@ -250,6 +253,17 @@ export class ModelBuilder {
       if (!lacksRule) this.#ruleWait.forget(name);
       next.putFrontend(name, this.#withUnlisted('frontends', name, frontends.unlisted(name), built));
       this.#frontendsByBackend.link(name, named);
+    }
+  }
+
+  #judgeTwins({ frontends }: Touched, next: NextModel): void {
+    const toJudge = new Set<string>();
+    for (const name of frontends) this.#twins.put(name, next.frontends.map.get(name) ?? null, toJudge);
+    for (const name of toJudge) {
+      const frontend = next.frontends.map.get(name);
+      const route = frontend?.routes.at(0);
+      const key = `${this.#keyOf('frontends', name)}/${route === undefined ? 'routes' : `routes/${route.name}/rule`}`;
+      this.#put(next, `twins/${name}`, key, 'warned', frontend === undefined ? '' : this.#twins.reasonOf(frontend));
     }
   }
 
@@ -329,6 +343,7 @@ export class ModelBuilder {
     for (const object of this.#problems.objects()) {
       const [kind, name] = object.split(/\/(.*)/s);
       if (kind === 'backends' || kind === 'frontends') touched[kind].add(name);
+      if (kind === 'twins') touched.frontends.add(name);
     }
   }
 }

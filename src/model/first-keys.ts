@@ -2,18 +2,7 @@
  * A set of texts that knows its first ones in their order, whichever came first: those are listed, the rest is counted.
  * Each change costs a logarithm of the rest, at whatever end it is.
  */
-
-/** The index of the first element of a sorted list that is not before `text`. */
-function placeOf(sorted: readonly string[], text: string): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (sorted[middle] < text) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
+import { placeOf } from '../kernel/sorted.ts';
 
 /** So many that have gone may stay in the heap of few. */
 const SPARE = 1_000;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
+import { hostProblem } from '../../../src/http/host.ts';
 import { RuleCompiler } from '../../../src/rule/compile-rule.ts';
 import { frontendOf, outcomeOf } from './outcomes.ts';
 
@@ -107,4 +108,49 @@ test('what is told to never match never does', () => {
     }),
     { numRuns: 300 },
   );
+});
+
+test('a single condition of which each alternative is told to never match never does', () => {
+  const text = (...units: string[]) => fc.string({ unit: fc.constantFrom(...units), minLength: 1, maxLength: 6 });
+  const host = text('a', '.', 'x', ':', '8', '/', ' ', '*', '[', ']', '://');
+  const path = text('/', 'a', '?', '#', '*', '%20', ' ');
+  const condition = fc.oneof(
+    fc.tuple(fc.constantFrom('Host', 'HostRegexp'), host),
+    fc.tuple(fc.constantFrom('Path', 'PathPrefix', 'PathPrefixStrip', 'PathStrip'), path),
+    fc.tuple(fc.constant('Method'), text('G', 'e', 't', ' ', '-', '*', '/')),
+  );
+  const request = fc.tuple(
+    fc.oneof(fc.constantFrom('/', '*', '/a', '/a/', '/%20', '/a%2520', '/*', '/a?a'), path.map(encodeURI)),
+    fc
+      .oneof(host, fc.constantFrom('a.x', 'a.x:8', '[::8]', '[::8]:8', '*.a', ''))
+      .filter((each) => hostProblem(each) === ''),
+    fc.oneof(fc.constantFrom('GET', 'get', '*', 'a-a'), text('G', 'e', 't', '-', '*')),
+  );
+  let told = 0;
+  fc.assert(
+    fc.property(condition, fc.array(request, { minLength: 6, maxLength: 6 }), ([name, arg], requests) => {
+      const rule = `${name}:${arg}`;
+      let notes: string;
+      try {
+        notes = notesOf(rule);
+      } catch {
+        return;
+      }
+      if (!notes.includes('never matches')) return;
+      told++;
+      // What a rule names is the likeliest to meet it.
+      const likely = [name.startsWith('Path') ? encodeURI(arg) : '/', 'a.x', 'GET'] as const;
+      const own = name.startsWith('Host') && hostProblem(arg) === '' ? [['/', arg, 'GET'] as const] : [];
+      for (const [target, as, method] of [likely, ...own, ...requests]) {
+        if (!/^[/*]/.test(target)) continue;
+        assert.equal(
+          outcomeOf([frontendOf('f', [rule])], target, { host: as, method }),
+          'no',
+          `${rule}: ${target} ${as}`,
+        );
+      }
+    }),
+    { numRuns: 1_500 },
+  );
+  assert.ok(told > 300, `${told}`);
 });
