@@ -7,6 +7,7 @@ import { type Ask, bytesOf, ENGINES, type Engine, startEngines, whole } from '..
 import { openExchanges, openUpstream } from '../harness/exchanges.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
+import { echoing, startWsServer, wsClient } from '../harness/websocket.ts';
 
 const BIG = Buffer.alloc(3 * 1024 * 1024, 'x');
 
@@ -137,6 +138,20 @@ for (const engine of ENGINES) {
       () => {},
     );
     streamed.leave();
+  });
+}
+
+for (const engine of ['uws', 'node'] as const) {
+  test(`${engine}: what flows in a tunnel is no body, and has no limit`, async (t) => {
+    const server = await startWsServer(t, echoing);
+    const small = { 'frontends/$/limits/maxrequestbodybytes': '10', 'frontends/$/limits/maxresponsebodybytes': '10' };
+    const tunnelled = await addRoute(tsuji, [server.url], {
+      ...small,
+      'backends/$/buffering/maxrequestbodybytes': '10',
+    });
+    const client = await wsClient(t, engines.port(engine), tunnelled);
+    client.ws.send('x'.repeat(100));
+    assert.equal((await client.next()).data.length, 100);
   });
 }
 

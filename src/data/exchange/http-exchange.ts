@@ -447,6 +447,8 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     const text = `${head.text}\r\nConnection: upgrade\r\nUpgrade: ${head.upgrade}`;
     this.timer?.stop();
     this.phase = RESPONDING;
+    // Limits are for bodies, and what flows now is none.
+    this.policy = null;
     this.request.becomeTunnel();
     this.out.begin(sendable(text, head.nonAscii), TUNNEL, false);
   }
