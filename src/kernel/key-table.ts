@@ -25,9 +25,12 @@ function emptyNode<Field>(): Node<Field> {
 }
 
 export class KeyTable<Field> {
+  /** As they were given. */
+  readonly patterns: readonly string[];
   readonly #root: Node<Field> = emptyNode();
 
-  constructor(rows: Iterable<readonly [pattern: string, field: Field]>) {
+  constructor(rows: readonly (readonly [pattern: string, field: Field])[]) {
+    this.patterns = rows.map(([pattern]) => pattern);
     for (const [pattern, field] of rows) {
       let node = this.#root;
       const hasRest = pattern.endsWith('/**');
