@@ -40,8 +40,9 @@ export class ProblemList {
   get list(): readonly Problem[] {
     const unknown = this.#unknown.sort((a, b) => (a.key < b.key ? -1 : 1));
     // To look for what was meant takes longer than all else there is to do for a key.
-    const reasons = unknown.map(({ match: { part, expected } }, i) =>
-      i < MOST_SUGGESTIONS ? unknownReason(part, expected) : 'unknown key',
+    const reasons = unknown.map(
+      ({ key, match: { part, expected } }, i) =>
+        slashesReason(key) || (i < MOST_SUGGESTIONS ? unknownReason(part, expected) : 'unknown key'),
     );
     return [...this.#list, ...unknown.map(({ key }, i) => this.#problem(key, 'ignored', reasons[i]))];
   }
@@ -52,14 +53,24 @@ export class ProblemList {
 
   /** A key that has no row. */
   addUnused(key: string, match: UnknownKey): void {
-    // A directory marker, as `storeconfig` of Traefik writes it.
-    if (key === '' || key.endsWith('/')) return;
+    if (isMarker(key)) return;
     this.#unknown.push({ key, match });
   }
 
   #problem(key: string, state: Problem['state'], reason: string): Problem {
     return { key: shownKey(this.#prefix + key), state, reason };
   }
+}
+
+/** Relative to its object or to the prefix, what is wrong with its slashes, '' for nothing. */
+export function slashesReason(key: string): string {
+  if (!key.startsWith('/') && !key.includes('//')) return '';
+  return 'two slashes in a row: there is one too many, or nothing was filled in between them';
+}
+
+/** A directory, as `storeconfig` of Traefik writes one. */
+export function isMarker(key: string): boolean {
+  return key === '' || (key.endsWith('/') && slashesReason(key) === '');
 }
 
 /** Says that a key is unknown and, where it can, what was meant. */

@@ -1,6 +1,6 @@
 /** Keys that belong to no frontend, backend or certificate: what there is to say of them. */
 import { escapedName } from '../kernel/key-text.ts';
-import { unknownReason } from '../kernel/problems.ts';
+import { isMarker, slashesReason, unknownReason } from '../kernel/problems.ts';
 import { OTHER_KEYS } from './schema.ts';
 
 /** Settings of tsuji itself as keys (kv-schema §12). They are read at the start, and here only talked about. */
@@ -27,11 +27,13 @@ export function isKnownOther(key: string, stored: StoredKeys): boolean {
 /** Why it does not do what it was written for, '' when it does. */
 export function describeOther(key: string, value: string, stored: StoredKeys): string {
   if (escapedName(key) !== null) return 'its name is not UTF-8, and could not be told from others: it is left out';
+  const slashes = slashesReason(key);
+  if (slashes !== '') return slashes;
   const first = firstPart(key);
   if (stored.sections.has(first.toLowerCase())) return stored.problemOf(key, value);
   const known = OTHER_KEYS.get(first.toLowerCase());
   if (known !== undefined) return known;
-  if (key.endsWith('/')) return '';
+  if (isMarker(key)) return '';
   if (first === 'backends' || first === 'frontends') {
     return `no key of a ${first.slice(0, -1)}: it must be ${first}/NAME/…`;
   }

@@ -2,6 +2,7 @@
  * Command line, environment and traefik.toml → settings (shared/spec cli-api §1). Flags win over the environment, the
  * environment over the file, the file over the defaults.
  */
+
 import { TsujiError } from '../kernel/errors.ts';
 import { nearestName } from '../kernel/nearest.ts';
 import { quoted, shortened } from '../kernel/quote.ts';
@@ -10,6 +11,7 @@ import { fillSettings } from './fill-settings.ts';
 import { parseBoolean, problemOf, sameValue, standsAlone } from './flag-values.ts';
 import { Given } from './given.ts';
 import { helpText } from './help.ts';
+import { otherProviderNotice } from './other-providers.ts';
 import type { Row } from './row.ts';
 import { findRow, ROWS, SHORT_NAMES } from './rows.ts';
 import type { Settings } from './settings.ts';
@@ -30,14 +32,6 @@ export type Parsed =
     }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'error'; readonly message: string };
-
-/** Where Traefik 1.7 takes routes from besides. */
-const OTHER_PROVIDERS: ReadonlySet<string> = new Set(
-  [
-    'boltdb consul consulcatalog docker dynamodb ecs eureka file kubernetes marathon mesos rancher servicefabric',
-    'zookeeper',
-  ].flatMap((names) => names.split(' ')),
-);
 
 const COMMANDS: readonly string[] = ['version', 'healthcheck'];
 const LATER_COMMANDS: readonly string[] = ['storeconfig', 'bug'];
@@ -73,12 +67,6 @@ function hintFor(argument: string): string {
   const [name, ...value] = argument.split('=');
   const isEndpoint = name.toLowerCase() === 'etcd' && parseBoolean(value.join('=')) === null;
   return quoted(`--${isEndpoint ? 'etcd.endpoint' : name}=${value.join('=')}`);
-}
-
-/** A flag of a provider that is not built means nothing here, as its section in a traefik.toml. */
-function otherProvider(argument: string): string {
-  const provider = /^--([a-z]+)(?:[.=]|$)/i.exec(argument)?.[1].toLowerCase() ?? '';
-  return OTHER_PROVIDERS.has(provider) ? provider : '';
 }
 
 function unknownFlag(argument: string, name: string): TsujiError {
@@ -139,10 +127,10 @@ function readFlags(argv: readonly string[], warn: (line: string) => void): Flag[
   const flags: Flag[] = [];
   for (let index = 0; index < argv.length; index++) {
     const argument = argv[index];
-    const provider = otherProvider(argument);
-    if (provider !== '') {
-      warn(`--${provider} is ignored: that provider is not built, routes come from --etcd or --folder`);
-    } else if (argument.startsWith('--') && argument !== '--') flags.push(readLong(argument));
+    const section = /^--([a-z]+)(?:[.=]|$)/i.exec(argument)?.[1].toLowerCase() ?? '';
+    const notice = otherProviderNotice(section, `--${section}`);
+    if (notice !== '') warn(notice);
+    else if (argument.startsWith('--') && argument !== '--') flags.push(readLong(argument));
     else if (/^-[^-]/.test(argument)) flags.push(...readShort(argument, () => argv[++index]));
     else throw unexpected(argument, argv[index - 1]);
   }

@@ -2,12 +2,14 @@
  * traefik.toml (shared/spec cli-api §1.2 and §4): the same settings as the flags, below them in precedence. Read by
  * smol-toml, which is small, alive and has no dependencies.
  */
+
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, TomlError, type TomlTable, type TomlValue } from 'smol-toml';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { quoted } from '../kernel/quote.ts';
 import type { Given } from './given.ts';
+import { otherProviderNotice } from './other-providers.ts';
 import { readSettingsTree, SECONDS, UNKNOWN } from './settings-tree.ts';
 
 const FILE_NAME = 'traefik.toml';
@@ -105,7 +107,9 @@ export function addTomlFile(file: string, given: Given, warn: (line: string) => 
     const isKnown = settings.some((setting) => setting.name.split('.', 1)[0] === section.toLowerCase());
     unknown.add(isKnown ? name : section);
   }
-  for (const name of unknown) warn(`${file}: ${name} is unknown and ignored`);
+  for (const name of unknown) {
+    warn(`${file}: ${otherProviderNotice(name, `[${name}]`) || `${name} is unknown and ignored`}`);
+  }
   if (!given.has('entryPoints')) for (const { written } of entryPoints) given.putEntryPoint(written);
   else if (entryPoints.length > 0) warn(`${file}: its entrypoints are ignored, because there are --entryPoints`);
   for (const setting of settings) {

@@ -296,7 +296,7 @@ test('keys that do nothing are reported and cost nothing', () => {
     'backends/b/responseforwarding/flushinterval ignored: nothing to do: every piece of a response goes out as soon as it comes',
     'backends/b/servers/s/wieght ignored: unknown key; did you mean "weight"?',
     'frontend/f/backend ignored: unknown key; did you mean "frontends"?',
-    'frontends//backend ignored: no key of a frontend: it must be frontends/NAME/…',
+    'frontends//backend ignored: two slashes in a row: there is one too many, or nothing was filled in between them',
     'frontends/f/passtlscerd ignored: unknown key; did you mean "passtlscert"?',
     'frontends/f/rule ignored: unknown key',
   ]);
@@ -544,4 +544,21 @@ test('a backend is built again when one that it names comes, goes, or names anot
   );
   const gone = put(builder, { 'backends/c/servers/s/url': null, 'backends/c/failover/backend': null });
   assert.deepEqual([failoverOf('b'), [...gone.backends].sort()], [undefined, ['b', 'c']]);
+});
+
+test('a key with two slashes in a row is told of as that, wherever they are', () => {
+  const slashed = [
+    '/backends/b/servers/s/url',
+    'backends//servers/s/url',
+    'frontends/f//backend',
+    'frontends/f/routes//rule',
+    'frontends/f/backend//',
+    'tls//t/entrypoints',
+    'alias//x',
+    'junk//x',
+  ];
+  const model = modelOf(small(Object.fromEntries(slashed.map((key) => [key, 'x']))));
+  const reason = 'ignored: two slashes in a row: there is one too many, or nothing was filled in between them';
+  assert.deepEqual(problemsOf(model), slashed.map((key) => `${key} ${reason}`).sort());
+  assert.deepEqual([...model.frontends.keys()], ['f']);
 });

@@ -483,7 +483,7 @@ test('flags of providers that are not built are ignored with a line each, as the
     '--consulCatalog.prefix=y',
   ]);
   assert.deepEqual(warnings, [
-    '--docker is ignored: that provider is not built, routes come from --etcd or --folder',
-    '--consulcatalog is ignored: that provider is not built, routes come from --etcd or --folder',
+    '--docker is ignored: routes come from etcd (--etcd) or a folder (--folder); Docker, Marathon, Consul and all other providers of Traefik are not built',
+    '--consulcatalog is ignored: routes come from etcd (--etcd) or a folder (--folder); Docker, Marathon, Consul and all other providers of Traefik are not built',
   ]);
 });
