@@ -74,7 +74,7 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow {
     subrequest.begin(timeoutMs);
     const chosen = backend.isPlain ? backend : standIn(backend, head, worker);
     const refusal = subrequest.assignment!.begin(chosen, head, from);
-    if (refusal === null) subrequest.attempt();
+    if (refusal === null) subrequest.takePlace();
     else subrequest.fail(refusal, 'the backend refuses it');
     return subrequest;
   }
@@ -95,6 +95,12 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow {
 
   private begin(timeoutMs: number): void {
     if (timeoutMs > 0) this.worker.wheel.arm(this, timeoutMs);
+  }
+
+  private takePlace(): void {
+    const refusal = this.assignment!.takePlace();
+    if (refusal === null) this.attempt();
+    else this.fail(refusal, '');
   }
 
   private attempt(): void {

@@ -2,8 +2,8 @@
  * What an exchange holds of its backend: the server that it is with, the tries that it has left, and whatever is counted
  * while it runs. One per exchange, used again with it; HTTP exchanges and WebSockets share it.
  *
- *     begin ─▶ next ─▶ (tryFailed ─▶ retry ─▶ next)* ─▶ answered ─▶ end    `begin` and `next` may refuse: only `end` follows
- *                      (triesAgain ─▶ next)*
+ *     begin ─▶ takePlace ─▶ next ─▶ (tryFailed ─▶ retry ─▶ next)* ─▶ answered ─▶ end
+ *                                   (triesAgain ─▶ next)*                             `end` follows a refusal by the first three
  *
  * A backend without a policy (weighted round robin and nothing else) costs a request one Atomics.add, two looks at shared
  * words that seldom change, and the counting in this worker's own lane.
@@ -71,6 +71,8 @@ export class Assignment {
   private guard: BackendGuard | null = null;
   /** What `guard` has taken for it. */
   private taken = 0;
+  /** Whose requests in progress are counted, where they are. */
+  private token = '';
   private balancer: Balancer | null = null;
   private tried: readonly ServerView[] = NONE;
   private pinned: ServerView | null = null;
@@ -116,7 +118,17 @@ export class Assignment {
   }
 
   private enter(guard: BackendGuard, head: RequestHead, from: Peer): Fault | null {
-    const refusal = guard.enter(head, from);
+    const refusal = guard.enter();
+    this.taken = guard.taken;
+    this.token = guard.tokenOf(head, from);
+    return refusal;
+  }
+
+  /** The request is to be sent. Returns why it may not, null when it may. */
+  takePlace(): Fault | null {
+    const { guard } = this;
+    if (guard === null) return null;
+    const refusal = guard.takePlace(this.token);
     this.taken = guard.taken;
     return refusal;
   }

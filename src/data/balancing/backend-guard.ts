@@ -1,6 +1,7 @@
 /**
- * What a backend asks of a request before it gets a server: its circuit breaker and its limit of requests in progress
- * per source, in Traefik's order (shared/spec kv-schema §4). A refusal by the limit is a response that the breaker counts.
+ * What a backend asks of a request before it gets a server: its circuit breaker and, when all of it is here that has to
+ * be, its limit of requests in progress per source (shared/spec kv-schema §4, frontend-options §1.2). A refusal by the
+ * limit is a response that the breaker counts.
  */
 import type { RequestHead } from '../../http/request-head.ts';
 import { FAULTS, type Fault, maxConnectionsFault } from '../../kernel/errors.ts';
@@ -13,14 +14,9 @@ import type { WorkerContext } from '../context.ts';
 import type { Peer } from '../middleware.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 
-/** What `enter` has taken, for `leave`: the cell of TokenCounts, or one of these. */
+/** What was taken, for `leave`: the cell of TokenCounts, or one of these. */
 const UNCOUNTED = 0;
 const REFUSED_BY_BREAKER = -1;
-
-function tokenOf({ source, header }: MaxConnPolicy, head: RequestHead, from: Peer): string {
-  if (source === 'ip') return from.peerAddress();
-  return source === 'host' ? head.host : (head.values(header)[0] ?? '');
-}
 
 export class BackendGuard {
   private readonly worker: WorkerContext;
@@ -31,7 +27,7 @@ export class BackendGuard {
   private readonly limit: MaxConnPolicy | null;
   /** Of the limit: its text has the number in it. */
   private readonly refusal: Fault | null;
-  /** Of the last `enter`: hand it to `leave`. */
+  /** Of the last `enter` or `takePlace`: hand it to `leave`. */
   taken = UNCOUNTED;
 
   constructor(worker: WorkerContext, backend: BackendView, isAsked: boolean) {
@@ -58,15 +54,29 @@ export class BackendGuard {
     return this.breaker === null || this.breaker.admits();
   }
 
-  /** Null: it may go on. In either case `leave` follows, with `taken`. `head` as it is forwarded. */
-  enter(head: RequestHead, from: Peer): Fault | null {
+  /** Null: it may go on. In either case `leave` follows, with `taken`. */
+  enter(): Fault | null {
     this.taken = REFUSED_BY_BREAKER;
     if (!this.isAsked && !this.breakerAdmits()) return FAULTS.circuitOpen;
+    this.taken = UNCOUNTED;
+    return null;
+  }
+
+  /** Whose requests in progress the limit counts together with that one; '' without a limit. `head` as it is forwarded. */
+  tokenOf(head: RequestHead, from: Peer): string {
+    if (this.limit === null) return '';
+    const { source, header } = this.limit;
+    if (source === 'ip') return from.peerAddress();
+    return source === 'host' ? head.host : (head.values(header)[0] ?? '');
+  }
+
+  /** After `enter`. Null: it may go on; in either case `leave` follows, with `taken`. */
+  takePlace(token: string): Fault | null {
     this.taken = UNCOUNTED;
     const { limit } = this;
     if (limit === null) return null;
     const { tokenCounts, index } = this.worker;
-    this.taken = tokenCounts.take(index, this.backend.slot, tokenOf(limit, head, from), limit.amount);
+    this.taken = tokenCounts.take(index, this.backend.slot, token, limit.amount);
     return this.taken === UNCOUNTED ? this.refusal : null;
   }
 

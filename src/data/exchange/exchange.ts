@@ -299,6 +299,13 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable {
     this.advance(head);
   }
 
+  /** What must be here of the request is here: the first try, when the backend has a place for it. */
+  protected takePlace(): void {
+    const refusal = this.assignment.takePlace();
+    if (refusal === null) this.attempt();
+    else if (!this.failsOver(refusal)) this.replyFault(refusal);
+  }
+
   /** The next try, now or in a while. */
   protected tryAgain(): void {
     const ms = this.assignment.pauseMs();

@@ -132,7 +132,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     if (keptBodyBytes > 0 && head.contentLength <= keptBodyBytes) request.keep(keptBodyBytes);
     this.resends = 0;
     if (policy === null) {
-      this.attempt();
+      this.takePlace();
     } else if (head.contentLength > policy.maxRequest) {
       this.replyFault(FAULTS.bodyTooLarge);
     } else if (policy.holds && !request.complete) {
@@ -140,7 +140,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
       this.resumeBody();
     } else {
       if (policy.holds) request.isWhole();
-      this.attempt();
+      this.takePlace();
     }
   }
 
@@ -299,7 +299,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
   private held(): void {
     if (!this.worker.budget.hold(this, this.request.queuedBytes) || !this.request.complete) return;
     this.request.isWhole();
-    this.attempt();
+    this.takePlace();
   }
 
   /** Some of the body waits for the server: the client is stopped, as far as its engine can do that. */

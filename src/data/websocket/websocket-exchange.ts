@@ -65,11 +65,11 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     const { secure } = this.client;
     const forwarded = head.forwardedLines(this.client.peerAddress(), secure, serverLine);
     this.fields = requestFields(head.fields + forwarded);
-    this.attempt();
+    this.takePlace();
   }
 
   protected readmitted(): void {
-    this.attempt();
+    this.takePlace();
   }
 
   /** A handshake may be sent as often as one likes. */
