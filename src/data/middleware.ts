@@ -16,13 +16,21 @@ import type { MemoryBudget } from './memory-budget.ts';
 import type { Reply } from './reply.ts';
 import type { Flow, SubrequestUser } from './subrequest-user.ts';
 
-/** The answer of `request` that comes later: `Scope.proceed`. */
+/** The answer of `request` that comes later: by what `Scope.wait` has given. */
 export const WAITS = Symbol('waits');
 /** The answer of `response` after `Scope.replace`: another response comes in the place of this one. */
 export const ELSEWHERE = Symbol('elsewhere');
 
 /** Whom a request comes from. */
 export type Peer = Pick<Downstream, 'peerAddress' | 'clientCertificates' | 'secure'>;
+
+/** A request that waits. It alone: the exchange serves another request when this one has ended. */
+export interface Waiting {
+  /** From WAITS on its head, which may be changed; null when it waits no more, because it went on or its client has left. */
+  readonly head: RequestHead | null;
+  /** Not within the call that returned WAITS: null lets it go on. Does nothing for one that waits no more. */
+  proceed(reply: Reply | null): void;
+}
 
 /** The exchange, as a middleware sees it. */
 export interface Scope {
@@ -37,10 +45,8 @@ export interface Scope {
   readonly clientTarget: string;
   /** Whose address counts instead of the peer's, '' for nobody's; null: the peer's. */
   clientAddress: string | null;
-  /** Between WAITS and `proceed`: its head, which may be changed. */
-  readonly waiting: RequestHead | null;
-  /** After WAITS, once, and not within the call that returned it: null lets it go on. Does nothing for an exchange that has ended. */
-  proceed(reply: Reply | null): void;
+  /** For a middleware whose `request` returns WAITS next. */
+  wait(): Waiting;
   /** To a server of that backend instead of the frontend's own; only while the request comes in. */
   sendTo(backend: BackendView): void;
   /**
@@ -88,7 +94,7 @@ export type WrapperEvents = Pick<DownstreamEvents, 'downstreamWritable' | 'crash
 export interface Middleware {
   /**
    * The request comes: null lets it on, a reply answers it. `head` may be changed; it is valid only during the call. After
-   * WAITS the head that goes on is `Scope.waiting`.
+   * WAITS the head that goes on is that of `Waiting`.
    */
   request?(exchange: Scope, head: RequestHead): Reply | null | typeof WAITS;
   /** The head of the response, a server's or ours, before it goes out. `response` is valid only during the call. */

@@ -15,6 +15,7 @@ import {
   startEngines,
   whole,
 } from '../harness/engines.ts';
+import { openExchanges } from '../harness/exchanges.ts';
 import { rawClient } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -46,14 +47,14 @@ const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const pem = (key: KeyObject): string => key.export({ format: 'pem', type: 'spki' }) as string;
 const jwk = (key: KeyObject, kid: string) => ({ ...key.export({ format: 'jwk' }), kid, use: 'sig' });
 let fetches = 0;
-/** Lets `/late` be answered. */
-let release: (() => void) | null = null;
+/** Lets each `/late…` be answered. */
+const releases = new Map<string, () => void>();
 const issuer = await listen((_, response, url) => {
   fetches++;
   const answer = (): void => {
     response.end(JSON.stringify({ keys: [jwk(rsa.publicKey, 'rsa'), jwk(ec.publicKey, 'ec')] }));
   };
-  if (url === '/late') release = answer;
+  if (url.startsWith('/late')) releases.set(url, answer);
   else answer();
 });
 const SECRET = Buffer.alloc(48, 'k');
@@ -153,6 +154,13 @@ for (const engine of ENGINES) {
       const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n';
       client.send(`GET / HTTP/1.1\r\nHost: ${strict}\r\n${upgrade}Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`);
       assert.match(await client.until('\r\n\r\n'), /^HTTP\/1\.1 401/);
+      const other = await rawClient(t, engines.port(engine));
+      const token = `Authorization: Bearer ${await good({ jti: engine })}\r\n`;
+      other.send(
+        `GET / HTTP/1.1\r\nHost: ${strict}\r\n${token}${upgrade}Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`,
+      );
+      // The site takes it for a plain request.
+      assert.match(await other.until('\r\n\r\n'), /^HTTP\/1\.1 200/);
     });
   }
 }
@@ -250,13 +258,34 @@ test('a request waits for keys that are on their way, and an unknown key does no
   const late = await route({ 'jwt/jwksurl': `${issuer}/late` });
   const token = await good();
   const waiting = ask('node', { host: late, method: 'POST', body: Buffer.from('hello'), fields: bearer(token) });
-  await waitFor(() => release !== null, 'the question for keys');
-  release!();
+  await waitFor(() => releases.has('/late'), 'the question for keys');
+  releases.get('/late')!();
   assert.equal((await waiting).status, 200);
   const before = fetches;
   const unknown = await signed({ ...CLAIMS, exp: now() + 60 }, other.privateKey, { alg: 'ES256', kid: 'unknown' });
   for (let i = 0; i < 3; i++) assert.equal((await ask('node', { host: late, fields: bearer(unknown) })).status, 401);
   assert.equal(fetches, before);
+});
+
+test('a good token of a client that has left lets nobody else in', async (t) => {
+  // An exchange of that engine serves the next request when it has ended.
+  const [first, second] = [
+    await route({ 'jwt/jwksurl': `${issuer}/late-first` }),
+    await route({ 'jwt/jwksurl': `${issuer}/late-second` }),
+  ];
+  await waitFor(() => releases.has('/late-first') && releases.has('/late-second'), 'the questions for keys');
+  const leaving = engines.client(t, 'uws').ask({ host: first, fields: bearer(await good()) });
+  await waitFor(async () => (await openExchanges(tsuji)) === 1, 'the request to wait');
+  leaving.leave();
+  await waitFor(async () => (await openExchanges(tsuji)) === 0, 'its end');
+  const forged = await signed({ ...CLAIMS, exp: now() + 60 }, other.privateKey, { alg: 'ES256', kid: 'ec' });
+  const waiting = ask('uws', { host: second, fields: bearer(forged) });
+  await waitFor(async () => (await openExchanges(tsuji)) === 1, 'the other one to wait');
+  releases.get('/late-first')!();
+  // Once a token of that frontend passes, the keys have come.
+  assert.equal((await ask('uws', { host: first, fields: bearer(await good()) })).status, 200);
+  releases.get('/late-second')!();
+  assert.equal((await waiting).status, 401);
 });
 
 test('a mistake below jwt closes the frontend, and no secret is shown anywhere', async () => {

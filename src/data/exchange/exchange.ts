@@ -26,6 +26,7 @@ import {
   type Plan,
   type Scope,
   WAITS,
+  type Waiting,
   type Wrapper,
   type WrapperEvents,
 } from '../middleware.ts';
@@ -36,6 +37,7 @@ import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
 import { countsForBackend, Outcome } from './outcome.ts';
 import { Passage } from './passage.ts';
 import { Pause } from './pause.ts';
+import { Wait } from './wait.ts';
 
 /** Of the worker: filled at the end of each exchange. */
 const outcome = new Outcome();
@@ -95,7 +97,7 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable {
   frontend: FrontendView | null = null;
   /** That of the frontend, unless a middleware has chosen another. */
   protected backend: BackendView | null = null;
-  waiting: RequestHead | null = null;
+  private waiting: Wait | null = null;
   clientAddress: string | null = null;
   clientTarget = '';
   protected method = '';
@@ -353,14 +355,19 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable {
   private pass(passage: Passage, head: RequestHead): boolean {
     const verdict = passage.go(head, this.wrap);
     if (verdict === null) return true;
-    if (verdict === WAITS) this.waiting = head === this.waiting ? head : head.detached();
+    if (verdict === WAITS) this.waiting!.begin(head.detached());
     else this.reply(verdict);
     return false;
   }
 
-  proceed(reply: Reply | null): void {
-    const { waiting, passage } = this;
-    if (waiting === null || !this.running) return;
+  wait(): Waiting {
+    this.waiting = new Wait(this);
+    return this.waiting;
+  }
+
+  /** What has waited goes on. */
+  resume(head: RequestHead, reply: Reply | null): void {
+    const { passage } = this;
     this.waiting = null;
     try {
       const step = passage!.resumed(reply !== null);
@@ -369,7 +376,7 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable {
         return;
       }
       if (step.wrap !== undefined) this.wrap(step);
-      this.advance(waiting);
+      this.advance(head);
     } catch (error) {
       this.crash(error);
     }
@@ -430,6 +437,7 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable {
     this.timer?.stop();
     this.pause?.stop();
     this.running = false;
+    this.waiting?.end();
     this.waiting = null;
     const { worker } = this;
     try {

@@ -5,7 +5,7 @@ import { CharacterSet } from '../../kernel/characters.ts';
 import { log } from '../../kernel/log.ts';
 import type { User } from '../../middlewares/auth.ts';
 import type { WorkerContext } from '../context.ts';
-import { type Middleware, type Scope, WAITS } from '../middleware.ts';
+import { type Middleware, type Scope, WAITS, type Waiting } from '../middleware.ts';
 import type { Reply } from '../reply.ts';
 import { unauthorized } from './unauthorized.ts';
 
@@ -45,13 +45,18 @@ export class BasicAuth implements Middleware {
     // Nobody gets in where there is nobody to be known.
     if (hash === '') return REFUSAL;
     const mayPass = hash === own;
+    let waiting: Waiting | null = null;
     const verdict = this.worker.passwords.check(password, hash, (isRight) => {
-      if (isRight && mayPass && exchange.waiting !== null) {
-        this.admit(exchange.waiting, name);
-        exchange.proceed(null);
-      } else exchange.proceed(this.refuse());
+      const late = waiting?.head ?? null;
+      // The client has left.
+      if (late === null) return;
+      if (isRight && mayPass) this.admit(late, name);
+      waiting!.proceed(isRight && mayPass ? null : this.refuse());
     });
-    if (verdict === null) return WAITS;
+    if (verdict === null) {
+      waiting = exchange.wait();
+      return WAITS;
+    }
     if (!verdict || !mayPass) return this.refuse();
     this.admit(head, name);
     return null;

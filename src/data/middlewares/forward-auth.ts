@@ -12,7 +12,7 @@ import { compileRegex, type Regex } from '../../kernel/regex.ts';
 import type { ForwardAuthOptions } from '../../middlewares/forward-auth.ts';
 import type { BackendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
-import { type Middleware, type Peer, type Scope, WAITS } from '../middleware.ts';
+import { type Middleware, type Peer, type Scope, WAITS, type Waiting } from '../middleware.ts';
 import { localReply, type Reply } from '../reply.ts';
 import { Subrequest, type SubrequestText } from '../subrequest.ts';
 import type { SubrequestUser } from '../subrequest-user.ts';
@@ -66,18 +66,19 @@ export class ForwardAuth implements Middleware {
       return null;
     }
     // Once the head is ours: the answer may come within the call that asks.
-    queueMicrotask(() => this.ask(exchange, key));
+    const waiting = exchange.wait();
+    queueMicrotask(() => this.ask(exchange, waiting, key));
     return WAITS;
   }
 
-  private ask(exchange: Scope, key: string): void {
-    const head = exchange.waiting;
+  private ask(exchange: Scope, waiting: Waiting, key: string): void {
+    const { head } = waiting;
     // The client has left.
     if (head === null) return;
     const { worker } = this;
     const { client } = exchange;
     const { timeoutMs } = this.options;
-    const verdict = new Verdict(this, exchange, key);
+    const verdict = new Verdict(this, exchange, waiting, key);
     try {
       const text = this.text(head, client);
       verdict.request =
@@ -87,7 +88,7 @@ export class ForwardAuth implements Middleware {
       exchange.keep(this, verdict);
     } catch (error) {
       log.error('an auth server could not be asked', { error: String(error) });
-      exchange.proceed(FAILED);
+      waiting.proceed(FAILED);
     }
   }
 
@@ -221,15 +222,17 @@ class Verdict implements SubrequestUser {
   request: Subrequest | null = null;
   private readonly auth: ForwardAuth;
   private readonly exchange: Scope;
+  private readonly waiting: Waiting;
   private readonly key: string;
   private status = 0;
   private text = '';
   private chunks: Buffer[] = [];
   private bytes = 0;
 
-  constructor(auth: ForwardAuth, exchange: Scope, key: string) {
+  constructor(auth: ForwardAuth, exchange: Scope, waiting: Waiting, key: string) {
     this.auth = auth;
     this.exchange = exchange;
+    this.waiting = waiting;
     this.key = key;
   }
 
@@ -252,16 +255,16 @@ class Verdict implements SubrequestUser {
   }
 
   subrequestEnded(): void {
-    const { exchange, auth } = this;
+    const { waiting, auth } = this;
     if (!this.saysYes) {
-      exchange.proceed(auth.noOf(this.status, this.text, Buffer.concat(this.chunks)));
+      waiting.proceed(auth.noOf(this.status, this.text, Buffer.concat(this.chunks)));
       return;
     }
     const yes = auth.yesOf(this.text);
     auth.remember(this.key, this.text, yes);
-    if (exchange.waiting === null) return;
-    auth.admit(exchange, exchange.waiting, yes);
-    exchange.proceed(null);
+    if (waiting.head === null) return;
+    auth.admit(this.exchange, waiting.head, yes);
+    waiting.proceed(null);
   }
 
   subrequestFailed(fault: Fault, detail: string): void {
@@ -270,7 +273,7 @@ class Verdict implements SubrequestUser {
 
   private fail(reason: string): void {
     log.debug('an auth server did not say whether a request may pass', { address: this.auth.options.address, reason });
-    this.exchange.proceed(FAILED);
+    this.waiting.proceed(FAILED);
   }
 }
 

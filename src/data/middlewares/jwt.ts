@@ -3,12 +3,12 @@ import { hash, type KeyObject } from 'node:crypto';
 import { compactVerify } from 'jose';
 import type { RequestHead } from '../../http/request-head.ts';
 import { claimHas, claimText, parseToken, type Token, timeProblem } from '../../http/token.ts';
-import { FAULTS } from '../../kernel/errors.ts';
+import { FAULTS, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import type { JwtOptions } from '../../middlewares/jwt.ts';
 import type { WorkerContext } from '../context.ts';
 import { KeyRing } from '../key-sets.ts';
-import { type Middleware, type Scope, WAITS } from '../middleware.ts';
+import { type Middleware, type Scope, WAITS, type Waiting } from '../middleware.ts';
 import { localReply, type Reply } from '../reply.ts';
 import { type Verified, VerifiedTokens } from '../verified-tokens.ts';
 import { type FoundToken, findToken, removeToken } from './token-source.ts';
@@ -44,6 +44,18 @@ async function isSigned(token: string, algorithm: string, keys: readonly Key[]):
   return false;
 }
 
+/** What is to become of a request that has waited; an error of ours is that request's alone. */
+function settleLater(waiting: Waiting, verdict: () => Reply | null | typeof WAITS): void {
+  let answer: Reply | null | typeof WAITS;
+  try {
+    answer = verdict();
+  } catch (error) {
+    log.error('a token could not be judged', { error: reasonOf(error) });
+    answer = localReply(FAULTS.internal);
+  }
+  if (answer !== WAITS) waiting.proceed(answer);
+}
+
 export class Jwt implements Middleware {
   private readonly options: JwtOptions;
   private readonly worker: WorkerContext;
@@ -74,23 +86,26 @@ export class Jwt implements Middleware {
     const version = worker.keySets.version(options.jwksUrl);
     const known = worker.verifiedTokens.find(key, version, Date.now() / 1000);
     if (known !== null) return this.settle(head, found, known);
-    return this.judge(exchange, found, false);
+    return this.judge(exchange, found, null);
   }
 
-  /** `isAsked`: the keys were fetched for this token. */
-  private judge(exchange: Scope, found: FoundToken, isAsked: boolean): Reply | typeof WAITS {
+  /** `waiting`: it has waited for keys; null: it has just come. */
+  private judge(exchange: Scope, found: FoundToken, waiting: Waiting | null): Reply | typeof WAITS {
     if (found.text === '') return this.refuse('there are several tokens, or an empty one');
     const token = parseToken(found.text);
     if (typeof token === 'string') return this.refuse(token);
     const problem = this.problemOf(token);
     if (problem !== '') return this.refuse(problem);
     const version = this.worker.keySets.version(this.options.jwksUrl);
-    const keys = this.keysFor(token, exchange, found, isAsked);
+    const keys = this.keysFor(token, exchange, found, waiting);
     if (keys === WAITS || 'head' in keys) return keys;
     if (keys.length === 0) return this.refuse('no key fits the algorithm of the token');
+    const waits = waiting ?? exchange.wait();
     void isSigned(found.text, token.algorithm, keys).then((holds) => {
-      if (holds) this.admit(exchange, found, token, version);
-      else exchange.proceed(this.refuse('the signature of the token is wrong'));
+      settleLater(waits, () => {
+        if (!holds) return this.refuse('the signature of the token is wrong');
+        return this.admit(waits.head, found, token, version);
+      });
     });
     return WAITS;
   }
@@ -112,7 +127,7 @@ export class Jwt implements Middleware {
     { kid, algorithm }: Token,
     exchange: Scope,
     found: FoundToken,
-    isAsked: boolean,
+    waiting: Waiting | null,
   ): readonly Key[] | Reply | typeof WAITS {
     if (this.secret !== null) return [this.secret];
     const { jwksUrl } = this.options;
@@ -123,19 +138,23 @@ export class Jwt implements Middleware {
     const fetched = ring?.find(kid, algorithm) ?? null;
     if (fetched !== null) return own === null ? fetched : [...own, ...fetched].slice(0, 5);
     if (own !== null) return own;
-    if (!isAsked && keySets.ask(jwksUrl, () => this.goOn(exchange, found))) return WAITS;
+    if (waiting === null) {
+      let waits: Waiting | null = null;
+      if (keySets.ask(jwksUrl, () => this.goOn(exchange, found, waits!))) {
+        waits = exchange.wait();
+        return WAITS;
+      }
+    }
     return ring === null || ring.isEmpty ? NO_KEYS : this.refuse('no key has the kid of the token');
   }
 
   /** The keys have come that a token has waited for, or will not. */
-  private goOn(exchange: Scope, found: FoundToken): void {
-    if (exchange.waiting === null) return;
-    const answer = this.judge(exchange, found, true);
-    if (answer !== WAITS) exchange.proceed(answer);
+  private goOn(exchange: Scope, found: FoundToken, waiting: Waiting): void {
+    if (waiting.head !== null) settleLater(waiting, () => this.judge(exchange, found, waiting));
   }
 
-  /** Its signature holds. */
-  private admit(exchange: Scope, found: FoundToken, { claims }: Token, version: number): void {
+  /** Its signature holds. `head`: null when its client has left. */
+  private admit(head: RequestHead | null, found: FoundToken, { claims }: Token, version: number): Reply | null {
     const { options, worker } = this;
     const fields = options.forwardClaims.map(([field, path]) => [field, claimText(claims, path)] as const);
     const { headerField } = options;
@@ -146,8 +165,7 @@ export class Jwt implements Middleware {
       fields: headerField === '' ? fields : [...fields, [headerField, claimText(claims, 'sub')]],
     };
     worker.verifiedTokens.remember(VerifiedTokens.key(this.scope, found.text), verified);
-    const head = exchange.waiting;
-    if (head !== null) exchange.proceed(this.settle(head, found, verified));
+    return head === null ? null : this.settle(head, found, verified);
   }
 
   private settle(head: RequestHead, { source }: FoundToken, { isAllowed, fields }: Verified): Reply | null {
