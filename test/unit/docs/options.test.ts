@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
+import type { Problem } from '../../../src/kernel/problems.ts';
+import { buildBackend } from '../../../src/model/build-backend.ts';
+import { buildFrontend } from '../../../src/model/build-frontend.ts';
 import { BACKEND_KEYS, FRONTEND_KEYS } from '../../../src/model/schema.ts';
 
 function read(path: string): string {
@@ -11,8 +14,8 @@ function read(path: string): string {
 const reference = read('docs/options.md');
 const readme = read('README.md');
 
-/** A key as the documentation has it, `frontends/F/errors/PAGE/status`, and the type that it gives. */
-type Documented = { readonly key: string; readonly type: string };
+/** A key as the documentation has it, `frontends/F/errors/PAGE/status`, and what it says of it. */
+type Documented = { readonly key: string; readonly type: string; readonly mistake: string };
 
 /** The rows of all tables whose first column is headed by where its keys stand. */
 function documented(text: string): Documented[] {
@@ -27,7 +30,9 @@ function documented(text: string): Documented[] {
     const header = /^key below `(.+)`$/.exec(cells[1]);
     if (header !== null) below = header[1];
     else if (below !== '' && !cells[1].startsWith('---')) {
-      for (const [, key] of cells[1].matchAll(/`([^`]+)`/g)) found.push({ key: below + key, type: cells[3] });
+      for (const [, key] of cells[1].matchAll(/`([^`]+)`/g)) {
+        found.push({ key: below + key, type: cells[3], mistake: cells[5] });
+      }
     }
   }
   return found;
@@ -88,4 +93,75 @@ test('links between README and the reference lead somewhere', () => {
   ];
   assert.ok(links.length > 30);
   for (const [anchor, known] of links) assert.ok(known.has(anchor), `#${anchor} leads nowhere`);
+});
+
+/** One of which every kind of value takes for a mistake, if it takes anything for one. */
+const MISTAKES = ['', '\u0007', '-1', 'x', ',', '(', '{{', 'true', '1000001', 'http://['];
+/** Section → what must be there for a mistake elsewhere in it to show. */
+const NEEDED: Readonly<Record<string, Record<string, string>>> = {
+  'frontends/F/redirect': { 'redirect/regex': 'a', 'redirect/replacement': 'b' },
+  'frontends/F/denylist': { 'denylist/sourcerange': '::1' },
+  'frontends/F/auth/forward': { 'auth/forward/address': 'http://a/' },
+  'frontends/F/jwt': { 'jwt/secret': 'A'.repeat(43) },
+  'frontends/F/errors': { 'errors/PAGE/status': '500', 'errors/PAGE/backend': 'other' },
+  'frontends/F/split': { 'split/entries/S/backend': 'other', 'split/sticky': 'true' },
+  'frontends/F/mirroring': { 'mirrors/M/backend': 'other' },
+  'frontends/F/compress': { 'compress/contenttypes': 'text/html' },
+  'frontends/F/ratelimit': {
+    'ratelimit/extractorfunc': 'client.ip',
+    'ratelimit/rateset/R/period': '1s',
+    'ratelimit/rateset/R/average': '1',
+    'ratelimit/rateset/R/burst': '1',
+  },
+  'backends/B/loadbalancer': { 'loadbalancer/method': 'hash' },
+  'backends/B/healthcheck': { 'healthcheck/path': '/' },
+  'backends/B/maxconn': { 'maxconn/amount': '1' },
+  'backends/B/failover': { 'failover/backend': 'other' },
+};
+
+type Outcome = { readonly value: unknown; readonly problems: readonly Problem[] };
+
+const others = {
+  backendExists: (name: string): boolean => name === 'own' || name === 'other',
+  keyOf: (): string => '',
+  readFile: () => ({ text: '', problem: 'there is no such file' }),
+};
+
+function frontend(keys: Record<string, string>): Outcome {
+  const options = { prefix: '', entryPoints: new Set(['http']), defaultEntryPoints: ['http'] };
+  return buildFrontend('F', new Map(Object.entries(keys)), others, options);
+}
+
+function backend(keys: Record<string, string>): Outcome {
+  const options = { prefix: '', allowMinWeightZero: false, constraints: [] };
+  return buildBackend('own', new Map(Object.entries(keys)), options, others);
+}
+
+/** Whatever mistakes in that key lead to. */
+function outcomes(key: string): Outcome[] {
+  const [kind, , ...rest] = key.split('/');
+  const section = Object.keys(NEEDED).find((each) => key.startsWith(`${each}/`));
+  const needed = section === undefined ? {} : NEEDED[section];
+  const [plain, build] =
+    kind === 'frontends' ? [{ backend: 'own' }, frontend] : [{ 'servers/S/url': 'http://a' }, backend];
+  return MISTAKES.map((mistake) => build({ ...plain, ...needed, [rest.join('/')]: mistake }));
+}
+
+test('a mistake leaves its frontend out where that is said, and nowhere else', () => {
+  for (const { key, mistake } of rows) {
+    const isLeftOut = key.startsWith('frontends') && mistake.includes('left out');
+    assert.equal(
+      outcomes(key).some(({ value }) => value === null),
+      isLeftOut,
+      `${key}: ${mistake}`,
+    );
+  }
+});
+
+test('a mistake is a problem of its key, unless it is said that there are none', () => {
+  for (const { key, mistake } of rows) {
+    const own = `/${key.replace(/^backends\/B/, 'backends/own')}`;
+    const isTold = outcomes(key).some(({ problems }) => problems.some((problem) => problem.key === own));
+    assert.equal(isTold, mistake !== '—', `${key}: ${mistake}`);
+  }
 });
