@@ -10,6 +10,7 @@ import { EVENTS } from '../kernel/events.ts';
 import { log, relay } from '../kernel/log.ts';
 import type { Boot, BootOptions, BootTls, FromWorker, KeySet, ToWorker } from '../protocol/messages.ts';
 import { attempt, guarded } from './guarded.ts';
+import { hearOut } from './hear-out.ts';
 import type { SharedBuffers } from './shared-memory.ts';
 import type { WorkerView } from './view.ts';
 
@@ -231,15 +232,13 @@ export class WorkerFleet {
         this.received(member, message);
         if (message.kind === 'ready') resolve();
       };
-      port1.on('message', guarded('message of a worker', heard));
       // What a worker cannot report itself: its file does not load, or it runs out of memory.
       thread.on('error', (error) => {
         failure = error.message;
         member.lost = this.options.openOf(member.index);
         this.tellFailure(member, member.readyAt > 0 ? 'serving' : 'boot', failure, '');
       });
-      thread.on('exit', () => {
-        port1.close();
+      hearOut(thread, port1, guarded('message of a worker', heard), () => {
         this.ended(member, failure);
         // Told to stop before it was ready, it has done what it should.
         if (this.stopping) resolve();
