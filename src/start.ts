@@ -1,9 +1,11 @@
 /** The start: settings, control plane, the end by a signal; nothing else. */
+
 import { constants } from 'node:os';
 import { runHealthcheck } from './commands/healthcheck.ts';
 import { ownVersion, runVersion } from './commands/version.ts';
 import { tellOwnError } from './control/guarded.ts';
 import { Launch } from './control/launch.ts';
+import { timerSpan } from './kernel/durations.ts';
 import { reasonOf } from './kernel/errors.ts';
 import { EVENTS } from './kernel/events.ts';
 import { log, logWarningsOfNode, setLogLevel } from './kernel/log.ts';
@@ -25,7 +27,7 @@ function stopOnSignal(launch: Launch): void {
     log.event(EVENTS.drainBegin, '', { signal, accept_ms: requestAcceptGraceTimeoutMs, grace_ms: graceTimeOutMs });
     launch.beginDrain();
     if (requestAcceptGraceTimeoutMs > 0) {
-      await new Promise((resolve) => setTimeout(resolve, requestAcceptGraceTimeoutMs));
+      await new Promise((resolve) => setTimeout(resolve, timerSpan(requestAcceptGraceTimeoutMs)));
     }
     await launch.stop(graceTimeOutMs);
     process.exitCode = 0;

@@ -1,4 +1,5 @@
 /** Tells the log that routes are in force, once a second at most; what came faster is told together at its end. */
+import { timerSpan } from '../kernel/durations.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import type { LogFields } from '../kernel/log-line.ts';
@@ -53,7 +54,7 @@ export class ConfigLog {
     else
       this.timer ??= setTimeout(
         guarded('log of changes', () => this.tell()),
-        wait,
+        timerSpan(wait),
       );
   }
 

@@ -4,6 +4,7 @@
  *
  *     sources ─▶ KvMerge ─▶ pending changes ─▶ (quiet, throttle) ─▶ ModelBuilder ─▶ onModel
  */
+import { timerSpan } from '../kernel/durations.ts';
 import { EVENTS, type LineLevel } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import type { Problem } from '../kernel/problems.ts';
@@ -154,7 +155,7 @@ export class Reconciler implements SourceSink {
     if (this.#published) due = Math.max(due, this.#publishedAt + this.#throttleMs);
     else if (!this.#heardAll()) due = Math.max(due, this.#firstHeardAt + this.#firstWaitMs);
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#tryToPublish(), Math.max(0, due - now));
+    this.#timer = setTimeout(() => this.#tryToPublish(), timerSpan(Math.max(0, due - now)));
   }
 
   /** A v2 that is out of reach must not look like one without keys, or its routes would blink at every start. */
@@ -200,7 +201,7 @@ export class Reconciler implements SourceSink {
     // Not before that: should it fail, the builder is told the same once more.
     this.#pending = new Map();
     const { dueInMs } = update;
-    if (dueInMs !== null) this.#dueTimer = setTimeout(() => this.#tryToPublish(), dueInMs);
+    if (dueInMs !== null) this.#dueTimer = setTimeout(() => this.#tryToPublish(), timerSpan(dueInMs));
     tellProblems(update);
     this.#tellWhetherEmpty();
     if (this.#published && update.model === before) return;

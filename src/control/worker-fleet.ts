@@ -2,8 +2,10 @@
  * Starts the workers, replaces those that end by themselves, drains and stops them. A worker that fails while it boots
  * is tried again ever more slowly; the first of all must boot, or the start fails with its reason.
  */
+
 import { type AddressInfo, createServer } from 'node:net';
 import { MessageChannel, type MessagePort, type ResourceLimits, SHARE_ENV, Worker } from 'node:worker_threads';
+import { timerSpan } from '../kernel/durations.ts';
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
@@ -167,7 +169,7 @@ export class WorkerFleet {
     let force: NodeJS.Timeout | undefined;
     if (graceMs > 0) {
       this.broadcast({ kind: 'drain' });
-      force = setTimeout(cut, graceMs);
+      force = setTimeout(cut, timerSpan(graceMs));
     } else {
       cut();
     }
@@ -311,6 +313,6 @@ export class WorkerFleet {
     member.restart = setTimeout(() => {
       member.restart = null;
       this.bootAgain(member);
-    }, wait);
+    }, timerSpan(wait));
   }
 }

@@ -24,7 +24,7 @@ const LONGEST = 2 ** 63 / 1e6;
  */
 const LONGEST_TIMER_MS = 2 ** 31 - 1 - 3_600_000;
 
-/** As much of a span of milliseconds as a timer can wait. Everything that a setting or a key says goes through here. */
+/** As much of a span of milliseconds as a timer can wait. All that is no constant goes through here (test/unit/timers.test.ts). */
 export function timerSpan(ms: number): number {
   return Math.min(ms, LONGEST_TIMER_MS);
 }

@@ -5,8 +5,10 @@
  *     reading ─▶ answering ─▶ reading ─▶ … ─▶ ending (the client may still say something) ─▶ closed
  *                    └──────▶ streaming
  */
+
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { timerSpan } from '../../kernel/durations.ts';
 import { log } from '../../kernel/log.ts';
 import { HeadBuffer } from './head-buffer.ts';
 import { type Page, type PagesInUse, PIECE_BYTES } from './page.ts';
@@ -274,7 +276,7 @@ export class AdminConnection {
 
   private arm(ms: number): void {
     this.disarm();
-    this.timer = setTimeout(() => this.expired(), ms);
+    this.timer = setTimeout(() => this.expired(), timerSpan(ms));
   }
 
   private disarm(): void {

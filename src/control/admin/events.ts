@@ -6,6 +6,7 @@
  *
  * A page that cannot keep up misses events and gets the newest state once it has taken the last ones; nothing piles up.
  */
+import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import type { AdminConnection, Fields } from './connection.ts';
@@ -108,7 +109,7 @@ export class EventHub {
       this.pending = null;
       this.isOutdated = true;
       void this.tell();
-    }, wait);
+    }, timerSpan(wait));
   }
 
   /** What comes while it is at it, a change or a client, is told right after. */

@@ -3,9 +3,11 @@
  * says is never older than the question; whoever asks later shares the next. One page is made at a time, in slices, and
  * after a large one the main thread rests: however many ask, they cost it a bounded part of its time.
  */
+
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { timerSpan } from '../../kernel/durations.ts';
 import { log } from '../../kernel/log.ts';
 
 const compress = promisify(gzip);
@@ -148,7 +150,7 @@ export class PageMaker {
       } catch (error) {
         for (const { reject } of waiters) reject(error);
       }
-      await (cost < 1 ? nextTurn() : delay(cost * REST_PER_COST));
+      await (cost < 1 ? nextTurn() : delay(timerSpan(cost * REST_PER_COST)));
     }
     this.working = false;
   }

@@ -2,8 +2,10 @@
  * TLS of the admin address: the certificates, ciphers and client certificates of its entrypoint, by the same means as on
  * any entrypoint of node's. Its certificates are read anew when their files change.
  */
+
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { timerSpan } from '../../kernel/durations.ts';
 import type { EntryPointTls } from '../../kernel/entrypoint-options.ts';
 import type { TicketKeyRing } from '../../protocol/messages.ts';
 import { CertificateStore } from '../../tls/certificate-store.ts';
@@ -43,7 +45,7 @@ export class SecureFront {
     });
     this.tickets = new TicketKeys(ring);
     const served = new TlsEntryPoint(0, tls, loadClientCAs(entryPoint), store, this.tickets);
-    const options = { handshakeTimeout: handshakeMs, ALPNProtocols: ['http/1.1'] };
+    const options = { handshakeTimeout: timerSpan(handshakeMs), ALPNProtocols: ['http/1.1'] };
     this.server = createServer({ ...served.serverOptions(), ...options });
     // The connection that was accepted is destroyed with it, which is all that there is to do.
     this.server.on('tlsClientError', (_error, socket) => socket.destroy());

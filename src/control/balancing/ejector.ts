@@ -13,6 +13,7 @@
  * When another one fails and there is no room left, those that have been out that long are tried at once: who serves
  * again makes room, and without it the newcomer's share would fail for as long as the others' times have grown to.
  */
+import { timerSpan } from '../../kernel/durations.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { Backend, Server } from '../../model/model.ts';
@@ -115,11 +116,11 @@ export class Ejector {
     const ms = Math.min(firstMs * 2 ** (record.row - 1), Math.max(longestMs, firstMs));
     record.timer = setTimeout(
       guarded('ejector', () => this.openTrial(slot, record, ms)),
-      ms,
+      timerSpan(ms),
     );
     record.rest = setTimeout(() => {
       record.rest = null;
-    }, firstMs);
+    }, timerSpan(firstMs));
     this.records.set(slot, record);
     this.counts.set(slot, this.count(slot) + 1);
     this.set(backend, slot, EJECTED);
@@ -138,7 +139,7 @@ export class Ejector {
   private openTrial(slot: number, record: Ejection, ms: number): void {
     record.timer = setTimeout(
       guarded('ejector', () => this.closeTrial(slot, record)),
-      ms,
+      timerSpan(ms),
     );
     this.setNamed(record, slot, TRIAL);
   }

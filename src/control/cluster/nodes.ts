@@ -6,7 +6,9 @@
  * Only API v3 has leases. A node that is cut off keeps the number that it knew last, so that it never takes a larger share than
  * it had. One that comes back takes a smaller number only after the time of a lease: the others may have been cut off as well.
  */
+
 import { randomUUID } from 'node:crypto';
+import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
@@ -151,7 +153,7 @@ export class ClusterNodes {
     this.clearTimers();
     const wait = this.lowerFrom - performance.now();
     if (nodes >= this.count || wait <= 0) this.tell();
-    else this.lowering = setTimeout(() => this.tell(), wait).unref();
+    else this.lowering = setTimeout(() => this.tell(), timerSpan(wait)).unref();
   }
 
   private tell(): void {

@@ -8,6 +8,7 @@
  *
  * A server that leaves the model keeps its word: should it come back, it begins where it was, and is checked at once.
  */
+import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
@@ -196,7 +197,7 @@ export class HealthChecks {
       this.due(check);
       this.work();
     });
-    check.timer = setTimeout(due, check.config.intervalMs * part);
+    check.timer = setTimeout(due, timerSpan(check.config.intervalMs * part));
   }
 
   private work(): void {

@@ -2,11 +2,13 @@
  * One check of one server (shared/spec kv-schema §4.5): a GET over a connection of its own, redirects followed, good when
  * the final status is 200 to 399. The names are resolved and certificates verified as they are when requests are forwarded.
  */
+
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { connect as connectHttp2, constants } from 'node:http2';
 import { request as requestHttps } from 'node:https';
 import { isIP, isIPv6 } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { Resolver } from '../../kernel/resolve.ts';
 import { TimerWheel } from '../../kernel/timer-wheel.ts';
@@ -110,7 +112,7 @@ export class Prober {
   /** Never rejects. `timeoutMs`: for all of it; `signal`: nobody wants to know any more. */
   readonly probe = async (target: ProbeTarget, timeoutMs: number, signal: AbortSignal): Promise<ProbeResult> => {
     const startedAt = performance.now();
-    const deadline = AbortSignal.timeout(Math.ceil(timeoutMs));
+    const deadline = AbortSignal.timeout(timerSpan(Math.ceil(timeoutMs)));
     let reason = '';
     try {
       reason = await this.#reason(target, AbortSignal.any([signal, deadline]));

@@ -3,6 +3,7 @@
  * soon as it is needed, when it has become old, and when a worker meets a token with an unknown key, but then at most once a
  * minute. What cannot be fetched stays as it was for a day.
  */
+import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
@@ -145,7 +146,7 @@ export class KeySets {
       // Nobody needs it any more.
       if (this.stopped || this.followed.get(url) !== set) return;
       const wait = fetched === null ? this.failed(set, reason) : this.came(set, fetched);
-      set.timer = setTimeout(() => this.fetch(set), wait).unref();
+      set.timer = setTimeout(() => this.fetch(set), timerSpan(wait)).unref();
     });
     this.options.fetch(url).then(
       (fetched) => settled(fetched, ''),

@@ -1,5 +1,7 @@
 /** Follows a store that has several endpoints: one at a time, the next one after a failure, with growing waits. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
+import { timerSpan } from '../../kernel/durations.ts';
 import { BACKOFF_LONGEST_MS, Backoff } from './backoff.ts';
 
 /**
@@ -46,6 +48,6 @@ export async function followEndpoints(
       failed(endpoint, error);
       waitMs = backoff.next();
     }
-    await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+    await sleep(timerSpan(waitMs), undefined, { signal }).catch(() => undefined);
   }
 }

@@ -1,6 +1,8 @@
 /** The `/v2/keys` API of one etcd endpoint over HTTP/1.1, as far as following a directory needs it. */
+
 import http from 'node:http';
 import https from 'node:https';
+import { timerSpan } from '../../kernel/durations.ts';
 import { TsujiError } from '../../kernel/errors.ts';
 import type { TlsMaterial } from './tls.ts';
 
@@ -136,7 +138,7 @@ export class EtcdV2Client {
       },
     );
     const late = () => request.destroy(new TsujiError('ETCD_V2', `etcd did not answer within ${deadlineMs} ms`));
-    let timer = setTimeout(late, deadlineMs);
+    let timer = setTimeout(late, timerSpan(deadlineMs));
     request.on('error', reject);
     request.on('response', (response) => {
       const index = Number(response.headers['x-etcd-index'] ?? 0);
@@ -149,7 +151,7 @@ export class EtcdV2Client {
         timer = setTimeout(() => {
           finish(true);
           request.destroy();
-        }, patienceMs);
+        }, timerSpan(patienceMs));
       }
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () => finish(false));

@@ -4,10 +4,12 @@
  * The watch stream of the etcd3 package is used bare: its Watcher moves its start revision to the one in the header of
  * the "created" answer, so a connection lost between that answer and the first events would lose them.
  */
+
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IEvent, IWatchResponse } from 'etcd3';
 import { KVClient, WatchClient } from 'etcd3';
+import { timerSpan } from '../../kernel/durations.ts';
 import { TsujiError } from '../../kernel/errors.ts';
 import type { EtcdV3Connection } from './etcd-v3-connection.ts';
 
@@ -124,7 +126,7 @@ class Watch {
       throw failure(`etcd did not start the watch within ${this.#timing.deadlineMs} ms`);
     }
     for (;;) {
-      await sleep(this.#timing.probeMs, undefined, { signal: over });
+      await sleep(timerSpan(this.#timing.probeMs), undefined, { signal: over });
       await this.#probe(stream);
       this.#observer.confirmed(this.#delivered);
     }
@@ -150,7 +152,7 @@ class Watch {
   }
 
   async #heardInTime(enough: () => boolean): Promise<boolean> {
-    const deadline = AbortSignal.timeout(this.#timing.deadlineMs);
+    const deadline = AbortSignal.timeout(timerSpan(this.#timing.deadlineMs));
     while (!enough() && !deadline.aborted) {
       await once(this.#voice, 'heard', { signal: deadline }).catch(() => undefined);
     }

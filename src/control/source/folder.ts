@@ -3,9 +3,11 @@
  * to a scan of the whole folder once it is quiet, and the difference to the scan before is the batch of changes. A slow
  * scan by the clock finds what notices miss (network file systems, targets of links).
  */
+
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { type FolderEntry, scanFolder } from './folder-scan.ts';
 import { KeyTrees } from './key-trees.ts';
@@ -129,7 +131,7 @@ export class FolderSource implements Source {
   }
 
   async #pause(ms: number, signal: AbortSignal): Promise<void> {
-    await sleep(ms, undefined, { signal }).catch(() => undefined);
+    await sleep(timerSpan(ms), undefined, { signal }).catch(() => undefined);
   }
 
   #watch(directory: string): void {

@@ -6,7 +6,9 @@
  * The key of the next period is there a whole period early, so that nobody meets a ticket that he cannot read, neither
  * a worker that turns a moment later nor a node whose clock is behind. A store may share the keys with other nodes.
  */
+
 import { randomBytes } from 'node:crypto';
+import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
@@ -120,10 +122,9 @@ export class TicketRing {
     }
     if (this.stopped) return;
     if (changed) attempt('ticket keys', () => this.options.onRing(this.ring()));
-    // Timers take 2^31 ms at most; a period is far below.
     this.timer = setTimeout(
       guarded('ticket keys', () => this.turn()),
-      wait,
+      timerSpan(wait),
     );
     this.timer.unref();
   }

@@ -1,6 +1,8 @@
 /** The servers of node:http and node:http2 with our bounds. Neither listens: their connections are given to them. */
+
 import { createServer as createHttp1, type Server as Http1Server, type IncomingMessage } from 'node:http';
 import { createServer as createHttp2, type Http2Server, type ServerOptions } from 'node:http2';
+import { timerSpan } from '../../../kernel/durations.ts';
 import * as limits from './limits.ts';
 
 /** With what the types do not know yet. */
@@ -26,11 +28,11 @@ export function http1Server(
     maxHeaderSize: limits.MAX_HEAD_BYTES,
     // We say ourselves what is wrong with a head, so that it is counted.
     requireHostHeader: false,
-    headersTimeout: headMs,
+    headersTimeout: timerSpan(headMs),
     // The client watch is for bodies.
     requestTimeout: 0,
     connectionsCheckingInterval: CHECK_MS,
-    keepAliveTimeout: idleMs,
+    keepAliveTimeout: timerSpan(idleMs),
     shouldUpgradeCallback: takesUpgrade,
   });
   // Without a limit: those beyond one would be dropped without a word.
