@@ -200,7 +200,7 @@ test('the API shows a check as Traefik does, and a bad key costs itself only', a
   const { healthCheck } = (await (await tsuji.api(`/api/providers/folder/backends/${name}`)).json()) as {
     healthCheck: unknown;
   };
-  assert.deepEqual(healthCheck, { path: '/health', interval: '50ms', headers: { 'X-A': '1' } });
+  assert.deepEqual(healthCheck, { path: '/health', interval: '50ms', headers: { 'X-A': 'REDACTED' } });
   const { problems } = (await tsuji.status()) as unknown as { problems: { key: string; state: string }[] };
   assert.deepEqual(
     problems
