@@ -75,7 +75,7 @@ export class ControlPlane {
   private readonly passwords = new PasswordChecks();
   private readonly keySets: KeySets;
   private readonly nodes: ClusterNodes;
-  private readonly files = new WatchedFiles((frontend) => this.reconciler.rebuild(frontend));
+  private readonly files = new WatchedFiles((object) => this.reconciler.rebuild(object));
   private readonly publisher: Publisher;
   private readonly fleet: WorkerFleet;
   private readonly reconciler: Reconciler;

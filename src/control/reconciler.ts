@@ -128,10 +128,10 @@ export class Reconciler implements SourceSink {
     clearTimeout(this.#dueTimer);
   }
 
-  /** Something beside the keys of a frontend has changed. */
-  rebuild(frontend: string): void {
+  /** Something beside the keys of `frontends/F` or `backends/B` has changed. */
+  rebuild(object: string): void {
     if (this.#stopped) return;
-    this.#builder.rebuild(frontend);
+    this.#builder.rebuild(object);
     this.#schedule();
   }
 

@@ -1,4 +1,7 @@
-/** Files on this host that keys of frontends name: users, certificates of auth servers. Read when a frontend is built, and it is built again when one of them changes. */
+/**
+ * Files on this host that keys of frontends and backends name: users, certificates. Read when such an object is built, and it
+ * is built again when one of them changes.
+ */
 import { readFileSync, statSync } from 'node:fs';
 import type { FileText } from '../middlewares/kind.ts';
 import { FileWatch } from './tls/file-watch.ts';
@@ -20,21 +23,21 @@ export class WatchedFiles {
   private readonly watch: FileWatch<string>;
   private readonly pathsOf = new Map<string, Set<string>>();
 
-  /** `onChange`: a file of that frontend has changed. */
-  constructor(onChange: (frontend: string) => void) {
+  /** `onChange`: a file of that object, `frontends/F` or `backends/B`, has changed. */
+  constructor(onChange: (object: string) => void) {
     this.watch = new FileWatch(onChange);
   }
 
-  /** `frontend` is built anew: what it read before counts no more. */
-  forget(frontend: string): void {
-    for (const path of this.pathsOf.get(frontend) ?? []) this.watch.remove(path, frontend);
-    this.pathsOf.delete(frontend);
+  /** `object` is built anew: what it read before counts no more. */
+  forget(object: string): void {
+    for (const path of this.pathsOf.get(object) ?? []) this.watch.remove(path, object);
+    this.pathsOf.delete(object);
   }
 
-  read(path: string, frontend: string): FileText {
-    const paths = this.pathsOf.get(frontend) ?? new Set();
-    this.pathsOf.set(frontend, paths.add(path));
-    this.watch.add(path, fileStampNow(path), frontend);
+  read(path: string, object: string): FileText {
+    const paths = this.pathsOf.get(object) ?? new Set();
+    this.pathsOf.set(object, paths.add(path));
+    this.watch.add(path, fileStampNow(path), object);
     return textOf(path);
   }
 

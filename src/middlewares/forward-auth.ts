@@ -3,9 +3,11 @@
 import { reasonOf } from '../kernel/errors.ts';
 import { quoted } from '../kernel/quote.ts';
 import { compileRegex } from '../kernel/regex.ts';
+import type { OwnTrust } from '../kernel/tls-trust.ts';
 import { readFieldNames } from './header-keys.ts';
 import { type Known, REJECTED } from './kind.ts';
 import type { OptionKeys } from './option-keys.ts';
+import { readTlsTexts } from './tls-texts.ts';
 
 export type ForwardAuthOptions = {
   /** As configured, without credentials. */
@@ -35,15 +37,8 @@ export type ForwardAuthOptions = {
   readonly backend: string;
   /** For how long a yes counts for the same credentials, milliseconds; 0: not at all. */
   readonly cacheMs: number;
-  readonly tls: ForwardAuthTls | null;
-};
-
-/** PEM texts, '' for none. */
-export type ForwardAuthTls = {
-  readonly ca: string;
-  readonly cert: string;
-  readonly key: string;
-  readonly insecureSkipVerify: boolean;
+  /** null: as for all servers. */
+  readonly tls: OwnTrust | null;
 };
 
 const LISTS = ['authresponseheaders', '.authresponseheaders', 'authrequestheaders', 'addauthcookiestoresponse'];
@@ -98,32 +93,15 @@ function readAddress(keys: OptionKeys): Address | typeof REJECTED {
   };
 }
 
-function readTls(keys: OptionKeys, known: Known): ForwardAuthTls | null | typeof REJECTED {
-  const [ca, cert, key] = ['ca', 'cert', 'key'].map((name) => keys.text(`auth/forward/tls/${name}`));
+function readTls(keys: OptionKeys, known: Known): OwnTrust | null | typeof REJECTED {
+  const texts = readTlsTexts(keys, known, {
+    ca: 'auth/forward/tls/ca',
+    cert: 'auth/forward/tls/cert',
+    key: 'auth/forward/tls/key',
+  });
   const insecureSkipVerify = keys.flag('auth/forward/tls/insecureskipverify');
-  if (ca + cert + key === '' && !insecureSkipVerify) return null;
-  const texts: string[] = [];
-  for (const [name, value] of [
-    ['ca', ca],
-    ['cert', cert],
-    ['key', key],
-  ]) {
-    if (value === '' || value.includes('-----BEGIN ')) {
-      texts.push(value);
-      continue;
-    }
-    const file = known.readFile(value);
-    if (file.problem !== '') {
-      keys.rejected(`auth/forward/tls/${name}`, `${quoted(value)} is no PEM text, and as a file: ${file.problem}`);
-      return REJECTED;
-    }
-    texts.push(file.text);
-  }
-  if ((cert === '') !== (key === '')) {
-    keys.rejected(`auth/forward/tls/${cert === '' ? 'cert' : 'key'}`, 'a certificate and its key belong together');
-    return REJECTED;
-  }
-  return { ca: texts[0], cert: texts[1], key: texts[2], insecureSkipVerify };
+  if (texts === REJECTED) return REJECTED;
+  return texts.ca + texts.cert === '' && !insecureSkipVerify ? null : { ...texts, serverName: '', insecureSkipVerify };
 }
 
 function readDuration(keys: OptionKeys, name: string, fallback: number, least: number): number {

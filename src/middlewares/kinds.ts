@@ -2,6 +2,7 @@
 import type { ProblemList } from '../kernel/problems.ts';
 import { ALLOW_LIST } from './allow-list.ts';
 import { AUTH } from './auth.ts';
+import { BACKEND_TLS } from './backend-tls.ts';
 import { BUFFERING } from './buffering.ts';
 import { CLIENT_CERTIFICATE } from './client-certificate.ts';
 import { COMPRESS } from './compress.ts';
@@ -51,7 +52,14 @@ export const FRONTEND_KINDS: readonly AnyKind[] = [
   REQUEST_TIMEOUTS,
 ];
 
-export const BACKEND_KINDS: readonly AnyKind[] = [BUFFERING, BACKEND_TIMEOUTS, RETRY, FAILOVER, RESPONSE_FORWARDING];
+export const BACKEND_KINDS: readonly AnyKind[] = [
+  BACKEND_TLS,
+  BUFFERING,
+  BACKEND_TIMEOUTS,
+  RETRY,
+  FAILOVER,
+  RESPONSE_FORWARDING,
+];
 
 const KINDS = [...FRONTEND_KINDS, ...BACKEND_KINDS];
 

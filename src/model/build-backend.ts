@@ -31,7 +31,6 @@ const MAX_WEIGHT = 1_000_000;
 const MAX_PIPELINING = 64;
 
 const NO_NAMES: ReadonlySet<string> = new Set();
-const NO_FILE = { text: '', problem: 'a backend has no files' };
 
 type ServerKeys = { url: string; weight: string; tags: string; draining: string };
 type Servers = { readonly used: Server[]; readonly leftOut: LeftOutServer[] };
@@ -108,14 +107,14 @@ function readPipelining(text: string, problems: ProblemList): number {
 }
 
 /** What a backend may look at beside its own keys; it is built again when what it has seen there changes. */
-export type OtherBackends = Pick<Known, 'backendExists' | 'keyOf'>;
+export type Surroundings = Pick<Known, 'backendExists' | 'keyOf' | 'readFile'>;
 
 /** A backend exists as soon as it has any key; without a usable server its requests get a 503. */
 export function buildBackend(
   name: string,
   keys: ObjectKeys,
   options: BackendOptions,
-  others: OtherBackends,
+  surroundings: Surroundings,
 ): Built<Backend> {
   const problems = new ProblemList(`${options.prefix}/backends/${name}/`);
   if (keys.size === 0) return { value: null, problems: problems.list };
@@ -146,15 +145,17 @@ export function buildBackend(
     else if (isProtection(match.field)) protection[match.field] = value;
     else balancing[match.field] = value;
   }
-  const known = { entryPoints: NO_NAMES, backend: name, ...others, readFile: () => NO_FILE };
+  const known = { entryPoints: NO_NAMES, backend: name, ...surroundings };
   const { used, leftOut } = buildServers(servers, options, problems);
+  const parsed = optionKeys.size === 0 ? {} : parseOptions(BACKEND_KINDS, optionKeys, known, problems);
   const backend = {
     name,
-    servers: used,
+    // Rather none than those that would be met without what was to protect them.
+    servers: parsed === null ? [] : used,
     ...(leftOut.length === 0 ? {} : { leftOut }),
     ...readBalancing(name, balancing, problems),
     pipelining: readPipelining(pipelining, problems),
-    ...(optionKeys.size === 0 ? {} : { options: parseOptions(BACKEND_KINDS, optionKeys, known, problems) ?? {} }),
+    ...(optionKeys.size === 0 || parsed === null ? {} : { options: parsed }),
     ...readProtection(protection, problems),
     ...readHealthCheck(health, options.healthCheckIntervalMs ?? DEFAULT_INTERVAL_MS, problems),
   };

@@ -13,7 +13,7 @@ import { reasonOf } from '../kernel/errors.ts';
 import { escapedName } from '../kernel/key-text.ts';
 import { type Problem, shownKey } from '../kernel/problems.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
-import type { FileText } from '../middlewares/kind.ts';
+import type { FileText, Known } from '../middlewares/kind.ts';
 import { type BackendOptions, buildBackend } from './build-backend.ts';
 import { buildCertificate, type CertificateOptions } from './build-certificate.ts';
 import { buildFrontend, type FrontendOptions } from './build-frontend.ts';
@@ -28,11 +28,11 @@ import { ProblemBook } from './problem-book.ts';
 import { RuleWait } from './rule-wait.ts';
 import { Twins } from './twins.ts';
 
-/** Files that frontends name. Whoever changes one tells `rebuild`. */
+/** Files that `frontends/F` and `backends/B` name. Whoever changes one tells `rebuild`. */
 export type KnownFiles = {
-  read(path: string, frontend: string): FileText;
-  /** That frontend is built anew: what it read before counts no more. */
-  forget(frontend: string): void;
+  read(path: string, object: string): FileText;
+  /** That object is built anew: what it read before counts no more. */
+  forget(object: string): void;
 };
 
 const NO_FILES: KnownFiles = { read: () => ({ text: '', problem: 'there are no files here' }), forget: () => {} };
@@ -142,9 +142,9 @@ export class ModelBuilder {
     return this.#model;
   }
 
-  /** With the next update they are built anew: something beside their keys has changed. */
-  rebuild(frontend: string): void {
-    this.#toRebuild.add(frontend);
+  /** `frontends/F` or `backends/B` is built anew with the next update: something beside their keys has changed. */
+  rebuild(object: string): void {
+    this.#toRebuild.add(object);
   }
 
   /** With the next update they are left out, until their keys change. */
@@ -164,7 +164,10 @@ export class ModelBuilder {
     this.#callKeysBelow(alias.tree ?? this.#prefix, touched);
     this.#settleRefusals(touched);
     for (const name of this.#ruleWait.due()) touched.frontends.add(name);
-    for (const name of this.#toRebuild) touched.frontends.add(name);
+    for (const object of this.#toRebuild) {
+      const slash = object.indexOf('/');
+      touched[object.slice(0, slash) as 'frontends' | 'backends'].add(object.slice(slash + 1));
+    }
     this.#toRebuild.clear();
     const next = new NextModel(this.#model, this.#problems, isRepeated);
     this.#buildBackends(touched, next);
@@ -203,7 +206,10 @@ export class ModelBuilder {
           return unescapeValue(backends.keys(other).get(key) ?? '');
         },
       };
-      const make = () => buildBackend(name, backends.keys(name), this.#backendOptions, others);
+      const make = () => {
+        const known = { ...others, readFile: this.#filesOf(`backends/${name}`) };
+        return buildBackend(name, backends.keys(name), this.#backendOptions, known);
+      };
       const built = this.#build('backends', name, make);
       if (mayWait && asked.size > 0 && built.value !== null) {
         waiting.add(name);
@@ -242,8 +248,7 @@ export class ModelBuilder {
       };
       const build = () => {
         const lastRoutes = this.#model.frontends.get(name)?.routes ?? [];
-        this.#files.forget(name);
-        const known = { backendExists, keyOf: () => '', readFile: (path: string) => this.#files.read(path, name) };
+        const known = { backendExists, keyOf: () => '', readFile: this.#filesOf(`frontends/${name}`) };
         return buildFrontend(name, frontends.keys(name), known, this.#frontendOptions, {
           mayGetRule,
           lastRoutes,
@@ -265,6 +270,12 @@ export class ModelBuilder {
       const key = `${this.#keyOf('frontends', name)}/${route === undefined ? 'routes' : `routes/${route.name}/rule`}`;
       this.#put(next, `twins/${name}`, key, 'warned', frontend === undefined ? '' : this.#twins.reasonOf(frontend));
     }
+  }
+
+  /** Of an object that is built anew. */
+  #filesOf(object: string): Known['readFile'] {
+    this.#files.forget(object);
+    return (path) => this.#files.read(path, object);
   }
 
   #judgeOthers({ others }: Touched, next: NextModel): void {

@@ -107,25 +107,29 @@ test('--rootCAs that cannot be read are logged; when none is left nobody is beli
   assert.match(lost.output, /holds no certificate.*here\.key/);
 });
 
-exchangeTest('what does not speak TLS, or not HTTP/1.1, is a 500; what hangs up is a 502', tsuji, async (t) => {
-  const plain = await startRawServer(t, (connection) => {
-    connection.socket.once('data', () => connection.socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
-  });
-  const closing = await startRawServer(t, (connection) =>
-    connection.socket.once('data', () => connection.socket.end()),
-  );
-  const resetting = await startRawServer(t, (connection) => {
-    connection.socket.once('data', () => connection.socket.resetAndDestroy());
-  });
-  const secure = (url: string): string => url.replace('http:', 'https:');
-  assert.equal(await statusOf(t, tsuji, [secure(plain.url)]), 500);
-  assert.equal(await statusOf(t, tsuji, [secure(closing.url)]), 502);
-  assert.equal(await statusOf(t, tsuji, [secure(resetting.url)]), 502);
-  const http2 = await startTlsServer(t, here, hello, { ALPNProtocols: ['h2'] });
-  assert.equal(await statusOf(t, tsuji, [http2.url('localhost')]), 500);
-  const old = await startTlsServer(t, here, hello, { maxVersion: 'TLSv1.2', minVersion: 'TLSv1.2' });
-  assert.equal(await statusOf(t, tsuji, [old.url('localhost')]), 200);
-});
+exchangeTest(
+  'what does not speak TLS is a 500; what hangs up, or does not speak the HTTP/2 that it chose, is a 502',
+  tsuji,
+  async (t) => {
+    const plain = await startRawServer(t, (connection) => {
+      connection.socket.once('data', () => connection.socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    });
+    const closing = await startRawServer(t, (connection) =>
+      connection.socket.once('data', () => connection.socket.end()),
+    );
+    const resetting = await startRawServer(t, (connection) => {
+      connection.socket.once('data', () => connection.socket.resetAndDestroy());
+    });
+    const secure = (url: string): string => url.replace('http:', 'https:');
+    assert.equal(await statusOf(t, tsuji, [secure(plain.url)]), 500);
+    assert.equal(await statusOf(t, tsuji, [secure(closing.url)]), 502);
+    assert.equal(await statusOf(t, tsuji, [secure(resetting.url)]), 502);
+    const http2 = await startTlsServer(t, here, hello, { ALPNProtocols: ['h2'] });
+    assert.equal(await statusOf(t, tsuji, [http2.url('localhost')]), 502);
+    const old = await startTlsServer(t, here, hello, { maxVersion: 'TLSv1.2', minVersion: 'TLSv1.2' });
+    assert.equal(await statusOf(t, tsuji, [old.url('localhost')]), 200);
+  },
+);
 
 exchangeTest('a second connection resumes the session of the first', tsuji, async (t) => {
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {

@@ -12,6 +12,7 @@ import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
+import type { OwnTrust } from '../../kernel/tls-trust.ts';
 import type { HealthCheck } from '../../model/health-keys.ts';
 import type { Backend, Server } from '../../model/model.ts';
 import { DOWN, UNCHECKED, UP } from '../../shared/server-state.ts';
@@ -227,7 +228,8 @@ export class HealthChecks {
 
   private async ask(check: Check, signal: AbortSignal): Promise<ProbeResult> {
     try {
-      const target = probeTarget(check.server, check.config);
+      const tls = (check.backend.options?.tls as OwnTrust | undefined) ?? null;
+      const target = probeTarget(check.server, check.config, tls);
       return await this.options.probe(target, check.config.timeoutMs, signal);
     } catch (error) {
       return { good: false, reason: reasonOf(error), seconds: 0 };

@@ -6,13 +6,13 @@
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { connect as connectHttp2, constants } from 'node:http2';
 import { request as requestHttps } from 'node:https';
-import { isIP, isIPv6 } from 'node:net';
+import { isIPv6 } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { Resolver } from '../../kernel/resolve.ts';
 import { TimerWheel } from '../../kernel/timer-wheel.ts';
-import { TlsTrust, type TrustSettings } from '../../kernel/tls-trust.ts';
+import { type OwnTrust, TlsTrusts, type TrustSettings } from '../../kernel/tls-trust.ts';
 import type { HealthCheck } from '../../model/health-keys.ts';
 import type { Server } from '../../model/model.ts';
 
@@ -26,6 +26,8 @@ export type ProbeTarget = {
   /** Value of the Host field. */
   readonly hostField: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /** What is said of it by its backend; null: nothing. */
+  readonly tls: OwnTrust | null;
 };
 
 export type ProbeResult = {
@@ -49,7 +51,7 @@ function bracketed(host: string): string {
 }
 
 /** What is asked of a server: its URL, changed by what the check says. */
-export function probeTarget(server: Server, check: HealthCheck): ProbeTarget {
+export function probeTarget(server: Server, check: HealthCheck, tls: OwnTrust | null): ProbeTarget {
   const base = new URL(server.url.replace(/^[^:]*:/, 'http:'));
   const url = new URL(check.path, base);
   // A path may be a whole URL, which then leads elsewhere.
@@ -69,6 +71,7 @@ export function probeTarget(server: Server, check: HealthCheck): ProbeTarget {
     path: url.pathname + url.search,
     hostField: check.hostname === '' ? field : check.hostname,
     headers: check.headers,
+    tls: isServer ? tls : null,
   };
 }
 
@@ -87,7 +90,7 @@ export function redirected(from: ProbeTarget, location: string): ProbeTarget {
   const path = url.pathname + url.search;
   if (url.origin === base.origin) return { ...from, path };
   const headers = from.headers.filter(([name]) => !SECRET.has(name.toLowerCase()) && name !== 'Host');
-  return { ...addressOf(url), path, headers };
+  return { ...addressOf(url), path, headers, tls: null };
 }
 
 /** A status that is followed, as Go's client does it: 307 and 308 without a Location stand for themselves. */
@@ -102,11 +105,11 @@ function errorText(error: unknown): string {
 }
 
 export class Prober {
-  readonly #trust: TlsTrust;
+  readonly #trusts: TlsTrusts;
   readonly #resolver = new Resolver(new TimerWheel());
 
   constructor(settings: TrustSettings) {
-    this.#trust = new TlsTrust(settings);
+    this.#trusts = new TlsTrusts(settings);
   }
 
   /** Never rejects. `timeoutMs`: for all of it; `signal`: nobody wants to know any more. */
@@ -135,7 +138,7 @@ export class Prober {
   }
 
   #ask(target: ProbeTarget, signal: AbortSignal): Promise<Answer> {
-    const { scheme, host, port, path, hostField, headers } = target;
+    const { scheme, host, port, path, hostField, headers, tls } = target;
     const options = {
       host,
       port,
@@ -159,7 +162,7 @@ export class Prober {
       };
       const request =
         scheme === 'https'
-          ? requestHttps({ ...options, ...this.#tls(host) }, answered)
+          ? requestHttps({ ...options, ...this.#tls(host, tls) }, answered)
           : requestHttp(options, answered);
       request.on('error', reject);
       request.end();
@@ -167,12 +170,9 @@ export class Prober {
   }
 
   /** The name that is asked for and verified is the host that is connected to, never the Host field. */
-  #tls(host: string) {
-    return {
-      secureContext: this.#trust.context(),
-      rejectUnauthorized: this.#trust.verifies,
-      servername: isIP(host) === 0 ? host.replace(/\.$/, '') : '',
-    };
+  #tls(host: string, own: OwnTrust | null) {
+    const trust = this.#trusts.of(own);
+    return { secureContext: trust.context(), rejectUnauthorized: trust.verifies, servername: trust.nameAt(host) };
   }
 
   #askHttp2({ host, port, path, hostField, headers }: ProbeTarget, signal: AbortSignal): Promise<Answer> {

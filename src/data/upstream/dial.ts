@@ -7,12 +7,12 @@
  * Node is whether a connection ended with close_notify: a body that only the end of its connection delimits may
  * therefore be cut short unnoticed, as in every client made with it.
  */
-import { connect, isIP, type OnReadOpts, Socket } from 'node:net';
+import { connect, type OnReadOpts, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { Resolver } from '../../kernel/resolve.ts';
 import type { TimerWheel } from '../../kernel/timer-wheel.ts';
-import { TlsTrust } from '../../kernel/tls-trust.ts';
+import { type OwnTrust, type TlsTrust, TlsTrusts } from '../../kernel/tls-trust.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
 import type { ServerView } from '../../table/views.ts';
 import type { Descriptors } from '../descriptors.ts';
@@ -41,7 +41,7 @@ export class DialTarget {
   private readonly host: string;
   private readonly port: number;
   private readonly lookup: Lookup;
-  private readonly trust: TlsTrust;
+  readonly trust: TlsTrust;
   private readonly descriptors: Descriptors;
   /** Resumes the last session: no certificates, and with TLS 1.2 a round trip less. */
   private session: Buffer | undefined = undefined;
@@ -74,12 +74,13 @@ export class DialTarget {
     const { host, port, lookup } = this;
     const to = { host, port, lookup, autoSelectFamily: true, ...(onread === null ? {} : { onread }) };
     if (!this.secure) return connect({ ...to, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
+    const name = this.trust.nameAt(host);
     const socket = connectTls({
       ...to,
       secureContext: this.trust.context(),
       rejectUnauthorized: this.trust.verifies,
       ALPNProtocols: [...alpn],
-      ...(isIP(host) === 0 ? { servername: host.replace(/\.$/, '') } : {}),
+      ...(name === '' ? {} : { servername: name }),
       ...(this.session === undefined ? {} : { session: this.session }),
     });
     // tls.connect does not pass these two on.
@@ -111,21 +112,17 @@ export class DialTarget {
 export class Dialer {
   private readonly resolver: Resolver;
   private readonly descriptors: Descriptors;
-  private readonly trust: TlsTrust;
+  readonly trusts: TlsTrusts;
 
   constructor(options: BootOptions, wheel: TimerWheel, descriptors: Descriptors) {
     this.descriptors = descriptors;
     this.resolver = new Resolver(wheel);
-    this.trust = new TlsTrust(options);
+    this.trusts = new TlsTrusts(options);
   }
 
-  target(server: ServerAddress): DialTarget {
-    return new DialTarget(server, this.resolver.lookup, this.trust, this.descriptors);
-  }
-
-  /** With a trust of its own, null for that of all. */
-  targetApart(server: ServerAddress, trust: TlsTrust | null): DialTarget {
-    return new DialTarget(server, this.resolver.lookup, trust ?? this.trust, this.descriptors);
+  /** `own`: what is said of that server, null for nothing. */
+  target(server: ServerAddress, own: OwnTrust | null): DialTarget {
+    return new DialTarget(server, this.resolver.lookup, this.trusts.of(own), this.descriptors);
   }
 }
 

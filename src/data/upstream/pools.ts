@@ -1,14 +1,13 @@
 /** All pools of one worker, by server slot (src/shared/slots.ts), so that they outlive generations of the table. */
 import { performance } from 'node:perf_hooks';
 import type { TimerWheel } from '../../kernel/timer-wheel.ts';
-import { TlsTrust } from '../../kernel/tls-trust.ts';
+import type { OwnTrust } from '../../kernel/tls-trust.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import type { RoutingTable } from '../../table/reader.ts';
 import type { ServerView } from '../../table/views.ts';
 import type { Descriptors } from '../descriptors.ts';
 import { Dialer, type DialTarget, type ServerAddress } from './dial.ts';
-
 import { UpstreamPool } from './pool.ts';
 import { type UpstreamTimeouts, upstreamTimeouts } from './timeouts.ts';
 import { WriteTurn } from './write-turn.ts';
@@ -21,13 +20,9 @@ const READ_BUFFER_BYTES = 262_144;
 /** A server that stands in no backend is let go when nobody has asked it for so long. */
 const APART_KEPT_MS = 300_000;
 
-/** PEM texts, '' for none. */
-export type ApartTls = {
-  readonly ca: string;
-  readonly cert: string;
-  readonly key: string;
-  readonly insecureSkipVerify: boolean;
-};
+function ownTrust({ options }: ServerView): OwnTrust | null {
+  return (options?.tls as OwnTrust | undefined) ?? null;
+}
 
 export class UpstreamPools {
   private readonly options: BootOptions;
@@ -58,7 +53,7 @@ export class UpstreamPools {
       if (pool.server === server || this.isOf(pool, server)) return pool;
       this.letGo(pool);
     }
-    const made = this.made(this.dialer.target(server), this.timeoutsOf(server));
+    const made = this.made(this.dialer.target(server, ownTrust(server)), this.timeoutsOf(server));
     made.server = server;
     this.bySlot.set(server.slot, made);
     return made;
@@ -68,20 +63,11 @@ export class UpstreamPools {
    * Of a server that stands in no backend. `key`: another for another server or another trust; `tls`: null for that of all
    * servers.
    */
-  apart(key: string, server: ServerAddress, tls: ApartTls | null): UpstreamPool {
+  apart(key: string, server: ServerAddress, tls: OwnTrust | null): UpstreamPool {
     const now = performance.now();
     let found = this.byKey.get(key);
     if (found === undefined) {
-      const { insecureSkipVerify, rootCAs } = this.options;
-      const trust =
-        tls === null
-          ? null
-          : new TlsTrust({
-              insecureSkipVerify: tls.insecureSkipVerify || insecureSkipVerify,
-              rootCAs: tls.ca === '' ? rootCAs : [tls.ca],
-              ...(tls.cert === '' ? {} : { cert: tls.cert, key: tls.key }),
-            });
-      found = { pool: this.made(this.dialer.targetApart(server, trust), this.timeouts), usedAt: now };
+      found = { pool: this.made(this.dialer.target(server, tls), this.timeouts), usedAt: now };
       this.byKey.set(key, found);
     }
     found.usedAt = now;
@@ -113,6 +99,7 @@ export class UpstreamPools {
   /** After a change of tables the server has another view; after one of names the slot is another server's. */
   private isOf(pool: UpstreamPool, server: ServerView): boolean {
     if (pool.server?.url !== server.url) return false;
+    if (pool.target.trust !== this.dialer.trusts.of(ownTrust(server))) return false;
     pool.server = server;
     pool.timeouts = this.timeoutsOf(server);
     return true;

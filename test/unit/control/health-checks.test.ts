@@ -232,7 +232,7 @@ for (const [url, check, expected] of TARGETS) {
       port: Number(port || (/:(\d+)/.exec(url.slice(8))?.[1] ?? (scheme === 'https' ? 443 : 80))),
       hostHeader: url.replace(/^[^:]*:\/\//, '').replace(/\/.*/, ''),
     };
-    const target = probeTarget(one, { ...CHECK, ...check });
+    const target = probeTarget(one, { ...CHECK, ...check }, null);
     assert.equal(`${target.scheme} ${target.host} ${target.port} ${target.path} as ${target.hostField}`, expected);
   });
 }
@@ -248,9 +248,18 @@ test('a redirect to another host takes no secrets along', () => {
       ['Authorization', 'secret'],
       ['X-A', '1'],
     ],
+    tls: null,
   };
   assert.deepEqual(redirected(from, 'z'), { ...from, path: '/x/z' });
-  const other = { scheme: 'https', host: 'b', port: 443, path: '/q', hostField: 'b', headers: [['X-A', '1']] };
+  const other = {
+    scheme: 'https',
+    host: 'b',
+    port: 443,
+    path: '/q',
+    hostField: 'b',
+    headers: [['X-A', '1']],
+    tls: null,
+  };
   assert.deepEqual(redirected(from, 'https://b/q'), other);
   assert.throws(() => redirected(from, 'ftp://b/q'));
 });
