@@ -14,6 +14,8 @@ function isSame(a: Problem | undefined, b: Problem | undefined): boolean {
   return a === b || (a?.state === b?.state && a?.reason === b?.reason);
 }
 
+const NONE: readonly Problem[] = [];
+
 export type ProblemNews = {
   /** Problems that are new, or that have another state or reason than before. */
   readonly appeared: Problem[];
@@ -35,8 +37,8 @@ export class ProblemBook {
 
   /** Replaces the problems of one object. */
   put(object: string, problems: readonly Problem[], news: ProblemNews): void {
-    const old = this.#byObject.get(object) ?? [];
-    if (isDeepStrictEqual(old, problems)) return;
+    const old = this.#byObject.get(object) ?? NONE;
+    if (old.length + problems.length === 0 || isDeepStrictEqual(old, problems)) return;
     const before = new Map<string, Problem | undefined>();
     for (const { key } of [...old, ...problems]) before.set(key, this.shown.get(key));
     for (const problem of old) this.#remove(problem);

@@ -197,6 +197,35 @@ test('etcd v3: an empty alias is the root of the store', async (t) => {
   assert.equal(source.status().tree, '');
 });
 
+test('etcd v3: a tree that may not be read is none until it may', async (t) => {
+  const etcd = await etcdOf(t);
+  const ctl = (...words: string[]) => etcd.ctl(3, ...words);
+  await ctl('put', '/traefik/backends/b/servers/s/url', 'own');
+  await ctl('put', '/traefik/frontends/f/backend', 'b');
+  await ctl('put', '/conf/1/frontends/f/backend', 'other');
+  await ctl('put', '/traefik/alias', '/conf/1');
+  for (const user of ['root', 'reader']) {
+    await ctl('user', 'add', user, `--new-user-password=${user}`);
+    if (user !== 'root') await ctl('role', 'add', user);
+    await ctl('user', 'grant-role', user, user);
+  }
+  await ctl('role', 'grant-permission', '--prefix=true', 'reader', 'read', '/traefik/');
+  await ctl('auth', 'enable');
+  const settings = etcdSettings([etcd.endpoint], { username: 'reader', password: 'reader' });
+  const source = new EtcdV3Source(settings, { probeMs: 50 });
+  t.after(() => source.stop());
+  const sink = new StateRecorder(source);
+  source.start(sink);
+  await waitFor(() => sink.state() === tree('own'), 'the own tree');
+  assert.match(
+    source.status().aliasProblem ?? '',
+    /"\/conf\/1" cannot be read: .*; the tree at "\/traefik" is in force/,
+  );
+  await ctl('--user=root:root', 'role', 'grant-permission', '--prefix=true', 'reader', 'read', '/conf/1/');
+  await waitFor(() => sink.state() === 'frontends/f/backend=other', 'the other tree');
+  assert.equal(source.status().restarts, 0);
+});
+
 test('requests are answered by one tree or the other while the alias goes to and fro', async (t) => {
   const etcd = await etcdOf(t);
   const client = new Etcd3({ hosts: etcd.url });
