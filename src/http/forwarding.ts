@@ -29,6 +29,25 @@ export function cgiName(name: string): string {
   return plain;
 }
 
+/** All names that such servers take for that lower-case one. */
+export class AnySpelling {
+  private readonly name: string;
+  private readonly plain: string;
+
+  constructor(name: string) {
+    this.name = name;
+    this.plain = cgiName(name);
+  }
+
+  /** `name`: in lower case. */
+  has(name: string): boolean {
+    if (name === this.name) return true;
+    // By its length and its first letter nearly every other name is out.
+    const { plain } = this;
+    return name.length === plain.length && (name[0] === plain[0] || plain[0] === '-') && cgiName(name) === plain;
+  }
+}
+
 /** `name`: in lower case. */
 export function forwardingOf(name: string): number {
   // By their third letter nearly all other names are out.

@@ -5,7 +5,7 @@
  */
 import { ASCII } from '../kernel/characters.ts';
 import { contentLengthOf, HOP_BY_HOP, listMembers, type Names, withoutFields } from './fields.ts';
-import { DISGUISED, forwardingOf, NOT_FORWARDING } from './forwarding.ts';
+import { AnySpelling, DISGUISED, forwardingOf, NOT_FORWARDING } from './forwarding.ts';
 import { hostProblem } from './host.ts';
 
 export const REQUEST_NO_BODY = 0;
@@ -332,8 +332,9 @@ export class RequestHead {
   }
 
   /**
-   * In the place of all fields of that lower-case name, as if the client had sent it; '' takes it off. What is forwarded in
-   * a way of its own (Host, X-Forwarded-For and their like) is as well. Not for framing or hop-by-hop fields.
+   * In the place of all fields of that lower-case name, as if the client had sent it; '' takes it off. So are names that
+   * some servers take for it (forwarding.ts). What is forwarded in a way of its own (Host, X-Forwarded-For and their like)
+   * is as well. Not for framing or hop-by-hop fields.
    */
   setField(name: string, value: string): void {
     if (SET_APART.has(name)) {
@@ -341,7 +342,7 @@ export class RequestHead {
       if (value !== '') this.add(name, value);
       return;
     }
-    this.replaceFields(new Set([name]), value === '' ? '' : `${name}: ${value}\r\n`);
+    this.replaceFields(new AnySpelling(name), value === '' ? '' : `${name}: ${value}\r\n`);
   }
 
   private forget(name: string): void {

@@ -148,6 +148,25 @@ const HANDSHAKE =
   'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
 
 for (const engine of ENGINES) {
+  test(`${engine}: nobody can say under another spelling who asks`, async () => {
+    const fields = {
+      x_webauth_user: 'root',
+      'x.webauth-user': 'root',
+      x_user: 'root',
+      'X~User': 'root',
+      'x-userx': 'me',
+    };
+    const told = (): string[] => Object.keys(asked).filter((name) => /user/i.test(name));
+    await ask(engine, { host: basic, fields: { ...fields, authorization: basicOf('sha', 'test') } });
+    assert.deepEqual(told().sort(), ['x-userx', 'x-webauth-user', 'x_user', 'x~user']);
+    const challenge = (await ask(engine, { host: digest })).fields['www-authenticate']!;
+    await ask(engine, { host: digest, path: '/', fields: { ...fields, authorization: digestOf(challenge) } });
+    assert.deepEqual(told().sort(), ['x-user', 'x-userx', 'x.webauth-user', 'x_webauth_user']);
+    await ask(engine, { host: forward, fields: { ...fields, authorization: 'Bearer ada' } });
+    assert.deepEqual(told().sort(), ['x-user', 'x-userx', 'x.webauth-user', 'x_webauth_user']);
+    assert.equal(asked['x-user'], 'ada, second');
+  });
+
   test(`${engine}: basic auth lets in who knows a password, whatever its hash, and tells the server who it is`, async () => {
     const refused = await ask(engine, { host: basic, method: 'POST', body: Buffer.from('hello') });
     assert.deepEqual([refused.status, refused.body.toString()], [401, '401 Unauthorized\n']);
