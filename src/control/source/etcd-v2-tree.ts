@@ -21,9 +21,12 @@ function backendsOn(path: string, isDirectory: boolean): string[] {
   return found;
 }
 
+/** `below` is null where there is nothing: most of them are keys. */
+type Directory = { isKey: boolean; below: Map<string, Directory> | null };
+
 /** A set of keys that gives those below a directory at the cost of what it gives. */
 export class KeysByPath {
-  readonly #top: Directory = { isKey: false, below: new Map() };
+  readonly #top: Directory = { isKey: false, below: null };
 
   constructor(keys: Iterable<string> = []) {
     for (const key of keys) this.add(key);
@@ -36,9 +39,10 @@ export class KeysByPath {
   add(key: string): void {
     let directory = this.#top;
     for (const part of key.split('/')) {
+      directory.below ??= new Map();
       let next = directory.below.get(part);
       if (next === undefined) {
-        next = { isKey: false, below: new Map() };
+        next = { isKey: false, below: null };
         directory.below.set(part, next);
       }
       directory = next;
@@ -51,15 +55,19 @@ export class KeysByPath {
     const parts = key.split('/');
     const way = [this.#top];
     for (const part of parts) {
-      const next = way.at(-1)!.below.get(part);
+      const next = way.at(-1)!.below?.get(part);
       if (next === undefined) return false;
       way.push(next);
     }
     const last = way.at(-1)!;
     if (!last.isKey) return false;
     last.isKey = false;
-    for (let i = parts.length; i > 0 && !way[i].isKey && way[i].below.size === 0; i--)
-      way[i - 1].below.delete(parts[i - 1]);
+    // Directories that this leaves empty.
+    for (let i = parts.length; i > 0 && !way[i].isKey && way[i].below === null; i--) {
+      const above = way[i - 1];
+      above.below!.delete(parts[i - 1]);
+      if (above.below!.size === 0) above.below = null;
+    }
     return true;
   }
 
@@ -70,7 +78,7 @@ export class KeysByPath {
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
       const { path: at, directory } = next;
       if (directory.isKey) yield at;
-      for (const [part, below] of directory.below) {
+      for (const [part, below] of directory.below ?? []) {
         open.push({ path: directory === this.#top ? part : `${at}/${part}`, directory: below });
       }
     }
@@ -78,12 +86,10 @@ export class KeysByPath {
 
   #find(path: string): Directory | undefined {
     let directory: Directory | undefined = this.#top;
-    for (const part of path.split('/')) directory = directory?.below.get(part);
+    for (const part of path.split('/')) directory = directory?.below?.get(part);
     return directory;
   }
 }
-
-type Directory = { isKey: boolean; readonly below: Map<string, Directory> };
 
 /** All keys below a directory. */
 export function entriesBelow(prefix: string, node: EtcdV2Node | null): Map<string, string> {
