@@ -15,7 +15,7 @@ const reference = read('docs/options.md');
 const readme = read('README.md');
 
 /** A key as the documentation has it, `frontends/F/errors/PAGE/status`, and what it says of it. */
-type Documented = { readonly key: string; readonly type: string; readonly mistake: string };
+type Documented = { readonly key: string; readonly type: string; readonly fallback: string; readonly mistake: string };
 
 /** The rows of all tables whose first column is headed by where its keys stand. */
 function documented(text: string): Documented[] {
@@ -31,7 +31,7 @@ function documented(text: string): Documented[] {
     if (header !== null) below = header[1];
     else if (below !== '' && !cells[1].startsWith('---')) {
       for (const [, key] of cells[1].matchAll(/`([^`]+)`/g)) {
-        found.push({ key: below + key, type: cells[3], mistake: cells[5] });
+        found.push({ key: below + key, type: cells[3], fallback: cells[4], mistake: cells[5] });
       }
     }
   }
@@ -106,6 +106,7 @@ const NEEDED: Readonly<Record<string, Record<string, string>>> = {
   'frontends/F/errors': { 'errors/PAGE/status': '500', 'errors/PAGE/backend': 'other' },
   'frontends/F/split': { 'split/entries/S/backend': 'other', 'split/sticky': 'true' },
   'frontends/F/mirroring': { 'mirrors/M/backend': 'other' },
+  'frontends/F/mirrors': { 'mirrors/M/backend': 'other' },
   'frontends/F/compress': { 'compress/contenttypes': 'text/html' },
   'frontends/F/ratelimit': {
     'ratelimit/extractorfunc': 'client.ip',
@@ -113,7 +114,7 @@ const NEEDED: Readonly<Record<string, Record<string, string>>> = {
     'ratelimit/rateset/R/average': '1',
     'ratelimit/rateset/R/burst': '1',
   },
-  'backends/B/loadbalancer': { 'loadbalancer/method': 'hash' },
+  'backends/B/loadbalancer/hash': { 'loadbalancer/method': 'hash' },
   'backends/B/healthcheck': { 'healthcheck/path': '/' },
   'backends/B/maxconn': { 'maxconn/amount': '1' },
   'backends/B/failover': { 'failover/backend': 'other' },
@@ -137,21 +138,26 @@ function backend(keys: Record<string, string>): Outcome {
   return buildBackend('own', new Map(Object.entries(keys)), options, others);
 }
 
-/** Whatever mistakes in that key lead to. */
-function outcomes(key: string): Outcome[] {
+/** What becomes of the object of that key with that value, and whatever else must be there. */
+function outcome(key: string, value: string): Outcome {
   const [kind, , ...rest] = key.split('/');
   const section = Object.keys(NEEDED).find((each) => key.startsWith(`${each}/`));
   const needed = section === undefined ? {} : NEEDED[section];
-  const [plain, build] =
-    kind === 'frontends' ? [{ backend: 'own' }, frontend] : [{ 'servers/S/url': 'http://a' }, backend];
-  return MISTAKES.map((mistake) => build({ ...plain, ...needed, [rest.join('/')]: mistake }));
+  const own = { [rest.join('/')]: value };
+  return kind === 'frontends'
+    ? frontend({ backend: 'own', ...needed, ...own })
+    : backend({ 'servers/S/url': 'http://a', ...needed, ...own });
+}
+
+function mistakes(key: string): Outcome[] {
+  return MISTAKES.map((mistake) => outcome(key, mistake));
 }
 
 test('a mistake leaves its frontend out where that is said, and nowhere else', () => {
   for (const { key, mistake } of rows) {
     const isLeftOut = key.startsWith('frontends') && mistake.includes('left out');
     assert.equal(
-      outcomes(key).some(({ value }) => value === null),
+      mistakes(key).some(({ value }) => value === null),
       isLeftOut,
       `${key}: ${mistake}`,
     );
@@ -161,7 +167,24 @@ test('a mistake leaves its frontend out where that is said, and nowhere else', (
 test('a mistake is a problem of its key, unless it is said that there are none', () => {
   for (const { key, mistake } of rows) {
     const own = `/${key.replace(/^backends\/B/, 'backends/own')}`;
-    const isTold = outcomes(key).some(({ problems }) => problems.some((problem) => problem.key === own));
+    const isTold = mistakes(key).some(({ problems }) => problems.some((problem) => problem.key === own));
     assert.equal(isTold, mistake !== '—', `${key}: ${mistake}`);
   }
+});
+
+/** `true`, `30s`, `0: none`, and what stands in backticks; null: it cannot be written as a value. */
+function defaultOf(fallback: string): string | null {
+  const [, bare, quoted] = /^(?:(true|false|[0-9]+[smh]?)(?=$|[:;, ])|`([^`]+)`(?:$|;))/.exec(fallback) ?? [];
+  return bare ?? (quoted === undefined || /^(?:--|_)/.test(quoted) ? null : quoted);
+}
+
+test('a default that is written down, and an empty value, mean the same', () => {
+  let tried = 0;
+  for (const { key, fallback } of rows) {
+    const written = defaultOf(fallback);
+    if (written === null) continue;
+    tried++;
+    assert.deepEqual(outcome(key, written).value, outcome(key, '').value, `${key}: ${fallback}`);
+  }
+  assert.ok(tried > 80, `only ${tried} were tried`);
 });
