@@ -21,6 +21,11 @@ export type CompareOptions = {
   readonly flags: readonly string[];
 };
 
+export type FeaturesOptions = {
+  readonly kind: 'features';
+  readonly rounds: number;
+};
+
 export type SoakOptions = {
   readonly kind: 'soak';
   readonly minutes: number;
@@ -29,6 +34,7 @@ export type SoakOptions = {
 export type Options =
   | RunOptions
   | CompareOptions
+  | FeaturesOptions
   | SoakOptions
   | { readonly kind: 'help' }
   | { readonly kind: 'error'; readonly message: string };
@@ -44,6 +50,8 @@ npm run bench -- compare REV1 REV2 [options] [-- FLAGS FOR TSUJI]
                        two git revisions against each other; "work" is the work tree as it stands
   --rounds=N           pairs of measurements (default 7)
   --scenario=A,B       default: small
+npm run bench -- features [--rounds=N]
+                       what options of a frontend cost a request, against a frontend without any
 npm run bench -- soak [--minutes=N]
                        mixed traffic, changes of keys, servers that die; 3 minutes, 30 at most`;
 
@@ -88,6 +96,12 @@ export function parseOptions(args: readonly string[]): Options {
       return { kind: 'error', message: 'soak takes --minutes and nothing else' };
     }
     return { kind: 'soak', minutes: minutes ?? SOAK_MINUTES };
+  }
+  if (words.length === 1 && words[0] === 'features') {
+    if (quick || minutes !== null || scenarios.length > 0 || peers.length > 0 || flags.length > 0) {
+      return { kind: 'error', message: 'features takes --rounds and nothing else' };
+    }
+    return { kind: 'features', rounds: rounds ?? 7 };
   }
   if (minutes !== null) return { kind: 'error', message: '--minutes belongs to soak' };
   if (words.length === 0) {

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareRevisions } from './compare.ts';
+import { measureFeatures } from './features.ts';
 import { hasWrk } from './load.ts';
 import { chooseCores, describeMachine, machineText } from './machine.ts';
 import { HELP, parseOptions, type RunOptions } from './options.ts';
@@ -124,7 +125,8 @@ else if (options.kind === 'error') {
 } else {
   const processes = new Processes();
   try {
-    if (options.kind === 'compare') await compareRevisions(options, processes, tell);
+    if (options.kind === 'features') await measureFeatures(options, processes, tell);
+    else if (options.kind === 'compare') await compareRevisions(options, processes, tell);
     else if (options.kind === 'soak') process.exitCode = (await soak(options, processes, tell)) ? 0 : 1;
     else await run(options, processes);
   } catch (error) {

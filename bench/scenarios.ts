@@ -24,6 +24,8 @@ export type Scenario = {
   readonly kind: Kind;
   readonly host: string;
   readonly path: string;
+  /** Of requests, beside those of a browser. */
+  readonly fields?: Readonly<Record<string, string>>;
   /** Bytes of the response body. */
   readonly length: number;
   /** Bytes of the request body; 0: GET. */
@@ -51,7 +53,7 @@ const BROWSER_FIELDS: Readonly<Record<string, string>> = {
 };
 
 export function fieldsOf(scenario: Scenario): Readonly<Record<string, string>> {
-  return { Host: scenario.host, ...BROWSER_FIELDS };
+  return { Host: scenario.host, ...BROWSER_FIELDS, ...scenario.fields };
 }
 
 const MIB = 1024 * 1024;

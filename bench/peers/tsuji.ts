@@ -5,7 +5,10 @@ import { SERVE_FLAGS } from '../../scripts/node-flags.mjs';
 import type { Command } from '../processes.ts';
 import type { Peer, Site } from './peer.ts';
 
-function writeKeys(folder: string, site: Site): void {
+type Keys = Readonly<Record<string, string>>;
+
+/** `more`: keys of every frontend, below it. */
+function writeKeys(folder: string, site: Site, more: Keys): void {
   const keys: Record<string, string> = {};
   for (const [index, route] of site.routes.entries()) {
     for (const [at, port] of route.servers.entries()) {
@@ -14,6 +17,7 @@ function writeKeys(folder: string, site: Site): void {
     }
     keys[`frontends/frontend${index}/backend`] = `backend${index}`;
     keys[`frontends/frontend${index}/routes/main/rule`] = `Host:${route.host}`;
+    for (const [key, value] of Object.entries(more)) keys[`frontends/frontend${index}/${key}`] = value;
   }
   for (const [key, value] of Object.entries(keys)) {
     const path = join(folder, key);
@@ -52,8 +56,9 @@ export function tsujiCommand(root: string, port: number, flags: readonly string[
  * tsuji from the work tree at `root`, as one worker.
  *
  * @param flags more flags; where one of them is unknown to that tree, the peer counts as not installed.
+ * @param more keys of every frontend, below it
  */
-export function tsujiAt(root: string, name: string, flags: readonly string[]): Peer {
+export function tsujiAt(root: string, name: string, flags: readonly string[], more: Keys = {}): Peer {
   return {
     name,
     version() {
@@ -65,7 +70,7 @@ export function tsujiAt(root: string, name: string, flags: readonly string[]): P
     },
     configure(site) {
       const keys = join(site.folder, 'keys');
-      writeKeys(keys, site);
+      writeKeys(keys, site, more);
       return tsujiCommand(root, site.port, [`--folder=${keys}`, ...flags]);
     },
   };
