@@ -1,8 +1,12 @@
 /** The ways in which a client can reach tsuji, and one client for them all. */
+import { once } from 'node:events';
 import { type IncomingHttpHeaders, request as requestHttp1 } from 'node:http';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { request as requestTls } from 'node:https';
+import { connect } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
+import { RawConnection } from './raw.ts';
 import { makeAuthority } from './tls.ts';
 import { temporaryFolder } from './tools.ts';
 import { startTsuji, type Tsuji, type TsujiOptions } from './tsuji.ts';
@@ -161,6 +165,22 @@ class Http2Client implements EngineClient {
   close(): void {
     this.session.destroy();
   }
+}
+
+/** A connection of HTTP/1.1 by bytes. `allowHalfOpen`: it is not ended because the other side has ended. */
+export async function http1Client(
+  t: Scope,
+  on: EngineTsuji,
+  engine: Engine,
+  allowHalfOpen = false,
+): Promise<RawConnection> {
+  const at = { port: on.port(engine), host: '127.0.0.1', noDelay: true, allowHalfOpen };
+  const secure = { ...at, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] };
+  const socket = isSecure(engine) ? connectTls(secure) : connect(at);
+  const connection = new RawConnection(socket);
+  t.after(() => connection.destroy());
+  await once(socket, isSecure(engine) ? 'secureConnect' : 'connect');
+  return connection;
 }
 
 /** All of a body; rejects when it is broken off. */

@@ -7,10 +7,11 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { after } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
-import { ENGINES, isHttp2, startEngines, whole } from '../harness/engines.ts';
+import { ENGINES, type Engine, http1Client, isHttp2, startEngines, whole } from '../harness/engines.ts';
 import { exchangeTest, type Scope } from '../harness/exchanges.ts';
 import { literals, startFrameServer } from '../harness/http2.ts';
 import { END_HEADERS, END_STREAM, FRAME, frame } from '../harness/http2-frames.ts';
+import type { RawConnection } from '../harness/raw.ts';
 import { makeAuthority } from '../harness/tls.ts';
 import { temporaryFolder } from '../harness/tools.ts';
 import { addRoute } from '../harness/tsuji.ts';
@@ -18,6 +19,7 @@ import { addRoute } from '../harness/tsuji.ts';
 const engines = await startEngines({ after }, { workers: 1, flags: ['--insecureSkipVerify'] });
 const { tsuji } = engines;
 const TRIES = 10;
+const LINGERING: readonly Engine[] = ['node', 'node-tls'];
 const SIZE = 64 << 20;
 
 /** Answers as soon as something has come, and closes with the rest unread. */
@@ -94,6 +96,34 @@ for (const [what, start] of Object.entries(SERVERS)) {
         asked.leave();
       }
       assert.doesNotMatch(await tsuji.metrics(), /^tsuji_backend_server_ejections_total.* [1-9]/m);
+    });
+  }
+}
+
+/** Sends on, whatever comes, until `isOver`; a client like curl gives up without a look at its answer when it cannot. */
+async function uploadOn(client: RawConnection, isOver: () => boolean): Promise<void> {
+  const piece = Buffer.alloc(1 << 16);
+  while (!isOver() && !client.closed) {
+    await new Promise<void>((resolve) => client.socket.write(piece, () => resolve()));
+  }
+}
+
+for (const engine of LINGERING) {
+  for (const [what, host] of [
+    ['of its server', 'route'],
+    ['of ours', 'nobody.test'],
+  ]) {
+    const title = `${engine}: a client that asks for its connection to be closed can send on until it has read an answer ${what}`;
+    exchangeTest(title, tsuji, async (t) => {
+      const name = host === 'route' ? await addRoute(tsuji, [await refusing(t, false)]) : host;
+      const client = await http1Client(t, engines, engine, true);
+      client.send(`POST / HTTP/1.1\r\nHost: ${name}\r\nContent-Length: ${1 << 30}\r\nConnection: close\r\n\r\n`);
+      let pieces = 0;
+      // Far more than fits between the two, so that some of it is sent behind the answer.
+      await uploadOn(client, () => client.received.includes('\r\n\r\n') && ++pieces > 400);
+      assert.equal(client.error, '');
+      assert.match(client.received, host === 'route' ? /^HTTP\/1\.1 413 [\s\S]*too large$/ : /^HTTP\/1\.1 404 /);
+      assert.match(client.received, /\r\nConnection: close\r\n/i);
     });
   }
 }

@@ -4,10 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
-import { connect as connectTls } from 'node:tls';
-import { type Engine, type EngineTsuji, isSecure, startEngines } from '../harness/engines.ts';
+import { type Engine, type EngineTsuji, http1Client, startEngines } from '../harness/engines.ts';
 import { exchangeTest, type Scope } from '../harness/exchanges.ts';
-import { RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
+import type { RawConnection } from '../harness/raw.ts';
+import { type RawServer, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
@@ -17,15 +17,6 @@ const ENGINES: readonly Engine[] = ['uws', 'uws-tls', 'node', 'node-tls'];
 const closesBehind = (engine: Engine, { method, close }: Case): boolean =>
   close || (method === 'PUT' && engine.startsWith('uws'));
 const engines = await startEngines({ after });
-
-async function connect(t: Scope, on: EngineTsuji, engine: Engine): Promise<RawConnection> {
-  if (!isSecure(engine)) return rawClient(t, on.port(engine));
-  const socket = connectTls({ port: on.port(engine), rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] });
-  const connection = new RawConnection(socket);
-  t.after(() => connection.destroy());
-  await new Promise((resolve) => socket.once('secureConnect', resolve));
-  return connection;
-}
 
 type Case = { method: string; status: number; framing: string; body: string; close: boolean };
 
@@ -75,7 +66,7 @@ type Running = { one: Case; engine: Engine; client: RawConnection; upstream: Raw
 async function begin(t: Scope, on: EngineTsuji, engine: Engine, host: string, server: RawServer): Promise<Running[]> {
   const running: Running[] = [];
   for (const one of cases()) {
-    const client = await connect(t, on, engine);
+    const client = await http1Client(t, on, engine);
     client.send(sent(one, host));
     const upstream = await server.next();
     await upstream.until('\r\n\r\n');
@@ -129,7 +120,7 @@ for (const engine of ENGINES) {
   exchangeTest(`${engine}: the next request of a connection finds it as it should be`, engines.tsuji, async (t) => {
     const server = await startRawServer(t);
     const host = await addRoute(engines.tsuji, [server.url]);
-    const client = await connect(t, engines, engine);
+    const client = await http1Client(t, engines, engine);
     for (const one of cases().filter((each) => !closesBehind(engine, each))) {
       const before = server.connections.length;
       client.send(sent(one, host));

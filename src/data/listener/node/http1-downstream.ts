@@ -189,7 +189,8 @@ export class Http1Downstream implements Downstream {
     addFields(fields, text);
     if (length >= 0) fields.push('Content-Length', String(length));
     if (close) fields.push('Connection', 'close');
-    if (close) this.connection.refuseMore(this.received);
+    // Node ends the connection as well when its client has asked for it, or speaks HTTP/1.0.
+    if (close || !this.response.shouldKeepAlive) this.connection.refuseMore(this.received);
     this.response.writeHead(status, reason, fields);
   }
 
