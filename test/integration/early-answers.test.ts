@@ -19,7 +19,7 @@ import { addRoute } from '../harness/tsuji.ts';
 const engines = await startEngines({ after }, { workers: 1, flags: ['--insecureSkipVerify'] });
 const { tsuji } = engines;
 const TRIES = 10;
-const LINGERING: readonly Engine[] = ['node', 'node-tls'];
+const LINGERING: readonly Engine[] = ['uws', 'uws-tls', 'node', 'node-tls'];
 const SIZE = 64 << 20;
 
 /** Answers as soon as something has come, and closes with the rest unread. */

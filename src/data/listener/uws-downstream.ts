@@ -17,11 +17,13 @@
  */
 import { FAULTS, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
+import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Downstream, DownstreamEvents } from '../downstream.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../downstream.ts';
 import type { BufferHolder, MemoryBudget } from '../memory-budget.ts';
 import type { HeldResponse } from './held-response.ts';
+import { UwsLinger } from './linger.ts';
 import { MergedPieces, SMALL_BYTES } from './merged-pieces.ts';
 import type { PeerAddresses } from './peer-address.ts';
 import { SlowClientWatch, type WatchedClient } from './slow-client.ts';
@@ -64,6 +66,7 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   private readonly recycle: (pair: UwsDownstream) => void;
   private readonly peers: PeerAddresses;
   private readonly budget: MemoryBudget;
+  private readonly wheel: TimerWheel;
   private readonly watch: SlowClientWatch;
   private readonly backlog: Backlog;
   protected readonly held: HeldResponse;
@@ -94,6 +97,11 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   private last = false;
   /** And uWS knows: it ends the connection by itself, but does not tell the client. */
   private uwsCloses = false;
+  /** More of the request's body is to come. */
+  private receiving = false;
+  /** The response is not ended but left open, and its connection closed by us. */
+  private staysOpen = false;
+  private linger: UwsLinger | null = null;
   /** We are inside the handler that brought the request. */
   private inHandler = false;
   /** A response that waits for the end of the handler. */
@@ -103,6 +111,7 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     this.response!.writeStatus(this.head);
   };
   private readonly corkRespond = (): void => this.writeWhole();
+  private readonly corkOpen = (): void => this.writeOpen();
   private readonly corkChunk = (): void => this.writeChunk();
   private readonly corkEnd = (): void => {
     // uWS can only end the connection with a response that is given at once. What is not read is not served, and the
@@ -123,6 +132,11 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     try {
       const piece = new Uint8Array(chunk);
       this.watch.uploadMoved(piece.length, last);
+      if (last) this.receiving = false;
+      if (this.linger !== null) {
+        if (last) this.linger.expired();
+        return;
+      }
       if (piece.length < SMALL_BYTES && !last) {
         this.pieces.add(piece);
       } else {
@@ -149,6 +163,7 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     this.backlog = backlog;
     this.held = held;
     this.budget = worker.budget;
+    this.wheel = worker.wheel;
     this.watch = new SlowClientWatch(this, worker.wheel, worker.options);
     this.pieces = new MergedPieces(
       (merged) => this.events.downstreamBody(merged, false),
@@ -164,6 +179,8 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     this.ending = false;
     this.last = false;
     this.uwsCloses = false;
+    this.receiving = false;
+    this.linger = null;
     this.inHandler = true;
     response.onAborted(this.aborted);
   }
@@ -177,6 +194,7 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   /** The request has a body. `timed`: it must make progress. */
   expectBody(chunked: boolean, timed: boolean): void {
     if (chunked) this.last = true;
+    this.receiving = true;
     this.response!.onData(this.data);
     this.watch.uploadBegins(timed);
   }
@@ -252,6 +270,13 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
 
   private respondNow(): void {
     const response = this.response!;
+    if (this.close && this.receiving && !this.isLong()) {
+      response.cork(this.corkOpen);
+      this.response = null;
+      this.body = null;
+      this.linger = new UwsLinger(response, this.wheel);
+      return;
+    }
     const bare = this.length === NO_BODY && this.headLength < 0 && this.close && !this.uwsCloses;
     // The one call that ends both announces a length of 0, where there should be none. So this is the whole head, its
     // last empty line included, and the response stays open: with it the means to end the connection.
@@ -261,6 +286,21 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     this.response = null;
     this.body = null;
     if (bare) response.close();
+  }
+
+  /** The whole response, so that it stays open: by a length that is not reached, as in `writeChunk`, or without any. */
+  private writeOpen(): void {
+    const response = this.response!;
+    const head = this.uwsCloses ? this.head : withLine(this.head, CLOSE_FIELD);
+    const bytes = typeof this.body === 'string' ? Buffer.from(this.body) : this.body;
+    if (this.length === NO_BODY || bytes === null || bytes.length === 0) {
+      const length = this.length === NO_BODY ? this.headLength : 0;
+      response.writeStatus(withLine(head, length < 0 ? '\r\n' : `\r\nContent-Length: ${length}\r\n`));
+      return;
+    }
+    response.writeStatus(head);
+    response.tryEnd(bytes.subarray(0, -1), bytes.length);
+    response.tryEnd(bytes.subarray(-1), bytes.length + 1);
   }
 
   /** Head and body do not fit into one cork. */
@@ -309,6 +349,7 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     this.written = 0;
     if (close) this.last = true;
     this.head = this.last ? withLine(head, CLOSE_FIELD) : head;
+    this.staysOpen = this.last && (!this.uwsCloses || this.receiving);
     this.watch.responseBegins();
   }
 
@@ -365,7 +406,7 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     const before = response.getWriteOffset();
     // The first piece announces the length and is never all of it. Behind it, a length that is never reached leaves the
     // response open, and with it the means to end the connection.
-    const total = this.last && !this.uwsCloses && before > 0 ? this.length + 1 : this.length;
+    const total = this.staysOpen && before > 0 ? this.length + 1 : this.length;
     const [ok, done] = response.tryEnd(chunk, total);
     if (done) this.response = null;
     else if (!ok) this.chunk = chunk.subarray(response.getWriteOffset() - before);
@@ -411,7 +452,7 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   end(): boolean {
     if (this.response === null) return true;
     // With a known length the last byte is the end.
-    if (this.length !== UNKNOWN_LENGTH && (!this.last || this.uwsCloses)) return false;
+    if (this.length !== UNKNOWN_LENGTH && !this.staysOpen) return false;
     if (this.stalled) {
       this.ending = true;
       return false;
@@ -421,6 +462,11 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   }
 
   private endNow(): void {
+    if (this.length !== UNKNOWN_LENGTH && this.receiving) {
+      this.linger = new UwsLinger(this.response!, this.wheel);
+      this.response = null;
+      return;
+    }
     if (this.length !== UNKNOWN_LENGTH) {
       this.abort();
       return;
@@ -456,6 +502,7 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   }
 
   private onAborted(): void {
+    this.linger?.cancel();
     if (this.response === null) return;
     this.response = null;
     this.events.downstreamAborted();

@@ -1,7 +1,7 @@
 /** Ends a connection at a time that no byte puts off. */
 import type { Socket } from 'node:net';
 import { TimerEntry, type TimerWheel } from '../../../kernel/timer-wheel.ts';
-import { LINGER_MS } from './limits.ts';
+import { LINGER_MS } from '../linger.ts';
 
 export class Deadline extends TimerEntry {
   private readonly socket: Pick<Socket, 'destroy' | 'once'>;

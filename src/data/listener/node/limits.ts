@@ -7,8 +7,6 @@
 export const HALF_CLOSED_MS = 5_000;
 /** A quiet tunnel whose client has ended its side asks the client's system so often whether somebody is there. */
 export const HALF_CLOSED_PROBE_MS = 15_000;
-/** After a refusal: what the client still sends is read past for so long, as a reset would take the refusal from it. */
-export const LINGER_MS = 1_000;
 
 /** Longest request head: as nginx with `large_client_header_buffers 8 8k`. */
 export const MAX_HEAD_BYTES = 65_536;
