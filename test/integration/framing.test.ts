@@ -122,16 +122,14 @@ for (const engine of ENGINES) {
     const host = await addRoute(engines.tsuji, [server.url]);
     const client = await http1Client(t, engines, engine);
     for (const one of cases().filter((each) => !closesBehind(engine, each))) {
-      const before = server.connections.length;
       client.send(sent(one, host));
-      await waitFor(
-        () => server.connections.length > before || server.connections.some(({ received }) => received !== ''),
-        'the request',
-      );
-      const upstream =
-        server.connections.findLast(({ closed, received }) => !closed && received !== '') ?? (await server.next());
-      await upstream.until(one.method === 'PUT' ? '0\r\n\r\n' : '\r\n\r\n');
-      await finish({ one, engine, client, upstream }, false);
+      let upstream: RawConnection | undefined;
+      await waitFor(() => {
+        upstream = server.connections.findLast(({ closed, received }) => !closed && received !== '');
+        return upstream !== undefined;
+      }, 'the request');
+      await upstream!.until(one.method === 'PUT' ? '0\r\n\r\n' : '\r\n\r\n');
+      await finish({ one, engine, client, upstream: upstream! }, false);
       client.received = '';
     }
   });
