@@ -8,6 +8,7 @@ import { EVENTS } from '../kernel/events.ts';
 import { log, setLogLevel } from '../kernel/log.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { WithStored } from '../settings/stored-settings.ts';
+import { AddressTrial } from './address-trial.ts';
 import { ControlPlane } from './control-plane.ts';
 import { SourceLog } from './source/source-log.ts';
 import { loadTls } from './source/tls.ts';
@@ -67,13 +68,16 @@ export class Launch {
     clearTimeout(timer);
     if (this.stopping) return;
     if (early !== null) {
-      await this.start(this.judge(early));
+      const settings = await this.judge(early);
+      if (this.stopping) return;
+      await this.start(settings);
     } else {
       log.event(EVENTS.settingsMissing, '', {});
       await this.start(this.settings);
       const late = await Promise.race([reading, this.stopped.promise]);
       if (late === null) return;
-      const settings = this.judge(late);
+      const settings = await this.judge(late);
+      if (this.stopping) return;
       if (!isDeepStrictEqual(settings, this.settings)) {
         log.event(EVENTS.settingsChanged, '', {});
         await this.plane?.stop(0);
@@ -97,8 +101,14 @@ export class Launch {
     await Promise.all([this.reader.stop(), this.plane?.stop(graceMs)]);
   }
 
-  private judge(keys: ReadonlyMap<string, string>): Settings {
-    const stored = this.withStored(keys, checkFiles);
+  private async judge(keys: ReadonlyMap<string, string>): Promise<Settings> {
+    const addresses = new AddressTrial(this.settings);
+    const check = (settings: Settings): void => {
+      checkFiles(settings);
+      addresses.check(settings);
+    };
+    let stored = this.withStored(keys, check);
+    while (await addresses.findsFault(stored.settings)) stored = this.withStored(keys, check);
     this.reader.judged(stored);
     return stored.settings;
   }

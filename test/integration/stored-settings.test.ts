@@ -79,6 +79,8 @@ test('while etcd cannot be reached tsuji listens, and it obeys the settings ther
     'entrypoints/http/whitelist/sourcerange/0': '10.0.0.0/8',
     'entrypoints/more/address': '127.0.0.1:0',
     'entrypoints/nowhere/address': 'here',
+    'entrypoints/elsewhere/address': '192.0.2.1:80',
+    'web/address': '192.0.2.1:8080',
     'entrypoints/guarded/address': '127.0.0.1:0',
     'entrypoints/guarded/auth/basic/users/0': 'ann:secret',
     'defaultentrypoints/0': 'http',
@@ -108,6 +110,9 @@ test('while etcd cannot be reached tsuji listens, and it obeys the settings ther
   tsuji.adminPort = Number([...tsuji.output.matchAll(/event=admin_listening address="?\S*:(\d+)/g)].at(-1)![1]);
   const problems = await problemsOf(tsuji);
   assert.match(problems['/traefik/entrypoints/nowhere/address'], /"here" is not an address/);
+  const unusable = /cannot listen on 192.0.2.1:80.*EADDRNOTAVAIL/;
+  assert.match(problems['/traefik/entrypoints/elsewhere/address'], unusable);
+  assert.match(problems['/traefik/web/address'], unusable);
   assert.match(
     problems['/traefik/entrypoints/guarded/auth/basic/users/0'],
     /hash of user .* is of no known kind.*not listened on/,
