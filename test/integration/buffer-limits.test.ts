@@ -163,3 +163,18 @@ exchangeTest('node: answers that wait for the one before them count', narrow.tsu
   await client.untilClosed();
   assert.equal((await endedSoFar(tsuji)) - before, 1);
 });
+
+for (const engine of ['uws', 'uws-tls'] as const) {
+  exchangeTest(`${engine}: a client that asks on and reads none of its answers is ended`, narrow.tsuji, async (t) => {
+    const before = await endedSoFar(narrow.tsuji);
+    const client = await http1Client(t, narrow, engine);
+    client.socket.pause();
+    // Each is answered at once, as nobody has such a host: more than the kernel keeps for one who does not read.
+    const many = 'GET / HTTP/1.1\r\nHost: unknown\r\n\r\n'.repeat(2_000);
+    await waitFor(async () => {
+      if (client.socket.writableLength === 0) client.send(many);
+      return (await endedSoFar(narrow.tsuji)) > before;
+    }, 'it to be ended');
+    assert.match(narrow.tsuji.output, /event=limit_reached worker=0 limit="unread answers" value=\d+/);
+  });
+}

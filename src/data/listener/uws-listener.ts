@@ -7,6 +7,8 @@ import { REQUEST_CHUNKED, RequestHead } from '../../http/request-head.ts';
 import { targetProblem } from '../../http/request-target.ts';
 import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
 import { TsujiError } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
+import { log } from '../../kernel/log.ts';
 import type { WorkerContext } from '../context.ts';
 import { HttpExchange } from '../exchange/http-exchange.ts';
 import { isHandshake } from '../websocket/handshake.ts';
@@ -26,6 +28,9 @@ const MAX_FREE = 4096;
 
 /** U+FFFD: uWS decodes fields as UTF-8, and puts this in the place of what is none. Who sends it on purpose is rare. */
 const UNDECODED = '\ufffd';
+
+/** What is counted of them, in the log. */
+const UNREAD = 'unread answers';
 
 /** By the length of the first field alone: any option of five letters is `close` to uWS. */
 function uwsCloses(request: HttpRequest): boolean {
@@ -153,6 +158,7 @@ export class UwsListener implements Listener, AppServer {
 
   /** `method`: '' when it must be read from the request. */
   private onRequest(response: HttpResponse, request: HttpRequest, method: string, origin: RouteOrigin): void {
+    if (this.leavesUnread(response)) return;
     const downstream = this.take();
     const exchange = downstream.events as HttpExchange;
     try {
@@ -181,6 +187,7 @@ export class UwsListener implements Listener, AppServer {
       this.onRequest(response, request, '', origin);
       return;
     }
+    if (this.leavesUnread(response)) return;
     origin.used = true;
     const downstream = new UwsHandshake(response, request, context, this.downstreams);
     if (origin.app.retired) downstream.isLast(false);
@@ -195,6 +202,20 @@ export class UwsListener implements Listener, AppServer {
       downstream.abort();
     }
     downstream.handled();
+  }
+
+  /**
+   * Its client asks on while the kernel is full of earlier answers, and is ended. A short answer is over for us when uWS
+   * has it: nobody counts how many of them wait. And requests of one read are answered within one cork, which drops
+   * something when it is full then (uws-cork.ts).
+   */
+  private leavesUnread(response: HttpResponse): boolean {
+    const value = this.downstreams.backlog.call(response);
+    if (value === 0) return false;
+    this.worker.metrics.overBudget();
+    log.event(EVENTS.limitReached, UNREAD, { limit: UNREAD, value });
+    response.close();
+    return true;
   }
 
   private readHead(request: HttpRequest, known: string): void {
