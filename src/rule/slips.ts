@@ -13,22 +13,29 @@ const HOST: readonly Slip[] = [
   [/\s/, 'never matches: alternatives stand between commas, and no host has a blank in it'],
   // With more colons it is an IPv6 literal, which is compared without brackets when the request has a port.
   [/^[^:]*:\d+$/, 'never matches: hosts are compared without their port'],
-  [/\*/, 'is compared as it stands: for every name below a domain write HostRegexp:{name:.+}.example.com'],
+  [/[^\0-\x7f]/, 'never matches: clients write such a name in ASCII, as xn--…'],
+  [/\.$/, 'is compared as it stands: a request for the name without the dot at its end does not match'],
+  [/^\.|\*/, 'is compared as it stands: for every name below a domain write HostRegexp:{name:.+}.example.com'],
 ];
 
 const HOST_TEMPLATE: readonly Slip[] = [
   [/^[^{}]*[\\^$*+?()|[\]]/, 'is compared as it stands: a regular expression stands in braces, {name:a|b}'],
   [/^[^{}]*:\/\//, 'never matches: hosts are compared without a scheme'],
+  [/^[^{}]*[^\0-\x7f]/, 'never matches: clients write such a name in ASCII, as xn--…'],
 ];
 
 const PATH: readonly Slip[] = [
   [/^[^{}]*\?/, 'is compared with the path alone, where no query is: use Query'],
   [/^[^{}]*#/, 'is compared as it stands, and clients send nothing behind a #'],
+  [/^[^{}]*\/\.\.?(?:\/|$)/, 'is compared as it stands, and clients take . and .. out of a path'],
   [/^[^{}]*\*/, 'is compared as it stands: use PathPrefix for all below a path, or {name:.*} for any text'],
   [/^[^{}]*%[0-9a-f]{2}/i, 'is compared with the decoded path: write the characters themselves'],
 ];
 
-const METHOD: readonly Slip[] = [[/[^!#$%&'*+.^_`|~0-9A-Za-z-]/, 'never matches: no method has such a name']];
+const METHOD: readonly Slip[] = [
+  [/[^!#$%&'*+.^_`|~0-9A-Za-z-]/, 'never matches: no method has such a name'],
+  [/\|/, 'is compared as it stands: alternatives stand between commas'],
+];
 
 const SLIPS: ReadonlyMap<string, readonly Slip[]> = new Map([
   ['Host', HOST],
