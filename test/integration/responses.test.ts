@@ -192,13 +192,13 @@ exchangeTest('a malformed chunk behind a good one breaks the response', tsuji, a
     '0x1\r\na\r\n',
     '-1\r\n',
     '\r\n',
-    '5\nhello\r\n',
+    '5\rhello\r\n',
     '2\r\nabc\r\n',
     'ffffffffffffffff\r\n',
     'g\r\n',
-    '1;\n\r\na\r\n',
+    '1;\r\r\na\r\n',
   ];
-  tails.push('0\n\r\n', '0\r\nX: y\n\r\n', '0\r\n\rx', ' 1\r\na\r\n', `1;${'e'.repeat(20_000)}\r\na\r\n`);
+  tails.push('0\r\r\n', '0\r\nX: y\r\r\n', '0\r\n\rx', ' 1\r\na\r\n', `1;${'e'.repeat(20_000)}\r\na\r\n`);
   for (tail of tails) {
     const client = await rawClient(t, tsuji.port);
     client.send(get(host));
