@@ -155,7 +155,12 @@ export class PlaneView implements ControlView {
     const isLimited = this.model().backends.get(backend)?.maxConn !== undefined;
     const slot = isLimited ? backendSlots.find(backend) : -1;
     if (slot < 0) return null;
-    return { inProgress: memory.tokenCounts.inProgress(slot), refused: memory.tokenCounts.refused(slot) };
+    const { tokenCounts } = memory;
+    return {
+      inProgress: tokenCounts.inProgress(slot),
+      waiting: tokenCounts.waiting(slot),
+      refused: tokenCounts.refused(slot),
+    };
   }
 
   serverStatus(backend: Backend, server: Server): ServerStatus {

@@ -63,6 +63,8 @@ export type BreakerView = {
 export type LimitView = {
   /** Of all sources. */
   readonly inProgress: number;
+  /** Of all sources, for a slot. */
+  readonly waiting: number;
   /** Since start. */
   readonly refused: number;
 };

@@ -13,6 +13,7 @@ import type { RoutingTable } from '../table/reader.ts';
 import type { CertificateStore } from '../tls/certificate-store.ts';
 import type { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
 import type { RetryBudgets } from './balancing/retry-budget.ts';
+import type { WaitingRoom } from './balancing/waiting-room.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { HeldBodies } from './exchange/outgoing-request.ts';
 import type { KeySets } from './key-sets.ts';
@@ -43,6 +44,7 @@ export type WorkerContext = {
   /** This worker's part of it. */
   readonly serverLane: ServerLane;
   readonly tokenCounts: TokenCounts;
+  readonly waitingRoom: WaitingRoom;
   readonly rateBuckets: RateBuckets;
   readonly liveNodes: LiveNodes;
   readonly nonceCounts: NonceCounts;

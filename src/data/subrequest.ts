@@ -10,7 +10,7 @@ import { FAULTS, type Fault } from '../kernel/errors.ts';
 import { log } from '../kernel/log.ts';
 import { TimerEntry } from '../kernel/timer-wheel.ts';
 import type { BackendView } from '../table/views.ts';
-import { Assignment } from './balancing/assignment.ts';
+import { Assignment, QUEUED, type QueueUser } from './balancing/assignment.ts';
 import { GIVE_UP, isRepeatable, NEXT_SERVER, RESEND, retryDecision } from './balancing/retry.ts';
 import { standIn } from './balancing/stand-in.ts';
 import type { WorkerContext } from './context.ts';
@@ -33,7 +33,7 @@ export type SubrequestText = {
   readonly body: readonly Buffer[] | null;
 };
 
-export class Subrequest extends TimerEntry implements UpstreamUser, Flow {
+export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueUser {
   readonly writesDate = true;
   private readonly worker: WorkerContext;
   private readonly user: SubrequestUser;
@@ -98,7 +98,11 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow {
   }
 
   private takePlace(): void {
-    const refusal = this.assignment!.takePlace();
+    const verdict = this.assignment!.takePlace(this);
+    if (verdict !== QUEUED) this.leftQueue(verdict);
+  }
+
+  leftQueue(refusal: Fault | null): void {
     if (refusal === null) this.attempt();
     else this.fail(refusal, '');
   }

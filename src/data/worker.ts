@@ -22,6 +22,7 @@ import { CertificateStore } from '../tls/certificate-store.ts';
 import { TicketKeys } from '../tls/ticket-keys.ts';
 import { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
 import { RetryBudgets } from './balancing/retry-budget.ts';
+import { WaitingRoom } from './balancing/waiting-room.ts';
 import type { WorkerContext } from './context.ts';
 import { Descriptors } from './descriptors.ts';
 import { HeldBodies } from './exchange/outgoing-request.ts';
@@ -62,6 +63,7 @@ const descriptors = new Descriptors(
 );
 const pools: UpstreamPools = new UpstreamPools(boot.options, wheel, metrics, descriptors);
 const certificates = new CertificateStore();
+const tokenCounts = new TokenCounts(boot.tokenCounts);
 const ticketKeys = new TicketKeys(boot.tls.ticketKeys);
 const context: WorkerContext = {
   index: boot.index,
@@ -72,7 +74,8 @@ const context: WorkerContext = {
   cursors: new Int32Array(boot.cursors),
   serverState: new ServerState(boot.serverState),
   serverLane: new ServerLane(boot.serverState, boot.index),
-  tokenCounts: new TokenCounts(boot.tokenCounts),
+  tokenCounts,
+  waitingRoom: new WaitingRoom(tokenCounts, boot.index, wheel),
   rateBuckets: new RateBuckets(boot.rateBuckets, boot.index),
   liveNodes: new LiveNodes(boot.liveNodes),
   nonceCounts: new NonceCounts(boot.nonceCounts, boot.index),

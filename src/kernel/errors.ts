@@ -293,6 +293,22 @@ export const FAULTS = Object.freeze({
     'Service Unavailable',
     'more waits for a slow peer than --limits.workerBuffers or --limits.connectionBuffers allow',
   ),
+  queueFull: fault(
+    'QUEUE_FULL',
+    'internal',
+    'never',
+    503,
+    'Service Unavailable',
+    'as many requests as may wait for the backend do',
+  ),
+  queueTimeout: fault(
+    'QUEUE_TIMEOUT',
+    'internal',
+    'never',
+    503,
+    'Service Unavailable',
+    'the request has waited too long for the backend',
+  ),
   overloaded: fault('OVERLOADED', 'internal', 'never', 503, 'Service Unavailable', 'the worker is short of memory'),
   internal: fault('INTERNAL', 'internal', 'never', 500, SERVER_ERROR, 'an error inside tsuji'),
 });

@@ -19,6 +19,7 @@ import { MIRRORING } from './mirroring.ts';
 import { OBSERVABILITY } from './observability.ts';
 import { OptionKeys } from './option-keys.ts';
 import { PASS_TLS_CERT } from './pass-tls-cert.ts';
+import { QUEUE } from './queue.ts';
 import { RATE_LIMIT } from './rate-limit.ts';
 import { REDIRECT } from './redirect.ts';
 import { REQUEST_ID } from './request-id.ts';
@@ -56,6 +57,7 @@ export const BACKEND_KINDS: readonly AnyKind[] = [
   BACKEND_TLS,
   BUFFERING,
   BACKEND_TIMEOUTS,
+  QUEUE,
   RETRY,
   FAILOVER,
   RESPONSE_FORWARDING,

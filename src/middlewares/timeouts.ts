@@ -21,8 +21,6 @@ export type BackendTimeouts = {
   readonly tunnelMs: Given;
   /** How long a connection without a request is kept. */
   readonly keepAliveMs: Given;
-  /** How long a request waits for the backend to have room for it. */
-  readonly queueMs: Given;
 };
 
 export type RequestTimeouts = {
@@ -50,7 +48,7 @@ function given<Timeouts extends Readonly<Record<string, Given>>>(timeouts: Timeo
 
 export const BACKEND_TIMEOUTS: Kind<BackendTimeouts> = {
   name: 'timeouts',
-  keys: ['connect', 'responseheader', 'idle', 'tunnel', 'keepalive', 'queue'].map((part) => `timeouts/${part}`),
+  keys: ['connect', 'responseheader', 'idle', 'tunnel', 'keepalive'].map((part) => `timeouts/${part}`),
 
   parse(keys) {
     return given({
@@ -59,7 +57,6 @@ export const BACKEND_TIMEOUTS: Kind<BackendTimeouts> = {
       idleMs: readTimeout(keys, 'timeouts/idle'),
       tunnelMs: readTimeout(keys, 'timeouts/tunnel'),
       keepAliveMs: readTimeout(keys, 'timeouts/keepalive'),
-      queueMs: readTimeout(keys, 'timeouts/queue'),
     });
   },
 

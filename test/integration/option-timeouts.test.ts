@@ -140,11 +140,13 @@ test('the same holds for servers that speak HTTP/2', async (t) => {
 });
 
 test('a time that is none is told, and those that are given are shown', async () => {
-  const name = (await route({ 'backends/$/timeouts/connect': 'soon', 'backends/$/timeouts/queue': '2' })).split('.')[0];
+  const name = (await route({ 'backends/$/timeouts/connect': 'soon', 'backends/$/timeouts/tunnel': '2' })).split(
+    '.',
+  )[0];
   const { problems } = await tsuji.status();
   const key = `backends/${name}/timeouts/connect`;
   assert.ok(problems.some((each) => each.key.endsWith(key) && /"soon" is no duration/.test(each.reason)));
   const shown = (await (await tsuji.api(`/api/providers/folder/backends/${name}`)).json()) as { timeouts: object };
-  assert.deepEqual(shown.timeouts, { queueMs: 2_000 });
+  assert.deepEqual(shown.timeouts, { tunnelMs: 2_000 });
   await waitFor(async () => (await openExchanges(tsuji)) === 0, 'every exchange to end');
 });

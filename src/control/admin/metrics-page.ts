@@ -186,6 +186,8 @@ function* protectionFamilies(view: ControlView) {
   if (limits.length === 0) return;
   yield head('tsuji_backend_maxconn_in_progress', 'gauge', 'Requests in progress that maxconn counts.');
   for (const { labels, limit } of limits) yield sample('tsuji_backend_maxconn_in_progress', labels, limit.inProgress);
+  yield head('tsuji_backend_maxconn_waiting', 'gauge', 'Requests that wait for a slot of maxconn.');
+  for (const { labels, limit } of limits) yield sample('tsuji_backend_maxconn_waiting', labels, limit.waiting);
   yield head('tsuji_backend_maxconn_refused_total', 'counter', 'Requests that maxconn refused.');
   for (const { labels, limit } of limits) yield sample('tsuji_backend_maxconn_refused_total', labels, limit.refused);
 }

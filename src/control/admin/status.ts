@@ -61,7 +61,7 @@ function* protections(view: ControlView) {
         responses: breaker.responses,
         networkErrors: breaker.networkErrors,
       },
-      limit: limit && { inProgress: limit.inProgress, refused: limit.refused },
+      limit: limit && { inProgress: limit.inProgress, waiting: limit.waiting, refused: limit.refused },
     };
   }
 }

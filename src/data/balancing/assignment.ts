@@ -26,6 +26,7 @@ import { NO_HASH } from './choosers.ts';
 import type { Failover } from './failover.ts';
 import { pauseBefore, retryAfterMs, triesAllowed } from './retry.ts';
 import { mayTry } from './stand-in.ts';
+import { Place, type Waiter } from './waiting-room.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 const NONE: readonly ServerView[] = Object.freeze([]);
@@ -49,7 +50,17 @@ export interface Repeatable {
   canBeSentAgain(maxBodyBytes: number, anyMethod: boolean): boolean;
 }
 
-export class Assignment {
+/** What `takePlace` says of a request that waits for its turn. */
+export const QUEUED = Symbol('queued');
+
+/** Whoever may wait at a backend. */
+export interface QueueUser {
+  /** After QUEUED, once, unless it has ended: it may go on, or why it may not. */
+  leftQueue(refusal: Fault | null): void;
+  crash(error: unknown): void;
+}
+
+export class Assignment implements Waiter {
   /** Null before the first try, and when there is none to be had. */
   server: ServerView | null = null;
   /** The status of an answer has a say in whether it is the last one: `triesAgain` and `failover` are to be asked. */
@@ -73,6 +84,9 @@ export class Assignment {
   private taken = 0;
   /** Whose requests in progress are counted, where they are. */
   private token = '';
+  /** It waits there, and `user` will be told. */
+  private place: Place | null = null;
+  private user: QueueUser | null = null;
   private balancer: Balancer | null = null;
   private tried: readonly ServerView[] = NONE;
   private pinned: ServerView | null = null;
@@ -124,13 +138,38 @@ export class Assignment {
     return refusal;
   }
 
-  /** The request is to be sent. Returns why it may not, null when it may. */
-  takePlace(): Fault | null {
+  /** The request is to be sent. Returns why it may not, null when it may, QUEUED when `user` will be told. */
+  takePlace(user: QueueUser): Fault | typeof QUEUED | null {
     const { guard } = this;
     if (guard === null) return null;
-    const refusal = guard.takePlace(this.token);
+    const refusal = guard.takePlace(this.token, this);
     this.taken = guard.taken;
-    return refusal;
+    if (!(refusal instanceof Place)) return refusal;
+    this.place = refusal;
+    this.user = user;
+    return QUEUED;
+  }
+
+  slotGranted(cell: number): void {
+    this.taken = cell;
+    this.balancer!.rotation.sync();
+    this.hasWaited(null);
+  }
+
+  waitedTooLong(): void {
+    this.guard!.refused();
+    this.hasWaited(FAULTS.queueTimeout);
+  }
+
+  private hasWaited(refusal: Fault | null): void {
+    const user = this.user!;
+    this.place = null;
+    this.user = null;
+    try {
+      user.leftQueue(refusal);
+    } catch (error) {
+      user.crash(error);
+    }
   }
 
   private readHead({ sticky, hashKey }: Balancer, head: RequestHead, from: Peer): void {
@@ -284,6 +323,9 @@ export class Assignment {
 
   /** The exchange is over, also when `begin` never came: gives everything back. `status`: as counted; `seconds`: its duration. */
   end(status: number, seconds: number): void {
+    if (this.place !== null) this.worker.waitingRoom.leave(this.place);
+    this.place = null;
+    this.user = null;
     this.guard?.leave(this.taken, status, seconds);
     this.guard = null;
     if (this.counted) this.uncount(status >= 500 && status <= 504);

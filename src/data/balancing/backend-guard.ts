@@ -8,11 +8,13 @@ import { FAULTS, type Fault, maxConnectionsFault } from '../../kernel/errors.ts'
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import { monotonicMs } from '../../kernel/monotonic-clock.ts';
+import type { QueueOptions } from '../../middlewares/queue.ts';
 import type { MaxConnPolicy } from '../../table/options.ts';
 import type { BackendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Peer } from '../middleware.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
+import type { Place, Waiter } from './waiting-room.ts';
 
 /** What was taken, for `leave`: the cell of TokenCounts, or one of these. */
 const UNCOUNTED = 0;
@@ -27,6 +29,7 @@ export class BackendGuard {
   private readonly limit: MaxConnPolicy | null;
   /** Of the limit: its text has the number in it. */
   private readonly refusal: Fault | null;
+  private readonly queue: QueueOptions | null;
   /** Of the last `enter` or `takePlace`: hand it to `leave`. */
   taken = UNCOUNTED;
 
@@ -40,6 +43,7 @@ export class BackendGuard {
         ? null
         : new CircuitBreaker(buffer, breaker.condition, worker.index, monotonicMs);
     this.isAsked = isAsked;
+    this.queue = (backend.policy!.options?.queue as QueueOptions | undefined) ?? null;
     this.limit = maxConn ?? null;
     this.refusal = maxConn === undefined ? null : maxConnectionsFault(maxConn.amount);
   }
@@ -70,14 +74,31 @@ export class BackendGuard {
     return source === 'host' ? head.host : (head.values(header)[0] ?? '');
   }
 
-  /** After `enter`. Null: it may go on; in either case `leave` follows, with `taken`. */
-  takePlace(token: string): Fault | null {
+  /**
+   * After `enter`. Null: it may go on; a place: `waiter` waits for its slot, and is told. In any case `leave` follows, with `taken`
+   * or the slot.
+   */
+  takePlace(token: string, waiter: Waiter): Fault | Place | null {
     this.taken = UNCOUNTED;
     const { limit } = this;
     if (limit === null) return null;
+    if (this.queue !== null && limit.amount > 0) return this.enterQueue(this.queue, token, waiter);
     const { tokenCounts, index } = this.worker;
     this.taken = tokenCounts.take(index, this.backend.slot, token, limit.amount);
     return this.taken === UNCOUNTED ? this.refusal : null;
+  }
+
+  private enterQueue({ places, timeoutMs }: QueueOptions, token: string, waiter: Waiter): Fault | Place | null {
+    const { tokenCounts, waitingRoom, index } = this.worker;
+    const taken = tokenCounts.takeOrWait(index, this.backend.slot, token, this.limit!.amount, places);
+    if (taken < 0) return waitingRoom.enter(-taken, timeoutMs, waiter);
+    this.taken = taken;
+    return taken === UNCOUNTED ? FAULTS.queueFull : null;
+  }
+
+  /** Somebody has waited too long, which is a refusal as well. */
+  refused(): void {
+    this.worker.tokenCounts.refuse(this.backend.slot);
   }
 
   /** Exactly once for each `enter`. `taken`: its, `status`: as counted, `seconds`: from the head to the end. */

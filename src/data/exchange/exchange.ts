@@ -14,7 +14,7 @@ import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import type { BackendView, FrontendView } from '../../table/views.ts';
-import { Assignment, type Repeatable } from '../balancing/assignment.ts';
+import { Assignment, QUEUED, type QueueUser, type Repeatable } from '../balancing/assignment.ts';
 import { balancerOf } from '../balancing/balancer.ts';
 import type { Failover } from '../balancing/failover.ts';
 import { standIn } from '../balancing/stand-in.ts';
@@ -90,7 +90,7 @@ class WrapperLink implements WrapperEvents {
   }
 }
 
-export abstract class Exchange implements Scope, TimedExchange, Repeatable {
+export abstract class Exchange implements Scope, TimedExchange, Repeatable, QueueUser {
   readonly worker: WorkerContext;
   readonly assignment: Assignment;
   entryPoint = 0;
@@ -152,6 +152,8 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable {
   abstract canBeSentAgain(maxBodyBytes: number, anyMethod: boolean): boolean;
   /** The response whose head is here is for nobody: nothing more is heard of it. */
   protected abstract dismiss(): void;
+  /** No try is under way, and one will be: what comes of the body waits for it. */
+  protected abstract putOff(): void;
   /** It is answered by us. */
   protected abstract reply(reply: Reply): void;
   /** Nothing more is to come: gives back what it holds. */
@@ -298,12 +300,18 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable {
     else link.next = null;
     this.backend = to;
     this.stage = FRONTEND;
+    this.putOff();
     this.advance(head);
   }
 
   /** What must be here of the request is here: the first try, when the backend has a place for it. */
   protected takePlace(): void {
-    const refusal = this.assignment.takePlace();
+    const verdict = this.assignment.takePlace(this);
+    if (verdict === QUEUED) this.putOff();
+    else this.leftQueue(verdict);
+  }
+
+  leftQueue(refusal: Fault | null): void {
     if (refusal === null) this.attempt();
     else if (!this.failsOver(refusal)) this.replyFault(refusal);
   }
@@ -315,6 +323,7 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable {
       this.attempt();
       return;
     }
+    this.putOff();
     this.pause ??= new Pause(this.worker.wheel, () => this.pauseOver());
     this.pause.begin(ms);
   }

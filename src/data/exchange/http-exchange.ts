@@ -45,6 +45,9 @@ const RESPONDING = 6;
 /** The server is through, the client still reads. */
 const FLUSHING = 7;
 
+/** Of a request's body, bytes that are read while it waits for anything but a connection. */
+const READ_WHILE_WAITING = 65_536;
+
 function protocolOf(head: RequestHead): number {
   if (head.tunnel && head.webSocket) return PROTOCOL.websocket;
   return head.wantsEvents ? PROTOCOL.sse : PROTOCOL.http;
@@ -308,6 +311,8 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     const bytes = this.phase <= CONNECTING ? this.request.queuedBytes : (this.connection?.backlog ?? 0);
     if (bytes > 0 && !this.worker.budget.hold(this, bytes)) return;
     if (this.bodyPaused || this.request.complete || !this.running) return;
+    // Who is not read from is not seen to leave, and here it may have to wait for long.
+    if (this.phase < CONNECTING && bytes < READ_WHILE_WAITING) return;
     this.bodyPaused = true;
     this.downstream.pauseBody();
   }
@@ -349,11 +354,14 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     return true;
   }
 
+  protected putOff(): void {
+    this.phase = PAUSING;
+  }
+
   protected dismiss(): void {
     const connection = this.connection!;
     this.connection = null;
     this.interims.length = 0;
-    this.phase = PAUSING;
     if (this.request.complete) connection.discard(this);
     else connection.abandon(this);
   }
@@ -547,7 +555,6 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
       this.reused = false;
       this.connection = this.worker.pools.of(this.assignment.server!).dial(this, this.request.tunnel);
     } else if (decision === NEXT_SERVER) {
-      this.phase = PAUSING;
       this.tryAgain();
     }
   }

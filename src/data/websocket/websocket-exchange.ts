@@ -79,6 +79,8 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     return true;
   }
 
+  protected putOff(): void {}
+
   protected dismiss(): void {
     this.server?.destroy();
     this.server = null;

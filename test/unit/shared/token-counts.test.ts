@@ -135,3 +135,99 @@ test('threads that take and release at the same time never hold more than allowe
   for (const value of most) assert.ok(value <= 2, `${value} at once`);
   assert.equal(new TokenCounts(buffer).inProgress(5), 0);
 });
+
+type QueueStep = { kind: 'ask' | 'release' | 'withdraw' | 'collect' | 'die'; lane: number; token: number };
+const queueStep: fc.Arbitrary<QueueStep> = fc.record({
+  kind: fc.constantFrom('ask', 'ask', 'ask', 'ask', 'release', 'release', 'release', 'withdraw', 'collect', 'die'),
+  lane: fc.nat(2),
+  token: fc.nat(2),
+});
+type One = { lane: number; token: number; cell: number };
+
+test('over any course, who waits is served in order, whatever worker it belongs to, and nothing is left behind', () => {
+  const LIMIT = 2;
+  const PLACES = 5;
+  const buffer = createTokenCounts(3);
+  fc.assert(
+    fc.property(fc.array(queueStep, { maxLength: 120 }), (steps) => {
+      const views = [0, 1, 2].map(() => new TokenCounts(buffer));
+      /** `cell`: of the slot, or of the place. */
+      let held: One[] = [];
+      let waiting: One[] = [];
+      let granted: One[] = [];
+      const slots = (token: number): number => [...held, ...granted].filter((one) => one.token === token).length;
+      const serve = (): void => {
+        for (const one of waiting) {
+          if (slots(one.token) >= LIMIT) continue;
+          waiting = waiting.filter((other) => other !== one);
+          granted.push(one);
+        }
+      };
+      const collect = (lane: number): void => {
+        const expected = granted.filter((one) => one.lane === lane);
+        const got = views[lane].collect(lane);
+        assert.deepEqual(
+          got.map(({ waiter }) => waiter),
+          expected.map(({ cell }) => cell),
+        );
+        granted = granted.filter((one) => one.lane !== lane);
+        for (const [i, { cell }] of got.entries()) held.push({ ...expected[i], cell });
+      };
+      const release = (one: One): void => {
+        held = held.filter((other) => other !== one);
+        views[one.lane].release(one.lane, one.cell);
+        serve();
+      };
+      for (const { kind, lane, token } of steps) {
+        const mine = (ones: readonly One[]): One | undefined => ones.find((one) => one.lane === lane);
+        if (kind === 'ask') {
+          const taken = views[lane].takeOrWait(lane, 1, `token ${token}`, LIMIT, PLACES);
+          const isFree = slots(token) < LIMIT;
+          assert.equal(Math.sign(taken), isFree ? 1 : waiting.length < PLACES ? -1 : 0);
+          if (taken > 0) held.push({ lane, token, cell: taken });
+          if (taken < 0) waiting.push({ lane, token, cell: -taken });
+        } else if (kind === 'release') {
+          const one = mine(held);
+          if (one !== undefined) release(one);
+        } else if (kind === 'withdraw') {
+          const one = mine(waiting) ?? mine(granted);
+          if (one === undefined) continue;
+          assert.equal(views[lane].withdraw(lane, one.cell), waiting.includes(one));
+          waiting = waiting.filter((other) => other !== one);
+        } else if (kind === 'collect') {
+          collect(lane);
+        } else {
+          const others = (ones: readonly One[]): One[] => ones.filter((one) => one.lane !== lane);
+          [held, waiting, granted] = [others(held), others(waiting), others(granted)];
+          views[0].laneDied(lane);
+          // Stripe by stripe, so that the order over several tokens is not told.
+          serve();
+          const got = [0, 1, 2].flatMap((each) => views[each].collect(each).map((grant) => ({ ...grant, lane: each })));
+          assert.deepEqual(got.map(({ waiter }) => waiter).sort(), granted.map(({ cell }) => cell).sort());
+          for (const { waiter, cell } of got) held.push({ ...granted.find((one) => one.cell === waiter)!, cell });
+          granted = [];
+        }
+        assert.deepEqual([views[0].inProgress(1), views[0].waiting(1)], [held.length + granted.length, waiting.length]);
+      }
+      for (const one of waiting) assert.ok(views[one.lane].withdraw(one.lane, one.cell));
+      waiting = [];
+      for (const lane of [0, 1, 2]) collect(lane);
+      for (const one of held) release(one);
+      assert.deepEqual([views[0].inProgress(1), views[0].waiting(1)], [0, 0]);
+    }),
+  );
+});
+
+test('the bell of a worker rings when a slot is granted to it', async () => {
+  const counts = new TokenCounts(createTokenCounts(2));
+  const first = counts.take(0, 1, 'a', 1);
+  const waiter = -counts.takeOrWait(1, 1, 'a', 1, 9);
+  const rung = counts.ring(1, counts.rings(1));
+  counts.release(0, first);
+  await rung;
+  assert.deepEqual(
+    counts.collect(1).map((granted) => granted.waiter),
+    [waiter],
+  );
+  await counts.ring(1, counts.rings(1) - 1);
+});
