@@ -3,7 +3,7 @@
  * is tried again ever more slowly; the first of all must boot, or the start fails with its reason.
  */
 
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { MessageChannel, type MessagePort, type ResourceLimits, SHARE_ENV, Worker } from 'node:worker_threads';
 import { timerSpan } from '../kernel/durations.ts';
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
@@ -67,17 +67,19 @@ type Member = {
   restart: NodeJS.Timeout | null;
 };
 
-/** uWebSockets shares a port between workers only when it is told which: 'any' is settled here (`:0`, for tests). */
-async function withPort(entryPoint: EntryPoint): Promise<EntryPoint> {
+/**
+ * uWebSockets shares a port between workers only when it is told which: 'any' is settled here (`:0`, for tests). What is
+ * put into `held` keeps it ours until the workers have it.
+ */
+async function withPort(entryPoint: EntryPoint, held: Server[]): Promise<EntryPoint> {
   if (entryPoint.port !== 0) return entryPoint;
-  const probe = createServer();
+  const holder = createServer((socket) => socket.destroy());
+  held.push(holder);
   await new Promise<void>((resolve, reject) => {
-    probe.once('error', reject);
-    probe.listen(0, entryPoint.host === '' ? undefined : entryPoint.host, resolve);
+    holder.once('error', reject);
+    holder.listen({ port: 0, reusePort: true, ...(entryPoint.host === '' ? {} : { host: entryPoint.host }) }, resolve);
   });
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return { ...entryPoint, port };
+  return { ...entryPoint, port: (holder.address() as AddressInfo).port };
 }
 
 export class WorkerFleet {
@@ -116,9 +118,14 @@ export class WorkerFleet {
    * @throws TsujiError WORKER_BOOT_FAILED with the worker's own words
    */
   async start(): Promise<void> {
-    this.entryPoints = await Promise.all(this.entryPoints.map(withPort));
-    if (this.stopping) return;
-    await Promise.all(this.members.map((member) => this.boot(member)));
+    const held: Server[] = [];
+    try {
+      this.entryPoints = await Promise.all(this.entryPoints.map((entryPoint) => withPort(entryPoint, held)));
+      if (this.stopping) return;
+      await Promise.all(this.members.map((member) => this.boot(member)));
+    } finally {
+      for (const holder of held) holder.close();
+    }
   }
 
   /** To every worker that is ready. */
