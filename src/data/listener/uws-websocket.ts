@@ -168,6 +168,9 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
       this.look();
       return true;
     }
+    // After a long message that went out in part, in its own event of room, uWS no longer asks the kernel for any. The
+    // empty cork tries what is left, and when that fails it asks.
+    this.ws!.cork(nothing);
     if (this.paused) this.pauseSocket.call(this.ws);
     this.wait();
     return false;
