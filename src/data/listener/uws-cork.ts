@@ -10,9 +10,9 @@
  */
 
 /** What fits into one cork. */
-export const CORK_BYTES = 16_384;
+const CORK_BYTES = 16_384;
 /** What uWS puts around a head and the first piece at most: version, date, its name, close and the framing. */
-export const HEAD_EXTRA_BYTES = 128;
+const HEAD_EXTRA_BYTES = 128;
 /** A head that leaves too little room for a piece behind it. */
 export const LONG_HEAD_BYTES = 8_192;
 /** So much of a body, or of a piece of it, fits with all that uWS puts around it. */

@@ -260,6 +260,7 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     this.headOut = false;
     this.close = close || this.last;
     if (this.uwsCloses) this.head = withLine(head, CLOSE_FIELD);
+    // Inside the handler, the cork is that of the whole read, and nothing can be sent before its end.
     if (this.inHandler && (this.close || this.isLong())) {
       this.waits = true;
       setImmediate(this.respondLater);
