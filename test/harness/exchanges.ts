@@ -18,6 +18,7 @@ export const openUpstream = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'tsu
 export const armedTimers = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'tsuji_armed_timers');
 export const bufferedBytes = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'tsuji_buffered_bytes');
 export const residentBytes = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'process_resident_memory_bytes');
+export const openFiles = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'process_open_fds');
 
 /** Workers that had to be replaced: a fault in an exchange must never be one in its worker. */
 async function restarts(tsuji: Tsuji): Promise<number> {

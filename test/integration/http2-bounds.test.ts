@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { startEngines, whole } from '../harness/engines.ts';
-import { exchangeTest, residentBytes, type Scope } from '../harness/exchanges.ts';
+import { exchangeTest, openFiles, residentBytes, type Scope } from '../harness/exchanges.ts';
 import {
   END_HEADERS,
   END_STREAM,
@@ -243,6 +243,32 @@ exchangeTest('a connection without streams is idle, whatever PINGs come', tsuji,
   every(t, 20, () => client.send(PING));
   assert.equal(await client.untilEnded(), 0);
   await waitFor(() => client.raw.closed, 'the connection to be closed');
+});
+
+exchangeTest('half a head does not keep a connection that is idle', tsuji, async (t) => {
+  const { host, client } = await setUp(t);
+  client.send(frame(FRAME.headers, END_STREAM | END_HEADERS, 1, requestBlock(host)).subarray(0, 14));
+  assert.equal(await client.untilEnded(), 0);
+  await waitFor(() => client.raw.closed, 'the connection to be closed');
+});
+
+exchangeTest('a client that reads nothing at all is gone some time after its streams', tsuji, async (t) => {
+  const before = await openFiles(tsuji);
+  const server = await startRawServer(
+    t,
+    answering(() => ok('x'.repeat(20_000_000))),
+  );
+  const host = await addRoute(tsuji, [server.url]);
+  const clients = await Promise.all(Array.from({ length: 4 }, () => http2Raw(t as never, port)));
+  for (const client of clients) {
+    client.raw.socket.pause();
+    // The largest window, so that it is the connection that is full.
+    client.send(frame(FRAME.settings, 0, 0, Buffer.from([0, 4, 0x7f, 0xff, 0xff, 0xff])), windowUpdate(0, 0x7000_0000));
+    client.get(1, host);
+  }
+  await waitFor(() => server.connections.length === clients.length, 'the requests');
+  await waitFor(() => server.connections.every(({ closed }) => closed), 'the server to be told', 20_000);
+  await waitFor(async () => (await openFiles(tsuji)) <= before + 1, 'the connections to be closed', 20_000);
 });
 
 exchangeTest('what HTTP/2 has no word for does not break it: statuses above 599, bodies of 205', tsuji, async (t) => {

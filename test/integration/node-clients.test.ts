@@ -269,6 +269,15 @@ exchangeTest('clients that leave by a FIN are gone in a few seconds, and so are 
   assert.equal(leaving.filter(({ received }) => received.includes('half')).length, 25);
 });
 
+exchangeTest('a client that leaves by a FIN while its upgrade is not answered is gone as soon', tsuji, async (t) => {
+  const { host, server } = await setUp(t);
+  const leaving = await connect(t, 'node');
+  leaving.socket.allowHalfOpen = true;
+  leaving.socket.end(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: odd\r\n\r\n`);
+  const upstream = await server.next();
+  await waitFor(() => upstream.closed && leaving.closed, 'both sides to be closed', 12_000);
+});
+
 exchangeTest('a half-closed client gets its answer as long as bytes of it come', tsuji, async (t) => {
   const { host, server } = await setUp(t);
   const closing = await connect(t, 'node');

@@ -10,10 +10,11 @@ import { log } from '../../../kernel/log.ts';
 import { TimerEntry, type TimerWheel } from '../../../kernel/timer-wheel.ts';
 import { FloodBudget, FRAME_BYTES, frameBudget, TINY_DATA, USEFUL_FRAME } from '../../flood-budget.ts';
 import type { BufferHolder } from '../../memory-budget.ts';
+import { Progress } from '../progress.ts';
 import type { Http2Downstream } from './http2-downstream.ts';
 import * as limits from './limits.ts';
 import type { NodeOwner } from './owner.ts';
-import { clientCertificates, peerAddress, plainBytesTaken } from './socket.ts';
+import { breakOff, bytesUntaken, clientCertificates, peerAddress, plainBytesTaken } from './socket.ts';
 
 /** How often a session is looked at, at most, and how many times at least before one of its times is up. */
 const LOOK_MS = 5_000;
@@ -62,6 +63,8 @@ export class Http2Session extends TimerEntry implements BufferHolder {
   /** Bytes that the client has taken up to the last look; and what is no body of those that went out since. */
   private takenBefore = 0;
   private overhead = 0;
+  /** Of all that goes out, frames without a stream too. */
+  private readonly download = new Progress();
 
   constructor(listener: Http2Owner, session: ServerHttp2Session, socket: Socket, secure: boolean) {
     super();
@@ -197,17 +200,17 @@ export class Http2Session extends TimerEntry implements BufferHolder {
   }
 
   private look(): void {
-    if (this.session.destroyed) return;
+    if (this.session.destroyed) {
+      // It waits for a last write that its client does not take.
+      breakOff(this.socket);
+      return;
+    }
+    this.wheel.arm(this, this.lookMs);
     this.countUnseen();
     if (this.session.destroyed) return;
-    if (this.streams.size > 0) {
-      this.lookAtStreams();
-    } else {
-      const { clientIdleMs } = this.listener.worker.options;
-      this.idleMs += this.lookMs;
-      if (clientIdleMs > 0 && this.idleMs >= clientIdleMs && !this.session.closed) this.session.close();
-    }
-    if (!this.session.destroyed) this.wheel.arm(this, this.lookMs);
+    if (this.streams.size > 0) this.lookAtStreams();
+    else this.lookAtRest();
+    this.lookAtConnection();
   }
 
   /** Frames that node:http2 keeps to itself, as WINDOW_UPDATE: there is no telling them apart, but they are bytes. */
@@ -218,6 +221,26 @@ export class Http2Session extends TimerEntry implements BufferHolder {
     this.cameBefore = came;
     this.useful = 0;
     if (!this.frames.spend(unseen / FRAME_BYTES)) this.end('frames of no use');
+  }
+
+  /** Without a stream it is told to go, and is gone by the next look: half a head would keep node from closing it. */
+  private lookAtRest(): void {
+    const { clientIdleMs } = this.listener.worker.options;
+    this.idleMs += this.lookMs;
+    if (this.session.closed) {
+      if (bytesUntaken(this.socket) === 0) this.session.destroy();
+    } else if (clientIdleMs > 0 && this.idleMs >= clientIdleMs) {
+      this.session.close();
+    }
+  }
+
+  /** A client that reads nothing at all hears of no reset and no GOAWAY either. */
+  private lookAtConnection(): void {
+    const waits = bytesUntaken(this.socket) > 0;
+    const { downloadTimeoutMs } = this.listener.worker.options;
+    if (!this.download.isOverdue(waits, plainBytesTaken(this.socket), this.lookMs, downloadTimeoutMs)) return;
+    log.debug('a connection is ended', { reason: 'its client takes nothing', client: this.peer });
+    this.session.destroy();
   }
 
   /** Whoever makes no progress is ended, and no other stream. */

@@ -53,8 +53,13 @@ export function bytesTaken(socket: Socket): number {
 
 /** The same in bytes that were written to TLS, without what TLS makes of them. */
 export function plainBytesTaken(socket: Socket): number {
+  return socket.bytesWritten - bytesUntaken(socket);
+}
+
+/** Bytes that were written and the system has not taken yet: its peer takes nothing, or less than comes. */
+export function bytesUntaken(socket: Socket): number {
   const own = handleOf(socket);
-  return socket.bytesWritten - ((own?._parent ?? own)?.writeQueueSize ?? 0);
+  return (own?._parent ?? own)?.writeQueueSize ?? 0;
 }
 
 /** Breaks a connection so that its client cannot take it for a proper end. */

@@ -21,7 +21,7 @@ import type { BufferHolder } from '../../memory-budget.ts';
 import { LEAST_BYTES, Progress } from '../progress.ts';
 import type { WatchedClient } from './client-watch.ts';
 import { lingerOn } from './deadline.ts';
-import { HALF_CLOSED_PROBE_MS } from './limits.ts';
+import { HALF_CLOSED_MS, HALF_CLOSED_PROBE_MS } from './limits.ts';
 import type { NodeOwner } from './owner.ts';
 import { headText, interimHead, ownCopy } from './response.ts';
 import { breakOff, bytesTaken, clientCertificates, isPeerGone, peerAddress } from './socket.ts';
@@ -54,6 +54,7 @@ export class TunnelDownstream implements Downstream, ChunkSink, WatchedClient, B
   private readonly upload = new Progress();
   private readonly download = new Progress();
   private readonly passing = new Progress();
+  private readonly afterFin = new Progress(1);
 
   /** `early`: what the client sent behind the head of its request. */
   constructor(listener: NodeOwner, socket: Socket, secure: boolean, early: Buffer, events: DownstreamEvents) {
@@ -269,6 +270,8 @@ export class TunnelDownstream implements Downstream, ChunkSink, WatchedClient, B
       this.cutOff('the client does not take what comes through its tunnel');
     } else if (this.passing.isOverdue(open && paused, this.resumes * LEAST_BYTES, ms, downloadTimeoutMs)) {
       this.cutOff('the server does not take what comes through its tunnel');
+    } else if (this.afterFin.isOverdue(this.halfClosed && !open, bytesTaken(this.socket), ms, HALF_CLOSED_MS)) {
+      this.cutOff('it has closed its side before there was a tunnel');
     } else if ((paused || this.halfClosed) && isPeerGone(this.socket)) {
       this.socket.destroy();
     }
