@@ -32,10 +32,6 @@ function chainProblem(next: string, { backend: own, keyOf }: Known): string {
   return '';
 }
 
-function readBelow(text: number): string {
-  return text < 0 || text > 100 ? `${text} is not from 0 to 100; 0 is used` : '';
-}
-
 export const FAILOVER: Kind<FailoverOptions> = {
   name: 'failover',
   keys: [
@@ -48,8 +44,8 @@ export const FAILOVER: Kind<FailoverOptions> = {
     const status = readStatuses(keys, 'failover/status', 'it does not lead to the other backend');
     const maxRequestBodyBytes = readBytes(keys, 'failover/maxrequestbodybytes', DEFAULT_BODY);
     const below = keys.int('failover/below', 0);
-    const belowProblem = readBelow(below);
-    if (belowProblem !== '') keys.defaulted('failover/below', belowProblem);
+    const isPercent = below >= 0 && below <= 100;
+    if (!isPercent) keys.defaulted('failover/below', `${below} is not from 0 to 100; 0 is used`);
     const problem =
       backend === ''
         ? 'no backend is named; there is no failover'
@@ -60,7 +56,7 @@ export const FAILOVER: Kind<FailoverOptions> = {
       keys.ignored(BACKEND, problem);
       return null;
     }
-    return { backend, status, maxRequestBodyBytes, below: belowProblem === '' ? below : 0 };
+    return { backend, status, maxRequestBodyBytes, below: isPercent ? below : 0 };
   },
 
   show(options) {

@@ -47,10 +47,9 @@ function readDuration(keys: OptionKeys, key: string): number {
 
 function readAttempts(keys: OptionKeys): number | null {
   if (keys.text('retry/attempts') === '') return null;
-  const attempts = keys.int('retry/attempts', -1);
+  const attempts = keys.int('retry/attempts', Number.NaN);
   if (attempts >= 0) return attempts;
-  if (attempts < -1 || keys.text('retry/attempts') === '-1')
-    keys.defaulted('retry/attempts', `${attempts} is below 0; --retry.attempts is used`);
+  if (attempts < 0) keys.defaulted('retry/attempts', `${attempts} is below 0; --retry.attempts is used`);
   return null;
 }
 
