@@ -1,11 +1,17 @@
-/** A table of key patterns, `servers/*\/url` style, that is asked with real keys. `*` stands for one free name, `**` at the end for any rest that nothing else has. */
+/**
+ * A table of key patterns, `servers/*\/url` style, that is asked with real keys. `*` stands for one free name. A guard is
+ * the start of keys none of which may be overlooked: what stands there, or was probably meant to, belongs to it.
+ */
+import { nearestName } from './nearest.ts';
 
 type Node<Field> = {
   field: Field | null;
   readonly children: Map<string, Node<Field>>;
   any: Node<Field> | null;
-  /** What has everything below that nothing else has. */
-  rest: Field | null;
+  /** Whose all is from here on; null: it is no guard. */
+  guard: Field | null;
+  /** Names of the children that are guards or lead to some. */
+  readonly towardsGuards: Set<string>;
 };
 
 export type UnknownKey = {
@@ -21,7 +27,7 @@ export type KeyMatch<Field> =
   | UnknownKey;
 
 function emptyNode<Field>(): Node<Field> {
-  return { field: null, children: new Map(), any: null, rest: null };
+  return { field: null, children: new Map(), any: null, guard: null, towardsGuards: new Set() };
 }
 
 export class KeyTable<Field> {
@@ -29,33 +35,25 @@ export class KeyTable<Field> {
   readonly patterns: readonly string[];
   readonly #root: Node<Field> = emptyNode();
 
-  constructor(rows: readonly (readonly [pattern: string, field: Field])[]) {
+  constructor(
+    rows: readonly (readonly [pattern: string, field: Field])[],
+    guards: readonly (readonly [start: string, field: Field])[] = [],
+  ) {
     this.patterns = rows.map(([pattern]) => pattern);
-    for (const [pattern, field] of rows) {
+    for (const [pattern, field] of rows) this.#nodeOf(pattern).field = field;
+    for (const [start, field] of guards) {
+      this.#nodeOf(start).guard = field;
       let node = this.#root;
-      const hasRest = pattern.endsWith('/**');
-      for (const part of (hasRest ? pattern.slice(0, -3) : pattern).split('/')) {
-        if (part === '*') {
-          node.any ??= emptyNode();
-          node = node.any;
-        } else {
-          let child = node.children.get(part);
-          if (child === undefined) {
-            child = emptyNode();
-            node.children.set(part, child);
-          }
-          node = child;
-        }
+      for (const part of start.split('/')) {
+        node.towardsGuards.add(part);
+        node = node.children.get(part)!;
       }
-      if (hasRest) node.rest = field;
-      else node.field = field;
     }
   }
 
   find(key: string): KeyMatch<Field> {
     const names: string[] = [];
     let node = this.#root;
-    let rest: Field | null = null;
     for (const part of key.split('/')) {
       const child = node.children.get(part);
       if (child !== undefined) {
@@ -63,14 +61,49 @@ export class KeyTable<Field> {
       } else if (node.any !== null && part !== '') {
         names.push(part);
         node = node.any;
-      } else {
-        if (rest !== null && part !== '') return { kind: 'known', field: rest, names };
-        return { kind: 'unknown', part, expected: [...node.children.keys()] };
-      }
-      rest = node.rest ?? rest;
+      } else return this.#guarded(key) ?? { kind: 'unknown', part, expected: [...node.children.keys()] };
     }
-    if (node.field === null && rest !== null) return { kind: 'known', field: rest, names };
-    if (node.field === null) return { kind: 'unknown', part: '', expected: [...node.children.keys()] };
-    return { kind: 'known', field: node.field, names };
+    if (node.field !== null) return { kind: 'known', field: node.field, names };
+    return this.#guarded(key) ?? { kind: 'unknown', part: '', expected: [...node.children.keys()] };
   }
+
+  /** The guard that an unknown key was probably meant for: slashes that are too many do not count, nor does a misspelling. */
+  #guarded(key: string): KeyMatch<Field> | null {
+    let node = this.#root;
+    // What ends with a slash is a directory and says nothing.
+    if (key.endsWith('/') && !key.includes('//')) return null;
+    for (const part of key.split('/')) {
+      if (part === '') continue;
+      const next = node.children.get(part) ?? node.any ?? meantChild(node, part);
+      if (next === null) return null;
+      if (next.guard !== null) return { kind: 'known', field: next.guard, names: [] };
+      node = next;
+    }
+    return null;
+  }
+
+  #nodeOf(pattern: string): Node<Field> {
+    let node = this.#root;
+    for (const part of pattern.split('/')) {
+      let child = part === '*' ? node.any : node.children.get(part);
+      if (child === null || child === undefined) {
+        child = emptyNode();
+        if (part === '*') node.any = child;
+        else node.children.set(part, child);
+      }
+      node = child;
+    }
+    return node;
+  }
+}
+
+/** The child that `part` was probably to be, as far as guards are there: one whose name it begins with, or the nearest. */
+function meantChild<Field>(node: Node<Field>, part: string): Node<Field> | null {
+  const { children, towardsGuards } = node;
+  const lower = part.toLowerCase();
+  for (const name of towardsGuards) if (lower.startsWith(name)) return children.get(name)!;
+  // Few of very many keys that mean nothing are near to any of these.
+  if (nearestName(part, towardsGuards) === null) return null;
+  const nearest = nearestName(part, children.keys());
+  return nearest === null ? null : children.get(nearest)!;
 }

@@ -23,6 +23,7 @@ export function nearestName(name: string, known: Iterable<string>): string | nul
   let best: string | null = null;
   let bestDistance = Math.max(1, name.length / 2);
   for (const candidate of known) {
+    if (Math.abs(candidate.length - name.length) > bestDistance) continue;
     const edits = distance(name, candidate);
     if (edits < bestDistance || (best === null && edits === bestDistance)) {
       best = candidate;

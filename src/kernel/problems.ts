@@ -16,6 +16,9 @@ export type Problem = {
   readonly reason: string;
 };
 
+/** Why an object is left out that one could do without the key. */
+export const NO_OPEN_DOOR = 'a mistake here must not leave the door open';
+
 const SHOWN_KEY_LENGTH = 500;
 /** Of the unknown keys of one object. */
 const MOST_SUGGESTIONS = 10;
@@ -29,7 +32,7 @@ export function shownKey(key: string): string {
 export class ProblemList {
   readonly #list: Problem[] = [];
   readonly #prefix: string;
-  readonly #unknown: { readonly key: string; readonly match: UnknownKey }[] = [];
+  readonly #unknown: { readonly key: string; readonly match: UnknownKey; readonly isGuarded: boolean }[] = [];
 
   /** @param prefix what stands before the keys of the object, with a slash at its end */
   constructor(prefix: string) {
@@ -44,17 +47,22 @@ export class ProblemList {
       ({ key, match: { part, expected } }, i) =>
         slashesReason(key) || (i < MOST_SUGGESTIONS ? unknownReason(part, expected) : 'unknown key'),
     );
-    return [...this.#list, ...unknown.map(({ key }, i) => this.#problem(key, 'ignored', reasons[i]))];
+    const told = unknown.map(({ key, isGuarded }, i) =>
+      isGuarded
+        ? this.#problem(key, 'rejected', `${reasons[i]}; ${NO_OPEN_DOOR}`)
+        : this.#problem(key, 'ignored', reasons[i]),
+    );
+    return [...this.#list, ...told];
   }
 
   add(key: string, state: Problem['state'], reason: string): void {
     this.#list.push(this.#problem(key, state, reason));
   }
 
-  /** A key that has no row. */
-  addUnused(key: string, match: UnknownKey): void {
+  /** A key that has no row. `isGuarded`: it stands among what protects, and its object is left out. */
+  addUnused(key: string, match: UnknownKey, isGuarded = false): void {
     if (isMarker(key)) return;
-    this.#unknown.push({ key, match });
+    this.#unknown.push({ key, match, isGuarded });
   }
 
   #problem(key: string, state: Problem['state'], reason: string): Problem {

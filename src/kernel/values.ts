@@ -15,23 +15,27 @@ const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ...['0', 'f', 'F', 'false', 'FALSE', 'False'].map((text) => [text, false] as const),
 ]);
 
-export function readBool(text: string, fallback: boolean): Reading<boolean> {
+/** @param instead what is done when it is no boolean */
+export function readBool(text: string, fallback: boolean, instead = `${fallback} is used`): Reading<boolean> {
   if (text === '') return { value: fallback, problem: '' };
   const value = BOOLEANS.get(text);
   if (value !== undefined) return { value, problem: '' };
-  return { value: fallback, problem: `${quoted(text)} is neither true nor false; ${fallback} is used` };
+  return { value: fallback, problem: `${quoted(text)} is neither true nor false; ${instead}` };
 }
 
-/** 64-bit like the original; beyond 2^53 the nearest number that JavaScript has. */
-export function readInt(text: string, fallback: number): Reading<number> {
+/**
+ * 64-bit like the original; beyond 2^53 the nearest number that JavaScript has.
+ * @param instead what is done when it is no such number
+ */
+export function readInt(text: string, fallback: number, instead = `${fallback} is used`): Reading<number> {
   if (text === '') return { value: fallback, problem: '' };
   if (!/^[+-]?[0-9]+$/.test(text)) {
-    return { value: fallback, problem: `${quoted(text)} is not a whole number; ${fallback} is used` };
+    return { value: fallback, problem: `${quoted(text)} is not a whole number; ${instead}` };
   }
   // A longer text is out of range even with leading zeros in any sane number, and BigInt of megabytes is slow.
   const exact = text.length <= 40 ? BigInt(text.startsWith('+') ? text.slice(1) : text) : null;
   if (exact === null || BigInt.asIntN(64, exact) !== exact) {
-    return { value: fallback, problem: `${quoted(text)} does not fit into 64 bits; ${fallback} is used` };
+    return { value: fallback, problem: `${quoted(text)} does not fit into 64 bits; ${instead}` };
   }
   return { value: Number(exact), problem: '' };
 }

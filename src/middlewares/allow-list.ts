@@ -5,11 +5,12 @@ import { type Kind, REJECTED } from './kind.ts';
 
 export const ALLOW_LIST: Kind<WhiteListOptions> = {
   name: 'whiteList',
+  protects: ['whitelist'],
   keys: ['whitelist/sourcerange', 'whitelist/sourcerange/*', 'whitelist/usexforwardedfor'],
 
   parse(keys) {
     const useXForwardedFor = keys.flag('whitelist/usexforwardedfor');
-    const sourceRange = keys.list('whitelist/sourcerange');
+    const sourceRange = keys.filledList('whitelist/sourcerange');
     if (sourceRange.length === 0) return null;
     const bad = sourceRange.map(rangeProblem).filter((problem) => problem !== '');
     if (bad.length === 0) return { sourceRange, useXForwardedFor };

@@ -1,5 +1,4 @@
 /** Who may ask, by password or by the word of another server (shared/spec kv-schema §6.5, §6.6, frontend-options §2.1–2.3). */
-import { KeyTable } from '../kernel/key-table.ts';
 import { hashKind } from '../kernel/password-hash.ts';
 import { quoted } from '../kernel/quote.ts';
 import { FORWARD_KEYS, type ForwardAuthOptions, readForwardAuth } from './forward-auth.ts';
@@ -95,7 +94,8 @@ function readHow(keys: OptionKeys, known: Known): AuthOptions['how'] | typeof RE
     const forward = readForwardAuth(keys, known);
     return forward === REJECTED ? REJECTED : { kind: 'forward', forward };
   }
-  keys.warned('auth/headerfield', 'nobody can get in: it names no basic, digest or forward auth');
+  if (keys.isRejected) return REJECTED;
+  for (const key of keys.written) keys.warned(key, 'nobody can get in: it names no basic, digest or forward auth');
   return { kind: 'none' };
 }
 
@@ -108,17 +108,13 @@ const KEYS = [
   ),
   ...FORWARD_KEYS,
 ];
-const KNOWN_KEYS = new KeyTable(KEYS.map((key) => [key, key]));
 
 export const AUTH: Kind<AuthOptions> = {
   name: 'auth',
-  // A key with a mistake in it is ours as well, so that it closes its frontend rather than opening it.
-  keys: [...KEYS, 'auth/**'],
+  protects: ['auth', 'basicauth'],
+  keys: KEYS,
 
   parse(keys, known) {
-    const others = keys.others(KNOWN_KEYS);
-    for (const key of others) keys.rejected(key, 'no key of auth, and a mistake must not leave open what it guards');
-    if (others.length > 0) return REJECTED;
     const headerField = keys.text('auth/headerfield');
     const problem = headerField === '' ? '' : fieldNameProblem(headerField);
     if (problem !== '') {

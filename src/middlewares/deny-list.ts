@@ -13,12 +13,13 @@ export type DenyListOptions = {
 
 export const DENY_LIST: Kind<DenyListOptions> = {
   name: 'denyList',
+  protects: ['denylist'],
   keys: ['denylist/sourcerange', 'denylist/sourcerange/*', 'denylist/usexforwardedfor', 'denylist/status'],
 
   parse(keys) {
     const useXForwardedFor = keys.flag('denylist/usexforwardedfor');
     const status = keys.int('denylist/status', 403);
-    const sourceRange = keys.list('denylist/sourcerange');
+    const sourceRange = keys.filledList('denylist/sourcerange');
     if (sourceRange.length === 0) return null;
     const bad = sourceRange.map(rangeProblem).filter((problem) => problem !== '');
     if (bad.length > 0) keys.rejected('denylist/sourcerange', bad.join('; '));

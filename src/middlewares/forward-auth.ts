@@ -4,7 +4,7 @@ import { reasonOf } from '../kernel/errors.ts';
 import { quoted } from '../kernel/quote.ts';
 import { compileRegex } from '../kernel/regex.ts';
 import type { OwnTrust } from '../kernel/tls-trust.ts';
-import { readFieldNames } from './header-keys.ts';
+import { canonicalName, fieldNameProblem } from './header-keys.ts';
 import { type Known, REJECTED } from './kind.ts';
 import type { OptionKeys } from './option-keys.ts';
 import { readTlsTexts } from './tls-texts.ts';
@@ -112,6 +112,13 @@ function readDuration(keys: OptionKeys, name: string, fallback: number, least: n
   return fallback;
 }
 
+/** Of a field that is misread the client's own would pass for that of the auth server. */
+function readTaken(keys: OptionKeys, key: string): string[] {
+  const names = keys.list(key);
+  for (const problem of names.map(fieldNameProblem)) if (problem !== '') keys.rejected(key, problem);
+  return names.map(canonicalName);
+}
+
 function readRegex(keys: OptionKeys): string {
   const key = 'auth/forward/authresponseheadersregex';
   const text = keys.text(key);
@@ -119,7 +126,8 @@ function readRegex(keys: OptionKeys): string {
     if (text !== '') compileRegex(text);
     return text;
   } catch (error) {
-    keys.ignored(key, `${quoted(text)}: ${reasonOf(error)}`);
+    // Fields of the client's that it names would pass for those of the auth server.
+    keys.rejected(key, `${quoted(text)}: ${reasonOf(error)}`);
     return '';
   }
 }
@@ -138,10 +146,10 @@ export function readForwardAuth(keys: OptionKeys, known: Known): ForwardAuthOpti
   if (address === REJECTED || tls === REJECTED || backend === REJECTED) return REJECTED;
   const requested = keys.list('auth/forward/authrequestheaders').map((name) => name.toLowerCase());
   // Traefik 1.7 reads the spelling with the dot; its documentation has the one without.
-  const dotted = readFieldNames(keys, 'auth/forward/.authresponseheaders');
-  const taken = dotted.length > 0 ? dotted : readFieldNames(keys, 'auth/forward/authresponseheaders');
+  const dotted = readTaken(keys, 'auth/forward/.authresponseheaders');
+  const taken = dotted.length > 0 ? dotted : readTaken(keys, 'auth/forward/authresponseheaders');
   const size = keys.int('auth/forward/maxresponsebodybytes', DEFAULT_BODY);
-  if (size <= 0) keys.defaulted('auth/forward/maxresponsebodybytes', `it must be above 0; ${DEFAULT_BODY} is used`);
+  if (size <= 0) keys.rejected('auth/forward/maxresponsebodybytes', 'it must be above 0');
   return {
     ...address,
     trustForwardHeader: keys.flag('auth/forward/trustforwardheader'),
@@ -151,7 +159,7 @@ export function readForwardAuth(keys: OptionKeys, known: Known): ForwardAuthOpti
     addAuthCookiesToResponse: keys.list('auth/forward/addauthcookiestoresponse'),
     preserveLocationHeader: keys.flag('auth/forward/preservelocationheader'),
     timeoutMs: readDuration(keys, 'timeout', DEFAULT_TIMEOUT_MS, 1),
-    maxResponseBodyBytes: size <= 0 ? DEFAULT_BODY : size,
+    maxResponseBodyBytes: size,
     backend,
     cacheMs: readDuration(keys, 'cache', 0, 0),
     tls,

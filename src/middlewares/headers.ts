@@ -3,7 +3,7 @@
  * for their users' safety (shared/spec kv-schema §6.8, §6.9, frontend-options §2.4, §3.11).
  */
 import { type FieldValue, readFieldNames, readFields, readFieldValue, shownFields } from './header-keys.ts';
-import { type Kind, REJECTED } from './kind.ts';
+import type { Kind } from './kind.ts';
 import type { OptionKeys } from './option-keys.ts';
 
 export type HeadersOptions = {
@@ -105,6 +105,8 @@ function readSslProxyHeaders(keys: OptionKeys): FieldValue[] {
 
 export const HEADERS: Kind<HeadersOptions> = {
   name: 'headers',
+  // The rest decorates.
+  protects: ['headers/allowedhosts'],
   keys: [
     ...MAPS.map((name) => `headers/${name}/*`),
     ...LISTS.flatMap((name) => [`headers/${name}`, `headers/${name}/*`]),
@@ -115,11 +117,7 @@ export const HEADERS: Kind<HeadersOptions> = {
   parse(keys) {
     const flags = Object.fromEntries(FLAGS.map(([key, name]) => [name, keys.flag(`headers/${key}`)]));
     const texts = Object.fromEntries(TEXTS.map(([key, name]) => [name, readFieldValue(keys, `headers/${key}`)]));
-    const allowedHosts = keys.list('headers/allowedhosts').map((host) => host.toLowerCase());
-    if (keys.has('headers/allowedhosts') && allowedHosts.length === 0 && keys.text('headers/allowedhosts') !== '') {
-      keys.rejected('headers/allowedhosts', 'it names no host');
-      return REJECTED;
-    }
+    const allowedHosts = keys.filledList('headers/allowedhosts').map((host) => host.toLowerCase());
     if (texts.publicKey !== '') keys.warned('headers/publickey', 'browsers ignore Public-Key-Pins today');
     if (flags.sslTemporaryRedirect && !flags.sslRedirect && !flags.sslForceHost) {
       keys.ignored('headers/ssltemporaryredirect', 'it does nothing without headers/sslredirect');

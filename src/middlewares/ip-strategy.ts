@@ -14,12 +14,13 @@ const MAX_DEPTH = 100;
 
 export const IP_STRATEGY: Kind<IpStrategyOptions> = {
   name: 'ipStrategy',
+  protects: ['ipstrategy'],
   keys: ['ipstrategy/depth', 'ipstrategy/excludedips', 'ipstrategy/excludedips/*'],
 
   parse(keys) {
     const text = keys.text('ipstrategy/depth');
     const depth = text === '' ? 0 : Number(text);
-    const excludedIPs = keys.list('ipstrategy/excludedips');
+    const excludedIPs = keys.filledList('ipstrategy/excludedips');
     const bad = excludedIPs.map(rangeProblem).filter((problem) => problem !== '');
     if (!Number.isInteger(depth) || depth < 0 || depth > MAX_DEPTH) {
       keys.rejected('ipstrategy/depth', `it must be a whole number from 0 to ${MAX_DEPTH}`);

@@ -1,5 +1,4 @@
 /** Who may ask, by a signed token (RFC 7519, RFC 8725; shared/spec frontend-options §3.14). Ours: Traefik 1.x has no such keys. */
-import { KeyTable } from '../kernel/key-table.ts';
 import { quoted } from '../kernel/quote.ts';
 import { PUBLIC_KEY_ALGORITHMS, readJwk, readPemKey, type VerificationKey } from '../kernel/verification-keys.ts';
 import { fieldNameProblem } from './header-keys.ts';
@@ -50,11 +49,9 @@ const KEYS = [
   'jwt/claims/*/*',
   'jwt/forwardclaims/*',
 ];
-const KNOWN_KEYS = new KeyTable(KEYS.map((key) => [key, key]));
 
 /** Reads its keys, of which each that cannot be used closes the frontend. */
 class Reader {
-  rejected = false;
   private readonly keys: OptionKeys;
 
   constructor(keys: OptionKeys) {
@@ -63,15 +60,6 @@ class Reader {
 
   private reject(key: string, reason: string): void {
     this.keys.rejected(key, reason);
-    this.rejected = true;
-  }
-
-  /** Empty when there is none. One that is there and says nothing must not mean that nothing is asked for. */
-  private list(key: string): readonly string[] {
-    const { keys } = this;
-    const items = keys.list(key);
-    if (items.length === 0 && (keys.has(key) || keys.names(key).length > 0)) this.reject(key, 'it names nothing');
-    return items;
   }
 
   jwksUrl(): string {
@@ -113,7 +101,7 @@ class Reader {
 
   algorithms(hasSecret: boolean): readonly string[] {
     const known = hasSecret ? SECRET_ALGORITHMS : PUBLIC_KEY_ALGORITHMS;
-    const listed = this.list('jwt/algorithms');
+    const listed = this.keys.filledList('jwt/algorithms');
     for (const algorithm of listed) {
       if (known.includes(algorithm)) continue;
       const keys = hasSecret ? 'a secret' : 'public keys';
@@ -125,7 +113,7 @@ class Reader {
 
   /** Names that `claim` must be one of, or contain. */
   expected(key: string, claim: string): readonly string[] {
-    const items = this.list(key);
+    const items = this.keys.filledList(key);
     if (items.length === 0) this.keys.warned(key, `not checked: tokens with any ${claim} are taken`);
     return items;
   }
@@ -138,7 +126,7 @@ class Reader {
   }
 
   claims(): JwtOptions['claims'] {
-    return this.keys.names('jwt/claims').map((path) => [path, this.list(`jwt/claims/${path}`)] as const);
+    return this.keys.names('jwt/claims').map((path) => [path, this.keys.filledList(`jwt/claims/${path}`)] as const);
   }
 
   forwardClaims(): JwtOptions['forwardClaims'] {
@@ -155,7 +143,7 @@ class Reader {
 
   sources(): readonly TokenSource[] {
     const found: TokenSource[] = [];
-    for (const text of this.list('jwt/sources')) {
+    for (const text of this.keys.filledList('jwt/sources')) {
       const [, kind, name] = /^(header|cookie|query):(.+)$/.exec(text) ?? [];
       const isGood = kind !== undefined && (kind === 'query' || fieldNameProblem(name) === '');
       if (!isGood) this.reject('jwt/sources', `${quoted(text)} is none of header:NAME, cookie:NAME, query:NAME`);
@@ -175,7 +163,7 @@ class Reader {
   checkOrigin(jwksUrl: string, keys: readonly VerificationKey[], secret: string): void {
     if (secret !== '' && (jwksUrl !== '' || keys.length > 0)) {
       this.reject('jwt/secret', 'a secret and public keys exclude each other');
-    } else if (secret === '' && jwksUrl === '' && keys.length === 0 && !this.rejected) {
+    } else if (secret === '' && jwksUrl === '' && keys.length === 0 && !this.keys.isRejected) {
       this.reject('jwt/jwksurl', 'no key is given: write jwt/jwksurl, jwt/keys/NAME or jwt/secret');
     }
   }
@@ -194,15 +182,11 @@ function jwkOf(text: string, name: string): VerificationKey | string {
 
 export const JWT: Kind<JwtOptions> = {
   name: 'jwt',
-  // A key with a mistake in it is ours as well, so that it closes its frontend rather than opening it.
-  keys: [...KEYS, 'jwt/**'],
+  protects: ['jwt'],
+  keys: KEYS,
 
   parse(keys) {
     const reader = new Reader(keys);
-    for (const key of keys.others(KNOWN_KEYS)) {
-      keys.rejected(key, 'no key of jwt, and the frontend must not be open for a mistake');
-      reader.rejected = true;
-    }
     const secret = reader.secret();
     const options = {
       jwksUrl: reader.jwksUrl(),
@@ -221,7 +205,7 @@ export const JWT: Kind<JwtOptions> = {
       headerField: reader.headerField(),
     };
     reader.checkOrigin(options.jwksUrl, options.keys, secret);
-    return reader.rejected ? REJECTED : options;
+    return keys.isRejected ? REJECTED : options;
   },
 
   /** Never a secret; of a URL nothing that may be one. */

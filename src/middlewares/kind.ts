@@ -32,6 +32,11 @@ export interface Kind<Options extends object> {
   readonly name: string;
   /** Patterns of its keys below `frontends/F/`, or `backends/B/` for a kind of theirs; `*` for a free name. */
   readonly keys: readonly string[];
+  /**
+   * What of its keys keeps somebody out: the first part of all of them, or single keys. There, unknown keys and wrong
+   * flags and numbers leave the object out, for it must not be open by mistake. Absent: none.
+   */
+  readonly protects?: readonly string[];
   /** null: it asks for nothing. Only called when one of its keys is there. */
   parse(keys: OptionKeys, known: Known): Options | null | typeof REJECTED;
   /** What may be shown of it, field by field: never a secret, and never "everything but". */

@@ -1,4 +1,5 @@
 /** Every kind of middleware that a frontend or a backend may have, in the order in which `/api` shows them. */
+import { KeyTable } from '../kernel/key-table.ts';
 import type { ProblemList } from '../kernel/problems.ts';
 import { ALLOW_LIST } from './allow-list.ts';
 import { AUTH } from './auth.ts';
@@ -110,6 +111,28 @@ export function offeredBackend(options: OptionSet): string {
   return '';
 }
 
+/** Of the kinds that protect. */
+const OWN_KEYS: ReadonlyMap<AnyKind, KeyTable<string>> = new Map(
+  KINDS.filter(({ protects }) => protects !== undefined).map((kind) => [
+    kind,
+    new KeyTable(kind.keys.map((key) => [key, key])),
+  ]),
+);
+
+/** What the keys of one kind in one object ask for. */
+export function parseKind<Options extends object>(
+  kind: Kind<Options>,
+  values: ReadonlyMap<string, string>,
+  known: Known,
+  problems: ProblemList,
+): Options | null | typeof REJECTED {
+  const keys = new OptionKeys(values, problems, kind.protects);
+  const own = OWN_KEYS.get(kind);
+  if (own !== undefined) keys.rejectOthers(own);
+  const parsed = kind.parse(keys, known);
+  return keys.isRejected ? REJECTED : parsed;
+}
+
 /**
  * What the keys of one object ask for, by kind. null: one of them is bad, and the object must not be served without it. All
  * of them are read, so that all that is wrong is told at once.
@@ -125,7 +148,7 @@ export function parseOptions(
   for (const kind of kinds) {
     const own = keysOf.get(kind);
     if (own === undefined) continue;
-    const parsed = kind.parse(new OptionKeys(own, problems), known);
+    const parsed = parseKind(kind, own, known, problems);
     if (parsed === REJECTED) rejected = true;
     else if (parsed !== null) options[kind.name] = parsed;
   }

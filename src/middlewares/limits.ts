@@ -23,6 +23,7 @@ function readLimit(keys: OptionKeys, key: string): number | null {
 
 export const LIMITS: Kind<LimitsOptions> = {
   name: 'limits',
+  protects: ['limits'],
   keys: KEYS,
 
   parse(keys) {

@@ -4,18 +4,34 @@
  */
 import { parseDuration } from '../kernel/durations.ts';
 import type { KeyTable } from '../kernel/key-table.ts';
-import type { ProblemList } from '../kernel/problems.ts';
+import { NO_OPEN_DOOR, type ProblemList } from '../kernel/problems.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
 import { readBool, readInt, readList } from '../kernel/values.ts';
 
 export class OptionKeys {
   readonly #values: ReadonlyMap<string, string>;
   readonly #problems: ProblemList;
+  readonly #protects: readonly string[];
+  #isRejected = false;
 
-  /** @param values key below the object → value, as it stands in the store */
-  constructor(values: ReadonlyMap<string, string>, problems: ProblemList) {
+  /**
+   * @param values key below the object → value, as it stands in the store
+   * @param protects as `Kind.protects`
+   */
+  constructor(values: ReadonlyMap<string, string>, problems: ProblemList, protects: readonly string[] = []) {
     this.#values = values;
     this.#problems = problems;
+    this.#protects = protects;
+  }
+
+  /** Must the object be left out because of any of them? */
+  get isRejected(): boolean {
+    return this.#isRejected;
+  }
+
+  /** All that are there. */
+  get written(): Iterable<string> {
+    return this.#values.keys();
   }
 
   has(key: string): boolean {
@@ -28,15 +44,15 @@ export class OptionKeys {
   }
 
   flag(key: string, fallback = false): boolean {
-    const { value, problem } = readBool(this.#values.get(key) ?? '', fallback);
-    if (problem !== '') this.defaulted(key, problem);
+    const { value, problem } = readBool(this.#values.get(key) ?? '', fallback, this.#instead(key, fallback));
+    if (problem !== '') this.#misread(key, problem);
     return value;
   }
 
   /** 64 bits, as far as a number has them. */
   int(key: string, fallback: number): number {
-    const { value, problem } = readInt(this.#values.get(key) ?? '', fallback);
-    if (problem !== '') this.defaulted(key, problem);
+    const { value, problem } = readInt(this.#values.get(key) ?? '', fallback, this.#instead(key, fallback));
+    if (problem !== '') this.#misread(key, problem);
     return value;
   }
 
@@ -53,6 +69,13 @@ export class OptionKeys {
     return readList(this.text(key), items);
   }
 
+  /** The same of what protects: one that is there and names nothing must not mean that nothing is asked for. */
+  filledList(key: string): readonly string[] {
+    const items = this.list(key);
+    if (items.length === 0 && (this.has(key) || this.names(key).length > 0)) this.rejected(key, 'it names nothing');
+    return items;
+  }
+
   /** Name of the child → its value, in order of name. */
   map(key: string): ReadonlyMap<string, string> {
     const found = this.#below(key)
@@ -66,13 +89,19 @@ export class OptionKeys {
     return [...new Set(this.#below(key).map(([name]) => name.split('/', 1)[0]))].sort();
   }
 
-  /** Keys that no pattern of `table` has: of a kind that protects, they must not be overlooked. */
-  others(table: KeyTable<unknown>): string[] {
-    return [...this.#values.keys()].filter((key) => table.find(key).kind === 'unknown');
+  /** Rejects each key that no pattern of `table` has. */
+  rejectOthers(table: KeyTable<unknown>): void {
+    for (const key of this.#values.keys()) {
+      const match = table.find(key);
+      if (match.kind === 'known') continue;
+      this.#problems.addUnused(key, match, true);
+      this.#isRejected = true;
+    }
   }
 
   /** The object is left out. */
   rejected(key: string, reason: string): void {
+    this.#isRejected = true;
     this.#problems.add(key, 'rejected', reason);
   }
 
@@ -89,6 +118,20 @@ export class OptionKeys {
   /** The key means nothing. */
   ignored(key: string, reason: string): void {
     this.#problems.add(key, 'ignored', reason);
+  }
+
+  #isProtecting(key: string): boolean {
+    return this.#protects.some((start) => key === start || key.startsWith(`${start}/`));
+  }
+
+  /** What is done when the flag or number is none. */
+  #instead(key: string, fallback: boolean | number): string {
+    return this.#isProtecting(key) ? NO_OPEN_DOOR : `${fallback} is used`;
+  }
+
+  #misread(key: string, problem: string): void {
+    if (this.#isProtecting(key)) this.rejected(key, problem);
+    else this.defaulted(key, problem);
   }
 
   #below(key: string): [string, string][] {

@@ -72,6 +72,7 @@ function readClusterFactor(keys: OptionKeys): number | null {
 
 export const RATE_LIMIT: Kind<RateLimitOptions> = {
   name: 'ratelimit',
+  protects: ['ratelimit'],
   keys: [
     'ratelimit/extractorfunc',
     'ratelimit/usexforwardedfor',

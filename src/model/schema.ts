@@ -40,51 +40,61 @@ function optionKeys(kinds: readonly Kind<object>[]): Row<Kind<object>>[] {
   return kinds.flatMap((kind) => kind.keys.map((pattern): Row<Kind<object>> => [pattern, kind]));
 }
 
-export const BACKEND_KEYS = new KeyTable<BackendField>([
-  ['servers/*/url', 'serverUrl'],
-  ['servers/*/weight', 'serverWeight'],
-  ['servers/*/tags', 'serverTags'],
-  ['loadbalancer/method', 'method'],
-  ['loadbalancer/sticky', 'sticky'],
-  ['loadbalancer/stickiness', 'stickiness'],
-  ['loadbalancer/stickiness/cookiename', 'cookieName'],
-  ['loadbalancer/stickiness/secure', 'cookieSecure'],
-  ['loadbalancer/stickiness/httponly', 'cookieHttpOnly'],
-  ['loadbalancer/stickiness/samesite', 'cookieSameSite'],
-  // Ours: no keys of Traefik.
-  ['pipelining', 'pipelining'],
-  ['servers/*/draining', 'serverDraining'],
-  ['loadbalancer/hash/key', 'hashKey'],
-  ['loadbalancer/hash/bound', 'hashBound'],
-  ['slowstart', 'slowStart'],
-  ['ejection/failures', 'ejectionFailures'],
-  ['maxconn/amount', 'maxConnAmount'],
-  ['maxconn/extractorfunc', 'maxConnExtractor'],
-  ['circuitbreaker/expression', 'breakerExpression'],
-  ['healthcheck/path', 'healthPath'],
-  ['healthcheck/scheme', 'healthScheme'],
-  ['healthcheck/port', 'healthPort'],
-  ['healthcheck/interval', 'healthInterval'],
-  ['healthcheck/hostname', 'healthHostname'],
-  ['healthcheck/headers/*', 'healthHeader'],
-  // Ours.
-  ['healthcheck/timeout', 'healthTimeout'],
-  ['healthcheck/rise', 'healthRise'],
-  ['healthcheck/fall', 'healthFall'],
-  ['healthcheck/startdown', 'healthStartDown'],
-  ...optionKeys(BACKEND_KINDS),
-]);
+function guards(kinds: readonly Kind<object>[]): Row<Kind<object>>[] {
+  return kinds.flatMap((kind) => (kind.protects ?? []).map((start): Row<Kind<object>> => [start, kind]));
+}
 
-export const FRONTEND_KEYS = new KeyTable<FrontendField>([
-  ['backend', 'backend'],
-  ['routes/*/rule', 'rule'],
-  ['priority', 'priority'],
-  ['entrypoints', 'entryPoints'],
-  ['entrypoints/*', 'entryPointItem'],
-  ['passhostheader', 'passHostHeader'],
-  ['passHostHeader', 'passHostHeaderOld'],
-  ...optionKeys(FRONTEND_KINDS),
-]);
+export const BACKEND_KEYS = new KeyTable<BackendField>(
+  [
+    ['servers/*/url', 'serverUrl'],
+    ['servers/*/weight', 'serverWeight'],
+    ['servers/*/tags', 'serverTags'],
+    ['loadbalancer/method', 'method'],
+    ['loadbalancer/sticky', 'sticky'],
+    ['loadbalancer/stickiness', 'stickiness'],
+    ['loadbalancer/stickiness/cookiename', 'cookieName'],
+    ['loadbalancer/stickiness/secure', 'cookieSecure'],
+    ['loadbalancer/stickiness/httponly', 'cookieHttpOnly'],
+    ['loadbalancer/stickiness/samesite', 'cookieSameSite'],
+    // Ours: no keys of Traefik.
+    ['pipelining', 'pipelining'],
+    ['servers/*/draining', 'serverDraining'],
+    ['loadbalancer/hash/key', 'hashKey'],
+    ['loadbalancer/hash/bound', 'hashBound'],
+    ['slowstart', 'slowStart'],
+    ['ejection/failures', 'ejectionFailures'],
+    ['maxconn/amount', 'maxConnAmount'],
+    ['maxconn/extractorfunc', 'maxConnExtractor'],
+    ['circuitbreaker/expression', 'breakerExpression'],
+    ['healthcheck/path', 'healthPath'],
+    ['healthcheck/scheme', 'healthScheme'],
+    ['healthcheck/port', 'healthPort'],
+    ['healthcheck/interval', 'healthInterval'],
+    ['healthcheck/hostname', 'healthHostname'],
+    ['healthcheck/headers/*', 'healthHeader'],
+    // Ours.
+    ['healthcheck/timeout', 'healthTimeout'],
+    ['healthcheck/rise', 'healthRise'],
+    ['healthcheck/fall', 'healthFall'],
+    ['healthcheck/startdown', 'healthStartDown'],
+    ...optionKeys(BACKEND_KINDS),
+  ],
+  guards(BACKEND_KINDS),
+);
+
+export const FRONTEND_KEYS = new KeyTable<FrontendField>(
+  [
+    ['backend', 'backend'],
+    ['routes/*/rule', 'rule'],
+    ['priority', 'priority'],
+    ['entrypoints', 'entryPoints'],
+    ['entrypoints/*', 'entryPointItem'],
+    ['passhostheader', 'passHostHeader'],
+    ['passHostHeader', 'passHostHeaderOld'],
+    ...optionKeys(FRONTEND_KINDS),
+  ],
+  guards(FRONTEND_KINDS),
+);
 
 export const CERTIFICATE_KEYS = new KeyTable<'entryPoints' | 'entryPointItem' | 'cert' | 'key'>([
   ['entrypoints', 'entryPoints'],

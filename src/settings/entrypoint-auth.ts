@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { ProblemList } from '../kernel/problems.ts';
 import { AUTH, type AuthOptions } from '../middlewares/auth.ts';
 import { type FileText, REJECTED } from '../middlewares/kind.ts';
-import { OptionKeys } from '../middlewares/option-keys.ts';
+import { parseKind } from '../middlewares/kinds.ts';
 import { OPTION_NAMES } from './entrypoint-text.ts';
 import type { OptionReader } from './option-reader.ts';
 
@@ -19,6 +19,15 @@ function readFile(path: string): FileText {
   }
 }
 
+/** `on` and `enable` are good for an entrypoint, and not for a frontend. */
+const FLAGS: ReadonlySet<string> = new Set([
+  'Auth.Basic.RemoveHeader',
+  'Auth.Digest.RemoveHeader',
+  'Auth.Forward.TrustForwardHeader',
+  'Auth.Forward.TLS.CAOptional',
+  'Auth.Forward.TLS.InsecureSkipVerify',
+]);
+
 /** `Auth.Basic.Users` → `auth/basic/users`. */
 function keyOf(option: string): string {
   return option.toLowerCase().replaceAll('.', '/');
@@ -30,7 +39,7 @@ export function fillAuth(options: OptionReader, warn: (line: string) => void): A
   const optionOf = new Map<string, string>();
   for (const option of options.names()) {
     if (!option.startsWith('Auth')) continue;
-    const texts = options.list(option);
+    const texts = FLAGS.has(option) ? [String(options.boolean(option))] : options.list(option);
     // A section alone says its own name.
     const key = option === 'Auth' ? (texts[0] ?? 'auth') : keyOf(option);
     keys.set(key, option === 'Auth' ? '' : texts.join(','));
@@ -42,7 +51,7 @@ export function fillAuth(options: OptionReader, warn: (line: string) => void): A
   if (keys.size === 0) return null;
   const problems = new ProblemList('');
   const known = { entryPoints: new Set<string>(), backend: '', backendExists: () => false, keyOf: () => '', readFile };
-  const auth = AUTH.parse(new OptionKeys(keys, problems), known);
+  const auth = parseKind(AUTH, keys, known, problems);
   const named = (key: string): string =>
     optionOf.get(key) ??
     [...optionOf].find(([each]) => each.startsWith(key))?.[1] ??

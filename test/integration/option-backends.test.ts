@@ -65,6 +65,7 @@ const denied = await route({
   'denylist/status': '451',
 });
 const byDepth = await route({ 'ipstrategy/depth': '2', 'whitelist/sourcerange': '10.2.0.0/16' });
+const deniedByDepth = await route({ 'ipstrategy/depth': '2', 'denylist/sourcerange': '10.3.0.1' });
 const byOthers = await route({ 'ipstrategy/excludedips': '10.9.0.0/16', 'denylist/sourcerange': '10.3.0.1' });
 
 async function ask(engine: Engine, request: Ask) {
@@ -136,10 +137,20 @@ for (const engine of ENGINES) {
       [
         await status(byOthers, '10.3.0.1, 10.9.0.1'),
         await status(byOthers, '10.3.0.2, 10.9.0.1'),
+        // Nobody knows who that is.
         await status(byOthers, ''),
       ],
-      [403, 200, 200],
+      [403, 200, 403],
     );
+    for (const [forwarded, expected] of [
+      ['10.3.0.1, 9.9.9.9', 403],
+      ['10.3.0.2, 9.9.9.9', 200],
+      ['10.3.0.2', 403],
+      ['x, 9.9.9.9', 403],
+      ['', 403],
+    ] as const) {
+      assert.equal(await status(deniedByDepth, forwarded), expected, `a deny list by depth and "${forwarded}"`);
+    }
   });
 }
 

@@ -22,9 +22,15 @@ export class DenyList implements Middleware {
   request(exchange: Scope, head: RequestHead): Reply | null {
     const { clientAddress, client } = exchange;
     const address = clientAddress ?? client.peerAddress();
+    // Who that is nobody knows, and so not that it may ask either.
+    if (address === '') return this.refuse('its client cannot be told');
     const denied = this.ranges.contains(address) || (this.useXForwardedFor && this.names(head.forwardedFor));
     if (!denied) return null;
-    log.debug('request refused', { reason: `${address} is in the list of denied addresses` });
+    return this.refuse(`${address} is in the list of denied addresses`);
+  }
+
+  private refuse(reason: string): Reply {
+    log.debug('request refused', { reason });
     return this.refusal;
   }
 

@@ -60,3 +60,42 @@ test('every key of the example tree of the spec has a row', () => {
   for (const key of backendKeys) assert.equal(BACKEND_KEYS.find(key).kind, 'known', key);
   for (const key of frontendKeys) assert.equal(FRONTEND_KEYS.find(key).kind, 'known', key);
 });
+
+test('what stands below a guard, or was probably meant to, belongs to it, and nothing else does', () => {
+  const table = new KeyTable(
+    [
+      ['whitelist/sourcerange', 'range'],
+      ['headers/allowedhosts', 'hosts'],
+      ['headers/customrequestheaders/*', 'custom'],
+      ['errors/*/status', 'status'],
+    ],
+    [
+      ['whitelist', 'list'],
+      ['headers/allowedhosts', 'hosts'],
+    ],
+  );
+  const rows: readonly (readonly [key: string, field: string | null])[] = [
+    ['whitelist/sourcerange', 'range'],
+    ['whitelist', 'list'],
+    ['whitelist/x', 'list'],
+    ['whitelist/sourcerange/x/y', 'list'],
+    ['//whitelist//sourcerange', 'list'],
+    ['whitelist/x//', 'list'],
+    ['WHITELIST/x', 'list'],
+    ['whitelst', 'list'],
+    [`whitelist${'x'.repeat(1_000)}`, 'list'],
+    ['headers/allowedhost/0', 'hosts'],
+    ['heders/allowedHosts', 'hosts'],
+    ['whitelist/', null],
+    ['whitelist/x/', null],
+    ['headers', null],
+    ['headers/customrequestheader/allowedhosts', null],
+    ['errors/whitelist/whitelist', null],
+    ['x'.repeat(1_000), null],
+    ['', null],
+  ];
+  for (const [key, field] of rows) {
+    const match = table.find(key);
+    assert.equal(match.kind === 'known' ? match.field : null, field, key);
+  }
+});

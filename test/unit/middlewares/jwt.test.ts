@@ -4,9 +4,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import test from 'node:test';
 import { type Problem, ProblemList } from '../../../src/kernel/problems.ts';
 import { JWT, type JwtOptions } from '../../../src/middlewares/jwt.ts';
-import type { Known } from '../../../src/middlewares/kind.ts';
-import { REJECTED } from '../../../src/middlewares/kind.ts';
-import { OptionKeys } from '../../../src/middlewares/option-keys.ts';
+import { type Known, REJECTED } from '../../../src/middlewares/kind.ts';
+import { parseKind } from '../../../src/middlewares/kinds.ts';
 
 const SECRET = Buffer.alloc(32, 's').toString('base64url');
 const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -15,7 +14,7 @@ const PEM = pair.publicKey.export({ format: 'pem', type: 'spki' }) as string;
 function parse(keys: Record<string, string>): { options: JwtOptions | null; problems: readonly Problem[] } {
   const problems = new ProblemList('/');
   const values = new Map(Object.entries(keys).map(([key, value]) => [`jwt/${key}`, value]));
-  const parsed = JWT.parse(new OptionKeys(values, problems), {} as Known);
+  const parsed = parseKind(JWT, values, {} as Known, problems);
   return { options: parsed === REJECTED ? null : parsed, problems: problems.list };
 }
 

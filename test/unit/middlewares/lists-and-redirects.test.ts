@@ -68,13 +68,11 @@ test('half a redirect by pattern does nothing and says so, and so does a bad boo
   const { frontend, problems } = build({
     'redirect/regex': 'a',
     'redirect/permanent': 'x',
-    'whitelist/usexforwardedfor': 'y',
   });
   assert.notEqual(frontend, undefined);
   assert.equal(frontend?.options.redirect, undefined);
   assert.deepEqual(problems.map(({ key, state }) => [key.slice('/traefik/frontends/f/'.length), state]).sort(), [
     ['redirect/permanent', 'defaulted'],
     ['redirect/regex', 'ignored'],
-    ['whitelist/usexforwardedfor', 'defaulted'],
   ]);
 });

@@ -25,6 +25,7 @@ type Outcome = 'kept' | 'ours' | { readonly refused: RegExp } | { readonly warne
 
 const BASIC_ONLY = { refused: /tsuji's pages, which this entrypoint serves, have basic auth only/ };
 const ASKS_NOBODY = { refused: /Auth.Forward.Address: it is missing: nobody could be asked/ };
+const NO_BOOLEAN: Outcome = { refused: /"maybe" is neither true nor false/ };
 const NO_FILE = { refused: /"a" is no PEM text, and as a file: it cannot be read/ };
 /** Each entrypoint of the test has them already. */
 const TWICE = { refused: /is given twice/ };
@@ -74,6 +75,10 @@ const TABLE: readonly (readonly [option: string, besides: string, frontends: Out
   ['Auth.Basic.RemoveHeader:true', '', 'kept', 'kept'],
   [`Auth.Digest.Users:a:traefik:${'0'.repeat(32)}`, '', 'kept', BASIC_ONLY],
   ['Auth.Digest.Users:a:b', '', { refused: /NAME:REALM:HASH/ }, { refused: /NAME:REALM:HASH/ }],
+  ...['Auth.Basic.RemoveHeader', 'Auth.Digest.RemoveHeader', 'WhiteList.UseXForwardedFor'].map(
+    (option) => [`${option}:maybe`, '', NO_BOOLEAN, NO_BOOLEAN] as const,
+  ),
+  ['Auth.Basic.RemoveHeader:on', '', 'kept', 'kept'],
   ['Auth.Digest.RemoveHeader:true', '', 'kept', BASIC_ONLY],
   ['Auth.HeaderField:X', 'Auth.Basic.RemoveHeader:true', 'kept', { warned: /HeaderField of traefik is ignored/ }],
   ['Auth.HeaderField:X', '', { refused: /it names no basic, digest/ }, { refused: /it names no basic, digest/ }],
@@ -198,7 +203,7 @@ test('a traefik.toml keeps or refuses the same', (t) => {
   assert.deepEqual([guarded.web?.whiteList?.sourceRange, guarded.web?.tls?.minVersion], [['10.0.0.0/8'], 'TLSv1.3']);
   for (const [section, reason] of [
     ['basic]\nusers = ["a:b"]', /the hash of user "a" is of no known kind/],
-    ['digest]', /no key of auth, and a mistake must not leave open/],
+    ['digest]', /the key ends too early: .*a mistake here must not leave the door open/],
     ['forward]\ntrustForwardHeader = true', /nobody could be asked who may come in/],
   ] as const) {
     assert.throws(() => tomlOf(t, `[api]\n${entryPoints}[entryPoints.traefik.auth.${section}\n`), reason);

@@ -147,7 +147,7 @@ const BAD: readonly (readonly [string, RegExp])[] = [
     ['tls.clientCA]\noptional = [', /CA: it is empty/],
     ['redirect]\nx = [', /Redirect.EntryPoint: whereto\?/],
     ['proxyProtocol]\ntrustedIPs = [', /ProxyProtocol: whom to believe\?/],
-    ['auth]\nx = [', /Auth: no key of auth/],
+    ['auth]\nx = [', /Auth: the key ends too early/],
     ['auth.digest]\nusers = ["a:b"', /each user must be NAME:REALM:HASH/],
   ].map(
     ([text, reason]) => [`[entryPoints.http]\naddress = ":80"\n[entryPoints.http.${text}]`, reason] as [string, RegExp],
