@@ -4,6 +4,8 @@
  *
  *     begin ─▶ (dial) ─▶ sent ─▶ head ─▶ body ─▶ end      its user hears the last three, or once that it failed
  */
+// The global of the same name is a getter: reading it costs more than the clock does.
+import { performance } from 'node:perf_hooks';
 import { REQUEST_LENGTH, REQUEST_NO_BODY, type RequestHead } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import { FAULTS, type Fault } from '../kernel/errors.ts';
@@ -31,6 +33,8 @@ export type SubrequestText = {
   readonly latin1: boolean;
   /** null: without a body. */
   readonly body: readonly Buffer[] | null;
+  /** No other server is asked where one fails. */
+  readonly once: boolean;
 };
 
 export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueUser {
@@ -44,9 +48,11 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueU
   private connection: Upstream | null = null;
   private running = true;
   private sent = false;
-  private answered = false;
+  /** Of the response; 0 before its head. */
+  private status = 0;
   private reused = false;
   private resends = 0;
+  private readonly startedAt = performance.now();
 
   private constructor(worker: WorkerContext, text: SubrequestText, user: SubrequestUser, pool: UpstreamPool | null) {
     super();
@@ -145,13 +151,17 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueU
     this.connection?.endBody('');
   }
 
+  private get answered(): boolean {
+    return this.status > 0;
+  }
+
   upstreamWritable(): void {}
 
   responseInterim(): void {}
 
   responseHead(head: ResponseHead, framing: number): void {
     this.connection!.headArrived();
-    this.answered = true;
+    this.status = head.status;
     this.assignment?.answered();
     this.user.subrequestAnswered(head, framing);
   }
@@ -166,7 +176,7 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueU
     if (!this.running) return;
     const { connection } = this;
     this.connection = null;
-    this.end(200);
+    this.end(this.status);
     connection!.done(true);
     this.user.subrequestEnded();
   }
@@ -182,7 +192,7 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueU
       answered: this.answered,
       resends: this.resends,
       trial: assignment?.isTrial ?? false,
-      triesLeft: assignment?.triesLeft ?? 0,
+      triesLeft: this.text.once ? 0 : (assignment?.triesLeft ?? 0),
     });
     if (decision === RESEND) {
       this.resends++;
@@ -231,7 +241,7 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueU
   private end(status: number): void {
     this.running = false;
     this.worker.wheel.cancel(this);
-    this.assignment?.end(status, 0);
+    this.assignment?.end(status, (performance.now() - this.startedAt) / 1000);
   }
 
   /** An error of ours. */
