@@ -99,6 +99,8 @@ export interface Middleware {
   request?(exchange: Scope, head: RequestHead): Reply | null | typeof WAITS;
   /** The head of the response, a server's or ours, before it goes out. `response` is valid only during the call. */
   response?(exchange: Scope, response: ResponseText): typeof ELSEWHERE | undefined;
+  /** After ELSEWHERE: the head of the response that comes instead, before those that were entered earlier see it. */
+  substituted?(exchange: Scope, response: ResponseText): void;
   /**
    * The request has gone to a server, body and all; never for an upgrade. `body`: what `copyRequest` has asked for, null
    * for a longer one.
@@ -108,6 +110,15 @@ export interface Middleware {
   wrap?(exchange: Scope, inner: Downstream, events: WrapperEvents): Wrapper | null;
   /** It is over: once for each whose `request` was called. */
   ended?(exchange: Scope, outcome: Outcome): void;
+}
+
+/** What a frontend tells those who read its responses, whoever has sent them. */
+export interface ResponseFields {
+  /**
+   * A page has come in the place of a response: it gets the fields of one. `head`: the request as it came to the error pages;
+   * whether it has come here as well does not matter.
+   */
+  page(exchange: Scope, head: RequestHead, response: ResponseText): void;
 }
 
 /** In the order in which requests pass them; at least one. */

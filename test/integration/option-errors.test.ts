@@ -60,6 +60,28 @@ const limited = await route({
   'limits/maxtargetbytes': '40',
 });
 
+/** A page for whatever is refused, by the server or before it. */
+const fields = {
+  'headers/customresponseheaders/X-Page': 'ours',
+  'headers/customresponseheaders/X-Own': 'own',
+  'headers/contentsecuritypolicy': 'script-src $NONCE',
+  'headers/framedeny': 'true',
+  'headers/accesscontrolalloworiginlist': 'https://a.test',
+  'errors/a/status': '400-599',
+  'errors/a/backend': 'pages',
+  'errors/a/query': '/{status}',
+};
+const told = {
+  'the server': await route(fields),
+  'the allow list, which comes before them': await route({ ...fields, 'whitelist/sourcerange': '10.0.0.0/8' }),
+  'the allowed hosts, which are one of them': await route({ ...fields, 'headers/allowedhosts': 'other.test' }),
+  'auth, which comes behind them': await route({
+    ...fields,
+    'auth/basic/users': 'a:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=',
+  }),
+};
+const untold = await route({ ...fields, 'errors/a/query': '/torn' });
+
 async function ask(t: { after(fn: () => unknown): unknown }, engine: Engine, request: Ask) {
   return whole(engines.client(t, engine).ask(request));
 }
@@ -97,6 +119,23 @@ for (const engine of ENGINES) {
     assert.deepEqual([none.status, none.body.toString()], [503, 'page /none']);
     const torn = await ask(t, engine, { host, path: '/410' });
     assert.deepEqual([torn.status, torn.body.toString()], [410, 'Bad Gateway']);
+  });
+
+  test(`${engine}: a page has the response, security and CORS fields of the frontend, whoever has refused`, async (t) => {
+    for (const [by, host] of Object.entries(told)) {
+      const page = await ask(t, engine, { host, path: '/503', fields: { origin: 'https://a.test' } });
+      assert.equal(page.body.toString(), `page /${page.status}`, by);
+      const { fields } = page;
+      assert.deepEqual([fields['x-page'], fields['x-own'], fields['x-frame-options']], ['ours', 'own', 'DENY'], by);
+      assert.match(String(fields['content-security-policy']), /^script-src 'nonce-[\w+/]{22}'$/, by);
+      assert.equal(fields['access-control-allow-origin'], 'https://a.test', by);
+      assert.equal(fields.vary, 'Origin', by);
+    }
+    // What we say in the place of a page is an answer of ours.
+    const torn = await ask(t, engine, { host: untold, path: '/503', fields: { origin: 'https://a.test' } });
+    assert.deepEqual([torn.status, torn.body.toString()], [503, 'Bad Gateway']);
+    assert.deepEqual([torn.fields['x-own'], torn.fields['x-frame-options']], [undefined, undefined]);
+    assert.equal(torn.fields['access-control-allow-origin'], 'https://a.test');
   });
 
   test(`${engine}: a client that leaves while its page comes leaves nothing open`, async (t) => {

@@ -422,7 +422,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     const { status } = this;
     const end = head.text.indexOf('\r\n');
     const text = `${status} ${reasonPhrase(status)}${end < 0 ? '' : head.text.slice(end)}`;
-    this.hasAnswer(head, this.passage!.substitute(status, text, head.contentLength), framing);
+    this.hasAnswer(head, this.passage!.substitute(status, text, head.contentLength, false), framing);
   }
 
   subrequestBody(chunk: Uint8Array): void {
@@ -442,7 +442,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     const { status } = this;
     const { body, length, head } = localReply(fault);
     const text = `${status} ${reasonPhrase(status)}${head.slice(head.indexOf('\r\n'))}`;
-    this.sendReply(this.passage!.substitute(status, text, length), body, length, false);
+    this.sendReply(this.passage!.substitute(status, text, length, true), body, length, false);
   }
 
   /** The server agrees: from now on both bodies are what either side sends, until it ends. */

@@ -94,19 +94,25 @@ export class Passage {
    */
   response(status: number, text: string, length: number, isLocal: boolean): string | null {
     this.unseen = this.entered.length - (this.answered ? 1 : 0);
-    return this.look(status, text, length, isLocal);
+    this.show(status, text, length, isLocal);
+    return this.look();
   }
 
   /** The same for the response that comes in the place of another: those that have seen the first do not see it. */
-  substitute(status: number, text: string, length: number): string {
-    return this.look(status, text, length, true) ?? text;
+  substitute(status: number, text: string, length: number, isLocal: boolean): string {
+    this.show(status, text, length, isLocal);
+    this.entered[this.unseen].substituted?.(this.exchange, responseText);
+    return this.look() ?? text;
   }
 
-  private look(status: number, text: string, length: number, isLocal: boolean): string | null {
+  private show(status: number, text: string, length: number, isLocal: boolean): void {
     responseText.status = status;
     responseText.text = text;
     responseText.length = length;
     responseText.isLocal = isLocal;
+  }
+
+  private look(): string | null {
     while (this.unseen > 0) {
       if (this.entered[--this.unseen].response?.(this.exchange, responseText) === ELSEWHERE) return null;
     }

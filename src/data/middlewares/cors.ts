@@ -4,7 +4,7 @@ import type { RequestHead } from '../../http/request-head.ts';
 import type { ResponseText } from '../../http/response-text.ts';
 import { compileRegex, type Regex } from '../../kernel/regex.ts';
 import type { CorsOptions } from '../../middlewares/cors.ts';
-import type { Middleware, Scope } from '../middleware.ts';
+import type { Middleware, ResponseFields, Scope } from '../middleware.ts';
 import type { Reply } from '../reply.ts';
 
 /** Fields that a server may not have a say in. */
@@ -18,7 +18,11 @@ function variesByOrigin(vary: string): boolean {
   return members.includes('origin') || members.includes('*');
 }
 
-export class Cors implements Middleware {
+function originOf(head: RequestHead): string {
+  return head.values('origin')[0] ?? '';
+}
+
+export class Cors implements Middleware, ResponseFields {
   private readonly options: CorsOptions;
   private readonly patterns: readonly Regex[];
   private readonly everybody: boolean;
@@ -33,7 +37,7 @@ export class Cors implements Middleware {
   }
 
   request(exchange: Scope, head: RequestHead): Reply | null {
-    const origin = head.values('origin')[0] ?? '';
+    const origin = originOf(head);
     const allowed = this.allowedOrigin(origin);
     const method =
       head.method === 'OPTIONS' && origin !== '' ? head.values('access-control-request-method')[0] : undefined;
@@ -76,7 +80,14 @@ export class Cors implements Middleware {
   }
 
   response(exchange: Scope, response: ResponseText): undefined {
-    const { allowed } = exchange.kept(this) as { allowed: string };
+    this.edit(response, (exchange.kept(this) as { allowed: string }).allowed);
+  }
+
+  page(_: Scope, head: RequestHead, response: ResponseText): void {
+    this.edit(response, this.allowedOrigin(originOf(head)));
+  }
+
+  private edit(response: ResponseText, allowed: string): void {
     const { credentials, exposed } = this.options;
     for (const name of OWN_FIELDS) if (response.has(name)) response.remove(name);
     if (allowed !== '') {

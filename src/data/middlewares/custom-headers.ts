@@ -3,14 +3,14 @@ import type { RequestHead } from '../../http/request-head.ts';
 import type { ResponseText } from '../../http/response-text.ts';
 import type { FieldValue } from '../../middlewares/header-keys.ts';
 import type { HeadersOptions } from '../../middlewares/headers.ts';
-import type { Middleware, Scope } from '../middleware.ts';
+import type { Middleware, ResponseFields, Scope } from '../middleware.ts';
 
 /** One character per byte. */
 function asBytes(value: string): string {
   return Buffer.from(value).toString('latin1');
 }
 
-export class CustomHeaders implements Middleware {
+export class CustomHeaders implements Middleware, ResponseFields {
   private readonly onLocalReplies: boolean;
   private readonly requestFields: readonly FieldValue[];
   private readonly responseFields: readonly FieldValue[];
@@ -33,6 +33,14 @@ export class CustomHeaders implements Middleware {
   }
 
   response(_: Scope, response: ResponseText): undefined {
+    this.edit(response);
+  }
+
+  page(_: Scope, _head: RequestHead, response: ResponseText): void {
+    this.edit(response);
+  }
+
+  private edit(response: ResponseText): void {
     if (response.isLocal && !this.onLocalReplies) return;
     for (const [name, value] of this.responseFields) {
       if (value === '') response.remove(name.toLowerCase());

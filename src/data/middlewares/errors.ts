@@ -9,7 +9,7 @@ import type { ErrorPage, ErrorsOptions } from '../../middlewares/errors.ts';
 import { hasStatus } from '../../middlewares/status-ranges.ts';
 import type { FrontendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
-import { ELSEWHERE, type Middleware, type Scope } from '../middleware.ts';
+import { ELSEWHERE, type Middleware, type ResponseFields, type Scope } from '../middleware.ts';
 import { Subrequest } from '../subrequest.ts';
 
 /** The whole of it: the client has its answer already, in a way. */
@@ -55,11 +55,19 @@ export class ErrorPages implements Middleware {
   private readonly pages: readonly ErrorPage[];
   private readonly worker: WorkerContext;
   private readonly frontend: FrontendView;
+  private readonly fields: readonly ResponseFields[];
 
-  constructor({ pages }: ErrorsOptions, worker: WorkerContext, frontend: FrontendView) {
+  /** `fields`: what the frontend does to responses, in the order in which they pass it. */
+  constructor(
+    { pages }: ErrorsOptions,
+    worker: WorkerContext,
+    frontend: FrontendView,
+    fields: readonly ResponseFields[],
+  ) {
     this.worker = worker;
     this.pages = pages;
     this.frontend = frontend;
+    this.fields = fields;
   }
 
   /** The head is gone when the page is needed. */
@@ -90,5 +98,10 @@ export class ErrorPages implements Middleware {
       Subrequest.toBackend(worker, backend, head, client, text, TIMEOUT_MS, user),
     );
     return started ? ELSEWHERE : undefined;
+  }
+
+  substituted(exchange: Scope, response: ResponseText): void {
+    const head = exchange.kept(this) as RequestHead;
+    for (const step of this.fields) step.page(exchange, head, response);
   }
 }

@@ -21,7 +21,7 @@ import type { SplitOptions } from '../../middlewares/split.ts';
 import type { RequestTimeouts } from '../../middlewares/timeouts.ts';
 import type { BackendView, FrontendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
-import type { Middleware } from '../middleware.ts';
+import type { Middleware, ResponseFields } from '../middleware.ts';
 import { AllowList } from './allow-list.ts';
 import { BasicAuth } from './basic-auth.ts';
 import { Buffering } from './buffering.ts';
@@ -50,10 +50,12 @@ import { Trust } from './trust.ts';
 export type Site = { readonly worker: WorkerContext; readonly entryPoint: number; readonly frontend: FrontendView };
 
 /** null: there is nothing to do on that entrypoint. */
-type Maker<Options extends object> = (options: Options, site: Site) => Middleware | null;
+type Maker<Options extends object, Made = Middleware> = (options: Options, site: Site) => Made | null;
+/** The name of a kind, and what is made of its options. */
+type Step<Made = Middleware> = readonly [string, Maker<object, Made>];
 
-function maker<Options extends object>(name: string, make: Maker<Options>): readonly [string, Maker<object>] {
-  return [name, make as Maker<object>];
+function maker<Options extends object, Made = Middleware>(name: string, make: Maker<Options, Made>): Step<Made> {
+  return [name, make as Maker<object, Made>];
 }
 
 function authOf({ how, headerField }: AuthOptions, worker: WorkerContext, frontend: FrontendView | null): Middleware {
@@ -66,17 +68,29 @@ function authOf({ how, headerField }: AuthOptions, worker: WorkerContext, fronte
 }
 
 /** Before the modifiers of the path: what holds for every answer to its requests. */
-const OUTERMOST: readonly (readonly [string, Maker<object>])[] = [
-  maker<RequestIdOptions>('requestId', (options) => new RequestId(options)),
+const OUTERMOST: readonly Step[] = [maker<RequestIdOptions>('requestId', (options) => new RequestId(options))];
+
+type FieldsStep = Middleware & ResponseFields;
+
+/** What is told with every response of a server, and with a page in its place. */
+const FIELDS: readonly Step<FieldsStep>[] = [
+  maker<HeadersOptions, FieldsStep>('headers', (options) => new CustomHeaders(options)),
+  maker<CorsOptions, FieldsStep>('cors', (options) => new Cors(options)),
+  maker<HeadersOptions, FieldsStep>('headers', (options) =>
+    SecurityHeaders.isAsked(options) ? new SecurityHeaders(options) : null,
+  ),
 ];
 
 /** By the name of their kind (src/middlewares/), behind the modifiers of the path. */
-const FRONTEND: readonly (readonly [string, Maker<object>])[] = [
+const FRONTEND: readonly Step[] = [
   maker<CompressOptions>('compress', (options, { worker, entryPoint }) =>
     Compress.ofFrontend(options, worker.plans[entryPoint]),
   ),
   maker<RequestTimeouts>('requestTimeouts', (options) => new RequestTime(options)),
-  maker<ErrorsOptions>('errors', (options, { worker, frontend }) => new ErrorPages(options, worker, frontend)),
+  maker<ErrorsOptions>(
+    'errors',
+    (options, site) => new ErrorPages(options, site.worker, site.frontend, stepsOf(FIELDS, site).reverse()),
+  ),
   maker<IpStrategyOptions>('ipStrategy', (options) => new IpStrategy(options)),
   maker<DenyListOptions>('denyList', (options) => new DenyList(options)),
   maker<WhiteListOptions>('whiteList', (options) => new AllowList(options)),
@@ -84,11 +98,7 @@ const FRONTEND: readonly (readonly [string, Maker<object>])[] = [
     const { name, tls } = worker.entryPoints[entryPoint];
     return options.entryPoint === name ? null : new Redirect(options, worker.entryPoints, tls !== null);
   }),
-  maker<HeadersOptions>('headers', (options) => new CustomHeaders(options)),
-  maker<CorsOptions>('cors', (options) => new Cors(options)),
-  maker<HeadersOptions>('headers', (options) =>
-    SecurityHeaders.isAsked(options) ? new SecurityHeaders(options) : null,
-  ),
+  ...FIELDS,
   maker<ClientCertificateOptions>('passTLSClientCert', (options) => new ClientCertificateFields(options)),
   maker<JwtOptions>('jwt', (options, { worker }) => new Jwt(options, worker)),
   maker<AuthOptions>('auth', (options, { worker, frontend }) => authOf(options, worker, frontend)),
@@ -114,7 +124,7 @@ export function backendSteps({ policy }: BackendView): Middleware[] {
   });
 }
 
-function stepsOf(makers: typeof FRONTEND, site: Site): Middleware[] {
+function stepsOf<Made>(makers: readonly Step<Made>[], site: Site): Made[] {
   const options = site.frontend.options ?? {};
   return makers.flatMap(([name, make]) => {
     const own = options[name];

@@ -5,7 +5,7 @@ import type { ResponseText } from '../../http/response-text.ts';
 import { FAULTS } from '../../kernel/errors.ts';
 import type { FieldValue } from '../../middlewares/header-keys.ts';
 import type { HeadersOptions } from '../../middlewares/headers.ts';
-import type { Middleware, Scope } from '../middleware.ts';
+import type { Middleware, ResponseFields, Scope } from '../middleware.ts';
 import { localReply, type Reply, secureRedirect } from '../reply.ts';
 
 const NONCE_BYTES = 16;
@@ -29,7 +29,7 @@ type Seen = { readonly secure: boolean; readonly nonce: string };
 const PLAIN: Seen = { secure: false, nonce: '' };
 const SECURE: Seen = { secure: true, nonce: '' };
 
-export class SecurityHeaders implements Middleware {
+export class SecurityHeaders implements Middleware, ResponseFields {
   private readonly options: HeadersOptions;
   private readonly fixed: readonly FieldValue[];
   private readonly sts: string;
@@ -59,7 +59,7 @@ export class SecurityHeaders implements Middleware {
     if (allowedHosts.length > 0 && !isDevelopment && !allowedHosts.includes(host.toLowerCase())) {
       return localReply(FAULTS.badHost);
     }
-    const secure = exchange.client.secure || this.saysSecure(head);
+    const secure = this.isSecure(exchange, head);
     const permanent = !sslTemporaryRedirect;
     if (sslRedirect && !secure && !isDevelopment) {
       return secureRedirect(head.method, permanent, sslHost === '' ? host : sslHost, head.target);
@@ -67,14 +67,19 @@ export class SecurityHeaders implements Middleware {
     if (sslForceHost && sslHost !== '' && sslHost !== host) {
       return secureRedirect(head.method, permanent, sslHost, head.target);
     }
-    this.note(exchange, head, secure);
+    const seen = this.seen(secure);
+    exchange.keep(this, seen);
+    if (this.options.nonceToServer) head.setField('x-csp-nonce', seen.nonce);
     return null;
   }
 
-  private note(exchange: Scope, head: RequestHead, secure: boolean): void {
+  private seen(secure: boolean): Seen {
     const nonce = this.usesNonce ? makeNonce() : '';
-    exchange.keep(this, nonce === '' ? (secure ? SECURE : PLAIN) : { secure, nonce });
-    if (this.options.nonceToServer) head.setField('x-csp-nonce', nonce);
+    return nonce === '' ? (secure ? SECURE : PLAIN) : { secure, nonce };
+  }
+
+  private isSecure(exchange: Scope, head: RequestHead): boolean {
+    return exchange.client.secure || this.saysSecure(head);
   }
 
   private hostOf(head: RequestHead): string {
@@ -94,9 +99,16 @@ export class SecurityHeaders implements Middleware {
   }
 
   response(exchange: Scope, response: ResponseText): undefined {
+    this.edit(response, exchange.kept(this) as Seen);
+  }
+
+  page(exchange: Scope, head: RequestHead, response: ResponseText): void {
+    this.edit(response, this.seen(this.isSecure(exchange, head)));
+  }
+
+  private edit(response: ResponseText, { secure, nonce }: Seen): void {
     const { options, sts } = this;
     if (response.isLocal && !options.onLocalReplies) return;
-    const { secure, nonce } = exchange.kept(this) as Seen;
     if (sts !== '' && (secure || options.forceSTSHeader) && !options.isDevelopment) {
       response.set('Strict-Transport-Security', sts);
     }
