@@ -23,6 +23,8 @@ export type UnknownKey = {
 };
 
 export type KeyMatch<Field> =
+  /** It has no row, and belongs to a guard. */
+  | { readonly kind: 'guarded'; readonly field: Field; readonly names: readonly string[] }
   | { readonly kind: 'known'; readonly field: Field /** What stood for the `*`, in order. */; readonly names: string[] }
   | UnknownKey;
 
@@ -76,7 +78,7 @@ export class KeyTable<Field> {
       if (part === '') continue;
       const next = node.children.get(part) ?? node.any ?? meantChild(node, part);
       if (next === null) return null;
-      if (next.guard !== null) return { kind: 'known', field: next.guard, names: [] };
+      if (next.guard !== null) return { kind: 'guarded', field: next.guard, names: [] };
       node = next;
     }
     return null;

@@ -93,7 +93,7 @@ export class OptionKeys {
   rejectOthers(table: KeyTable<unknown>): void {
     for (const key of this.#values.keys()) {
       const match = table.find(key);
-      if (match.kind === 'known') continue;
+      if (match.kind !== 'unknown') continue;
       this.#problems.addUnused(key, match, true);
       this.#isRejected = true;
     }

@@ -7,7 +7,8 @@
  *     anything else                →  others → the whole key
  *
  * Of keys that mean nothing only the first by name are listed, and the rest are counted: somebody who writes hundreds of
- * thousands of them into one object must not make each change of it cost as much. What they say does not matter.
+ * thousands of them into one object must not make each change of it cost as much. What they say does not matter. The same
+ * goes for those that leave their object out, apart from the others: one of them is enough for that.
  */
 import { FirstKeys } from './first-keys.ts';
 import { BACKEND_KEYS, CERTIFICATE_KEYS, FRONTEND_KEYS } from './schema.ts';
@@ -26,23 +27,26 @@ export type Touched = {
   readonly others: Set<string>;
 };
 
-/** Unknown keys that are kept of one object, and outside of all objects. */
+/** Unknown keys of each kind that are kept of one object, and outside of all objects. */
 const MOST_UNKNOWN = 100;
 const MOST_UNKNOWN_OTHERS = 1_000;
 
 const NO_KEYS: ObjectKeys = new Map();
 
+/** `guarded`: unknown, and it may leave its object out (kernel/key-table.ts). */
+type KeyKind = 'known' | 'guarded' | 'unknown';
+
 /** The keys of one object. */
 class KeyFile {
   /** All that mean something and those that are listed of the others. */
   readonly kept = new Map<string, string>();
-  readonly #isKnown: (key: string) => boolean;
+  readonly #kindOf: (key: string) => KeyKind;
   readonly #mostUnknown: number;
-  /** null: there have been none. */
-  #unknown: FirstKeys | null = null;
+  /** By kind, as far as there have been any. */
+  readonly #unknown = new Map<KeyKind, FirstKeys>();
 
-  constructor(isKnown: (key: string) => boolean, mostUnknown: number) {
-    this.#isKnown = isKnown;
+  constructor(kindOf: (key: string) => KeyKind, mostUnknown: number) {
+    this.#kindOf = kindOf;
     this.#mostUnknown = mostUnknown;
   }
 
@@ -52,21 +56,24 @@ class KeyFile {
 
   /** Unknown keys that are too many to be listed. */
   get unlisted(): number {
-    return this.#unknown?.restSize ?? 0;
+    let count = 0;
+    for (const { restSize } of this.#unknown.values()) count += restSize;
+    return count;
   }
 
   /** Sets or deletes. Returns the keys that are kept, or not kept any more, because of it; null when nothing changes. */
   put(key: string, value: string | null): readonly string[] | null {
-    if (!this.#isKnown(key)) return this.#putUnknown(key, value !== null);
+    const kind = this.#kindOf(key);
+    if (kind !== 'known') return this.#putUnknown(kind, key, value !== null);
     if ((this.kept.get(key) ?? null) === value) return null;
     if (value === null) this.kept.delete(key);
     else this.kept.set(key, value);
     return [key];
   }
 
-  #putUnknown(key: string, exists: boolean): readonly string[] | null {
-    this.#unknown ??= new FirstKeys(this.#mostUnknown);
-    const unknown = this.#unknown;
+  #putUnknown(kind: KeyKind, key: string, exists: boolean): readonly string[] | null {
+    const unknown = this.#unknown.get(kind) ?? new FirstKeys(this.#mostUnknown);
+    this.#unknown.set(kind, unknown);
     if (unknown.has(key) === exists) return null;
     const moved = exists ? unknown.add(key) : unknown.delete(key);
     for (const each of moved) {
@@ -80,10 +87,10 @@ class KeyFile {
 /** All objects of one kind. */
 class Objects {
   readonly #files = new Map<string, KeyFile>();
-  readonly #isKnown: (key: string) => boolean;
+  readonly #kindOf: (key: string) => KeyKind;
 
-  constructor(table: { find(key: string): { readonly kind: string } }) {
-    this.#isKnown = (key) => table.find(key).kind === 'known';
+  constructor(table: { find(key: string): { readonly kind: KeyKind } }) {
+    this.#kindOf = (key) => table.find(key).kind;
   }
 
   keys(name: string): ObjectKeys {
@@ -102,7 +109,7 @@ class Objects {
     let file = this.#files.get(name);
     if (file === undefined) {
       if (value === null) return false;
-      file = new KeyFile(this.#isKnown, MOST_UNKNOWN);
+      file = new KeyFile(this.#kindOf, MOST_UNKNOWN);
       this.#files.set(name, file);
     }
     const changed = file.put(key, value) !== null;
@@ -119,7 +126,7 @@ export class KvTree {
 
   /** `isKnown`: does a key outside all objects mean something? */
   constructor(isKnown: (key: string) => boolean) {
-    this.#others = new KeyFile(isKnown, MOST_UNKNOWN_OTHERS);
+    this.#others = new KeyFile((key) => (isKnown(key) ? 'known' : 'unknown'), MOST_UNKNOWN_OTHERS);
   }
 
   /** undefined: there is no such key, or it means nothing and is one of very many. */

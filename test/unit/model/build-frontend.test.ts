@@ -173,6 +173,26 @@ test('a mistake is found among any number of keys that mean nothing, and mended 
   assert.equal(builder.update([{ key: bad, value: null }]).model.frontends.size, 1);
 });
 
+test('of very many mistakes some are listed and the others counted, and the last one closes the frontend as well', () => {
+  const builder = new ModelBuilder({
+    prefix: '',
+    entryPoints: ['http'],
+    defaultEntryPoints: ['http'],
+    allowMinWeightZero: false,
+  });
+  const bad = Array.from({ length: 1_000 }, (_, i) => ({ key: `frontends/f/whitelist/x${i}`, value: '::1' }));
+  const { model } = builder.update([
+    { key: 'backends/b/servers/s/url', value: 'http://a' },
+    { key: 'frontends/f/backend', value: 'b' },
+    ...bad,
+  ]);
+  assert.deepEqual([model.frontends.size, model.problems.size], [0, 101]);
+  assert.equal(model.problems.get('/frontends/f/')?.reason, '900 more keys are unknown');
+  const gone = bad.map(({ key }) => ({ key, value: null }));
+  assert.equal(builder.update(gone.slice(0, -1)).model.frontends.size, 0);
+  assert.equal(builder.update(gone.slice(-1)).model.frontends.size, 1);
+});
+
 test('an auth section that lets nobody in says so of the keys that are there', () => {
   for (const keys of [{ basicauth: '' }, { 'basicauth/0': '' }, { 'auth/headerfield': 'X-User' }]) {
     const [key] = Object.keys(keys);
