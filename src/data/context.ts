@@ -12,6 +12,7 @@ import type { TokenCounts } from '../shared/token-counts.ts';
 import type { RoutingTable } from '../table/reader.ts';
 import type { CertificateStore } from '../tls/certificate-store.ts';
 import type { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
+import type { AuthAnswers } from './auth-answers.ts';
 import type { RetryBudgets } from './balancing/retry-budget.ts';
 import type { WaitingRoom } from './balancing/waiting-room.ts';
 import type { Descriptors } from './descriptors.ts';
@@ -53,6 +54,7 @@ export type WorkerContext = {
   readonly passwords: Passwords;
   readonly keySets: KeySets;
   readonly verifiedTokens: VerifiedTokens;
+  readonly authAnswers: AuthAnswers;
   readonly retryBudgets: RetryBudgets;
   /** Tells the main thread. */
   readonly report: (message: FromWorker) => void;

@@ -1,12 +1,7 @@
-/**
- * Tokens that a worker has verified, by their SHA-256, so that a signature is computed once for each. Bounded in number and in
- * what they hold; the oldest go first.
- */
+/** Tokens that a worker has verified, by their SHA-256, so that a signature is computed once for each. */
 import { hash } from 'node:crypto';
+import { Remembered } from './remembered.ts';
 
-const MAX_KEPT = 10_000;
-/** Of texts that they hold, characters. */
-const MAX_HELD = 16_777_216;
 /** Of one without any text. */
 const COST = 256;
 
@@ -27,9 +22,7 @@ function costOf({ fields }: Verified): number {
 }
 
 export class VerifiedTokens {
-  /** The oldest are first. */
-  private readonly kept = new Map<string, Verified>();
-  private held = 0;
+  private readonly kept = new Remembered<Verified>(costOf);
 
   /** Stands for that token under those options, of which `scope` is another text when they are others. */
   static key(scope: string, token: string): string {
@@ -43,16 +36,6 @@ export class VerifiedTokens {
   }
 
   remember(key: string, verified: Verified): void {
-    this.forget(key);
     this.kept.set(key, verified);
-    this.held += costOf(verified);
-    while (this.kept.size > MAX_KEPT || this.held > MAX_HELD) this.forget(this.kept.keys().next().value!);
-  }
-
-  private forget(key: string): void {
-    const verified = this.kept.get(key);
-    if (verified === undefined) return;
-    this.kept.delete(key);
-    this.held -= costOf(verified);
   }
 }

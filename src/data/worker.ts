@@ -21,6 +21,7 @@ import { RoutingTable } from '../table/reader.ts';
 import { CertificateStore } from '../tls/certificate-store.ts';
 import { TicketKeys } from '../tls/ticket-keys.ts';
 import { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
+import { AuthAnswers } from './auth-answers.ts';
 import { RetryBudgets } from './balancing/retry-budget.ts';
 import { WaitingRoom } from './balancing/waiting-room.ts';
 import type { WorkerContext } from './context.ts';
@@ -83,6 +84,7 @@ const context: WorkerContext = {
   passwords: new Passwords(post),
   keySets: new KeySets(boot.keySets, post),
   verifiedTokens: new VerifiedTokens(),
+  authAnswers: new AuthAnswers(),
   retryBudgets: new RetryBudgets(boot.options.retryLimits),
   report: post,
   metrics,

@@ -45,6 +45,7 @@ const site = await listen((headers, response) => {
 });
 let authAsked: IncomingHttpHeaders = {};
 let authRequests = 0;
+let priority = 1;
 const auth = await listen((headers, response, url) => {
   authAsked = headers;
   authRequests++;
@@ -272,10 +273,22 @@ for (const engine of ENGINES) {
     const fields = { authorization: `Bearer ${engine.replace('-', '')}` };
     // Each worker remembers by itself.
     for (let i = 0; i < 12; i++) assert.equal((await ask(engine, { host: cached, fields })).status, 200);
+    // No other change makes them forget.
+    for (let i = 0; i < 2; i++) {
+      tsuji.set(`frontends/${cached.split('.')[0]}/priority`, String(++priority));
+      await route({});
+      for (let j = 0; j < 12; j++) assert.equal((await ask(engine, { host: cached, fields })).status, 200);
+    }
     assert.ok(authRequests - before <= 2, `${authRequests - before} questions`);
     assert.equal((await ask(engine, { host: cached })).status, 302);
     assert.equal((await ask(engine, { host: cached })).status, 302);
     assert.ok(authRequests - before >= 3);
+    const known = authRequests;
+    tsuji.set(`frontends/${cached.split('.')[0]}/auth/forward/cache`, `${++priority}h`);
+    await waitFor(async () => {
+      assert.equal((await ask(engine, { host: cached, fields })).status, 200);
+      return authRequests > known;
+    }, 'the auth server to be asked under other options');
   });
 
   if (!isHttp2(engine) && !isSecure(engine)) {

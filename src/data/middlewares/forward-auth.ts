@@ -1,5 +1,5 @@
 /** Lets another server say whether a request may pass (shared/spec kv-schema §6.6, frontend-options §2.3). */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { fieldLine, fieldValueAt, headField, withoutFields } from '../../http/fields.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
@@ -7,10 +7,10 @@ import { BODY_NONE } from '../../http/response-parser.ts';
 import { ResponseText } from '../../http/response-text.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
-import { monotonicMs } from '../../kernel/monotonic-clock.ts';
 import { compileRegex, type Regex } from '../../kernel/regex.ts';
 import type { ForwardAuthOptions } from '../../middlewares/forward-auth.ts';
 import type { BackendView } from '../../table/views.ts';
+import { AuthAnswers, type Yes } from '../auth-answers.ts';
 import type { WorkerContext } from '../context.ts';
 import { type Middleware, type Peer, type Scope, WAITS, type Waiting } from '../middleware.ts';
 import { localReply, type Reply } from '../reply.ts';
@@ -29,14 +29,6 @@ const FAILED: Reply = {
   cause: 'auth_error',
   closes: false,
 };
-const MAX_CACHED = 10_000;
-
-/** What a yes changes: fields that the server is told, and cookies that the client gets. */
-type Yes = {
-  readonly fields: readonly (readonly [name: string, lines: string])[];
-  readonly cookies: readonly string[];
-};
-type Kept = { readonly until: number; readonly yes: Yes };
 
 export class ForwardAuth implements Middleware {
   readonly worker: WorkerContext;
@@ -44,25 +36,30 @@ export class ForwardAuth implements Middleware {
   private readonly backend: BackendView | null;
   private readonly regex: Regex | null;
   private readonly poolKey: string;
-  /** The oldest are first. */
-  private readonly cached = new Map<string, Kept>();
+  /** Of what is remembered: another text for every place, and for the same one under other options. */
+  private readonly scope: string;
 
-  constructor(worker: WorkerContext, options: ForwardAuthOptions, backend: BackendView | null) {
+  /** `place`: where it stands in this worker, whatever the table. */
+  constructor(
+    worker: WorkerContext,
+    options: ForwardAuthOptions,
+    place: readonly [entryPoint: number, frontend: string | null],
+    backend: BackendView | null,
+  ) {
     this.worker = worker;
     this.options = options;
     this.backend = backend;
     this.regex = options.authResponseHeadersRegex === '' ? null : compileRegex(options.authResponseHeadersRegex);
     const { scheme, hostHeader, tls } = options;
-    this.poolKey = createHash('sha256')
-      .update(JSON.stringify([scheme, hostHeader, tls]))
-      .digest('base64');
+    this.poolKey = hash('sha256', JSON.stringify([scheme, hostHeader, tls]), 'base64');
+    this.scope = hash('sha256', JSON.stringify([place, options]), 'base64');
   }
 
   request(exchange: Scope, head: RequestHead): Reply | null | typeof WAITS {
     const key = this.cacheKey(head);
-    const kept = key === '' ? undefined : this.cached.get(key);
-    if (kept !== undefined && kept.until > monotonicMs()) {
-      this.admit(exchange, head, kept.yes);
+    const yes = key === '' ? null : this.worker.authAnswers.find(key);
+    if (yes !== null) {
+      this.admit(exchange, head, yes);
       return null;
     }
     // Once the head is ours: the answer may come within the call that asks.
@@ -191,16 +188,14 @@ export class ForwardAuth implements Middleware {
     const credentials = [...head.values('authorization'), ...head.values('cookie')];
     if (credentials.length === 0) return '';
     const parts = [head.values('authorization'), head.values('cookie'), head.target, head.method, head.host];
-    return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
+    return AuthAnswers.key(this.scope, parts);
   }
 
   remember(key: string, text: string, yes: Yes): void {
     const control = headField(text, 'cache-control').toLowerCase();
     if (key === '' || control.includes('no-store') || (control.includes('private') && control.includes('max-age=0')))
       return;
-    this.cached.delete(key);
-    if (this.cached.size >= MAX_CACHED) this.cached.delete(this.cached.keys().next().value!);
-    this.cached.set(key, { until: monotonicMs() + this.options.cacheMs, yes });
+    this.worker.authAnswers.remember(key, yes, this.options.cacheMs);
   }
 
   /** The answer that says no, for the client. */

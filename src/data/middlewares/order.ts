@@ -58,10 +58,16 @@ function maker<Options extends object, Made = Middleware>(name: string, make: Ma
   return [name, make as Maker<object, Made>];
 }
 
-function authOf({ how, headerField }: AuthOptions, worker: WorkerContext, frontend: FrontendView | null): Middleware {
+function authOf(
+  { how, headerField }: AuthOptions,
+  worker: WorkerContext,
+  entryPoint: number,
+  frontend: FrontendView | null,
+): Middleware {
   if (how.kind === 'none') return new NoAuth();
   if (how.kind === 'forward') {
-    return new ForwardAuth(worker, how.forward, frontend?.otherBackends?.get(how.forward.backend) ?? null);
+    const backend = frontend?.otherBackends?.get(how.forward.backend) ?? null;
+    return new ForwardAuth(worker, how.forward, [entryPoint, frontend?.name ?? null], backend);
   }
   const Asking = how.kind === 'basic' ? BasicAuth : DigestAuth;
   return new Asking(worker, how.users, headerField, how.removeHeader);
@@ -101,7 +107,9 @@ const FRONTEND: readonly Step[] = [
   ...FIELDS,
   maker<ClientCertificateOptions>('passTLSClientCert', (options) => new ClientCertificateFields(options)),
   maker<JwtOptions>('jwt', (options, { worker }) => new Jwt(options, worker)),
-  maker<AuthOptions>('auth', (options, { worker, frontend }) => authOf(options, worker, frontend)),
+  maker<AuthOptions>('auth', (options, { worker, entryPoint, frontend }) =>
+    authOf(options, worker, entryPoint, frontend),
+  ),
   maker<LimitsOptions>('limits', (options) => new Limits(options)),
   maker<RateLimitOptions>(
     'ratelimit',
@@ -144,7 +152,7 @@ export function entryPointSteps(worker: WorkerContext, entryPoint: number): Midd
   if (!forwardedHeaders.insecure) steps.push(new Trust(forwardedHeaders));
   if (compress) steps.push(Compress.ofEntryPoint());
   if (redirect !== null) steps.push(new Redirect(redirect, worker.entryPoints, tls !== null));
-  if (auth !== null) steps.push(authOf(auth as AuthOptions, worker, null));
+  if (auth !== null) steps.push(authOf(auth as AuthOptions, worker, entryPoint, null));
   if (whiteList !== null) steps.push(new AllowList(whiteList));
   return steps;
 }
