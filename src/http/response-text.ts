@@ -12,6 +12,8 @@ export class ResponseText {
   length = -1;
   /** It is ours, and no server's. */
   isLocal = false;
+  /** A 101 after which its client speaks as a WebSocket does. */
+  opensWebSocket = false;
 
   has(name: string): boolean {
     return hasField(this.text, name);

@@ -374,6 +374,10 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     this.assignment.answered();
     const { cookie } = this.assignment;
     let text = cookie === '' ? head.text : `${head.text}\r\nSet-Cookie: ${cookie}`;
+    if (head.status === 101) {
+      this.switchesProtocols(head, text);
+      return;
+    }
     if (this.passage?.looksAtResponses) {
       const seen = this.passage.response(head.status, text, head.contentLength, false);
       if (seen === null) {
@@ -387,11 +391,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     this.hasAnswer(head, text, framing);
     if (head.status > this.out.maxStatus) {
       this.breakOff(FAULTS.badResponse, `the status ${head.status}, which the protocol of the client does not have`);
-      return;
     }
-    if (head.status !== 101) return;
-    if (this.request.tunnel) this.openTunnel(head);
-    else this.breakOff(FAULTS.badResponse, 'an upgrade that was not asked for');
   }
 
   /** `text`: its head as it goes to the client. */
@@ -445,20 +445,23 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     this.sendReply(this.passage!.substitute(status, text, length, true), body, length, false);
   }
 
-  /** The server agrees: from now on both bodies are what either side sends, until it ends. */
-  private openTunnel(head: ResponseHead): void {
-    const problem = this.request.upgradeProblem(head);
+  /** The server agrees: from now on both bodies are what either side sends, until it ends. `text`: its head. */
+  private switchesProtocols(head: ResponseHead, text: string): void {
+    this.phase = ANSWERED;
+    const problem = this.request.tunnel ? this.request.upgradeProblem(head) : 'an upgrade that was not asked for';
     if (problem !== '') {
       this.breakOff(FAULTS.badResponse, problem);
       return;
     }
-    const text = `${head.text}\r\nConnection: upgrade\r\nUpgrade: ${head.upgrade}`;
+    const { passage } = this;
+    const seen = passage?.looksAtResponses ? passage.switching(text, this.protocol === PROTOCOL.websocket) : text;
     this.timer?.stop();
     this.phase = RESPONDING;
     // Limits are for bodies, and what flows now is none.
     this.policy = null;
     this.request.becomeTunnel();
-    this.out.begin(sendable(text, head.nonAscii), TUNNEL, false);
+    const whole = `${seen}\r\nConnection: upgrade\r\nUpgrade: ${head.upgrade}`;
+    this.out.begin(sendable(whole, !ASCII.spans(whole)), TUNNEL, false);
   }
 
   responseBody(chunk: Uint8Array): void {

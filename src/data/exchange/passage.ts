@@ -3,10 +3,13 @@
  * response. Only an exchange that has any has one.
  */
 import type { RequestHead } from '../../http/request-head.ts';
+import { NO_LENGTH } from '../../http/response-head.ts';
 import { ResponseText } from '../../http/response-text.ts';
 import { ELSEWHERE, type Middleware, type Plan, type Scope, WAITS } from '../middleware.ts';
 import type { Reply } from '../reply.ts';
 import type { Outcome } from './outcome.ts';
+
+const SWITCHING_PROTOCOLS = 101;
 
 /** Of the worker: the head that middlewares look at. */
 const responseText = new ResponseText();
@@ -93,9 +96,15 @@ export class Passage {
    * of the body, below 0 where it is not known.
    */
   response(status: number, text: string, length: number, isLocal: boolean): string | null {
-    this.unseen = this.entered.length - (this.answered ? 1 : 0);
     this.show(status, text, length, isLocal);
-    return this.look();
+    return this.lookFirst();
+  }
+
+  /** The same for a 101; `webSocket`: that it opens one. */
+  switching(text: string, webSocket: boolean): string {
+    this.show(SWITCHING_PROTOCOLS, text, NO_LENGTH, false);
+    responseText.opensWebSocket = webSocket;
+    return this.lookFirst() ?? text;
   }
 
   /** The same for the response that comes in the place of another: those that have seen the first do not see it. */
@@ -110,6 +119,12 @@ export class Passage {
     responseText.text = text;
     responseText.length = length;
     responseText.isLocal = isLocal;
+    responseText.opensWebSocket = false;
+  }
+
+  private lookFirst(): string | null {
+    this.unseen = this.entered.length - (this.answered ? 1 : 0);
+    return this.look();
   }
 
   private look(): string | null {

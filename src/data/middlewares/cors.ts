@@ -88,6 +88,8 @@ export class Cors implements Middleware, ResponseFields {
   }
 
   private edit(response: ResponseText, allowed: string): void {
+    // It has no readers: a page of any origin may open one, and its server looks at the origin.
+    if (response.opensWebSocket) return;
     const { credentials, exposed } = this.options;
     for (const name of OWN_FIELDS) if (response.has(name)) response.remove(name);
     if (allowed !== '') {

@@ -41,6 +41,7 @@ export class CustomHeaders implements Middleware, ResponseFields {
   }
 
   private edit(response: ResponseText): void {
+    if (response.opensWebSocket) return;
     if (response.isLocal && !this.onLocalReplies) return;
     for (const [name, value] of this.responseFields) {
       if (value === '') response.remove(name.toLowerCase());

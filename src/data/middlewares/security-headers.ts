@@ -108,6 +108,7 @@ export class SecurityHeaders implements Middleware, ResponseFields {
 
   private edit(response: ResponseText, { secure, nonce }: Seen): void {
     const { options, sts } = this;
+    if (response.opensWebSocket) return;
     if (response.isLocal && !options.onLocalReplies) return;
     if (sts !== '' && (secure || options.forceSTSHeader) && !options.isDevelopment) {
       response.set('Strict-Transport-Security', sts);

@@ -63,11 +63,11 @@ export function requestFields(lines: string): Record<string, string | string[]> 
 }
 
 /**
- * The bytes of `101 Switching Protocols\r\nname: value\r\n…` without framing and last CRLF, as `Downstream.respond` takes
+ * `101 Switching Protocols\r\nname: value\r\n…` without framing and last CRLF, as `Downstream.respond` takes
  * them. `raw`: names and values in turn, as node's http gives them, one character per byte. `cookie`: value of a
  * Set-Cookie field of ours, '' for none.
  */
-export function responseHead(status: number, reason: string, raw: readonly string[], cookie = ''): Buffer {
+export function responseHead(status: number, reason: string, raw: readonly string[], cookie = ''): string {
   const listed = new Set<string>();
   for (let i = 0; i < raw.length; i += 2) {
     if (raw[i].toLowerCase() === 'connection') for (const member of listMembers(raw[i + 1])) listed.add(member);
@@ -80,5 +80,5 @@ export function responseHead(status: number, reason: string, raw: readonly strin
     text += `\r\n${raw[i]}: ${raw[i + 1]}`;
   }
   if (cookie !== '') text += `\r\nSet-Cookie: ${cookie}`;
-  return Buffer.from(text, 'latin1');
+  return text;
 }

@@ -34,7 +34,7 @@ export class Refusal {
     this.response = response;
     this.user = user;
     this.status = response.statusCode!;
-    this.head = responseHead(this.status, response.statusMessage ?? '', response.rawHeaders, cookie).toString('latin1');
+    this.head = responseHead(this.status, response.statusMessage ?? '', response.rawHeaders, cookie);
     const { 'content-length': length, 'transfer-encoding': coding } = response.headers;
     this.length = length === undefined || coding !== undefined ? UNKNOWN_LENGTH : contentLengthOf(length);
   }

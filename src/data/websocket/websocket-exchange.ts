@@ -118,7 +118,9 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     this.relay = relay;
     this.status = 101;
     this.assignment.answered();
-    this.downstream!.upgrade(responseHead(101, 'Switching Protocols', raw, this.assignment.cookie), relay);
+    const text = responseHead(101, 'Switching Protocols', raw, this.assignment.cookie);
+    const seen = this.passage?.looksAtResponses ? this.passage.switching(text, true) : text;
+    this.downstream!.upgrade(Buffer.from(seen, 'latin1'), relay);
     this.downstream = null;
     relay.start();
   }
