@@ -22,6 +22,7 @@ import type { WorkerContext } from '../context.ts';
 import type { Downstream, DownstreamEvents } from '../downstream.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../downstream.ts';
 import type { BufferHolder, MemoryBudget } from '../memory-budget.ts';
+import { currentTurn } from './event-turn.ts';
 import type { HeldResponse } from './held-response.ts';
 import { UwsLinger } from './linger.ts';
 import { MergedPieces, SMALL_BYTES } from './merged-pieces.ts';
@@ -30,6 +31,13 @@ import { SlowClientWatch, type WatchedClient } from './slow-client.ts';
 import type { HttpResponse } from './uws.ts';
 import type { Backlog } from './uws-backlog.ts';
 import { LONG_HEAD_BYTES, PIECE_BYTES } from './uws-cork.ts';
+
+/**
+ * uWS reads on, in one turn of the event loop, as long as its client sends as fast as it reads: pieces with less than so many
+ * bytes, each a chunk of its own, may be as many in a turn as come in one read of 512 KiB. A chunk costs about 1 µs.
+ */
+const TINY_BYTES = 32;
+const MAX_TINY_PIECES = 65_536;
 
 const CLOSE_FIELD = '\r\nConnection: close';
 
@@ -97,6 +105,9 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   private last = false;
   /** And uWS knows: it ends the connection by itself, but does not tell the client. */
   private uwsCloses = false;
+  /** Tiny pieces of the body in that turn of the event loop. */
+  private tinyPieces = 0;
+  private turn = 0;
   /** More of the request's body is to come. */
   private receiving = false;
   /** The response is not ended but left open, and its connection closed by us. */
@@ -133,6 +144,14 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
       const piece = new Uint8Array(chunk);
       this.watch.uploadMoved(piece.length, last);
       if (last) this.receiving = false;
+      if (piece.length < TINY_BYTES && !last && this.floods()) {
+        if (this.linger === null)
+          this.events.downstreamFailed(FAULTS.badRequest, 'too many tiny pieces of a body at once');
+        // Nothing else ends the turn: not even an answer is waited for.
+        this.linger?.expired();
+        this.response?.close();
+        return;
+      }
       if (this.linger !== null) {
         if (last) this.linger.expired();
         return;
@@ -197,6 +216,16 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     this.receiving = true;
     this.response!.onData(this.data);
     this.watch.uploadBegins(timed);
+  }
+
+  /** One more tiny piece: is that too many? */
+  private floods(): boolean {
+    const turn = currentTurn();
+    if (turn !== this.turn) {
+      this.turn = turn;
+      this.tinyPieces = 0;
+    }
+    return ++this.tinyPieces > MAX_TINY_PIECES;
   }
 
   /** The handler that brought the request returns. */

@@ -6,13 +6,14 @@ import { isToken } from '../../http/fields.ts';
 import { REQUEST_CHUNKED, RequestHead } from '../../http/request-head.ts';
 import { targetProblem } from '../../http/request-target.ts';
 import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
-import { TsujiError } from '../../kernel/errors.ts';
+import { reasonOf, TsujiError } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { WorkerContext } from '../context.ts';
 import { HttpExchange } from '../exchange/http-exchange.ts';
 import { isHandshake } from '../websocket/handshake.ts';
 import { WebSocketExchange } from '../websocket/websocket-exchange.ts';
+import { currentTurn } from './event-turn.ts';
 import type { HeldResponse } from './held-response.ts';
 import type { Listener } from './listener.ts';
 import { PeerAddresses } from './peer-address.ts';
@@ -26,11 +27,19 @@ import { UwsHandshake, webSocketBehavior } from './uws-websocket.ts';
 /** Pairs kept for reuse; more than that were only needed in a burst. */
 const MAX_FREE = 4096;
 
+/**
+ * uWS reads on, in one turn of the event loop, as long as a client sends as fast as it reads. Requests that go to a server
+ * do not come to that, since a second one behind them ends their connection. More than so many in a row that we have answered
+ * ourselves within a turn are one client's: as many clients would have to ask at the same moment.
+ */
+const MAX_ANSWERED = 2_048;
+
 /** U+FFFD: uWS decodes fields as UTF-8, and puts this in the place of what is none. Who sends it on purpose is rare. */
 const UNDECODED = '\ufffd';
 
 /** What is counted of them, in the log. */
 const UNREAD = 'unread answers';
+const ASKS_TOO_MUCH = 'requests at once';
 
 /** By the length of the first field alone: any option of five letters is `close` to uWS. */
 function uwsCloses(request: HttpRequest): boolean {
@@ -50,6 +59,9 @@ export class UwsListener implements Listener, AppServer {
   private readonly downstreams: UwsDownstreamOptions;
   /** The last target that was found good: often that of the next request as well. */
   private goodTarget = '';
+  /** Requests in a row, in that turn, that were answered before their handler returned. */
+  private answered = 0;
+  private turn = 0;
   private socket: us_listen_socket | null = null;
   private readonly tls: UwsTls | null;
   /** `change`: 1 for a connection that was accepted, -1 for one that has ended. */
@@ -158,7 +170,7 @@ export class UwsListener implements Listener, AppServer {
 
   /** `method`: '' when it must be read from the request. */
   private onRequest(response: HttpResponse, request: HttpRequest, method: string, origin: RouteOrigin): void {
-    if (this.leavesUnread(response)) return;
+    if (!this.serves(response)) return;
     const downstream = this.take();
     const exchange = downstream.events as HttpExchange;
     try {
@@ -169,12 +181,23 @@ export class UwsListener implements Listener, AppServer {
       if (this.head.close) downstream.isLast(uwsCloses(request));
       if (this.head.bodyFollows) downstream.expectBody(this.head.body === REQUEST_CHUNKED, !this.head.isGrpc);
       exchange.begin(this.index, this.head);
+      if (downstream.liveResponse() === null) this.hasAnswered();
+      else this.answered = 0;
     } catch (error) {
       exchange.crash(error);
       // It had not begun: then nobody else answers.
       downstream.abort();
     }
     downstream.handled();
+  }
+
+  private hasAnswered(): void {
+    const turn = currentTurn();
+    if (turn !== this.turn) {
+      this.turn = turn;
+      this.answered = 0;
+    }
+    this.answered++;
   }
 
   private onUpgrade(
@@ -187,7 +210,7 @@ export class UwsListener implements Listener, AppServer {
       this.onRequest(response, request, '', origin);
       return;
     }
-    if (this.leavesUnread(response)) return;
+    if (!this.serves(response)) return;
     origin.used = true;
     const downstream = new UwsHandshake(response, request, context, this.downstreams);
     if (origin.app.retired) downstream.isLast(false);
@@ -204,6 +227,21 @@ export class UwsListener implements Listener, AppServer {
     downstream.handled();
   }
 
+  /** False: its client has asked for more than it may, and its connection is ended. */
+  private readonly serves = (response: HttpResponse): boolean => {
+    try {
+      if (this.leavesUnread(response)) return false;
+      if (this.answered < MAX_ANSWERED || this.turn !== currentTurn()) return true;
+      this.end(response, ASKS_TOO_MUCH, this.answered);
+      this.answered = 0;
+    } catch (error) {
+      // There is no exchange yet that it could end.
+      log.error('a request could not be begun', { error: reasonOf(error) });
+      response.close();
+    }
+    return false;
+  };
+
   /**
    * Its client asks on while the kernel is full of earlier answers, and is ended. A short answer is over for us when uWS
    * has it: nobody counts how many of them wait. And requests of one read are answered within one cork, which drops
@@ -212,10 +250,14 @@ export class UwsListener implements Listener, AppServer {
   private leavesUnread(response: HttpResponse): boolean {
     const value = this.downstreams.backlog.call(response);
     if (value === 0) return false;
-    this.worker.metrics.overBudget();
-    log.event(EVENTS.limitReached, UNREAD, { limit: UNREAD, value });
-    response.close();
+    this.end(response, UNREAD, value);
     return true;
+  }
+
+  private end(response: HttpResponse, limit: string, value: number): void {
+    this.worker.metrics.overBudget();
+    log.event(EVENTS.limitReached, limit, { limit, value });
+    response.close();
   }
 
   private readHead(request: HttpRequest, known: string): void {

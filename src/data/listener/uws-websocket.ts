@@ -22,6 +22,7 @@ import {
   type HandshakeDownstream,
   MAX_MESSAGE_BYTES,
 } from '../websocket/client-socket.ts';
+import { currentTurn } from './event-turn.ts';
 import { Progress } from './progress.ts';
 import type { HttpRequest, HttpResponse, us_socket_context_t } from './uws.ts';
 import { UwsDownstream, type UwsDownstreamOptions } from './uws-downstream.ts';
@@ -56,21 +57,6 @@ type UserData = { socket: UwsClientSocket };
 type Flow = (this: unknown) => unknown;
 
 function nothing(): void {}
-
-let turns = 1;
-let turnEnds = false;
-
-/** A number that changes between two turns of the event loop. */
-function currentTurn(): number {
-  if (!turnEnds) {
-    turnEnds = true;
-    setImmediate(() => {
-      turnEnds = false;
-      turns++;
-    });
-  }
-  return turns;
-}
 
 /**
  * What the kernel does not take waits in uWS. Its `drain` event tells only of what goes out when the socket becomes
