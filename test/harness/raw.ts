@@ -83,7 +83,7 @@ export class RawServer {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://${(this.server.address() as AddressInfo).address}:${this.port}`;
   }
 
   /** The next connection that nobody has asked for yet. */
@@ -102,15 +102,17 @@ export class RawServer {
   }
 }
 
+/** `host`: an address of a test's own, where a port of a server that has ended is not somebody else's a moment later. */
 export async function startRawServer(
   t: { after(fn: () => unknown): unknown },
   onConnection?: (connection: RawConnection) => void,
   port = 0,
+  host = '127.0.0.1',
 ): Promise<RawServer> {
   const raw = new RawServer(onConnection);
   await new Promise<void>((resolve, reject) => {
     raw.server.once('error', reject);
-    raw.server.listen(port, '127.0.0.1', resolve);
+    raw.server.listen(port, host, resolve);
   });
   t.after(() => raw.close());
   return raw;

@@ -10,12 +10,17 @@ const FAULT_HOOK = new URL('../harness/fault-hook.ts', import.meta.url).href;
 
 const tsuji = await startTsuji({ after }, { workers: 2, flags: ['--ejection.time=200ms', '--ejection.maxTime=400ms'] });
 
+/** Here servers end, and are to be dead then. */
+const OWN_HOST = '127.83.0.1';
+
 async function named(t: TestContext, ...names: string[]): Promise<RawServer[]> {
   return Promise.all(
     names.map((name) =>
       startRawServer(
         t,
         answering(() => ok(name)),
+        0,
+        OWN_HOST,
       ),
     ),
   );
@@ -178,6 +183,7 @@ test('a server that refuses connections is ejected, tried again by nobody who no
     t,
     answering(() => ok('d')),
     port,
+    OWN_HOST,
   );
   await waitFor(async () => (await ask(host)).body === 'd', 'a request that reaches it');
   await waitFor(async () => (await serverStates(host))[1].state === 'in rotation', 'its return');
@@ -220,6 +226,7 @@ test('a server that is well again makes room for the next one that fails, howeve
     t,
     answering(() => ok('a')),
     port,
+    OWN_HOST,
   );
   b.close();
   let refused = 0;
@@ -244,6 +251,7 @@ test('a backend that only gets what may not be sent twice has its server back wi
     t,
     answering(() => ok('d')),
     port,
+    OWN_HOST,
   );
   await waitFor(async () => (await ask(host, '', tsuji, 'POST')).body === 'd', 'it to serve again');
   assert.match(tsuji.output, new RegExp(`event=server_returned backend=\\S+ server=\\S+ url="${url}"`));
