@@ -65,7 +65,7 @@ test('a sticky client gets one cookie and stays with its server, over all worker
   });
   const first = await ask(host);
   const [name, url] = first.cookie.split('; ')[0].split('=');
-  assert.match(first.cookie, /^_[0-9a-f]{5}=http:\/\/127\.0\.0\.1:\d+; Path=\/$/);
+  assert.match(first.cookie, /^_[0-9a-f]{5}=http:\/\/127\.83\.0\.1:\d+; Path=\/$/);
   assert.equal(url, first.body === 'a' ? a.url : b.url);
   const cookie = `Cookie: x=1; ${name}=${url}\r\n`;
   for (let i = 0; i < 8; i++) assert.deepEqual(await ask(host, cookie), { status: 200, cookie: '', body: first.body });
