@@ -22,7 +22,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'http',
     'kernel',
   ],
-  data: ['protocol', 'table', 'shared', 'tls', 'middlewares', 'http', 'kernel'],
+  data: ['protocol', 'table', 'shared', 'tls', 'middlewares', 'http2', 'http', 'kernel'],
   model: ['rule', 'middlewares', 'kernel'],
   table: ['rule:type', 'kernel'],
   rule: ['kernel'],
@@ -32,6 +32,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protocol: ['kernel'],
   shared: ['kernel'],
   http: ['kernel'],
+  http2: ['http', 'kernel'],
   kernel: [],
 };
 
