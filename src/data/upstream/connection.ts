@@ -74,6 +74,8 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   private upgrades = false;
   /** The request under way is sent with the chunked coding. */
   private chunked = false;
+  /** A body follows, or followed, the head of the request that was sent last. */
+  private hasBody = false;
   private encoding: 'utf8' | 'latin1' = 'utf8';
   /** The head of the response to it has come. */
   private answered = false;
@@ -139,6 +141,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
     this.parser.expect(this.user!, method);
     this.reusable = false;
     this.chunked = body === REQUEST_CHUNKED;
+    this.hasBody = !complete;
     this.answered = false;
     this.encoding = latin1 ? 'latin1' : 'utf8';
     if (complete && !latin1) {
@@ -179,6 +182,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
       this.user = user;
       this.state = BUSY;
       this.upgrades = false;
+      this.hasBody = false;
       this.parser.expect(user, method);
       this.reusable = false;
       this.answered = false;
@@ -220,7 +224,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   }
 
   discard(user: UpstreamUser): void {
-    if (this.parser.framing === BODY_UNTIL_CLOSE) {
+    if (this.parser.framing === BODY_UNTIL_CLOSE || this.owesBody) {
       this.abandon(user);
       return;
     }
@@ -238,6 +242,12 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
 
   get backlog(): number {
     return this.socket.backlog;
+  }
+
+  /** Some of the request's body still waits to be written: who answers before may never read it. */
+  private get owesBody(): boolean {
+    // A head alone is not asked for: with TLS it counts as waiting for a turn after it has gone out.
+    return this.hasBody && this.socket.backlog > 0;
   }
 
   headArrived(): void {
@@ -279,7 +289,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
     this.user = null;
     this.silenceMs = 0;
     this.served++;
-    this.reusable = requestSent && !this.evicted && !this.socket.deaf && this.parser.head.keepAlive;
+    this.reusable = requestSent && !this.owesBody && !this.evicted && !this.socket.deaf && this.parser.head.keepAlive;
     this.resume();
   }
 

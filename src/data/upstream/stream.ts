@@ -230,8 +230,8 @@ export class UpstreamStream extends TimerEntry implements Upstream {
     this.user = null;
     this.silenceMs = 0;
     this.session.wheel.cancel(this);
-    // The rest of the request is of no use to the server.
-    if (!requestSent) this.reset();
+    // The rest of the request is of no use to the server, and what waits of it would keep the stream.
+    if (!requestSent || this.backlog > 0) this.reset();
     this.resume();
   }
 

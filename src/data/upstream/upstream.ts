@@ -29,7 +29,7 @@ export interface Upstream {
   /** Stops and restarts the flow of `responseBody`. */
   pause(): void;
   resume(): void;
-  /** The response has ended. `requestSent`: the request was written to its end. */
+  /** The response has ended. `requestSent`: all of the request was handed over with `write` and `endBody`; what of it still waits is let go. */
   done(requestSent: boolean): void;
   /** As `abandon`, within `responseHead`, of a request that was sent to its end: where it is cheap the response is read past. */
   discard(user: UpstreamUser): void;

@@ -6,8 +6,8 @@ import type { UpstreamConnection } from '../../../src/data/upstream/connection.t
 import { UpstreamPool } from '../../../src/data/upstream/pool.ts';
 import { UpstreamPools } from '../../../src/data/upstream/pools.ts';
 import type { UpstreamSocket } from '../../../src/data/upstream/socket.ts';
-import type { UpstreamUser } from '../../../src/data/upstream/upstream.ts';
-import { REQUEST_NO_BODY } from '../../../src/http/request-head.ts';
+import type { Upstream, UpstreamUser } from '../../../src/data/upstream/upstream.ts';
+import { REQUEST_LENGTH, REQUEST_NO_BODY } from '../../../src/http/request-head.ts';
 import { FAULTS, type Fault } from '../../../src/kernel/errors.ts';
 import { TimerWheel } from '../../../src/kernel/timer-wheel.ts';
 import type { BootOptions } from '../../../src/protocol/messages.ts';
@@ -15,6 +15,8 @@ import { createDescriptorCounts, DescriptorCounts } from '../../../src/shared/de
 import { MetricsLane } from '../../../src/shared/metrics.ts';
 import { createMetricsLane } from '../../../src/shared/metrics-layout.ts';
 import type { ServerView } from '../../../src/table/views.ts';
+import { literals, startFrameServer } from '../../harness/http2.ts';
+import { END_HEADERS, END_STREAM, FRAME, frame } from '../../harness/http2-frames.ts';
 
 type Idle = { deadline: number; used: boolean; destroyed: boolean; use(): void; destroy(): void };
 
@@ -58,13 +60,20 @@ test('a connection whose time is over is not used, however late its timer is', (
 
 type Innards = { socket: UpstreamSocket; serverSent(length: number): boolean };
 
-/** A connection to a real server that has answered one request, and the turn in which it is used again. */
 function poolsWith(options: BootOptions): UpstreamPools {
   const metrics = new MetricsLane(createMetricsLane([1]));
   const counts = new DescriptorCounts(createDescriptorCounts(1), 0);
   return new UpstreamPools(options, new TimerWheel(), metrics, new Descriptors(counts, 0, metrics, () => 0));
 }
 
+function poolOf(t: TestContext, server: Partial<ServerView>): UpstreamPool {
+  const options = { maxIdleConnsPerHost: 9, dialTimeoutMs: 0, responseHeaderTimeoutMs: 0, insecureSkipVerify: false };
+  const pools = poolsWith({ ...options, rootCAs: null } as unknown as BootOptions);
+  t.after(() => pools.destroy());
+  return pools.of({ host: '127.0.0.1', slot: 0, ...server } as ServerView);
+}
+
+/** A connection to a real server that has answered one request, and the turn in which it is used again. */
 async function usedConnection(t: TestContext): Promise<{ pool: UpstreamPool; requests: () => number }> {
   let requests = 0;
   const server = createServer((socket) => {
@@ -76,14 +85,8 @@ async function usedConnection(t: TestContext): Promise<{ pool: UpstreamPool; req
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const options = { maxIdleConnsPerHost: 9, dialTimeoutMs: 0, responseHeaderTimeoutMs: 0, insecureSkipVerify: false };
-  const boot = { ...options, rootCAs: null } as unknown as BootOptions;
-  const pools = poolsWith(boot);
-  t.after(() => {
-    pools.destroy();
-    server.close();
-  });
-  const pool = pools.of({ scheme: 'http', host: '127.0.0.1', port, slot: 0 } as ServerView);
+  t.after(() => server.close());
+  const pool = poolOf(t, { scheme: 'http', port });
   await new Promise<void>((resolve, reject) => {
     const user = userWith({ responseEnd: () => resolve(connection.done(true)), upstreamFailed: reject });
     user.upstreamConnected = () =>
@@ -140,4 +143,68 @@ test('a slot with another name has a pool of its own, for whoever asks', () => {
   // An exchange that began with the old table never comes to the new server.
   assert.notEqual(pools.of(before), renamed);
   pools.destroy();
+});
+
+/** More than the buffers of both systems take. */
+const BODY = Buffer.alloc(64 << 20);
+
+/** Sends a whole request with a body; what its connection was once the response had ended. */
+function upload(pool: UpstreamPool, body: Buffer): Promise<Upstream> {
+  return new Promise((resolve, reject) => {
+    let used: Upstream;
+    const user = userWith({
+      upstreamConnected: (upstream) => {
+        used = upstream;
+        const head = `POST / HTTP/1.1\r\nhost: a.test\r\ncontent-length: ${body.length}\r\n\r\n`;
+        upstream.sendHead(head, 'POST', REQUEST_LENGTH, false, false, false);
+        upstream.write(body);
+        upstream.endBody('');
+      },
+      responseHead: () => used.headArrived(),
+      responseEnd: () => {
+        used.done(true);
+        resolve(used);
+      },
+      upstreamFailed: reject,
+    });
+    pool.dial(user, false);
+  });
+}
+
+for (const [what, body, size] of [
+  ['that answers before it has read a body is not used again', BODY, 0],
+  ['that has read a body is used again', Buffer.alloc(1000), 1],
+] as const) {
+  test(`a connection to a server ${what}`, async (t) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => {
+        socket.pause();
+        socket.write('HTTP/1.1 204 No Content\r\n\r\n');
+      });
+      t.after(() => socket.destroy());
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    const pool = poolOf(t, { scheme: 'http', port: (server.address() as AddressInfo).port });
+    await upload(pool, body);
+    // What has come is looked through to its end before it is settled.
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(pool.size, size);
+    assert.equal(pool.take(userWith({}), false) === null, size === 0);
+  });
+}
+
+test('a stream to an HTTP/2 server that answers before it has read a body is reset', async (t) => {
+  const reset = new Promise<number>((resolve, reject) => {
+    startFrameServer(t, (connection, { type, stream, payload }) => {
+      if (type === FRAME.rstStream) resolve(payload.readUInt32BE(0));
+      if (type !== FRAME.headers) return;
+      connection.send(frame(FRAME.headers, END_HEADERS | END_STREAM, stream, literals([[':status', '204']])));
+    }).then(async ({ url }) => {
+      await upload(poolOf(t, { scheme: 'h2c', port: Number(new URL(url).port) }), BODY);
+    }, reject);
+  });
+  // CANCEL
+  assert.equal(await reset, 8);
 });
