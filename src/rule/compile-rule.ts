@@ -16,7 +16,7 @@ import {
 } from './conditions.ts';
 import { addPrefix, NO_MODIFIERS, replacePath, replacePathRegex, stripPrefixes, stripTemplates } from './modifiers.ts';
 import { parseRule, type RuleSegment, ruleError } from './parse-rule.ts';
-import { contradiction, slipOf } from './slips.ts';
+import { contradiction, lostColons, slipOf } from './slips.ts';
 import type { MatchTerm, PathModifiers } from './terms.ts';
 
 /** What is longer is no slip of the pen. */
@@ -81,6 +81,7 @@ export class RuleCompiler {
       const { condition, modifier } = functionOf(segment);
       condition?.(segment, context);
       if (modifier !== undefined) this.slots = { ...this.slots, ...modifier(segment, context) };
+      if (segment.lostColons) notes.push(lostColons(segment.name));
       for (const arg of segment.args) {
         const slip = slipOf(segment.name, arg);
         if (slip !== '') note(context, segment, arg, slip);

@@ -14,6 +14,8 @@ export type RuleSegment = {
   readonly name: string;
   /** Trimmed, at least one; an item of blanks survives as ''. */
   readonly args: readonly string[];
+  /** Colons in a row became one in them. */
+  readonly lostColons: boolean;
   /** The place in the rule, in characters from 1: what an error points at. */
   readonly position: number;
 };
@@ -40,7 +42,7 @@ function parseSegment(piece: string, position: number): RuleSegment {
   // Doubled and outer colons are lost here on purpose: `Path:/a::b` has always meant `/a:b`.
   const args = nonEmptyPieces(fields.slice(1).join(':'), ',').map((arg) => arg.trim());
   if (args.length === 0) throw ruleError(`${name} has no argument: write "${name}:value"`, position);
-  return { name, args, position };
+  return { name, args, lostColons: piece.slice(piece.indexOf(name) + name.length + 1).includes('::'), position };
 }
 
 /** Throws a TsujiError BAD_RULE whose message says what is wrong and where. */

@@ -2,17 +2,26 @@
  * What rules say that cannot be meant: texts that are compared as they stand, where their author thinks of something else,
  * and terms that never hold together (shared/spec rules §2, §3). The rule stays in force as it is specified.
  */
+import { isIPv6 } from 'node:net';
 import type { MatchTerm } from './terms.ts';
 
 /** Pattern of an argument → what to tell of it. */
-type Slip = readonly [pattern: RegExp, reason: string];
+type Slip = readonly [pattern: { test(arg: string): boolean }, reason: string];
+
+/** An IPv6 address, in which all groups are written, or `[v1.a]`, a kind that is yet to come; a request has brackets around either. */
+function isAddress(arg: string): boolean {
+  const address = arg.startsWith('[') && arg.endsWith(']') ? arg.slice(1, -1) : arg;
+  return isIPv6(address) || /^v[0-9a-f]+\./i.test(address);
+}
+
+const NO_HOST = { test: (arg: string): boolean => /[:[\]]/.test(arg) && !isAddress(arg) };
 
 const HOST: readonly Slip[] = [
   [/:\/\//, 'never matches: hosts are compared without a scheme'],
   [/\//, 'never matches: there is no path in a host, use Path or PathPrefix'],
   [/\s/, 'never matches: alternatives stand between commas, and no host has a blank in it'],
-  // With more colons it is an IPv6 literal, which is compared without brackets when the request has a port.
-  [/^[^:]*:\d+$/, 'never matches: hosts are compared without their port'],
+  [/^[^:[\]]+:\d+$|\]:/, 'never matches: hosts are compared without their port'],
+  [NO_HOST, 'never matches: it is neither a name nor an address'],
   [/[^\0-\x7f]/, 'never matches: clients write such a name in ASCII, as xn--…'],
   [/\.$/, 'is compared as it stands: a request for the name without the dot at its end does not match'],
   [/^\.|\*/, 'is compared as it stands: for every name below a domain write HostRegexp:{name:.+}.example.com'],
@@ -21,6 +30,7 @@ const HOST: readonly Slip[] = [
 const HOST_TEMPLATE: readonly Slip[] = [
   [/^[^{}]*[\\^$*+?()|[\]]/, 'is compared as it stands: a regular expression stands in braces, {name:a|b}'],
   [/^[^{}]*:\/\//, 'never matches: hosts are compared without a scheme'],
+  [/^[^{}]*:|\}:\d+$/, 'never matches: hosts are compared without their port'],
   [/^[^{}]*[^\0-\x7f]/, 'never matches: clients write such a name in ASCII, as xn--…'],
 ];
 
@@ -45,6 +55,12 @@ const SLIPS: ReadonlyMap<string, readonly Slip[]> = new Map([
     (name) => [name, PATH] as const,
   ),
 ]);
+
+/** What to tell of colons in a row, which are one in the arguments of this function. */
+export function lostColons(name: string): string {
+  const consequence = name === 'Host' ? ', so that no IPv6 address with :: can be written' : '';
+  return `${name}: colons in a row count as one${consequence}`;
+}
 
 /** What to tell of an argument of this function, '' for nothing. */
 export function slipOf(name: string, arg: string): string {

@@ -17,15 +17,19 @@ function reasonFor(rule: string): string {
 
 test('a rule is cut into segments, a name and trimmed arguments', () => {
   assert.deepEqual(parseRule(' Host : a.com , b.com ;Path:/x'), [
-    { name: 'Host', args: ['a.com', 'b.com'], position: 2 },
-    { name: 'Path', args: ['/x'], position: 24 },
+    { name: 'Host', args: ['a.com', 'b.com'], lostColons: false, position: 2 },
+    { name: 'Path', args: ['/x'], lostColons: false, position: 24 },
   ]);
 });
 
 test('colons inside arguments survive one by one, outer and doubled ones are lost', () => {
   assert.deepEqual(parseRule('Path:/a::b')[0].args, ['/a:b']);
   assert.deepEqual(parseRule('Path::/foo:')[0].args, ['/foo']);
-  assert.deepEqual(parseRule(':Path:/foo')[0], { name: 'Path', args: ['/foo'], position: 1 });
+  assert.deepEqual(parseRule(':Path:/foo')[0], { name: 'Path', args: ['/foo'], lostColons: false, position: 1 });
+  assert.deepEqual(
+    ['Path:/a::b', 'Path:::/a', 'Path::/a', ':::Path:/a:b'].map((rule) => parseRule(rule)[0].lostColons),
+    [true, true, false, false],
+  );
 });
 
 test('empty items vanish, items of blanks stay as empty text', () => {

@@ -14,6 +14,15 @@ function notesOf(...rules: string[]): string {
 const TOLD: readonly (readonly [rule: string, reason: RegExp])[] = [
   ['Host:http://a.x', /"http:\/\/a.x" never matches: hosts are compared without a scheme/],
   ['Host:a.x:8080', /never matches: .* without their port/],
+  ['Host:a.x:http', /never matches: it is neither a name nor an address/],
+  ['Host:[::1]', /no IPv6 address with :: can be written.*"\[:1\]" never matches/],
+  ['Host:[::1]:8080', /no IPv6 address with :: can be written.*never matches: .* without their port/],
+  ['Host:::1', /no IPv6 address with :: can be written/],
+  ['Host:a.x,2001:db8::1', /no IPv6 address with :: can be written.*"2001:db8:1" never matches/],
+  ['Host:[::1', /"\[:1" never matches: it is neither/],
+  ['HostRegexp:a.x:8080', /never matches: .* without their port/],
+  ['HostRegexp:{name:.*}:8080', /never matches: .* without their port/],
+  ['Path:/a::b', /colons in a row count as one$/],
   ['Host:a.x/b', /never matches: there is no path in a host/],
   ['Host:a.x b.x', /never matches: alternatives stand between commas/],
   ['Host:*.a.x', /"\*.a.x" is compared as it stands: .*HostRegexp/],
@@ -50,7 +59,12 @@ test('conditions of several routes contradict each other as those of one', () =>
 for (const rule of [
   'Host:a.x,b.x;PathPrefix:/a',
   'Host:A.x',
-  'Host:::1',
+  'Host:[v1.a]',
+  'Host:[2001:db8:0:0:0:0:0:1]',
+  'Host:2001:db8:0:0:0:0:0:1',
+  'Host::a.x',
+  '::Host:a.x',
+  'HostRegexp:{a:x{2}(?:y)}',
   'HostRegexp:{any:.*}',
   'HostRegexp:{s:(a|b)?}.x',
   'HostRegexp:a.x',
@@ -121,7 +135,7 @@ test('what is told to never match never does', () => {
 
 test('a single condition of which each alternative is told to never match never does', () => {
   const text = (...units: string[]) => fc.string({ unit: fc.constantFrom(...units), minLength: 1, maxLength: 6 });
-  const host = text('a', '.', 'x', ':', '8', '/', ' ', '*', '[', ']', '://');
+  const host = text('a', '.', 'x', ':', '8', '/', ' ', '*', '[', ']', '://', 'a:8:a:8:a:8:a');
   const path = text('/', 'a', '?', '#', '*', '%20', ' ');
   const condition = fc.oneof(
     fc.tuple(fc.constantFrom('Host', 'HostRegexp'), host),
@@ -131,7 +145,10 @@ test('a single condition of which each alternative is told to never match never 
   const request = fc.tuple(
     fc.oneof(fc.constantFrom('/', '*', '/a', '/a/', '/%20', '/a%2520', '/*', '/a?a'), path.map(encodeURI)),
     fc
-      .oneof(host, fc.constantFrom('a.x', 'a.x:8', '[::8]', '[::8]:8', '*.a', ''))
+      .oneof(
+        host,
+        fc.constantFrom('a.x', 'a.x:8', '[::8]', '[::8]:8', '[a:8:a:8:a:8:a:8]', '[a:8:a:8:a:8:a:8]:8', '*.a', ''),
+      )
       .filter((each) => hostProblem(each) === ''),
     fc.oneof(fc.constantFrom('GET', 'get', '*', 'a-a'), text('G', 'e', 't', '-', '*')),
   );
