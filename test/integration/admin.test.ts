@@ -287,7 +287,11 @@ test('malformed, oversized and bodied requests are refused without harm', async 
     await raw('PUT /api HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nsome'),
     /^HTTP\/1\.1 404 [\s\S]*connection: close/i,
   );
-  assert.match(await raw('GET http://a/ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'), /^HTTP\/1\.1 404 /);
+  assert.match(await raw('GET http://a/ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'), /^HTTP\/1\.1 200 /);
+  assert.match(await raw('GET http://b/ping HTTP/1.1\r\nHost: a\r\n\r\n'), /^HTTP\/1\.1 400 /);
+  for (const fields of ['', 'Host:\r\n', 'Host: a\r\nHost: a\r\n', 'Host: [::1\r\n']) {
+    assert.match(await raw(`GET /ping HTTP/1.1\r\n${fields}\r\n`), /^HTTP\/1\.1 400 /, fields);
+  }
   assert.equal((await get(`${url}/ping`)).status, 200);
 });
 

@@ -3,9 +3,12 @@
  * what is no HTTP/1 in every byte is refused, because nobody who means well sends it.
  */
 
+import { hostProblem } from '../../http/host.ts';
+import { originForm } from '../../http/request-target.ts';
+
 export type AdminRequest = {
   readonly method: string;
-  /** As it came, visible ASCII. */
+  /** Path and query as they came, visible ASCII, or `*`. */
   readonly target: string;
   /** Values by name in lower case; of a repeated field with `, ` between them. */
   readonly fields: ReadonlyMap<string, string>;
@@ -38,15 +41,24 @@ function parseFields(lines: readonly string[]): Map<string, string> | BadRequest
   return fields;
 }
 
+/** The target without the name of this host; null when it is none, or names another host than the Host field. */
+function pathIn(target: string, method: string, host: string): string | null {
+  return target.startsWith('/') || (target === '*' && method === 'OPTIONS') ? target : originForm(target, host);
+}
+
 /** @param head one character per byte, without the empty line at its end */
 export function parseRequest(head: string): AdminRequest | BadRequest {
   const [line, ...rest] = head.split('\r\n');
-  const [method, target, version, ...more] = line.split(' ');
-  if (version === undefined || more.length > 0 || !TOKEN.test(method) || !TARGET.test(target)) return 400;
+  const [method, url, version, ...more] = line.split(' ');
+  if (version === undefined || more.length > 0 || !TOKEN.test(method) || !TARGET.test(url)) return 400;
   if (version !== 'HTTP/1.1' && version !== 'HTTP/1.0') return version.startsWith('HTTP/') ? 505 : 400;
   const fields = parseFields(rest);
   if (typeof fields === 'number') return fields;
-  if (version === 'HTTP/1.1' && !fields.has('host')) return 400;
+  const host = fields.get('host') ?? '';
+  // A URL of HTTP has a host (RFC 9110 §4.2.1), but clients of HTTP/1.0 need not name it.
+  if (hostProblem(host) !== '' || (host === '' && version === 'HTTP/1.1')) return 400;
+  const target = pathIn(url, method, host);
+  if (target === null) return 400;
   const options = (fields.get('connection') ?? '').toLowerCase().split(',');
   const hasBody = fields.has('transfer-encoding') || (fields.get('content-length') ?? '0') !== '0';
   const keepAlive = version === 'HTTP/1.1' && !hasBody && !options.some((option) => option.trim() === 'close');

@@ -46,7 +46,7 @@ test('any other name is refused, with the flag that lets it in', () => {
       new RegExp(`^Forbidden: ${name} is no name of this host; --web.hosts=${name} `),
     );
   }
-  for (const host of ['', '[::1', '[evil.example]', 'a@b.c', '<b>.example', `${'a'.repeat(300)}.example`]) {
+  for (const host of ['!.example', '[v1.a]', ':80', `${'a'.repeat(300)}.example`]) {
     assert.equal(refusal({ Host: host }), 'Forbidden: the Host field holds no name\n', host);
   }
 });

@@ -29,6 +29,18 @@ test('a connection is kept in HTTP/1.1, unless the client says close or sends a 
   }
 });
 
+test('a target that names this host counts as its path', () => {
+  for (const [target, path] of [
+    ['http://X:80/a?b', '/a?b'],
+    ['HTTP://x:80', '/'],
+    ['https://x:80?a', '/?a'],
+  ]) {
+    assert.equal(parsed(`GET ${target} HTTP/1.1\r\nHost: x:80`).target, path);
+  }
+  assert.equal(parsed('OPTIONS * HTTP/1.1\r\nHost: x').target, '*');
+  assert.equal(parsed('GET /a HTTP/1.0\r\nHost:').target, '/a');
+});
+
 test('what is no request gets the status that says why', () => {
   for (const [head, status] of [
     ['', 400],
@@ -36,6 +48,24 @@ test('what is no request gets the status that says why', () => {
     ['GET  / HTTP/1.1\r\nHost: x', 400],
     ['GET / HTTP/1.1', 400],
     ['GET / HTTP/1.1\r\nHost: x\r\nHost: x', 400],
+    ['GET / HTTP/1.1\r\nHost: x\r\nhost: y', 400],
+    ['GET / HTTP/1.0\r\nHost: x\r\nhost: y', 400],
+    ['GET / HTTP/1.1\r\nHost:', 400],
+    ['GET / HTTP/1.1\r\nHost:  ', 400],
+    ['GET / HTTP/1.1\r\nHost: [::1', 400],
+    ['GET / HTTP/1.1\r\nHost: x, y', 400],
+    ['GET / HTTP/1.1\r\nHost: x/', 400],
+    ['GET / HTTP/1.1\r\nHost: x:99999', 400],
+    ['GET / HTTP/1.0\r\nHost: user@x', 400],
+    ['GET http://y/ HTTP/1.1\r\nHost: x', 400],
+    ['GET http://x:80/ HTTP/1.1\r\nHost: x', 400],
+    ['GET http://user@x/ HTTP/1.1\r\nHost: x', 400],
+    ['GET http:/// HTTP/1.1\r\nHost: x', 400],
+    ['GET ftp://x/ HTTP/1.1\r\nHost: x', 400],
+    ['GET http://x/ HTTP/1.0', 400],
+    ['GET ping HTTP/1.1\r\nHost: x', 400],
+    ['GET * HTTP/1.1\r\nHost: x', 400],
+    ['CONNECT x:80 HTTP/1.1\r\nHost: x', 400],
     ['GET / HTTP/1.1\r\nHost : x', 400],
     ['GET / HTTP/1.1\r\nHost: x\r\n folded', 400],
     ['GET / HTTP/1.1\r\nHost: x\r\nA: b\0c', 400],
