@@ -27,8 +27,9 @@ export interface Downstream {
   /** The client's connection is encrypted. */
   readonly secure: boolean;
   /**
-   * An interim response (RFC 9110 §15.2), never 100 or 101; the final one follows. `head` as for `respond`. It is only
-   * advice: an engine that cannot send it, or whose client would not understand it, drops it.
+   * An interim response (RFC 9110 §15.2), never 101, and 100 only where `passesExpect` of the head says so; the final one
+   * follows. `head` as for `respond`. It is only advice: an engine that cannot send it, or whose client would not
+   * understand it, drops it.
    */
   inform(head: string | Uint8Array): void;
   /**

@@ -17,6 +17,9 @@ export type Reply = {
   readonly closes: boolean;
 };
 
+/** Where the next request begins is not known, or its client would not be understood there either. */
+const CLOSING: ReadonlySet<number> = new Set([400, 408, 413, 501, 505]);
+
 const REASONS: Readonly<Record<number, string>> = {
   301: 'Moved Permanently',
   302: 'Found',
@@ -36,6 +39,7 @@ const REASONS: Readonly<Record<number, string>> = {
   502: 'Bad Gateway',
   503: 'Service Unavailable',
   504: 'Gateway Timeout',
+  505: 'HTTP Version Not Supported',
 };
 
 /** What stands behind a status code; '' for one that nobody has named. */
@@ -46,7 +50,7 @@ export function reasonPhrase(status: number): string {
 function replyOf(fault: Fault): Reply {
   let head = `${fault.status} ${reasonPhrase(fault.status)}\r\nContent-Type: text/plain; charset=utf-8`;
   if (fault.status === 404 || fault.code === 'BAD_HOST') head += '\r\nX-Content-Type-Options: nosniff';
-  const closes = fault.status === 400 || fault.status === 408 || fault.status === 413;
+  const closes = CLOSING.has(fault.status);
   const length = Buffer.byteLength(fault.body);
   return Object.freeze({
     status: fault.status,

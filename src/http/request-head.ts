@@ -3,8 +3,9 @@
  * One per worker, reused for every request: a listener fills it and the exchange takes what it needs before the
  * handler returns. Text is decoded UTF-8, but for heads with `latin1`.
  */
-import { ASCII } from '../kernel/characters.ts';
-import { contentLengthOf, HOP_BY_HOP, listMembers, type Names, withoutFields } from './fields.ts';
+import { ASCII, trimBlanks } from '../kernel/characters.ts';
+import { FAULTS, type Fault } from '../kernel/errors.ts';
+import { contentLengthOf, HOP_BY_HOP, isToken, listMembers, type Names, withoutFields } from './fields.ts';
 import { AnySpelling, DISGUISED, forwardingOf, NOT_FORWARDING } from './forwarding.ts';
 import { hostProblem } from './host.ts';
 
@@ -64,10 +65,16 @@ export class RequestHead {
   webSocket = false;
   /** `Accept` names `text/event-stream`. */
   wantsEvents = false;
-  /** `Expect: 100-continue`. */
-  expectsContinue = false;
+  /** Value of `Expect`, '' for none. */
+  expect = '';
+  /** The listener leaves it to the server to answer that (RFC 9110 §10.1.1): it is forwarded. */
+  passesExpect = false;
+  /** Of HTTP/1.0: its client knows neither chunks nor interim responses, and need name no host. */
+  old = false;
   /** The client asks for the end of its connection behind the response. */
   close = false;
+  /** `Connection: keep-alive`, which one of HTTP/1.0 has to say. */
+  keepAlive = false;
   /** The listener hands its connection over when the server agrees to the upgrade. */
   tunnel = false;
   /** Some field has bytes that are no UTF-8, so the text has one character per byte; otherwise it is decoded UTF-8. */
@@ -76,8 +83,8 @@ export class RequestHead {
   trusted = true;
   /** What is wrong, '' for a good head. */
   problem = '';
-  /** The problem is that it has more than it may have; its fields are not here. */
-  oversized = false;
+  /** What its client is told of it. */
+  fault: Fault = FAULTS.badRequest;
   /** As `fields`, of those that are not forwarded as they stand: only for `values`. */
   private withheld = '';
 
@@ -109,13 +116,16 @@ export class RequestHead {
     this.upgrade = '';
     this.webSocket = false;
     this.wantsEvents = false;
-    this.expectsContinue = false;
+    this.expect = '';
+    this.passesExpect = false;
+    this.old = false;
     this.close = false;
+    this.keepAlive = false;
     this.tunnel = false;
     this.latin1 = false;
     this.trusted = true;
     this.problem = '';
-    this.oversized = false;
+    this.fault = FAULTS.badRequest;
     this.withheld = '';
     this.hosts = 0;
     this.lengths = 0;
@@ -191,9 +201,8 @@ export class RequestHead {
         }
         break;
       case 6:
-        // The listener answers `100-continue` itself; the server must not be asked again.
         if (name === 'expect') {
-          this.expectsContinue = value.toLowerCase() === '100-continue';
+          this.expect = value;
           return false;
         }
         if (name === 'accept' && value.includes('text/event-stream')) this.wantsEvents = true;
@@ -265,6 +274,11 @@ export class RequestHead {
       default:
     }
     return true;
+  }
+
+  /** Its client waits for an interim response before it sends its body. */
+  get expectsContinue(): boolean {
+    return this.expect.toLowerCase() === '100-continue';
   }
 
   /** uWebSockets does not announce the end of an empty body when the head came in pieces: nobody may wait for it. */
@@ -392,6 +406,7 @@ export class RequestHead {
     // `toLowerCase` makes a `k` of the Kelvin sign.
     if (value.toLowerCase() !== 'chunked' || !ASCII.spans(value) || this.body === REQUEST_CHUNKED) {
       this.problem = `the transfer coding ${JSON.stringify(value.slice(0, MAX_SHOWN))}`;
+      if (this.body !== REQUEST_CHUNKED && isOtherCoding(value)) this.fault = FAULTS.unknownCoding;
     } else if (this.body === REQUEST_LENGTH) {
       this.problem = 'both Content-Length and Transfer-Encoding';
     }
@@ -412,6 +427,8 @@ export class RequestHead {
         this.webSocket = this.upgrade.toLowerCase().includes('websocket');
       } else if (member === 'close') {
         this.close = true;
+      } else if (member === 'keep-alive') {
+        this.keepAlive = true;
       } else if (!HOP_BY_HOP.has(member)) {
         listed ??= new Set();
         listed.add(member);
@@ -422,6 +439,13 @@ export class RequestHead {
     this.withheld += withoutFields(this.fields, { has: (name) => !isListed.has(name) });
     this.fields = withoutFields(this.fields, listed);
   }
+}
+
+/** Codings that a sender may use, but that we do not know (RFC 9112 §6.1). Anything else is no such list, or ends in two ways. */
+function isOtherCoding(value: string): boolean {
+  const codings = value.split(',').map((part) => trimBlanks(part).toLowerCase());
+  const chunked = codings.indexOf('chunked');
+  return codings.every(isToken) && (chunked < 0 || chunked === codings.length - 1);
 }
 
 function keptLines(peer: string, secure: boolean, serverLine: string): OwnLines {

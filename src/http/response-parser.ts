@@ -16,7 +16,7 @@ export const BODY_UNTIL_CLOSE = 3;
 export interface ResponseSink {
   /** The client's engine writes a Date of its own, which it cannot leave out: that of the server is dropped. */
   readonly writesDate: boolean;
-  /** A 1xx that is for the client: neither 100, which is the listener's to say, nor 101, which is a final head. */
+  /** A 1xx but for 101, which is a final head. */
   responseInterim(head: ResponseHead): void;
   /** The final head. */
   responseHead(head: ResponseHead, framing: number): void;
@@ -137,7 +137,7 @@ export class ResponseParser implements ChunkSink {
     const head = this.head;
     if (head.status < 200 && head.status !== 101) {
       if (++this.interim > MAX_INTERIM) this.problem = 'too many interim responses';
-      else if (head.status !== 100) this.sink!.responseInterim(head);
+      else this.sink!.responseInterim(head);
       return;
     }
     this.inBody = true;

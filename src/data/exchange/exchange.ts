@@ -186,7 +186,7 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
   protected admit(head: RequestHead): void {
     if (head.problem !== '') {
       log.debug('request refused', { reason: head.problem });
-      this.replyFault(head.oversized ? FAULTS.headTooLarge : FAULTS.badRequest);
+      this.replyFault(head.fault);
       return;
     }
     this.clientTarget = head.target;

@@ -140,6 +140,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
       this.replyFault(FAULTS.bodyTooLarge);
     } else if (policy.holds && !request.complete) {
       this.phase = HOLDING;
+      this.goOn();
       this.resumeBody();
     } else {
       if (policy.holds) request.isWhole();
@@ -338,7 +339,19 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     this.bodyFlows();
   }
 
+  /** Asks the client for its body, if it waits for that. */
+  private goOn(): void {
+    if (!this.request.expectsContinue) return;
+    this.request.expectsContinue = false;
+    this.downstream.inform('100 Continue');
+  }
+
   responseInterim(head: ResponseHead): void {
+    if (head.status === 100) {
+      // Of any try: whichever server is next gets the same body.
+      this.goOn();
+      return;
+    }
     const text = sendable(head.text, head.nonAscii);
     // Those of a try that does not count are for nobody.
     if (this.assignment.judgesAnswers) this.interims.push(text);

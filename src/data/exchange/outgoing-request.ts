@@ -37,6 +37,8 @@ export class HeldBodies {
   }
 }
 
+/** Asks the server whether it wants the body (RFC 9110 §10.1.1); it stands first. */
+const EXPECT_LINE = '\r\nexpect: 100-continue';
 /** The end of a head whose body comes in chunks. */
 const CHUNKED_LINE = 'transfer-encoding: chunked\r\n\r\n';
 
@@ -47,6 +49,8 @@ export class OutgoingRequest {
   /** Which, and the key of a WebSocket; '' for none. */
   private upgrade = '';
   private key = '';
+  /** The client waits for the server to ask for its body. */
+  expectsContinue = false;
   /** All of it has come from the client. */
   complete = false;
   /** `name: value\r\n` lines, '' for none. */
@@ -82,6 +86,7 @@ export class OutgoingRequest {
     this.latin1 = head.latin1;
     this.body = head.body;
     this.complete = !head.bodyFollows;
+    this.expectsContinue = head.passesExpect && !this.complete && head.expectsContinue;
     this.trailers = '';
     this.bodyHeld = true;
     this.keeps = false;
@@ -92,9 +97,14 @@ export class OutgoingRequest {
 
   /** `head` is as it is forwarded. `serverLine`: who we are, as a line. */
   takeText(head: RequestHead, downstream: Downstream, serverLine: string): void {
-    this.line = `${head.method} ${head.target} HTTP/1.1\r\nhost: `;
+    // A target is always decoded UTF-8.
+    const target = head.latin1 ? Buffer.from(head.target).toString('latin1') : head.target;
+    this.line = `${head.method} ${target} HTTP/1.1\r\nhost: `;
     this.host = head.host;
     let rest = `\r\n${head.fields}${head.forwardedLines(downstream.peerAddress(), downstream.secure, serverLine)}`;
+    if (this.expectsContinue) rest = EXPECT_LINE + rest;
+    else if (head.passesExpect && head.expect !== '' && !head.expectsContinue)
+      rest = `\r\nexpect: ${head.expect}${rest}`;
     if (head.tunnel) {
       rest += head.upgradeLines;
       this.upgrade = head.upgrade;
@@ -157,6 +167,7 @@ export class OutgoingRequest {
   /** All of its body is here, and stays for further tries. What came in chunks is announced with its length. */
   isWhole(): void {
     this.keeps = true;
+    if (this.rest.startsWith(EXPECT_LINE)) this.rest = this.rest.slice(EXPECT_LINE.length);
     if (this.body !== REQUEST_CHUNKED) return;
     this.body = REQUEST_LENGTH;
     this.trailers = '';

@@ -280,7 +280,7 @@ export class UpstreamStream extends TimerEntry implements Upstream {
     if (head.problem !== '') this.fail(FAULTS.badResponse, head.problem);
     else if (head.status === 101) this.fail(FAULTS.badResponse, 'the status 101 in HTTP/2');
     else if (++this.interim > MAX_INTERIM) this.fail(FAULTS.badResponse, 'too many interim responses');
-    else if (head.status !== 100) this.user.responseInterim(head);
+    else this.user.responseInterim(head);
   }
 
   private trailed(raw: readonly string[]): void {

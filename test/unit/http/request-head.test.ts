@@ -29,6 +29,16 @@ test('framing is read from the fields, and contradictions are refused', () => {
   for (const [problem, ...fields] of cases) assert.equal(headOf(HOST, ...fields).problem, problem);
 });
 
+test('a coding that is merely unknown is told apart from a list that is none', () => {
+  const codes = (...values: string[]): string[] =>
+    values.map((value) => headOf(HOST, ['transfer-encoding', value]).fault.code);
+  assert.deepEqual(new Set(codes('gzip', 'gzip, chunked', 'xchunked', 'identity')), new Set(['UNKNOWN_CODING']));
+  assert.deepEqual(
+    new Set(codes('', ',chunked', 'chunked,', 'chunked, chunked', 'chunked, gzip', 'chunked;q=1', '"chunked"')),
+    new Set(['BAD_REQUEST']),
+  );
+});
+
 test('a request names exactly one host', () => {
   assert.equal(headOf().problem, 'no Host field');
   assert.equal(headOf(HOST, HOST).problem, 'several Host fields');

@@ -177,12 +177,12 @@ test('HEAD, 204 and 304 have no body whatever their fields say', () => {
   assert.deepEqual(readAnyhow('HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n').ended, 1);
 });
 
-test('of the interim responses before the final one all are told but 100', () => {
+test('all of the interim responses before the final one are told', () => {
   const got = readAnyhow(
     'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nConnection: X\r\nX: 1\r\nLink: </a>\r\n\r\n' +
       'HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx',
   );
-  assert.deepEqual(got.interim, ['103 Early Hints\r\nLink: </a>', '102 Processing']);
+  assert.deepEqual(got.interim, ['100 Continue', '103 Early Hints\r\nLink: </a>', '102 Processing']);
   assert.deepEqual(got.heads, ['200 OK']);
   assert.equal(got.body, 'x');
 });

@@ -9,6 +9,7 @@ import { REQUEST_CHUNKED, REQUEST_NO_BODY, type RequestHead } from '../../../htt
 import { originForm, pathOf, targetProblem } from '../../../http/request-target.ts';
 import { trailerLine } from '../../../http/trailers.ts';
 import { ASCII } from '../../../kernel/characters.ts';
+import { FAULTS } from '../../../kernel/errors.ts';
 
 function decoded(text: string): string {
   return !ASCII.spans(text) ? Buffer.from(text, 'latin1').toString('utf8') : text;
@@ -47,7 +48,7 @@ function settle(head: RequestHead): void {
 /** `length`: of names and values. */
 function hasTooMany(head: RequestHead, length: number, maxFields: number): boolean {
   if (length <= 2 * maxFields) return false;
-  head.oversized = true;
+  head.fault = FAULTS.headTooLarge;
   head.problem = 'too many fields';
   return true;
 }
