@@ -18,7 +18,7 @@ export const END_STREAM = 1;
 export const END_HEADERS = 4;
 export const ACK = 1;
 
-const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+export const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
 export type Frame = {
   readonly type: number;
