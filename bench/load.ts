@@ -35,7 +35,7 @@ function wrkCommand(plan: LoadPlan): Command {
   };
 }
 
-function ownCommand(script: string, plan: LoadPlan): Command {
+export function ownCommand(script: string, plan: LoadPlan): Command {
   return { file: process.execPath, args: [join(import.meta.dirname, 'load', script), JSON.stringify(plan)] };
 }
 

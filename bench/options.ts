@@ -26,6 +26,17 @@ export type FeaturesOptions = {
   readonly rounds: number;
 };
 
+export type EnginesOptions = {
+  readonly kind: 'engines';
+  /** Whose works are measured when none is named. */
+  readonly command: 'tls' | 'engines';
+  readonly rounds: number;
+  /** Of each proxy. */
+  readonly processes: number;
+  readonly scenarios: readonly string[];
+  readonly peers: readonly string[];
+};
+
 export type SoakOptions = {
   readonly kind: 'soak';
   readonly minutes: number;
@@ -35,6 +46,7 @@ export type Options =
   | RunOptions
   | CompareOptions
   | FeaturesOptions
+  | EnginesOptions
   | SoakOptions
   | { readonly kind: 'help' }
   | { readonly kind: 'error'; readonly message: string };
@@ -52,11 +64,15 @@ npm run bench -- compare REV1 REV2 [options] [-- FLAGS FOR TSUJI]
   --scenario=A,B       default: small
 npm run bench -- features [--rounds=N]
                        what options of a frontend cost a request, against a frontend without any
+npm run bench -- tls [--rounds=N] [--processes=N] [--scenario=A,B] [--peers=A,B]
+npm run bench -- engines [the same]
+                       HTTP/2, HTTP/1.1, handshakes, idle connections and gRPC over TLS; HTTP/1.1 in the clear
 npm run bench -- soak [--minutes=N]
                        mixed traffic, changes of keys, servers that die; 3 minutes, 30 at most`;
 
 const SOAK_MINUTES = 3;
 const MOST_SOAK_MINUTES = 30;
+const MOST_PROCESSES = 8;
 
 function list(value: string): string[] {
   return value.split(',').filter((name) => name !== '');
@@ -71,6 +87,7 @@ export function parseOptions(args: readonly string[]): Options {
   let scenarios: string[] = [];
   let peers: string[] = [];
   let minutes: number | null = null;
+  let processes: number | null = null;
   const words: string[] = [];
   for (const arg of end < 0 ? args : args.slice(0, end)) {
     const [name, value = ''] = arg.split(/=(.*)/s, 2) as [string, string?];
@@ -85,6 +102,11 @@ export function parseOptions(args: readonly string[]): Options {
       minutes = Number(value);
       if (!(minutes > 0 && minutes <= MOST_SOAK_MINUTES)) {
         return { kind: 'error', message: `--minutes=${value}: must be a number above 0, at most ${MOST_SOAK_MINUTES}` };
+      }
+    } else if (name === '--processes') {
+      processes = Number(value);
+      if (!Number.isInteger(processes) || processes < 1 || processes > MOST_PROCESSES) {
+        return { kind: 'error', message: `--processes=${value}: must be a whole number from 1 to ${MOST_PROCESSES}` };
       }
     } else if (name === '--scenario' && value !== '') scenarios = list(value);
     else if (name === '--peers' && value !== '') peers = list(value);
@@ -103,6 +125,14 @@ export function parseOptions(args: readonly string[]): Options {
     }
     return { kind: 'features', rounds: rounds ?? 7 };
   }
+  const [command] = words;
+  if (words.length === 1 && (command === 'tls' || command === 'engines')) {
+    if (quick || minutes !== null || flags.length > 0) {
+      return { kind: 'error', message: `${command} takes --rounds, --processes, --scenario and --peers` };
+    }
+    return { kind: 'engines', command, rounds: rounds ?? 5, processes: processes ?? 2, scenarios, peers };
+  }
+  if (processes !== null) return { kind: 'error', message: '--processes belongs to tls and engines' };
   if (minutes !== null) return { kind: 'error', message: '--minutes belongs to soak' };
   if (words.length === 0) {
     if (flags.length > 0) return { kind: 'error', message: 'flags for tsuji after -- belong to compare' };

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareRevisions } from './compare.ts';
+import { measureEngines } from './engines/run.ts';
 import { measureFeatures } from './features.ts';
 import { hasWrk } from './load.ts';
 import { chooseCores, describeMachine, machineText } from './machine.ts';
@@ -126,6 +127,7 @@ else if (options.kind === 'error') {
   const processes = new Processes();
   try {
     if (options.kind === 'features') await measureFeatures(options, processes, tell);
+    else if (options.kind === 'engines') await measureEngines(options, processes, tell);
     else if (options.kind === 'compare') await compareRevisions(options, processes, tell);
     else if (options.kind === 'soak') process.exitCode = (await soak(options, processes, tell)) ? 0 : 1;
     else await run(options, processes);

@@ -4,6 +4,7 @@
  * many are still open follows at every SIGUSR2.
  */
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { type LoadPlan, planFromArguments } from './plan.ts';
 
 const AT_ONCE = 100;
@@ -16,7 +17,11 @@ const sockets = new Set<Socket>();
 /** Resolves once the first bytes of the answer are here; small answers come in one piece. */
 function open(): Promise<void> {
   return new Promise((resolve) => {
-    const socket = connect(plan.port, '127.0.0.1', () => socket.write(request));
+    const at = { port: plan.port, host: '127.0.0.1' };
+    const ready = (): void => {
+      socket.write(request);
+    };
+    const socket = plan.secure ? connectTls({ ...at, rejectUnauthorized: false }, ready) : connect(at, ready);
     sockets.add(socket);
     socket.on('data', () => resolve());
     socket.on('error', () => socket.destroy());

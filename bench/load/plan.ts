@@ -14,7 +14,7 @@ export type LoadPlan = {
   readonly rate: number;
   /** Above 0: `NUMBER` in the path or a field stands for one of 0 … routes - 1, another with every request. */
   readonly routes?: number;
-  /** By TLS, with wrk. */
+  /** By TLS: wrk, and idle connections. */
   readonly secure?: boolean;
 };
 

@@ -35,15 +35,18 @@ function knowsFlag(root: string, flag: string): boolean {
   return help.stdout.toLowerCase().includes(flag.toLowerCase());
 }
 
-/** @param flags among them where the keys are */
+/** @param flags among them where the keys are; one that says what `http` is counts more than `port` */
 export function tsujiCommand(root: string, port: number, flags: readonly string[]): Command {
+  const http = flags.some((flag) => flag.startsWith('--entryPoints=Name:http '))
+    ? []
+    : [`--entryPoints=Name:http Address:127.0.0.1:${port}`];
   return {
     file: process.execPath,
     args: [
       ...SERVE_FLAGS,
       join(root, 'src/main.ts'),
-      `--entryPoints=Name:http Address:127.0.0.1:${port}`,
-      '--defaultEntryPoints=http',
+      ...http,
+      ...(flags.some((flag) => flag.startsWith('--defaultEntryPoints=')) ? [] : ['--defaultEntryPoints=http']),
       '--workers=1',
       '--logLevel=ERROR',
       '--lifeCycle.graceTimeOut=1s',

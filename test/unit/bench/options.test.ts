@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { parseH2load } from '../../../bench/engines/loads.ts';
 import { parseResult } from '../../../bench/load.ts';
 import { chooseCores, osReleaseField } from '../../../bench/machine.ts';
 import { parseOptions } from '../../../bench/options.ts';
@@ -30,6 +31,34 @@ test('compare takes two revisions and flags for tsuji', () => {
   });
 });
 
+test('engines are measured over TLS or in the clear, with several processes of each', () => {
+  assert.deepEqual(parseOptions(['tls']), {
+    kind: 'engines',
+    command: 'tls',
+    rounds: 5,
+    processes: 2,
+    scenarios: [],
+    peers: [],
+  });
+  assert.deepEqual(parseOptions(['engines', '--processes=3', '--rounds=9', '--peers=nginx,tsuji']), {
+    kind: 'engines',
+    command: 'engines',
+    rounds: 9,
+    processes: 3,
+    scenarios: [],
+    peers: ['nginx', 'tsuji'],
+  });
+});
+
+test('a report of h2load is read, and only what failed for good is an error', () => {
+  const output = `finished in 2.01s, 35712.50 req/s, 8.01MB/s
+requests: 71553 total, 71681 started, 71553 done, 71550 succeeded, 128 failed, 2 errored, 1 timeout
+status codes: 71550 2xx, 0 3xx, 3 4xx, 0 5xx
+`;
+  assert.deepEqual(parseH2load(output), { requests: 71_550, microseconds: 2_010_000, errors: 6, latencies: [] });
+  assert.throws(() => parseH2load('Could not connect'), /h2load: Could not connect/);
+});
+
 test('a soak takes minutes within bounds', () => {
   assert.deepEqual(parseOptions(['soak']), { kind: 'soak', minutes: 3 });
   assert.deepEqual(parseOptions(['soak', '--minutes=0.5']), { kind: 'soak', minutes: 0.5 });
@@ -48,6 +77,9 @@ test('what is not understood is named', () => {
     ['--quick=yes'],
     ['--scenario='],
     ['soak', '--minutes=31'],
+    ['tls', '--processes=0'],
+    ['engines', '--quick'],
+    ['--processes=2'],
     ['soak', '--minutes=0'],
     ['soak', '--minutes='],
     ['soak', '--minutes=x'],
