@@ -47,7 +47,7 @@ export function parseH2load(output: string): LoadResult {
   const unit = { us: 1, ms: 1_000, s: 1_000_000 }[finished[2] as 'us' | 'ms' | 's'];
   return {
     requests: Number(codes[1]),
-    microseconds: Number(finished[1]) * unit,
+    microseconds: Math.round(Number(finished[1]) * unit),
     // Those that were under way when the time was over are told as failed, but have no status.
     errors: Number(codes[2]) + Number(codes[3]) + Number(codes[4]) + Number(failed[2]) + Number(failed[3]),
     latencies: [],
