@@ -159,7 +159,6 @@ export class ControlPlane {
       this.backendSlots.retire(generation);
       this.serverSlots.retire(generation);
     });
-    const hasTls = settings.entryPoints.some(({ tls }) => tls !== null);
     const clientCAs = settings.entryPoints.map(loadClientCAs);
     this.certificateList = new Certificates({
       entryPoints: settings.entryPoints,
@@ -168,7 +167,7 @@ export class ControlPlane {
       onChange,
     });
     this.ticketRing = new TicketRing({
-      store: hasTls && settings.tls.ticketKeys === 'etcd' ? new SharedTicketKeys(settings.etcd!) : null,
+      store: settings.tls.ticketKeys === 'etcd' ? new SharedTicketKeys(settings.etcd!) : null,
       onRing: (ring) => {
         this.fleet.broadcastSinceBoot({ kind: 'ticketKeys', ring });
         this.admin?.rotateTicketKeys(ring);

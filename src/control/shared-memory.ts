@@ -1,6 +1,4 @@
 /** The memory that main shares with its workers for as long as they live, and main's views of it. */
-import { randomBytes } from 'node:crypto';
-
 import type { Boot } from '../protocol/messages.ts';
 import { createCursors, forgetTurns } from '../shared/cursors.ts';
 import { createDescriptorCounts } from '../shared/descriptor-counts.ts';
@@ -15,14 +13,7 @@ import { createTokenCounts, TokenCounts } from '../shared/token-counts.ts';
 /** What all workers get alike. */
 export type SharedBuffers = Pick<
   Boot,
-  | 'cursors'
-  | 'serverState'
-  | 'tokenCounts'
-  | 'rateBuckets'
-  | 'liveNodes'
-  | 'descriptorCounts'
-  | 'nonceCounts'
-  | 'authKey'
+  'cursors' | 'serverState' | 'tokenCounts' | 'rateBuckets' | 'liveNodes' | 'descriptorCounts' | 'nonceCounts'
 >;
 
 export class SharedMemory {
@@ -45,7 +36,6 @@ export class SharedMemory {
     const liveNodes = createLiveNodes();
     const descriptorCounts = createDescriptorCounts(workers);
     const nonceCounts = createNonceCounts();
-    const authKey = randomBytes(32);
     this.buffers = {
       cursors,
       serverState,
@@ -54,7 +44,6 @@ export class SharedMemory {
       liveNodes,
       descriptorCounts,
       nonceCounts,
-      authKey,
     };
     this.lanes = Array.from({ length: workers }, () => createMetricsLane(metricsBuckets));
     this.cursors = new Int32Array(cursors);

@@ -16,6 +16,7 @@ import type { AuthAnswers } from './auth-answers.ts';
 import type { RetryBudgets } from './balancing/retry-budget.ts';
 import type { WaitingRoom } from './balancing/waiting-room.ts';
 import type { Descriptors } from './descriptors.ts';
+import type { DigestNonces } from './digest-nonces.ts';
 import type { HeldBodies } from './exchange/outgoing-request.ts';
 import type { KeySets } from './key-sets.ts';
 import type { MemoryBudget } from './memory-budget.ts';
@@ -49,8 +50,7 @@ export type WorkerContext = {
   readonly rateBuckets: RateBuckets;
   readonly liveNodes: LiveNodes;
   readonly nonceCounts: NonceCounts;
-  /** 32 bytes, the same for all workers. */
-  readonly authKey: Uint8Array;
+  readonly digestNonces: DigestNonces;
   readonly passwords: Passwords;
   readonly keySets: KeySets;
   readonly verifiedTokens: VerifiedTokens;

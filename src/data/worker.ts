@@ -26,6 +26,7 @@ import { RetryBudgets } from './balancing/retry-budget.ts';
 import { WaitingRoom } from './balancing/waiting-room.ts';
 import type { WorkerContext } from './context.ts';
 import { Descriptors } from './descriptors.ts';
+import { DigestNonces } from './digest-nonces.ts';
 import { HeldBodies } from './exchange/outgoing-request.ts';
 import { type HeapOwner, HeapWatch } from './heap-watch.ts';
 import { KeySets } from './key-sets.ts';
@@ -80,7 +81,7 @@ const context: WorkerContext = {
   rateBuckets: new RateBuckets(boot.rateBuckets, boot.index),
   liveNodes: new LiveNodes(boot.liveNodes),
   nonceCounts: new NonceCounts(boot.nonceCounts, boot.index),
-  authKey: boot.authKey,
+  digestNonces: new DigestNonces(boot.tls.ticketKeys),
   passwords: new Passwords(post),
   keySets: new KeySets(boot.keySets, post),
   verifiedTokens: new VerifiedTokens(),
@@ -215,6 +216,7 @@ function receive(message: ToWorker): void {
       return;
     case 'ticketKeys':
       ticketKeys.rotate(message.ring);
+      context.digestNonces.rotate(message.ring);
       return;
     case 'keySets':
       context.keySets.apply(message.changed, message.removed);

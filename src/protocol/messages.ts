@@ -106,7 +106,7 @@ export type WorkerCertificate = {
   readonly staple: Uint8Array | null;
 };
 
-/** 48 bytes: name 16, HMAC key 16, AES key 16, as `tls.Server.setTicketKeys` takes them. */
+/** 48 bytes: name 16, HMAC key 16, AES key 16, as `tls.Server.setTicketKeys` takes them. Nonces of digest auth are made with them too. */
 export type TicketKey = Uint8Array;
 
 /** Session tickets are made with the first one; tickets of all of them are accepted. */
@@ -148,8 +148,6 @@ export type Boot = {
   readonly descriptorCounts: SharedArrayBuffer;
   /** src/shared/nonce-counts.ts */
   readonly nonceCounts: SharedArrayBuffer;
-  /** 32 bytes, the same for all workers: what nonces of digest auth are signed with. */
-  readonly authKey: Uint8Array;
   /** This worker's lane of src/shared/metrics.ts */
   readonly metrics: SharedArrayBuffer;
   /** One Int32: lines of this worker's log that main has not taken yet. */

@@ -1,5 +1,6 @@
 /**
- * Ticket keys that the nodes of one etcd share (`--tls.ticketKeys=etcd`): a client resumes its session on any of them.
+ * Ticket keys that the nodes of one etcd share (`--tls.ticketKeys=etcd`): a client resumes its session on any of
+ * them, and its nonce for digest auth is good on all.
  *
  *     <prefix>/tsuji/ticketkeys/<number of the period>  →  48 bytes in base64, with a lease of three periods
  *

@@ -1,9 +1,9 @@
 /**
  * Asks for a name and proof that its password is known (RFC 7616 with MD5 and qop=auth, shared/spec frontend-options §2.2).
- * A nonce is `time.random.mac`: every worker knows its own without having seen it, and which of its counts were used lies in
- * shared memory.
+ * Any worker knows a nonce without having seen it (../digest-nonces.ts); which of its counts were used lies in the shared
+ * memory of the node.
  */
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { RequestHead } from '../../http/request-head.ts';
 import { log } from '../../kernel/log.ts';
 import { monotonicMs } from '../../kernel/monotonic-clock.ts';
@@ -49,14 +49,12 @@ export class DigestAuth implements Middleware {
   private readonly secrets: ReadonlyMap<string, string>;
   private readonly headerField: string;
   private readonly removeHeader: boolean;
-  private readonly opaque: string;
 
   constructor(worker: WorkerContext, users: readonly User[], headerField: string, removeHeader: boolean) {
     this.worker = worker;
     this.secrets = new Map(users);
     this.headerField = headerField.toLowerCase();
     this.removeHeader = removeHeader;
-    this.opaque = this.mac('opaque');
   }
 
   request(exchange: Scope, head: RequestHead): Reply | null {
@@ -83,48 +81,24 @@ export class DigestAuth implements Middleware {
       (each) => given.get(each) ?? '',
     );
     const algorithm = given.get('algorithm') ?? 'MD5';
-    if (given.get('opaque') !== this.opaque || algorithm !== 'MD5' || given.get('qop') !== 'auth') return 'wrong';
+    if (algorithm !== 'MD5' || given.get('qop') !== 'auth') return 'wrong';
     if (!/^[0-9a-f]{1,8}$/i.test(nc) || !isFor(uri, target)) return 'wrong';
-    const age = this.ageOf(nonce);
-    if (age === null) return 'wrong';
+    const made = this.worker.digestNonces.read(nonce, given.get('opaque') ?? '');
     const secret = this.secrets.get(name);
     const known = secret !== undefined && secret !== '' && !name.includes(':');
     const expected = md5(`${known ? secret : NOBODY}:${nonce}:${nc}:${cnonce}:auth:${md5(`${head.method}:${uri}`)}`);
     if (!isEqual(expected, response.toLowerCase()) || !known) return 'wrong';
-    if (age > NONCE_SECONDS) return 'stale';
-    const mac = Buffer.from(nonce, 'base64').subarray(-8);
+    // Who knows the password need not type it again because the nonce is none of ours, or no more (RFC 7616 §3.3).
+    if (made === null || made.age > NONCE_SECONDS) return 'stale';
     const now = Math.floor(monotonicMs() / 1000);
     const count = Number.parseInt(nc, 16);
-    return this.worker.nonceCounts.use(mac.readInt32LE(0) | 1, mac.readInt32LE(4), count, now) ? 'right' : 'stale';
+    return this.worker.nonceCounts.use(made.high, made.low, count, now) ? 'right' : 'stale';
   }
 
   private challenge(stale: boolean): Reply {
-    const random = randomBytes(8);
-    const time = Math.floor(Date.now() / 1000);
-    const nonce = this.nonceOf(time, random);
-    const said = `nonce="${nonce}", opaque="${this.opaque}", algorithm="MD5", qop="auth"${stale ? ', stale=true' : ''}`;
+    const { nonce, opaque } = this.worker.digestNonces.make();
+    const said = `nonce="${nonce}", opaque="${opaque}", algorithm="MD5", qop="auth"${stale ? ', stale=true' : ''}`;
     return unauthorized(`Digest realm="traefik", ${said}`);
-  }
-
-  private nonceOf(time: number, random: Buffer): string {
-    const start = Buffer.alloc(12);
-    start.writeUInt32BE(time, 0);
-    random.copy(start, 4);
-    const mac = createHmac('sha256', this.worker.authKey).update(start).digest().subarray(0, 12);
-    return Buffer.concat([start, mac]).toString('base64');
-  }
-
-  /** Seconds since it was made; null for one that no node of ours has made. */
-  private ageOf(nonce: string): number | null {
-    const bytes = Buffer.from(nonce, 'base64');
-    if (bytes.length !== 24) return null;
-    const time = bytes.readUInt32BE(0);
-    if (!isEqual(this.nonceOf(time, bytes.subarray(4, 12)), nonce)) return null;
-    return Math.max(0, Math.floor(Date.now() / 1000) - time);
-  }
-
-  private mac(text: string): string {
-    return createHmac('sha256', this.worker.authKey).update(text).digest('base64').slice(0, 16);
   }
 }
 
