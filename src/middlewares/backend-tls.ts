@@ -13,7 +13,7 @@ export const BACKEND_TLS: Kind<OwnTrust> = {
   name: 'tls',
   keys: [...Object.values(NAMES), SERVER_NAME, 'tls/insecureskipverify'],
 
-  /** What is wrong takes the servers out of use: they would be met with another trust than they should. */
+  /** What is wrong leaves the backend out: its servers would be met with another trust than they should. */
   parse(keys, known) {
     const texts = readTlsTexts(keys, known, NAMES);
     const serverName = keys.text(SERVER_NAME);

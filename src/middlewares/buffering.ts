@@ -26,9 +26,8 @@ const EXPRESSION = 'buffering/retryexpression';
 
 function readSize(keys: OptionKeys, key: string): number {
   const size = keys.int(key, 0);
-  if (size >= 0) return size;
-  keys.defaulted(key, `${size} is below 0; 0 is used`);
-  return 0;
+  if (size < 0) keys.rejected(key, `${size} is below 0`);
+  return size;
 }
 
 function readRetry(keys: OptionKeys, text: string): RetryCondition | null {

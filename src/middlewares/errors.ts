@@ -1,5 +1,4 @@
 /** Error pages: what another backend says in the place of a bad answer (shared/spec kv-schema §6.2, frontend-options §2.6). */
-import { quoted } from '../kernel/quote.ts';
 import { type Kind, REJECTED } from './kind.ts';
 import { readStatusRanges, type StatusRange } from './status-ranges.ts';
 
@@ -31,7 +30,7 @@ export const ERRORS: Kind<ErrorsOptions> = {
     'errors/*/requestheaders/*',
   ],
 
-  parse(keys, { backend: own, backendExists }) {
+  parse(keys, { backend: own, backendLack }) {
     const pages: ErrorPage[] = [];
     let rejected = false;
     for (const name of keys.names('errors')) {
@@ -39,16 +38,16 @@ export const ERRORS: Kind<ErrorsOptions> = {
       const written = keys.list(`${below}/status`);
       const status = readStatusRanges(written);
       const backend = keys.text(`${below}/backend`);
+      const why =
+        backend === ''
+          ? 'no backend is named'
+          : backend === own
+            ? "it is the frontend's own backend"
+            : backendLack(backend);
       if (typeof status === 'string') {
         keys.rejected(`${below}/status`, status);
         rejected = true;
-      } else if (backend === '' || backend === own || !backendExists(backend)) {
-        const why =
-          backend === ''
-            ? 'no backend is named'
-            : backend === own
-              ? "it is the frontend's own backend"
-              : `there is no backend ${quoted(backend)}`;
+      } else if (why !== '') {
         keys.ignored(`${below}/backend`, `${why}; there is no such error page`);
       } else if (status.length === 0) {
         keys.ignored(`${below}/status`, 'without a status there is no such error page');

@@ -46,12 +46,13 @@ export const FAILOVER: Kind<FailoverOptions> = {
     const below = keys.int('failover/below', 0);
     const isPercent = below >= 0 && below <= 100;
     if (!isPercent) keys.defaulted('failover/below', `${below} is not from 0 to 100; 0 is used`);
+    const lack = known.backendLack(backend);
     const problem =
       backend === ''
         ? 'no backend is named; there is no failover'
-        : known.backendExists(backend)
+        : lack === ''
           ? chainProblem(backend, known)
-          : `there is no backend ${quoted(backend)}; there is no failover`;
+          : `${lack}; there is no failover`;
     if (problem !== '') {
       keys.ignored(BACKEND, problem);
       return null;

@@ -134,8 +134,9 @@ function readRegex(keys: OptionKeys): string {
 
 function readBackend(keys: OptionKeys, known: Known): string | typeof REJECTED {
   const backend = keys.text('auth/forward/backend');
-  if (backend === '' || known.backendExists(backend)) return backend;
-  keys.rejected('auth/forward/backend', `there is no backend ${quoted(backend)}`);
+  const lack = backend === '' ? '' : known.backendLack(backend);
+  if (lack === '') return backend;
+  keys.rejected('auth/forward/backend', lack);
   return REJECTED;
 }
 

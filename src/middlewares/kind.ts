@@ -16,8 +16,8 @@ export type Known = {
   readonly entryPoints: ReadonlySet<string>;
   /** Of a frontend: the backend that it names, '' for none; of a backend: its own name. */
   readonly backend: string;
-  /** Is there a backend of that name? Whoever asks is built again when that changes. */
-  readonly backendExists: (name: string) => boolean;
+  /** Why no backend of that name can be used, '' when it can. Whoever asks is built again when that changes. */
+  readonly backendLack: (name: string) => string;
   /** Value of a key of another backend, '' when it has none. Whoever asks is built again when that backend changes. */
   readonly keyOf: (backend: string, key: string) => string;
   /** The text of a file on this host; `problem`: why it cannot be had, '' when it can. Whoever asks is built again when it changes. */

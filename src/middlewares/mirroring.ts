@@ -1,5 +1,4 @@
 /** Copies of requests for other backends, whose answers nobody sees (shared/spec frontend-options §3.5). */
-import { quoted } from '../kernel/quote.ts';
 import type { Kind } from './kind.ts';
 
 export type Mirror = { readonly name: string; readonly backend: string /** 1 to 100. */; readonly percent: number };
@@ -27,7 +26,7 @@ export const MIRRORING: Kind<MirroringOptions> = {
     ...['mirrorbody', 'maxbodybytes', 'timeout', 'unsafemethods'].map((part) => `mirroring/${part}`),
   ],
 
-  parse(keys, { backend: own, backendExists }) {
+  parse(keys, { backend: own, backendLack }) {
     const mirrors: Mirror[] = [];
     for (const name of keys.names('mirrors')) {
       const key = `mirrors/${name}/backend`;
@@ -35,8 +34,7 @@ export const MIRRORING: Kind<MirroringOptions> = {
       const percent = keys.int(`mirrors/${name}/percent`, 100);
       if (backend === '') keys.ignored(key, 'no backend is named; there is no such mirror');
       else if (backend === own) keys.ignored(key, "it is the frontend's own backend; there is no such mirror");
-      else if (!backendExists(backend))
-        keys.ignored(key, `there is no backend ${quoted(backend)}; there is no such mirror`);
+      else if (backendLack(backend) !== '') keys.ignored(key, `${backendLack(backend)}; there is no such mirror`);
       else if (percent < 0 || percent > 100) {
         keys.ignored(`mirrors/${name}/percent`, `${percent} is not from 0 to 100; there is no such mirror`);
       } else if (percent > 0) mirrors.push({ name, backend, percent });

@@ -40,7 +40,7 @@ export const SPLIT: Kind<SplitOptions> = {
     ...['sticky', 'cookiename', 'secure', 'httponly', 'samesite'].map((part) => `split/${part}`),
   ],
 
-  parse(keys, { backendExists }) {
+  parse(keys, { backendLack }) {
     const entries: SplitEntry[] = [];
     for (const name of keys.names('split/entries')) {
       const below = `split/entries/${name}`;
@@ -48,8 +48,8 @@ export const SPLIT: Kind<SplitOptions> = {
       const weight = keys.int(`${below}/weight`, 1);
       if (!TOKEN.test(name)) keys.ignored(`${below}/backend`, `${quoted(name)} can be no value of a cookie`);
       else if (backend === '') keys.ignored(`${below}/backend`, 'no backend is named; it gets no share');
-      else if (!backendExists(backend)) {
-        keys.ignored(`${below}/backend`, `there is no backend ${quoted(backend)}; it gets no share`);
+      else if (backendLack(backend) !== '') {
+        keys.ignored(`${below}/backend`, `${backendLack(backend)}; it gets no share`);
       } else if (weight < 0 || weight > MAX_WEIGHT) {
         keys.ignored(`${below}/weight`, `${weight} is not from 0 to ${MAX_WEIGHT}; it gets no share`);
       } else entries.push({ name, backend, weight });

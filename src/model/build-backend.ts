@@ -107,9 +107,12 @@ function readPipelining(text: string, problems: ProblemList): number {
 }
 
 /** What a backend may look at beside its own keys; it is built again when what it has seen there changes. */
-export type Surroundings = Pick<Known, 'backendExists' | 'keyOf' | 'readFile'>;
+export type Surroundings = Pick<Known, 'backendLack' | 'keyOf' | 'readFile'>;
 
-/** A backend exists as soon as it has any key; without a usable server its requests get a 503. */
+/**
+ * A backend exists as soon as it has any key; without a usable server its requests get a 503. null when it has none, and
+ * when a mistake in what protects its servers leaves it out, and all frontends that need it.
+ */
 export function buildBackend(
   name: string,
   keys: ObjectKeys,
@@ -148,16 +151,17 @@ export function buildBackend(
   const known = { entryPoints: NO_NAMES, backend: name, ...surroundings };
   const { used, leftOut } = buildServers(servers, options, problems);
   const parsed = optionKeys.size === 0 ? {} : parseOptions(BACKEND_KINDS, optionKeys, known, problems);
+  const guards = readProtection(protection, problems);
   const backend = {
     name,
-    // Rather none than those that would be met without what was to protect them.
-    servers: parsed === null ? [] : used,
+    servers: used,
     ...(leftOut.length === 0 ? {} : { leftOut }),
     ...readBalancing(name, balancing, problems),
     pipelining: readPipelining(pipelining, problems),
     ...(optionKeys.size === 0 || parsed === null ? {} : { options: parsed }),
-    ...readProtection(protection, problems),
+    ...guards,
     ...readHealthCheck(health, options.healthCheckIntervalMs ?? DEFAULT_INTERVAL_MS, problems),
   };
-  return { value: backend, problems: problems.list };
+  // Rather nobody is served than servers are met without what was to protect them.
+  return { value: parsed === null || guards === null ? null : backend, problems: problems.list };
 }

@@ -137,15 +137,15 @@ function compileRoutes(
 }
 
 /** `backend` names a backend of the same tree and is taken as it stands, like the name in a key. */
-function readBackend(backend: string, backendExists: (name: string) => boolean, problems: ProblemList): boolean {
-  if (backend !== '' && backendExists(backend)) return true;
-  const reason = backend === '' ? 'no backend is named' : `there is no backend ${quoted(backend)}`;
+function readBackend(backend: string, backendLack: Known['backendLack'], problems: ProblemList): boolean {
+  const reason = backend === '' ? 'no backend is named' : backendLack(backend);
+  if (reason === '') return true;
   problems.add('backend', 'rejected', reason);
   return false;
 }
 
 /** What a frontend may look at beside its own keys; it is built again when what it has seen there changes. */
-export type Surroundings = Pick<Known, 'backendExists' | 'keyOf' | 'readFile'>;
+export type Surroundings = Pick<Known, 'backendLack' | 'keyOf' | 'readFile'>;
 
 /** All problems of the frontend are reported at once, so that they can be mended at once. */
 export function buildFrontend(
@@ -173,7 +173,7 @@ export function buildFrontend(
   const known = { entryPoints: options.entryPoints, backend: texts.backend, ...surroundings };
   const optionSet = parseOptions(FRONTEND_KINDS, texts.options, known, problems);
   const backend = texts.backend !== '' || optionSet === null ? texts.backend : offeredBackend(optionSet);
-  const hasBackend = readBackend(backend, surroundings.backendExists, problems);
+  const hasBackend = readBackend(backend, surroundings.backendLack, problems);
   const isRouted = hasBackend && entryPoints !== null && routes !== null && matching !== null;
   if (!isRouted || optionSet === null) {
     return { value: null, problems: problems.list };

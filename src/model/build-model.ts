@@ -12,6 +12,7 @@ import type { Constraint } from '../kernel/constraints.ts';
 import { reasonOf } from '../kernel/errors.ts';
 import { escapedName } from '../kernel/key-text.ts';
 import { type Problem, shownKey } from '../kernel/problems.ts';
+import { quoted } from '../kernel/quote.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
 import type { FileText, Known } from '../middlewares/kind.ts';
 import { type BackendOptions, buildBackend } from './build-backend.ts';
@@ -102,6 +103,8 @@ export class ModelBuilder {
   /** Which backends frontends name, whether those exist or not, and which other backends do. */
   readonly #frontendsByBackend = new Dependents();
   readonly #backendsByBackend = new Dependents();
+  /** They have keys, and cannot be used. */
+  readonly #backendsLeftOut = new Set<string>();
   /** Of the objects `backends/b`, `frontends/f`, `twins/f`, `tls/t` and `others/<key>`. */
   readonly #problems = new ProblemBook();
   /** Object (`backends/b`, `frontends/f`) → why it is left out until its keys change. */
@@ -190,16 +193,16 @@ export class ModelBuilder {
 
   #buildBackends({ backends: names, frontends: touchedFrontends }: Touched, next: NextModel): void {
     const { backends } = this.#tree;
-    const before = new Map<string, boolean>();
+    const before = new Map<string, string>();
     /** They name others, of which not all have been looked at: they exist, and are built anew when all have. */
     const waiting = new Set<string>();
-    const exists = (name: string): boolean => waiting.has(name) || next.backends.map.has(name);
+    const lackOf = (name: string): string => (waiting.has(name) ? '' : this.#backendLack(name, next.backends.map));
     const build = (name: string, mayWait: boolean): void => {
       const asked = new Set<string>();
       const others = {
-        backendExists: (other: string): boolean => {
+        backendLack: (other: string): string => {
           asked.add(other);
-          return exists(other);
+          return lackOf(other);
         },
         keyOf: (other: string, key: string): string => {
           asked.add(other);
@@ -216,19 +219,21 @@ export class ModelBuilder {
         return;
       }
       next.putBackend(name, this.#withUnlisted('backends', name, backends.unlisted(name), built));
+      if (built.value === null && backends.keys(name).size > 0) this.#backendsLeftOut.add(name);
+      else this.#backendsLeftOut.delete(name);
       this.#backendsByBackend.link(name, asked);
     };
     for (const name of names) {
-      before.set(name, this.#model.backends.has(name));
+      before.set(name, this.#backendLack(name, next.backends.map));
       build(name, true);
     }
     for (const name of names) for (const user of this.#backendsByBackend.usersOf(name)) waiting.add(user);
     for (const name of waiting) {
-      if (!before.has(name)) before.set(name, this.#model.backends.has(name));
+      if (!before.has(name)) before.set(name, this.#backendLack(name, next.backends.map));
       build(name, false);
     }
-    for (const [name, existed] of before) {
-      if (existed === next.backends.map.has(name)) continue;
+    for (const [name, lack] of before) {
+      if (lack === this.#backendLack(name, next.backends.map)) continue;
       for (const frontend of this.#frontendsByBackend.usersOf(name)) touchedFrontends.add(frontend);
     }
   }
@@ -237,9 +242,9 @@ export class ModelBuilder {
     const { frontends } = this.#tree;
     for (const name of names) {
       const named = new Set<string>();
-      const backendExists = (backend: string): boolean => {
+      const backendLack = (backend: string): string => {
         named.add(backend);
-        return next.backends.map.has(backend);
+        return this.#backendLack(backend, next.backends.map);
       };
       let lacksRule = false;
       const mayGetRule = (): boolean => {
@@ -248,7 +253,7 @@ export class ModelBuilder {
       };
       const build = () => {
         const lastRoutes = this.#model.frontends.get(name)?.routes ?? [];
-        const known = { backendExists, keyOf: () => '', readFile: this.#filesOf(`frontends/${name}`) };
+        const known = { backendLack, keyOf: () => '', readFile: this.#filesOf(`frontends/${name}`) };
         return buildFrontend(name, frontends.keys(name), known, this.#frontendOptions, {
           mayGetRule,
           lastRoutes,
@@ -259,6 +264,14 @@ export class ModelBuilder {
       next.putFrontend(name, this.#withUnlisted('frontends', name, frontends.unlisted(name), built));
       this.#frontendsByBackend.link(name, named);
     }
+  }
+
+  /** Why a frontend, or another backend, cannot use that one; '' when it can. */
+  #backendLack(name: string, backends: ReadonlyMap<string, unknown>): string {
+    if (backends.has(name)) return '';
+    return this.#backendsLeftOut.has(name)
+      ? `the backend ${quoted(name)} is left out: its own problems say why`
+      : `there is no backend ${quoted(name)}`;
   }
 
   #judgeTwins({ frontends }: Touched, next: NextModel): void {

@@ -31,17 +31,18 @@ export type Protection = { readonly circuitBreaker?: CircuitBreakerConfig; reado
 
 const DEFAULT_EXTRACTOR = 'request.host';
 
-function readBreaker(text: string, problems: ProblemList): Protection {
+/** null, here and below: it is wrong. */
+function readBreaker(text: string, problems: ProblemList): Protection | null {
   if (text === '') return {};
   try {
     return { circuitBreaker: { expression: text, condition: parseBreakerExpression(text) } };
   } catch (error) {
-    problems.add('circuitbreaker/expression', 'rejected', `${reasonOf(error)}; the backend has no circuit breaker`);
-    return {};
+    problems.add('circuitbreaker/expression', 'rejected', reasonOf(error));
+    return null;
   }
 }
 
-function readMaxConn(keys: ProtectionKeys, problems: ProblemList): Protection {
+function readMaxConn(keys: ProtectionKeys, problems: ProblemList): Protection | null {
   const { maxConnAmount: amountText = '' } = keys;
   const extractorFunc = unescapeValue(keys.maxConnExtractor ?? DEFAULT_EXTRACTOR);
   if (amountText === '') {
@@ -51,27 +52,26 @@ function readMaxConn(keys: ProtectionKeys, problems: ProblemList): Protection {
     return {};
   }
   if (!/^[+-]?[0-9]+$/.test(amountText)) {
-    problems.add('maxconn/amount', 'rejected', `${quoted(amountText)} is not a whole number; there is no limit`);
+    problems.add('maxconn/amount', 'ignored', `${quoted(amountText)} is not a whole number; there is no limit`);
     return {};
   }
   const { value: amount, problem } = readInt(amountText, 0);
   if (problem !== '') {
-    problems.add('maxconn/amount', 'rejected', `${quoted(amountText)} does not fit into 64 bits; there is no limit`);
+    problems.add('maxconn/amount', 'ignored', `${quoted(amountText)} does not fit into 64 bits; there is no limit`);
     return {};
   }
   if (extractorFunc === '') return {};
   const source = parseRequestSource(extractorFunc);
   if (source === null) {
-    const reason = `${quoted(extractorFunc)} is none of ${KNOWN_SOURCES}; there is no limit`;
-    problems.add('maxconn/extractorfunc', 'rejected', reason);
-    return {};
+    problems.add('maxconn/extractorfunc', 'rejected', `${quoted(extractorFunc)} is none of ${KNOWN_SOURCES}`);
+    return null;
   }
   return { maxConn: { amount, extractorFunc, ...source } };
 }
 
-export function readProtection(keys: ProtectionKeys, problems: ProblemList): Protection {
-  return {
-    ...readBreaker(unescapeValue(keys.breakerExpression ?? ''), problems),
-    ...readMaxConn(keys, problems),
-  };
+/** null: the backend must not be used, as in Traefik; a problem says why. */
+export function readProtection(keys: ProtectionKeys, problems: ProblemList): Protection | null {
+  const breaker = readBreaker(unescapeValue(keys.breakerExpression ?? ''), problems);
+  const maxConn = readMaxConn(keys, problems);
+  return breaker === null || maxConn === null ? null : { ...breaker, ...maxConn };
 }

@@ -50,7 +50,13 @@ export function fillAuth(options: OptionReader, warn: (line: string) => void): A
     if ([...keys.keys()].some((other) => other.startsWith(`${key}/`))) keys.delete(key);
   if (keys.size === 0) return null;
   const problems = new ProblemList('');
-  const known = { entryPoints: new Set<string>(), backend: '', backendExists: () => false, keyOf: () => '', readFile };
+  const known = {
+    entryPoints: new Set<string>(),
+    backend: '',
+    backendLack: () => 'an entrypoint knows no backends',
+    keyOf: () => '',
+    readFile,
+  };
   const auth = parseKind(AUTH, keys, known, problems);
   const named = (key: string): string =>
     optionOf.get(key) ??

@@ -56,10 +56,10 @@ test('whoever no step can be taken with is rejected with the reason, and all oth
   const expected = [
     ['backends/poison-heap', 'it cannot be served: injected fault in add'],
     ['backends/poison-slot', 'it cannot be served: injected fault in hold'],
-    ['frontends/poison-heap/backend', 'there is no backend "poison-heap"'],
+    ['frontends/poison-heap/backend', 'the backend "poison-heap" is left out: its own problems say why'],
     ['frontends/poison-index', 'it cannot be served: injected fault in add'],
     ['frontends/poison-model', 'an error inside tsuji: injected fault in add'],
-    ['frontends/poison-slot/backend', 'there is no backend "poison-slot"'],
+    ['frontends/poison-slot/backend', 'the backend "poison-slot" is left out: its own problems say why'],
   ];
   const found = async () =>
     (await problems()).map(({ key, reason }) => [key.slice(1), reason]).filter(([key]) => /poison/.test(key));

@@ -124,7 +124,7 @@ const BAD: readonly (readonly [key: string, value: string, reason: RegExp])[] = 
   ['servername', '127.0.0.1', /it is no name of a host/],
 ];
 
-test('where it cannot be used, the servers are not met without it: 503, and the key says why', async (t) => {
+test('where it cannot be used, the servers are not met without it: 404, and the key says why', async (t) => {
   const server = await startGuarded({ after });
   for (const [key, value, reason] of BAD) {
     // Some of them would do without any of it.
@@ -132,7 +132,7 @@ test('where it cannot be used, the servers are not met without it: 503, and the 
     const name = host.slice(0, -5);
     assert.equal(await statusOf(t, host), 200);
     tsuji.set(`backends/${name}/tls/${key}`, value);
-    await waitFor(async () => (await statusOf(t, host)) === 503, `${key} to be refused`);
+    await waitFor(async () => (await statusOf(t, host)) === 404, `${key} to be refused`);
     const { problems } = (await tsuji.status()) as unknown as {
       problems: { key: string; reason: string; state: string }[];
     };

@@ -123,7 +123,7 @@ const NEEDED: Readonly<Record<string, Record<string, string>>> = {
 type Outcome = { readonly value: unknown; readonly problems: readonly Problem[] };
 
 const others = {
-  backendExists: (name: string): boolean => name === 'own' || name === 'other',
+  backendLack: (name: string): string => (name === 'own' || name === 'other' ? '' : 'there is no such backend'),
   keyOf: (): string => '',
   readFile: () => ({ text: '', problem: 'there is no such file' }),
 };
@@ -153,9 +153,9 @@ function mistakes(key: string): Outcome[] {
   return MISTAKES.map((mistake) => outcome(key, mistake));
 }
 
-test('a mistake leaves its frontend out where that is said, and nowhere else', () => {
+test('a mistake leaves its frontend or backend out where that is said, and nowhere else', () => {
   for (const { key, mistake } of rows) {
-    const isLeftOut = key.startsWith('frontends') && mistake.includes('left out');
+    const isLeftOut = /(?<!that server is )left out/.test(mistake);
     assert.equal(
       mistakes(key).some(({ value }) => value === null),
       isLeftOut,

@@ -90,7 +90,7 @@ test('a server drains when its key says so', () => {
     ['servers/b/url', 'http://b'],
     ['servers/b/draining', 'soon'],
   ]);
-  const others = { backendExists: () => false, keyOf: () => '', readFile: () => ({ text: '', problem: '' }) };
+  const others = { backendLack: () => '', keyOf: () => '', readFile: () => ({ text: '', problem: '' }) };
   const built = buildBackend('b', keys, { prefix: '', allowMinWeightZero: false, constraints: [] }, others);
   assert.deepEqual(
     built.value!.servers.map(({ draining }) => draining),

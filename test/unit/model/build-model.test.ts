@@ -171,6 +171,53 @@ test('a frontend whose backend is missing or unknown is left out until the backe
   );
 });
 
+test('a backend with a mistake in what protects its servers is left out, with all that name it, until it is mended', () => {
+  for (const [key, mistake, mended] of [
+    ['circuitbreaker/expression', 'NetworkErrorRatio() > 1', 'NetworkErrorRatio() > 1.0'],
+    ['maxconn/extractorfunc', 'client.IP', 'client.ip'],
+    ['buffering/maxrequestbodybytes', '-1', '1'],
+    ['buffering/memresponsebodybytes', '-1', '1'],
+    ['tls/servername', '127.0.0.1', 'a.test'],
+  ]) {
+    const builder = new ModelBuilder(SETTINGS);
+    const others = {
+      'backends/spare/servers/s/url': 'http://spare',
+      'backends/spare/failover/backend': 'b',
+      'frontends/split/backend': 'spare',
+      'frontends/split/priority': '2',
+      'frontends/split/split/entries/b/backend': 'b',
+      'frontends/split/split/entries/spare/backend': 'spare',
+    };
+    const { model } = put(
+      builder,
+      small({ 'backends/b/maxconn/amount': '5', [`backends/b/${key}`]: mistake, ...others }),
+    );
+    assert.deepEqual([...model.backends.keys(), ...model.frontends.keys()], ['spare', 'split'], key);
+    const problems = problemsOf(model);
+    assert.ok(problems.shift()!.startsWith(`backends/b/${key} rejected: `), key);
+    const lack = 'the backend "b" is left out: its own problems say why';
+    assert.deepEqual(problems, [
+      `backends/spare/failover/backend ignored: ${lack}; there is no failover`,
+      `frontends/f/backend rejected: ${lack}`,
+      `frontends/split/split/entries/b/backend ignored: ${lack}; it gets no share`,
+    ]);
+    const gone = put(builder, {
+      [`backends/b/${key}`]: null,
+      'backends/b/servers/s/url': null,
+      'backends/b/maxconn/amount': null,
+    });
+    assert.deepEqual(
+      gone.appeared.map(({ reason }) => reason.split(';')[0]),
+      Array(3).fill('there is no backend "b"'),
+    );
+    put(builder, small({ 'backends/b/maxconn/amount': '5', [`backends/b/${key}`]: mistake }));
+    assert.equal(problemsOf(builder.model).filter((line) => line.includes(lack)).length, 3);
+    put(builder, { [`backends/b/${key}`]: mended });
+    assert.deepEqual(problemsOf(builder.model), []);
+    assert.deepEqual([...builder.model.frontends.keys()].sort(), ['f', 'split']);
+  }
+});
+
 test('a change of a server leaves the frontends of its backend alone', () => {
   const builder = new ModelBuilder(SETTINGS);
   const frontend = put(builder, small({})).model.frontends.get('f');
