@@ -1,5 +1,6 @@
 /** Debian's chromium, which talks to nobody but us. */
 import { type BrowserContext, chromium } from 'playwright-core';
+import { OWN_HOST } from './own-host.ts';
 import { temporaryFolder } from './tools.ts';
 
 const ARGUMENTS = [
@@ -12,7 +13,7 @@ const ARGUMENTS = [
   '--disable-component-update',
   '--disable-sync',
   // Names that routes are made for are those of this host.
-  '--host-resolver-rules=MAP *.test 127.0.0.1',
+  `--host-resolver-rules=MAP *.test ${OWN_HOST}`,
 ];
 
 type Credentials = { readonly username: string; readonly password: string };

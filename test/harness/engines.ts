@@ -6,6 +6,7 @@ import { request as requestTls } from 'node:https';
 import { connect } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
+import { OWN_HOST } from './own-host.ts';
 import { RawConnection } from './raw.ts';
 import { makeAuthority } from './tls.ts';
 import { temporaryFolder } from './tools.ts';
@@ -93,7 +94,7 @@ class Http1Client implements EngineClient {
   }
 
   ask({ method = 'GET', path = '/', host, fields = {}, body }: Ask): Asked {
-    const options = { port: this.tsuji.port(this.engine), host: '127.0.0.1', method, path, agent: false as const };
+    const options = { port: this.tsuji.port(this.engine), host: OWN_HOST, method, path, agent: false as const };
     const headers: Record<string, string | string[]> = { host, ...fields };
     if (Buffer.isBuffer(body)) headers['content-length'] = String(body.length);
     const sent = isSecure(this.engine)
@@ -131,7 +132,7 @@ class Http2Client implements EngineClient {
 
   constructor(tsuji: EngineTsuji, engine: Engine) {
     this.scheme = isSecure(engine) ? 'https' : 'http';
-    this.session = connectHttp2(`${this.scheme}://127.0.0.1:${tsuji.port(engine)}`, { rejectUnauthorized: false });
+    this.session = connectHttp2(`${this.scheme}://${OWN_HOST}:${tsuji.port(engine)}`, { rejectUnauthorized: false });
     this.session.on('error', () => {});
   }
 
@@ -174,7 +175,7 @@ export async function http1Client(
   engine: Engine,
   allowHalfOpen = false,
 ): Promise<RawConnection> {
-  const at = { port: on.port(engine), host: '127.0.0.1', noDelay: true, allowHalfOpen };
+  const at = { port: on.port(engine), host: OWN_HOST, noDelay: true, allowHalfOpen };
   const secure = { ...at, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] };
   const socket = isSecure(engine) ? connectTls(secure) : connect(at);
   const connection = new RawConnection(socket);
@@ -206,10 +207,10 @@ export async function startEngines(t: Scope, options: TsujiOptions = {}): Promis
   const tsuji = await startTsuji(t, {
     ...options,
     flags: [
-      '--entryPoints=Name:uws Address:127.0.0.1:0',
-      `--entryPoints=Name:uws-tls Address:127.0.0.1:0 Engine:uws TLS:${pair.cert},${pair.key}`,
-      '--entryPoints=Name:node Address:127.0.0.1:0 Engine:node',
-      `--entryPoints=Name:tls Address:127.0.0.1:0 TLS:${pair.cert},${pair.key}`,
+      `--entryPoints=Name:uws Address:${OWN_HOST}:0`,
+      `--entryPoints=Name:uws-tls Address:${OWN_HOST}:0 Engine:uws TLS:${pair.cert},${pair.key}`,
+      `--entryPoints=Name:node Address:${OWN_HOST}:0 Engine:node`,
+      `--entryPoints=Name:tls Address:${OWN_HOST}:0 TLS:${pair.cert},${pair.key}`,
       '--defaultEntryPoints=uws,uws-tls,node,tls',
       ...(options.flags ?? []),
     ],

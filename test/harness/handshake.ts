@@ -1,5 +1,6 @@
 /** One handshake of a TLS client, and what came of it. */
 import { type ConnectionOptions, connect } from 'node:tls';
+import { OWN_HOST } from './own-host.ts';
 
 export type Handshake = {
   /** Common name of the certificate that the server has shown; '' when the handshake failed. */
@@ -15,11 +16,11 @@ export type Handshake = {
 };
 
 /**
- * Connects to 127.0.0.1, trusting everybody; `request`: sent when the handshake is through. Ends when the server closes
- * or, without a request, when a ticket has come.
+ * Connects to a port of `OWN_HOST`, trusting everybody; `request`: sent when the handshake is through. Ends when the
+ * server closes or, without a request, when a ticket has come.
  */
 export async function handshake(port: number, options: ConnectionOptions = {}): Promise<Handshake> {
-  const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
+  const socket = connect({ port, host: OWN_HOST, rejectUnauthorized: false, ...options });
   let session: Buffer | null = null;
   let staple: Buffer | null = null;
   let shown = { name: '', resumed: false, protocol: '' };

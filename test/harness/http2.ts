@@ -10,6 +10,7 @@ import {
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { ACK, FRAME, type Frame, frame, hpackField } from './http2-frames.ts';
+import { OWN_HOST } from './own-host.ts';
 import { type RawConnection, startRawServer } from './raw.ts';
 import type { Certificate } from './tls.ts';
 
@@ -58,10 +59,10 @@ export async function startHttp2Server(
         });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port ?? 0, '127.0.0.1', resolve);
+    server.listen(options.port ?? 0, OWN_HOST, resolve);
   });
   const { port } = server.address() as AddressInfo;
-  const started = new Http2Server(certificate === null ? `h2c://127.0.0.1:${port}` : `https://127.0.0.1:${port}`);
+  const started = new Http2Server(certificate === null ? `h2c://${OWN_HOST}:${port}` : `https://${OWN_HOST}:${port}`);
   server.on('session', (session) => {
     started.sessions.push(session);
     session.on('error', () => {});

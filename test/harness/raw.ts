@@ -2,6 +2,7 @@
 
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { OWN_HOST } from './own-host.ts';
 import { waitFor } from './wait.ts';
 
 /** One connection, with everything that has come over it, one latin-1 character per byte. */
@@ -102,12 +103,11 @@ export class RawServer {
   }
 }
 
-/** `host`: an address of a test's own, where a port of a server that has ended is not somebody else's a moment later. */
 export async function startRawServer(
   t: { after(fn: () => unknown): unknown },
   onConnection?: (connection: RawConnection) => void,
   port = 0,
-  host = '127.0.0.1',
+  host = OWN_HOST,
 ): Promise<RawServer> {
   const raw = new RawServer(onConnection);
   await new Promise<void>((resolve, reject) => {
@@ -121,7 +121,7 @@ export async function startRawServer(
 export async function rawClient(
   t: { after(fn: () => unknown): unknown },
   port: number,
-  host = '127.0.0.1',
+  host = OWN_HOST,
 ): Promise<RawConnection> {
   const socket = connect({ port, host, noDelay: true });
   const connection = new RawConnection(socket);

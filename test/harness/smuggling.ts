@@ -22,6 +22,7 @@ import {
   REFUSED,
   TAKEN,
 } from './hostile-requests.ts';
+import { OWN_HOST } from './own-host.ts';
 import { ok, type RawConnection, rawClient, startRawServer } from './raw.ts';
 import { startStrictServer } from './strict-server.ts';
 import { addRoute, routeKeys, startTsuji } from './tsuji.ts';
@@ -74,7 +75,7 @@ export async function smugglingTests(engine: 'uws' | 'node'): Promise<void> {
   });
   const tsuji = await startTsuji(scope, {
     workers: 1,
-    flags: [`--entryPoints=Name:http Address:127.0.0.1:0 Engine:${engine}`],
+    flags: [`--entryPoints=Name:http Address:${OWN_HOST}:0 Engine:${engine}`],
     keys: {
       ...routeKeys([server.raw.url], HOST_NAME),
       'backends/barrier/servers/s/url': barrier.url,

@@ -1,9 +1,10 @@
 /** A TCP proxy that can stop passing bytes without closing anything, as a network does that swallows packets. */
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { OWN_HOST } from './own-host.ts';
 
 export type TcpValve = {
-  /** `127.0.0.1:port` */
+  /** `host:port` */
   readonly endpoint: string;
   /** Connections open now. */
   connections(): number;
@@ -40,12 +41,12 @@ export async function startTcpValve(target: string): Promise<TcpValve> {
       from.on('data', (chunk) => muted.has(from) || to.write(chunk));
       from.on('close', () => muted.has(from) || to.destroy());
     }
-  }).listen(0, '127.0.0.1');
+  }).listen(0, OWN_HOST);
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the system gave no port');
   return {
-    endpoint: `127.0.0.1:${address.port}`,
+    endpoint: `${OWN_HOST}:${address.port}`,
     connections: () => sockets.size,
     shut() {
       passing = false;

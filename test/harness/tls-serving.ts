@@ -9,6 +9,7 @@ import { CertificateStore } from '../../src/tls/certificate-store.ts';
 import { TicketKeys } from '../../src/tls/ticket-keys.ts';
 import { TlsEntryPoint } from '../../src/tls/tls-entrypoint.ts';
 import { verifiedCertificates } from '../../src/tls/verified-client.ts';
+import { OWN_HOST } from './own-host.ts';
 import type { Certificate } from './tls.ts';
 
 let lastId = 0;
@@ -75,7 +76,7 @@ export async function serveTls(
   const ended: Socket[] = [];
   server.on('connection', (socket: Socket) => socket.once('close', () => ended.push(socket)));
   server.on('tlsClientError', () => {});
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
   t.after(() => server.close());
   return { port: (server.address() as AddressInfo).port, store, tickets, accepted, ended };
 }

@@ -95,18 +95,18 @@ export class TlsServer {
   }
 }
 
+/** On 127.0.0.1 unless told otherwise, so that the name localhost leads to it. */
 export async function startTlsServer(
   t: Scope,
   certificate: Certificate,
   onConnection?: (connection: RawConnection) => void,
-  options: TlsOptions = {},
-  port = 0,
+  { port = 0, host = '127.0.0.1', ...options }: TlsOptions & { port?: number; host?: string } = {},
 ): Promise<TlsServer> {
   const files = { cert: readFileSync(certificate.cert), key: readFileSync(certificate.key) };
   const server = createServer({ ...files, ALPNProtocols: ['http/1.1'], ...options });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen(port, host, resolve);
   });
   const started = new TlsServer((server.address() as AddressInfo).port);
   server.on('secureConnection', (socket) => {

@@ -1,6 +1,6 @@
 /**
- * Real parts for tests: free ports, child processes, etcd, nginx. Whatever is started here listens on 127.0.0.1 only,
- * keeps its files in a temporary folder, and is killed at the latest when this process exits.
+ * Real parts for tests: free ports, child processes, etcd, nginx. Whatever is started here listens on `OWN_HOST`, keeps its
+ * files in a temporary folder, and is killed at the latest when this process exits.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,6 +9,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram } from '../../scripts/find-program.mjs';
+import { OWN_HOST } from './own-host.ts';
 import { waitFor } from './wait.ts';
 
 export { waitFor } from './wait.ts';
@@ -21,9 +22,9 @@ process.on('exit', () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** A port of 127.0.0.1 that nobody listened on a moment ago. */
+/** A port of `OWN_HOST` that nobody has listened on a moment ago. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
+  const server = createServer().listen(0, OWN_HOST);
   await once(server, 'listening');
   const address = server.address();
   server.close();
@@ -156,7 +157,7 @@ async function waitUntilServing(process: Process, url: string, what: string): Pr
 }
 
 export type Etcd = {
-  /** `127.0.0.1:port`, as in `--etcd.endpoint`. */
+  /** `host:port`, as in `--etcd.endpoint`. */
   readonly endpoint: string;
   /** The same with `http://`. */
   readonly url: string;
@@ -179,8 +180,8 @@ export type EtcdOptions = { enableV2?: boolean; args?: readonly string[]; ownGro
 /** A one-node etcd of its own; v2 API switched on unless `enableV2` is false. */
 export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
   const data = temporaryFolder();
-  const url = `http://127.0.0.1:${await freePort()}`;
-  const peer = `http://127.0.0.1:${await freePort()}`;
+  const url = `http://${OWN_HOST}:${await freePort()}`;
+  const peer = `http://${OWN_HOST}:${await freePort()}`;
   const args = ['--name=test', `--data-dir=${data.path}`, '--logger=zap', '--log-level=error'];
   args.push(`--listen-client-urls=${url}`, `--advertise-client-urls=${url}`, `--listen-peer-urls=${peer}`);
   args.push(`--initial-advertise-peer-urls=${peer}`, `--initial-cluster=test=${peer}`);
@@ -229,7 +230,7 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
 
 export type Nginx = {
   readonly port: number;
-  /** `http://127.0.0.1:port`, as a server's url. */
+  /** `http://host:port`, as a server's url. */
   readonly url: string;
   pid(): number;
   /** SIGKILL. */
@@ -257,7 +258,7 @@ http {
   access_log off; default_type text/plain; keepalive_requests 1000000; client_max_body_size 0;
   ${temporary.map((kind) => `${kind}_temp_path ${folder}/temp/${kind};`).join(' ')}
   server {
-    listen 127.0.0.1:${port};
+    listen ${OWN_HOST}:${port};
     add_header X-Server ${JSON.stringify(name)};
     ${options.directives ?? ''}
     location / { return 200 ${JSON.stringify(options.body ?? `${name}\n`)}; }
@@ -273,7 +274,7 @@ export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
   const port = options.port ?? (await freePort());
   const config = join(folder.path, 'nginx.conf');
   writeFileSync(config, nginxConfig(folder.path, port, options));
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://${OWN_HOST}:${port}`;
 
   async function launch(): Promise<Process> {
     const started = startProcess('nginx', ['-p', folder.path, '-c', config, '-e', 'stderr']);

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { OWN_HOST } from './own-host.ts';
 import { waitFor } from './wait.ts';
 
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
@@ -61,8 +62,8 @@ export class Tsuji {
       MAIN,
       ...(has('etcd') ? [] : [`--folder=${this.folder}`]),
       '--web',
-      ...(has('web.address') ? [] : ['--web.address=127.0.0.1:0']),
-      ...(has('entrypoints') ? [] : ['--entryPoints=Name:http Address:127.0.0.1:0']),
+      ...(has('web.address') ? [] : [`--web.address=${OWN_HOST}:0`]),
+      ...(has('entrypoints') ? [] : [`--entryPoints=Name:http Address:${OWN_HOST}:0`]),
       `--workers=${options.workers ?? 1}`,
       ...flags,
     ];
@@ -100,7 +101,7 @@ export class Tsuji {
   }
 
   async api(path: string): Promise<Response> {
-    return fetch(`http://127.0.0.1:${this.adminPort}${path}`);
+    return fetch(`http://${OWN_HOST}:${this.adminPort}${path}`);
   }
 
   async status(): Promise<Status> {

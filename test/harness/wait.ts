@@ -1,13 +1,15 @@
 /** Waiting for states instead of sleeping. `TSUJI_TEST_PATIENCE` stretches every deadline on slow machines. */
 
 const PATIENCE = Number(process.env.TSUJI_TEST_PATIENCE ?? '1');
-const LOOK_EVERY_MS = 10;
+/** The first look again comes soon, since most states are only a few turns away; those that are not cost few looks. */
+const FIRST_LOOK_MS = 1;
+const LOOK_EVERY_MS = 15;
 /** Long: several programs may be starting at once on two cores. Only a test that fails waits so long. */
 const DEADLINE_MS = 45_000;
 
 /**
- * Asks `condition` every 10 ms until it gives something truthy, and returns that. What it throws counts as "not yet".
- * After `ms` milliseconds it fails with `what` and the last error.
+ * Asks `condition` every few milliseconds until it gives something truthy, and returns that. What it throws counts as
+ * "not yet". After `ms` milliseconds it fails with `what` and the last error.
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
@@ -16,7 +18,7 @@ export async function waitFor<T>(
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + ms * PATIENCE;
   let lastError = '';
-  for (;;) {
+  for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 2, LOOK_EVERY_MS)) {
     try {
       const value = await condition();
       if (value) return value;
@@ -27,6 +29,6 @@ export async function waitFor<T>(
     if (performance.now() > deadline) {
       throw new Error(`after ${ms} ms still waiting for ${typeof what === 'string' ? what : what()}${lastError}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }

@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { type ClientOptions, WebSocket, WebSocketServer } from 'ws';
+import { OWN_HOST } from './own-host.ts';
 import type { RawConnection } from './raw.ts';
 import { waitFor } from './wait.ts';
 
@@ -154,7 +155,7 @@ export class WsServer {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://${(this.http.address() as AddressInfo).address}:${this.port}`;
   }
 
   /** The next WebSocket that nobody has asked for yet. */
@@ -164,14 +165,15 @@ export class WsServer {
   }
 }
 
-/** `tls`: for a server behind https://. */
+/** `tls`: for a server behind https://, which the name localhost leads to as well. */
 export async function startWsServer(
   t: Scope,
   onPeer: (peer: Peer) => void = () => {},
   tls: TlsOptions | null = null,
 ): Promise<WsServer> {
   const server = new WsServer(onPeer, tls);
-  await new Promise<void>((resolve) => server.http.listen(0, '127.0.0.1', resolve));
+  const host = tls === null ? OWN_HOST : '127.0.0.1';
+  await new Promise<void>((resolve) => server.http.listen(0, host, resolve));
   t.after(() => {
     server.http.close();
     for (const peer of server.peers) peer.ws.terminate();
@@ -192,7 +194,7 @@ export async function wsClient(
   options: ClientOptions & { target?: string; protocols?: string[] } = {},
 ): Promise<Peer> {
   const { target = '/', protocols = [], headers, ...rest } = options;
-  const ws = new WebSocket(`ws://127.0.0.1:${port}${target}`, protocols, {
+  const ws = new WebSocket(`ws://${OWN_HOST}:${port}${target}`, protocols, {
     maxPayload: 256 << 20,
     ...rest,
     headers: { ...headers, host },

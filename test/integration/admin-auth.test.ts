@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 import bcrypt from 'bcryptjs';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { rawClient } from '../harness/raw.ts';
 import { startTsuji } from '../harness/tsuji.ts';
 
@@ -11,15 +12,15 @@ const tsuji = await startTsuji(
   {
     noWait: true,
     flags: [
-      '--entryPoints=Name:http Address:127.0.0.1:0',
-      `--entryPoints=Name:traefik Address:127.0.0.1:0 Auth.Basic.Users:${USERS}`,
+      `--entryPoints=Name:http Address:${OWN_HOST}:0`,
+      `--entryPoints=Name:traefik Address:${OWN_HOST}:0 Auth.Basic.Users:${USERS}`,
       '--defaultEntryPoints=http',
     ],
   },
 );
 
 const ask = (path: string, credentials = ''): Promise<Response> =>
-  fetch(`http://127.0.0.1:${tsuji.adminPort}${path}`, {
+  fetch(`http://${OWN_HOST}:${tsuji.adminPort}${path}`, {
     headers: credentials === '' ? {} : { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` },
   });
 

@@ -7,6 +7,7 @@ import test, { after, before, type TestContext } from 'node:test';
 import { TLSSocket } from 'node:tls';
 import { AdminServer } from '../../src/control/admin/admin-server.ts';
 import type { EntryPointTls } from '../../src/kernel/entrypoint-options.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { rawClient } from '../harness/raw.ts';
 import { type Certificate, makeAuthority, makeCertificate } from '../harness/tls.ts';
 import { freePort, run, temporaryFolder } from '../harness/tools.ts';
@@ -33,8 +34,8 @@ let stranger: Certificate;
 
 before(async () => {
   authority = await makeAuthority(folder.path, 'authority');
-  one = await makeCertificate(folder.path, authority, 'one', 'DNS:localhost,IP:127.0.0.1');
-  other = await makeCertificate(folder.path, authority, 'other', 'DNS:localhost,IP:127.0.0.1');
+  one = await makeCertificate(folder.path, authority, 'one', `IP:${OWN_HOST}`);
+  other = await makeCertificate(folder.path, authority, 'other', `IP:${OWN_HOST}`);
   client = await makeCertificate(folder.path, authority, 'client', 'DNS:client');
   stranger = await makeCertificate(
     folder.path,
@@ -58,7 +59,7 @@ async function start(t: TestContext, tls: Partial<EntryPointTls>, headMs = 10_00
 function get(port: number, path: string, options: RequestOptions = {}): Promise<string> {
   return new Promise((resolve) => {
     const asked = request(
-      { port, path, host: '127.0.0.1', ca: readFileSync(authority.cert), agent: false, ...options },
+      { port, path, host: OWN_HOST, ca: readFileSync(authority.cert), agent: false, ...options },
       (response) => {
         const { socket } = response;
         const name = socket instanceof TLSSocket ? socket.getPeerCertificate() : null;
@@ -119,15 +120,15 @@ test('a client certificate that is demanded is demanded, and what is shown must 
 test('tsuji keeps what its admin entrypoint was given, and its healthcheck follows', async (t) => {
   const port = await freePort();
   const flags = [
-    '--entryPoints=Name:http Address:127.0.0.1:0',
+    `--entryPoints=Name:http Address:${OWN_HOST}:0`,
     `--entryPoints=Name:admin Address:127.0.0.1:1 TLS:${one.cert},${one.key} WhiteList.SourceRange:10.0.0.0/8`,
     '--api.entryPoint=admin',
-    `--web.address=127.0.0.1:${port}`,
+    `--web.address=${OWN_HOST}:${port}`,
   ];
   const tsuji = await startTsuji(t, { flags, noWait: true });
   await waitFor(async () => (await get(port, '/ping')) === '200 one', 'ping');
   assert.equal(await get(port, '/api/status'), '403 one');
   assert.equal(tsuji.adminPort, port);
   const health = await run(process.execPath, [MAIN, 'healthcheck', ...flags]);
-  assert.deepEqual([health.code, health.stdout], [0, `OK: https://127.0.0.1:${port}/ping\n`]);
+  assert.deepEqual([health.code, health.stdout], [0, `OK: https://${OWN_HOST}:${port}/ping\n`]);
 });

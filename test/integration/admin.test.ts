@@ -6,6 +6,7 @@ import { type AdminOptions, AdminServer } from '../../src/control/admin/admin-se
 import type { WebSettings } from '../../src/settings/settings.ts';
 import { MetricsLane } from '../../src/shared/metrics.ts';
 import { createMetricsLane, PROTOCOL } from '../../src/shared/metrics-layout.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { rawClient } from '../harness/raw.ts';
 import { waitFor } from '../harness/tools.ts';
 import { parseExposition } from '../unit/control/admin/exposition-parser.ts';
@@ -22,7 +23,7 @@ async function startAdmin(
   const admin = new AdminServer(view, webSettings(web), options);
   const { port } = await admin.listen();
   t.after(() => admin.close());
-  return { url: `http://127.0.0.1:${port}`, port, admin };
+  return { url: `http://${OWN_HOST}:${port}`, port, admin };
 }
 
 function tutorialView(): FakeView {
@@ -273,7 +274,7 @@ test('malformed, oversized and bodied requests are refused without harm', async 
   const { url, port } = await startAdmin(t, tutorialView());
   const raw = (text: string): Promise<string> =>
     new Promise((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => socket.write(text));
+      const socket = connect(port, OWN_HOST, () => socket.write(text));
       let answer = '';
       socket.setEncoding('latin1').on('data', (chunk) => {
         answer += chunk;
@@ -296,14 +297,14 @@ test('malformed, oversized and bodied requests are refused without harm', async 
 });
 
 test('a taken port is named with its reason', async (t) => {
-  const taken = createServer().listen(0, '127.0.0.1');
+  const taken = createServer().listen(0, OWN_HOST);
   t.after(() => taken.close());
   await waitFor(() => taken.listening, 'the other server');
   const { port } = taken.address() as { port: number };
-  const admin = new AdminServer(new FakeView(), webSettings({ address: `127.0.0.1:${port}`, port }));
+  const admin = new AdminServer(new FakeView(), webSettings({ address: `${OWN_HOST}:${port}`, port }));
   await assert.rejects(admin.listen(), {
     code: 'ADMIN_LISTEN',
-    message: `cannot listen on 127.0.0.1:${port} (web.address): the port is taken by another process`,
+    message: `cannot listen on ${OWN_HOST}:${port} (web.address): the port is taken by another process`,
   });
   await admin.close();
 });
@@ -312,13 +313,13 @@ test('closing ends event streams and idle connections and frees the port', async
   const view = tutorialView();
   const { url, admin, port } = await startAdmin(t, view);
   const stream = await follow(t, `${url}/api/events`);
-  const idle = httpRequest({ port, host: '127.0.0.1', path: '/ping', headers: { connection: 'keep-alive' } }).end();
+  const idle = httpRequest({ port, host: OWN_HOST, path: '/ping', headers: { connection: 'keep-alive' } }).end();
   await new Promise<void>((resolve) => {
     idle.on('response', (response: IncomingMessage) => response.resume().on('end', resolve));
   });
   await admin.close();
   await waitFor(() => stream.hasEnded(), 'the end of the stream');
-  const next = createServer().listen(port, '127.0.0.1');
+  const next = createServer().listen(port, OWN_HOST);
   t.after(() => next.close());
   await waitFor(() => next.listening, 'the port');
 });

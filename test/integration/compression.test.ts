@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { after } from 'node:test';
 import { constants, gunzipSync } from 'node:zlib';
 import { brokenResponse, exchangeTest, type Received, response, type Scope } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, type RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -12,8 +13,8 @@ const tsuji = await startTsuji(
   { after },
   {
     flags: [
-      '--entryPoints=Name:http Address:127.0.0.1:0 Compress:true',
-      '--entryPoints=Name:node Address:127.0.0.1:0 Compress:true Engine:node',
+      `--entryPoints=Name:http Address:${OWN_HOST}:0 Compress:true`,
+      `--entryPoints=Name:node Address:${OWN_HOST}:0 Compress:true Engine:node`,
       '--defaultEntryPoints=http,node',
     ],
   },

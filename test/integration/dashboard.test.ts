@@ -5,6 +5,7 @@ import { AdminServer } from '../../src/control/admin/admin-server.ts';
 import { MetricsLane } from '../../src/shared/metrics.ts';
 import { createMetricsLane, PROTOCOL } from '../../src/shared/metrics-layout.ts';
 import { startBrowser } from '../harness/browser.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { backend, FakeView, frontend, server, webSettings } from '../unit/control/admin/fake-view.ts';
 
 /** A page whose errors, blocked resources included, fail the test at its end. */
@@ -70,7 +71,7 @@ async function startAdmin(t: TestContext, view: FakeView, path = '/', port = 0) 
   const admin = new AdminServer(view, webSettings({ port, path }));
   const { port: real } = await admin.listen();
   t.after(() => admin.close());
-  return { admin, port: real, url: `http://127.0.0.1:${real}${path}dashboard/` };
+  return { admin, port: real, url: `http://${OWN_HOST}:${real}${path}dashboard/` };
 }
 
 test('the dashboard', async (t) => {
@@ -189,7 +190,7 @@ test('the dashboard', async (t) => {
     const { port } = await admin.listen();
     t.after(() => admin.close());
     const page = await context.newPage();
-    await page.goto(`http://127.0.0.1:${port}/dashboard/`);
+    await page.goto(`http://${OWN_HOST}:${port}/dashboard/`);
     await page.getByRole('status').getByText('Asking every 5 s').waitFor();
     await page.getByText('Host:nginx.example.com').waitFor();
   });

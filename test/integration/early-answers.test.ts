@@ -11,6 +11,7 @@ import { ENGINES, type Engine, http1Client, isHttp2, startEngines, whole } from 
 import { exchangeTest, type Scope } from '../harness/exchanges.ts';
 import { literals, startFrameServer } from '../harness/http2.ts';
 import { END_HEADERS, END_STREAM, FRAME, frame } from '../harness/http2-frames.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import type { RawConnection } from '../harness/raw.ts';
 import { makeAuthority } from '../harness/tls.ts';
 import { temporaryFolder } from '../harness/tools.ts';
@@ -44,10 +45,10 @@ async function refusing(t: Scope, secure: boolean): Promise<string> {
       key: readFileSync(pair.key),
     });
   }
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
   t.after(() => server.close());
   const { port } = server.address() as { port: number };
-  return `${secure ? 'https' : 'http'}://127.0.0.1:${port}`;
+  return `${secure ? 'https' : 'http'}://${OWN_HOST}:${port}`;
 }
 
 /** Answers as soon as the head has come, and resets the stream without an error (RFC 9113 §8.1). */

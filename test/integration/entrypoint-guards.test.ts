@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test, { after, type TestContext } from 'node:test';
 import { type Received, response } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -43,7 +44,7 @@ const tsuji = await startTsuji(
   { after },
   {
     flags: [
-      ...Object.entries(ENTRY_POINTS).map(([name, rest]) => `--entryPoints=Name:${name} Address:127.0.0.1:0 ${rest}`),
+      ...Object.entries(ENTRY_POINTS).map(([name, rest]) => `--entryPoints=Name:${name} Address:${OWN_HOST}:0 ${rest}`),
       `--defaultEntryPoints=${Object.keys(ENTRY_POINTS)}`,
     ],
   },

@@ -9,6 +9,7 @@ import { after } from 'node:test';
 import * as grpc from '@grpc/grpc-js';
 import { startEngines } from '../harness/engines.ts';
 import { exchangeTest, type Scope } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { makeAuthority, makeCertificate } from '../harness/tls.ts';
 import { temporaryFolder } from '../harness/tools.ts';
 import { addRoute } from '../harness/tsuji.ts';
@@ -17,7 +18,7 @@ import { waitFor } from '../harness/wait.ts';
 const folder = temporaryFolder();
 after(() => folder.remove());
 const authority = await makeAuthority(folder.path, 'authority');
-const here = await makeCertificate(folder.path, authority, 'here', 'DNS:localhost,IP:127.0.0.1');
+const here = await makeCertificate(folder.path, authority, 'here', `IP:${OWN_HOST}`);
 const engines = await startEngines({ after }, { flags: [`--rootCAs=${authority.cert}`] });
 const { tsuji } = engines;
 
@@ -104,17 +105,17 @@ async function connect(t: Scope, scheme: 'h2c' | 'https'): Promise<Client> {
   const server = new grpc.Server();
   server.addService(SERVICE, IMPLEMENTATION);
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', CREDENTIALS[scheme], (error, bound) => (error ? reject(error) : resolve(bound)));
+    server.bindAsync(`${OWN_HOST}:0`, CREDENTIALS[scheme], (error, bound) => (error ? reject(error) : resolve(bound)));
   });
   t.after(() => server.forceShutdown());
-  const host = await addRoute(tsuji, [`${scheme}://127.0.0.1:${port}`]);
+  const host = await addRoute(tsuji, [`${scheme}://${OWN_HOST}:${port}`]);
   const made = grpc.makeGenericClientConstructor(SERVICE, 'T');
   const secure = scheme === 'https';
   // Whose certificate tsuji shows is not what is tested here.
   const credentials = secure
     ? grpc.credentials.createSsl(null, null, null, { rejectUnauthorized: false })
     : grpc.credentials.createInsecure();
-  const client = new made(`127.0.0.1:${engines.port(secure ? 'node-h2' : 'node')}`, credentials, {
+  const client = new made(`${OWN_HOST}:${engines.port(secure ? 'node-h2' : 'node')}`, credentials, {
     'grpc.default_authority': host,
   });
   t.after(() => client.close());
@@ -235,7 +236,7 @@ for (const scheme of ['h2c', 'https'] as const) {
 
 exchangeTest('gRPC to a server that is not there: the client hears UNAVAILABLE', tsuji, async (t) => {
   const host = await addRoute(tsuji, ['h2c://127.0.0.1:1']);
-  const client = new grpc.Client(`127.0.0.1:${engines.port('node')}`, grpc.credentials.createInsecure(), {
+  const client = new grpc.Client(`${OWN_HOST}:${engines.port('node')}`, grpc.credentials.createInsecure(), {
     'grpc.default_authority': host,
   });
   t.after(() => client.close());

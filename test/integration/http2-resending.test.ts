@@ -6,6 +6,7 @@ import { after } from 'node:test';
 import { exchangeTest, response, type Scope } from '../harness/exchanges.ts';
 import { literals, startFrameServer } from '../harness/http2.ts';
 import { END_HEADERS, END_STREAM, FRAME, type Frame, frame } from '../harness/http2-frames.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { type RawConnection, rawClient } from '../harness/raw.ts';
 import { makeAuthority } from '../harness/tls.ts';
 import { freePort, startNginx, temporaryFolder } from '../harness/tools.ts';
@@ -26,7 +27,7 @@ async function statuses(t: Scope, host: string, body: Buffer | null, count: numb
     new Promise((resolve) => {
       const fields = body === null ? { host } : { host, 'content-length': body.length };
       const method = body === null ? 'GET' : 'POST';
-      const sent = requestHttp1({ port: tsuji.port, agent, method, headers: fields }, (got) => {
+      const sent = requestHttp1({ host: OWN_HOST, port: tsuji.port, agent, method, headers: fields }, (got) => {
         got.resume();
         got.on('end', () => resolve(String(got.statusCode)));
       });
@@ -47,11 +48,11 @@ async function statuses(t: Scope, host: string, body: Buffer | null, count: numb
 exchangeTest('an nginx that ends its connections after 50 requests loses none of them', tsuji, async (t) => {
   const port = await freePort();
   const nginx = await startNginx({
-    directives: `listen 127.0.0.1:${port} ssl http2; ssl_certificate ${pair.cert}; ssl_certificate_key ${pair.key};
+    directives: `listen ${OWN_HOST}:${port} ssl http2; ssl_certificate ${pair.cert}; ssl_certificate_key ${pair.key};
       keepalive_requests 50;`,
   });
   t.after(() => nginx.stop());
-  const host = await addRoute(tsuji, [`https://127.0.0.1:${port}`]);
+  const host = await addRoute(tsuji, [`https://${OWN_HOST}:${port}`]);
   assert.deepEqual(await statuses(t, host, Buffer.alloc(2_000, 'x'), 2_000, 100), { 200: 2_000 });
   assert.deepEqual(await statuses(t, host, null, 2_000, 400), { 200: 2_000 });
 });

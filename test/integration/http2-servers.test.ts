@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { after } from 'node:test';
 import { exchangeTest, openUpstream, response, type Scope } from '../harness/exchanges.ts';
 import { bodyOf, type Http2Answer, type Http2Server, startHttp2Server } from '../harness/http2.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
 import { makeAuthority, makeCertificate, startTlsServer } from '../harness/tls.ts';
 import { temporaryFolder } from '../harness/tools.ts';
@@ -13,7 +14,7 @@ import { waitFor } from '../harness/wait.ts';
 const folder = temporaryFolder();
 after(() => folder.remove());
 const authority = await makeAuthority(folder.path, 'authority');
-const here = await makeCertificate(folder.path, authority, 'here', 'DNS:localhost,IP:127.0.0.1');
+const here = await makeCertificate(folder.path, authority, 'here', `IP:${OWN_HOST}`);
 const tsuji = await startTsuji({ after }, { flags: ['--logLevel=DEBUG', `--rootCAs=${authority.cert}`] });
 
 const SCHEMES = [
@@ -344,14 +345,16 @@ exchangeTest('an https server that changes its mind about the protocol is follow
         scope,
         here,
         answering(() => ok('hello')),
-        {},
-        port,
+        { port, host: OWN_HOST },
       );
       port = server.port;
     }
-    if (host.name === '') host.name = await addRoute(tsuji, [`https://127.0.0.1:${port}`]);
-    for (let i = 0; i < requests; i++) await ask(protocol);
-    for (const cleanup of cleanups) await cleanup();
+    if (host.name === '') host.name = await addRoute(tsuji, [`https://${OWN_HOST}:${port}`]);
+    try {
+      for (let i = 0; i < requests; i++) await ask(protocol);
+    } finally {
+      for (const cleanup of cleanups) await cleanup();
+    }
     await waitFor(async () => (await openUpstream(tsuji)) === 0, 'the connections to be gone');
   };
   for (const protocol of ['h2', 'http/1.1', 'h2', 'http/1.1'] as const) await speak(protocol, 3);

@@ -15,6 +15,7 @@ import {
   http2Raw,
   requestBlock,
 } from '../harness/http2-frames.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, type RawConnection, type RawServer, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -221,7 +222,7 @@ test('10 000 streams over four connections get each their own answer', async (t)
   };
   await Promise.all(
     [0, 1, 2, 3].map(async (number) => {
-      const session = connect(`http://127.0.0.1:${port}`);
+      const session = connect(`http://${OWN_HOST}:${port}`);
       t.after(() => session.destroy());
       let next = 0;
       const runner = async (): Promise<void> => {

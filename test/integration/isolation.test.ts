@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -20,7 +21,7 @@ const tsuji = await startTsuji(
   {
     imports: [HOOK],
     env: { TSUJI_TEST_UNCAUGHT: uncaught },
-    flags: ['--entryPoints=Name:http Address:127.0.0.1:0', '--entryPoints=Name:https Address:127.0.0.1:0 TLS'],
+    flags: [`--entryPoints=Name:http Address:${OWN_HOST}:0`, `--entryPoints=Name:https Address:${OWN_HOST}:0 TLS`],
   },
 );
 const upstream = await startRawServer(

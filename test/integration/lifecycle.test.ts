@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import test, { type TestContext } from 'node:test';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
 import { routeKeys, startTsuji, Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -134,19 +135,22 @@ test('an uncaught error in one worker is logged, that worker is replaced, and th
 
 test('a port that is taken ends the start with code 1 and names the address', async (t) => {
   const server = await startRawServer(t);
-  const tsuji = new Tsuji({ flags: [`--entryPoints=Name:web Address:127.0.0.1:${server.port}`], workers: 2 });
+  const tsuji = new Tsuji({ flags: [`--entryPoints=Name:web Address:${OWN_HOST}:${server.port}`], workers: 2 });
   t.after(() => tsuji.kill('SIGKILL'));
   assert.equal((await tsuji.ended()).code, 1);
-  assert.match(tsuji.output, new RegExp(`level=fatal msg="entrypoint web: cannot listen on 127.0.0.1:${server.port}`));
+  assert.match(
+    tsuji.output,
+    new RegExp(`level=fatal msg="entrypoint web: cannot listen on ${OWN_HOST}:${server.port}`),
+  );
 
   // Once, whatever the number of workers, and without a stack.
   assert.equal(tsuji.output.match(/cannot listen on/g)?.length, 1);
   assert.doesNotMatch(tsuji.output, /stack=|\.ts:/);
 
-  const admin = new Tsuji({ flags: [`--web.address=127.0.0.1:${server.port}`] });
+  const admin = new Tsuji({ flags: [`--web.address=${OWN_HOST}:${server.port}`] });
   t.after(() => admin.kill('SIGKILL'));
   assert.equal((await admin.ended()).code, 1);
-  assert.match(admin.output, new RegExp(`level=fatal msg=".*127.0.0.1:${server.port}`));
+  assert.match(admin.output, new RegExp(`level=fatal msg=".*${OWN_HOST}:${server.port}`));
 });
 
 test('a server that is killed and comes back is used again at once', async (t) => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { response } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { ok, rawClient, startRawServer } from '../harness/raw.ts';
 import { freePort, startEtcd } from '../harness/tools.ts';
 import { addRoute, startTsuji, type Tsuji } from '../harness/tsuji.ts';
@@ -35,9 +36,9 @@ test('the start says what runs, where it listens, and that there is no key', asy
     tsuji,
     'listening',
     /level=info/,
-    /entrypoint=http address="127\.0\.0\.1:\d+" tls=false engine=uws proxy_protocol=false/,
+    new RegExp(`entrypoint=http address="${OWN_HOST}:\\d+" tls=false engine=uws proxy_protocol=false`),
   );
-  await told(tsuji, 'admin_listening', /address="127\.0\.0\.1:\d+" path=\//);
+  await told(tsuji, 'admin_listening', new RegExp(`address="${OWN_HOST}:\\d+" path=/`));
   await told(tsuji, 'source_live', /level=info/, /source=folder revision=1 keys=0 after_ms=\d+/);
   await told(tsuji, 'no_keys', /level=warning/, /prefix=\S*tsuji-test-/);
   await told(
@@ -45,7 +46,7 @@ test('the start says what runs, where it listens, and that there is no key', asy
     'config_applied',
     /generation=1 revision=folder@\d+ frontends=0 backends=0 servers=0 certificates=0 problems=0/,
   );
-  assert.match(tsuji.output, /level=info msg="Server configuration reloaded on 127\.0\.0\.1:0"\n/);
+  assert.match(tsuji.output, new RegExp(`level=info msg="Server configuration reloaded on ${OWN_HOST}:0"\n`));
 });
 
 test('a key with a problem is told, and its end at the same level', async () => {
@@ -68,7 +69,7 @@ test('what a key brings neither ends its line nor moves a terminal', async () =>
 });
 
 test('a server that cannot be reached is one line per backend and second, however many requests fail', async (t) => {
-  const dead = `http://127.0.0.1:${await freePort()}`;
+  const dead = `http://${OWN_HOST}:${await freePort()}`;
   const host = await addRoute(tsuji, [dead]);
   const client = await rawClient(t, tsuji.port);
   const begun = performance.now();

@@ -15,6 +15,7 @@ import {
   response,
   type Scope,
 } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -28,7 +29,7 @@ const engines = await startEngines(
       `--respondingTimeouts.uploadTimeout=${MS}ms`,
       `--respondingTimeouts.downloadTimeout=${MS}ms`,
       `--forwardingTimeouts.dialTimeout=${MS}ms`,
-      '--entryPoints=Name:proxied Address:127.0.0.1:0 Engine:node ProxyProtocol.Insecure:true',
+      `--entryPoints=Name:proxied Address:${OWN_HOST}:0 Engine:node ProxyProtocol.Insecure:true`,
     ],
   },
 );
@@ -37,7 +38,12 @@ const { tsuji } = engines;
 /** With HTTP/1 on it, in the clear or by TLS. */
 async function connect(t: Scope, engine: Engine): Promise<RawConnection> {
   if (engine === 'node') return rawClient(t, engines.port(engine));
-  const socket = connectTls({ port: engines.port(engine), rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] });
+  const socket = connectTls({
+    port: engines.port(engine),
+    host: OWN_HOST,
+    rejectUnauthorized: false,
+    ALPNProtocols: ['http/1.1'],
+  });
   const connection = new RawConnection(socket);
   t.after(() => connection.destroy());
   await new Promise((resolve) => socket.once('secureConnect', resolve));

@@ -4,6 +4,7 @@ import test, { after } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { startEngines } from '../harness/engines.ts';
 import { exchangeTest, openExchanges, request, response, type Scope } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -65,7 +66,7 @@ exchangeTest(
     old.send('GET /health HTTP/1.0\r\n\r\n');
     const upstream = await server.next();
     const got = await request(upstream);
-    assert.deepEqual(got.fields.get('host'), [`127.0.0.1:${server.port}`]);
+    assert.deepEqual(got.fields.get('host'), [`${OWN_HOST}:${server.port}`]);
     upstream.send(ok('fine'));
     assert.ok((await old.untilClosed()).endsWith('fine'));
   },
@@ -272,6 +273,7 @@ exchangeTest(
     const { host, server } = await setUp(t);
     const secure = connectTls({
       port: engines.port('node-tls'),
+      host: OWN_HOST,
       rejectUnauthorized: false,
       ALPNProtocols: ['http/1.1'],
     });

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
 import { type Ask, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
 import { openExchanges } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
@@ -19,12 +20,12 @@ async function site(name: string, hangs = false): Promise<string> {
     seen.push({ name, method: request.method!, host: request.headers.host!, body, mirror });
     if (!hangs) response.end(name);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
   after(() => {
     server.closeAllConnections();
     server.close();
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
 }
 
 const engines = await startEngines({ after }, { workers: 2 });

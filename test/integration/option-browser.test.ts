@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
 import { startBrowser } from '../harness/browser.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
 
 const HASH = '{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=';
@@ -16,27 +17,27 @@ const site = createServer((request, response) => {
     response.end(PAGE);
   });
 });
-await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve));
+await new Promise<void>((resolve) => site.listen(0, OWN_HOST, resolve));
 after(() => {
   site.closeAllConnections();
   site.close();
 });
-const url = `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
+const url = `http://${OWN_HOST}:${(site.address() as AddressInfo).port}`;
 
 const tsuji = await startTsuji(
   { after },
   {
     noWait: true,
     flags: [
-      '--entryPoints=Name:http Address:127.0.0.1:0',
-      `--entryPoints=Name:traefik Address:127.0.0.1:0 Auth.Basic.Users:test:${HASH}`,
+      `--entryPoints=Name:http Address:${OWN_HOST}:0`,
+      `--entryPoints=Name:traefik Address:${OWN_HOST}:0 Auth.Basic.Users:test:${HASH}`,
       '--defaultEntryPoints=http',
     ],
   },
 );
 // The pages of tsuji ask for a password here: harness and browser have it.
 tsuji.api = (path) =>
-  fetch(`http://127.0.0.1:${tsuji.adminPort}${path}`, {
+  fetch(`http://${OWN_HOST}:${tsuji.adminPort}${path}`, {
     headers: { authorization: `Basic ${Buffer.from('test:test').toString('base64')}` },
   });
 const at = (host: string): string => `http://${host}:${tsuji.port}/`;
@@ -62,7 +63,7 @@ for (const [kind, keys] of [
 
 test('the dashboard asks for its password and then is what it always is', async (t) => {
   const page = await (await startBrowser(t, PASSWORD)).newPage();
-  const home = `http://127.0.0.1:${tsuji.adminPort}/dashboard/`;
+  const home = `http://${OWN_HOST}:${tsuji.adminPort}/dashboard/`;
   assert.equal((await page.goto(home))?.status(), 200);
   await page.getByText('frontends', { exact: false }).first().waitFor();
   const stranger = await (await startBrowser(t)).newPage();

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
 import { type Ask, bytesOf, ENGINES, type Engine, isHttp2, startEngines, whole } from '../harness/engines.ts';
 import { openExchanges } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
@@ -33,12 +34,12 @@ const server = createServer(async (request: IncomingMessage, response) => {
     setImmediate(() => response.end('second'));
   }
 });
-await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
 after(() => {
   server.closeAllConnections();
   server.close();
 });
-const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const url = `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
 const engines = await startEngines({ after });
 const { tsuji } = engines;
 const route = (keys: Record<string, string>, urls = [url]): Promise<string> =>

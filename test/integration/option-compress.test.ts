@@ -15,6 +15,7 @@ import {
 } from 'node:zlib';
 import { type Answer, type Ask, bytesOf, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
 import { bufferedBytes, openExchanges, response, type Scope } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -68,17 +69,17 @@ const server = createServer((request, response) => {
     response.end(TEXT);
   }
 });
-await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
 after(() => {
   server.closeAllConnections();
   server.close();
 });
-const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const url = `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
 const engines = await startEngines(
   { after },
   {
     flags: [
-      '--entryPoints=Name:packed Address:127.0.0.1:0 Compress:true',
+      `--entryPoints=Name:packed Address:${OWN_HOST}:0 Compress:true`,
       '--defaultEntryPoints=uws,uws-tls,node,tls,packed',
     ],
   },

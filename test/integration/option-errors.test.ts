@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
 import { type Ask, bytesOf, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
 import { openExchanges, openUpstream } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { echoing, startWsServer, wsClient } from '../harness/websocket.ts';
@@ -13,12 +14,12 @@ const BIG = Buffer.alloc(3 * 1024 * 1024, 'x');
 
 async function listen(answer: Parameters<typeof createServer>[1]): Promise<string> {
   const server = createServer(answer!);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
   after(() => {
     server.closeAllConnections();
     server.close();
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
 }
 
 /** `/STATUS` answers with that status, `/chunked/N` with N bytes without a length. */

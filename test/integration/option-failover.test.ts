@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
 import { type Ask, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
 import { openExchanges } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { startWsServer, wsClient } from '../harness/websocket.ts';
@@ -18,12 +19,12 @@ async function site(name: string): Promise<string> {
     if (request.url === '/health') response.writeHead(healthy ? 200 : 500).end();
     else response.writeHead(name === 'own' ? status : 200).end(`${name}:${body}`);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
   after(() => {
     server.closeAllConnections();
     server.close();
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
 }
 
 const own = await site('own');
@@ -133,12 +134,12 @@ test('an ejected server is still tried', async (t) => {
   fast.tsuji.set('backends/spare/servers/s/url', spare);
   let refuses = true;
   const flaky = createServer((request, response) => (refuses ? request.socket.destroy() : response.end('flaky:')));
-  await new Promise<void>((resolve) => flaky.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => flaky.listen(0, OWN_HOST, resolve));
   t.after(() => {
     flaky.closeAllConnections();
     flaky.close();
   });
-  const url = `http://127.0.0.1:${(flaky.address() as AddressInfo).port}`;
+  const url = `http://${OWN_HOST}:${(flaky.address() as AddressInfo).port}`;
   const keys = { 'backends/$/failover/backend': 'spare', 'backends/$/failover/below': '100' };
   const host = await addRoute(fast.tsuji, [url, `${own}/`], keys);
   const get = async (): Promise<string> => (await whole(fast.client(t, 'uws').ask({ host }))).body.toString();

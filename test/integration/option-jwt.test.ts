@@ -16,6 +16,7 @@ import {
   whole,
 } from '../harness/engines.ts';
 import { openExchanges } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { rawClient } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -25,12 +26,12 @@ async function listen(answer: (headers: IncomingHttpHeaders, response: ServerRes
     request.resume();
     request.on('end', () => answer(request.headers, response, request.url!));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
   after(() => {
     server.closeAllConnections();
     server.close();
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
 }
 
 let seen: IncomingHttpHeaders = {};

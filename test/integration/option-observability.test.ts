@@ -4,6 +4,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
 import { type Answer, type Ask, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
@@ -13,12 +14,12 @@ const server = createServer((request, response) => {
   response.setHeader('X-Request-Id', 'of the server');
   response.end('site');
 });
-await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
 after(() => {
   server.closeAllConnections();
   server.close();
 });
-const site = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const site = `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
 
 const engines = await startEngines({ after });
 const { tsuji } = engines;

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
 import { type Ask, type Asked, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
 import { armedTimers, openExchanges } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { startWsServer, wsClient } from '../harness/websocket.ts';
@@ -17,12 +18,12 @@ const server = createServer(async (request, response) => {
   for await (const chunk of request) body += chunk;
   open.push({ name: request.url!.slice(1), body, response });
 });
-await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
 after(() => {
   server.closeAllConnections();
   server.close();
 });
-const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const url = `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
 const engines = await startEngines({ after }, { workers: 2 });
 const { tsuji } = engines;
 const route = (queue: string, timeout: string, keys: Record<string, string> = {}, to = url): Promise<string> =>

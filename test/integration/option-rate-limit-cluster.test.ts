@@ -5,6 +5,7 @@ import { Etcd3 } from 'etcd3';
 import { ClusterNodes } from '../../src/control/cluster/nodes.ts';
 import { etcdSettings } from '../harness/etcd-settings.ts';
 import { captureLog } from '../harness/log.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, startRawServer } from '../harness/raw.ts';
 import { startEtcd } from '../harness/tools.ts';
 import { startTsuji, type Tsuji } from '../harness/tsuji.ts';
@@ -23,7 +24,7 @@ const LIMIT = {
 async function admitted(tsuji: Tsuji, user: string, count = 12): Promise<number> {
   let passed = 0;
   for (let i = 0; i < count; i++) {
-    const { status } = await fetch(`http://127.0.0.1:${tsuji.port}/`, {
+    const { status } = await fetch(`http://${OWN_HOST}:${tsuji.port}/`, {
       headers: { 'x-user': user, connection: 'close' },
     });
     if (status === 200) passed++;

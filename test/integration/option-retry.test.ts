@@ -6,6 +6,7 @@ import test, { after } from 'node:test';
 import { type Ask, ENGINES, type Engine, isHttp2, startEngines, whole } from '../harness/engines.ts';
 import { openExchanges } from '../harness/exchanges.ts';
 import { startHttp2Server } from '../harness/http2.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { startWsServer, wsClient } from '../harness/websocket.ts';
@@ -25,12 +26,12 @@ async function site(
     answer(request, response);
   });
   server.on('connection', () => connections++);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
   after(() => {
     server.closeAllConnections();
     server.close();
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
 }
 
 const bad = await site((request, response) => {

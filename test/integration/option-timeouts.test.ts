@@ -8,6 +8,7 @@ import { WebSocketServer } from 'ws';
 import { type Ask, bytesOf, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
 import { openExchanges } from '../harness/exchanges.ts';
 import { startHttp2Server } from '../harness/http2.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { wsClient } from '../harness/websocket.ts';
@@ -16,7 +17,7 @@ const SHORT = '400ms';
 const SHORT_MS = 400;
 
 async function listening(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
   after(() => server.close());
   return (server.address() as AddressInfo).port;
 }
@@ -39,11 +40,11 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
 const server = createServer(answer);
 server.keepAliveTimeout = 60_000;
 after(() => server.closeAllConnections());
-const url = `http://127.0.0.1:${await listening(server)}`;
+const url = `http://${OWN_HOST}:${await listening(server)}`;
 new WebSocketServer({ server });
 /** Takes connections, and says nothing in TLS. */
 const deaf = createTcpServer((socket) => after(() => socket.destroy()));
-const deafUrl = `https://127.0.0.1:${await listening(deaf)}`;
+const deafUrl = `https://${OWN_HOST}:${await listening(deaf)}`;
 const engines = await startEngines({ after }, { workers: 1 });
 const { tsuji } = engines;
 const route = (keys: Record<string, string>, to = url): Promise<string> => addRoute(tsuji, [to], keys);

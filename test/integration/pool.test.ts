@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { exchangeTest, request, response, type Scope } from '../harness/exchanges.ts';
 import { startFullPort } from '../harness/full-port.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, type RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -80,8 +81,8 @@ exchangeTest(
   'a server that does not accept in time is a 504, and another one is not tried without retry',
   tsuji,
   async (t) => {
-    const port = await startFullPort(t, '127.0.0.1', 0);
-    const host = await addRoute(tsuji, [`http://127.0.0.1:${port}`]);
+    const port = await startFullPort(t, OWN_HOST, 0);
+    const host = await addRoute(tsuji, [`http://${OWN_HOST}:${port}`]);
     const client = await rawClient(t, tsuji.port);
     const from = performance.now();
     client.send(get(host));
@@ -93,8 +94,8 @@ exchangeTest(
 );
 
 exchangeTest('a client that leaves while its server is dialled leaves nothing behind', tsuji, async (t) => {
-  const port = await startFullPort(t, '127.0.0.1', 0);
-  const host = await addRoute(tsuji, [`http://127.0.0.1:${port}`]);
+  const port = await startFullPort(t, OWN_HOST, 0);
+  const host = await addRoute(tsuji, [`http://${OWN_HOST}:${port}`]);
   for (const head of [get(host), `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 10\r\n\r\nhalf`]) {
     const client = await rawClient(t, tsuji.port);
     client.send(head);

@@ -4,6 +4,7 @@ import { after } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { startEngines } from '../harness/engines.ts';
 import { exchangeTest, request, response, type Scope } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { ok, RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -24,7 +25,7 @@ type Engine = (typeof ENGINES)[number];
 
 async function connected(t: Scope, engine: Engine): Promise<RawConnection> {
   if (engine === 'uws') return rawClient(t, engines.port(engine));
-  const socket = connectTls({ port: engines.port(engine), host: '127.0.0.1', rejectUnauthorized: false });
+  const socket = connectTls({ port: engines.port(engine), host: OWN_HOST, rejectUnauthorized: false });
   t.after(() => socket.destroy());
   await new Promise((resolve) => socket.once('secureConnect', resolve));
   return new RawConnection(socket);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after } from 'node:test';
 import { exchangeTest, response, type Scope } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, RawConnection, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji, type Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -21,15 +22,16 @@ async function metric(through: Tsuji, name: string, host: string): Promise<numbe
 }
 
 /** A server that answers each request when told. */
-async function holding(t: Scope) {
+async function holding(t: Scope, host = OWN_HOST) {
   const waiting: RawConnection[] = [];
-  const server = await startRawServer(t, (connection) => {
+  const hold = (connection: RawConnection): void => {
     connection.socket.on('data', () => {
       if (!connection.received.includes('\r\n\r\n')) return;
       connection.received = '';
       waiting.push(connection);
     });
-  });
+  };
+  const server = await startRawServer(t, hold, 0, host);
   return {
     url: server.url,
     waiting,
@@ -42,7 +44,7 @@ async function holding(t: Scope) {
 }
 
 async function ask(t: Scope, host: string, fields = '', from = '127.0.0.1'): Promise<RawConnection> {
-  const socket = connect({ port: tsuji.port, host: '127.0.0.1', localAddress: from, noDelay: true });
+  const socket = connect({ port: tsuji.port, host: OWN_HOST, localAddress: from, noDelay: true });
   const client = new RawConnection(socket);
   t.after(() => client.destroy());
   client.send(get(host, fields));
@@ -176,7 +178,7 @@ exchangeTest(
 );
 
 exchangeTest('what is in progress stays counted over changes, and another amount counts at once', tsuji, async (t) => {
-  const server = await holding(t);
+  const server = await holding(t, '127.0.0.1');
   const host = await addRoute(tsuji, [server.url], { 'backends/$/maxconn/amount': '2' });
   const name = host.replace('.test', '');
   const clients = [await ask(t, host), await ask(t, host)];

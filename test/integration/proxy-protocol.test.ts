@@ -6,6 +6,7 @@ import { connect as connectTcp } from 'node:net';
 import test, { after, type TestContext } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { response, sendPieces } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
 
@@ -21,7 +22,7 @@ const tsuji = await startTsuji(
   { after },
   {
     flags: [
-      ...Object.entries(ENTRY_POINTS).map(([name, rest]) => `--entryPoints=Name:${name} Address:127.0.0.1:0 ${rest}`),
+      ...Object.entries(ENTRY_POINTS).map(([name, rest]) => `--entryPoints=Name:${name} Address:${OWN_HOST}:0 ${rest}`),
       `--defaultEntryPoints=${Object.keys(ENTRY_POINTS)}`,
     ],
   },
@@ -88,7 +89,7 @@ test('a malformed header ends its connection without an answer', async (t) => {
 });
 
 test('it comes before TLS, and HTTP/2 has it as well', async (t) => {
-  const socket = connectTcp(tsuji.portOf('secure'), '127.0.0.1');
+  const socket = connectTcp(tsuji.portOf('secure'), OWN_HOST);
   await once(socket, 'connect');
   t.after(() => socket.destroy());
   socket.write(TEXT);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import test, { after, type TestContext } from 'node:test';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, type RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -112,7 +113,7 @@ test('passHostHeader=false sends the host of the server URL', async (t) => {
     answering((head) => ok(parse(head).fields.get('host')![0])),
   );
   const host = await addRoute(tsuji, [server.url], { 'frontends/$/passHostHeader': 'false' });
-  assert.equal((await ask(t, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).body, `127.0.0.1:${server.port}`);
+  assert.equal((await ask(t, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).body, `${OWN_HOST}:${server.port}`);
 });
 
 test('every method is proxied, with and without a body', async (t) => {

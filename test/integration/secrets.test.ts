@@ -1,6 +1,7 @@
 /** Secrets that stand in keys of every kind, well written and badly, are on no page and in no line of the log. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { rawClient } from '../harness/raw.ts';
 import { startTsuji, type Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -38,9 +39,9 @@ const KEYS: Record<string, string> = {
   'tls/pem/certificate/keyfile': KEY_PEM,
   'tls/swapped/certificate/certfile': KEY_PEM,
   'tls/swapped/certificate/keyfile': KEY_PEM,
-  'entrypoints/guarded/address': '127.0.0.1:0',
+  'entrypoints/guarded/address': `${OWN_HOST}:0`,
   'entrypoints/guarded/auth/basic/users/0': `joe:${SECRET}`,
-  'entrypoints/secure/address': '127.0.0.1:0',
+  'entrypoints/secure/address': `${OWN_HOST}:0`,
   'entrypoints/secure/tls/certificates/0/certfile': KEY_PEM,
   'entrypoints/secure/tls/certificates/0/keyfile': KEY_PEM,
   'acme/dnschallenge/token': SECRET,

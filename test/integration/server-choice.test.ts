@@ -1,6 +1,7 @@
 /** Stickiness, draining, passive health, retry budget, methods: which server gets an exchange, seen from outside. */
 import assert from 'node:assert/strict';
 import test, { after, type TestContext } from 'node:test';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, type RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji, type Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -10,17 +11,12 @@ const FAULT_HOOK = new URL('../harness/fault-hook.ts', import.meta.url).href;
 
 const tsuji = await startTsuji({ after }, { workers: 2, flags: ['--ejection.time=200ms', '--ejection.maxTime=400ms'] });
 
-/** Here servers end, and are to be dead then. */
-const OWN_HOST = '127.83.0.1';
-
 async function named(t: TestContext, ...names: string[]): Promise<RawServer[]> {
   return Promise.all(
     names.map((name) =>
       startRawServer(
         t,
         answering(() => ok(name)),
-        0,
-        OWN_HOST,
       ),
     ),
   );
@@ -65,7 +61,7 @@ test('a sticky client gets one cookie and stays with its server, over all worker
   });
   const first = await ask(host);
   const [name, url] = first.cookie.split('; ')[0].split('=');
-  assert.match(first.cookie, /^_[0-9a-f]{5}=http:\/\/127\.83\.0\.1:\d+; Path=\/$/);
+  assert.match(first.cookie, new RegExp(`^_[0-9a-f]{5}=http://${OWN_HOST}:\\d+; Path=/$`));
   assert.equal(url, first.body === 'a' ? a.url : b.url);
   const cookie = `Cookie: x=1; ${name}=${url}\r\n`;
   for (let i = 0; i < 8; i++) assert.deepEqual(await ask(host, cookie), { status: 200, cookie: '', body: first.body });
@@ -183,7 +179,6 @@ test('a server that refuses connections is ejected, tried again by nobody who no
     t,
     answering(() => ok('d')),
     port,
-    OWN_HOST,
   );
   await waitFor(async () => (await ask(host)).body === 'd', 'a request that reaches it');
   await waitFor(async () => (await serverStates(host))[1].state === 'in rotation', 'its return');
@@ -226,7 +221,6 @@ test('a server that is well again makes room for the next one that fails, howeve
     t,
     answering(() => ok('a')),
     port,
-    OWN_HOST,
   );
   b.close();
   let refused = 0;
@@ -251,7 +245,6 @@ test('a backend that only gets what may not be sent twice has its server back wi
     t,
     answering(() => ok('d')),
     port,
-    OWN_HOST,
   );
   await waitFor(async () => (await ask(host, '', tsuji, 'POST')).body === 'd', 'it to serve again');
   assert.match(tsuji.output, new RegExp(`event=server_returned backend=\\S+ server=\\S+ url="${url}"`));

@@ -10,6 +10,7 @@ import { EtcdV3Source } from '../../src/control/source/etcd-v3.ts';
 import { FolderSource } from '../../src/control/source/folder.ts';
 import type { Source } from '../../src/control/source/source.ts';
 import { etcdSettings } from '../harness/etcd-settings.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, startRawServer } from '../harness/raw.ts';
 import { SourceRecorder } from '../harness/source-recorder.ts';
 import { type Etcd, startEtcd, temporaryFolder, waitFor } from '../harness/tools.ts';
@@ -243,7 +244,7 @@ test('requests are answered by one tree or the other while the alias goes to and
   await client.put('/traefik/alias').value('/trees/a');
   const tsuji = await startTsuji(t, { flags: [`--etcd.endpoint=${etcd.endpoint}`, '--etcd.useAPIV3'], workers: 2 });
   const ask = async (): Promise<string> => {
-    const response = await fetch(`http://127.0.0.1:${tsuji.port}/`);
+    const response = await fetch(`http://${OWN_HOST}:${tsuji.port}/`);
     return response.ok ? response.text() : String(response.status);
   };
   const answers = new Set<string>();
@@ -287,7 +288,7 @@ test('with trees that are split between etcd v2 and v3 a fresh tsuji routes like
   const seenBy = async (tsuji: Tsuji) => {
     const { problems } = (await tsuji.status()) as unknown as { problems: unknown };
     const providers: unknown = await (await tsuji.api('/api/providers')).json();
-    const answer = await fetch(`http://127.0.0.1:${tsuji.port}/`);
+    const answer = await fetch(`http://${OWN_HOST}:${tsuji.port}/`);
     return { problems, providers, status: answer.status, body: await answer.text() };
   };
   const bothAnswer = async (status: number, body = '') => {

@@ -6,6 +6,7 @@ import test, { type TestContext } from 'node:test';
 import { EtcdV2Source } from '../../src/control/source/etcd-v2.ts';
 import { EtcdV3Source } from '../../src/control/source/etcd-v3.ts';
 import { etcdSettings } from '../harness/etcd-settings.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { SourceRecorder } from '../harness/source-recorder.ts';
 import { freePort, run, startProcess, temporaryFolder, waitFor } from '../harness/tools.ts';
 
@@ -35,7 +36,7 @@ async function makeCertificates(folder: string): Promise<void> {
       '2',
     );
   }
-  writeFileSync(at('extensions'), 'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n');
+  writeFileSync(at('extensions'), `subjectAltName=IP:${OWN_HOST}\nextendedKeyUsage=serverAuth,clientAuth\n`);
   for (const name of ['server', 'client']) {
     await openssl('req', ...newKey, '-keyout', at(`${name}.key`), '-out', at(`${name}.csr`), '-subj', `/CN=${name}`);
     const signed = ['-in', at(`${name}.csr`), '-out', at(`${name}.pem`), '-extfile', at('extensions'), '-days', '2'];
@@ -49,9 +50,9 @@ async function startTlsEtcd(t: TestContext, mutual: boolean): Promise<{ endpoint
   t.after(() => folder.remove());
   await makeCertificates(folder.path);
   const at = (name: string) => join(folder.path, name);
-  const endpoint = `127.0.0.1:${await freePort()}`;
+  const endpoint = `${OWN_HOST}:${await freePort()}`;
   const url = `https://${endpoint}`;
-  const peer = `http://127.0.0.1:${await freePort()}`;
+  const peer = `http://${OWN_HOST}:${await freePort()}`;
   const etcd = startProcess('etcd', [
     ...['--name=test', `--data-dir=${at('data')}`, '--logger=zap', '--log-level=error', '--enable-v2'],
     ...[`--listen-client-urls=${url}`, `--advertise-client-urls=${url}`, `--listen-peer-urls=${peer}`],

@@ -5,6 +5,7 @@ import { EtcdV2Source, type EtcdV2Tuning } from '../../src/control/source/etcd-v
 import { ModelBuilder } from '../../src/model/build-model.ts';
 import type { EtcdSettings } from '../../src/settings/settings.ts';
 import { etcdSettings } from '../harness/etcd-settings.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { SourceRecorder } from '../harness/source-recorder.ts';
 import { startTcpValve } from '../harness/tcp-valve.ts';
 import { type Etcd, type EtcdOptions, freePort, startEtcd, waitFor } from '../harness/tools.ts';
@@ -198,7 +199,7 @@ test('an endpoint without v2 is absent, which is no error, and is looked at agai
 test('of several endpoints the next one is taken when one is dead or has no v2', async (t) => {
   const [etcd, without] = await Promise.all([etcdOf(t), etcdOf(t, { enableV2: false })]);
   await etcd.ctl(2, 'set', '/traefik/a', '1');
-  const dead = `127.0.0.1:${await freePort()}`;
+  const dead = `${OWN_HOST}:${await freePort()}`;
   const { sink } = followV2(t, [dead, without.endpoint, etcd.endpoint]);
   await sink.has('a', '1');
   assert.ok(!sink.states.includes('absent'));

@@ -7,6 +7,7 @@ import type * as ProtoLoader from '@grpc/proto-loader';
 import type { IRangeRequest, IWatchRequest, IWatchResponse } from 'etcd3';
 import { EtcdV3Source } from '../../src/control/source/etcd-v3.ts';
 import { etcdSettings } from '../harness/etcd-settings.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { SourceRecorder } from '../harness/source-recorder.ts';
 import { waitFor } from '../harness/tools.ts';
 
@@ -56,11 +57,11 @@ async function startOldEtcd(t: TestContext): Promise<OldEtcd> {
   });
   const port = await new Promise<number>((resolve, reject) => {
     const credentials = grpc.ServerCredentials.createInsecure();
-    server.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
+    server.bindAsync(`${OWN_HOST}:0`, credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
   });
   t.after(() => server.forceShutdown());
   return {
-    endpoint: `127.0.0.1:${port}`,
+    endpoint: `${OWN_HOST}:${port}`,
     put(value, how) {
       revision++;
       if (how === 'foreign') return;

@@ -5,6 +5,7 @@ import { Etcd3 } from 'etcd3';
 import { EtcdV3Source, type EtcdV3Tuning } from '../../src/control/source/etcd-v3.ts';
 import type { EtcdSettings } from '../../src/settings/settings.ts';
 import { etcdSettings } from '../harness/etcd-settings.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { SourceRecorder } from '../harness/source-recorder.ts';
 import { startTcpValve } from '../harness/tcp-valve.ts';
 import { type Etcd, freePort, startEtcd, waitFor } from '../harness/tools.ts';
@@ -174,7 +175,7 @@ test('of several endpoints the next one is taken when one is dead or dies', asyn
   const etcd = await etcdOf(t);
   const valve = await startTcpValve(etcd.endpoint);
   await etcd.ctl(3, 'put', '/traefik/a', '1');
-  const dead = `127.0.0.1:${await freePort()}`;
+  const dead = `${OWN_HOST}:${await freePort()}`;
   const { sink } = followV3(t, [dead, valve.endpoint, etcd.endpoint]);
   await sink.has('a', '1');
   await valve.close();

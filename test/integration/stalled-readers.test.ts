@@ -6,6 +6,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { after } from 'node:test';
 import { exchangeTest, type Scope } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
@@ -31,10 +32,7 @@ const FRAMINGS = {
 
 function ask(host: string, path: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    get({ host: '127.0.0.1', port: tsuji.port, path, headers: { Host: host }, agent: false }, resolve).on(
-      'error',
-      reject,
-    );
+    get({ host: OWN_HOST, port: tsuji.port, path, headers: { Host: host }, agent: false }, resolve).on('error', reject);
   });
 }
 
@@ -63,9 +61,9 @@ for (const framing of ['length', 'chunked', 'until close'] as const) {
           socket.end(end);
         });
       });
-      await once(server.listen(0, '127.0.0.1'), 'listening');
+      await once(server.listen(0, OWN_HOST), 'listening');
       t.after(() => server.close());
-      const host = await addRoute(tsuji, [`http://127.0.0.1:${(server.address() as AddressInfo).port}`]);
+      const host = await addRoute(tsuji, [`http://${OWN_HOST}:${(server.address() as AddressInfo).port}`]);
       const response = await ask(host, '/');
       t.after(() => response.destroy());
 

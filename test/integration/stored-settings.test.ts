@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { response } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
 import { type Etcd, startEtcd } from '../harness/tools.ts';
 import { startTsuji, type Tsuji } from '../harness/tsuji.ts';
@@ -46,10 +47,10 @@ for (const api of [3, 2] as const) {
   test(`entrypoints and settings from etcd v${api} are in force from the start`, async (t) => {
     const etcd = await etcdWith(t, api, {
       ...(await routeTo(t)),
-      'entrypoints/http/address': '127.0.0.1:0',
+      'entrypoints/http/address': `${OWN_HOST}:0`,
       'entrypoints/http/whitelist/sourcerange/0': '10.0.0.0/8',
-      'entrypoints/open/address': '127.0.0.1:0',
-      'entrypoints/bad/address': '127.0.0.1:0',
+      'entrypoints/open/address': `${OWN_HOST}:0`,
+      'entrypoints/bad/address': `${OWN_HOST}:0`,
       'entrypoints/bad/proxyprotocol/trustedips/0': 'nobody',
       'defaultentrypoints/0': 'http',
       'defaultentrypoints/1': 'open',
@@ -75,13 +76,13 @@ for (const api of [3, 2] as const) {
 test('while etcd cannot be reached tsuji listens, and it obeys the settings there before it serves a route', async (t) => {
   const etcd = await etcdWith(t, 3, {
     ...(await routeTo(t)),
-    'entrypoints/http/address': '127.0.0.1:0',
+    'entrypoints/http/address': `${OWN_HOST}:0`,
     'entrypoints/http/whitelist/sourcerange/0': '10.0.0.0/8',
-    'entrypoints/more/address': '127.0.0.1:0',
+    'entrypoints/more/address': `${OWN_HOST}:0`,
     'entrypoints/nowhere/address': 'here',
     'entrypoints/elsewhere/address': '192.0.2.1:80',
     'web/address': '192.0.2.1:8080',
-    'entrypoints/guarded/address': '127.0.0.1:0',
+    'entrypoints/guarded/address': `${OWN_HOST}:0`,
     'entrypoints/guarded/auth/basic/users/0': 'ann:secret',
     'defaultentrypoints/0': 'http',
     'defaultentrypoints/1': 'more',

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import test, { after, before, type TestContext } from 'node:test';
 import { Etcd3 } from 'etcd3';
 import { handshake } from '../harness/handshake.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { type Certificate, makeAuthority, makeCertificate } from '../harness/tls.ts';
 import { type Etcd, run, startEtcd, temporaryFolder, waitFor } from '../harness/tools.ts';
 import { startTsuji, type Tsuji } from '../harness/tsuji.ts';
@@ -53,7 +54,7 @@ function start(t: TestContext, prefix: string, ...flags: string[]): Promise<Tsuj
       '--etcd.useAPIV3',
       `--etcd.endpoint=${etcd.endpoint}`,
       `--etcd.prefix=${prefix}`,
-      '--entryPoints=Name:https Address:127.0.0.1:0 TLS',
+      `--entryPoints=Name:https Address:${OWN_HOST}:0 TLS`,
       '--defaultEntryPoints=https',
       '--logLevel=DEBUG',
       ...flags,
@@ -160,7 +161,7 @@ test('openssl resumes as well, and verifies the chain', async (t) => {
   await put('/openssl', 'a', made[0]);
   const tsuji = await start(t, '/openssl');
   await named(tsuji, 'a.test')('first');
-  const to = ['s_client', '-connect', `127.0.0.1:${tsuji.port}`, '-servername', 'a.test', '-CAfile', authority.cert];
+  const to = ['s_client', '-connect', `${OWN_HOST}:${tsuji.port}`, '-servername', 'a.test', '-CAfile', authority.cert];
   for (const version of ['-tls1_2', '-tls1_3']) {
     const saved = `${folder.path}/session${version}.pem`;
     const request = 'GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n';

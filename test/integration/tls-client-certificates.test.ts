@@ -8,6 +8,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import test, { after, before } from 'node:test';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { type Certificate, makeAuthority, makeCertificate } from '../harness/tls.ts';
 import { temporaryFolder } from '../harness/tools.ts';
 import { routeKeys, startTsuji } from '../harness/tsuji.ts';
@@ -32,8 +33,8 @@ before(async () => {
     'DNS:client.test',
   );
   client = await makeCertificate(folder.path, authority, 'client', 'DNS:client.test,email:me@client.test,IP:10.1.2.3');
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
+  url = `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
 });
 after(() => {
   server.close();
@@ -62,7 +63,7 @@ async function ask(request: ReturnType<typeof httpRequest>): Promise<IncomingHtt
 }
 
 async function askHttp2(port: number, options: object): Promise<IncomingHttpHeaders> {
-  const session = connectHttp2(`https://127.0.0.1:${port}`, { rejectUnauthorized: false, ...options });
+  const session = connectHttp2(`https://${OWN_HOST}:${port}`, { rejectUnauthorized: false, ...options });
   session.on('error', () => {});
   const { host, ...fields } = FORGED;
   const stream = session.request({ ':path': '/', ':authority': host, ...fields });
@@ -81,14 +82,14 @@ test('a server sees the certificate of its client, and nothing that a client say
       'frontends/frontend1/passtlsclientcert/infos/sans': 'true',
       'frontends/frontend1/passtlsclientcert/infos/subject/commonname': 'true',
     },
-    flags: [`--entryPoints=Name:https Address:127.0.0.1:0 TLS CA:${authority.cert} CA.Optional:true`],
+    flags: [`--entryPoints=Name:https Address:${OWN_HOST}:0 TLS CA:${authority.cert} CA.Optional:true`],
   });
   const certificate = new X509Certificate(readFileSync(client.cert));
   const [before, end] = [certificate.validFromDate, certificate.validToDate].map((date) => date.getTime() / 1000);
   const infos = `Subject="CN=client",Issuer="CN=authority",NB=${before},NA=${end},SAN=client.test,me@client.test,10.1.2.3`;
   const target = {
     port: tsuji.port,
-    host: '127.0.0.1',
+    host: OWN_HOST,
     rejectUnauthorized: false,
     headers: FORGED,
     agent: false,
@@ -123,7 +124,7 @@ test('without TLS the fields are taken off as well, and a frontend that asks for
       'frontends/other/routes/r/rule': 'Host:b.test',
     },
   });
-  const target = { port: tsuji.port, host: '127.0.0.1', agent: false } as const;
+  const target = { port: tsuji.port, host: OWN_HOST, agent: false } as const;
   assert.equal((await ask(httpRequest({ ...target, headers: FORGED })))[PEM], undefined);
   assert.equal((await ask(httpRequest({ ...target, headers: { ...FORGED, host: 'b.test' } })))[PEM], 'forged');
 });

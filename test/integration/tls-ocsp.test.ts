@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { checkOcspResponse } from '../../src/control/tls/ocsp.ts';
 import { handshake } from '../harness/handshake.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { type Certificate, makeAuthority } from '../harness/tls.ts';
 import { freePort, type Process, run, startProcess, temporaryFolder, waitFor } from '../harness/tools.ts';
 import { startTsuji } from '../harness/tsuji.ts';
@@ -26,7 +27,7 @@ async function make(name: string): Promise<Certificate> {
   const made = { cert: at(`${name}.pem`), key: at(`${name}.key`) };
   writeFileSync(
     at(`${name}.ext`),
-    `subjectAltName=DNS:${name}\nauthorityInfoAccess=OCSP;URI:http://127.0.0.1:${port}/\n`,
+    `subjectAltName=DNS:${name}\nauthorityInfoAccess=OCSP;URI:http://${OWN_HOST}:${port}/\n`,
   );
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', made.key];
   await openssl('req', ...key, '-out', at(`${name}.csr`), '-subj', `/CN=${name}`);
@@ -126,7 +127,7 @@ test('responses of the responder and of files are stapled, one that says revoked
   await respond(filed, `${filed.cert}.ocsp`);
   const pairs = [good, bad, filed].map(({ cert, key }) => `${cert},${key}`).join(';');
   const tsuji = await startTsuji(t, {
-    flags: [`--entryPoints=Name:https Address:127.0.0.1:0 TLS:${pairs}`, '--tls.ocsp'],
+    flags: [`--entryPoints=Name:https Address:${OWN_HOST}:0 TLS:${pairs}`, '--tls.ocsp'],
   });
   const stapled = async (servername: string) => (await handshake(tsuji.port, { servername, ...ASKING })).staple;
   await waitFor(() => stapled('good.test'), 'the response of the responder');
@@ -140,7 +141,7 @@ test('responses of the responder and of files are stapled, one that says revoked
   assert.equal(of('good.test').stapled, true);
   const seen = await run(
     'openssl',
-    ['s_client', '-connect', `127.0.0.1:${tsuji.port}`, '-servername', 'good.test', '-status'],
+    ['s_client', '-connect', `${OWN_HOST}:${tsuji.port}`, '-servername', 'good.test', '-status'],
     {
       input: '',
     },

@@ -5,6 +5,7 @@ import { after } from 'node:test';
 import { startEngines } from '../harness/engines.ts';
 import { exchangeTest, response, type Scope } from '../harness/exchanges.ts';
 import { startHttp2Server } from '../harness/http2.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 
@@ -61,7 +62,7 @@ async function http1Client(t: Scope, host: string): Promise<Seen> {
 }
 
 async function http2Client(t: Scope, host: string): Promise<Seen> {
-  const session = connectHttp2(`http://127.0.0.1:${engines.port('node')}`);
+  const session = connectHttp2(`http://${OWN_HOST}:${engines.port('node')}`);
   t.after(() => session.destroy());
   const stream = session.request(
     { ':method': 'POST', ':path': '/', ':authority': host, te: 'trailers' },

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { type Etcd, type Nginx, run, startEtcd, startNginx } from '../harness/tools.ts';
 import { startTsuji, type Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -36,7 +37,7 @@ async function shell(command: string, etcd: Etcd, version: 2 | 3): Promise<strin
 async function curl(tsuji: Tsuji, times = 1): Promise<string[]> {
   const bodies: string[] = [];
   for (let i = 0; i < times; i++) {
-    const got = await run('curl', ['-s', '-H', 'Host:nginx.example.com', `http://127.0.0.1:${tsuji.port}`]);
+    const got = await run('curl', ['-s', '-H', 'Host:nginx.example.com', `http://${OWN_HOST}:${tsuji.port}`]);
     bodies.push(got.stdout.trim());
   }
   return bodies;

@@ -7,6 +7,7 @@ import { after } from 'node:test';
 import { exchangeTest, request, response, type Scope } from '../harness/exchanges.ts';
 import { startFullPort } from '../harness/full-port.ts';
 import type { NameTable } from '../harness/names-hook.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { temporaryFolder } from '../harness/tools.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
@@ -67,9 +68,9 @@ exchangeTest('a dead address of a name does not fail a request, wherever it stan
   const server = await startRawServer(t, once('x'));
   const dead = '127.0.0.9';
   const orders = [
-    [dead, '127.0.0.1'],
-    ['127.0.0.1', dead],
-    ['::1', '127.0.0.9', '127.0.0.8', '127.0.0.1'],
+    [dead, OWN_HOST],
+    [OWN_HOST, dead],
+    ['::1', '127.0.0.9', '127.0.0.8', OWN_HOST],
   ];
   for (const [i, addresses] of orders.entries()) {
     setName(`multi${i}.test`, addresses);
@@ -82,7 +83,7 @@ exchangeTest('an address that does not answer at all is given up for the next on
   const server = await startRawServer(t, once('x'));
   const port = await startFullPort(t, '127.0.0.2', server.port);
   assert.equal(port, server.port);
-  setName('silent.test', ['127.0.0.2', '127.0.0.1']);
+  setName('silent.test', ['127.0.0.2', OWN_HOST]);
   const host = await routeTo('silent.test', server);
   const from = performance.now();
   assert.equal(await ask(t, host), 200);
@@ -102,7 +103,7 @@ exchangeTest('a name whose addresses are all dead is a 502, and the log has them
 
 exchangeTest('many requests at once ask once for a name', tsuji, async (t) => {
   const server = await startRawServer(t, once('x'));
-  setName('busy.test', ['127.0.0.1']);
+  setName('busy.test', [OWN_HOST]);
   const host = await routeTo('busy.test', server);
   const statuses = await Promise.all(Array.from({ length: 20 }, () => ask(t, host)));
   assert.deepEqual(new Set(statuses), new Set([200]));
@@ -112,7 +113,7 @@ exchangeTest('many requests at once ask once for a name', tsuji, async (t) => {
 
 exchangeTest('a name that stops resolving is a 502 for its server only, and comes back by itself', tsuji, async (t) => {
   const server = await startRawServer(t, once('x'));
-  for (const name of ['gone.test', 'stays.test']) setName(name, ['127.0.0.1']);
+  for (const name of ['gone.test', 'stays.test']) setName(name, [OWN_HOST]);
   const gone = await routeTo('gone.test', server);
   const stays = await routeTo('stays.test', server);
   assert.equal(await ask(t, gone), 200);
@@ -122,13 +123,13 @@ exchangeTest('a name that stops resolving is a 502 for its server only, and come
   const asked = lookups('gone.test');
   for (let i = 0; i < 10; i++) assert.equal(await ask(t, gone), 502);
   assert.ok(lookups('gone.test') <= asked + 1, 'a lookup per request');
-  setName('gone.test', ['127.0.0.1']);
+  setName('gone.test', [OWN_HOST]);
   await waitFor(async () => (await ask(t, gone)) === 200, 'the name to be back');
 });
 
 exchangeTest('when no name server answers, the last known addresses serve on', tsuji, async (t) => {
   const server = await startRawServer(t, once('x'));
-  for (const name of ['hanging.test', 'again.test']) setName(name, ['127.0.0.1']);
+  for (const name of ['hanging.test', 'again.test']) setName(name, [OWN_HOST]);
   const hosts = [await routeTo('hanging.test', server), await routeTo('again.test', server)];
   for (const host of hosts) assert.equal(await ask(t, host), 200);
   setName('hanging.test', 'hang');
@@ -143,13 +144,13 @@ exchangeTest('when no name server answers, the last known addresses serve on', t
     for (let i = 0; i < 5; i++) assert.equal(await ask(t, host), 200);
     assert.ok(performance.now() - from < 1_000, 'each request waits for the name server');
   }
-  setName('hanging.test', ['127.0.0.1']);
+  setName('hanging.test', [OWN_HOST]);
 });
 
 exchangeTest('a new name that no name server answers for is a 504, and holds nobody else up', tsuji, async (t) => {
   const server = await startRawServer(t, once('x'));
   setName('never.test', 'hang');
-  setName('other.test', ['127.0.0.1']);
+  setName('other.test', [OWN_HOST]);
   const never = await routeTo('never.test', server);
   const other = await routeTo('other.test', server);
   const from = performance.now();
@@ -158,12 +159,12 @@ exchangeTest('a new name that no name server answers for is a 504, and holds nob
   assert.ok(performance.now() - from < 1_000);
   assert.deepEqual(await pending, [504, 504]);
   assert.equal(lookups('never.test'), 1);
-  setName('never.test', ['127.0.0.1']);
+  setName('never.test', [OWN_HOST]);
   await waitFor(async () => (await ask(t, never)) === 200, 'the name to be found at last');
 });
 
 exchangeTest('localhost is found as the system finds it', tsuji, async (t) => {
-  const server = await startRawServer(t, once('x'));
+  const server = await startRawServer(t, once('x'), 0, '127.0.0.1');
   assert.equal(await ask(t, await routeTo('localhost', server)), 200);
 });
 

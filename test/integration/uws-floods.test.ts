@@ -4,6 +4,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import test, { after } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { startEngines } from '../harness/engines.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -39,9 +40,7 @@ const FLOODS: readonly (readonly [what: string, first: string, again: string, si
 async function open(engine: 'uws' | 'uws-tls'): Promise<Socket> {
   const port = engines.port(engine);
   const socket =
-    engine === 'uws'
-      ? connectTcp(port, '127.0.0.1')
-      : connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    engine === 'uws' ? connectTcp(port, OWN_HOST) : connectTls({ port, host: OWN_HOST, rejectUnauthorized: false });
   await new Promise((resolve) => socket.once(engine === 'uws' ? 'connect' : 'secureConnect', resolve));
   socket.on('data', () => {});
   socket.on('error', () => {});

@@ -5,6 +5,7 @@ import { Agent, request } from 'node:https';
 import test, { after, before, type TestContext } from 'node:test';
 import { connect } from 'node:tls';
 import { WebSocket } from 'ws';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
 import { type Certificate, makeAuthority, makeCertificate } from '../harness/tls.ts';
 import { run, temporaryFolder } from '../harness/tools.ts';
@@ -37,14 +38,14 @@ function put(tsuji: Tsuji, key: string, { cert, key: secret }: Certificate): voi
 }
 
 function start(t: TestContext, options = '', flags: string[] = [], imports: string[] = []): Promise<Tsuji> {
-  const entryPoint = `--entryPoints=Name:https Address:127.0.0.1:0 Engine:uws TLS ${options}`;
+  const entryPoint = `--entryPoints=Name:https Address:${OWN_HOST}:0 Engine:uws TLS ${options}`;
   return startTsuji(t, { workers: 2, imports, flags: [entryPoint, '--defaultEntryPoints=https', ...flags] });
 }
 
 /** The name in the certificate, or why the handshake failed. BoringSSL sends no ticket before the first answer. */
 function shown(tsuji: Tsuji, servername = ''): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
-  const socket = connect({ port: tsuji.port, host: '127.0.0.1', servername, rejectUnauthorized: false });
+  const socket = connect({ port: tsuji.port, host: OWN_HOST, servername, rejectUnauthorized: false });
   socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
   socket.on('close', () => resolve('closed'));
   socket.on('secureConnect', () => {
@@ -101,7 +102,7 @@ type Answer = { status: number; connection: string | undefined; body: string };
 
 function ask(agent: Agent, tsuji: Tsuji, host: string): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-  const options = { agent, host: '127.0.0.1', port: tsuji.port, servername: 'a.test', rejectUnauthorized: false };
+  const options = { agent, host: OWN_HOST, port: tsuji.port, servername: 'a.test', rejectUnauthorized: false };
   const sent = request({ ...options, headers: { host } }, (response) => {
     let body = '';
     response.setEncoding('utf8');
@@ -165,7 +166,7 @@ test('a connection that was there before a change is served, and ends with its n
   const host = await addRoute(tsuji, [server.url]);
   put(tsuji, 'a', made.first);
   await served(tsuji, 'a.test', 'first');
-  const client = connect({ port: tsuji.port, host: '127.0.0.1', servername: 'a.test', rejectUnauthorized: false });
+  const client = connect({ port: tsuji.port, host: OWN_HOST, servername: 'a.test', rejectUnauthorized: false });
   t.after(() => client.destroy());
   let got = '';
   client.on('data', (chunk) => {
@@ -202,12 +203,12 @@ test('the default certificate changes with its files', async (t) => {
 test('WebSockets are relayed, say that they are encrypted, and outlive a change of certificates', async (t) => {
   const tsuji = await start(t);
   const server = await startWsServer(t, echoing);
-  const host = await addRoute(tsuji, [`http://127.0.0.1:${server.port}`]);
+  const host = await addRoute(tsuji, [`http://${OWN_HOST}:${server.port}`]);
   put(tsuji, 'a', made.first);
   await served(tsuji, 'a.test', 'first');
   const peers = Array.from({ length: 4 }, () => {
     const options = { headers: { host }, servername: 'a.test', rejectUnauthorized: false, perMessageDeflate: false };
-    return new Peer(new WebSocket(`wss://127.0.0.1:${tsuji.port}/`, options));
+    return new Peer(new WebSocket(`wss://${OWN_HOST}:${tsuji.port}/`, options));
   });
   t.after(() => {
     for (const { ws } of peers) ws.terminate();
@@ -292,7 +293,7 @@ test('an error of ours while a certificate is looked up or changed costs no work
   const arm = async (step: string): Promise<void> => {
     const sent = request({
       agent,
-      host: '127.0.0.1',
+      host: OWN_HOST,
       port: tsuji.port,
       rejectUnauthorized: false,
       headers: { 'x-fault': step },

@@ -8,6 +8,7 @@ import { type FetchedKeySet, fetchKeySet } from '../../../src/control/key-sets/f
 import { KeySets } from '../../../src/control/key-sets/key-sets.ts';
 import type { VerificationKey } from '../../../src/kernel/verification-keys.ts';
 import { captureLog } from '../../harness/log.ts';
+import { OWN_HOST } from '../../harness/own-host.ts';
 
 const lines = captureLog();
 const HOUR = 3_600_000;
@@ -133,12 +134,12 @@ test('an unknown key has a set fetched again at most once a minute, and whoever 
 
 async function serve(t: TestContext, listener: RequestListener): Promise<string> {
   const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
   t.after(() => {
     server.closeAllConnections();
     server.close();
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
 }
 
 test('a set comes from the host that was named, is bounded, and what is no key for signatures is left out', async (t) => {

@@ -17,6 +17,7 @@ import { createMetricsLane } from '../../../src/shared/metrics-layout.ts';
 import type { ServerView } from '../../../src/table/views.ts';
 import { literals, startFrameServer } from '../../harness/http2.ts';
 import { END_HEADERS, END_STREAM, FRAME, frame } from '../../harness/http2-frames.ts';
+import { OWN_HOST } from '../../harness/own-host.ts';
 
 type Idle = { deadline: number; used: boolean; destroyed: boolean; use(): void; destroy(): void };
 
@@ -70,7 +71,7 @@ function poolOf(t: TestContext, server: Partial<ServerView>): UpstreamPool {
   const options = { maxIdleConnsPerHost: 9, dialTimeoutMs: 0, responseHeaderTimeoutMs: 0, insecureSkipVerify: false };
   const pools = poolsWith({ ...options, rootCAs: null } as unknown as BootOptions);
   t.after(() => pools.destroy());
-  return pools.of({ host: '127.0.0.1', slot: 0, ...server } as ServerView);
+  return pools.of({ host: OWN_HOST, slot: 0, ...server } as ServerView);
 }
 
 /** A connection to a real server that has answered one request, and the turn in which it is used again. */
@@ -83,7 +84,7 @@ async function usedConnection(t: TestContext): Promise<{ pool: UpstreamPool; req
       socket.write('HTTP/1.1 204 No Content\r\n\r\n');
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
   const { port } = server.address() as AddressInfo;
   t.after(() => server.close());
   const pool = poolOf(t, { scheme: 'http', port });
@@ -134,7 +135,7 @@ for (const [what, spoil] of [
 test('a slot with another name has a pool of its own, for whoever asks', () => {
   const pools = poolsWith({ maxIdleConnsPerHost: 1, upstreamPipelining: 1 } as BootOptions);
   const view = (port: number) =>
-    ({ slot: 3, url: `http://127.0.0.1:${port}`, scheme: 'http', host: '127.0.0.1', port }) as unknown as ServerView;
+    ({ slot: 3, url: `http://${OWN_HOST}:${port}`, scheme: 'http', host: OWN_HOST, port }) as unknown as ServerView;
   const [before, after] = [view(1), view(2)];
   const old = pools.of(before);
   assert.equal(pools.of(view(1)), old);
@@ -184,7 +185,7 @@ for (const [what, body, size] of [
       });
       t.after(() => socket.destroy());
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
     t.after(() => server.close());
     const pool = poolOf(t, { scheme: 'http', port: (server.address() as AddressInfo).port });
     await upload(pool, body);

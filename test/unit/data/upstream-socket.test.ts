@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import test from 'node:test';
 import type { DialTarget } from '../../../src/data/upstream/dial.ts';
 import { type SocketOwner, UpstreamSocket } from '../../../src/data/upstream/socket.ts';
+import { OWN_HOST } from '../../harness/own-host.ts';
 import { waitFor } from '../../harness/wait.ts';
 
 const BUFFER = Buffer.allocUnsafeSlow(65_536);
@@ -17,13 +18,13 @@ test('a server that has sent much is read a share at a time, with turns of the e
     socket.on('error', () => {});
     socket.end(Buffer.alloc(SIZE));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
   t.after(() => server.close());
   const { port } = server.address() as AddressInfo;
   const target = {
     secure: false,
     ready: 'connect',
-    dial: (onread: never) => connect({ port, host: '127.0.0.1', onread }),
+    dial: (onread: never) => connect({ port, host: OWN_HOST, onread }),
   };
   let turn = 0;
   let ended = false;

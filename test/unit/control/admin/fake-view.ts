@@ -15,6 +15,7 @@ import type {
 import type { Problem } from '../../../../src/kernel/problems.ts';
 import type { Backend, Frontend, Server } from '../../../../src/model/model.ts';
 import type { WebSettings } from '../../../../src/settings/settings.ts';
+import { OWN_HOST } from '../../../harness/own-host.ts';
 
 export function server(name: string, url: string, weight = 1): Server {
   const { hostname, port, host } = new URL(url);
@@ -43,8 +44,8 @@ export function frontend(name: string, backendName: string, rule: string, change
 /** On a free port of the loopback. */
 export function webSettings(changes: Partial<WebSettings> = {}): WebSettings {
   return {
-    address: '127.0.0.1:0',
-    host: '127.0.0.1',
+    address: `${OWN_HOST}:0`,
+    host: OWN_HOST,
     port: 0,
     path: '/',
     pages: 'all',

@@ -4,12 +4,13 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
 import { EtcdV2Client } from '../../../../src/control/source/etcd-v2-client.ts';
+import { OWN_HOST } from '../../../harness/own-host.ts';
 
 /** A client of a server that answers everything with `answer`. */
 async function clientOf(t: TestContext, answer: RequestListener): Promise<EtcdV2Client> {
-  const server = createServer(answer).listen(0, '127.0.0.1');
+  const server = createServer(answer).listen(0, OWN_HOST);
   await once(server, 'listening');
-  const endpoint = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const endpoint = `${OWN_HOST}:${(server.address() as AddressInfo).port}`;
   const client = new EtcdV2Client({ endpoint, tls: null, username: '', password: '', deadlineMs: 200 }, '/a b/ü');
   t.after(() => {
     client.close();

@@ -16,6 +16,7 @@ import { TimerWheel } from '../../../../src/kernel/timer-wheel.ts';
 import { MetricsLane } from '../../../../src/shared/metrics.ts';
 import { createMetricsLane } from '../../../../src/shared/metrics-layout.ts';
 import { response } from '../../../harness/exchanges.ts';
+import { OWN_HOST } from '../../../harness/own-host.ts';
 import { type RawConnection, rawClient } from '../../../harness/raw.ts';
 
 const HEAD = '200 OK\r\nA: b';
@@ -41,7 +42,7 @@ const connectionChanged = (_response: HttpResponse, change: unknown): void => {
   if (change === -1) onClose();
 };
 app.filter(connectionChanged);
-app.listen('127.0.0.1', 0, (socket) => {
+app.listen(OWN_HOST, 0, (socket) => {
   if (socket !== false) port = uws.us_socket_local_port(socket);
 });
 after(() => {

@@ -6,6 +6,7 @@ import { loadUws } from '../../../../src/data/listener/uws.ts';
 import { UwsClientSocket, webSocketBehavior } from '../../../../src/data/listener/uws-websocket.ts';
 import type { ClientSocketEvents } from '../../../../src/data/websocket/client-socket.ts';
 import { TimerWheel } from '../../../../src/kernel/timer-wheel.ts';
+import { OWN_HOST } from '../../../harness/own-host.ts';
 import { rawClient } from '../../../harness/raw.ts';
 import { waitFor } from '../../../harness/wait.ts';
 import { handshake } from '../../../harness/websocket.ts';
@@ -60,7 +61,7 @@ test('all of them arrive at a client that sends nothing', async (t) => {
     ),
   );
   let port = 0;
-  app.listen('127.0.0.1', 0, (socket) => {
+  app.listen(OWN_HOST, 0, (socket) => {
     if (socket !== false) port = uws.us_socket_local_port(socket);
   });
   const client = await rawClient(t, port);
