@@ -10,6 +10,7 @@ import type { Settings } from '../settings/settings.ts';
 import type { WithStored } from '../settings/stored-settings.ts';
 import { AddressTrial } from './address-trial.ts';
 import { ControlPlane } from './control-plane.ts';
+import { ENDPOINT_DEADLINE_MS } from './source/endpoint-loop.ts';
 import { SourceLog } from './source/source-log.ts';
 import { loadTls } from './source/tls.ts';
 import { StoredKeysReader } from './stored-keys.ts';
@@ -17,6 +18,8 @@ import { loadClientCAs } from './tls/client-cas.ts';
 
 /** After that tsuji listens by the settings that it has. */
 const PATIENCE_MS = 5_000;
+/** Where one endpoint may hang: that takes its time, and the next one answers. */
+const PATIENCE_WITH_OTHERS_MS = ENDPOINT_DEADLINE_MS + 2_000;
 
 /**
  * What settings name outside of themselves, as far as a control plane would not start without it.
@@ -60,9 +63,10 @@ export class Launch {
   async run(): Promise<void> {
     if (this.stopping) return;
     const reading = this.reader.read();
+    const hasOthers = (this.settings.etcd?.endpoints.length ?? 0) > 1;
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise<null>((resolve) => {
-      timer = setTimeout(resolve, PATIENCE_MS, null);
+      timer = setTimeout(resolve, hasOthers ? PATIENCE_WITH_OTHERS_MS : PATIENCE_MS, null);
     });
     const early = await Promise.race([reading, patience, this.stopped.promise]);
     clearTimeout(timer);

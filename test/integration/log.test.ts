@@ -150,6 +150,17 @@ test('nobody reads the log any more, and tsuji serves on', async (t) => {
   assert.equal(unread.exit, null);
 });
 
+test('one endpoint of etcd that hangs is no reason to listen without the settings in the store', async (t) => {
+  const etcd = await startEtcd();
+  t.after(() => etcd.stop());
+  const mute = await startRawServer(t, () => {});
+  const endpoints = `${new URL(mute.url).host},${etcd.endpoint}`;
+  const follower = await startTsuji(t, { flags: ['--etcd', `--etcd.endpoint=${endpoints}`] });
+  await told(follower, 'source_live', /source=etcdv3/);
+  assert.ok(linesOf(follower, 'source_lost').length > 0, 'nothing has hung');
+  assert.deepEqual(linesOf(follower, 'settings_missing'), []);
+});
+
 test('an etcd that cannot be reached, that has no keys, and that comes and goes is told with its reason', async (t) => {
   const etcd = await startEtcd();
   t.after(() => etcd.stop());

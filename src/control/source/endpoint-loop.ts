@@ -4,6 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { timerSpan } from '../../kernel/durations.ts';
 import { BACKOFF_LONGEST_MS, Backoff } from './backoff.ts';
 
+/** After so many milliseconds without an answer an endpoint has failed. */
+export const ENDPOINT_DEADLINE_MS = 5_000;
+
 /**
  * Follows the store through one endpoint. Rejects when that fails. Resolves with the milliseconds after which to try
  * the next endpoint, or with null when there is nothing left to do.

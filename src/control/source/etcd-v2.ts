@@ -6,7 +6,7 @@
 import { reasonOf, TsujiError } from '../../kernel/errors.ts';
 import { decodedKeyText } from '../../kernel/key-text.ts';
 import type { EtcdSettings } from '../../settings/settings.ts';
-import { EndpointMemory, followEndpoints } from './endpoint-loop.ts';
+import { ENDPOINT_DEADLINE_MS, EndpointMemory, followEndpoints } from './endpoint-loop.ts';
 import { type EtcdV2Access, EtcdV2Client, V2_ABSENT, V2_FORBIDDEN, V2_OUTDATED } from './etcd-v2-client.ts';
 import { changesOf, entriesBelow, KeysByPath } from './etcd-v2-tree.ts';
 import { KeyTrees } from './key-trees.ts';
@@ -23,7 +23,7 @@ export type EtcdV2Tuning = {
   readonly absentMs: number;
 };
 
-const TUNING: EtcdV2Tuning = { pollMs: 10_000, deadlineMs: 5_000, absentMs: 60_000 };
+const TUNING: EtcdV2Tuning = { pollMs: 10_000, deadlineMs: ENDPOINT_DEADLINE_MS, absentMs: 60_000 };
 
 /** A directory that is followed: what it holds since which etcd index. */
 type Range = {

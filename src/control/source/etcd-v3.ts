@@ -7,7 +7,7 @@ import { EtcdPermissionDeniedError, type IEvent, type IRangeRequest, KVClient } 
 import { reasonOf } from '../../kernel/errors.ts';
 import { keyText } from '../../kernel/key-text.ts';
 import type { EtcdSettings } from '../../settings/settings.ts';
-import { EndpointMemory, followEndpoints } from './endpoint-loop.ts';
+import { ENDPOINT_DEADLINE_MS, EndpointMemory, followEndpoints } from './endpoint-loop.ts';
 import { EtcdV3Connection } from './etcd-v3-connection.ts';
 import { type KeyRange, type WatchTiming, watchRange } from './etcd-v3-watch.ts';
 import { KeyTrees } from './key-trees.ts';
@@ -20,7 +20,7 @@ export type EtcdV3Tuning = WatchTiming & {
   readonly pageKeys: number;
 };
 
-const TUNING: EtcdV3Tuning = { probeMs: 10_000, deadlineMs: 5_000, pageKeys: 1_000 };
+const TUNING: EtcdV3Tuning = { probeMs: 10_000, deadlineMs: ENDPOINT_DEADLINE_MS, pageKeys: 1_000 };
 
 /** A page has about so much when keys are small. */
 const PAGE_BYTES = 1_048_576;
