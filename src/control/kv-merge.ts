@@ -7,10 +7,13 @@ import type { Change, SourceName } from './source/source.ts';
 export class KvMerge {
   /** In order of precedence. */
   readonly #maps: ReadonlyMap<SourceName, Map<string, string>>;
+  /** The same. */
+  readonly #inOrder: readonly Map<string, string>[];
 
   /** @param sources in order of precedence, the winner first */
   constructor(sources: readonly SourceName[]) {
     this.#maps = new Map(sources.map((name) => [name, new Map<string, string>()]));
+    this.#inOrder = [...this.#maps.values()];
   }
 
   /** Replaces all keys of one source. Returns what changed in the merged view. */
@@ -39,11 +42,11 @@ export class KvMerge {
 
   /** No source has a key. */
   get isEmpty(): boolean {
-    return this.#maps.values().every((map) => map.size === 0);
+    return this.#inOrder.every((map) => map.size === 0);
   }
 
   #get(key: string): string | null {
-    for (const map of this.#maps.values()) {
+    for (const map of this.#inOrder) {
       const value = map.get(key);
       if (value !== undefined) return value;
     }

@@ -1,6 +1,6 @@
 /**
  * A set of texts that knows its first ones in their order, whichever came first: those are listed, the rest is counted.
- * Each change costs a logarithm of the rest, at whatever end it is.
+ * Each addition costs a logarithm of the rest, at whatever end it is, and so does each text that `refill` lists.
  */
 import { placeOf } from '../kernel/sorted.ts';
 
@@ -97,19 +97,20 @@ export class FirstKeys {
     return this.#first[placeOf(this.#first, key)] === key;
   }
 
-  /** Returns what is listed, or not listed any more, because of it: none, itself, or itself and another one. */
+  /** Returns what is listed, or not listed any more, because of it. */
   add(key: string): readonly string[] {
     if (this.has(key)) return [];
+    const refilled = this.refill();
     const place = placeOf(this.#first, key);
     this.#first.splice(place, 0, key);
-    if (this.#first.length <= this.#most) return [key];
+    if (this.#first.length <= this.#most) return [...refilled, key];
     const last = this.#first.pop()!;
     this.#rest ??= new Rest();
     this.#rest.add(last);
-    return last === key ? [] : [key, last];
+    return last === key ? refilled : [...refilled, key, last];
   }
 
-  /** Returns the same. */
+  /** Returns itself if it was listed. Who is listed in its place, says `refill`. */
   delete(key: string): readonly string[] {
     const place = placeOf(this.#first, key);
     if (this.#first[place] !== key) {
@@ -117,9 +118,17 @@ export class FirstKeys {
       return [];
     }
     this.#first.splice(place, 1);
-    const next = this.#rest?.takeFirst();
-    if (next === undefined) return [key];
-    this.#first.push(next);
-    return [key, next];
+    return [key];
+  }
+
+  /** Lists those that come next as far as there is room, and returns them. Once for many deletions: most of these may go as well. */
+  refill(): readonly string[] {
+    const moved: string[] = [];
+    while (this.#first.length < this.#most && this.restSize > 0) {
+      const next = this.#rest!.takeFirst()!;
+      this.#first.push(next);
+      moved.push(next);
+    }
+    return moved;
   }
 }

@@ -51,7 +51,7 @@ class KeyFile {
   }
 
   get isEmpty(): boolean {
-    return this.kept.size === 0;
+    return this.kept.size === 0 && this.unlisted === 0;
   }
 
   /** Unknown keys that are too many to be listed. */
@@ -69,6 +69,14 @@ class KeyFile {
     if (value === null) this.kept.delete(key);
     else this.kept.set(key, value);
     return [key];
+  }
+
+  /** A batch has been put: unknown keys take the places of those that were deleted. Returns these. */
+  settle(): readonly string[] {
+    const moved: string[] = [];
+    for (const unknown of this.#unknown.values()) moved.push(...unknown.refill());
+    for (const key of moved) this.kept.set(key, '');
+    return moved;
   }
 
   #putUnknown(kind: KeyKind, key: string, exists: boolean): readonly string[] | null {
@@ -116,6 +124,10 @@ class Objects {
     if (file.isEmpty) this.#files.delete(name);
     return changed;
   }
+
+  settle(names: Iterable<string>): void {
+    for (const name of names) this.#files.get(name)?.settle();
+  }
 }
 
 export class KvTree {
@@ -157,6 +169,8 @@ export class KvTree {
         for (const moved of this.#others.put(key, value) ?? []) touched.others.add(moved);
       }
     }
+    for (const { objects, names } of kinds.values()) objects.settle(names);
+    for (const moved of this.#others.settle()) touched.others.add(moved);
     return touched;
   }
 }
