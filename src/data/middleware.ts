@@ -10,6 +10,7 @@ import type { ResponseText } from '../http/response-text.ts';
 import type { Fault } from '../kernel/errors.ts';
 import type { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { BackendView, FrontendView } from '../table/views.ts';
+import type { Repetition } from './balancing/repetition.ts';
 import type { Downstream, DownstreamEvents } from './downstream.ts';
 import type { Outcome } from './exchange/outcome.ts';
 import type { MemoryBudget } from './memory-budget.ts';
@@ -58,13 +59,11 @@ export interface Scope {
   limitRequest(bytes: number): void;
   /** Of the response's body, bytes: a longer one is refused with 502, or broken off. Of several the least counts. */
   limitResponse(bytes: number): void;
-  /** The whole body is read, and kept for further tries, before the first server is asked. */
-  holdRequest(): void;
   /**
-   * From a wrapper, when a whole response has come to it: the request, whose body was held, is sent once more, and another
-   * response follows. False: that cannot be done.
+   * The whole body is read, and kept for further tries, before the first server is asked. `repetition`: what has a say in
+   * whether the backend is asked once more; null: nothing has.
    */
-  repeat(): boolean;
+  holdRequest(repetition: Repetition | null): void;
   /** From a wrapper that has kept all of a response back: it cannot be had, and is answered so. */
   fail(fault: Fault): void;
   /** It ends here, and a response that has begun is broken. `detail` is for the log. */

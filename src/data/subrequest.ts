@@ -1,21 +1,27 @@
 /**
- * A request of our own to a server: of forward auth, an error page, a mirror. It goes through the same pools, balancing and
- * retries as those of clients; its body is whole from the beginning, so that it can be sent anew.
+ * A request of our own to a server: of forward auth, an error page, a mirror. It goes through the same pools, balancing,
+ * retries and failover as those of clients; its body is whole from the beginning, so that it can be sent anew. Of buffering the
+ * expression alone counts: what comes is passed on as it comes.
  *
  *     begin ─▶ (dial) ─▶ sent ─▶ head ─▶ body ─▶ end      its user hears the last three, or once that it failed
  */
 // The global of the same name is a getter: reading it costs more than the clock does.
 import { performance } from 'node:perf_hooks';
+import { headField } from '../http/fields.ts';
 import { REQUEST_LENGTH, REQUEST_NO_BODY, type RequestHead } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import { FAULTS, type Fault } from '../kernel/errors.ts';
 import { log } from '../kernel/log.ts';
 import { TimerEntry } from '../kernel/timer-wheel.ts';
+import type { BufferingOptions } from '../middlewares/buffering.ts';
 import type { BackendView } from '../table/views.ts';
-import { Assignment, QUEUED, type QueueUser } from './balancing/assignment.ts';
-import { GIVE_UP, isRepeatable, NEXT_SERVER, RESEND, retryDecision } from './balancing/retry.ts';
+import { Assignment, QUEUED, type QueueUser, type Repeatable } from './balancing/assignment.ts';
+import { balancerOf } from './balancing/balancer.ts';
+import { Repetition } from './balancing/repetition.ts';
+import { GIVE_UP, isIdempotent, isRepeatable, NEXT_SERVER, RESEND, retryDecision } from './balancing/retry.ts';
 import { standIn } from './balancing/stand-in.ts';
 import type { WorkerContext } from './context.ts';
+import { Pause } from './exchange/pause.ts';
 import type { Peer } from './middleware.ts';
 import type { Flow, SubrequestUser } from './subrequest-user.ts';
 import type { UpstreamPool } from './upstream/pool.ts';
@@ -33,11 +39,11 @@ export type SubrequestText = {
   readonly latin1: boolean;
   /** null: without a body. */
   readonly body: readonly Buffer[] | null;
-  /** No other server is asked where one fails. */
-  readonly once: boolean;
+  /** A copy of a client's request: no other server is asked where one fails, and none is kept to by a cookie. */
+  readonly isCopy: boolean;
 };
 
-export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueUser {
+export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueUser, Repeatable {
   readonly writesDate = true;
   private readonly worker: WorkerContext;
   private readonly user: SubrequestUser;
@@ -53,6 +59,15 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueU
   private reused = false;
   private resends = 0;
   private readonly startedAt = performance.now();
+  /** The backend that it is with has been tried. */
+  private wasTried = false;
+  /** Some of it has gone to a server. */
+  private wasSent = false;
+  /** What a backend that stands in for this one chooses its server by; null where nothing does. */
+  private origin: { readonly head: RequestHead; readonly from: Peer } | null = null;
+  private repetition: Repetition | null = null;
+  /** Before the next try; null as long as there was none. */
+  private delay: Pause | null = null;
 
   private constructor(worker: WorkerContext, text: SubrequestText, user: SubrequestUser, pool: UpstreamPool | null) {
     super();
@@ -78,10 +93,7 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueU
   ): Subrequest {
     const subrequest = new Subrequest(worker, text, user, null);
     subrequest.begin(timeoutMs);
-    const chosen = backend.isPlain ? backend : standIn(backend, head, worker);
-    const refusal = subrequest.assignment!.begin(chosen, head, from);
-    if (refusal === null) subrequest.takePlace();
-    else subrequest.fail(refusal, 'the backend refuses it');
+    subrequest.enter(backend, head, from);
     return subrequest;
   }
 
@@ -103,20 +115,38 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueU
     if (timeoutMs > 0) this.worker.wheel.arm(this, timeoutMs);
   }
 
-  private takePlace(): void {
-    const verdict = this.assignment!.takePlace(this);
+  private enter(backend: BackendView, head: RequestHead, from: Peer): void {
+    const { worker, text } = this;
+    const assignment = this.assignment!;
+    const known = this.origin?.head;
+    const chosen = backend.isPlain ? backend : standIn(backend, head, worker);
+    this.wasTried = false;
+    this.resends = 0;
+    this.repetition = null;
+    this.origin = null;
+    if (!chosen.isPlain && !text.isCopy) {
+      const buffering = chosen.policy?.options?.buffering as BufferingOptions | undefined;
+      const retry = buffering?.retry ?? null;
+      this.repetition = retry === null ? null : new Repetition(retry, text.method);
+      const hasFailover = balancerOf(chosen, worker).failover !== null;
+      this.origin = hasFailover ? { head: head === known ? head : head.detached(), from } : null;
+    }
+    assignment.followsCookies = !text.isCopy;
+    const refusal = assignment.begin(chosen, head, from);
+    const verdict = refusal === null ? assignment.takePlace(this) : refusal;
     if (verdict !== QUEUED) this.leftQueue(verdict);
   }
 
   leftQueue(refusal: Fault | null): void {
     if (refusal === null) this.attempt();
-    else this.fail(refusal, '');
+    else if (!this.goesOn(refusal.status, '', false)) this.fail(refusal, 'the backend refuses it');
   }
 
   private attempt(): void {
+    this.wasTried = true;
     const refusal = this.assignment!.next();
     if (refusal !== null) {
-      this.fail(refusal, '');
+      if (!this.goesOn(refusal.status, '', true)) this.fail(refusal, '');
       return;
     }
     this.connect(this.worker.pools.of(this.assignment!.server!));
@@ -140,10 +170,10 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueU
     const { text, connection, assignment } = this;
     const host = text.host !== '' ? text.host : (assignment?.server?.hostHeader ?? this.pool!.target.authority);
     const { body } = text;
-    const length =
-      body === null ? '' : `content-length: ${body.reduce((sum, { byteLength }) => sum + byteLength, 0)}\r\n`;
+    const length = body === null ? '' : `content-length: ${this.bodyBytes}\r\n`;
     const head = `${text.method} ${text.target} HTTP/1.1\r\nhost: ${host}\r\n${text.lines}${length}\r\n`;
     this.sent = true;
+    this.wasSent = true;
     const framing = body === null ? REQUEST_NO_BODY : REQUEST_LENGTH;
     connection!.sendHead(head, text.method, framing, body === null, text.latin1, false);
     if (body === null) return;
@@ -161,9 +191,54 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueU
 
   responseHead(head: ResponseHead, framing: number): void {
     this.connection!.headArrived();
+    if (this.passesOver(head)) return;
     this.status = head.status;
     this.assignment?.answered();
     this.user.subrequestAnswered(head, framing);
+  }
+
+  /** The response is for nobody: another server, the same backend once more or another backend is asked. */
+  private passesOver({ status, text }: ResponseHead): boolean {
+    const { assignment } = this;
+    if (assignment === null || this.text.isCopy) return false;
+    const retryAfter = status === 503 || status === 429 ? headField(text, 'retry-after') : '';
+    if (assignment.triesAgain(status, retryAfter, this, true)) {
+      this.dismiss();
+      this.tryAgain();
+      return true;
+    }
+    return this.goesOn(status, text, false);
+  }
+
+  /**
+   * The backend has come to `status`, in a response with the head `text`, '' for none. True: it is asked once more, or another
+   * one in its place. `lacksServer`: it has none.
+   */
+  private goesOn(status: number, text: string, lacksServer: boolean): boolean {
+    const { assignment, origin } = this;
+    if (assignment === null) return false;
+    if (this.wasTried && this.repetition?.asksAgain(status, text) === true) {
+      this.dismiss();
+      assignment.again();
+      this.attempt();
+      return true;
+    }
+    const { failover } = assignment;
+    if (origin === null || failover === null) return false;
+    if (!lacksServer && !failover.takes(status)) return false;
+    if (this.wasSent && !this.canBeSentAgain(failover.options.maxRequestBodyBytes, false)) return false;
+    this.dismiss();
+    assignment.end(status, this.seconds);
+    this.enter(failover.to, origin.head, origin.from);
+    return true;
+  }
+
+  canBeSentAgain(maxBodyBytes: number, anyMethod: boolean): boolean {
+    return this.bodyBytes <= maxBodyBytes && (anyMethod || isIdempotent(this.text.method));
+  }
+
+  private get bodyBytes(): number {
+    return this.text.body?.reduce((sum, { byteLength }) => sum + byteLength, 0) ?? 0;
   }
 
   responseWaits(): void {}
@@ -192,7 +267,7 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueU
       answered: this.answered,
       resends: this.resends,
       trial: assignment?.isTrial ?? false,
-      triesLeft: this.text.once ? 0 : (assignment?.triesLeft ?? 0),
+      triesLeft: this.text.isCopy ? 0 : (assignment?.triesLeft ?? 0),
     });
     if (decision === RESEND) {
       this.resends++;
@@ -202,9 +277,34 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueU
       return;
     }
     assignment?.tryFailed(fault, this.reused, detail);
-    if (decision === GIVE_UP || (decision === NEXT_SERVER && assignment?.retry(true) !== true))
-      this.fail(fault, detail);
-    else this.attempt();
+    if (decision === GIVE_UP || (decision === NEXT_SERVER && assignment?.retry(true) !== true)) {
+      if (this.answered || !this.goesOn(fault.status, '', false)) this.fail(fault, detail);
+    } else this.tryAgain();
+  }
+
+  private tryAgain(): void {
+    const ms = this.assignment!.pauseMs();
+    if (ms === 0) {
+      this.attempt();
+      return;
+    }
+    this.delay ??= new Pause(this.worker.wheel, () => this.delayOver());
+    this.delay.begin(ms);
+  }
+
+  private delayOver(): void {
+    try {
+      this.attempt();
+    } catch (error) {
+      this.crash(error);
+    }
+  }
+
+  /** The response that has begun is for nobody. */
+  private dismiss(): void {
+    const { connection } = this;
+    this.connection = null;
+    connection?.discard(this);
   }
 
   pause(): void {
@@ -241,7 +341,12 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueU
   private end(status: number): void {
     this.running = false;
     this.worker.wheel.cancel(this);
-    this.assignment?.end(status, (performance.now() - this.startedAt) / 1000);
+    this.delay?.stop();
+    this.assignment?.end(status, this.seconds);
+  }
+
+  private get seconds(): number {
+    return (performance.now() - this.startedAt) / 1000;
   }
 
   /** An error of ours. */

@@ -50,6 +50,32 @@ const route = (keys: Record<string, string>, urls = [url]): Promise<string> =>
   );
 const plain = await route({ maxrequestbodybytes: '1000', maxresponsebodybytes: '3000' });
 const retrying = await route({ retryexpression: 'ResponseCode() == 503 && Attempts() <= 3 || IsNetworkError()' });
+let pages = 0;
+const pageServer = createServer((_, response) => {
+  pages++;
+  response.end('the page');
+});
+await new Promise<void>((resolve) => pageServer.listen(0, '127.0.0.1', resolve));
+after(() => {
+  pageServer.closeAllConnections();
+  pageServer.close();
+});
+tsuji.set('backends/pages/servers/s/url', `http://127.0.0.1:${(pageServer.address() as AddressInfo).port}`);
+const paged = await addRoute(tsuji, [url], {
+  'backends/$/buffering/retryexpression': 'ResponseCode() >= 500 && Attempts() <= 3',
+  'frontends/$/errors/p/status': '5xx',
+  'frontends/$/errors/p/backend': 'pages',
+});
+const pagedDead = await addRoute(tsuji, ['http://127.0.0.1:1'], {
+  'backends/$/buffering/retryexpression': 'IsNetworkError() && Attempts() <= 3',
+  'frontends/$/errors/p/status': '502',
+  'frontends/$/errors/p/backend': 'pages',
+});
+const spared = await addRoute(tsuji, [url], {
+  'backends/$/buffering/retryexpression': 'ResponseCode() >= 500 && Attempts() <= 3',
+  'backends/$/failover/backend': 'pages',
+  'backends/$/failover/status': '502,503',
+});
 const dead = await route({ retryexpression: 'IsNetworkError() && Attempts() < 4' }, ['http://127.0.0.1:1']);
 
 async function ask(t: { after(fn: () => unknown): unknown }, engine: Engine, request: Ask) {
@@ -107,6 +133,23 @@ for (const engine of ENGINES) {
     const bad = await ask(t, engine, { host: retrying, path: '/bad' });
     assert.deepEqual([bad.status, bad.body.toString(), seen.length - many], [502, 'bad', 11]);
     assert.equal((await ask(t, engine, { host: dead })).status, 502);
+  });
+}
+
+for (const engine of ENGINES) {
+  test(`${engine}: no page is asked for, and no other backend, before the last answer that the expression wants`, async (t) => {
+    const tries = async (host: string, path: string, failing: number): Promise<[string, number, number]> => {
+      const [tried, asked] = [seen.length, pages];
+      failures = failing;
+      const { status, body } = await ask(t, engine, { host, path });
+      return [`${status} ${body.toString()}`, seen.length - tried, pages - asked];
+    };
+    assert.deepEqual(await tries(paged, '/flaky', 3), ['200 first,second', 4, 0]);
+    assert.deepEqual(await tries(paged, '/flaky', 4), ['503 the page', 4, 1]);
+    assert.deepEqual(await tries(paged, '/bad', 0), ['502 the page', 4, 1]);
+    assert.deepEqual(await tries(pagedDead, '/', 0), ['502 the page', 0, 1]);
+    assert.deepEqual(await tries(spared, '/flaky', 3), ['200 first,second', 4, 0]);
+    assert.deepEqual(await tries(spared, '/bad', 0), ['200 the page', 4, 1]);
   });
 }
 

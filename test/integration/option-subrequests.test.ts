@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 import { ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
+import { openExchanges } from '../harness/exchanges.ts';
 import { answering, ok, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -74,3 +75,101 @@ for (const engine of ENGINES) {
     assert.equal(count.requests, 2);
   });
 }
+
+/** A server that answers with these statuses in turn, the last one from then on. */
+async function flaky(...statuses: string[]): Promise<{ url: string; count: Count }> {
+  const count = { requests: 0 };
+  const answer = answering(() => {
+    const status = statuses[Math.min(count.requests++, statuses.length - 1)];
+    return `HTTP/1.1 ${status}\r\nContent-Length: 4\r\n\r\npage`;
+  });
+  return { url: (await startRawServer({ after }, answer)).url, count };
+}
+
+const LATER = '503 Later';
+
+for (const engine of ENGINES) {
+  const ask = async (host: string, fields: Record<string, string> = {}): Promise<string> => {
+    const cleanups: (() => unknown)[] = [];
+    const { status, body } = await whole(
+      engines.client({ after: (fn) => cleanups.push(fn) }, engine).ask({ host, fields }),
+    );
+    for (const cleanup of cleanups) cleanup();
+    return `${status} ${body.toString()}`;
+  };
+  /** The site of that frontend is out of order, and its page is with that backend. */
+  const withPage = (backend: string): Promise<string> =>
+    addRoute(tsuji, [sick], { 'frontends/$/errors/p/status': '500', 'frontends/$/errors/p/backend': backend });
+  const set = (backend: string, keys: Record<string, string>): string => {
+    const name = `${backend}-${engine}`;
+    for (const [key, value] of Object.entries(keys)) tsuji.set(`backends/${name}/${key}`, value);
+    return name;
+  };
+
+  test(`${engine}: a page is tried again for its status, in a while, and with another server`, async () => {
+    const [one, other] = [await flaky(LATER), await flaky('200 OK')];
+    const backend = set('retried', {
+      'servers/a/url': one.url,
+      'servers/b/url': other.url,
+      'retry/attempts': '2',
+      'retry/status': '503',
+      'retry/initialinterval': '50ms',
+    });
+    const host = await withPage(backend);
+    for (let i = 1; i <= 4; i++) assert.equal(await ask(host), '500 page');
+    assert.equal(other.count.requests, 4);
+    assert.ok(one.count.requests > 0);
+  });
+
+  test(`${engine}: a page is asked for once more as long as the expression of its backend's buffering holds`, async () => {
+    const server = await flaky(LATER, LATER, '200 OK');
+    const host = await withPage(
+      set('repeated', {
+        'servers/a/url': server.url,
+        'buffering/retryexpression': 'ResponseCode() == 503 && Attempts() < 5',
+      }),
+    );
+    assert.equal(await ask(host), '500 page');
+    assert.equal(server.count.requests, 3);
+    const host2 = await withPage(
+      set('unreached', { 'servers/a/url': GONE, 'buffering/retryexpression': 'IsNetworkError()' }),
+    );
+    assert.match(await ask(host2), /^500 Bad Gateway/);
+  });
+
+  test(`${engine}: what stands in for a backend answers our own requests too, for a status and without a server`, async () => {
+    const [bad, good] = [await flaky(LATER), await flaky('200 OK')];
+    const spare = set('spare', { 'servers/a/url': good.url });
+    const failover = { 'failover/backend': spare, 'failover/status': '502,503' };
+    const ill = set('ill', { 'servers/a/url': bad.url, ...failover });
+    const gone = set('gone', { 'servers/a/url': GONE, ...failover });
+    const none = set('none', { 'servers/none/weight': '1', 'failover/backend': spare });
+    for (const [index, backend] of [ill, gone, none].entries()) {
+      assert.equal(await ask(await withPage(backend)), '500 page');
+      assert.equal(good.count.requests, 2 * index + 1, backend);
+      const guarded = await addRoute(tsuji, [site], {
+        'frontends/$/auth/forward/address': 'http://auth.test/',
+        'frontends/$/auth/forward/backend': backend,
+      });
+      assert.equal(await ask(guarded), '200 fine');
+      assert.equal(good.count.requests, 2 * index + 2, backend);
+    }
+    assert.equal(bad.count.requests, 2);
+  });
+
+  test(`${engine}: a mirror follows no sticky cookie of its backend, and sets none`, async () => {
+    const [one, other] = [await flaky('200 OK'), await flaky('200 OK')];
+    const backend = set('sticky', {
+      'servers/a/url': one.url,
+      'servers/b/url': other.url,
+      'loadbalancer/stickiness/cookiename': 'srv',
+    });
+    const host = await addRoute(tsuji, [site], { 'frontends/$/mirrors/m/backend': backend });
+    for (let i = 0; i < 4; i++) assert.equal(await ask(host, { cookie: `srv=${one.url}` }), '200 fine');
+    await waitFor(() => one.count.requests === 2 && other.count.requests === 2, 'the copies to be spread');
+  });
+}
+
+test('nothing is left of any of them', async () => {
+  await waitFor(async () => (await openExchanges(tsuji)) === 0, 'every exchange to end');
+});

@@ -65,6 +65,8 @@ export class Assignment implements Waiter {
   server: ServerView | null = null;
   /** The status of an answer has a say in whether it is the last one: `triesAgain` and `failover` are to be asked. */
   judgesAnswers = false;
+  /** A session stays with the server that its cookie names. Set before `begin`. */
+  followsCookies = true;
   /** Tries that are left after the one under way. */
   private left = 0;
   /** In all. */
@@ -173,7 +175,7 @@ export class Assignment implements Waiter {
   }
 
   private readHead({ sticky, hashKey }: Balancer, head: RequestHead, from: Peer): void {
-    this.pinned = sticky === null ? null : sticky.find(head);
+    this.pinned = sticky === null || !this.followsCookies ? null : sticky.find(head);
     this.hash = hashKey === null ? NO_HASH : hashKey.of(head, from);
   }
 

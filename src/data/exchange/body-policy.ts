@@ -1,11 +1,15 @@
 /** What middlewares have asked of the bodies of one exchange. Most exchanges have none. */
 
+import type { Repetition } from '../balancing/repetition.ts';
+
 export class BodyPolicy {
   /** Bytes; a longer body is refused or broken off. */
   maxRequest = Number.POSITIVE_INFINITY;
   maxResponse = Number.POSITIVE_INFINITY;
   /** The request is read to its end before its first try. */
   holds = false;
+  /** Only with `holds`, and null where no expression has a say. */
+  repetition: Repetition | null = null;
   /** Somebody wants to see the request's body when it is sent. */
   copies = false;
   private maxCopied = 0;

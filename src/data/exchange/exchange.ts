@@ -9,6 +9,7 @@
  */
 // The global of the same name is a getter: reading it costs more than the clock does.
 import { performance } from 'node:perf_hooks';
+import { headField } from '../../http/fields.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
@@ -17,6 +18,7 @@ import type { BackendView, FrontendView } from '../../table/views.ts';
 import { Assignment, QUEUED, type QueueUser, type Repeatable } from '../balancing/assignment.ts';
 import { balancerOf } from '../balancing/balancer.ts';
 import type { Failover } from '../balancing/failover.ts';
+import type { Repetition } from '../balancing/repetition.ts';
 import { standIn } from '../balancing/stand-in.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Downstream } from '../downstream.ts';
@@ -251,34 +253,48 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
     return chosen.isPlain ? null : backendPlan(chosen);
   }
 
-  /** The backend has nothing to say but `fault`. True: another one is asked in its place. */
+  /** The backend has nothing to say but `fault`. True: it is asked once more, or another one in its place. */
   protected failsOver(fault: Fault): boolean {
     const { failover } = this.assignment;
+    if (this.asksAgain(fault.status, '')) {
+      this.again();
+      return true;
+    }
     if (failover === null || this.crossroads === null || !failover.takes(fault.status)) return false;
     if (!this.isUnsent && !this.canBeSentAgain(failover.options.maxRequestBodyBytes, false)) return false;
     this.failOver(failover, fault.status);
     return true;
   }
 
-  /** The backend has no server. True: another one is asked in its place. */
+  /** The backend has no server. True: as for `failsOver`. */
   protected failsOverWithoutServer(): boolean {
     const { failover } = this.assignment;
+    if (this.asksAgain(FAULTS.noServer.status, '')) {
+      this.again();
+      return true;
+    }
     if (failover === null || this.crossroads === null) return false;
     this.failOver(failover, FAULTS.noServer.status);
     return true;
   }
 
   /**
-   * The head of a response has come. True: it is for nobody, since another server or another backend is asked. `retryAfter`:
-   * value of that field. Only where the assignment judges answers.
+   * The head of a response has come, that text. True: it is for nobody, since another server, the same backend once more or
+   * another backend is asked. Only where somebody judges answers.
    */
-  protected passesOver(status: number, retryAfter: string): boolean {
+  protected passesOver(status: number, text: string): boolean {
     const { assignment } = this;
     const { failover } = assignment;
     if (status < 200) return false;
+    const retryAfter = status === 503 || status === 429 ? headField(text, 'retry-after') : '';
     if (assignment.triesAgain(status, retryAfter, this, countsForBackend(this.frontend))) {
       this.dismiss();
       this.tryAgain();
+      return true;
+    }
+    if (this.asksAgain(status, text)) {
+      this.dismiss();
+      this.again();
       return true;
     }
     if (failover === null || this.crossroads === null || !failover.takes(status)) return false;
@@ -288,12 +304,27 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
     return true;
   }
 
+  /** Does the expression of the backend's buffering ask for another answer than one with `status`? As for `Repetition`. */
+  protected asksAgain(_status: number, _head: string): boolean {
+    return false;
+  }
+
+  /** What its buffering says holds no more. */
+  protected leavesBackend(): void {}
+
+  /** The same backend is asked once more, as if it were the first time. */
+  private again(): void {
+    this.assignment.again();
+    this.attempt();
+  }
+
   /** On to the backend that stands in for this one, which has come to `status`. */
   private failOver({ to }: Failover, status: number): void {
     const { head, depth, out, link } = this.crossroads!;
     this.assignment.end(status, this.seconds);
     // What the backend that is left has put around the client's side goes with it.
     this.passage?.leave(depth);
+    this.leavesBackend();
     this.out = out;
     this.lastLink = link;
     if (link === null) this.firstWrapper = null;
@@ -424,10 +455,7 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
   // An upgrade and a handshake have no body to speak of.
   limitRequest(_bytes: number): void {}
   limitResponse(_bytes: number): void {}
-  holdRequest(): void {}
-  repeat(): boolean {
-    return false;
-  }
+  holdRequest(_repetition: Repetition | null): void {}
   fail(fault: Fault): void {
     this.replyFault(fault);
   }

@@ -7,7 +7,6 @@
  *                └─▶ reply ───────────────────────────────────────────────────▶ finish
  * Exchanges are reused from their engine's free list: every field is set anew by `begin`.
  */
-import { headField } from '../../http/fields.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { NO_LENGTH, type ResponseHead } from '../../http/response-head.ts';
 import { BODY_LENGTH, BODY_NONE } from '../../http/response-parser.ts';
@@ -16,6 +15,7 @@ import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import type { BackendView } from '../../table/views.ts';
+import type { Repetition } from '../balancing/repetition.ts';
 import { GIVE_UP, isIdempotent, NEXT_SERVER, RESEND, retryDecision } from '../balancing/retry.ts';
 import type { WorkerContext } from '../context.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, sendWhole, TUNNEL, UNKNOWN_LENGTH } from '../downstream.ts';
@@ -75,8 +75,6 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
   private responseLength = UNKNOWN_LENGTH;
   private framing = BODY_NONE;
   private policy: BodyPolicy | null = null;
-  /** The response is for nobody: another try follows. */
-  private repeats = false;
   /** Some of it has gone to a server. */
   private wasSent = false;
   /** Heads of interim responses, while it is not known whether the answer counts. */
@@ -118,7 +116,6 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     this.resends = 0;
     this.policy = null;
     this.substitute = null;
-    this.repeats = false;
     this.wasSent = false;
     if (this.interims.length > 0) this.interims.length = 0;
     this.admit(head);
@@ -163,30 +160,24 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     policy.maxResponse = Math.min(policy.maxResponse, bytes);
   }
 
-  override holdRequest(): void {
-    this.policies().holds = true;
+  override holdRequest(repetition: Repetition | null): void {
+    const policy = this.policies();
+    policy.holds = true;
+    policy.repetition = repetition;
   }
 
-  override repeat(): boolean {
-    this.repeats = this.policy?.holds === true && this.phase >= CONNECTING;
-    return this.repeats;
+  protected override leavesBackend(): void {
+    if (this.policy !== null) this.policy.repetition = null;
+  }
+
+  protected override asksAgain(status: number, head: string): boolean {
+    const repetition = this.policy?.repetition ?? null;
+    return repetition !== null && this.phase >= CONNECTING && repetition.asksAgain(status, head);
   }
 
   override fail(fault: Fault): void {
     this.phase = ANSWERED;
     this.breakOff(fault, '');
-  }
-
-  /** All of the response is with `out`. */
-  private responded(): void {
-    if (!this.repeats) {
-      this.finish();
-      return;
-    }
-    this.repeats = false;
-    this.responseBytes = 0;
-    this.assignment.again();
-    this.attempt();
   }
 
   override copyRequest(bytes: number): void {
@@ -360,8 +351,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
 
   /** The answer of this server counts, or (false) another one is asked. */
   private isAccepted({ status, text }: ResponseHead): boolean {
-    const retryAfter = status === 503 || status === 429 ? headField(text, 'retry-after') : '';
-    if (this.passesOver(status, retryAfter)) return false;
+    if (this.passesOver(status, text)) return false;
     for (const interim of this.interims) this.out.inform(interim);
     this.interims.length = 0;
     return true;
@@ -381,7 +371,8 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
 
   responseHead(head: ResponseHead, framing: number): void {
     this.connection!.headArrived();
-    if (this.assignment.judgesAnswers && !this.isAccepted(head)) return;
+    const isJudged = this.assignment.judgesAnswers || (this.policy !== null && this.policy.repetition !== null);
+    if (isJudged && !this.isAccepted(head)) return;
     this.request.holdNoMore();
     this.status = head.status;
     this.assignment.answered();
@@ -515,12 +506,12 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     if (this.phase === ANSWERED) {
       const none = this.framing === BODY_NONE;
       this.out.respond(this.responseText, none ? NO_BODY : 0, null, this.responseLength, this.worker.draining);
-      this.responded();
+      this.finish();
     } else if (this.phase === FLUSHING) {
-      this.responded();
+      this.finish();
     } else {
       this.phase = FLUSHING;
-      if (this.out.end(trailers)) this.responded();
+      if (this.out.end(trailers)) this.finish();
     }
   }
 
@@ -531,7 +522,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
 
   /** All that was written to `out` has gone out. */
   outWritable(): void {
-    if (this.phase === FLUSHING) this.responded();
+    if (this.phase === FLUSHING) this.finish();
     else (this.substitute ?? this.connection)?.resume();
   }
 
@@ -617,7 +608,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
       this.phase = FLUSHING;
       return;
     }
-    this.responded();
+    this.finish();
   }
 
   /** Whoever still works at the response hears that nobody waits for it. */

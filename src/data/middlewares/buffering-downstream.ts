@@ -1,18 +1,13 @@
 /**
- * A downstream that gives its client nothing before the whole response is here, and asks for another one when the
- * expression of its backend says so. What never ends (event streams, gRPC, tunnels) passes as it comes.
+ * A downstream that gives its client nothing before the whole response is here. What never ends (event streams, gRPC, tunnels)
+ * passes as it comes.
  */
 import { isEndless } from '../../http/fields.ts';
 import { FAULTS } from '../../kernel/errors.ts';
-import type { BufferingOptions } from '../../middlewares/buffering.ts';
-import { holds } from '../../middlewares/retry-expression.ts';
 import { type Downstream, sendWhole, TUNNEL } from '../downstream.ts';
 import type { BufferHolder } from '../memory-budget.ts';
 import type { Scope, WrapperEvents } from '../middleware.ts';
 import { PassingDownstream } from './passing-downstream.ts';
-
-/** Tries of one request in all, whatever the expression says. */
-const MAX_ATTEMPTS = 11;
 
 type Head = string | Uint8Array;
 
@@ -23,9 +18,8 @@ function headText(head: Head): string {
 export class BufferingDownstream extends PassingDownstream implements BufferHolder {
   heldBytes = 0;
   private readonly exchange: Scope;
-  private readonly options: BufferingOptions;
-  private readonly method: string;
-  private attempts = 0;
+  /** Bytes; 0: no limit. */
+  private readonly mostBytes: number;
   /** The response passes as it comes. */
   private passes = false;
   private head: Head = '';
@@ -33,34 +27,14 @@ export class BufferingDownstream extends PassingDownstream implements BufferHold
   private chunks: Buffer[] = [];
   private bytes = 0;
 
-  constructor(inner: Downstream, events: WrapperEvents, exchange: Scope, options: BufferingOptions, method: string) {
+  constructor(inner: Downstream, events: WrapperEvents, exchange: Scope, mostBytes: number) {
     super(inner, events);
     this.exchange = exchange;
-    this.options = options;
-    this.method = method;
+    this.mostBytes = mostBytes;
   }
 
-  /** Interim responses would be those of a try that may not count. */
+  /** Nothing goes out before the response is here. */
   override inform(): void {}
-
-  override respond(
-    head: Head,
-    length: number,
-    body: Uint8Array | string | null,
-    headLength: number,
-    close: boolean,
-  ): void {
-    if (!this.repeats(head)) this.inner.respond(head, length, body, headLength, close);
-  }
-
-  /** The request is sent once more, and this response is for nobody. */
-  private repeats(head: Head): boolean {
-    this.attempts++;
-    const { retry } = this.options;
-    if (retry === null || this.attempts >= MAX_ATTEMPTS) return false;
-    const code = Number(headText(head).slice(0, 3));
-    return holds(retry, { attempts: this.attempts, code, method: this.method }) && this.exchange.repeat();
-  }
 
   override begin(head: Head, length: number, close: boolean): void {
     this.head = head;
@@ -71,9 +45,8 @@ export class BufferingDownstream extends PassingDownstream implements BufferHold
 
   override write(chunk: Uint8Array): boolean {
     if (this.passes) return this.inner.write(chunk);
-    const { maxResponseBodyBytes } = this.options;
     this.bytes += chunk.length;
-    if (maxResponseBodyBytes > 0 && this.bytes > maxResponseBodyBytes) {
+    if (this.mostBytes > 0 && this.bytes > this.mostBytes) {
       this.forget();
       this.exchange.fail(FAULTS.responseOverBuffer);
       return true;
@@ -89,7 +62,6 @@ export class BufferingDownstream extends PassingDownstream implements BufferHold
     const { head, close } = this;
     const body = Buffer.concat(this.chunks);
     this.forget();
-    if (this.repeats(head)) return true;
     return sendWhole(this.inner, head, body.length, body, trailers, close);
   }
 

@@ -93,7 +93,7 @@ export class ErrorPages implements Middleware {
     const fields = page.requestHeaders === null ? head.fields : onlyFields(head.fields, page.requestHeaders);
     const forwarded = head.forwardedLines(client.peerAddress(), client.secure, worker.serverLine);
     const lines = withoutFields(fields, OWN_FIELDS) + forwarded;
-    const text = { method: 'GET', target, host: '', lines, latin1: head.latin1, body: null, once: false };
+    const text = { method: 'GET', target, host: '', lines, latin1: head.latin1, body: null, isCopy: false };
     const started = exchange.replace((user) =>
       Subrequest.toBackend(worker, backend, head, client, text, TIMEOUT_MS, user),
     );

@@ -115,7 +115,7 @@ export class ForwardAuth implements Middleware {
       lines: this.fieldsOf(head) + forwarded,
       latin1: head.latin1,
       body: null,
-      once: false,
+      isCopy: false,
     };
   }
 

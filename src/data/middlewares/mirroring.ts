@@ -84,7 +84,7 @@ export class Mirroring implements Middleware {
       lines: `${head.fields}${forwarded}x-tsuji-mirror: ${this.frontend.name.replace(/[^\x21-\x7e]/g, '_')}\r\n`,
       latin1: head.latin1,
       body: head.bodyFollows ? (this.options.mirrorBody ? body : []) : null,
-      once: true,
+      isCopy: true,
     };
     inFlight++;
     const backend = this.frontend.otherBackends!.get(mirror.backend)!;
