@@ -15,6 +15,7 @@ export function bootOptions(settings: Settings, rootCAs: readonly string[] | nul
     maxIdleConnsPerHost: settings.maxIdleConnsPerHost,
     upstreamPipelining: settings.upstreamPipelining,
     bufferLimits: settings.bufferLimits,
+    connectionLimits: settings.connectionLimits,
     dialTimeoutMs: settings.dialTimeoutMs,
     responseHeaderTimeoutMs: settings.responseHeaderTimeoutMs,
     headerTimeoutMs: settings.headerTimeoutMs,

@@ -33,6 +33,7 @@ import { KeySets } from './key-sets.ts';
 import { HeldResponse } from './listener/held-response.ts';
 import type { Listener } from './listener/listener.ts';
 import { NodeListener } from './listener/node/node-listener.ts';
+import { TsujiListener } from './listener/tsuji/tsuji-listener.ts';
 import { loadUws, type Uws } from './listener/uws.ts';
 import { type Backlog, findBacklog } from './listener/uws-backlog.ts';
 import { UwsListener } from './listener/uws-listener.ts';
@@ -41,6 +42,7 @@ import type { Plan } from './middleware.ts';
 import { Passwords } from './passwords.ts';
 import { entryPointPlan } from './plan.ts';
 import { localReply } from './reply.ts';
+import { handleProblem } from './socket/handles.ts';
 import { UpstreamPools } from './upstream/pools.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
 
@@ -110,6 +112,8 @@ const context: WorkerContext = {
 let held: HeldResponse | null = null;
 /** Of engine uws without TLS and with it. */
 const backlogs: (Backlog | null)[] = [null, null];
+/** Of engine tsuji: connections are handles, not sockets of node's. */
+let onHandles = false;
 let closing = false;
 /** Those of `context` while the heap is short; null while it is not. */
 let plans: WorkerContext['plans'] | null = null;
@@ -232,7 +236,17 @@ function receive(message: ToWorker): void {
   }
 }
 
+/** TSUJI_SOCKETS=stream: for tests of what happens where node has no such handles. */
+async function mayUseHandles(): Promise<boolean> {
+  if (process.env.TSUJI_SOCKETS === 'stream') return false;
+  const reason = await handleProblem();
+  if (reason === '') return true;
+  log.warn('the handles of this node are not as they should be: its sockets are used, which is slower', { reason });
+  return false;
+}
+
 function makeListener(uws: Uws, index: number, entryPoint: EntryPoint): Listener {
+  if (entryPoint.engine === 'tsuji') return new TsujiListener(context, index, entryPoint, onHandles);
   if (entryPoint.engine === 'node') return new NodeListener(context, index, entryPoint);
   return new UwsListener(uws, held!, backlogs[entryPoint.tls === null ? 0 : 1]!, context, index, entryPoint);
 }
@@ -246,6 +260,7 @@ async function start(): Promise<void> {
   // Loaded also when no entrypoint asks for it: a host where it cannot be is told of at once.
   const uws = await loadUws();
   const ofUws = boot.entryPoints.filter(({ engine }) => engine === 'uws');
+  if (boot.entryPoints.some(({ engine }) => engine === 'tsuji')) onHandles = await mayUseHandles();
   if (ofUws.length > 0) held = await HeldResponse.open(uws);
   if (ofUws.some(({ tls }) => tls === null)) backlogs[0] = await findBacklog(uws, false);
   if (ofUws.some(({ tls }) => tls !== null)) backlogs[1] = await findBacklog(uws, true);

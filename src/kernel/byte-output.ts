@@ -30,10 +30,12 @@ function take(first: boolean): Bytes {
 
 /** Gives a piece back that `takePieces` has handed out, once nobody looks at it any more. */
 export function recycle(piece: Uint8Array): void {
-  const { buffer } = piece;
-  const first = buffer.byteLength === FIRST_BYTES + MAX_RESERVED;
-  const free = first ? freeFirst : freeNext;
-  if (free.length < KEPT_PIECES) free.push(Buffer.from(buffer) as Bytes);
+  keep(Buffer.from(piece.buffer) as Bytes);
+}
+
+function keep(whole: Bytes): void {
+  const free = whole.length === FIRST_BYTES + MAX_RESERVED ? freeFirst : freeNext;
+  if (free.length < KEPT_PIECES) free.push(whole);
 }
 
 export class ByteOutput {
@@ -94,10 +96,37 @@ export class ByteOutput {
     this.at = 0;
   }
 
+  /** Memory that it has, bytes. */
+  get heldBytes(): number {
+    return this.fullBytes + this.piece.length;
+  }
+
+  /** All of it is in one piece, or there is nothing. */
+  get isOnePiece(): boolean {
+    return this.fullBytes === 0;
+  }
+
+  /** The oldest of its bytes, as many as lie together; they stay. */
+  firstPiece(): Uint8Array {
+    return this.fullBytes > 0 ? this.full[0] : this.piece.subarray(0, this.at);
+  }
+
+  /** Forgets `firstPiece`, and uses its memory again. */
+  dropFirst(): void {
+    if (this.fullBytes > 0) {
+      const piece = this.full.shift()!;
+      this.fullBytes -= piece.length;
+      recycle(piece);
+    } else if (this.piece !== NONE) {
+      keep(this.piece);
+      this.piece = NONE;
+      this.at = 0;
+    }
+  }
+
   /** Forgets all of it. */
   clear(): void {
-    const pieces: Uint8Array[] = [];
-    this.takePieces(pieces);
-    for (const piece of pieces) recycle(piece);
+    while (this.fullBytes > 0) this.dropFirst();
+    this.dropFirst();
   }
 }

@@ -33,6 +33,13 @@ export type RetryLimits = {
 };
 
 /** Bytes that may wait for slow peers; 0: no limit. */
+/** Connections of clients to one entrypoint of one worker, 0: no limit. */
+export type ConnectionLimits = {
+  readonly total: number;
+  /** Of one address, or of one /64 of IPv6. */
+  readonly perAddress: number;
+};
+
 export type BufferLimits = {
   /** In one worker. */
   readonly worker: number;
@@ -51,6 +58,7 @@ export type BootOptions = {
   /** Requests in flight per connection to a server, for backends that do not say. */
   readonly upstreamPipelining: number;
   readonly bufferLimits: BufferLimits;
+  readonly connectionLimits: ConnectionLimits;
   readonly dialTimeoutMs: number;
   readonly responseHeaderTimeoutMs: number;
   /**

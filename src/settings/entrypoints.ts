@@ -89,7 +89,8 @@ function fillEngine(options: OptionReader, needsNode: string): Engine {
   const text = options.text('Engine');
   const engine = text.toLowerCase();
   if (text === '') return needsNode === '' ? 'uws' : 'node';
-  if (engine !== 'uws' && engine !== 'node') return options.refuse('Engine', `${quoted(text)} is neither uws nor node`);
+  if (engine !== 'uws' && engine !== 'node' && engine !== 'tsuji')
+    return options.refuse('Engine', `${quoted(text)} is neither uws nor node`);
   if (engine === 'uws' && needsNode === 'ProxyProtocol') options.refuse('Engine', 'uws has no PROXY protocol');
   return engine;
 }

@@ -28,6 +28,7 @@ const SHORTEST_EJECTION_MS = 100;
 const MAX_BUCKETS = 32;
 const MIB = 1 << 20;
 /** A tebibyte: what is beyond all sense is a slip. */
+const MAX_CONNECTIONS = 10_000_000;
 const MAX_BUFFER_MIB = 1 << 20;
 /** What Go's HTTP client takes when it is told 0. */
 const GO_IDLE_CONNECTIONS = 2;
@@ -238,6 +239,10 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     bufferLimits: {
       worker: fillCount(given, 'limits.workerBuffers', MAX_BUFFER_MIB) * MIB,
       connection: fillCount(given, 'limits.connectionBuffers', MAX_BUFFER_MIB) * MIB,
+    },
+    connectionLimits: {
+      total: fillCount(given, 'limits.connections', MAX_CONNECTIONS),
+      perAddress: fillCount(given, 'limits.connectionsPerAddress', MAX_CONNECTIONS),
     },
     dialTimeoutMs: given.duration('forwardingTimeouts.dialTimeout'),
     responseHeaderTimeoutMs: given.duration('forwardingTimeouts.responseHeaderTimeout'),

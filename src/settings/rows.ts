@@ -22,6 +22,8 @@ const ROW_GROUPS: readonly RowGroup[] = [
       ['rootCAs', 'list', '', "Authorities to trust for them, instead of the system's: PEM files or PEM texts"],
       ['upstream.pipelining', 'integer', '1', 'Requests in flight per connection to a server (see README); 1: none'],
       ['limits.fields', 'integer', '100', 'Fields in the head of a request; more are refused with 431'],
+      ['limits.connections', 'integer', '0', 'Connections of clients per entrypoint and worker; 0: no limit'],
+      ['limits.connectionsPerAddress', 'integer', '0', 'The same of one address, or of one /64 of IPv6; Engine:tsuji'],
       ['limits.workerHeap', 'integer', '0', 'MiB of JavaScript heap per worker; 0: half of the memory for all of them'],
       ['limits.workerBuffers', 'integer', '256', 'MiB that may wait in a worker for slow peers; 0: no limit'],
       ['limits.connectionBuffers', 'integer', '64', 'MiB that may wait for one request or WebSocket; 0: no limit'],

@@ -84,7 +84,12 @@ function* openFamilies(view: ControlView, reader: MetricsReader, entryPoints: re
   yield single('tsuji_armed_timers', 'gauge', 'Timeouts that are running in the workers.', reader.armedTimers());
   yield single('tsuji_buffered_bytes', 'gauge', 'What waits in the workers for slow peers.', reader.bufferedBytes());
   const refused = reader.clientsRefused();
-  yield single('tsuji_connections_refused_total', 'counter', 'Clients for which no file descriptor was left.', refused);
+  yield single(
+    'tsuji_connections_refused_total',
+    'counter',
+    'Clients for which no file descriptor was left, or beyond --limits.connections.',
+    refused,
+  );
   const ended = reader.overBudget();
   yield single('tsuji_buffer_limit_total', 'counter', 'What was ended because more waited than --limits allow.', ended);
 }

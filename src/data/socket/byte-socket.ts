@@ -19,7 +19,7 @@ export interface ByteSocket {
   readonly out: ByteOutput;
   /** Bytes that were written and that the system has not taken yet, those in `out` too. */
   readonly backlog: number;
-  /** Memory that holds them, bytes. */
+  /** Memory that holds them, and what has come and was not used, bytes. */
   readonly heldBytes: number;
   /** Bytes that have come, and that the system has taken for the peer, which it does as the peer takes them. */
   readonly received: number;
@@ -37,7 +37,7 @@ export interface ByteSocket {
   resume(): void;
   /** No more `socketRead` within this turn of the event loop: the connection has had its share. */
   rest(): void;
-  /** Sends what was written, then ends our side (close_notify, FIN). What the peer sends still comes. */
+  /** Sends what was written, then ends our side (close_notify, FIN). What the peer sends still comes; when it ends too, it is closed. */
   end(): void;
   /** Breaks it, so that the peer cannot take it for a proper end: a reset; with TLS, an end without close_notify. */
   reset(): void;
@@ -55,8 +55,8 @@ export interface ByteSocket {
 
 export interface SocketUser {
   /**
-   * `bytes[start, end)` have come; valid during the call. Returns how far they were used: less than `end` only after
-   * `pause` or `rest`, and then what is left comes again, with more behind it, when reading goes on.
+   * `bytes[start, end)` have come; valid during the call. Returns how far they were used: what is left comes again, with
+   * more behind it; after `pause` or `rest` when reading goes on, else with what comes next, for which it is copied.
    */
   socketRead(bytes: Buffer, start: number, end: number): number;
   /** The peer has ended its side. What it had sent before has come. */

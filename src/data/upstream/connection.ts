@@ -19,13 +19,13 @@ import { BODY_UNTIL_CLOSE, ResponseParser } from '../../http/response-parser.ts'
 import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
+import type { WriteTurn } from '../write-turn.ts';
 import { dialDetail } from './dial.ts';
 import type { PoolOwner } from './owner.ts';
 import { type SocketOwner, UpstreamSocket } from './socket.ts';
 import { silenceOf } from './timeouts.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 import { Discard, failAll } from './users.ts';
-import type { WriteTurn } from './write-turn.ts';
 
 const DIALING = 0;
 const BUSY = 1;
@@ -194,7 +194,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   }
 
   /** The turn is over: everything that was enqueued goes out in one write. */
-  flush(): void {
+  flushTurn(): void {
     this.guard(this.writeTurn);
   }
 

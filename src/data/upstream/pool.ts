@@ -11,12 +11,12 @@ import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import type { ServerView } from '../../table/views.ts';
+import type { WriteTurn } from '../write-turn.ts';
 import { type ConnectionOwner, UpstreamConnection } from './connection.ts';
 import { ALPN_ANY, ALPN_HTTP1, type DialTarget } from './dial.ts';
 import { UpstreamSessions } from './sessions.ts';
 import type { UpstreamTimeouts } from './timeouts.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
-import type { WriteTurn } from './write-turn.ts';
 
 /** We let go that much before the server's own announced timeout, so that the two do not cross. */
 const IDLE_MARGIN_MS = 1_000;

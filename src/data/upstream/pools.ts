@@ -7,10 +7,10 @@ import type { MetricsLane } from '../../shared/metrics.ts';
 import type { RoutingTable } from '../../table/reader.ts';
 import type { ServerView } from '../../table/views.ts';
 import type { Descriptors } from '../descriptors.ts';
+import { writeTurn } from '../write-turn.ts';
 import { Dialer, type DialTarget, type ServerAddress } from './dial.ts';
 import { UpstreamPool } from './pool.ts';
 import { type UpstreamTimeouts, upstreamTimeouts } from './timeouts.ts';
-import { WriteTurn } from './write-turn.ts';
 
 /**
  * One read takes as much. Larger is cheaper for large bodies (1 MiB costs a third less than with 64 KiB, see
@@ -32,7 +32,7 @@ export class UpstreamPools {
   /** For backends that say nothing. */
   private readonly timeouts: UpstreamTimeouts;
   private readonly readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
-  private readonly turn = new WriteTurn();
+  private readonly turn = writeTurn;
   private readonly bySlot = new Map<number, UpstreamPool>();
   /** Of servers that stand in no backend. */
   private readonly byKey = new Map<string, { readonly pool: UpstreamPool; usedAt: number }>();

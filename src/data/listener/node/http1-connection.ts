@@ -13,7 +13,7 @@ import { log } from '../../../kernel/log.ts';
 import { isRepeatable } from '../../balancing/retry.ts';
 import type { BufferHolder } from '../../memory-budget.ts';
 import { LEAST_BYTES, Progress } from '../progress.ts';
-import type { WatchedClient } from './client-watch.ts';
+import type { WatchedClient } from '../tsuji/client-watch.ts';
 import { lingerOn } from './deadline.ts';
 import type { Http1Downstream } from './http1-downstream.ts';
 import { HALF_CLOSED_MS, MAX_PIPELINED, REQUEST_COST } from './limits.ts';

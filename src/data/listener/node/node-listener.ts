@@ -22,7 +22,7 @@ import type { TlsEntryPoint } from '../../../tls/tls-entrypoint.ts';
 import type { WorkerContext } from '../../context.ts';
 import { HttpExchange } from '../../exchange/http-exchange.ts';
 import type { Listener } from '../listener.ts';
-import { ClientWatch } from './client-watch.ts';
+import { ClientWatch } from '../tsuji/client-watch.ts';
 import { lingerOn } from './deadline.ts';
 import { type FirstBytes, lookAtFirstBytes } from './first-bytes.ts';
 import { Http1Connection } from './http1-connection.ts';

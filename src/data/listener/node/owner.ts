@@ -1,7 +1,7 @@
 /** What the connections of one entrypoint know of its listener. */
 import type { Socket } from 'node:net';
 import type { WorkerContext } from '../../context.ts';
-import type { ClientWatch } from './client-watch.ts';
+import type { ClientWatch } from '../tsuji/client-watch.ts';
 
 export interface NodeOwner {
   readonly worker: WorkerContext;

@@ -19,7 +19,7 @@ import { log } from '../../../kernel/log.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL } from '../../downstream.ts';
 import type { BufferHolder } from '../../memory-budget.ts';
 import { LEAST_BYTES, Progress } from '../progress.ts';
-import type { WatchedClient } from './client-watch.ts';
+import type { WatchedClient } from '../tsuji/client-watch.ts';
 import { lingerOn } from './deadline.ts';
 import { HALF_CLOSED_MS, HALF_CLOSED_PROBE_MS } from './limits.ts';
 import type { NodeOwner } from './owner.ts';

@@ -6,7 +6,7 @@
  */
 /** A connection: it writes what it has gathered. */
 interface Writer {
-  flush(): void;
+  flushTurn(): void;
 }
 
 /** A pool: it fills no connection any more. */
@@ -42,7 +42,10 @@ export class WriteTurn {
     const { connections } = this;
     this.connections = this.spare;
     this.spare = connections;
-    for (const connection of connections) connection.flush();
+    for (const connection of connections) connection.flushTurn();
     connections.length = 0;
   }
 }
+
+/** Of this thread. */
+export const writeTurn = new WriteTurn();

@@ -1,0 +1,70 @@
+/** How many connections clients may have, on one entrypoint of one worker; what comes beyond that is closed at once. */
+import { EVENTS } from '../../kernel/events.ts';
+import { networkOf } from '../../kernel/ip-ranges.ts';
+import { log } from '../../kernel/log.ts';
+import type { ConnectionLimits as Limits } from '../../protocol/messages.ts';
+import type { MetricsLane } from '../../shared/metrics.ts';
+
+/** Whoever has one address of IPv6 has as many as this leaves. */
+const NETWORK_BITS = 64;
+
+function ownerOf(address: string): string {
+  return address.includes(':') ? networkOf(address, NETWORK_BITS) : address;
+}
+
+export class ConnectionLimits {
+  private readonly limits: Limits;
+  private readonly entryPoint: string;
+  private readonly metrics: MetricsLane;
+  private count = 0;
+  private readonly byOwner = new Map<string, number>();
+
+  constructor(limits: Limits, entryPoint: string, metrics: MetricsLane) {
+    this.limits = limits;
+    this.entryPoint = entryPoint;
+    this.metrics = metrics;
+  }
+
+  /** One was accepted. False: it is to be closed. `closed` is owed in either case. */
+  accepted(): boolean {
+    this.count++;
+    const { total } = this.limits;
+    if (total === 0 || this.count <= total) return true;
+    this.refused('limits.connections', this.count, this.entryPoint);
+    return false;
+  }
+
+  closed(): void {
+    this.count--;
+  }
+
+  /** Addresses are counted: `admits` is to be asked. */
+  get looksAtAddresses(): boolean {
+    return this.limits.perAddress > 0;
+  }
+
+  /** It is known whose one is. False: it is to be closed; else `left` is owed. */
+  admits(address: string): boolean {
+    const { perAddress } = this.limits;
+    const owner = ownerOf(address);
+    const count = (this.byOwner.get(owner) ?? 0) + 1;
+    if (count > perAddress) {
+      this.refused('limits.connectionsPerAddress', count, address);
+      return false;
+    }
+    this.byOwner.set(owner, count);
+    return true;
+  }
+
+  left(address: string): void {
+    const owner = ownerOf(address);
+    const count = this.byOwner.get(owner)! - 1;
+    if (count > 0) this.byOwner.set(owner, count);
+    else this.byOwner.delete(owner);
+  }
+
+  private refused(limit: string, value: number, object: string): void {
+    this.metrics.clientRefused();
+    log.event(EVENTS.limitReached, limit, { limit, object, value, entrypoint: this.entryPoint });
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * A connection of which it is not known yet what is spoken on it: PROXY header, choice of protocol and TLS handshake.
+ * They have one time together, and no byte begins it anew.
+ *
+ *     accepted ─▶ PROXY header ─▶ first bytes ─┬─ in the clear ──────▶ serve
+ *                                              ├─ TLS ─▶ handshake ──▶ serve
+ *                                              └─ neither: told so, ended
+ */
+import type { Socket } from 'node:net';
+import type { TrustOptions } from '../../../kernel/entrypoint-options.ts';
+import { IpRanges } from '../../../kernel/ip-ranges.ts';
+import { log } from '../../../kernel/log.ts';
+import { TimerEntry } from '../../../kernel/timer-wheel.ts';
+import type { WorkerContext } from '../../context.ts';
+import type { BaseSocket } from '../../socket/base-socket.ts';
+import type { ByteSocket, SocketUser } from '../../socket/byte-socket.ts';
+import { LINGER_MS } from '../linger.ts';
+import { recognize } from '../node/first-bytes.ts';
+import { PLAIN_HTTP } from '../node/raw-reply.ts';
+import { INCOMPLETE, MALFORMED, readProxyHeader } from '../proxy-header.ts';
+
+/** A connection in the clear, which may come to carry TLS. */
+export type AcceptedSocket = BaseSocket & { toSocket(unused: Uint8Array): Socket };
+
+/** Which balancers are believed whose connection they pass on. */
+export class ProxyTrust {
+  /** null: all of them. */
+  private readonly trusted: IpRanges | null;
+
+  constructor({ insecure, trustedIPs }: TrustOptions) {
+    this.trusted = insecure ? null : new IpRanges(trustedIPs);
+  }
+
+  believes(peer: string): boolean {
+    return this.trusted === null || this.trusted.contains(peer);
+  }
+}
+
+export interface OpeningOwner {
+  readonly worker: WorkerContext;
+  /** null: no connection begins with a PROXY header. */
+  readonly proxyTrust: ProxyTrust | null;
+  readonly speaksTls: boolean;
+  /** It is known whose connection it is. False: it was closed, since its client may have no more. */
+  admits(socket: BaseSocket): boolean;
+  /** The handshake begins; `opening.done` is owed when it is through. */
+  beginTls(opening: Opening, carrier: Socket): void;
+  /** HTTP is spoken on it. `preface`: HTTP/2 with prior knowledge. */
+  serve(socket: ByteSocket, preface: boolean): void;
+  openingOver(opening: Opening): void;
+}
+
+export class Opening extends TimerEntry implements SocketUser {
+  readonly socket: AcceptedSocket;
+  /** With TLS, the socket that carries it. */
+  private carrier: Socket | null = null;
+  private readonly owner: OpeningOwner;
+  private awaitsProxy: boolean;
+  private refused = false;
+
+  constructor(owner: OpeningOwner, socket: AcceptedSocket) {
+    super();
+    this.owner = owner;
+    this.socket = socket;
+    this.awaitsProxy = owner.proxyTrust !== null;
+    const { wheel, options } = owner.worker;
+    if (options.headerTimeoutMs > 0) wheel.arm(this, options.headerTimeoutMs);
+    socket.begin(this);
+  }
+
+  socketRead(bytes: Buffer, start: number, end: number): number {
+    if (this.refused) return end;
+    let at = start;
+    if (this.awaitsProxy) {
+      const length = this.takeProxyHeader(bytes.subarray(start, end));
+      if (length < 0 || this.socket.closed) return start;
+      at += length;
+    }
+    const first = recognize(bytes.subarray(at, end));
+    if (first === null) return at;
+    const { owner, socket } = this;
+    if (!owner.speaksTls) {
+      this.done();
+      owner.serve(socket, first === 'http2');
+      return at;
+    }
+    if (first === 'tls') {
+      const carrier = socket.toSocket(Buffer.from(bytes.subarray(at, end)));
+      this.carrier = carrier;
+      owner.beginTls(this, carrier);
+    } else {
+      this.refuse();
+    }
+    return end;
+  }
+
+  /** How long it is; -1 while more of it is to come. */
+  private takeProxyHeader(bytes: Buffer): number {
+    const header = readProxyHeader(bytes);
+    if (header === INCOMPLETE) return -1;
+    const { owner, socket } = this;
+    if (header === MALFORMED) {
+      log.debug('connection refused', { reason: 'its PROXY header is malformed', peer: socket.peerAddress() });
+      socket.close();
+      return -1;
+    }
+    this.awaitsProxy = false;
+    if (header.address !== '' && owner.proxyTrust!.believes(socket.peerAddress())) socket.isOf(header.address);
+    return owner.admits(socket) ? header.length : -1;
+  }
+
+  /** Says that this is a port for TLS, and reads past what still comes for a moment. */
+  private refuse(): void {
+    const { socket } = this;
+    this.refused = true;
+    this.owner.worker.wheel.arm(this, LINGER_MS);
+    socket.out.bytes(PLAIN_HTTP, 0, PLAIN_HTTP.length);
+    socket.end();
+  }
+
+  socketEnded(): void {
+    // Whoever ends before it has said anything wants nothing.
+    if (!this.refused) this.socket.close();
+  }
+
+  socketDrained(): void {}
+
+  socketClosed(): void {
+    this.done();
+  }
+
+  socketCrashed(): void {}
+
+  override expired(): void {
+    this.close();
+  }
+
+  close(): void {
+    if (this.carrier === null) this.socket.close();
+    else this.carrier.destroy();
+  }
+
+  /** It is known what is spoken on it, or it is closed. */
+  done(): void {
+    this.owner.worker.wheel.cancel(this);
+    this.owner.openingOver(this);
+  }
+}

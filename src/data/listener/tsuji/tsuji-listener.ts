@@ -1,0 +1,220 @@
+/**
+ * One entrypoint of one worker on our own engine: HTTP/1 and HTTP/2 from bytes, in the clear and over TLS. The port is
+ * shared with the other workers by SO_REUSEPORT.
+ *
+ *     server (accepts) ─▶ TcpSocket ─▶ Opening ─┬─ in the clear ─────────────────────┬─▶ Http1Connection ─▶ exchanges
+ *                                               └─▶ tls (handshake) ─▶ TlsSocket ────┴─▶ Http2Connection ─▶ exchanges
+ *
+ * Where node's handles are not to be had, the sockets are StreamSockets; all above is the same.
+ * `Upgrade: h2c` is not taken: a server may ignore it (RFC 9110 §7.8), and RFC 9113 §3.1 has given it up.
+ */
+import { constants } from 'node:crypto';
+import { createServer, type Server, Socket } from 'node:net';
+import { createServer as createTls, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import { RequestHead } from '../../../http/request-head.ts';
+import type { EntryPoint } from '../../../kernel/entrypoint-options.ts';
+import { reasonOf, TsujiError } from '../../../kernel/errors.ts';
+import { log } from '../../../kernel/log.ts';
+import type { TlsEntryPoint } from '../../../tls/tls-entrypoint.ts';
+import type { WorkerContext } from '../../context.ts';
+import type { BaseSocket, SocketHost } from '../../socket/base-socket.ts';
+import type { ByteSocket } from '../../socket/byte-socket.ts';
+import { acceptHandles, carrierOf, type RawHandle, tlsHandle } from '../../socket/handles.ts';
+import { StreamSocket } from '../../socket/stream-socket.ts';
+import { TcpSocket } from '../../socket/tcp-socket.ts';
+import { TlsSocket } from '../../socket/tls-socket.ts';
+import { ConnectionLimits } from '../connection-limits.ts';
+import type { Listener } from '../listener.ts';
+import * as limits from '../node/limits.ts';
+import { ClientWatch } from './client-watch.ts';
+import { Opening, type OpeningOwner, ProxyTrust } from './opening.ts';
+import type { ClientConnection, EngineOwner } from './owner.ts';
+
+/** The last one is what clients of HTTP/1.0 offer, when they offer anything. */
+const ALPN = ['h2', 'http/1.1', 'http/1.0'];
+/** From when on a quiet connection asks whether its peer is still there. */
+const KEEP_ALIVE_MS = 180_000;
+/** The longest that a timer of node's takes. Openings are timed by ourselves. */
+const NEVER_MS = 2 ** 31 - 1;
+const BACKLOG = 511;
+
+export class TsujiListener implements Listener, EngineOwner, OpeningOwner, SocketHost {
+  readonly worker: WorkerContext;
+  readonly index: number;
+  readonly head = new RequestHead();
+  readonly watch: ClientWatch;
+  readonly proxyTrust: ProxyTrust | null;
+  readonly speaksTls: boolean;
+  private readonly entryPoint: EntryPoint;
+  private readonly onHandles: boolean;
+  private readonly server: Server;
+  private readonly tls: TlsServer | null;
+  private readonly limits: ConnectionLimits;
+  /** Of whom its address is counted. */
+  private readonly admitted = new Map<BaseSocket, string>();
+  private readonly openings = new Set<Opening>();
+  /** Those of which the handshake is under way. */
+  private readonly handshakes = new Map<Socket, Opening>();
+  private readonly connections = new Set<ClientConnection>();
+
+  /** `onHandles`: node's handles may be used (src/data/socket/handles.ts). */
+  constructor(worker: WorkerContext, index: number, entryPoint: EntryPoint, onHandles: boolean) {
+    this.worker = worker;
+    this.index = index;
+    this.entryPoint = entryPoint;
+    this.onHandles = onHandles;
+    const { uploadTimeoutMs, downloadTimeoutMs, connectionLimits } = worker.options;
+    this.watch = new ClientWatch(worker.wheel, [uploadTimeoutMs, downloadTimeoutMs, limits.HALF_CLOSED_MS]);
+    this.proxyTrust = entryPoint.proxyProtocol === null ? null : new ProxyTrust(entryPoint.proxyProtocol);
+    this.limits = new ConnectionLimits(connectionLimits, entryPoint.name, worker.metrics);
+    const tls = worker.tls[index];
+    this.speaksTls = tls !== null;
+    this.tls = tls === null ? null : this.makeTls(tls);
+    const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS, allowHalfOpen: true };
+    this.server = createServer(options, (socket) => this.accepted(socket));
+  }
+
+  listen(): Promise<void> {
+    const { name, host, port } = this.entryPoint;
+    const { server } = this;
+    return new Promise((resolve, reject) => {
+      server.on('error', (error) => {
+        reject(
+          new TsujiError('LISTEN_FAILED', `entrypoint ${name}: cannot listen on ${host}:${port}: ${reasonOf(error)}`),
+        );
+      });
+      const at = { port, backlog: BACKLOG, reusePort: true };
+      server.listen(host === '' ? at : { ...at, host }, () => {
+        if (this.onHandles) acceptHandles(server, KEEP_ALIVE_MS, this.takeHandle, this.acceptFailed);
+        resolve();
+      });
+    });
+  }
+
+  drain(): void {
+    this.server.close();
+    for (const connection of this.connections) connection.drain();
+  }
+
+  get isBusy(): boolean {
+    for (const connection of this.connections) if (connection.isBusy) return true;
+    return false;
+  }
+
+  close(): void {
+    this.server.close();
+    for (const opening of this.openings) opening.close();
+    for (const connection of this.connections) connection.close();
+  }
+
+  private readonly takeHandle = (raw: RawHandle): void => {
+    this.accepted(raw);
+  };
+
+  /** The process is out of file descriptors, or the system of something else: the client was closed by the system. */
+  private readonly acceptFailed = (reason: string): void => {
+    this.worker.metrics.clientRefused();
+    log.warn('a connection could not be accepted', { entrypoint: this.entryPoint.name, reason });
+  };
+
+  private accepted(source: RawHandle | Socket): void {
+    try {
+      const socket = source instanceof Socket ? new StreamSocket(source) : new TcpSocket(source);
+      socket.host = this;
+      const { descriptors } = this.worker;
+      const takes = this.limits.accepted();
+      if (!descriptors.clientAccepted() || !takes) socket.close();
+      else if (this.proxyTrust !== null || this.admits(socket)) this.openings.add(new Opening(this, socket));
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  admits(socket: BaseSocket): boolean {
+    if (!this.limits.looksAtAddresses) return true;
+    const address = socket.peerAddress();
+    if (this.limits.admits(address)) {
+      this.admitted.set(socket, address);
+      return true;
+    }
+    socket.close();
+    return false;
+  }
+
+  socketGone(socket: BaseSocket): void {
+    this.worker.descriptors.clientClosed();
+    this.limits.closed();
+    const address = this.admitted.get(socket);
+    if (address === undefined) return;
+    this.admitted.delete(socket);
+    this.limits.left(address);
+  }
+
+  openingOver(opening: Opening): void {
+    this.openings.delete(opening);
+  }
+
+  private makeTls(tls: TlsEntryPoint): TlsServer {
+    const options = tls.serverOptions();
+    const server = createTls({
+      ...options,
+      // HTTP/2 forbids it (RFC 9113 §9.2.1), and it makes a peer wait in the middle of a write.
+      secureOptions: (options.secureOptions ?? 0) | constants.SSL_OP_NO_RENEGOTIATION,
+      ALPNProtocols: ALPN,
+      handshakeTimeout: NEVER_MS,
+    });
+    tls.attach(server, (socket) => this.secured(socket));
+    // What a client makes of its handshake is its own business; the socket is closed already.
+    server.on('tlsClientError', () => {});
+    return server;
+  }
+
+  beginTls(opening: Opening, carrier: Socket): void {
+    this.handshakes.set(carrier, opening);
+    carrier.once('close', () => {
+      this.handshakes.delete(carrier);
+      opening.done();
+      this.socketGone(opening.socket);
+    });
+    this.tls!.emit('connection', carrier);
+  }
+
+  /** Within OpenSSL: what is thrown here would end the worker. */
+  private secured(socket: TLSSocket): void {
+    try {
+      const opening = this.openingOf(socket);
+      opening?.done();
+      const raw = this.onHandles ? tlsHandle(socket) : null;
+      const made = raw === null ? new StreamSocket(socket) : new TlsSocket(socket, raw);
+      if (opening !== undefined) made.isOf(opening.socket.peerAddress());
+      this.serve(made, false);
+    } catch (error) {
+      this.failed(error);
+      socket.destroy();
+    }
+  }
+
+  private openingOf(socket: TLSSocket): Opening | undefined {
+    const carrier = carrierOf(socket);
+    if (carrier !== null) return this.handshakes.get(carrier);
+    const { remoteAddress, remotePort } = socket;
+    for (const [other, opening] of this.handshakes) {
+      if (other.remotePort === remotePort && other.remoteAddress === remoteAddress) return opening;
+    }
+    return undefined;
+  }
+
+  serve(socket: ByteSocket, _preface: boolean): void {
+    socket.close();
+  }
+
+  left(connection: ClientConnection): void {
+    this.connections.delete(connection);
+  }
+
+  private failed(error: unknown): void {
+    log.error('a connection failed', {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+  }
+}

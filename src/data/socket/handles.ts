@@ -1,0 +1,413 @@
+/**
+ * The handles below node's sockets: the only file of the engine that names insides of Node. Some mistakes with them end
+ * the whole process (a write request used twice, a second write under TLS, an `onread` that returns something): the flags
+ * here make them impossible, whatever the callers do (test/unit/data/handles.test.ts makes each of those mistakes).
+ *
+ * The version of Node is pinned (package.json). Everything is checked when the module is loaded and once more by
+ * `handlesWork`; where anything is missing the engine runs on node's sockets (stream-socket.ts).
+ */
+import { randomBytes } from 'node:crypto';
+import { connect, createServer, type Server, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { getSystemErrorName } from 'node:util';
+
+/**
+ * What one read takes at most. All handles of a thread read into one buffer: reads are synchronous, one at a time, and
+ * what was read is used or copied within the call. With TLS a read brings a record, 16 KiB.
+ */
+export const READ_BYTES = 262_144;
+export const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
+
+const EPIPE = -32;
+const UV_EOF = -4095;
+const SELF_TEST_MS = 2_000;
+
+/** Not to be looked into elsewhere. */
+export type RawHandle = {
+  onread: unknown;
+  readonly _parent?: RawHandle;
+  readonly writeQueueSize: number;
+  readonly bytesWritten: number;
+  readStart(): number;
+  readStop(): number;
+  useUserBuffer(buffer: Uint8Array): void;
+  writeBuffer(request: object, bytes: Uint8Array): number;
+  writev(request: object, pieces: readonly Uint8Array[], allBuffers: true): number;
+  shutdown(request: object): number;
+  close(closed: () => void): void;
+  reset(closed: () => void): number;
+  getpeername(out: { address?: string }): number;
+  setNoDelay(on: boolean): number;
+  setKeepAlive(on: boolean, seconds: number): number;
+  [STREAM]?: StreamHandle;
+};
+
+type ListeningHandle = RawHandle & { onconnection: (status: number, handle?: RawHandle) => void };
+
+/** One write, or one end. It belongs to it until `oncomplete`, which is only called of what was not done at once. */
+type Request = { oncomplete: unknown; stream: StreamHandle | null; kept: unknown };
+
+type Binding = {
+  readonly WriteWrap: new () => Request;
+  readonly ShutdownWrap: new () => Request;
+  readonly streamBaseState: Int32Array;
+  readonly kReadBytesOrError: number;
+  readonly kLastWriteWasAsync: number;
+};
+
+const STREAM = Symbol('stream');
+
+const METHODS = ['readStart', 'readStop', 'useUserBuffer', 'writeBuffer', 'writev', 'shutdown', 'close'] as const;
+const TCP_METHODS = ['reset', 'getpeername', 'setNoDelay', 'setKeepAlive'] as const;
+
+function has(object: object, methods: readonly string[]): boolean {
+  return methods.every((name) => typeof (object as Record<string, unknown>)[name] === 'function');
+}
+
+/** '' or what is missing. */
+let missing = '';
+
+function load(): Binding | null {
+  try {
+    const { binding } = process as unknown as { binding(name: string): unknown };
+    const stream = binding.call(process, 'stream_wrap') as Binding;
+    const { TCP } = binding.call(process, 'tcp_wrap') as { TCP: { prototype: object } };
+    const indexes = [stream.kReadBytesOrError, stream.kLastWriteWasAsync];
+    if (typeof stream.WriteWrap !== 'function' || typeof stream.ShutdownWrap !== 'function') missing = 'requests';
+    else if (!(stream.streamBaseState instanceof Int32Array) || !indexes.every(Number.isInteger)) missing = 'state';
+    else if (!has(TCP.prototype, METHODS) || !has(TCP.prototype, TCP_METHODS)) missing = 'methods';
+    return missing === '' ? stream : null;
+  } catch (error) {
+    missing = String(error);
+    return null;
+  }
+}
+
+const loaded = load();
+const binding = loaded as Binding;
+
+export function reasonOfStatus(status: number): string {
+  return getSystemErrorName(status);
+}
+
+/** What hears of a handle. Throws go to `handleCrashed`. */
+export interface HandleUser {
+  /** `readBuffer[0, length)` has come. */
+  handleRead(length: number): void;
+  /** The peer has ended its side. */
+  handleEnded(): void;
+  handleFailed(reason: string): void;
+  /** The write that was under way is done; `status` < 0: it has failed. */
+  handleWrote(status: number): void;
+  /** Our side is ended. */
+  handleShut(): void;
+  /** After `close` or `reset`. */
+  handleClosed(): void;
+  handleCrashed(error: unknown): void;
+}
+
+/** Node calls it with the handle as `this`. What it returned would be the next buffer. */
+function onRead(this: RawHandle): undefined {
+  const length = binding.streamBaseState[binding.kReadBytesOrError];
+  // 0: nothing this time.
+  if (length !== 0) this[STREAM]?.hasRead(length);
+  return undefined;
+}
+
+function wrote(this: Request, status: number): void {
+  const { stream } = this;
+  this.stream = null;
+  this.kept = null;
+  stream?.hasWritten(status);
+}
+
+function shut(this: Request): void {
+  const { stream } = this;
+  this.stream = null;
+  stream?.hasShut();
+}
+
+/** Serves one write after the other, as long as they are done at once. */
+let spare: Request | null = null;
+
+/** One connection: TCP, or TLS on top of it. Every call is safe in every state. */
+export class StreamHandle {
+  private readonly raw: RawHandle;
+  /** With TLS, the connection that carries it. */
+  private readonly below: RawHandle;
+  private readonly user: HandleUser;
+  private reading: boolean;
+  private writing = false;
+  private isShut = false;
+  private readEnded = false;
+  private over = false;
+
+  /** `reading`: somebody reads from it already. */
+  constructor(raw: RawHandle, user: HandleUser, reading: boolean) {
+    this.raw = raw;
+    this.below = raw._parent ?? raw;
+    this.user = user;
+    this.reading = reading;
+    raw[STREAM] = this;
+    raw.onread = onRead;
+    // Once per handle: each call leaves something behind.
+    raw.useUserBuffer(readBuffer);
+  }
+
+  setReading(on: boolean): void {
+    if (on === this.reading || this.over || this.readEnded) return;
+    this.reading = on;
+    if (on) this.raw.readStart();
+    else this.raw.readStop();
+  }
+
+  /** A write was not done at once. */
+  get isWriting(): boolean {
+    return this.writing;
+  }
+
+  /**
+   * 0: written, `bytes` are free. 1: `handleWrote` follows; without TLS `bytes` must stay as they are until then, with
+   * TLS they are free. < 0: it has failed, see `reasonOfStatus`.
+   */
+  write(bytes: Uint8Array): number {
+    if (bytes.length === 0) return 0;
+    if (!this.mayWrite()) return EPIPE;
+    spare ??= new binding.WriteWrap();
+    return this.began(this.raw.writeBuffer(spare, bytes), bytes);
+  }
+
+  /** The same of several pieces, none of them empty. Not with TLS, which would copy them. */
+  writeAll(pieces: readonly Uint8Array[]): number {
+    if (pieces.length === 0) return 0;
+    if (!this.mayWrite()) return EPIPE;
+    spare ??= new binding.WriteWrap();
+    return this.began(this.raw.writev(spare, pieces, true), pieces);
+  }
+
+  private mayWrite(): boolean {
+    if (this.writing) throw new Error('a write is under way');
+    return !this.over && !this.isShut;
+  }
+
+  private began(status: number, kept: unknown): number {
+    const request = spare!;
+    if (status !== 0) {
+      spare = null;
+      return status < 0 ? status : EPIPE;
+    }
+    if (binding.streamBaseState[binding.kLastWriteWasAsync] === 0) return 0;
+    // It belongs to this write from now on.
+    spare = null;
+    request.oncomplete = wrote;
+    request.stream = this;
+    request.kept = kept;
+    this.writing = true;
+    return 1;
+  }
+
+  /** Bytes that were written and that the system has not taken; with TLS, as TLS has made them. */
+  get queued(): number {
+    return this.over ? 0 : this.below.writeQueueSize;
+  }
+
+  /** Bytes that the system has taken for the peer, as TLS has made them. */
+  get taken(): number {
+    return this.over ? 0 : this.below.bytesWritten - this.below.writeQueueSize;
+  }
+
+  /** Ends our side; only when nothing is being written. `handleShut` follows, maybe within the call. */
+  shutDown(): void {
+    if (this.writing) throw new Error('a write is under way');
+    if (this.over || this.isShut) return;
+    this.isShut = true;
+    const request = new binding.ShutdownWrap();
+    request.oncomplete = shut;
+    request.stream = this;
+    if (this.raw.shutdown(request) !== 0) this.user.handleShut();
+  }
+
+  /** '' when it is gone. */
+  peerAddress(): string {
+    const out: { address?: string } = {};
+    if (!this.over) this.below.getpeername(out);
+    return out.address ?? '';
+  }
+
+  /** The peer has reset it. */
+  isPeerGone(): boolean {
+    return this.over || this.below.getpeername({}) !== 0;
+  }
+
+  keepAlive(seconds: number): void {
+    if (!this.over) this.below.setKeepAlive(true, seconds);
+  }
+
+  /** Nothing is heard of it any more. With TLS its socket is to be destroyed. */
+  letGo(): void {
+    this.over = true;
+  }
+
+  /** Not with TLS. */
+  close(): void {
+    if (this.over) return;
+    this.over = true;
+    this.raw.close(() => this.closed());
+  }
+
+  /** As `close`, by a reset. Not with TLS. */
+  reset(): void {
+    if (this.over) return;
+    this.over = true;
+    const closed = (): void => this.closed();
+    // It is refused while our side is being ended.
+    if (this.raw.reset(closed) !== 0) this.raw.close(closed);
+  }
+
+  /** Gives the connection to a socket of node's. Not with TLS, nor when anything was written. */
+  toSocket(): Socket {
+    this.setReading(false);
+    this.over = true;
+    return new Socket({ handle: this.raw, allowHalfOpen: true } as object);
+  }
+
+  hasRead(length: number): void {
+    if (this.over) return;
+    try {
+      if (length > 0) {
+        this.user.handleRead(length);
+        return;
+      }
+      this.reading = false;
+      this.readEnded = true;
+      if (length === UV_EOF) this.user.handleEnded();
+      else this.user.handleFailed(reasonOfStatus(length));
+    } catch (error) {
+      this.user.handleCrashed(error);
+    }
+  }
+
+  hasWritten(status: number): void {
+    this.writing = false;
+    try {
+      this.user.handleWrote(status);
+    } catch (error) {
+      this.user.handleCrashed(error);
+    }
+  }
+
+  hasShut(): void {
+    if (this.over) return;
+    try {
+      this.user.handleShut();
+    } catch (error) {
+      this.user.handleCrashed(error);
+    }
+  }
+
+  private closed(): void {
+    try {
+      this.user.handleClosed();
+    } catch (error) {
+      this.user.handleCrashed(error);
+    }
+  }
+}
+
+/**
+ * From now on `take` gets what the listening `server` accepts, and nothing on top of it: with NODELAY and KEEPALIVE as
+ * the listening socket has them. `failed`: why one could not be accepted. False: that cannot be had.
+ */
+export function acceptHandles(
+  server: Server,
+  keepAliveMs: number,
+  take: (raw: RawHandle) => void,
+  failed: (reason: string) => void,
+): boolean {
+  const listening = (server as Server & { _handle?: ListeningHandle })._handle;
+  if (loaded === null || !listening || typeof listening.onconnection !== 'function') return false;
+  // Connections inherit both: that saves each of them five system calls.
+  listening.setNoDelay(true);
+  listening.setKeepAlive(true, keepAliveMs / 1_000);
+  listening.onconnection = (status, raw) => {
+    if (raw === undefined) failed(reasonOfStatus(status));
+    else take(raw);
+  };
+  return true;
+}
+
+/** Of a connection whose handshake is through; null: it is only to be had as a stream. */
+export function tlsHandle(socket: TLSSocket): RawHandle | null {
+  const raw = (socket as TLSSocket & { _handle?: RawHandle | null })._handle;
+  if (loaded === null || !raw || !has(raw, METHODS)) return null;
+  return raw._parent !== undefined && has(raw._parent, TCP_METHODS) ? raw : null;
+}
+
+/** The connection that carries `socket`, as it was given to a server of TLS; null when node does not tell. */
+export function carrierOf(socket: TLSSocket): Socket | null {
+  const { _parent: parent } = socket as TLSSocket & { _parent?: unknown };
+  return parent instanceof Socket ? parent : null;
+}
+
+/** '' or why no handles are to be used: a connection to ourselves is accepted, read, answered and ended. */
+export async function handleProblem(): Promise<string> {
+  if (loaded === null) return `node has no ${missing}`;
+  const server = createServer();
+  const secret = randomBytes(32);
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const timer = setTimeout(() => resolve('a connection to ourselves is not answered'), SELF_TEST_MS);
+  const close: (() => void)[] = [() => server.close(), () => clearTimeout(timer)];
+  server.on('error', (error) => resolve(error.message));
+  server.listen({ port: 0, host: '127.0.0.1' }, () => {
+    const taken = acceptHandles(
+      server,
+      1_000,
+      (raw) => {
+        const echo = new Echo(raw);
+        close.push(() => echo.close());
+      },
+      resolve,
+    );
+    if (!taken) resolve('connections cannot be accepted as handles');
+    const client = connect({ port: (server.address() as { port: number }).port, host: '127.0.0.1' });
+    close.push(() => client.destroy());
+    let answer = Buffer.alloc(0);
+    client.on('error', (error) => resolve(error.message));
+    client.on('data', (chunk) => {
+      answer = Buffer.concat([answer, chunk]);
+    });
+    client.on('end', () => resolve(answer.equals(secret) ? '' : 'it is not answered with what was sent'));
+    client.end(secret);
+  });
+  const problem = await promise;
+  for (const step of close) step();
+  return problem;
+}
+
+/** Sends back what comes, and ends when its peer does. */
+class Echo implements HandleUser {
+  private readonly handle: StreamHandle;
+
+  constructor(raw: RawHandle) {
+    this.handle = new StreamHandle(raw, this, false);
+    this.handle.setReading(true);
+  }
+
+  handleRead(length: number): void {
+    this.handle.write(Buffer.from(readBuffer.subarray(0, length)));
+  }
+
+  handleEnded(): void {
+    this.handle.shutDown();
+  }
+
+  close(): void {
+    this.handle.close();
+  }
+
+  handleFailed(): void {}
+  handleWrote(): void {}
+  handleShut(): void {}
+  handleClosed(): void {}
+  handleCrashed(): void {}
+}
