@@ -6,6 +6,17 @@ import { headField, listMembers } from './fields.ts';
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /**
+ * Does a client that asks for this (the value of `Upgrade`) go on without it? One that offers HTTP/2 or TLS does (RFC 7540
+ * §3.2, RFC 2817 §3), and whoever wants a WebSocket reads an answer. Others, such as docker's `tcp`, wait for a 101.
+ */
+export function isOptionalUpgrade(upgrade: string): boolean {
+  return listMembers(upgrade).some(
+    (protocol) =>
+      protocol === 'websocket' || protocol === 'h2' || protocol === 'h2c' || /^(?:http|tls|ssl)(?:\/|$)/.test(protocol),
+  );
+}
+
+/**
  * What is wrong with the 101, '' for nothing. `asked`: the request's Upgrade. `key`: its Sec-WebSocket-Key, '' for none.
  * `agreed`: the Upgrade of the 101, '' for none. `head`: its text, a line each.
  */

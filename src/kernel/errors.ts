@@ -53,6 +53,14 @@ export const FAULTS = Object.freeze({
     'a client speaks cleartext HTTP to a TLS entrypoint',
   ),
   noConnect: fault('NO_CONNECT', 'downstream', 'never', 501, 'Not Implemented', 'CONNECT is for forward proxies'),
+  noUpgrade: fault(
+    'NO_UPGRADE',
+    'downstream',
+    'never',
+    501,
+    'Not Implemented: no upgrade to that protocol is made here',
+    'an upgrade that uWebSockets cannot make',
+  ),
   unknownCoding: fault(
     'UNKNOWN_CODING',
     'downstream',

@@ -85,6 +85,14 @@ export const EVENTS = Object.freeze({
     1,
   ),
 
+  upgradeRefused: event(
+    'upgrade_refused',
+    'warning',
+    'An upgrade is refused that uWebSockets cannot make: with Engine:node the entrypoint makes any',
+    60 * SECOND,
+    1,
+  ),
+
   signalIgnored: event('signal_ignored', 'warning', 'Nothing is done for this signal yet', SECOND),
   ownError: event('own_error', 'error', 'An error inside tsuji: what it was about ends, all else goes on', SECOND),
 

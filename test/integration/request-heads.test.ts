@@ -4,6 +4,7 @@ import { after } from 'node:test';
 import { exchangeTest, response, type Scope, sendPieces } from '../harness/exchanges.ts';
 import { answering, ok, type RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
+import { waitFor } from '../harness/wait.ts';
 
 const tsuji = await startTsuji({ after }, { workers: 1 });
 
@@ -77,6 +78,41 @@ exchangeTest(
       }
     }
     assert.ok(server.connections.length <= 3);
+  },
+);
+
+exchangeTest(
+  'an upgrade that cannot be made and that its client waits for is refused, and told once',
+  tsuji,
+  async (t) => {
+    const { host, server } = await setUp(
+      t,
+      answering((head) => ok(/^upgrade:/im.test(head) ? 'upgrade' : 'ordinary')),
+    );
+    const docker = `POST /exec/1/start HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n`;
+    for (const head of [
+      `${docker}Content-Length: 12\r\n\r\n{"Tty":true}`,
+      `${docker}Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+      `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: keep-alive, upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n`,
+    ]) {
+      const client = await rawClient(t, tsuji.port);
+      client.send(head);
+      assert.equal((await response(client)).status, 501);
+    }
+    assert.equal(server.connections.length, 0);
+    await waitFor(() => tsuji.output.includes('event=upgrade_refused'), 'the line of it');
+    const lines = tsuji.output.split('\n').filter((line) => line.includes('event=upgrade_refused'));
+    assert.equal(lines.length, 1);
+    assert.match(lines[0], /Engine:node.* entrypoint=http upgrade=tcp/);
+    for (const fields of [
+      'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n',
+      'Connection: Upgrade\r\nUpgrade: TLS/1.2\r\n',
+      'Upgrade: tcp\r\n',
+    ]) {
+      const client = await rawClient(t, tsuji.port);
+      client.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n${fields}\r\n`);
+      assert.equal((await response(client)).body, 'ordinary', fields);
+    }
   },
 );
 

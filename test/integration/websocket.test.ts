@@ -136,6 +136,11 @@ exchangeTest('close codes and reasons reach the other side, whoever closes', tsu
     const { client, server } = await pair(t);
     server.ws.close(code, 'x');
     assert.equal((await client.untilClosed()).code, code);
+    // The library takes these for invalid when they come from a client, and does not say which it was.
+    const other = await pair(t);
+    other.client.ws.close(code, 'x');
+    assert.deepEqual(await other.server.untilClosed(), { code: 1000, reason: 'Received invalid close payload' });
+    assert.equal((await other.client.untilClosed()).code, 1005);
   }
 });
 

@@ -5,8 +5,9 @@
 import { isToken } from '../../http/fields.ts';
 import { REQUEST_CHUNKED, RequestHead } from '../../http/request-head.ts';
 import { targetProblem } from '../../http/request-target.ts';
+import { isOptionalUpgrade } from '../../http/upgrade.ts';
 import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
-import { reasonOf, TsujiError } from '../../kernel/errors.ts';
+import { FAULTS, reasonOf, TsujiError } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { WorkerContext } from '../context.ts';
@@ -277,5 +278,15 @@ export class UwsListener implements Listener, AppServer {
       else if (head.problem === '') head.problem = problem;
     }
     if (known === '' && head.problem === '' && !isToken(method)) head.problem = 'a method that is no token';
+    if (head.upgrade !== '' && head.problem === '' && !isOptionalUpgrade(head.upgrade)) this.refuseUpgrade();
+  }
+
+  /** Without its `Upgrade` the request would reach a server as another one, whose answer its client does not understand. */
+  private refuseUpgrade(): void {
+    const { head, entryPoint } = this;
+    head.fault = FAULTS.noUpgrade;
+    head.problem = head.fault.text;
+    const { name } = entryPoint;
+    log.event(EVENTS.upgradeRefused, name, { entrypoint: name, upgrade: head.upgrade });
   }
 }

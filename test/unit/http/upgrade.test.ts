@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { upgradeProblem } from '../../../src/http/upgrade.ts';
+import { isOptionalUpgrade, upgradeProblem } from '../../../src/http/upgrade.ts';
 
 /** The example of RFC 6455 §1.3. */
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
@@ -25,5 +25,14 @@ test('a 101 is for a protocol that was asked for, and for the key of its WebSock
   ];
   for (const [asked, key, agreed, text, problem] of cases) {
     assert.match(upgradeProblem(asked, key, agreed, text), problem, `${asked} ${agreed} ${text}`);
+  }
+});
+
+test('a client of HTTP/2, TLS or a WebSocket goes on without its upgrade, others do not', () => {
+  for (const upgrade of ['h2c', 'H2C', 'h2,h2c', 'TLS/1.0, SSL/2.0', 'HTTP/2.0', 'websocket', 'foo, h2c', 'HTTP/3']) {
+    assert.ok(isOptionalUpgrade(upgrade), upgrade);
+  }
+  for (const upgrade of ['tcp', 'SPDY/3.1', 'foo/2', 'httpx', 'tls-like', 'websockets', '']) {
+    assert.ok(!isOptionalUpgrade(upgrade), upgrade);
   }
 });
