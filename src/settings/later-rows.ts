@@ -1,68 +1,74 @@
 /** The flags of Traefik 1.7 that are understood but do nothing yet (shared/spec cli-api §2). */
-import type { RowGroup } from './row.ts';
+import { type Row, rows } from './row.ts';
 
-export const LATER_ROWS: readonly RowGroup[] = [
-  ['Global', 'later', [['cluster.*', 'any', '', 'Several nodes as one']]],
-  [
+export const LATER_ROWS: readonly Row[] = [
+  rows(
+    'Global',
+    'later',
+    `
+      cluster.*  any  -  Several nodes as one
+    `,
+  ),
+  rows(
     'Where the routes come from',
     'later',
-    [
-      ['etcd.filename', 'string', '', 'Template of the configuration'],
-      ['etcd.trace', 'boolean', 'false', 'Log each step of the provider'],
-      ['etcd.debugLogGeneratedTemplate', 'boolean', 'false', 'Log what the template gave'],
-    ],
-  ],
-  [
+    `
+      etcd.filename                   string   -      Template of the configuration
+      etcd.trace                      boolean  false  Log each step of the provider
+      etcd.debugLogGeneratedTemplate  boolean  false  Log what the template gave
+    `,
+  ),
+  rows(
     'Dashboard, API, ping, metrics',
     'later',
-    [
-      ['api.statistics', 'section', 'false', 'Collect recent errors'],
-      ['api.statistics.recentErrors', 'integer', '10', 'How many recent errors to keep'],
-      ['rest', 'section', 'false', 'Accept configurations by PUT'],
-      ['rest.entryPoint', 'string', 'traefik', 'Entrypoint of that'],
-      ['web.statistics', 'section', 'false', 'Collect recent errors'],
-      ['web.statistics.recentErrors', 'integer', '10', 'How many recent errors to keep'],
-      ['web.metrics.*', 'any', '', 'Older names of --metrics.*'],
-      ['metrics.datadog.*', 'any', '', 'Send metrics to Datadog'],
-      ['metrics.statsd.*', 'any', '', 'Send metrics to StatsD'],
-      ['metrics.influxdb.*', 'any', '', 'Send metrics to InfluxDB'],
-    ],
-  ],
-  [
+    `
+      api.statistics               section  false    Collect recent errors
+      api.statistics.recentErrors  integer  10       How many recent errors to keep
+      rest                         section  false    Accept configurations by PUT
+      rest.entryPoint              string   traefik  Entrypoint of that
+      web.statistics               section  false    Collect recent errors
+      web.statistics.recentErrors  integer  10       How many recent errors to keep
+      web.metrics.*                any      -        Older names of --metrics.*
+      metrics.datadog.*            any      -        Send metrics to Datadog
+      metrics.statsd.*             any      -        Send metrics to StatsD
+      metrics.influxdb.*           any      -        Send metrics to InfluxDB
+    `,
+  ),
+  rows(
     'Logs',
     'later',
-    [
-      ['accessLog', 'section', 'false', 'Write an access log'],
-      ['accessLog.filePath', 'string', '', 'File of the access log'],
-      ['accessLog.format', 'string', 'common', 'common or json'],
-      ['accessLog.bufferingSize', 'integer', '0', 'Lines kept back before they are written'],
-      ['accessLog.filters', 'section', 'false', 'Log only what one of these filters keeps'],
-      ['accessLog.filters.statusCodes', 'list', '', 'Log these status codes only'],
-      ['accessLog.filters.retryAttempts', 'boolean', 'false', 'Log requests that were retried'],
-      ['accessLog.filters.minDuration', 'duration', '0', 'Log requests that took at least so long'],
-      ['accessLog.fields', 'section', 'false', 'Choose the fields of a line'],
-      ['accessLog.fields.defaultMode', 'string', 'keep', 'keep or drop'],
-      ['accessLog.fields.names', 'string', '', 'Field=keep|drop, blank-separated'],
-      ['accessLog.fields.headers', 'section', 'false', 'Choose the header fields of a line'],
-      ['accessLog.fields.headers.defaultMode', 'string', 'keep', 'keep, drop or redact'],
-      ['accessLog.fields.headers.names', 'string', '', 'Header=keep|drop|redact, blank-separated'],
-      ['accessLogsFile', 'string', '', 'Older name of --accessLog.filePath'],
-      ['traefikLog', 'section', 'false', 'Change where the log goes'],
-      ['traefikLog.filePath', 'string', '', 'File of the log'],
-      ['traefikLog.format', 'string', 'common', 'common or json'],
-      ['traefikLogsFile', 'string', '', 'Older name of --traefikLog.filePath'],
-    ],
-  ],
-  [
+    `
+      accessLog                             section   false   Write an access log
+      accessLog.filePath                    string    -       File of the access log
+      accessLog.format                      string    common  common or json
+      accessLog.bufferingSize               integer   0       Lines kept back before they are written
+      accessLog.filters                     section   false   Log only what one of these filters keeps
+      accessLog.filters.statusCodes         list      -       Log these status codes only
+      accessLog.filters.retryAttempts       boolean   false   Log requests that were retried
+      accessLog.filters.minDuration         duration  0       Log requests that took at least so long
+      accessLog.fields                      section   false   Choose the fields of a line
+      accessLog.fields.defaultMode          string    keep    keep or drop
+      accessLog.fields.names                string    -       Field=keep|drop, blank-separated
+      accessLog.fields.headers              section   false   Choose the header fields of a line
+      accessLog.fields.headers.defaultMode  string    keep    keep, drop or redact
+      accessLog.fields.headers.names        string    -       Header=keep|drop|redact, blank-separated
+      accessLogsFile                        string    -       Older name of --accessLog.filePath
+      traefikLog                            section   false   Change where the log goes
+      traefikLog.filePath                   string    -       File of the log
+      traefikLog.format                     string    common  common or json
+      traefikLogsFile                       string    -       Older name of --traefikLog.filePath
+    `,
+  ),
+  rows(
     'Others',
     'later',
-    [
-      ['hostResolver', 'section', 'false', 'Resolve names of servers'],
-      ['hostResolver.cnameFlattening', 'boolean', 'false', 'Follow CNAMEs when matching hosts'],
-      ['hostResolver.resolvConfig', 'string', '/etc/resolv.conf', 'File with the name servers'],
-      ['hostResolver.resolvDepth', 'integer', '5', 'How many CNAMEs to follow'],
-      ['tracing.*', 'any', '', 'Send traces'],
-      ['acme.*', 'any', '', 'Fetch certificates by ACME'],
-    ],
-  ],
-];
+    `
+      hostResolver                  section  false             Resolve names of servers
+      hostResolver.cnameFlattening  boolean  false             Follow CNAMEs when matching hosts
+      hostResolver.resolvConfig     string   /etc/resolv.conf  File with the name servers
+      hostResolver.resolvDepth      integer  5                 How many CNAMEs to follow
+      tracing.*                     any      -                 Send traces
+      acme.*                        any      -                 Fetch certificates by ACME
+    `,
+  ),
+].flat();

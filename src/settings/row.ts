@@ -23,7 +23,28 @@ export type Row = {
   readonly help: string;
 };
 
-/** Name, kind, default, help. */
-export type RowText = readonly [string, RowKind, string, string];
-/** Group, support, rows. */
-export type RowGroup = readonly [string, RowSupport, readonly RowText[]];
+const KINDS: ReadonlySet<string> = new Set<RowKind>([
+  'section',
+  'boolean',
+  'string',
+  'integer',
+  'duration',
+  'list',
+  'entrypoint',
+  'any',
+]);
+
+/**
+ * The rows of a group, a line each: name, kind, default (`-` for none) and help, with two blanks or more between them.
+ * @throws Error for a line that is no row
+ */
+export function rows(group: string, support: RowSupport, table: string): Row[] {
+  return table
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [name, kind, fallback, help, ...more] = line.trim().split(/ {2,}/);
+      if (!KINDS.has(kind) || help === undefined || more.length > 0) throw new Error(`no row of settings: ${line}`);
+      return { group, support, name, kind: kind as RowKind, fallback: fallback === '-' ? '' : fallback, help };
+    });
+}

@@ -3,166 +3,149 @@
  * Names and defaults are those of Traefik 1.7 (shared/spec cli-api §2); `tsuji` rows are our own.
  */
 import { LATER_ROWS } from './later-rows.ts';
-import type { Row, RowGroup } from './row.ts';
+import { type Row, rows } from './row.ts';
 
-const ROW_GROUPS: readonly RowGroup[] = [
-  [
+const ROWS_IN_FORCE: readonly Row[] = [
+  rows(
     'Global',
     'now',
-    [
-      ['entryPoints', 'entrypoint', 'Name:http Address::80', 'An address to listen on; repeat the flag for more'],
-      ['defaultEntryPoints', 'list', 'http', 'Entrypoints of the frontends that name none'],
-      ['configFile', 'string', '', 'A traefik.toml with any of these settings, or its folder; flags win over it'],
-      ['logLevel', 'string', 'INFO', 'DEBUG, INFO, WARN, ERROR, FATAL or PANIC'],
-      ['debug', 'boolean', 'false', 'Log level DEBUG, unless --logLevel is given'],
-      ['workers', 'integer', '', 'Worker threads that serve requests; without it, one per available CPU'],
-      ['providersThrottleDuration', 'duration', '0', 'Least time between two configurations; 0: apply changes at once'],
-      ['maxIdleConnsPerHost', 'integer', '200', 'Idle connections kept to each server; 0 means 2'],
-      ['insecureSkipVerify', 'boolean', 'false', 'Accept any certificate of https:// servers'],
-      ['rootCAs', 'list', '', "Authorities to trust for them, instead of the system's: PEM files or PEM texts"],
-      ['upstream.pipelining', 'integer', '1', 'Requests in flight per connection to a server (see README); 1: none'],
-      ['limits.fields', 'integer', '100', 'Fields in the head of a request; more are refused with 431'],
-      ['limits.connections', 'integer', '0', 'Connections of clients per entrypoint and worker; 0: no limit'],
-      ['limits.connectionsPerAddress', 'integer', '0', 'The same of one address, or of one /64 of IPv6; Engine:tsuji'],
-      ['limits.workerHeap', 'integer', '0', 'MiB of JavaScript heap per worker; 0: half of the memory for all of them'],
-      ['limits.workerBuffers', 'integer', '256', 'MiB that may wait in a worker for slow peers; 0: no limit'],
-      ['limits.connectionBuffers', 'integer', '64', 'MiB that may wait for one request or WebSocket; 0: no limit'],
-      ['allowMinWeightZero', 'boolean', 'false', 'Let a server weight of 0 mean "no requests"'],
-      ['keepTrailingSlash', 'boolean', 'false', 'Keep a trailing slash when rules are matched'],
-      ['constraints', 'list', '', 'Use only servers whose tags meet all of these: tag==glob, tag!=glob'],
-    ],
-  ],
-  [
+    `
+      entryPoints                   entrypoint  Name:http Address::80  An address to listen on; repeat the flag for more
+      defaultEntryPoints            list        http                   Entrypoints of the frontends that name none
+      configFile                    string      -                      A traefik.toml with any of these settings, or its folder; flags win over it
+      logLevel                      string      INFO                   DEBUG, INFO, WARN, ERROR, FATAL or PANIC
+      debug                         boolean     false                  Log level DEBUG, unless --logLevel is given
+      workers                       integer     -                      Worker threads that serve requests; without it, one per available CPU
+      providersThrottleDuration     duration    0                      Least time between two configurations; 0: apply changes at once
+      maxIdleConnsPerHost           integer     200                    Idle connections kept to each server; 0 means 2
+      insecureSkipVerify            boolean     false                  Accept any certificate of https:// servers
+      rootCAs                       list        -                      Authorities to trust for them, instead of the system's: PEM files or PEM texts
+      upstream.pipelining           integer     1                      Requests in flight per connection to a server (see README); 1: none
+      limits.fields                 integer     100                    Fields in the head of a request; more are refused with 431
+      limits.connections            integer     0                      Connections of clients per entrypoint and worker; 0: no limit
+      limits.connectionsPerAddress  integer     0                      The same of one address, or of one /64 of IPv6; Engine:tsuji
+      limits.workerHeap             integer     0                      MiB of JavaScript heap per worker; 0: half of the memory for all of them
+      limits.workerBuffers          integer     256                    MiB that may wait in a worker for slow peers; 0: no limit
+      limits.connectionBuffers      integer     64                     MiB that may wait for one request or WebSocket; 0: no limit
+      allowMinWeightZero            boolean     false                  Let a server weight of 0 mean "no requests"
+      keepTrailingSlash             boolean     false                  Keep a trailing slash when rules are matched
+      constraints                   list        -                      Use only servers whose tags meet all of these: tag==glob, tag!=glob
+    `,
+  ),
+  rows(
     'Global',
     'silent',
-    [
-      ['checkNewVersion', 'boolean', 'true', 'Accepted and ignored: tsuji never phones home'],
-      ['sendAnonymousUsage', 'boolean', 'false', 'Accepted and ignored: tsuji never phones home'],
-    ],
-  ],
-  [
+    `
+      checkNewVersion     boolean  true   Accepted and ignored: tsuji never phones home
+      sendAnonymousUsage  boolean  false  Accepted and ignored: tsuji never phones home
+    `,
+  ),
+  rows(
     'Where the routes come from',
     'now',
-    [
-      ['etcd', 'section', 'false', 'Follow an etcd, v2 and v3 keys alike'],
-      ['etcd.endpoint', 'list', '127.0.0.1:2379', 'Members of the cluster, host:port; https:// switches TLS on'],
-      ['etcd.prefix', 'string', '/traefik', 'The folder of the keys'],
-      ['etcd.watch', 'boolean', 'true', 'Follow changes; false: read once'],
-      ['etcd.useAPIV3', 'boolean', 'false', 'Keys of the v3 API only'],
-      ['etcd.constraints', 'list', '', 'More of --constraints'],
-      ['etcd.username', 'string', '', 'User of etcd'],
-      ['etcd.password', 'string', '', 'Password of that user'],
-      ['etcd.tls', 'section', 'false', 'Connect with TLS'],
-      ['etcd.tls.ca', 'string', '', "Authorities to trust, instead of Node's: a PEM file or PEM text"],
-      ['etcd.tls.cert', 'string', '', 'Client certificate: a PEM file or PEM text'],
-      ['etcd.tls.key', 'string', '', 'Key of the client certificate: a PEM file or PEM text'],
-      ['etcd.tls.insecureSkipVerify', 'boolean', 'false', 'Accept any certificate of etcd'],
-      ['folder', 'string', '', 'Follow a folder: path = key, content = value'],
-    ],
-  ],
-  [
+    `
+      etcd                         section  false           Follow an etcd, v2 and v3 keys alike
+      etcd.endpoint                list     127.0.0.1:2379  Members of the cluster, host:port; https:// switches TLS on
+      etcd.prefix                  string   /traefik        The folder of the keys
+      etcd.watch                   boolean  true            Follow changes; false: read once
+      etcd.useAPIV3                boolean  false           Keys of the v3 API only
+      etcd.constraints             list     -               More of --constraints
+      etcd.username                string   -               User of etcd
+      etcd.password                string   -               Password of that user
+      etcd.tls                     section  false           Connect with TLS
+      etcd.tls.ca                  string   -               Authorities to trust, instead of Node's: a PEM file or PEM text
+      etcd.tls.cert                string   -               Client certificate: a PEM file or PEM text
+      etcd.tls.key                 string   -               Key of the client certificate: a PEM file or PEM text
+      etcd.tls.insecureSkipVerify  boolean  false           Accept any certificate of etcd
+      folder                       string   -               Follow a folder: path = key, content = value
+    `,
+  ),
+  rows(
     'Where the routes come from',
     'silent',
-    [
-      ['etcd.tls.caOptional', 'boolean', 'false', 'Accepted and ignored: it means nothing to a client'],
-      ['etcd.templateVersion', 'integer', '0', 'Accepted and ignored, as in Traefik'],
-    ],
-  ],
-  [
+    `
+      etcd.tls.caOptional   boolean  false  Accepted and ignored: it means nothing to a client
+      etcd.templateVersion  integer  0      Accepted and ignored, as in Traefik
+    `,
+  ),
+  rows(
     'TLS',
     'now',
-    [
-      ['tls.ticketKeys', 'string', 'local', 'Keys of session tickets: local, or etcd to share them between nodes'],
-      ['tls.ocsp', 'boolean', 'false', 'Ask the responders of certificates for OCSP responses and staple them'],
-    ],
-  ],
-  [
+    `
+      tls.ticketKeys  string   local  Keys of session tickets: local, or etcd to share them between nodes
+      tls.ocsp        boolean  false  Ask the responders of certificates for OCSP responses and staple them
+    `,
+  ),
+  rows(
     'Timeouts, retry, life cycle',
     'now',
-    [
-      ['retry', 'section', 'false', 'Try another server when one cannot be reached'],
-      ['retry.attempts', 'integer', '0', 'Tries in all; 0: as many as the backend has servers'],
-      ['retry.budget', 'integer', '20', 'Retries of a backend, in percent of its requests of the last seconds'],
-      ['retry.minPerSecond', 'integer', '10', 'Retries per second that a backend may have besides'],
-      ['ejection.failures', 'integer', '5', 'Refused or broken connections in a row that eject a server; 0: never'],
-      ['ejection.time', 'duration', '1s', 'Until an ejected server is tried again; doubles each time that fails'],
-      ['ejection.maxTime', 'duration', '30s', 'The longest that this grows to'],
-      ['forwardingTimeouts.dialTimeout', 'duration', '30s', 'To connect to a server'],
-      ['forwardingTimeouts.responseHeaderTimeout', 'duration', '0', 'Until a server answers; 0: no limit'],
-      ['healthCheck.interval', 'duration', '30s', 'Between two checks of a server, for backends that do not say'],
-      ['respondingTimeouts.headerTimeout', 'duration', '10s', 'For a whole request head, TLS included; 0: no limit'],
-      ['respondingTimeouts.uploadTimeout', 'duration', '180s', 'For the next 1 KiB of an awaited body; 0: no limit'],
-      ['respondingTimeouts.downloadTimeout', 'duration', '60s', 'For a client to take the next 1 KiB; 0: no limit'],
-      ['respondingTimeouts.readTimeout', 'duration', '0', 'For a request to come, body included; 0: no limit'],
-      ['respondingTimeouts.writeTimeout', 'duration', '0', 'From a request to the end of its response; 0: no limit'],
-      [
-        'respondingTimeouts.idleTimeout',
-        'duration',
-        '180s',
-        'For a client to say something, with Engine:node; uws: 32 s',
-      ],
-      ['idleTimeout', 'duration', '0', 'Older name of --respondingTimeouts.idleTimeout; wins when above 0'],
-      ['lifeCycle.requestAcceptGraceTimeout', 'duration', '0', 'Keep accepting for so long after SIGTERM'],
-      ['lifeCycle.graceTimeOut', 'duration', '10s', 'Let running requests finish for so long after that'],
-      ['graceTimeOut', 'duration', '0', 'Older name of --lifeCycle.graceTimeOut; wins when above 0'],
-    ],
-  ],
-  [
+    `
+      retry                                     section   false  Try another server when one cannot be reached
+      retry.attempts                            integer   0      Tries in all; 0: as many as the backend has servers
+      retry.budget                              integer   20     Retries of a backend, in percent of its requests of the last seconds
+      retry.minPerSecond                        integer   10     Retries per second that a backend may have besides
+      ejection.failures                         integer   5      Refused or broken connections in a row that eject a server; 0: never
+      ejection.time                             duration  1s     Until an ejected server is tried again; doubles each time that fails
+      ejection.maxTime                          duration  30s    The longest that this grows to
+      forwardingTimeouts.dialTimeout            duration  30s    To connect to a server
+      forwardingTimeouts.responseHeaderTimeout  duration  0      Until a server answers; 0: no limit
+      healthCheck.interval                      duration  30s    Between two checks of a server, for backends that do not say
+      respondingTimeouts.headerTimeout          duration  10s    For a whole request head, TLS included; 0: no limit
+      respondingTimeouts.uploadTimeout          duration  180s   For the next 1 KiB of an awaited body; 0: no limit
+      respondingTimeouts.downloadTimeout        duration  60s    For a client to take the next 1 KiB; 0: no limit
+      respondingTimeouts.readTimeout            duration  0      For a request to come, body included; 0: no limit
+      respondingTimeouts.writeTimeout           duration  0      From a request to the end of its response; 0: no limit
+      respondingTimeouts.idleTimeout            duration  180s   For a client to say something, with Engine:node; uws: 32 s
+      idleTimeout                               duration  0      Older name of --respondingTimeouts.idleTimeout; wins when above 0
+      lifeCycle.requestAcceptGraceTimeout       duration  0      Keep accepting for so long after SIGTERM
+      lifeCycle.graceTimeOut                    duration  10s    Let running requests finish for so long after that
+      graceTimeOut                              duration  0      Older name of --lifeCycle.graceTimeOut; wins when above 0
+    `,
+  ),
+  rows(
     'Timeouts, retry, life cycle',
     'silent',
-    [
-      ['forwardingTimeouts', 'section', 'false', 'Accepted and ignored: only its flags count'],
-      ['respondingTimeouts', 'section', 'false', 'Accepted and ignored: only its flags count'],
-      ['lifeCycle', 'section', 'false', 'Accepted and ignored: only its flags count'],
-      ['healthCheck', 'section', 'false', 'Accepted and ignored: only its flags count'],
-    ],
-  ],
-  [
+    `
+      forwardingTimeouts  section  false  Accepted and ignored: only its flags count
+      respondingTimeouts  section  false  Accepted and ignored: only its flags count
+      lifeCycle           section  false  Accepted and ignored: only its flags count
+      healthCheck         section  false  Accepted and ignored: only its flags count
+    `,
+  ),
+  rows(
     'Dashboard, API, ping, metrics',
     'now',
-    [
-      ['web', 'section', 'false', 'Serve /dashboard/, /api, /health, /ping and /metrics'],
-      ['web.address', 'string', ':8080', 'Address of these pages'],
-      ['web.path', 'string', '/', 'Path below which they are served'],
-      ['web.hosts', 'list', '', 'More names by which browsers may ask for them: lb.example.com, .example.com, *'],
-      ['web.certFile', 'string', '', 'Certificate of --web.address: a PEM file or PEM text'],
-      ['web.keyFile', 'string', '', 'Key of that certificate: a PEM file or PEM text'],
-      ['api', 'section', 'false', 'The same as --web'],
-      [
-        'api.entryPoint',
-        'string',
-        'traefik',
-        'Entrypoint of these pages, with its protections; it serves nothing else',
-      ],
-      ['api.dashboard', 'boolean', 'true', 'Serve the dashboard'],
-      ['ping', 'section', 'false', 'Serve /ping, and nothing else unless --web, --api or --metrics ask for it'],
-      ['ping.entryPoint', 'string', 'traefik', 'As --api.entryPoint, and the same one'],
-      ['metrics.prometheus', 'section', 'false', 'Serve /metrics and /ping'],
-      ['metrics.prometheus.entryPoint', 'string', 'traefik', 'As --api.entryPoint, and the same one'],
-      [
-        'metrics.prometheus.buckets',
-        'list',
-        '0.001,0.0025,0.005,0.01,0.025,0.05,0.1,0.25,0.5,1,2.5,5,10',
-        'Upper bounds of the duration buckets, seconds',
-      ],
-      ['web.metrics.prometheus', 'section', 'false', 'The same as --web'],
-      ['web.metrics.prometheus.buckets', 'list', '', 'Older name of --metrics.prometheus.buckets'],
-    ],
-  ],
-  [
+    `
+      web                             section  false    Serve /dashboard/, /api, /health, /ping and /metrics
+      web.address                     string   :8080    Address of these pages
+      web.path                        string   /        Path below which they are served
+      web.hosts                       list     -        More names by which browsers may ask for them: lb.example.com, .example.com, *
+      web.certFile                    string   -        Certificate of --web.address: a PEM file or PEM text
+      web.keyFile                     string   -        Key of that certificate: a PEM file or PEM text
+      api                             section  false    The same as --web
+      api.entryPoint                  string   traefik  Entrypoint of these pages, with its protections; it serves nothing else
+      api.dashboard                   boolean  true     Serve the dashboard
+      ping                            section  false    Serve /ping, and nothing else unless --web, --api or --metrics ask for it
+      ping.entryPoint                 string   traefik  As --api.entryPoint, and the same one
+      metrics.prometheus              section  false    Serve /metrics and /ping
+      metrics.prometheus.entryPoint   string   traefik  As --api.entryPoint, and the same one
+      metrics.prometheus.buckets      list     0.001,0.0025,0.005,0.01,0.025,0.05,0.1,0.25,0.5,1,2.5,5,10  Upper bounds of the duration buckets, seconds
+      web.metrics.prometheus          section  false    The same as --web
+      web.metrics.prometheus.buckets  list     -        Older name of --metrics.prometheus.buckets
+    `,
+  ),
+  rows(
     'Dashboard, API, ping, metrics',
     'silent',
-    [
-      ['metrics', 'section', 'false', 'Accepted and ignored: does nothing without --metrics.prometheus'],
-      ['web.readOnly', 'boolean', 'false', 'Accepted and ignored: nothing can be written'],
-    ],
-  ],
-];
+    `
+      metrics       section  false  Accepted and ignored: does nothing without --metrics.prometheus
+      web.readOnly  boolean  false  Accepted and ignored: nothing can be written
+    `,
+  ),
+].flat();
 
 /** Groups in the order of `--help`; in each the rows that work come first. */
-export const ROWS: readonly Row[] = [...ROW_GROUPS, ...LATER_ROWS].flatMap(([group, support, texts]) =>
-  texts.map(([name, kind, fallback, help]) => ({ group, support, name, kind, fallback, help })),
-);
+export const ROWS: readonly Row[] = [...ROWS_IN_FORCE, ...LATER_ROWS];
 
 export const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
   ['c', 'configFile'],

@@ -3,6 +3,7 @@ import test from 'node:test';
 import { problemOf, standsAlone } from '../../../src/settings/flag-values.ts';
 import { helpText } from '../../../src/settings/help.ts';
 import { parseFlags } from '../../../src/settings/parse-flags.ts';
+import { rows } from '../../../src/settings/row.ts';
 import { findRow, ROWS, SHORT_NAMES } from '../../../src/settings/rows.ts';
 
 test('help names every flag once and fits 100 columns', () => {
@@ -21,6 +22,15 @@ test('help shows defaults and says what is not supported yet', () => {
   assert.match(text, /--etcd\.prefix=TEXT +The folder of the keys \(default: \/traefik\)/);
   assert.match(text, /--accessLog +Write an access log \(not supported yet\)/);
   assert.match(text, /--logLevel=TEXT, -l /);
+});
+
+test('a line of the table that is no row is found when it is read', () => {
+  assert.deepEqual(rows('G', 'now', '\n  a.b  list  -  Some of  \n'), [
+    { group: 'G', support: 'now', name: 'a.b', kind: 'list', fallback: '', help: 'Some of' },
+  ]);
+  for (const line of ['', 'a  list  -', 'a  lists  -  help', 'a list - help', 'a  list  -  help  more']) {
+    assert.throws(() => rows('G', 'now', line), /no row of settings/, line);
+  }
 });
 
 test('every row has a name, and so a variable, of its own, a default that it accepts, and a text', () => {
