@@ -56,7 +56,7 @@ const NOT_TRIED = new Set([
   'UpstreamConnection.onRead',
   'UpstreamConnection.guard',
   'UpstreamConnection.expired',
-  'UpstreamConnection.flush',
+  'UpstreamConnection.flushTurn',
   'WriteTurn.flush',
   'UpstreamPool.turnEnded',
   'MetricsLane.openWord',

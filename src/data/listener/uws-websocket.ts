@@ -3,9 +3,9 @@
  *
  * It answers pings itself and cannot send a pong. It takes close codes 1012–1014 and 3000–3999 of a client for invalid,
  * and does not say which it was. And it has no call that stops reading from a WebSocket. For an HTTP response it has:
- * `pause` and `resume` only tell the socket what to poll for, the object of a WebSocket and that of a response hold the same socket, and uWS does not look at whose
- * method it is. So the two are borrowed; without them a server that does not read could make us keep all that its client
- * sends. What is to know of them, each shown by a test of the integration:
+ * `pause` and `resume` only tell the socket what to poll for, the object of a WebSocket and that of a response hold the
+ * same socket, and uWS does not look at whose method it is. So the two are borrowed; without them a server that does not
+ * read could make us keep all that its client sends. What is to know of them, each shown by a test of the integration:
  *  - `pause` stops the sending as well. So while both directions are stopped, what waits is sent by looking at it from
  *    time to time: an empty cork sends it.
  *  - A write that the kernel refuses starts the reading again, and reading goes on for as long as each read fills its
