@@ -181,6 +181,8 @@ export class ControlPlane {
       onChange,
     });
     this.keySets = new KeySets({
+      prefix,
+      onProblems: onChange,
       fetch: (url) => fetchKeySet(url, rootCAs),
       onChange: (changed, removed) => this.fleet.broadcastSinceBoot({ kind: 'keySets', changed, removed }),
       onAnswer: (index, changed, removed) => this.fleet.send(index, { kind: 'keySets', changed, removed }),
@@ -231,6 +233,7 @@ export class ControlPlane {
       fleet: this.fleet,
       certificates: this.certificateList,
       nodes: this.nodes,
+      keySets: this.keySets,
       admin: () => this.admin,
       memory,
       backendSlots: this.backendSlots,

@@ -10,6 +10,7 @@ import type { ServerStatus } from './balancing/server-status.ts';
 import type { ChangeListeners } from './change-listeners.ts';
 import type { ClusterNodes } from './cluster/nodes.ts';
 import type { HealthChecks } from './health-checks/health-checks.ts';
+import type { KeySets } from './key-sets/key-sets.ts';
 import type { Publisher } from './publisher.ts';
 import type { SharedMemory } from './shared-memory.ts';
 import { providerOf } from './source/from-settings.ts';
@@ -40,6 +41,7 @@ export type PlaneParts = {
   readonly fleet: WorkerFleet;
   readonly certificates: Certificates;
   readonly nodes: ClusterNodes;
+  readonly keySets: KeySets;
   /** null: there is none. */
   readonly admin: () => AdminServer | null;
   readonly memory: SharedMemory;
@@ -93,7 +95,8 @@ export class PlaneView implements ControlView {
 
   /** Of keys of the model that something beside it cannot use; no key is in two of them. */
   private otherProblems(): readonly ReadonlyMap<string, Problem>[] {
-    return [this.parts.certificates.problems(), this.parts.nodes.problems()];
+    const { certificates, nodes, keySets } = this.parts;
+    return [certificates.problems(), nodes.problems(), keySets.problems()];
   }
 
   certificates(): CertificateView[] {

@@ -222,6 +222,6 @@ export const JWT: Kind<JwtOptions> = {
   },
 
   keySets({ jwksUrl }) {
-    return jwksUrl === '' ? [] : [jwksUrl];
+    return jwksUrl === '' ? [] : [{ key: 'jwt/jwksurl', url: jwksUrl }];
   },
 };

@@ -24,6 +24,9 @@ export type Known = {
   readonly readFile: (path: string) => FileText;
 };
 
+/** The keys at a URL, which `key`, below the object, names. */
+export type NeededKeySet = { readonly key: string; readonly url: string };
+
 /** The object must not be served: it would be open to more than its author meant. A problem says why. */
 export const REJECTED = Symbol('rejected');
 
@@ -45,8 +48,8 @@ export interface Kind<Options extends object> {
   backend?(options: Options): string;
   /** Names of the backends that it sends requests to, besides that of its frontend. Absent: none. */
   backends?(options: Options): readonly string[];
-  /** URLs of the key sets (JWKS) that it needs: they are fetched for as long as it does. Absent: none. */
-  keySets?(options: Options): readonly string[];
+  /** The key sets (JWKS) that it needs: they are fetched for as long as it does. Absent: none. */
+  keySets?(options: Options): readonly NeededKeySet[];
   /** The key that asks for the number of live nodes, below its object; '' when none does. Absent: none. */
   nodesKey?(options: Options): string;
 }

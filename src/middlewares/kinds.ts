@@ -14,7 +14,7 @@ import { FAILOVER } from './failover.ts';
 import { HEADERS } from './headers.ts';
 import { IP_STRATEGY } from './ip-strategy.ts';
 import { JWT } from './jwt.ts';
-import { type Kind, type Known, type OptionSet, REJECTED } from './kind.ts';
+import { type Kind, type Known, type NeededKeySet, type OptionSet, REJECTED } from './kind.ts';
 import { LIMITS } from './limits.ts';
 import { MIRRORING } from './mirroring.ts';
 import { OBSERVABILITY } from './observability.ts';
@@ -84,8 +84,8 @@ export function backendsOf(options: OptionSet): string[] {
   });
 }
 
-/** URLs of the key sets that the options of an object need. */
-export function keySetsOf(options: OptionSet): string[] {
+/** The key sets that the options of an object need. */
+export function keySetsOf(options: OptionSet): NeededKeySet[] {
   return KINDS.flatMap((kind) => {
     const own = options[kind.name];
     return own === undefined ? [] : (kind.keySets?.(own) ?? []);

@@ -303,5 +303,8 @@ test('a mistake below jwt closes the frontend, and no secret is shown anywhere',
   assert.equal((await ask('uws', { host: symmetric })).status, 404);
   const metrics = await tsuji.metrics();
   assert.match(metrics, /code="503"/);
+  const { problems } = await tsuji.status();
+  const told = problems.find(({ key }) => key === `/frontends/${dead.split('.')[0]}/jwt/jwksurl`);
+  assert.match(told!.reason, /^its keys cannot be fetched \(.*ECONNREFUSED.*\); whoever brings a token gets 503$/);
   assert.match(tsuji.output, /event=key_set_lost url="?http:\/\/127\.0\.0\.1:1\/"? reason=.*ECONNREFUSED/);
 });

@@ -197,3 +197,16 @@ test('auth sees what custom headers have set, and a token is asked for before it
   assert.ok(challenges('Bearer')(await ask('uws', 'both')));
   assert.equal((await ask('uws', 'both', { 'x-token': token })).status, 200);
 });
+
+test('a preflight is answered by what the client sends, whatever custom request headers set for those behind', async () => {
+  route('forged', {
+    name: '',
+    keys: {
+      'f/headers/accesscontrolalloworiginlist': 'http://page.test',
+      'f/headers/customrequestheaders/Origin': 'http://forged.test',
+    },
+    answered: () => true,
+  });
+  await waitFor(async () => (await ask('uws', 'forged', {}, 'PUT')).status === 200, 'the route to be served');
+  assert.equal((await ask('uws', 'forged')).fields['access-control-allow-origin'], 'http://page.test');
+});

@@ -10,7 +10,7 @@ import { fillHttp1, fillHttp2, requestTrailers } from '../../src/data/listener/n
 import { readProxyHeader } from '../../src/data/listener/proxy-header.ts';
 import { forwardedAddress, IpStrategy } from '../../src/data/middlewares/client-address.ts';
 import { Cors } from '../../src/data/middlewares/cors.ts';
-import { CustomHeaders } from '../../src/data/middlewares/custom-headers.ts';
+import { CustomRequestHeaders, CustomResponseHeaders } from '../../src/data/middlewares/custom-headers.ts';
 import { DenyList } from '../../src/data/middlewares/deny-list.ts';
 import { pageTarget } from '../../src/data/middlewares/errors.ts';
 import { modifyRequest } from '../../src/data/middlewares/path-modifiers.ts';
@@ -110,9 +110,9 @@ const cors = new Cors({
   maxAge: null,
 } as never);
 const requestId = new RequestId({ mode: 'pass', trust: null, inResponse: true, header: 'x' } as never);
-const customHeaders = new CustomHeaders({
+const customRequestHeaders = new CustomRequestHeaders({ customRequestHeaders: [['x-a', '']] } as never);
+const customResponseHeaders = new CustomResponseHeaders({
   onLocalReplies: true,
-  customRequestHeaders: [['x-a', '']],
   customResponseHeaders: [['X-A', '']],
   addResponseHeaders: [],
   removeResponseHeaders: ['vary'],
@@ -204,8 +204,8 @@ const PLACES: Record<string, (text: string) => void> = {
     fillHttp1(head, 'OPTIONS', '/', fields, false, 100);
     cors.request(scope, head);
   },
-  'headers that are set': (text) => customHeaders.request(scope, request('x-a', text)),
-  'headers that are set in a response': (text) => customHeaders.response(scope, responseText(text)),
+  'headers that are set': (text) => customRequestHeaders.request(scope, request('x-a', text)),
+  'headers that are set in a response': (text) => customResponseHeaders.response(scope, responseText(text)),
   'an id of a request': (text) => requestId.request(scope, request('x', text)),
   'a name and a password': (text) => basicCredentials(`Basic ${text}`),
   'a path that is modified': (text) => {

@@ -1,13 +1,14 @@
 /**
  * The key sets (JWKS) that frontends need, kept fresh for the workers (shared/spec frontend-options §3.14): each is fetched as
  * soon as it is needed, when it has become old, and when a worker meets a token with an unknown key, but then at most once a
- * minute. What cannot be fetched stays as it was for a day.
+ * minute. What cannot be fetched stays as it was for a day, and is a problem of the keys that name it until it can.
  */
 import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
-import type { OptionSet } from '../../middlewares/kind.ts';
+import { type Problem, shownKey } from '../../kernel/problems.ts';
+import type { NeededKeySet, OptionSet } from '../../middlewares/kind.ts';
 import { keySetsOf } from '../../middlewares/kinds.ts';
 import type { KeySet } from '../../protocol/messages.ts';
 import { guarded } from '../guarded.ts';
@@ -25,6 +26,10 @@ const KEPT_MS = 86_400_000;
 const ASKED_MS = 60_000;
 
 export type KeySetsOptions = {
+  /** Of all keys, without a slash at its end. */
+  readonly prefix: string;
+  /** Problems have changed. */
+  readonly onProblems: () => void;
   /** @throws Error when it cannot be had */
   readonly fetch: (url: string) => Promise<FetchedKeySet>;
   /** For all workers. */
@@ -37,8 +42,10 @@ export type KeySetsOptions = {
 
 type Followed = {
   readonly url: string;
-  /** Frontends that need it. */
-  readonly users: Set<string>;
+  /** Frontends that need it → the key, below each, that names it. */
+  readonly users: Map<string, string>;
+  /** Why it could not be fetched the last time, '' when it could. */
+  reason: string;
   keys: KeySet['keys'];
   /** Was it ever fetched, or tried to be? */
   isKnown: boolean;
@@ -61,7 +68,9 @@ export class KeySets {
   private readonly options: KeySetsOptions;
   private readonly now: () => number;
   private readonly followed = new Map<string, Followed>();
-  private readonly urlsOf = new Map<string, readonly string[]>();
+  private readonly wantedBy = new Map<string, readonly NeededKeySet[]>();
+  /** null: to be found anew. */
+  private problemsByKey: Map<string, Problem> | null = null;
   private stopped = false;
 
   constructor(options: KeySetsOptions) {
@@ -73,12 +82,33 @@ export class KeySets {
   follow(frontends: ReadonlyMap<string, { readonly options: OptionSet }>, changed: Iterable<string>): void {
     for (const name of changed) {
       const wanted = keySetsOf(frontends.get(name)?.options ?? {});
-      const before = this.urlsOf.get(name) ?? [];
-      for (const url of wanted) this.need(url, name);
-      for (const url of before) if (!wanted.includes(url)) this.spare(url, name);
-      if (wanted.length > 0) this.urlsOf.set(name, wanted);
-      else this.urlsOf.delete(name);
+      const before = this.wantedBy.get(name) ?? [];
+      for (const needed of wanted) this.need(needed, name);
+      for (const { url } of before) if (!wanted.some((each) => each.url === url)) this.spare(url, name);
+      if (wanted.length > 0) this.wantedBy.set(name, wanted);
+      else this.wantedBy.delete(name);
+      if (wanted.length + before.length > 0) this.problemsByKey = null;
     }
+  }
+
+  /** Of the frontends whose keys could not be fetched the last time. */
+  problems(): ReadonlyMap<string, Problem> {
+    this.problemsByKey ??= this.findProblems();
+    return this.problemsByKey;
+  }
+
+  private findProblems(): Map<string, Problem> {
+    const problems = new Map<string, Problem>();
+    for (const { reason, keys, users } of this.followed.values()) {
+      if (reason === '') continue;
+      const effect =
+        keys.length > 0 ? 'those that were there before count for a day' : 'whoever brings a token gets 503';
+      for (const [name, path] of users) {
+        const key = shownKey(`${this.options.prefix}/frontends/${name}/${path}`);
+        problems.set(key, { key, state: 'warned', reason: `its keys cannot be fetched (${reason}); ${effect}` });
+      }
+    }
+    return problems;
   }
 
   /** What a worker that boots begins with. */
@@ -104,12 +134,13 @@ export class KeySets {
     for (const { timer } of this.followed.values()) if (timer !== null) clearTimeout(timer);
   }
 
-  private need(url: string, user: string): void {
+  private need({ key, url }: NeededKeySet, user: string): void {
     let set = this.followed.get(url);
     if (set === undefined) {
       set = {
         url,
-        users: new Set(),
+        users: new Map(),
+        reason: '',
         keys: [],
         isKnown: false,
         fetchedAt: 0,
@@ -122,7 +153,7 @@ export class KeySets {
       this.followed.set(url, set);
       this.fetch(set);
     }
-    set.users.add(user);
+    set.users.set(user, key);
   }
 
   private spare(url: string, user: string): void {
@@ -146,6 +177,11 @@ export class KeySets {
       // Nobody needs it any more.
       if (this.stopped || this.followed.get(url) !== set) return;
       const wait = fetched === null ? this.failed(set, reason) : this.came(set, fetched);
+      this.problemsByKey = null;
+      if (set.reason !== reason) {
+        set.reason = reason;
+        this.options.onProblems();
+      }
       set.timer = setTimeout(() => this.fetch(set), timerSpan(wait)).unref();
     });
     this.options.fetch(url).then(

@@ -10,10 +10,22 @@ function asBytes(value: string): string {
   return Buffer.from(value).toString('latin1');
 }
 
-export class CustomHeaders implements Middleware, ResponseFields {
+export class CustomRequestHeaders implements Middleware {
+  private readonly fields: readonly FieldValue[];
+
+  constructor({ customRequestHeaders }: HeadersOptions) {
+    this.fields = customRequestHeaders.map(([name, value]) => [name.toLowerCase(), value]);
+  }
+
+  request(_: Scope, head: RequestHead): null {
+    for (const [name, value] of this.fields) head.setField(name, head.latin1 ? asBytes(value) : value);
+    return null;
+  }
+}
+
+export class CustomResponseHeaders implements Middleware, ResponseFields {
   private readonly onLocalReplies: boolean;
-  private readonly requestFields: readonly FieldValue[];
-  private readonly responseFields: readonly FieldValue[];
+  private readonly fields: readonly FieldValue[];
   private readonly added: readonly FieldValue[];
   /** Lower case. */
   private readonly removed: readonly string[];
@@ -21,15 +33,14 @@ export class CustomHeaders implements Middleware, ResponseFields {
   constructor(options: HeadersOptions) {
     const bytes = ([name, value]: FieldValue): FieldValue => [name, asBytes(value)];
     this.onLocalReplies = options.onLocalReplies;
-    this.requestFields = options.customRequestHeaders.map(([name, value]) => [name.toLowerCase(), value]);
-    this.responseFields = options.customResponseHeaders.map(bytes);
+    this.fields = options.customResponseHeaders.map(bytes);
     this.added = options.addResponseHeaders.map(bytes);
     this.removed = options.removeResponseHeaders.map((name) => name.toLowerCase());
   }
 
-  request(_: Scope, head: RequestHead): null {
-    for (const [name, value] of this.requestFields) head.setField(name, head.latin1 ? asBytes(value) : value);
-    return null;
+  static isAsked(options: HeadersOptions): boolean {
+    const { customResponseHeaders, addResponseHeaders, removeResponseHeaders } = options;
+    return customResponseHeaders.length + addResponseHeaders.length + removeResponseHeaders.length > 0;
   }
 
   response(_: Scope, response: ResponseText): undefined {
@@ -43,7 +54,7 @@ export class CustomHeaders implements Middleware, ResponseFields {
   private edit(response: ResponseText): void {
     if (response.opensWebSocket) return;
     if (response.isLocal && !this.onLocalReplies) return;
-    for (const [name, value] of this.responseFields) {
+    for (const [name, value] of this.fields) {
       if (value === '') response.remove(name.toLowerCase());
       else response.set(name, value);
     }

@@ -29,7 +29,7 @@ import { IpStrategy } from './client-address.ts';
 import { ClientCertificateFields } from './client-certificate.ts';
 import { Compress } from './compress.ts';
 import { Cors } from './cors.ts';
-import { CustomHeaders } from './custom-headers.ts';
+import { CustomRequestHeaders, CustomResponseHeaders } from './custom-headers.ts';
 import { DenyList } from './deny-list.ts';
 import { DigestAuth } from './digest-auth.ts';
 import { ErrorPages } from './errors.ts';
@@ -78,14 +78,15 @@ const OUTERMOST: readonly Step[] = [maker<RequestIdOptions>('requestId', (option
 
 type FieldsStep = Middleware & ResponseFields;
 
+const CUSTOM_RESPONSE = maker<HeadersOptions, FieldsStep>('headers', (options) =>
+  CustomResponseHeaders.isAsked(options) ? new CustomResponseHeaders(options) : null,
+);
+const CORS = maker<CorsOptions, FieldsStep>('cors', (options) => new Cors(options));
+const SECURITY = maker<HeadersOptions, FieldsStep>('headers', (options) =>
+  SecurityHeaders.isAsked(options) ? new SecurityHeaders(options) : null,
+);
 /** What is told with every response of a server, and with a page in its place. */
-const FIELDS: readonly Step<FieldsStep>[] = [
-  maker<HeadersOptions, FieldsStep>('headers', (options) => new CustomHeaders(options)),
-  maker<CorsOptions, FieldsStep>('cors', (options) => new Cors(options)),
-  maker<HeadersOptions, FieldsStep>('headers', (options) =>
-    SecurityHeaders.isAsked(options) ? new SecurityHeaders(options) : null,
-  ),
-];
+const FIELDS: readonly Step<FieldsStep>[] = [CUSTOM_RESPONSE, CORS, SECURITY];
 
 /** By the name of their kind (src/middlewares/), behind the modifiers of the path. */
 const FRONTEND: readonly Step[] = [
@@ -104,7 +105,12 @@ const FRONTEND: readonly Step[] = [
     const { name, tls } = worker.entryPoints[entryPoint];
     return options.entryPoint === name ? null : new Redirect(options, worker.entryPoints, tls !== null);
   }),
-  ...FIELDS,
+  CUSTOM_RESPONSE,
+  CORS,
+  maker<HeadersOptions>('headers', (options) =>
+    options.customRequestHeaders.length > 0 ? new CustomRequestHeaders(options) : null,
+  ),
+  SECURITY,
   maker<ClientCertificateOptions>('passTLSClientCert', (options) => new ClientCertificateFields(options)),
   maker<JwtOptions>('jwt', (options, { worker }) => new Jwt(options, worker)),
   maker<AuthOptions>('auth', (options, { worker, entryPoint, frontend }) =>

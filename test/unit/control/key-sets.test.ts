@@ -20,6 +20,8 @@ class Bench {
   now = 0;
   readonly asked: string[] = [];
   readonly told: string[] = [];
+  /** Times that problems have changed. */
+  news = 0;
   answer: FetchedKeySet | null = { keys: [key('one')], maxAge: null };
   readonly sets: KeySets;
   private readonly t: TestContext;
@@ -34,6 +36,10 @@ class Bench {
         for (const url of removed) this.told.push(`${to}: no ${url}`);
       };
     this.sets = new KeySets({
+      prefix: '/traefik',
+      onProblems: () => {
+        this.news++;
+      },
       now: () => this.now,
       fetch: async (url) => {
         this.asked.push(url);
@@ -57,6 +63,10 @@ class Bench {
 
   async settled(): Promise<void> {
     for (let i = 0; i < 10; i++) await Promise.resolve();
+  }
+
+  problems(): string[] {
+    return [...this.sets.problems().values()].map(({ key, state, reason }) => `${key} ${state}: ${reason}`);
   }
 
   took(): { asked: number; told: string[] } {
@@ -112,6 +122,30 @@ test('keys outlive failures for a day', async (t) => {
   const told = lines.map(({ event, level, url }) => [event, level, url].join(' '));
   assert.equal(told[0], `key_set_lost warning ${URL_A}`);
   assert.equal(told.at(-1), `key_set_live warning ${URL_A}`);
+});
+
+test('what cannot be fetched is a problem of each key that names it, until it can, or is named no more', async (t) => {
+  const bench = new Bench(t);
+  const [noKeys, oldKeys] = ['whoever brings a token gets 503', 'those that were there before count for a day'].map(
+    (effect) => (name: string) =>
+      `/traefik/frontends/${name}/jwt/jwksurl warned: its keys cannot be fetched (down); ${effect}`,
+  );
+  bench.answer = null;
+  bench.follow({ f: wants(URL_A), g: wants(URL_A) });
+  assert.deepEqual(bench.problems(), []);
+  await bench.settled();
+  assert.deepEqual([bench.problems(), bench.news], [[noKeys('f'), noKeys('g')], 1]);
+  await bench.pass(5_000);
+  bench.follow({ g: wants(URL_A), h: wants(URL_A) }, ['f', 'h']);
+  assert.deepEqual([bench.problems(), bench.news], [[noKeys('g'), noKeys('h')], 1]);
+  bench.answer = { keys: [key('one')], maxAge: null };
+  await bench.pass(10_000);
+  assert.deepEqual([bench.problems(), bench.news], [[], 2]);
+  bench.answer = null;
+  await bench.pass(HOUR);
+  assert.deepEqual([bench.problems(), bench.news], [[oldKeys('g'), oldKeys('h')], 3]);
+  bench.follow({}, ['g', 'h']);
+  assert.deepEqual(bench.problems(), []);
 });
 
 test('an unknown key has a set fetched again at most once a minute, and whoever asks is answered', async (t) => {

@@ -43,7 +43,7 @@ test('what is not said is strict, and what is not checked is told', () => {
       ['/jwt/audience', 'warned'],
     ],
   );
-  assert.deepEqual(JWT.keySets!(options!), ['https://a.com/keys']);
+  assert.deepEqual(JWT.keySets!(options!), [{ key: 'jwt/jwksurl', url: 'https://a.com/keys' }]);
 });
 
 test('keys are PEM texts and JWK, named by their own kid or the name of their key', () => {
