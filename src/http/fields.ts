@@ -2,6 +2,8 @@
 
 import { CharacterSet, trimBlanks } from '../kernel/characters.ts';
 
+const LF = 0x0a;
+
 /** Lower-case names that hold for one connection only and are never forwarded (shared/spec proxying §5). */
 export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
@@ -55,6 +57,13 @@ export function contentLengthOf(value: string): number {
   return decimal(first, 0, first.length);
 }
 
+/** Transfer codings that a sender may use, but that we do not know (RFC 9112 §6.1). Anything else is no such list, or ends in two ways. */
+export function isOtherCoding(value: string): boolean {
+  const codings = value.split(',').map((part) => trimBlanks(part).toLowerCase());
+  const chunked = codings.indexOf('chunked');
+  return codings.every(isToken) && (chunked < 0 || chunked === codings.length - 1);
+}
+
 /** The lower-case members of a comma list, empty ones left out. */
 export function listMembers(value: string): string[] {
   const members: string[] = [];
@@ -63,6 +72,15 @@ export function listMembers(value: string): string[] {
     if (member !== '') members.push(member);
   }
   return members;
+}
+
+/** Adds all values that stand behind `start`, a lower-case name with its `: `, in `name: value\r\n` lines. */
+export function collectValues(lines: string, start: string, found: string[]): void {
+  for (let at = lines.indexOf(start); at >= 0; at = lines.indexOf(start, at + 1)) {
+    if (at === 0 || lines.charCodeAt(at - 1) === LF) {
+      found.push(lines.slice(at + start.length, lines.indexOf('\r\n', at)));
+    }
+  }
 }
 
 /** A set of lower-case names. */

@@ -5,6 +5,7 @@
  * `X.Forwarded.For` alike (RFC 3875 §4.1.18): all of these are one name. No honest hop uses any but the first spelling.
  */
 import { CharacterSet } from '../kernel/characters.ts';
+import type { Names } from './fields.ts';
 
 /** What `forwardingOf` returns: not such a name, one as it is spelled, one in another spelling. */
 export const NOT_FORWARDING = 0;
@@ -62,3 +63,6 @@ export function forwardingOf(name: string): number {
   if (!isOne) return NOT_FORWARDING;
   return plain === name ? FORWARDING : DISGUISED;
 }
+
+/** All of them, in whatever spelling. */
+export const ALL_FORWARDING: Names = { has: (name) => forwardingOf(name) !== NOT_FORWARDING };

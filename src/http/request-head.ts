@@ -3,20 +3,26 @@
  * One per worker, reused for every request: a listener fills it and the exchange takes what it needs before the
  * handler returns. Text is decoded UTF-8, but for heads with `latin1`.
  */
-import { ASCII, trimBlanks } from '../kernel/characters.ts';
+import { ASCII } from '../kernel/characters.ts';
 import { FAULTS, type Fault } from '../kernel/errors.ts';
-import { contentLengthOf, HOP_BY_HOP, isToken, listMembers, type Names, withoutFields } from './fields.ts';
-import { AnySpelling, DISGUISED, forwardingOf, NOT_FORWARDING } from './forwarding.ts';
+import {
+  collectValues,
+  contentLengthOf,
+  HOP_BY_HOP,
+  isOtherCoding,
+  listMembers,
+  type Names,
+  withoutFields,
+} from './fields.ts';
+import { ALL_FORWARDING, AnySpelling, DISGUISED, forwardingOf } from './forwarding.ts';
 import { hostProblem } from './host.ts';
+import { OwnForwardedLines, portOf } from './own-forwarded-lines.ts';
 
 export const REQUEST_NO_BODY = 0;
 export const REQUEST_LENGTH = 1;
 export const REQUEST_CHUNKED = 2;
 /** No body but the bytes of a tunnel; only once the server has agreed to it. */
 export const REQUEST_TUNNEL = 3;
-
-/** All of them, in whatever spelling. */
-const ALL_FORWARDING: Names = { has: (name) => forwardingOf(name) !== NOT_FORWARDING };
 
 /** Characters of a value that are told of in a reason. */
 const MAX_SHOWN = 40;
@@ -32,20 +38,7 @@ const SET_APART: ReadonlySet<string> = new Set([
   'x-forwarded-server',
 ]);
 
-const LF = 0x0a;
 const LOWER_X = 0x78;
-
-/** Our own forwarded lines for one peer. */
-type OwnLines = {
-  readonly secure: boolean;
-  readonly beforeHost: string;
-  readonly afterPort: string;
-  /** What it asked for last, and all lines for that: '' until it asks for the same host again. */
-  host: string;
-  lines: string;
-};
-/** Beyond that the map starts anew. */
-const MAX_KEPT = 4_096;
 
 export class RequestHead {
   method = '';
@@ -103,7 +96,7 @@ export class RequestHead {
   private trailers = false;
   /** The client, or a proxy before us, sent one of the forwarded fields. */
   private forwarded = false;
-  private readonly kept = new Map<string, OwnLines>();
+  private readonly ownLines = new OwnForwardedLines();
 
   begin(method: string, target: string, path: string): void {
     this.method = method;
@@ -151,19 +144,12 @@ export class RequestHead {
     else if (name !== 'host') this.withheld += `${name}: ${value}\r\n`;
   }
 
-  /**
-   * All values of a field as received; `name` is in lower case. `Host` is no field here.
-   */
+  /** All values of a field as received; `name` is in lower case. `Host` is no field here. */
   values(name: string): string[] {
     const found: string[] = [];
     const start = `${name}: `;
-    for (const lines of [this.fields, this.withheld]) {
-      for (let at = lines.indexOf(start); at >= 0; at = lines.indexOf(start, at + 1)) {
-        if (at === 0 || lines.charCodeAt(at - 1) === LF) {
-          found.push(lines.slice(at + start.length, lines.indexOf('\r\n', at)));
-        }
-      }
-    }
+    collectValues(this.fields, start, found);
+    collectValues(this.withheld, start, found);
     return found;
   }
 
@@ -302,7 +288,7 @@ export class RequestHead {
 
   /** The forwarded fields (proxying §4, trusted as by default). */
   forwardedLines(peer: string, secure: boolean, serverLine: string): string {
-    if (!this.forwarded && !this.tunnel) return this.ownLines(peer, secure, serverLine);
+    if (!this.forwarded && !this.tunnel) return this.ownLines.of(peer, secure, this.host, serverLine);
     let proto = this.forwardedProto === '' ? (secure ? 'https' : 'http') : this.forwardedProto;
     if (this.tunnel && this.webSocket) proto = proto === 'https' ? 'wss' : 'ws';
     const chain = this.forwardedFor === '' ? peer : `${this.forwardedFor}, ${peer}`;
@@ -311,26 +297,6 @@ export class RequestHead {
       `\r\nx-forwarded-port: ${this.forwardedPort === '' ? portOf(this.host, proto) : this.forwardedPort}` +
       `\r\nx-forwarded-proto: ${proto}\r\n${serverLine}x-real-ip: ${this.realIp === '' ? peer : this.realIp}\r\n`
     );
-  }
-
-  /** The same without anything that the client says; for the peers that came last they are kept. */
-  private ownLines(peer: string, secure: boolean, serverLine: string): string {
-    let kept = this.kept.get(peer);
-    if (kept === undefined || kept.secure !== secure) {
-      kept = keptLines(peer, secure, serverLine);
-      if (this.kept.size >= MAX_KEPT) this.kept.clear();
-      this.kept.set(peer, kept);
-    }
-    const { host } = this;
-    const repeated = kept.host === host;
-    if (repeated && kept.lines !== '') return kept.lines;
-    const port = portOf(host, secure ? 'https' : 'http');
-    const lines = `${kept.beforeHost}${host}\r\nx-forwarded-port: ${port}${kept.afterPort}`;
-    kept.host = host;
-    // Text in one piece, which is not the case for what is put together: as part of a head it is copied once. A client
-    // that asks for ever other hosts would pay for that and never use it (bench/README.md, what was tried).
-    kept.lines = repeated ? Buffer.from(lines).toString() : '';
-    return lines;
   }
 
   /** Forgets what the client says of the hops before it (proxying §4): it is not trusted to. */
@@ -439,30 +405,4 @@ export class RequestHead {
     this.withheld += withoutFields(this.fields, { has: (name) => !isListed.has(name) });
     this.fields = withoutFields(this.fields, listed);
   }
-}
-
-/** Codings that a sender may use, but that we do not know (RFC 9112 §6.1). Anything else is no such list, or ends in two ways. */
-function isOtherCoding(value: string): boolean {
-  const codings = value.split(',').map((part) => trimBlanks(part).toLowerCase());
-  const chunked = codings.indexOf('chunked');
-  return codings.every(isToken) && (chunked < 0 || chunked === codings.length - 1);
-}
-
-function keptLines(peer: string, secure: boolean, serverLine: string): OwnLines {
-  const proto = secure ? 'https' : 'http';
-  return {
-    secure,
-    beforeHost: `x-forwarded-for: ${peer}\r\nx-forwarded-host: `,
-    afterPort: `\r\nx-forwarded-proto: ${proto}\r\n${serverLine}x-real-ip: ${peer}\r\n`,
-    // No host that is served: the first is never a repetition.
-    host: ' ',
-    lines: '',
-  };
-}
-
-/** Port in the Host field, else that of the scheme (proxying §4). */
-function portOf(host: string, proto: string): string {
-  const colon = host.lastIndexOf(':');
-  if (colon > 0 && colon > host.indexOf(']') && colon < host.length - 1) return host.slice(colon + 1);
-  return proto === 'https' || proto === 'wss' ? '443' : '80';
 }
