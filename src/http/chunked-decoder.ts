@@ -1,16 +1,20 @@
 /**
  * Takes the chunked transfer coding off a body (RFC 9112 §7.1), however the bytes are cut. Chunk extensions are
- * read and dropped, trailers kept. Sizes that are no hexadecimal number and endless lines are refused, and so is a bare LF
- * where it was not allowed.
+ * read and dropped, trailers kept. Sizes that are no hexadecimal number and endless lines are refused.
  *
  *     SIZE ─▶ EXTENSION ─▶ SIZE_LF ─▶ DATA ─▶ DATA_CR ─▶ DATA_LF ─▶ SIZE …
+ *      └▶ BLANK ┘ ⇅ QUOTED ⇄ ESCAPED
  *                             └─(size 0)─▶ TRAILER ─▶ TRAILER_LINE ─▶ TRAILER_LF ─▶ TRAILER … ─▶ END_LF ─▶ DONE
+ *
+ * What a client sends is taken by the letter, since a request that ends elsewhere for its server than for us is a way past
+ * us. Servers are put up with: their lines may end with a bare LF, and nothing of what they say is passed on anyway.
  */
 
 import { trimBlanks } from '../kernel/characters.ts';
+import { isFieldValue, isToken } from './fields.ts';
 import { trailerLine } from './trailers.ts';
 
-/** Bytes of chunk extensions of one chunk, or of the trailer section, that are put up with. */
+/** Bytes of the chunk extensions of a body, or of its trailer section, that are put up with. */
 const MAX_LINE_BYTES = 16_384;
 /** Thirteen hexadecimal digits stay below 2^53. */
 const MAX_SIZE_DIGITS = 13;
@@ -26,14 +30,27 @@ const TRAILER_LINE = 7;
 const TRAILER_LF = 8;
 const END_LF = 9;
 const DONE = 10;
+/** Behind a size there was a blank: only an extension may follow. */
+const BLANK = 11;
+/** Inside the quoted value of an extension, and behind a backslash in it. */
+const QUOTED = 12;
+const ESCAPED = 13;
 
 /** By state: a CR may come, and leads to a state that awaits LF. */
 const ENDS_WITH_CR = Array.from({ length: DONE }, (_, state) =>
   [SIZE, EXTENSION, DATA_CR, TRAILER, TRAILER_LINE].includes(state),
 );
 
-const CR = 13;
+const TAB = 9;
 const LF = 10;
+const CR = 13;
+const SPACE = 32;
+const QUOTE = 34;
+const SEMICOLON = 59;
+const BACKSLASH = 92;
+const DELETE = 127;
+
+const NO_SIZE = 'a chunk size that is no hexadecimal number';
 
 function hexDigit(code: number): number {
   if (code >= 48 && code <= 57) return code - 48;
@@ -59,19 +76,16 @@ export class ChunkedDecoder {
   problem = '';
   /** When done: the trailers that may be passed on, `name: value\r\n` each, a latin-1 character per byte. */
   trailers = '';
-  private readonly takesBareLf: boolean;
+  private readonly isLenient: boolean;
   private state: number = SIZE;
   private remaining = 0;
   private digits = 0;
   private lineBytes = 0;
   private line = '';
 
-  /**
-   * `takesBareLf`: an LF alone ends a line or a chunk as CRLF does. Only for what servers send: of a client it would be a
-   * way to have its request end elsewhere for its server than for us.
-   */
-  constructor(takesBareLf: boolean) {
-    this.takesBareLf = takesBareLf;
+  /** `isLenient`: only for what servers send. */
+  constructor(isLenient: boolean) {
+    this.isLenient = isLenient;
   }
 
   get done(): boolean {
@@ -119,31 +133,50 @@ export class ChunkedDecoder {
   }
 
   private step(code: number): void {
-    if (code === LF && this.takesBareLf && ENDS_WITH_CR[this.state]) this.step(CR);
+    if (code === LF && this.isLenient && ENDS_WITH_CR[this.state]) this.step(CR);
     switch (this.state) {
       case SIZE: {
         const digit = hexDigit(code);
         if (digit >= 0) {
-          if (++this.digits > MAX_SIZE_DIGITS) this.problem = 'a chunk size that is too large';
-          this.remaining = this.remaining * 16 + digit;
+          this.addDigit(digit);
         } else if (this.digits === 0) {
-          this.problem = 'a chunk size that is no hexadecimal number';
+          this.problem = NO_SIZE;
         } else if (code === CR) {
           this.state = SIZE_LF;
-        } else if (code === 59 || code === 32 || code === 9) {
+        } else if (code === SEMICOLON) {
           this.state = EXTENSION;
+        } else if (code === SPACE || code === TAB) {
+          this.state = this.isLenient ? EXTENSION : BLANK;
         } else {
-          this.problem = 'a chunk size that is no hexadecimal number';
+          this.problem = NO_SIZE;
         }
         return;
       }
+      case BLANK:
+        this.countLine(code);
+        if (code === SEMICOLON) this.state = EXTENSION;
+        else if (code !== SPACE && code !== TAB) this.problem = NO_SIZE;
+        return;
       case EXTENSION:
         if (code === CR) this.state = SIZE_LF;
-        else this.countLine(code);
+        else {
+          if (code === QUOTE && !this.isLenient) this.state = QUOTED;
+          this.countLine(code);
+        }
+        return;
+      case QUOTED:
+        if (code === QUOTE) this.state = EXTENSION;
+        else if (code === BACKSLASH) this.state = ESCAPED;
+        this.countLine(code);
+        return;
+      case ESCAPED:
+        this.state = QUOTED;
+        this.countLine(code);
         return;
       case SIZE_LF:
         if (code !== LF) this.problem = 'a chunk size line without LF';
-        this.lineBytes = 0;
+        // Of a client all extensions count together, and the trailers anew.
+        if (this.isLenient || this.remaining === 0) this.lineBytes = 0;
         this.digits = 0;
         this.state = this.remaining === 0 ? TRAILER : DATA;
         return;
@@ -177,20 +210,39 @@ export class ChunkedDecoder {
     }
   }
 
+  /** Zeros before a number are none of its digits, but count as part of the line. */
+  private addDigit(digit: number): void {
+    this.remaining = this.remaining * 16 + digit;
+    this.digits = this.remaining === 0 ? 1 : this.digits + 1;
+    if (this.digits > MAX_SIZE_DIGITS) this.problem = 'a chunk size that is too large';
+    if (this.remaining === 0) this.countBytes();
+  }
+
   private addToLine(code: number): void {
     this.line += String.fromCharCode(code);
     this.countLine(code);
   }
 
-  /** A line that is no field is dropped, as everything that may not be a trailer. */
+  /** A line that may not be a trailer is dropped; of a server, one that is no field as well. */
   private endTrailer(): void {
-    const colon = this.line.indexOf(':');
-    if (colon > 0) this.trailers += trailerLine(this.line.slice(0, colon), trimBlanks(this.line, colon + 1));
+    const { line } = this;
+    const colon = line.indexOf(':');
     this.line = '';
+    const name = line.slice(0, Math.max(colon, 0));
+    const value = trimBlanks(line, colon + 1);
+    if (isToken(name) && isFieldValue(value)) this.trailers += trailerLine(name, value);
+    else if (!this.isLenient) this.problem = 'a trailer that is no field';
   }
 
   private countLine(code: number): void {
     if (code === LF) this.problem = 'a bare LF in a chunk line';
+    else if (!this.isLenient && (code === DELETE || (code < SPACE && code !== TAB))) {
+      this.problem = 'a control character in a chunk line';
+    }
+    this.countBytes();
+  }
+
+  private countBytes(): void {
     if (++this.lineBytes > MAX_LINE_BYTES) this.problem = 'a chunk line that is too long';
   }
 }

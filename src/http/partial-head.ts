@@ -14,6 +14,7 @@ export class PartialHead {
   whole = false;
   /** Where the last line begins. */
   private lineAt = 0;
+  private sawFirst = false;
   /** How much of it was read the last time. */
   private read = 0;
 
@@ -36,9 +37,16 @@ export class PartialHead {
     return next;
   }
 
-  /** It is whole, or has doubled by whole lines: what is wrong with it need not wait for its end. */
+  /** The end of its first line has not come. */
+  get inFirstLine(): boolean {
+    return this.lineAt === 0;
+  }
+
+  /** It is whole, its first line is, or it has doubled by whole lines: what is wrong with it need not wait for its end. */
   isWorthReading(): boolean {
-    if (!this.whole && this.lineAt < 2 * this.read) return false;
+    const isFirst = !this.sawFirst && this.lineAt > 0;
+    if (!this.whole && !isFirst && this.lineAt < 2 * this.read) return false;
+    this.sawFirst = true;
     this.read = this.length;
     return true;
   }

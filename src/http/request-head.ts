@@ -140,8 +140,14 @@ export class RequestHead {
 
   /** `name` is lower case. */
   add(name: string, value: string): void {
-    if (this.forwards(name, value)) this.fields += `${name}: ${value}\r\n`;
-    else if (name !== 'host') this.withheld += `${name}: ${value}\r\n`;
+    if (this.keeps(name, value)) this.fields += `${name}: ${value}\r\n`;
+  }
+
+  /** As `add`, for a field that whoever calls it puts into `fields` when it is to stay there: true. */
+  keeps(name: string, value: string): boolean {
+    const forwards = this.forwards(name, value);
+    if (!forwards && name !== 'host') this.withheld += `${name}: ${value}\r\n`;
+    return forwards;
   }
 
   /** All values of a field as received; `name` is in lower case. `Host` is no field here. */
@@ -219,6 +225,8 @@ export class RequestHead {
           this.addContentLength(value);
           return false;
         }
+        // Of the upgrade to HTTP/2 that nobody takes any more (RFC 9113 §3.1).
+        if (name === 'http2-settings') return false;
         break;
       case 15:
         if (name === 'x-forwarded-for') {
@@ -272,9 +280,24 @@ export class RequestHead {
     return this.body === REQUEST_CHUNKED || (this.body === REQUEST_LENGTH && this.contentLength !== 0);
   }
 
+  get chunked(): boolean {
+    return this.body === REQUEST_CHUNKED;
+  }
+
+  /** Content-Length came more than once, be it with the same number. */
+  get repeatsLength(): boolean {
+    return this.lengths > 1;
+  }
+
+  /** The target names the host: that counts, whatever the field says. There must be one all the same. */
+  replaceHost(host: string): void {
+    this.host = host;
+  }
+
   /** All fields were added: settles what depends on several of them. False: see `problem`. */
   finish(): boolean {
-    if (this.hosts !== 1) this.problem = this.hosts === 0 ? 'no Host field' : 'several Host fields';
+    if (this.hosts > 1) this.problem = 'several Host fields';
+    else if (this.hosts === 0 && !this.old) this.problem = 'no Host field';
     else if (this.host !== this.goodHost) {
       const problem = hostProblem(this.host);
       if (problem === '') this.goodHost = this.host;
@@ -386,6 +409,15 @@ export class RequestHead {
 
   /** RFC 9110 §7.6.1: fields named in `Connection` end here; done before ours are written, so it cannot suppress them. */
   private settleConnection(): void {
+    // By far the most common ones, without making a list of them.
+    if (this.connection === 'keep-alive' || this.connection === 'Keep-Alive') {
+      this.keepAlive = true;
+      return;
+    }
+    if (this.connection === 'close') {
+      this.close = true;
+      return;
+    }
     let listed: Set<string> | null = null;
     for (const member of listMembers(this.connection)) {
       if (member === 'upgrade') {

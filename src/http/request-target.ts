@@ -39,6 +39,15 @@ export function requestUri(target: string): string {
   return uri.startsWith('/') ? uri : `/${uri}`;
 }
 
+/** Host and path of a target in absolute form (RFC 9112 §3.2.2), null for what is none of HTTP. */
+export function absoluteTarget(target: string): { readonly authority: string; readonly uri: string } | null {
+  const start = authorityStart(target);
+  const scheme = target.slice(0, start).toLowerCase();
+  const authority = target.slice(start, AUTHORITY.skip(target, start));
+  if ((scheme !== 'http://' && scheme !== 'https://') || authority === '') return null;
+  return { authority, uri: requestUri(target) };
+}
+
 /**
  * The absolute form → the origin form, when it names the same host as the Host field; null otherwise. RFC 9112 §3.2.2
  * lets the target win over the field: who sends two different ones gets a refusal instead.

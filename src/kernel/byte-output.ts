@@ -86,6 +86,16 @@ export class ByteOutput {
     }
   }
 
+  /** Adds all that is in `other`, which is empty then. */
+  append(other: ByteOutput): void {
+    const pieces: Uint8Array[] = [];
+    other.takePieces(pieces);
+    for (const piece of pieces) {
+      this.bytes(piece, 0, piece.length);
+      recycle(piece);
+    }
+  }
+
   /** Empties it into `pieces`, in order. Each is to be given to `recycle` in the end. */
   takePieces(pieces: Uint8Array[]): void {
     for (const piece of this.full) pieces.push(piece);
