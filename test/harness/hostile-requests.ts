@@ -126,6 +126,18 @@ export const NODE_DIFFERS: ReadonlySet<string> = new Set([
   'more than 100 fields',
 ]);
 
+/**
+ * Of those, what our own engine serves: what RFC 9112 has for them. The absolute form names the host (§3.2.2), a version
+ * above 1.1 is served as that (RFC 9110 §2.5); the preface is that of another protocol.
+ */
+export const TSUJI_DIFFERS: ReadonlySet<string> = new Set([
+  'an absolute target for another host',
+  'an asterisk as target',
+  'HTTP/1.0',
+  'HTTP/1.2',
+  'the preface of HTTP/2',
+]);
+
 /** Taken: the server sees these targets and bodies, in framing of ours. */
 export const TAKEN: Record<string, { bytes: string; bodies: string[] }> = {
   'a length with blanks around it': { bytes: post('Content-Length: \t 1 \t'), bodies: ['a'] },
@@ -166,6 +178,9 @@ export const NODE_REFUSES: ReadonlySet<string> = new Set([
   'equal lengths in two fields',
   'a coding in capitals with tabs around it',
 ]);
+
+/** The same of our own engine: one length is enough. */
+export const TSUJI_REFUSES: ReadonlySet<string> = new Set(['equal lengths in two fields']);
 
 /** uWebSockets reads these otherwise than RFC 9112 does. Whatever it makes of them, it must stay one request. */
 export const CARELESS: Record<string, string> = {

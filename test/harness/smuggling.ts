@@ -21,6 +21,8 @@ import {
   post,
   REFUSED,
   TAKEN,
+  TSUJI_DIFFERS,
+  TSUJI_REFUSES,
 } from './hostile-requests.ts';
 import { OWN_HOST } from './own-host.ts';
 import { ok, type RawConnection, rawClient, startRawServer } from './raw.ts';
@@ -66,9 +68,16 @@ function readResponses(text: string, hasHead: boolean): number[] {
   return statuses;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+/** What an engine serves that is refused elsewhere, and the other way round. */
+const DIFFERS = { uws: NONE, node: NODE_DIFFERS, tsuji: TSUJI_DIFFERS };
+const REFUSES = { uws: NONE, node: NODE_REFUSES, tsuji: TSUJI_REFUSES };
+
 /** Registers the tests. */
-export async function smugglingTests(engine: 'uws' | 'node'): Promise<void> {
+export async function smugglingTests(engine: 'uws' | 'node' | 'tsuji'): Promise<void> {
   const scope = { after };
+  const differs = DIFFERS[engine];
+  const refuses = REFUSES[engine];
   const server = await startStrictServer(scope);
   const barrier = await startRawServer(scope, (connection) => {
     connection.socket.on('data', () => connection.send(ok('barrier')));
@@ -120,7 +129,7 @@ export async function smugglingTests(engine: 'uws' | 'node'): Promise<void> {
   }
 
   for (const [what, bytes] of Object.entries(REFUSED)) {
-    if (engine === 'node' && NODE_DIFFERS.has(what)) continue;
+    if (differs.has(what)) continue;
     test(`refused with its connection: ${what}`, async () => {
       const alone = await attack([bytes]);
       assert.deepEqual(alone.targets, [], 'a server saw it');
@@ -138,7 +147,7 @@ export async function smugglingTests(engine: 'uws' | 'node'): Promise<void> {
       const first = server.requests.length;
       const { targets, statuses, closed } = await attack([bytes]);
       const seen = server.requests.slice(first);
-      if (engine === 'node' && NODE_REFUSES.has(what)) {
+      if (refuses.has(what)) {
         assert.deepEqual([targets, statuses, closed], [[], [400], true]);
         return;
       }
@@ -157,7 +166,7 @@ export async function smugglingTests(engine: 'uws' | 'node'): Promise<void> {
       const bytes = chunked(body);
       for (const pieces of [[bytes], [bytes + NEXT], [bytes, NEXT]]) {
         const { targets, closed, statuses } = await attack(pieces, true);
-        if (engine === 'node' && GOOD_CHUNKS.has(what)) {
+        if (engine !== 'uws' && GOOD_CHUNKS.has(what)) {
           // Read as RFC 9112 §7.1 has it, so what stands behind it is another request.
           assert.deepEqual(targets, pieces.join('').endsWith(NEXT) ? ['/in', '/smuggled'] : ['/in']);
           continue;

@@ -27,6 +27,7 @@ import { ConnectionLimits } from '../connection-limits.ts';
 import type { Listener } from '../listener.ts';
 import * as limits from '../node/limits.ts';
 import { ClientWatch } from './client-watch.ts';
+import { Http1Connection } from './http1-connection.ts';
 import { Opening, type OpeningOwner, ProxyTrust } from './opening.ts';
 import type { ClientConnection, EngineOwner } from './owner.ts';
 
@@ -204,8 +205,9 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
     return undefined;
   }
 
-  serve(socket: ByteSocket, _preface: boolean): void {
-    socket.close();
+  serve(socket: ByteSocket, preface: boolean): void {
+    if (preface || socket.alpn === 'h2') socket.close();
+    else this.connections.add(new Http1Connection(this, socket));
   }
 
   left(connection: ClientConnection): void {

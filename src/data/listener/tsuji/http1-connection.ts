@@ -1,0 +1,457 @@
+/**
+ * One client's HTTP/1 connection. Requests of a client that does not wait for answers run together while all of them are
+ * harmless (RFC 9112 §9.3.2: only then may they); otherwise one waits for those before it, and nothing is read meanwhile.
+ *
+ *     HEAD ──whole──▶ started ──no body──▶ HEAD
+ *       ▲                └─▶ LENGTH, CHUNKS ──complete──▶ HEAD        a 101: TUNNEL
+ *       └───────────────────────────────────────┘         a refusal, or the last request: HEAD, and `over`
+ *
+ * Nothing is served behind a request that was refused, whatever stands there (RFC 9112 §11.2): it is answered in its turn as
+ * any other, by an exchange, so that it is counted and told of.
+ */
+import { listMembers } from '../../../http/fields.ts';
+import type { RequestHead } from '../../../http/request-head.ts';
+import { refuseHead } from '../../../http/request-parser.ts';
+import { RequestReader } from '../../../http/request-reader.ts';
+import { FAULTS } from '../../../kernel/errors.ts';
+import { TimerEntry } from '../../../kernel/timer-wheel.ts';
+import { isRepeatable } from '../../balancing/retry.ts';
+import type { BufferHolder } from '../../memory-budget.ts';
+import type { ByteSocket } from '../../socket/byte-socket.ts';
+import { currentTurn } from '../event-turn.ts';
+import { LINGER_MS } from '../linger.ts';
+import { MAX_PIPELINED, REQUEST_COST, TURN_SHARE } from '../node/limits.ts';
+import type { WatchedClient } from './client-watch.ts';
+import { Http1Body } from './http1-body.ts';
+import { ENDING, type Http1Downstream, OPEN, WHOLE } from './http1-downstream.ts';
+import { type Http1Pairs, pairsOf } from './http1-pairs.ts';
+import { Http1Progress } from './http1-progress.ts';
+import { Http1Tunnel, logCut } from './http1-tunnel.ts';
+import type { ClientConnection, EngineOwner } from './owner.ts';
+
+/** Bytes that are gathered before they go out within the turn, and that may wait before their writer does. */
+const FLUSH_BYTES = 32_768;
+const HIGH_WATER = 131_072;
+/** The request asks for another protocol, which its server may agree to. That of HTTP/2 is given up (RFC 9113 §3.1). */
+function asksForTunnel(head: RequestHead): boolean {
+  return head.upgrade !== '' && !head.old && !listMembers(head.upgrade).includes('h2c');
+}
+
+export class Http1Connection extends TimerEntry implements ClientConnection, WatchedClient, BufferHolder {
+  readonly socket: ByteSocket;
+  tunnel: Http1Tunnel | null = null;
+  heldBytes = 0;
+  private readonly owner: EngineOwner;
+  private readonly pairs: Pick<Http1Pairs, 'take'>;
+  /** Those that are not answered, in their order. */
+  private readonly running: Http1Downstream[] = [];
+  /** All of those may be repeated and have no body. */
+  private harmless = true;
+  /** A request that may not start before those are answered. */
+  private waiting: RequestHead | null = null;
+  private readonly body = new Http1Body();
+  private readonly reader = new RequestReader();
+  /** No request is served any more. */
+  private over = false;
+  /** We have ended our side. */
+  private lingers = false;
+  /** The next request is not read yet. */
+  private holds = false;
+  /** The client has sent its FIN: it has left, or waits for answers and will ask for nothing more. */
+  private halfClosed = false;
+  /** Nothing has come yet. */
+  private fresh = true;
+  private turn = 0;
+  private spent = 0;
+  answered = 0;
+  private readonly progress = new Http1Progress();
+
+  constructor(owner: EngineOwner, socket: ByteSocket, pairs: Pick<Http1Pairs, 'take'> = pairsOf(owner.worker)) {
+    super();
+    this.owner = owner;
+    this.socket = socket;
+    this.pairs = pairs;
+    this.awaitHead();
+    owner.watch.add(this);
+    socket.begin(this);
+  }
+
+  private awaitHead(): void {
+    const { wheel, options } = this.owner.worker;
+    if (options.headerTimeoutMs > 0) wheel.arm(this, options.headerTimeoutMs);
+    else wheel.hold(this);
+  }
+
+  socketRead(bytes: Buffer, start: number, end: number): number {
+    const turn = currentTurn();
+    if (turn !== this.turn) {
+      this.turn = turn;
+      this.spent = 0;
+    }
+    let at = start;
+    while (at < end) {
+      if (this.tunnel !== null) {
+        this.spent++;
+        this.tunnel.take(bytes.subarray(at, end));
+        at = end;
+      } else if (this.body.user !== null) {
+        at = this.readBody(bytes, at, end);
+      } else if (this.over) {
+        return end;
+      } else if (this.mayParse) {
+        at = this.readHead(bytes, at, end);
+      } else {
+        this.holds = true;
+        this.socket.pause();
+        return at;
+      }
+      if (this.spent < TURN_SHARE) continue;
+      this.socket.rest();
+      return at;
+    }
+    return at;
+  }
+
+  /** The next request could start, or be seen to have to wait. */
+  private get mayParse(): boolean {
+    const { running, socket } = this;
+    if (this.waiting !== null || socket.closed) return false;
+    if (running.length === 0) return socket.backlog < HIGH_WATER;
+    return this.harmless && running.length < MAX_PIPELINED;
+  }
+
+  private readHead(bytes: Buffer, start: number, end: number): number {
+    const { reader, owner } = this;
+    const wasWithin = reader.isWithin;
+    const behind = reader.read(bytes, start, end, owner.head, owner.worker.options.maxFields);
+    if (reader.whole) {
+      this.requested(owner.head);
+      return owner.head.problem === '' ? behind : end;
+    }
+    // A new connection has one time for its first head, whenever that begins.
+    if (!wasWithin && reader.isWithin && !this.fresh) this.awaitHead();
+    return behind;
+  }
+
+  /** A head is here, good or refused. */
+  private requested(head: RequestHead): void {
+    this.owner.worker.wheel.hold(this);
+    this.fresh = false;
+    this.spent += REQUEST_COST;
+    if (asksForTunnel(head)) head.tunnel = true;
+    if (this.running.length === 0 || head.problem !== '' || this.isHarmless(head)) this.start(head);
+    else this.waiting = head.detached();
+  }
+
+  private isHarmless(head: RequestHead): boolean {
+    return isRepeatable(head.method) && !head.bodyFollows && !head.tunnel;
+  }
+
+  private refuse(problem: string, fault = FAULTS.badRequest): void {
+    const { head } = this.owner;
+    this.reader.drop();
+    refuseHead(head, problem, fault);
+    this.requested(head);
+  }
+
+  private start(head: RequestHead): void {
+    const { running, owner } = this;
+    const waits = running.length > 0;
+    this.harmless = this.isHarmless(head);
+    const pair = this.pairs.take();
+    pair.attach(this, head, waits);
+    running.push(pair);
+    // Behind an upgrade stands what the other protocol is to get, if the server agrees.
+    if (head.problem !== '' || (!head.tunnel && (head.close || (head.old && !head.keepAlive)))) this.over = true;
+    if (pair.receiving) this.body.begin(pair, head);
+    try {
+      pair.events.begin(owner.index, head);
+    } catch (error) {
+      pair.events.crash(error);
+      // It had not begun: then nobody else answers.
+      this.breakOff();
+    }
+  }
+
+  private readBody(bytes: Buffer, start: number, end: number): number {
+    const { body } = this;
+    this.spent++;
+    const behind = body.read(bytes, start, end);
+    if (body.problem !== '') {
+      const { problem } = body;
+      body.problem = '';
+      this.bodyFails(problem);
+    } else if (body.user === null && this.running.length === 0) {
+      // Answered already: now the next one may come.
+      this.rests();
+    }
+    return behind;
+  }
+
+  /** Where the next request begins is not known. */
+  private bodyFails(problem: string): void {
+    this.over = true;
+    if (this.body.stop()?.fail(FAULTS.badRequest, problem) !== true) this.finish();
+  }
+
+  /** The head of an answer is about to be written. `asked`: the connection is to end behind it. True: it says so. */
+  answers(downstream: Http1Downstream, asked: boolean): boolean {
+    if (asked) {
+      this.over = true;
+      this.waiting = null;
+    }
+    return this.over && this.running[this.running.length - 1] === downstream;
+  }
+
+  /** Some of a body was written. False: what was written waits, so no more until `writable`. */
+  wrote(): boolean {
+    const { socket } = this;
+    if (socket.out.length < FLUSH_BYTES) {
+      socket.flushSoon();
+      return true;
+    }
+    socket.flush();
+    return socket.backlog < HIGH_WATER;
+  }
+
+  /** `downstream` has its whole answer. */
+  responded(downstream: Http1Downstream): void {
+    if (this.running[0] === downstream) this.goOn();
+    else this.noteWaiting();
+  }
+
+  /** The same, in pieces, of which this was the last. True: all of it is out. */
+  ended(downstream: Http1Downstream): boolean {
+    const { socket } = this;
+    socket.flush();
+    if (socket.closed || socket.backlog > 0) return false;
+    downstream.state = WHOLE;
+    this.goOn();
+    return true;
+  }
+
+  /** The first one may be answered, and others behind it. */
+  private goOn(): void {
+    const { running, socket } = this;
+    while (running.length > 0) {
+      const first = running[0];
+      first.isNext(socket.out);
+      if (first.state === OPEN) {
+        first.writable();
+        break;
+      }
+      if (first.state === ENDING) {
+        socket.flush();
+        if (socket.backlog > 0) break;
+      }
+      running.shift();
+      this.answered++;
+      first.answered();
+    }
+    if (socket.closed) return;
+    if (socket.out.length >= FLUSH_BYTES) this.wrote();
+    else socket.flushSoon();
+    if (socket.backlog > HIGH_WATER) this.noteWaiting();
+    this.startWaiting();
+    if (running.length === 0) this.rests();
+    else this.readOn();
+  }
+
+  private startWaiting(): void {
+    const { waiting } = this;
+    if (waiting === null || this.running.length > 0) return;
+    this.waiting = null;
+    this.start(waiting);
+  }
+
+  /** Nothing runs. */
+  private rests(): void {
+    const { wheel, options } = this.owner.worker;
+    if (this.over || (this.halfClosed && !this.holds)) {
+      this.finish();
+      return;
+    }
+    // What is left of a body has its own clock.
+    if (this.body.user !== null) return;
+    if (!this.reader.isWithin) {
+      if (options.clientIdleMs > 0) wheel.arm(this, options.clientIdleMs);
+      else wheel.hold(this);
+    }
+    this.readOn();
+  }
+
+  /** The next request is read, if that was put off. */
+  private readOn(): void {
+    if (!this.holds || !this.mayParse) return;
+    this.holds = false;
+    this.socket.resume();
+  }
+
+  /** The server agrees to the upgrade of `downstream`. */
+  switched(downstream: Http1Downstream): void {
+    this.over = true;
+    this.tunnel = new Http1Tunnel(this.socket, downstream.events, () => this.finish());
+    if (this.holds) {
+      this.holds = false;
+      this.socket.resume();
+    } else if (this.halfClosed) {
+      this.tunnel.peerEnded();
+    }
+  }
+
+  /** Ends our side, and reads past what still comes for a moment: a reset would take the last answer from the client. */
+  private finish(): void {
+    if (this.lingers || this.socket.closed) return;
+    const { socket } = this;
+    this.over = true;
+    this.lingers = true;
+    this.body.stop();
+    socket.end();
+    socket.flush();
+    socket.resume();
+    if (socket.backlog === 0) this.owner.worker.wheel.arm(this, LINGER_MS);
+    else this.owner.worker.wheel.hold(this);
+  }
+
+  breakOff(): void {
+    this.over = true;
+    this.socket.reset();
+  }
+
+  override expired(): void {
+    if (this.lingers) this.socket.close();
+    else if (this.reader.isWithin) this.refuse('the head did not come in time', FAULTS.requestTimeout);
+    // Who has connected and said nothing has asked for nothing.
+    else if (this.fresh) this.socket.close();
+    else if (this.socket.backlog > 0) this.rests();
+    else this.finish();
+  }
+
+  socketEnded(): void {
+    this.halfClosed = true;
+    if (this.tunnel !== null) {
+      this.tunnel.peerEnded();
+      return;
+    }
+    if (this.body.user !== null) {
+      this.bodyFails('the client has ended its side within its body');
+    } else if (this.reader.isWithin) {
+      this.refuse('the client has ended its side within a head');
+    } else if (this.running.length === 0) this.finish();
+  }
+
+  socketDrained(): void {
+    if (this.heldBytes > 0) this.noteWaiting();
+    if (this.lingers) {
+      this.owner.worker.wheel.arm(this, LINGER_MS);
+      return;
+    }
+    if (this.tunnel !== null) this.tunnel.drained();
+    const first = this.running[0];
+    if (first === undefined) this.readOn();
+    else if (first.state === OPEN) first.writable();
+    else this.goOn();
+  }
+
+  socketClosed(): void {
+    const { owner, running } = this;
+    this.over = true;
+    this.waiting = null;
+    this.reader.drop();
+    this.body.stop();
+    owner.worker.wheel.cancel(this);
+    owner.watch.delete(this);
+    if (this.heldBytes > 0) owner.worker.budget.release(this);
+    owner.left(this);
+    for (const downstream of running.splice(0)) {
+      try {
+        downstream.closed();
+      } catch (error) {
+        // The others must be told all the same.
+        downstream.crashed(error);
+      }
+    }
+  }
+
+  socketCrashed(error: unknown): void {
+    for (const downstream of this.running.splice(0)) downstream.crashed(error);
+  }
+
+  /** Counts what waits here: for the client, or for a server to take what the client has sent. */
+  noteWaiting(): void {
+    const { budget } = this.owner.worker;
+    const bytes = this.socket.closed ? 0 : this.waitingBytes;
+    if (bytes > 0) budget.hold(this, bytes);
+    else if (this.heldBytes > 0) budget.release(this);
+  }
+
+  private get waitingBytes(): number {
+    let bytes = this.socket.heldBytes + this.reader.heldBytes;
+    for (const downstream of this.running) bytes += downstream.heldBytes;
+    return bytes;
+  }
+
+  endOverBudget(): void {
+    this.cutOff('what waits for it is too much');
+  }
+
+  private cutOff(reason: string): void {
+    logCut(reason, this.socket);
+    if (this.tunnel === null) this.socket.close();
+    else this.socket.reset();
+  }
+
+  look(ms: number): void {
+    try {
+      this.lookAtProgress(ms);
+    } catch (error) {
+      this.socketCrashed(error);
+      this.socket.close();
+    }
+  }
+
+  private lookAtProgress(ms: number): void {
+    const { socket, owner } = this;
+    const { options } = owner.worker;
+    this.noteWaiting();
+    if (socket.closed) return;
+    if (this.tunnel === null && this.progress.isUploadOverdue(this.body, ms, options.uploadTimeoutMs)) {
+      const told = this.body.user!.fail(FAULTS.requestTimeout, 'the client does not send its body');
+      if (!told) socket.close();
+      return;
+    }
+    const reason =
+      this.tunnel === null
+        ? this.progress.look(this, ms, options.downloadTimeoutMs)
+        : this.tunnel.look(ms, options.downloadTimeoutMs);
+    if (reason !== '') this.cutOff(reason);
+  }
+
+  /** Nothing is read, so that nobody hears of its end. */
+  get isUnread(): boolean {
+    return this.halfClosed || this.holds || this.body.user?.isPaused === true;
+  }
+
+  /** It waits for answers, and will ask for nothing more. */
+  get isLeaving(): boolean {
+    return this.halfClosed && this.running.length > 0;
+  }
+
+  /** More requests have come than may run, and are not read. */
+  get isAhead(): boolean {
+    return this.holds && this.running.length > 0;
+  }
+
+  get isBusy(): boolean {
+    return this.running.length > 0 || (!this.socket.closed && this.socket.backlog > 0);
+  }
+
+  /** The worker drains: whoever waits for nothing goes now, the others with their answer. */
+  drain(): void {
+    if (this.running.length === 0) this.finish();
+  }
+
+  close(): void {
+    this.socket.close();
+  }
+}
