@@ -66,3 +66,14 @@ export function forwardingOf(name: string): number {
 
 /** All of them, in whatever spelling. */
 export const ALL_FORWARDING: Names = { has: (name) => forwardingOf(name) !== NOT_FORWARDING };
+
+/** Those that we write anew, from what the client says of them and what we know ourselves (proxying §4), and Host. */
+export const MADE_ANEW: ReadonlySet<string> = new Set([
+  'host',
+  'x-real-ip',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-proto',
+  'x-forwarded-server',
+]);

@@ -14,7 +14,7 @@ import {
   type Names,
   withoutFields,
 } from './fields.ts';
-import { ALL_FORWARDING, AnySpelling, DISGUISED, forwardingOf } from './forwarding.ts';
+import { ALL_FORWARDING, AnySpelling, DISGUISED, forwardingOf, MADE_ANEW } from './forwarding.ts';
 import { hostProblem } from './host.ts';
 import { OwnForwardedLines, portOf } from './own-forwarded-lines.ts';
 
@@ -26,17 +26,6 @@ export const REQUEST_TUNNEL = 3;
 
 /** Characters of a value that are told of in a reason. */
 const MAX_SHOWN = 40;
-
-/** Those of them that are kept apart from the other fields, and Host. */
-const SET_APART: ReadonlySet<string> = new Set([
-  'host',
-  'x-real-ip',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-forwarded-proto',
-  'x-forwarded-server',
-]);
 
 const LOWER_X = 0x78;
 
@@ -340,7 +329,7 @@ export class RequestHead {
    * is as well. Not for framing or hop-by-hop fields.
    */
   setField(name: string, value: string): void {
-    if (SET_APART.has(name)) {
+    if (MADE_ANEW.has(name)) {
       this.forget(name);
       if (value !== '') this.add(name, value);
       return;

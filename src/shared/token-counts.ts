@@ -2,17 +2,12 @@
  * How many exchanges are in progress per backend and token (a client's address, a host, the value of a header), exact
  * over all workers: what `maxconn` limits. One buffer that main and all workers share.
  *
- *     byte 0     stripe 0 … 31                       a token belongs to one of them by its hash
- *                ├ line      lock, first free cell, cells ever used
- *                ├ heads     by hash: the first cell of its chain
- *                └ cells     next, hash, total, backend, length, 36 bytes of the token, first and last that waits, one count
- *                            per worker
+ *     byte 0     the cells of all tokens, in stripes (token-cells.ts): in progress, who waits, and one count per worker
  *     then       words per backend slot: in progress, refused, waiting
  *     then       a line per worker: how often its bell rang, the first cell that was granted to it
  *
  * A cell exists while its token has an exchange in progress, so what bounds the table is the number of exchanges, not
- * that of tokens which were ever seen. A token of more than 36 bytes is stored as its SHA-256. Links are numbers of
- * cells plus 1, 0 for none. Everything in a stripe is done under its lock, which is held for a moment.
+ * that of tokens which were ever seen. Everything in a stripe is done under its lock, which is held for a moment.
  *
  * Whoever is refused may wait, in a cell of the same kind, for a slot of its token. Those of one token stand in one row,
  * whatever worker they belong to, and a slot that is given back goes to the first of them before anybody else gets it: its
@@ -22,33 +17,24 @@
  *
  * The memory is address space until it is touched: 17 MiB and 1 MiB per worker.
  */
-import { hash as digest, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { SLOT_CAPACITY } from './slots.ts';
+import {
+  BACKEND,
+  cellsWords,
+  FIRST,
+  HASH,
+  LANES,
+  LAST,
+  LENGTH,
+  LINE_WORDS,
+  NEXT,
+  TOKEN,
+  TOTAL,
+  TokenCells,
+} from './token-cells.ts';
 
-const STRIPES = 32;
-const CELLS = 8192;
-const HEADS = 8192;
-
-const LOCK = 0;
-const FREE = 1;
-const USED = 2;
-const LINE_WORDS = 16;
-
-const NEXT = 0;
-const HASH = 1;
-const TOTAL = 2;
-const BACKEND = 3;
-const LENGTH = 4;
-const TOKEN = 5;
-const TOKEN_WORDS = 9;
-const TOKEN_BYTES = TOKEN_WORDS * Int32Array.BYTES_PER_ELEMENT;
-const FIRST = TOKEN + TOKEN_WORDS;
-const LAST = FIRST + 1;
-const LANES = LAST + 1;
-/** In the word of the length: the token is a digest. */
-const DIGEST = -1;
-
-/** Of a cell that waits, in the places of the above: the cell of its token, whether it was granted, its worker, the limit. */
+/** Of a cell that waits, in the places of what a token has: the cell of its token, whether it was granted, its worker, the limit. */
 const OWNER = HASH;
 const GRANTED = TOTAL;
 const LANE = LENGTH;
@@ -63,13 +49,9 @@ const BACKEND_WORDS = 3;
 const BELL = 0;
 const MAIL = 1;
 
-/** The holder of a lock is through in a moment, unless it has lost its processor. */
-const SPINS = 2000;
-const WAIT_MS = 1;
-
 /** `workers`: how many lanes. */
 export function createTokenCounts(workers: number): SharedArrayBuffer {
-  const words = STRIPES * stripeWords(workers) + SLOT_CAPACITY * BACKEND_WORDS + (workers + 1) * LINE_WORDS;
+  const words = cellsWords(workers) + SLOT_CAPACITY * BACKEND_WORDS + (workers + 1) * LINE_WORDS;
   const buffer = new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT);
   const counts = new Int32Array(buffer);
   // Last: how many lanes there are, and what makes hashes of this process unlike those of any other.
@@ -86,30 +68,20 @@ export type Granted = {
   readonly cell: number;
 };
 
-function stripeWords(workers: number): number {
-  return LINE_WORDS + HEADS + CELLS * (LANES + workers);
-}
-
 export class TokenCounts {
   private readonly words: Int32Array;
-  private readonly seed: number;
+  private readonly cells: TokenCells;
   private readonly lanes: number;
-  private readonly cellWords: number;
-  private readonly stripeWords: number;
   private readonly backends: number;
   private readonly lines: number;
-  private readonly key = new Int32Array(TOKEN_WORDS);
-  private readonly keyBytes = Buffer.from(this.key.buffer);
 
   /** `buffer`: made by `createTokenCounts`. */
   constructor(buffer: SharedArrayBuffer) {
     const words = new Int32Array(buffer);
     this.words = words;
     this.lanes = words[words.length - LINE_WORDS];
-    this.seed = words[words.length - LINE_WORDS + 1];
-    this.cellWords = LANES + this.lanes;
-    this.stripeWords = stripeWords(this.lanes);
-    this.backends = STRIPES * this.stripeWords;
+    this.cells = new TokenCells(words, this.lanes, words[words.length - LINE_WORDS + 1]);
+    this.backends = cellsWords(this.lanes);
     this.lines = this.backends + SLOT_CAPACITY * BACKEND_WORDS;
   }
 
@@ -127,13 +99,12 @@ export class TokenCounts {
    */
   takeOrWait(lane: number, backend: number, token: string, most: number, places: number): number {
     const { words } = this;
-    const length = this.readKey(token);
-    const hash = this.hashOf(backend, length);
-    const stripe = (hash >>> 27) * this.stripeWords;
-    const head = stripe + LINE_WORDS + (hash & (HEADS - 1));
-    this.lock(stripe, lane);
-    let cell = this.find(stripe, head, hash, backend, length);
-    if (cell === 0 && most > 0) cell = this.insert(stripe, head, hash, backend, length);
+    const length = this.cells.readKey(token);
+    const hash = this.cells.hashOf(backend, length);
+    const stripe = this.cells.stripeWith(hash);
+    this.cells.lock(stripe, lane);
+    let cell = this.cells.find(stripe, hash, backend, length);
+    if (cell === 0 && most > 0) cell = this.cells.insert(stripe, hash, backend, length);
     // The limit may have been raised since they came.
     if (cell !== 0 && words[cell + FIRST] !== 0) this.grant(stripe, cell);
     let result = 0;
@@ -144,7 +115,7 @@ export class TokenCounts {
     } else if (cell !== 0 && most > 0 && places > 0) {
       result = -this.enqueue(stripe, cell, lane, backend, most, places);
     }
-    this.unlock(stripe);
+    this.cells.unlock(stripe);
     if (result >= 0) {
       Atomics.add(words, this.backends + backend * BACKEND_WORDS + (result > 0 ? IN_PROGRESS : REFUSED), 1);
     }
@@ -155,12 +126,12 @@ export class TokenCounts {
   private enqueue(stripe: number, owner: number, lane: number, backend: number, most: number, places: number): number {
     const { words } = this;
     const waiting = this.backends + backend * BACKEND_WORDS + WAITING;
-    const link = Atomics.add(words, waiting, 1) < places ? this.freeLink(stripe) : 0;
+    const link = Atomics.add(words, waiting, 1) < places ? this.cells.freeLink(stripe) : 0;
     if (link === 0) {
       Atomics.sub(words, waiting, 1);
       return 0;
     }
-    const cell = this.cellOf(stripe, link);
+    const cell = this.cells.cellOf(stripe, link);
     words[cell + NEXT] = 0;
     words[cell + OWNER] = owner;
     words[cell + GRANTED] = 0;
@@ -169,7 +140,7 @@ export class TokenCounts {
     words[cell + MOST] = most;
     words[cell + FIRST] = 0;
     if (words[owner + FIRST] === 0) words[owner + FIRST] = link;
-    else words[this.cellOf(stripe, words[owner + LAST]) + NEXT] = link;
+    else words[this.cells.cellOf(stripe, words[owner + LAST]) + NEXT] = link;
     words[owner + LAST] = link;
     return cell;
   }
@@ -178,7 +149,7 @@ export class TokenCounts {
   private grant(stripe: number, owner: number): void {
     const { words } = this;
     for (let link = words[owner + FIRST]; link !== 0; link = words[owner + FIRST]) {
-      const waiter = this.cellOf(stripe, link);
+      const waiter = this.cells.cellOf(stripe, link);
       if (words[owner + TOTAL] >= words[waiter + MOST]) return;
       const lane = words[waiter + LANE];
       words[owner + FIRST] = words[waiter + NEXT];
@@ -217,10 +188,10 @@ export class TokenCounts {
     while (waiter !== 0) {
       const next = words[waiter + NEXT];
       granted.push({ waiter, cell: words[waiter + OWNER] });
-      const stripe = this.stripeOf(waiter);
-      this.lock(stripe, lane);
-      this.free(stripe, waiter);
-      this.unlock(stripe);
+      const stripe = this.cells.stripeOf(waiter);
+      this.cells.lock(stripe, lane);
+      this.cells.free(stripe, waiter);
+      this.cells.unlock(stripe);
       waiter = next;
     }
     return granted.reverse();
@@ -228,11 +199,11 @@ export class TokenCounts {
 
   /** It waits no more. False: its slot was granted meanwhile, and comes with `collect`. */
   withdraw(lane: number, waiter: number): boolean {
-    const stripe = this.stripeOf(waiter);
-    this.lock(stripe, lane);
+    const stripe = this.cells.stripeOf(waiter);
+    this.cells.lock(stripe, lane);
     const waits = this.words[waiter + GRANTED] === 0;
     if (waits) this.unlink(stripe, this.words[waiter + OWNER], (cell) => cell === waiter);
-    this.unlock(stripe);
+    this.cells.unlock(stripe);
     return waits;
   }
 
@@ -241,16 +212,16 @@ export class TokenCounts {
     const { words } = this;
     let before = 0;
     for (let link = words[owner + FIRST]; link !== 0; ) {
-      const waiter = this.cellOf(stripe, link);
+      const waiter = this.cells.cellOf(stripe, link);
       const next = words[waiter + NEXT];
       if (!meant(waiter)) {
         before = link;
       } else {
         if (before === 0) words[owner + FIRST] = next;
-        else words[this.cellOf(stripe, before) + NEXT] = next;
+        else words[this.cells.cellOf(stripe, before) + NEXT] = next;
         if (words[owner + LAST] === link) words[owner + LAST] = before;
         Atomics.sub(words, this.backends + words[waiter + BACKEND] * BACKEND_WORDS + WAITING, 1);
-        this.free(stripe, waiter);
+        this.cells.free(stripe, waiter);
       }
       link = next;
     }
@@ -259,12 +230,12 @@ export class TokenCounts {
   /** Exactly once for each successful `take` of the same worker. `cell`: what it has returned. */
   release(lane: number, cell: number): void {
     const { words } = this;
-    const stripe = this.stripeOf(cell);
-    this.lock(stripe, lane);
+    const stripe = this.cells.stripeOf(cell);
+    this.cells.lock(stripe, lane);
     const backend = words[cell + BACKEND];
     words[cell + LANES + lane]--;
     this.giveBack(stripe, cell, 1);
-    this.unlock(stripe);
+    this.cells.unlock(stripe);
     Atomics.sub(words, this.backends + backend * BACKEND_WORDS + IN_PROGRESS, 1);
   }
 
@@ -296,13 +267,10 @@ export class TokenCounts {
   /** Main only: that worker has ended, and what it had in progress with it. */
   laneDied(lane: number): void {
     const { words } = this;
-    for (let i = 0; i < STRIPES; i++) {
-      const stripe = i * this.stripeWords;
-      Atomics.compareExchange(words, stripe + LOCK, lane + 1, 0);
-      this.lock(stripe, this.lanes);
-      const first = stripe + LINE_WORDS + HEADS;
-      const end = first + words[stripe + USED] * this.cellWords;
-      for (let cell = first; cell < end; cell += this.cellWords) {
+    for (const stripe of this.cells.stripes()) {
+      this.cells.unlockFor(stripe, lane);
+      this.cells.lock(stripe, this.lanes);
+      for (const cell of this.cells.everUsed(stripe)) {
         if (words[cell + FIRST] !== 0) this.unlink(stripe, cell, (waiter) => words[waiter + LANE] === lane);
         const count = words[cell + LANES + lane];
         if (count === 0) continue;
@@ -310,74 +278,10 @@ export class TokenCounts {
         Atomics.sub(words, this.backends + words[cell + BACKEND] * BACKEND_WORDS + IN_PROGRESS, count);
         this.giveBack(stripe, cell, count);
       }
-      this.unlock(stripe);
+      this.cells.unlock(stripe);
     }
     // Their slots were counted as its own.
     this.collect(lane);
-  }
-
-  /** Brings the token into `key`. Returns its length in bytes, or DIGEST. */
-  private readKey(token: string): number {
-    this.key.fill(0);
-    // A character has three bytes at most: most tokens are short enough to be sure at once.
-    if (token.length * 3 <= TOKEN_BYTES || Buffer.byteLength(token) <= TOKEN_BYTES) return this.keyBytes.write(token);
-    digest('sha256', token, 'buffer').copy(this.keyBytes);
-    return DIGEST;
-  }
-
-  private hashOf(backend: number, length: number): number {
-    let hash = this.seed ^ Math.imul(backend, 0x9e3779b1) ^ length;
-    for (let i = 0; i < TOKEN_WORDS; i++) {
-      hash = Math.imul(hash ^ this.key[i], 0x85ebca6b);
-      hash ^= hash >>> 15;
-    }
-    hash = Math.imul(hash, 0xc2b2ae35);
-    return hash ^ (hash >>> 16);
-  }
-
-  private find(stripe: number, head: number, hash: number, backend: number, length: number): number {
-    const { words } = this;
-    for (let link = words[head]; link !== 0; link = words[this.cellOf(stripe, link) + NEXT]) {
-      const cell = this.cellOf(stripe, link);
-      if (words[cell + HASH] !== hash || words[cell + BACKEND] !== backend || words[cell + LENGTH] !== length) continue;
-      let i = 0;
-      while (i < TOKEN_WORDS && words[cell + TOKEN + i] === this.key[i]) i++;
-      if (i === TOKEN_WORDS) return cell;
-    }
-    return 0;
-  }
-
-  /** 0 when the stripe is full. */
-  private insert(stripe: number, head: number, hash: number, backend: number, length: number): number {
-    const { words } = this;
-    const link = this.freeLink(stripe);
-    if (link === 0) return 0;
-    const cell = this.cellOf(stripe, link);
-    words[cell + NEXT] = words[head];
-    words[cell + HASH] = hash;
-    words[cell + TOTAL] = 0;
-    words[cell + BACKEND] = backend;
-    words[cell + LENGTH] = length;
-    words[cell + FIRST] = 0;
-    words.set(this.key, cell + TOKEN);
-    words[head] = link;
-    return cell;
-  }
-
-  /** 0 when the stripe is full. */
-  private freeLink(stripe: number): number {
-    const { words } = this;
-    const link = words[stripe + FREE];
-    if (link !== 0) words[stripe + FREE] = words[this.cellOf(stripe, link) + NEXT];
-    else if (words[stripe + USED] < CELLS) return ++words[stripe + USED];
-    return link;
-  }
-
-  private free(stripe: number, cell: number): void {
-    const { words } = this;
-    words[cell + NEXT] = words[stripe + FREE];
-    words[cell + FIRST] = 0;
-    words[stripe + FREE] = this.linkOf(stripe, cell);
   }
 
   /** What is given back goes to those that wait. The last one of a token frees its cell. */
@@ -386,35 +290,6 @@ export class TokenCounts {
     words[cell + TOTAL] -= count;
     if (words[cell + FIRST] !== 0) this.grant(stripe, cell);
     if (words[cell + TOTAL] > 0) return;
-    let before = stripe + LINE_WORDS + (words[cell + HASH] & (HEADS - 1));
-    const link = this.linkOf(stripe, cell);
-    while (words[before] !== link) before = this.cellOf(stripe, words[before]) + NEXT;
-    words[before] = words[cell + NEXT];
-    this.free(stripe, cell);
-  }
-
-  private stripeOf(cell: number): number {
-    return Math.floor(cell / this.stripeWords) * this.stripeWords;
-  }
-
-  private linkOf(stripe: number, cell: number): number {
-    return (cell - stripe - LINE_WORDS - HEADS) / this.cellWords + 1;
-  }
-
-  private cellOf(stripe: number, link: number): number {
-    return stripe + LINE_WORDS + HEADS + (link - 1) * this.cellWords;
-  }
-
-  private lock(stripe: number, lane: number): void {
-    const { words } = this;
-    for (let spin = 1; Atomics.compareExchange(words, stripe + LOCK, 0, lane + 1) !== 0; spin++) {
-      if (spin % SPINS !== 0) continue;
-      const holder = Atomics.load(words, stripe + LOCK);
-      if (holder !== 0) Atomics.wait(words, stripe + LOCK, holder, WAIT_MS);
-    }
-  }
-
-  private unlock(stripe: number): void {
-    Atomics.store(this.words, stripe + LOCK, 0);
+    this.cells.remove(stripe, cell);
   }
 }
