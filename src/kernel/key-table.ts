@@ -1,6 +1,7 @@
 /**
  * A table of key patterns, `servers/*\/url` style, that is asked with real keys. `*` stands for one free name. A guard is
- * the start of keys none of which may be overlooked: what stands there, or was probably meant to, belongs to it.
+ * the start of keys none of which may be overlooked: what stands there, or was probably meant to, belongs to it. A foreign name
+ * is the first part of keys that have no row, of which more is known than that.
  */
 import { nearestName } from './nearest.ts';
 
@@ -20,7 +21,12 @@ export type UnknownKey = {
   readonly part: string;
   /** What could have stood there. */
   readonly expected: readonly string[];
+  /** What is known of it; absent: nothing. */
+  readonly hint?: string;
 };
+
+/** `guard`: whose its keys are, since they may not be overlooked; null: nobody's. */
+export type Foreign<Field> = { readonly hint: string; readonly guard: Field | null };
 
 export type KeyMatch<Field> =
   /** It has no row, and belongs to a guard. */
@@ -36,11 +42,15 @@ export class KeyTable<Field> {
   /** As they were given. */
   readonly patterns: readonly string[];
   readonly #root: Node<Field> = emptyNode();
+  readonly #foreign: ReadonlyMap<string, Foreign<Field>>;
 
+  /** `foreign`: by first part, in lower case. */
   constructor(
     rows: readonly (readonly [pattern: string, field: Field])[],
     guards: readonly (readonly [start: string, field: Field])[] = [],
+    foreign: ReadonlyMap<string, Foreign<Field>> = new Map(),
   ) {
+    this.#foreign = foreign;
     this.patterns = rows.map(([pattern]) => pattern);
     for (const [pattern, field] of rows) this.#nodeOf(pattern).field = field;
     for (const [start, field] of guards) {
@@ -63,17 +73,26 @@ export class KeyTable<Field> {
       } else if (node.any !== null && part !== '') {
         names.push(part);
         node = node.any;
+      } else if (node === this.#root && this.#foreign.has(part.toLowerCase()) && !isDirectory(key)) {
+        return this.#known(part);
       } else return this.#guarded(key) ?? { kind: 'unknown', part, expected: [...node.children.keys()] };
     }
     if (node.field !== null) return { kind: 'known', field: node.field, names };
     return this.#guarded(key) ?? { kind: 'unknown', part: '', expected: [...node.children.keys()] };
   }
 
+  /** Of a foreign name. */
+  #known(part: string): KeyMatch<Field> {
+    const { hint, guard } = this.#foreign.get(part.toLowerCase())!;
+    return guard === null
+      ? { kind: 'unknown', part, expected: [], hint }
+      : { kind: 'guarded', field: guard, names: [] };
+  }
+
   /** The guard that an unknown key was probably meant for: slashes that are too many do not count, nor does a misspelling. */
   #guarded(key: string): KeyMatch<Field> | null {
     let node = this.#root;
-    // What ends with a slash is a directory and says nothing.
-    if (key.endsWith('/') && !key.includes('//')) return null;
+    if (isDirectory(key)) return null;
     for (const part of key.split('/')) {
       if (part === '') continue;
       const next = node.children.get(part) ?? node.any ?? meantChild(node, part);
@@ -97,6 +116,11 @@ export class KeyTable<Field> {
     }
     return node;
   }
+}
+
+/** It says nothing. */
+function isDirectory(key: string): boolean {
+  return key.endsWith('/') && !key.includes('//');
 }
 
 /** The child that `part` was probably to be, as far as guards are there: one whose name it begins with, or the nearest. */

@@ -44,8 +44,10 @@ export class ProblemList {
     const unknown = this.#unknown.sort((a, b) => (a.key < b.key ? -1 : 1));
     // To look for what was meant takes longer than all else there is to do for a key.
     const reasons = unknown.map(
-      ({ key, match: { part, expected } }, i) =>
-        slashesReason(key) || (i < MOST_SUGGESTIONS ? unknownReason(part, expected) : 'unknown key'),
+      ({ key, match: { part, expected, hint } }, i) =>
+        slashesReason(key) ||
+        (hint !== undefined && `unknown key: ${hint}`) ||
+        (i < MOST_SUGGESTIONS ? unknownReason(part, expected) : 'unknown key'),
     );
     const told = unknown.map(({ key, isGuarded }, i) =>
       isGuarded

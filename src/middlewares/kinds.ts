@@ -11,6 +11,7 @@ import { CORS } from './cors.ts';
 import { DENY_LIST } from './deny-list.ts';
 import { ERRORS } from './errors.ts';
 import { FAILOVER } from './failover.ts';
+import { FOREIGN_IN_FRONTENDS } from './foreign-names.ts';
 import { HEADERS } from './headers.ts';
 import { IP_STRATEGY } from './ip-strategy.ts';
 import { JWT } from './jwt.ts';
@@ -111,11 +112,18 @@ export function offeredBackend(options: OptionSet): string {
   return '';
 }
 
+/** Whose they are is settled when they come to a kind: there they only have a reason. */
+const FOREIGN = new Map([...FOREIGN_IN_FRONTENDS].map(([name, { hint }]) => [name, { hint, guard: null }]));
+
 /** Of the kinds that protect. */
 const OWN_KEYS: ReadonlyMap<AnyKind, KeyTable<string>> = new Map(
   KINDS.filter(({ protects }) => protects !== undefined).map((kind) => [
     kind,
-    new KeyTable(kind.keys.map((key) => [key, key])),
+    new KeyTable(
+      kind.keys.map((key) => [key, key]),
+      [],
+      FOREIGN,
+    ),
   ]),
 );
 

@@ -9,7 +9,10 @@ export const PASS_TLS_CERT: Kind<object> = {
 
   parse(keys) {
     if (!keys.flag(KEY)) return null;
-    keys.rejected(KEY, 'not supported: servers that ask for a certificate would refuse every request');
+    keys.rejected(
+      KEY,
+      'not offered: write backends/B/tls/certfile and backends/B/tls/keyfile, a certificate for the servers of a backend',
+    );
     return REJECTED;
   },
 

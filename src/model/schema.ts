@@ -3,7 +3,8 @@
  * are in src/middlewares/.
  */
 
-import { KeyTable } from '../kernel/key-table.ts';
+import { type Foreign, KeyTable } from '../kernel/key-table.ts';
+import { FOREIGN_IN_BACKENDS, FOREIGN_IN_FRONTENDS, type ForeignName } from '../middlewares/foreign-names.ts';
 import type { Kind } from '../middlewares/kind.ts';
 import { BACKEND_KINDS, FRONTEND_KINDS } from '../middlewares/kinds.ts';
 import type { BalancingText } from './balancing-keys.ts';
@@ -38,6 +39,19 @@ type Row<Field> = readonly [pattern: string, field: Field];
 
 function optionKeys(kinds: readonly Kind<object>[]): Row<Kind<object>>[] {
   return kinds.flatMap((kind) => kind.keys.map((pattern): Row<Kind<object>> => [pattern, kind]));
+}
+
+/** Whose keys have foreign names: those of kinds that protect. */
+function foreign(
+  names: ReadonlyMap<string, ForeignName>,
+  kinds: readonly Kind<object>[],
+): ReadonlyMap<string, Foreign<Kind<object>>> {
+  return new Map(
+    [...names].map(([name, { hint, protects }]) => [
+      name,
+      { hint, guard: kinds.find((kind) => kind.name === protects) ?? null },
+    ]),
+  );
 }
 
 function guards(kinds: readonly Kind<object>[]): Row<Kind<object>>[] {
@@ -80,6 +94,7 @@ export const BACKEND_KEYS = new KeyTable<BackendField>(
     ...optionKeys(BACKEND_KINDS),
   ],
   guards(BACKEND_KINDS),
+  foreign(FOREIGN_IN_BACKENDS, BACKEND_KINDS),
 );
 
 export const FRONTEND_KEYS = new KeyTable<FrontendField>(
@@ -94,6 +109,7 @@ export const FRONTEND_KEYS = new KeyTable<FrontendField>(
     ...optionKeys(FRONTEND_KINDS),
   ],
   guards(FRONTEND_KINDS),
+  foreign(FOREIGN_IN_FRONTENDS, FRONTEND_KINDS),
 );
 
 export const CERTIFICATE_KEYS = new KeyTable<'entryPoints' | 'entryPointItem' | 'cert' | 'key'>([

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import type { Problem } from '../../../src/kernel/problems.ts';
+import { FOREIGN_IN_BACKENDS, FOREIGN_IN_FRONTENDS } from '../../../src/middlewares/foreign-names.ts';
 import { buildBackend } from '../../../src/model/build-backend.ts';
 import { buildFrontend } from '../../../src/model/build-frontend.ts';
 import { BACKEND_KEYS, FRONTEND_KEYS } from '../../../src/model/schema.ts';
@@ -120,6 +121,9 @@ const NEEDED: Readonly<Record<string, Record<string, string>>> = {
   'backends/B/failover': { 'failover/backend': 'other' },
 };
 
+/** Keys of backends, in their place. */
+const FRONTEND_ONLY_HERE = new Set(['failover', 'healthcheck', 'loadbalancer', 'maxconn', 'servers']);
+
 type Outcome = { readonly value: unknown; readonly problems: readonly Problem[] };
 
 const others = {
@@ -187,4 +191,41 @@ test('a default that is written down, and an empty value, mean the same', () => 
     assert.deepEqual(outcome(key, written).value, outcome(key, '').value, `${key}: ${fallback}`);
   }
   assert.ok(tried > 80, `only ${tried} were tried`);
+});
+
+/** Key words of a hint that are keys: below the object that it is about, or with the other one before them. */
+function keysIn(hint: string, kind: 'frontends' | 'backends'): string[] {
+  return [...hint.matchAll(/(?:write|and|or|,) ((?:(?:frontends|backends)\/[A-Z]\/)?[a-z]+(?:\/[A-Za-z]+)*)/g)]
+    .map(([, key]) => key)
+    .filter((key) => key.includes('/') || code.includes(`${kind}/*/${key}`))
+    .map((key) => patternOf(/^(?:frontends|backends)\//.test(key) ? key : `${kind}/*/${key}`));
+}
+
+test('names of Traefik 2 and 3 are told of, with keys that are there; what may protect leaves the frontend out', () => {
+  for (const [kind, names] of [
+    ['frontends', FOREIGN_IN_FRONTENDS],
+    ['backends', FOREIGN_IN_BACKENDS],
+  ] as const) {
+    for (const [name, { hint, protects }] of names) {
+      for (const key of keysIn(hint, kind)) {
+        assert.ok(
+          code.some((pattern) => pattern === key || pattern.startsWith(`${key}/`)),
+          `${name}: ${key}`,
+        );
+      }
+      const written = `${kind}/*/${name.toUpperCase()}/x`;
+      const { value, problems } = outcome(written, 'x');
+      const isLeftOut = protects !== undefined;
+      assert.equal(value === null, isLeftOut, name);
+      const told = problems.find(({ key }) => key.endsWith(`/${name.toUpperCase()}/x`));
+      assert.equal(told?.state, isLeftOut ? 'rejected' : 'ignored', name);
+      assert.ok(told!.reason.startsWith(`unknown key: ${hint}`), `${name}: ${told!.reason}`);
+    }
+  }
+  const [, section] = /^## Names of Traefik 2 and 3\n(.*?)^## /ms.exec(reference)!;
+  const listed = [...section.matchAll(/^\| ((?:`[a-zA-Z]+`(?:, )?)+) \|/gm)].flatMap(([, cell]) =>
+    [...cell.matchAll(/`([a-zA-Z]+)`/g)].map(([, name]) => name.toLowerCase()),
+  );
+  const known = [...FOREIGN_IN_FRONTENDS.keys()].filter((name) => !FRONTEND_ONLY_HERE.has(name));
+  assert.deepEqual(listed.sort(), known.sort());
 });

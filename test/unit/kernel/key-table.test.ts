@@ -99,3 +99,25 @@ test('what stands below a guard, or was probably meant to, belongs to it, and no
     assert.equal(match.kind === 'guarded' ? match.field : null, field, key);
   }
 });
+
+test('of a foreign name there is a hint, in whatever case; where it may not be overlooked its keys have an owner', () => {
+  const table = new KeyTable(
+    [
+      ['retry/attempts', 'attempts'],
+      ['*/deep', 'deep'],
+    ],
+    [],
+    new Map([
+      ['retry', { hint: 'never told: it has rows', guard: 'never' }],
+      ['chain', { hint: 'not offered', guard: null }],
+      ['ipallowlist', { hint: 'write whitelist', guard: 'list' }],
+    ]),
+  );
+  const plain = new KeyTable([['a/b', 'b']], [], new Map([['chain', { hint: 'not offered', guard: null }]]));
+  assert.deepEqual(plain.find('Chain/x/y'), { kind: 'unknown', part: 'Chain', expected: [], hint: 'not offered' });
+  assert.deepEqual(plain.find('a/chain'), { kind: 'unknown', part: 'chain', expected: ['b'] });
+  assert.equal(table.find('retry/x').kind, 'unknown');
+  const guarded = new KeyTable([['a/b', 'b']], [], new Map([['ipallowlist', { hint: 'x', guard: 'list' }]]));
+  assert.deepEqual(guarded.find('ipAllowList/sourceRange'), { kind: 'guarded', field: 'list', names: [] });
+  assert.equal(guarded.find('ipAllowList/').kind, 'unknown');
+});

@@ -53,7 +53,7 @@ const PROTECTIONS: readonly (readonly [key: string, value: string, under: string
     'auth/digest/removeheader',
   ].map((key) => [key, 'yes', key, /"yes" is neither true nor false; a mistake here/] as const),
   ['denylist/status', '4o3', 'denylist/status', /"4o3" is not a whole number; a mistake here/],
-  ['passtlscert', 'true', 'passtlscert', /not supported/],
+  ['passtlscert', 'true', 'passtlscert', /not offered: write backends\/B\/tls/],
 ];
 
 for (const [key, value, under, reason] of PROTECTIONS) {

@@ -345,7 +345,7 @@ test('keys that do nothing are reported and cost nothing', () => {
     'frontend/f/backend ignored: unknown key; did you mean "frontends"?',
     'frontends//backend ignored: two slashes in a row: there is one too many, or nothing was filled in between them',
     'frontends/f/passtlscerd ignored: unknown key; did you mean "passtlscert"?',
-    'frontends/f/rule ignored: unknown key',
+    'frontends/f/rule ignored: unknown key: a rule has a name: write routes/R/rule',
   ]);
 });
 
