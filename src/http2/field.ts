@@ -19,15 +19,17 @@ export const FIELD = {
   te: 5,
   host: 6,
   expect: 7,
+  /** RFC 9218 §5. */
+  priority: 8,
   /** Pseudo fields, from here on (RFC 9113 §8.3, RFC 8441 §4). */
-  method: 8,
-  scheme: 9,
-  authority: 10,
-  path: 11,
-  protocol: 12,
-  status: 13,
+  method: 9,
+  scheme: 10,
+  authority: 11,
+  path: 12,
+  protocol: 13,
+  status: 14,
   /** A name with a colon that means nothing. */
-  unknownPseudo: 14,
+  unknownPseudo: 15,
 } as const;
 
 /** By lower-case name, those that are not plain. */
@@ -43,6 +45,7 @@ const KINDS: ReadonlyMap<string, number> = new Map([
   ['te', FIELD.te],
   ['host', FIELD.host],
   ['expect', FIELD.expect],
+  ['priority', FIELD.priority],
   ['connection', FIELD.connection],
   ['keep-alive', FIELD.connection],
   ['proxy-connection', FIELD.connection],

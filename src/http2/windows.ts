@@ -37,7 +37,6 @@ export class ReceiveWindow {
   private size: number;
   private left: number;
   private used = 0;
-  /** Milliseconds, of whichever clock `update` is given. */
   private toldAt = 0;
 
   /** Begins with `first` bytes and grows up to `most`. */
@@ -48,13 +47,17 @@ export class ReceiveWindow {
     this.left = first;
   }
 
-  /** As it was at first. What it has grown by goes back to `growth`. */
-  reset(now: number, growth: WindowGrowth): void {
-    growth.give(this.size - this.first);
-    this.size = this.first;
-    this.left = this.first;
+  /** For another stream. `now`: milliseconds, of the clock that `update` is given. */
+  begin(now: number): void {
+    this.left = this.size;
     this.used = 0;
     this.toldAt = now;
+  }
+
+  /** It is over: what it has grown by goes back to `growth`. */
+  end(growth: WindowGrowth): void {
+    growth.give(this.size - this.first);
+    this.size = this.first;
   }
 
   /** False: the peer has sent more than it may. */

@@ -10,7 +10,9 @@
  *     28       open upstream connections · armed timers    worker, zero at boot
  *     36       holders ended over their budget             worker, wraps around
  *     40       f64 bytes that wait in the worker           worker, zero at boot
+ *     48       clients refused                             worker, wraps around
  *     64       f64 × 32   upper bounds of the buckets      main, once          seconds
+ *     320      u32 × 48   protections                      worker, wrap around
  *     512      i32 × 32 entrypoints × 10 methods × 3 protocols
  *                         open exchanges                   worker, zero at boot
  *     4352     series     owner u32 · labels u32 ·         worker, when claimed
@@ -77,10 +79,11 @@ const WORD = {
   openUpstream: 7,
   timers: 8,
   overBudget: 9,
-  clientsRefused: 10,
+  clientsRefused: 12,
 } as const;
 const BUFFERED_DOUBLE = 5;
 const BOUNDS_BYTE = 64;
+const PROTECTIONS_BYTE = 320;
 const OPEN_BYTE = 512;
 const SERIES_BYTE = 4352;
 export const OPEN_WORDS = MAX_ENTRY_POINTS * METHODS.length * PROTOCOLS.length;
@@ -180,6 +183,15 @@ export class LaneView {
 
   clientsRefused(): number {
     return this.words[WORD.clientsRefused] >>> 0;
+  }
+
+  /** `index`: of protections.ts. */
+  addProtection(index: number): void {
+    this.words[PROTECTIONS_BYTE / 4 + index]++;
+  }
+
+  protections(index: number): number {
+    return this.words[PROTECTIONS_BYTE / 4 + index] >>> 0;
   }
 
   setBuffered(bytes: number): void {

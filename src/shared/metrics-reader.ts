@@ -21,6 +21,7 @@ import {
   SUMMARY_REFUSED,
   SUMMARY_RETRIES,
 } from './metrics-layout.ts';
+import { PROTECTIONS } from './protections.ts';
 
 /** Who a number belongs to; `other`: backends that found a lane full. */
 export type MetricsOwner =
@@ -213,6 +214,13 @@ export class MetricsReader {
     let sum = 0;
     for (const { lane } of this.lanes()) sum += lane.clientsRefused();
     return sum;
+  }
+
+  /** How often each of PROTECTIONS had to be, in their order. */
+  protections(): number[] {
+    const sums = PROTECTIONS.map(() => 0);
+    for (const { lane } of this.lanes()) for (const index of sums.keys()) sums[index] += lane.protections(index);
+    return sums;
   }
 
   /** What was ended because too much waited. */

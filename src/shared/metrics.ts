@@ -24,6 +24,7 @@ import {
   SUMMARY_REFUSED,
   SUMMARY_RETRIES,
 } from './metrics-layout.ts';
+import { PROTECTIONS, type Protection } from './protections.ts';
 import { RecordIndex } from './record-index.ts';
 
 /** The number of a method: its place in METHODS. */
@@ -127,6 +128,11 @@ export class MetricsLane {
   /** A connection was closed as soon as it was accepted: src/data/descriptors.ts */
   clientRefused(): void {
     this.lane.addClientRefused();
+  }
+
+  /** A client was refused something, or ended, because it costs more than it may. */
+  protection(reason: Protection): void {
+    this.lane.addProtection(PROTECTIONS.indexOf(reason));
   }
 
   /** Something was ended because too much waited. */

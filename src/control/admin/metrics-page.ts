@@ -1,5 +1,6 @@
 /** `/metrics`: the names of Traefik 1.7 (shared/spec cli-api §6) and our own under `tsuji_`. */
 import { type MetricsReader, ownerOf, type SeriesTotal } from '../../shared/metrics-reader.ts';
+import { PROTECTIONS } from '../../shared/protections.ts';
 import type { ServerStatus } from '../balancing/server-status.ts';
 import type { BreakerView, ControlView, HealthView, LimitView } from '../view.ts';
 import { head, histogramLines, labelText, sample, single } from './exposition.ts';
@@ -90,6 +91,14 @@ function* openFamilies(view: ControlView, reader: MetricsReader, entryPoints: re
     'Clients for which no file descriptor was left, or beyond --limits.connections.',
     refused,
   );
+  yield head(
+    'tsuji_client_protection_total',
+    'counter',
+    'Clients that were refused something or ended for what they cost.',
+  );
+  for (const [index, count] of reader.protections().entries()) {
+    if (count > 0) yield sample('tsuji_client_protection_total', labelText([['reason', PROTECTIONS[index]]]), count);
+  }
   const ended = reader.overBudget();
   yield single('tsuji_buffer_limit_total', 'counter', 'What was ended because more waited than --limits allow.', ended);
 }

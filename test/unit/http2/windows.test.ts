@@ -34,8 +34,8 @@ test('a window grows while its peer sends half of it within a round trip, as far
   other.receive(4_000);
   other.use(4_000);
   assert.equal(other.update(1, 100, growth), 4_000 + 2_000, 'what is left for both');
-  window.reset(0, growth);
-  other.reset(0, growth);
+  window.end(growth);
+  other.end(growth);
   assert.equal(growth.take(9_999), 5_000);
 });
 

@@ -28,6 +28,7 @@ import type { Listener } from '../listener.ts';
 import * as limits from '../node/limits.ts';
 import { ClientWatch } from './client-watch.ts';
 import { Http1Connection } from './http1-connection.ts';
+import { Http2Connection } from './http2-connection.ts';
 import { Opening, type OpeningOwner, ProxyTrust } from './opening.ts';
 import type { ClientConnection, EngineOwner } from './owner.ts';
 
@@ -206,8 +207,8 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
   }
 
   serve(socket: ByteSocket, preface: boolean): void {
-    if (preface || socket.alpn === 'h2') socket.close();
-    else this.connections.add(new Http1Connection(this, socket));
+    const speaksHttp2 = preface || socket.alpn === 'h2';
+    this.connections.add(speaksHttp2 ? new Http2Connection(this, socket) : new Http1Connection(this, socket));
   }
 
   left(connection: ClientConnection): void {

@@ -1,0 +1,534 @@
+/**
+ * The client's side of an exchange on a stream of HTTP/2 (RFC 9113 §5.1). It is used again for another stream when both
+ * sides are closed and its exchange has let go of it.
+ *
+ *     the client's side    open ──END_STREAM, RST_STREAM──▶ closed
+ *     ours                 open ──head ─▶ body ─▶ END_STREAM ──▶ closed     what the client does not take waits here
+ */
+import type { X509Certificate } from 'node:crypto';
+import { hasField, headField, withoutFields } from '../../../http/fields.ts';
+import { httpDate } from '../../../http/http-date.ts';
+import { REQUEST_LENGTH, type RequestHead } from '../../../http/request-head.ts';
+import { CODE, MAX_FRAME } from '../../../http2/codes.ts';
+import { writeData } from '../../../http2/frame-writer.ts';
+import { FAULTS } from '../../../kernel/errors.ts';
+import { log } from '../../../kernel/log.ts';
+import type { BootOptions } from '../../../protocol/messages.ts';
+import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL, UNKNOWN_LENGTH } from '../../downstream.ts';
+import { LEAST_BYTES, Progress } from '../progress.ts';
+import type { Http2Connection } from './http2-connection.ts';
+import { DEFAULT_URGENCY, readPriority, type Sender, WHOLE } from './http2-scheduler.ts';
+import { Http2Upload } from './http2-upload.ts';
+
+const NOTHING = Buffer.alloc(0);
+/** RFC 9110 §15.3.6: never with a body. */
+const RESET_CONTENT = 205;
+/** What says how a WebSocket was agreed to on HTTP/1.1 (RFC 8441 §5). */
+const HANDSHAKE: ReadonlySet<string> = new Set(['sec-websocket-accept']);
+
+export class Http2Downstream implements Downstream, Sender {
+  readonly sendsHeads = true;
+  readonly maxStatus = 599;
+  readonly writesDate = false;
+  readonly respondsUpTo = Number.MAX_SAFE_INTEGER;
+  secure = false;
+  readonly events: DownstreamEvents;
+  id = 0;
+  urgency = DEFAULT_URGENCY;
+  incremental = true;
+  sendWindow = 0;
+  /** What its head counts for, bytes. */
+  headBytes = 0;
+  /** What its connection has noted that waits here. */
+  notedBytes = 0;
+  private connection!: Http2Connection;
+  private readonly upload = new Http2Upload();
+  /** The exchange has not let go of it, and hears of it. */
+  private live = false;
+  private released = false;
+  /** Nobody may hold on to it or to its exchange. */
+  private reusable = false;
+  /** The sides that may still send. */
+  private remoteOpen = false;
+  private localOpen = false;
+  /** The exchange awaits a body. */
+  private awaitsBody = false;
+  private latin1 = false;
+  /** The request is refused for its head; where it breaks a rule it is told so, and reset. */
+  private refused = false;
+  private malformed = false;
+  /** An upgrade is asked for, and what comes waits until it is agreed to. */
+  private asksForTunnel = false;
+  private tunnel = false;
+  private answering = false;
+  /** The response may have no body, whatever its server sends: it has ended with its head. */
+  private mute = false;
+  /** Of a body of known length, what is to come; below 0 for others. */
+  private left = UNKNOWN_LENGTH;
+  /** All of the response is here, and ends with these trailers. */
+  private ending = false;
+  private trailers = '';
+  /** Of the response, what waits for the client: from `pendingAt` in the first one on. */
+  private readonly pending: Uint8Array[] = [];
+  private pendingAt = 0;
+  private pendingBytes = 0;
+  /** The exchange is to be told when it is out. */
+  private owesWritable = false;
+  private passing = false;
+  /** Bytes that have waited and gone. */
+  private sent = 0;
+  private resumes = 0;
+  private readonly uploadProgress = new Progress();
+  private readonly downloadProgress = new Progress();
+  private readonly tunnelProgress = new Progress();
+
+  constructor(events: DownstreamEvents) {
+    this.events = events;
+  }
+
+  /** A request has come on a stream; `head` is its own, and `endStream` says that this is all of it. */
+  open(connection: Http2Connection, id: number, endStream: boolean, head: RequestHead, malformed: boolean): void {
+    const awaits = head.problem === '' && (head.bodyFollows || head.tunnel);
+    this.connection = connection;
+    this.id = id;
+    this.secure = connection.socket.secure;
+    this.urgency = DEFAULT_URGENCY;
+    this.incremental = true;
+    this.live = true;
+    this.released = false;
+    this.remoteOpen = !endStream;
+    this.localOpen = true;
+    this.awaitsBody = awaits;
+    this.latin1 = head.latin1;
+    this.refused = head.problem !== '';
+    this.malformed = malformed;
+    this.asksForTunnel = head.tunnel;
+    this.tunnel = false;
+    this.answering = false;
+    this.mute = false;
+    this.left = UNKNOWN_LENGTH;
+    this.ending = false;
+    this.trailers = '';
+    this.owesWritable = false;
+    this.sent = 0;
+    this.uploadProgress.reset();
+    this.downloadProgress.reset();
+    this.tunnelProgress.reset();
+    if (endStream) return;
+    const length = head.problem === '' && head.body === REQUEST_LENGTH ? head.contentLength : -1;
+    this.upload.begin(awaits, length, performance.now());
+    this.upload.patient = head.tunnel || (awaits && head.isGrpc);
+    this.upload.paused = head.tunnel;
+  }
+
+  /** Of a priority field or frame. */
+  prioritize(value: string): void {
+    const priority = readPriority(value);
+    this.urgency = priority & (WHOLE - 1);
+    this.incremental = priority < WHOLE;
+  }
+
+  /** The client has not ended its side. */
+  get isReceiving(): boolean {
+    return this.remoteOpen;
+  }
+
+  // What the client sends.
+
+  /** DATA of so many bytes begins, `content` of them no padding. False: the stream has failed. */
+  announced(length: number, content: number): boolean {
+    const { upload } = this;
+    if (!upload.window.receive(length)) return this.failed(CODE.flowControl, 'more than its window');
+    const problem = upload.announce(content);
+    if (problem !== '') return this.failed(CODE.protocol, problem);
+    upload.window.use(length - content);
+    return true;
+  }
+
+  received(bytes: Buffer, start: number, end: number, last: boolean): void {
+    const { upload } = this;
+    upload.bytes += end - start;
+    if (last) {
+      const problem = upload.complete();
+      if (problem !== '') {
+        this.failed(CODE.protocol, problem);
+        return;
+      }
+      this.remoteOpen = false;
+    }
+    if (this.live && this.awaitsBody) {
+      if (upload.keeps) {
+        if (end > start) upload.keep(bytes, start, end);
+        if (last) upload.keepEnd();
+        this.connection.noteWaiting(this);
+      } else {
+        upload.window.use(end - start);
+        this.pass(start === end ? NOTHING : bytes.subarray(start, end), last);
+        this.openWindow();
+      }
+    } else {
+      upload.window.use(end - start);
+      this.openWindow();
+    }
+    if (last) this.settle();
+  }
+
+  trailed(lines: string): void {
+    if (this.live && this.awaitsBody && lines !== '') this.guard(() => this.events.downstreamTrailers(lines));
+    this.received(NOTHING, 0, 0, true);
+  }
+
+  get hasLatin1(): boolean {
+    return this.latin1;
+  }
+
+  private readonly pass = (chunk: Uint8Array, last: boolean): void => {
+    if (!this.live) return;
+    try {
+      this.events.downstreamBody(chunk, last);
+    } catch (error) {
+      this.crash(error);
+    }
+  };
+
+  /** What a step throws would end the whole connection; so it ends the exchange and the stream. */
+  private guard(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.crash(error);
+    }
+  }
+
+  private crash(error: unknown): void {
+    try {
+      this.events.crash(error);
+    } finally {
+      this.reset(CODE.internal);
+    }
+  }
+
+  /** Half of the window was taken by the server: more may come. */
+  private openWindow(): void {
+    if (!this.remoteOpen || this.upload.paused) return;
+    this.connection.openWindow(this.id, this.upload.window);
+  }
+
+  /** The client breaks a rule of this stream. */
+  failed(code: number, reason: string): false {
+    this.connection.wasted();
+    if (this.connection.isOver) return false;
+    const { live } = this;
+    log.debug('a stream is reset', { reason, client: this.connection.peer });
+    this.reset(code);
+    if (live) this.guard(() => this.events.downstreamFailed(FAULTS.badRequest, reason));
+    return false;
+  }
+
+  /** The client has reset it, or is gone. */
+  aborted(): void {
+    const { live } = this;
+    this.live = false;
+    this.remoteOpen = false;
+    this.localOpen = false;
+    this.upload.receiving = false;
+    this.dropPending();
+    if (live) this.guard(() => this.events.downstreamAborted());
+    this.settle();
+  }
+
+  /** Its response has not begun. */
+  get isUnanswered(): boolean {
+    return this.live && !this.answering;
+  }
+
+  // What the exchange sends.
+
+  inform(head: string | Uint8Array): void {
+    if (this.isOpen && !this.answering) this.connection.sendHead(this.id, statusOf(head), textOf(head), '', false);
+  }
+
+  respond(head: string | Uint8Array, length: number, body: Uint8Array | string | null, headLength: number): void {
+    if (!this.isOpen) return;
+    const empty = length === NO_BODY || length === 0 || body === null;
+    this.ending = true;
+    this.sendHead(head, length === NO_BODY ? headLength : length, empty);
+    if (empty || this.mute) return;
+    this.push(typeof body === 'string' ? Buffer.from(body) : body, true);
+  }
+
+  begin(head: string | Uint8Array, length: number): void {
+    if (!this.isOpen) return;
+    if (length === TUNNEL) this.beginTunnel(head);
+    else this.sendHead(head, length, false);
+  }
+
+  private get isOpen(): boolean {
+    return this.live && this.localOpen;
+  }
+
+  private sendHead(head: string | Uint8Array, length: number, endStream: boolean): void {
+    const text = textOf(head);
+    let status = statusOf(head);
+    // To a client that asks for a WebSocket any 2xx would be a yes.
+    if (this.asksForTunnel && status < 300) status = FAULTS.badResponse.status;
+    this.mute = status === RESET_CONTENT;
+    const ends = endStream || this.mute;
+    let more = length >= 0 && !this.mute ? `content-length: ${length}\r\n` : '';
+    if (!hasField(text, 'date')) more += `date: ${httpDate()}\r\n`;
+    this.answering = true;
+    this.left = length;
+    if (!ends && (length < 0 || length > MAX_FRAME)) {
+      const priority = headField(text, 'priority');
+      if (priority !== '') this.prioritize(priority);
+    }
+    this.connection.sendHead(this.id, status, text, more, ends);
+    if (ends) this.ended();
+  }
+
+  /** The server agrees: from now on DATA frames are the bytes of either side (RFC 8441 §5). */
+  private beginTunnel(head: string | Uint8Array): void {
+    const text = textOf(head);
+    const lineEnd = text.indexOf('\r\n');
+    const lines = lineEnd < 0 ? '' : withoutFields(`${text.slice(lineEnd + 2)}\r\n`, HANDSHAKE);
+    this.answering = true;
+    this.tunnel = true;
+    this.connection.sendHead(this.id, 200, `200 OK\r\n${lines}`, '', false);
+    this.upload.paused = false;
+    this.passLater();
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (!this.isOpen || this.mute || chunk.length === 0) return true;
+    if (this.left < 0) return this.push(chunk, false);
+    this.left -= chunk.length;
+    // Its end can go with it, as nothing may follow.
+    this.ending = this.left <= 0;
+    return this.push(chunk, this.ending);
+  }
+
+  end(trailers: string): boolean {
+    if (!this.isOpen || this.mute) return true;
+    this.ending = true;
+    this.trailers = trailers;
+    if (this.pendingBytes > 0) {
+      this.owesWritable = true;
+      return false;
+    }
+    this.sendEnd();
+    return true;
+  }
+
+  /** False: some of it waits. */
+  private push(bytes: Uint8Array, last: boolean): boolean {
+    const { connection } = this;
+    const { scheduler } = connection;
+    let at = 0;
+    if (this.pendingBytes === 0 && scheduler.isIdle) at = scheduler.send(this, bytes, 0, bytes.length, last);
+    if (at > 0) connection.useful();
+    if (at === bytes.length) {
+      if (last) this.ended();
+      return true;
+    }
+    this.pending.push(Buffer.from(at === 0 ? bytes : bytes.subarray(at)));
+    this.pendingBytes += bytes.length - at;
+    this.owesWritable = true;
+    if (this.sendWindow > 0) scheduler.add(this);
+    connection.noteWaiting(this);
+    return false;
+  }
+
+  sendNext(): boolean {
+    const { connection } = this;
+    const chunk = this.pending[0];
+    const start = this.pendingAt;
+    const length = Math.min(chunk.length - start, MAX_FRAME, this.sendWindow, connection.scheduler.sendWindow);
+    this.sendWindow -= length;
+    connection.scheduler.sendWindow -= length;
+    this.pendingBytes -= length;
+    this.pendingAt += length;
+    this.sent += length;
+    if (this.pendingAt === chunk.length) {
+      this.pending.shift();
+      this.pendingAt = 0;
+    }
+    const isAll = this.pendingBytes === 0;
+    const ends = isAll && this.ending && this.trailers === '';
+    writeData(connection.socket.out, this.id, chunk, start, start + length, ends);
+    connection.socket.flushSoon();
+    connection.useful();
+    connection.noteWaiting(this);
+    if (!isAll) return this.sendWindow > 0;
+    if (ends) this.ended();
+    else if (this.ending) this.sendEnd();
+    if (this.owesWritable) {
+      this.owesWritable = false;
+      if (this.live) this.guard(() => this.events.downstreamWritable());
+    }
+    return this.pendingBytes > 0 && this.sendWindow > 0;
+  }
+
+  /** The client takes so many bytes more. */
+  widen(bytes: number): void {
+    const wasClosed = this.sendWindow <= 0;
+    this.sendWindow += bytes;
+    if (this.pendingBytes === 0) return;
+    if (this.sendWindow <= 0) this.connection.scheduler.delete(this);
+    else if (wasClosed) this.connection.scheduler.add(this);
+  }
+
+  /** Behind the whole body. */
+  private sendEnd(): void {
+    if (!this.localOpen) return;
+    const { connection } = this;
+    if (this.trailers === '') {
+      writeData(connection.socket.out, this.id, NOTHING, 0, 0, true);
+      connection.socket.flushSoon();
+    } else {
+      connection.sendTrailers(this.id, this.trailers);
+    }
+    this.ended();
+  }
+
+  /** All of the response has gone to the socket. */
+  private ended(): void {
+    if (!this.localOpen) return;
+    this.localOpen = false;
+    if (!this.refused) this.connection.completed();
+    if (this.malformed) this.reset(CODE.protocol);
+    else this.settle();
+  }
+
+  abort(): void {
+    this.live = false;
+    if (this.localOpen || this.remoteOpen) this.reset(this.tunnel ? CODE.cancel : CODE.internal);
+  }
+
+  /** Ends both sides. The exchange is not told. */
+  private reset(code: number): void {
+    this.live = false;
+    this.localOpen = false;
+    this.remoteOpen = false;
+    this.malformed = false;
+    this.upload.receiving = false;
+    this.dropPending();
+    this.connection.sendReset(this.id, code);
+    this.settle();
+  }
+
+  private dropPending(): void {
+    this.upload.drop();
+    this.connection.scheduler.delete(this);
+    if (this.pendingBytes === 0) return;
+    this.pending.length = 0;
+    this.pendingAt = 0;
+    this.pendingBytes = 0;
+    this.connection.noteWaiting(this);
+  }
+
+  pauseBody(): void {
+    this.upload.paused = true;
+  }
+
+  resumeBody(): void {
+    if (this.asksForTunnel && !this.tunnel) return;
+    this.resumes++;
+    this.upload.paused = false;
+    this.passLater();
+  }
+
+  /** Not within a call of the exchange's. */
+  private passLater(): void {
+    if (this.passing) return;
+    this.passing = true;
+    setImmediate(passOn, this);
+  }
+
+  /** What has waited for the exchange. */
+  passOn(): void {
+    this.passing = false;
+    if (this.live) {
+      this.upload.passOn(this.pass);
+      this.connection.noteWaiting(this);
+      this.openWindow();
+    } else if (this.released) {
+      this.settle();
+    }
+  }
+
+  release(requestComplete: boolean): void {
+    this.live = false;
+    this.released = true;
+    this.reusable = requestComplete;
+    if (this.localOpen && !this.ending) this.reset(CODE.internal);
+    else this.settle();
+  }
+
+  /** Closed on both sides it is gone for the client; and it is free when its exchange has let go of it too. */
+  private settle(): void {
+    if (this.released && !this.localOpen && this.remoteOpen) {
+      // The answer does not need the rest of the upload (RFC 9113 §8.1).
+      this.reset(CODE.noError);
+      return;
+    }
+    if (this.localOpen || this.remoteOpen) return;
+    this.connection.closed(this);
+    if (!this.released || this.passing) return;
+    this.released = false;
+    this.upload.end(this.connection.growth);
+    this.connection.freed(this, this.reusable);
+  }
+
+  peerAddress(): string {
+    return this.connection.peer;
+  }
+
+  clientCertificates(): readonly X509Certificate[] {
+    return this.connection.socket.clientCertificates();
+  }
+
+  // What the watch asks.
+
+  /** What waits here, bytes. */
+  get waitingBytes(): number {
+    return this.pendingBytes + this.upload.waitingBytes;
+  }
+
+  /** `ms` have passed since the last look. What its client owes us, '' while there is progress. */
+  overdue(ms: number, { uploadTimeoutMs, downloadTimeoutMs }: BootOptions): string {
+    const { upload } = this;
+    const isBlocked = this.pendingBytes > 0 && (this.sendWindow <= 0 || this.connection.scheduler.sendWindow <= 0);
+    if (this.downloadProgress.isOverdue(isBlocked, this.sent, ms, downloadTimeoutMs)) {
+      return 'it does not take its response';
+    }
+    const passes = this.tunnel && upload.paused;
+    if (this.tunnelProgress.isOverdue(passes, this.resumes * LEAST_BYTES, ms, downloadTimeoutMs)) {
+      return 'its server does not take what comes through its tunnel';
+    }
+    const awaited = upload.receiving && !upload.paused && !this.answering && this.live && !upload.patient;
+    return this.uploadProgress.isOverdue(awaited, upload.bytes, ms, uploadTimeoutMs) ? 'its body does not come' : '';
+  }
+
+  /** Its client makes no progress. */
+  giveUp(reason: string): void {
+    log.debug('a stream is ended', { reason, client: this.connection.peer });
+    const { live } = this;
+    this.reset(CODE.cancel);
+    if (live) this.guard(() => this.events.downstreamAborted());
+  }
+}
+
+function passOn(stream: Http2Downstream): void {
+  stream.passOn();
+}
+
+/** As text with one character per byte. */
+function textOf(head: string | Uint8Array): string {
+  return typeof head === 'string' ? head : Buffer.from(head.buffer, head.byteOffset, head.length).toString('latin1');
+}
+
+/** Of the three digits that a head begins with. */
+function statusOf(head: string | Uint8Array): number {
+  if (typeof head !== 'string') return (head[0] - 0x30) * 100 + (head[1] - 0x30) * 10 + head[2] - 0x30;
+  return (head.charCodeAt(0) - 0x30) * 100 + (head.charCodeAt(1) - 0x30) * 10 + head.charCodeAt(2) - 0x30;
+}
