@@ -2,8 +2,6 @@
 
 import { CharacterSet, trimBlanks } from '../kernel/characters.ts';
 
-const LF = 0x0a;
-
 /** Lower-case names that hold for one connection only and are never forwarded (shared/spec proxying §5). */
 export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
@@ -18,6 +16,7 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
 ]);
 
 const VALUE = new CharacterSet('\x20\x7e\x80\xff', '\t');
+const COLON = 0x3a;
 const TOKEN = new CharacterSet('09AZaz', "!#$%&'*+.^_`|~-");
 /** Beyond that a number is not exact. */
 const MAX_DIGITS = 15;
@@ -74,28 +73,45 @@ export function listMembers(value: string): string[] {
   return members;
 }
 
-/** Adds all values that stand behind `start`, a lower-case name with its `: `, in `name: value\r\n` lines. */
-export function collectValues(lines: string, start: string, found: string[]): void {
+function restOfLine(lines: string, at: number): string {
+  return lines.slice(at, lines.indexOf('\r\n', at));
+}
+
+/** Adds all values of a lower-case name in `name: value\r\n` lines. */
+export function collectValues(lines: string, name: string, found: string[]): void {
+  // Text that begins where lines do is searched for in fewer places than any other.
+  const start = `\n${name}: `;
+  if (lines.startsWith(`${name}: `)) found.push(restOfLine(lines, start.length - 1));
   for (let at = lines.indexOf(start); at >= 0; at = lines.indexOf(start, at + 1)) {
-    if (at === 0 || lines.charCodeAt(at - 1) === LF) {
-      found.push(lines.slice(at + start.length, lines.indexOf('\r\n', at)));
-    }
+    found.push(restOfLine(lines, at + start.length));
   }
 }
 
-/** A set of lower-case names. */
-export type Names = Pick<ReadonlySet<string>, 'has'>;
+/** A set of lower-case names. `length`: of all of them; absent where they differ. */
+export type Names = Pick<ReadonlySet<string>, 'has'> & { readonly length?: number };
 
-/** Removes the lines of `names` from `name: value\r\n` lines. Rare: for fields that `Connection` lists, and those of peers that are not trusted. */
+/** Lower-case name of the line `lines[start, end)`; '' when it has not that length, if one is given. */
+function nameOf(lines: string, start: number, end: number, length: number | undefined): string {
+  if (length !== undefined && lines.charCodeAt(start + length) !== COLON) return '';
+  const line = lines.slice(start, length === undefined ? end : start + length + 1);
+  return line.slice(0, line.indexOf(':')).toLowerCase();
+}
+
+/** Removes the lines of `names` from `name: value\r\n` lines. */
 export function withoutFields(lines: string, names: Names): string {
+  const { length } = names;
   let kept = '';
+  /** What stands before it is in `kept`, or removed. */
+  let from = 0;
   for (let start = 0; start < lines.length; ) {
     const end = lines.indexOf('\r\n', start) + 2;
-    const line = lines.slice(start, end);
-    if (!names.has(line.slice(0, line.indexOf(':')).toLowerCase())) kept += line;
+    if (names.has(nameOf(lines, start, end, length))) {
+      kept += lines.slice(from, start);
+      from = end;
+    }
     start = end;
   }
-  return kept;
+  return from === 0 ? lines : kept + lines.slice(from);
 }
 
 /**

@@ -32,10 +32,12 @@ export function cgiName(name: string): string {
 
 /** All names that such servers take for that lower-case one. */
 export class AnySpelling {
+  readonly length: number;
   private readonly name: string;
   private readonly plain: string;
 
   constructor(name: string) {
+    this.length = name.length;
     this.name = name;
     this.plain = cgiName(name);
   }
@@ -45,7 +47,7 @@ export class AnySpelling {
     if (name === this.name) return true;
     // By its length and its first letter nearly every other name is out.
     const { plain } = this;
-    return name.length === plain.length && (name[0] === plain[0] || plain[0] === '-') && cgiName(name) === plain;
+    return name.length === this.length && (name[0] === plain[0] || plain[0] === '-') && cgiName(name) === plain;
   }
 }
 

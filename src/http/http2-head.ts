@@ -7,6 +7,7 @@
 import { STATUS_CODES } from 'node:http';
 import { ASCII, CharacterSet, trimBlanks } from '../kernel/characters.ts';
 import { contentLengthOf, HOP_BY_HOP, isFieldValue, isToken } from './fields.ts';
+import { bitOf } from './name-bits.ts';
 import { requestUri } from './request-target.ts';
 import { MAX_HEAD_BYTES, NO_LENGTH, type ResponseHead } from './response-head.ts';
 import { trailerLine } from './trailers.ts';
@@ -102,6 +103,7 @@ export function readResponseFields(head: ResponseHead, raw: readonly string[]): 
   let announces = false;
   head.contentLength = NO_LENGTH;
   head.problem = '';
+  head.names = 0;
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i];
     const value = raw[i + 1];
@@ -109,7 +111,10 @@ export function readResponseFields(head: ResponseHead, raw: readonly string[]): 
     else if (!isToken(name) || !isFieldValue(value)) head.problem = 'a field that no response may have';
     else if (name === 'content-length') noteLength(head, value);
     else if (name === 'trailer') announces = true;
-    else if (!HOP_BY_HOP.has(name) && !(head.dropsDate && name === 'date')) lines += `\r\n${name}: ${value}`;
+    else if (!HOP_BY_HOP.has(name) && !(head.dropsDate && name === 'date')) {
+      head.names |= bitOf(name);
+      lines += `\r\n${name}: ${value}`;
+    }
   }
   head.status = status.length === 3 && DIGITS.spans(status) ? Number(status) : 0;
   if (head.status < 100) head.problem = 'a status that is no three-digit number';

@@ -16,6 +16,7 @@ import {
 } from './fields.ts';
 import { ALL_FORWARDING, AnySpelling, DISGUISED, forwardingOf, MADE_ANEW } from './forwarding.ts';
 import { hostProblem } from './host.ts';
+import { bitOf, bitsOf, nameBit } from './name-bits.ts';
 import { OwnForwardedLines, portOf } from './own-forwarded-lines.ts';
 
 export const REQUEST_NO_BODY = 0;
@@ -27,6 +28,9 @@ export const REQUEST_TUNNEL = 3;
 /** Characters of a value that are told of in a reason. */
 const MAX_SHOWN = 40;
 
+/** Nothing is there of that name. */
+const NONE: readonly string[] = Object.freeze([]);
+
 const LOWER_X = 0x78;
 
 export class RequestHead {
@@ -36,8 +40,6 @@ export class RequestHead {
   /** The part of the target before `?`. */
   path = '';
   host = '';
-  /** `name: value\r\n` of everything that is forwarded as it stands. */
-  fields = '';
   /** REQUEST_NO_BODY, REQUEST_LENGTH or REQUEST_CHUNKED. */
   body = REQUEST_NO_BODY;
   contentLength = 0;
@@ -67,8 +69,12 @@ export class RequestHead {
   problem = '';
   /** What its client is told of it. */
   fault: Fault = FAULTS.badRequest;
-  /** As `fields`, of those that are not forwarded as they stand: only for `values`. */
+  /** Behind `fields`. */
+  private lines = '';
+  /** As `lines`, of those that are not forwarded as they stand: only for `values`. */
   private withheld = '';
+  /** Names that may be among both (name-bits.ts). What none of them can be is neither searched for nor taken off. */
+  private names = 0;
 
   /** The last host that was found good: nearly always that of the next request as well. */
   private goodHost = '';
@@ -92,7 +98,8 @@ export class RequestHead {
     this.target = target;
     this.path = path;
     this.host = '';
-    this.fields = '';
+    this.lines = '';
+    this.names = 0;
     this.body = REQUEST_NO_BODY;
     this.contentLength = 0;
     this.upgrade = '';
@@ -129,28 +136,36 @@ export class RequestHead {
 
   /** `name` is lower case. */
   add(name: string, value: string): void {
-    if (this.keeps(name, value)) this.fields += `${name}: ${value}\r\n`;
+    if (this.keeps(name, value)) this.lines += `${name}: ${value}\r\n`;
   }
 
-  /** As `add`, for a field that whoever calls it puts into `fields` when it is to stay there: true. */
+  /** As `add`, for a field that whoever calls it gives to `addLines` when it is to stay there: true. */
   keeps(name: string, value: string): boolean {
-    const forwards = this.forwards(name, value);
+    const first = name.charCodeAt(0);
+    this.names |= nameBit(name.length, first);
+    const forwards = this.forwards(name, first, value);
     if (!forwards && name !== 'host') this.withheld += `${name}: ${value}\r\n`;
     return forwards;
   }
 
-  /** All values of a field as received; `name` is in lower case. `Host` is no field here. */
-  values(name: string): string[] {
-    const found: string[] = [];
-    const start = `${name}: `;
-    collectValues(this.fields, start, found);
-    collectValues(this.withheld, start, found);
-    return found;
+  /** `name: value\r\n` of everything that is forwarded as it stands. */
+  get fields(): string {
+    return this.lines;
   }
 
-  /** All fields that a server may see, those of forwarding as the client sent them: not what it is told in the end. */
-  get forwardedFields(): string {
-    return this.fields;
+  /** Adds such lines, with lower-case names. `names`: at least theirs (name-bits.ts). */
+  addLines(lines: string, names = bitsOf(lines)): void {
+    this.names |= names;
+    this.lines += lines;
+  }
+
+  /** All values of a field as received; `name` is in lower case. `Host` is no field here. */
+  values(name: string): readonly string[] {
+    if ((this.names & bitOf(name)) === 0) return NONE;
+    const found: string[] = [];
+    collectValues(this.lines, name, found);
+    if (this.withheld !== '') collectValues(this.withheld, name, found);
+    return found;
   }
 
   /** Streams of gRPC may be quiet for as long as they like, and are compressed by themselves. */
@@ -163,10 +178,13 @@ export class RequestHead {
     return this.target.slice(this.path.length + 1);
   }
 
-  /** Keeps what we need of a field. Most fall through the first switch by their length alone. */
-  private forwards(name: string, value: string): boolean {
+  /**
+   * Keeps what we need of a field; `first`: code of the first character of its name. Most fall through the first switch by
+   * their length alone.
+   */
+  private forwards(name: string, first: number, value: string): boolean {
     // Beside ours it would be another answer to what a server asks for, from whomever it comes.
-    if (name.charCodeAt(0) === LOWER_X && forwardingOf(name) === DISGUISED) return false;
+    if (first === LOWER_X && forwardingOf(name) === DISGUISED) return false;
     switch (name.length) {
       case 2:
         if (name === 'te') {
@@ -294,7 +312,7 @@ export class RequestHead {
     }
     if (this.connection !== '') this.settleConnection();
     // Named in `Connection`, since it holds for one hop (RFC 9110 §10.1.4); HTTP/2 takes it without. An upgrade has another.
-    if (this.trailers && this.upgrade === '') this.fields += 'connection: te\r\nte: trailers\r\n';
+    if (this.trailers && this.upgrade === '') this.addLines('connection: te\r\nte: trailers\r\n');
     return this.problem === '';
   }
 
@@ -319,7 +337,7 @@ export class RequestHead {
     this.forwardedPort = '';
     this.forwardedProto = '';
     this.realIp = '';
-    this.fields = withoutFields(this.fields, ALL_FORWARDING);
+    this.lines = withoutFields(this.lines, ALL_FORWARDING);
     this.withheld = withoutFields(this.withheld, ALL_FORWARDING);
   }
 
@@ -334,7 +352,11 @@ export class RequestHead {
       if (value !== '') this.add(name, value);
       return;
     }
-    this.replaceFields(new AnySpelling(name), value === '' ? '' : `${name}: ${value}\r\n`);
+    const bit = bitOf(name);
+    if ((this.names & bit) !== 0) this.takeOff(new AnySpelling(name));
+    if (value === '') return;
+    this.names |= bit;
+    this.lines += `${name}: ${value}\r\n`;
   }
 
   private forget(name: string): void {
@@ -364,7 +386,12 @@ export class RequestHead {
 
   /** Takes fields off, in whichever case the client may have sent them, and puts lines of ours in their place. */
   replaceFields(names: Names, lines: string): void {
-    this.fields = withoutFields(this.fields, names) + lines;
+    this.takeOff(names);
+    this.addLines(lines);
+  }
+
+  private takeOff(names: Names): void {
+    this.lines = withoutFields(this.lines, names);
     this.withheld = withoutFields(this.withheld, names);
   }
 
@@ -423,7 +450,7 @@ export class RequestHead {
     }
     if (listed === null) return;
     const isListed = listed;
-    this.withheld += withoutFields(this.fields, { has: (name) => !isListed.has(name) });
-    this.fields = withoutFields(this.fields, listed);
+    this.withheld += withoutFields(this.lines, { has: (name) => !isListed.has(name) });
+    this.lines = withoutFields(this.lines, listed);
   }
 }

@@ -10,6 +10,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { FAULTS, type Fault } from '../kernel/errors.ts';
+import { nameBit } from './name-bits.ts';
 import type { RequestHead } from './request-head.ts';
 import { absoluteTarget, pathOf, targetProblem } from './request-target.ts';
 
@@ -176,6 +177,7 @@ export class RequestParser {
     this.runStart = start;
     let fields = 0;
     let seen = 0;
+    let names = 0;
     let at = start;
     for (;;) {
       const line = at;
@@ -192,6 +194,7 @@ export class RequestParser {
         break;
       }
       const colon = at++;
+      names |= nameBit(colon - line, bytes[line]);
       for (; at < end; at++) {
         const kind = VALUE[bytes[at]];
         if (kind === 0) break;
@@ -208,7 +211,7 @@ export class RequestParser {
     }
     this.fields = fields;
     if ((seen & HIGH) !== 0) this.usual = false;
-    if (this.usual) head.fields = this.joined(bytes, at);
+    if (this.usual) head.addLines(this.joined(bytes, at), names);
     return at + 2;
   }
 

@@ -7,6 +7,7 @@
  */
 import { trimBlanks } from '../kernel/characters.ts';
 import { contentLengthOf, HOP_BY_HOP, listMembers, withoutFields } from './fields.ts';
+import { nameBit } from './name-bits.ts';
 
 /** Longest head that is accepted, bytes. */
 export const MAX_HEAD_BYTES = 65_536;
@@ -94,6 +95,8 @@ export class ResponseHead {
   text = '';
   /** `text` has bytes above 0x7F. */
   nonAscii = false;
+  /** Names that fields in `text` may have (name-bits.ts). */
+  names = 0;
   contentLength: number = NO_LENGTH;
   chunked = false;
   /** The server will take another request on this connection. */
@@ -125,6 +128,7 @@ export class ResponseHead {
     this.upgrade = '';
     this.problem = '';
     this.nonAscii = false;
+    this.names = 0;
     this.listed = null;
     this.closes = false;
     this.sawLength = false;
@@ -140,6 +144,7 @@ export class ResponseHead {
     let runStart = start + 9; // behind `HTTP/1.1 `
     let runs = 0;
     let seen = 0;
+    let names = 0;
     for (;;) {
       const line = at;
       while (at < end && TOKEN[bytes[at]] === 1) at++;
@@ -167,10 +172,13 @@ export class ResponseHead {
           return this.bad('too many fields that end here');
         }
         runStart = at + 2;
+      } else {
+        names |= nameBit(colon - line, bytes[line]);
       }
       at += 2;
     }
     this.nonAscii = (seen & HIGH) !== 0;
+    this.names = names;
     this.text = joined(bytes, runs, runStart, at);
     if (this.listed !== null) this.dropListed();
     return this.checkFraming() ? at + 2 : MALFORMED;

@@ -4,6 +4,7 @@
  */
 import { isFieldValue } from '../http/fields.ts';
 import { forwardingOf, NOT_FORWARDING } from '../http/forwarding.ts';
+import { bitOf } from '../http/name-bits.ts';
 import { ASCII, CharacterSet } from '../kernel/characters.ts';
 
 /** What is to be done with a field, by its name. */
@@ -96,6 +97,8 @@ export class Field {
   readonly problem: string;
   /** `name: value\r\n`, '' for a pseudo field. */
   line: string;
+  /** Of its name (name-bits.ts). */
+  readonly bit: number;
   /** What it counts for in a table and in the size of a head (RFC 7541 §4.1). */
   readonly size: number;
   /** Its value has no byte above 0x7F. */
@@ -109,6 +112,7 @@ export class Field {
     this.kind = kindOf(name, value);
     this.problem = problemOf(name, value, this.kind);
     this.line = this.kind >= FIELD.method ? '' : `${name}: ${value}\r\n`;
+    this.bit = bitOf(name);
     this.size = name.length + value.length + OVERHEAD;
     this.ascii = ASCII.spans(value);
     this.neverIndexed = neverIndexed;

@@ -99,7 +99,7 @@ export class RequestBlock implements FieldSink {
     if (++this.fields > this.maxFields) return this.tooMuch('too many fields');
     if (!this.begun && !this.beginHead()) return false;
     if (kind === FIELD.plain && field.ascii && this.rest.length === 0 && this.protocol === null) {
-      this.head.fields += field.line;
+      this.head.addLines(field.line, field.bit);
     } else {
       this.ordinary(field, kind);
     }
@@ -160,7 +160,7 @@ export class RequestBlock implements FieldSink {
     if (kind === FIELD.priority) this.priority = field.value;
     if (this.protocol !== null && WEBSOCKET_KEYS.has(field.name)) return;
     if (!field.ascii || this.rest.length > 0) this.rest.push(field);
-    else if (kind === FIELD.plain || kind === FIELD.priority) this.head.fields += field.line;
+    else if (kind === FIELD.plain || kind === FIELD.priority) this.head.addLines(field.line, field.bit);
     else this.head.add(field.name, field.value);
   }
 

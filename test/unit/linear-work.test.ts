@@ -86,7 +86,7 @@ const scope = {
   client: { peerAddress: () => '127.0.0.1', secure: false },
   clientAddress: null,
   keep: () => {},
-  kept: () => ({ allowed: '*' }),
+  kept: () => ({ origin: 'http://a', field: null }),
 } as never;
 
 function responseText(value: string): ResponseText {

@@ -117,6 +117,8 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
   private stage = ENTRY_POINT;
   /** null as long as there was no middleware. */
   protected passage: Passage | null = null;
+  /** Of this exchange and all that it serves later; null until there is a middleware. */
+  private ownPassage: Passage | null = null;
   /** The wrapper that writes to the client's side itself, null for none. */
   protected firstWrapper: Wrapper | null = null;
   /** Of the wrapper that we write to. */
@@ -198,7 +200,8 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
   }
 
   private walk(plan: Plan): void {
-    this.passage ??= new Passage(this);
+    this.ownPassage ??= new Passage(this);
+    this.passage = this.ownPassage;
     this.passage.begin(plan);
   }
 
@@ -484,6 +487,7 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
       this.backend = null;
       this.firstWrapper = null;
       this.lastLink = null;
+      this.passage?.reset();
       this.passage = null;
       this.crossroads = null;
       worker.openExchanges--;

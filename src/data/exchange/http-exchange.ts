@@ -7,6 +7,7 @@
  *                └─▶ reply ───────────────────────────────────────────────────▶ finish
  * Exchanges are reused from their engine's free list: every field is set anew by `begin`.
  */
+import { ANY_NAMES } from '../../http/name-bits.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { NO_LENGTH, type ResponseHead } from '../../http/response-head.ts';
 import { BODY_LENGTH, BODY_NONE } from '../../http/response-parser.ts';
@@ -377,13 +378,18 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     this.status = head.status;
     this.assignment.answered();
     const { cookie } = this.assignment;
-    let text = cookie === '' ? head.text : `${head.text}\r\nSet-Cookie: ${cookie}`;
+    let { text, nonAscii } = head;
+    if (cookie !== '') {
+      text = `${text}\r\nSet-Cookie: ${cookie}`;
+      nonAscii ||= !ASCII.spans(cookie);
+    }
     if (head.status === 101) {
       this.switchesProtocols(head, text);
       return;
     }
     if (this.passage?.looksAtResponses) {
-      const seen = this.passage.response(head.status, text, head.contentLength, false);
+      const names = cookie === '' ? head.names : ANY_NAMES;
+      const seen = this.passage.response(head.status, text, head.contentLength, false, names);
       if (seen === null) {
         this.cause = 'error_page';
         this.connection!.abandon(this);
@@ -391,16 +397,17 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
         return;
       }
       text = seen;
+      nonAscii ||= this.passage.addedNonAscii;
     }
-    this.hasAnswer(head, text, framing);
+    this.hasAnswer(head, sendable(text, nonAscii), framing);
     if (head.status > this.out.maxStatus) {
       this.breakOff(FAULTS.badResponse, `the status ${head.status}, which the protocol of the client does not have`);
     }
   }
 
   /** `text`: its head as it goes to the client. */
-  private hasAnswer(head: ResponseHead, text: string, framing: number): void {
-    this.responseText = sendable(text, head.nonAscii || (text !== head.text && !ASCII.spans(text)));
+  private hasAnswer(head: ResponseHead, text: string | Uint8Array, framing: number): void {
+    this.responseText = text;
     this.framing = framing;
     // A 205 has no content (RFC 9110 §15.3.6), but on HTTP/1.1 a length all the same: without one its client would wait for
     // the end of the connection.
@@ -426,7 +433,8 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     const { status } = this;
     const end = head.text.indexOf('\r\n');
     const text = `${status} ${reasonPhrase(status)}${end < 0 ? '' : head.text.slice(end)}`;
-    this.hasAnswer(head, this.passage!.substitute(status, text, head.contentLength, false), framing);
+    const seen = this.passage!.substitute(status, text, head.contentLength, false);
+    this.hasAnswer(head, sendable(seen, head.nonAscii || this.passage!.addedNonAscii), framing);
   }
 
   subrequestBody(chunk: Uint8Array): void {

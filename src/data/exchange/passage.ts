@@ -1,7 +1,9 @@
 /**
  * The way of one exchange through its middlewares: which it has entered, what they keep of it, and the way back of its
- * response. Only an exchange that has any has one.
+ * response. Only an exchange that has any has one, and uses it again.
  */
+
+import { ANY_NAMES } from '../../http/name-bits.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { NO_LENGTH } from '../../http/response-head.ts';
 import { ResponseText } from '../../http/response-text.ts';
@@ -20,18 +22,30 @@ export class Passage {
   /** Some of them hear when the request is with its server. */
   hearsOfSent = false;
   private readonly exchange: Scope;
-  private readonly entered: Middleware[] = [];
+  /** So many of `entered` count: setting the length of an array is a call into the runtime of V8. */
+  private count = 0;
+  private readonly entered: (Middleware | null)[] = [];
+  /** What each of them keeps. */
+  private readonly keeps: (object | undefined)[] = [];
   /** Of them those that have not seen the response, from the first on. */
   private unseen = 0;
   /** The last one has answered: it does not look at its own reply. */
   private answered = false;
-  /** A middleware, then what it keeps. */
-  private readonly keeps: unknown[] = [];
   private plan: Plan | null = null;
   private at = 0;
 
   constructor(exchange: Scope) {
     this.exchange = exchange;
+  }
+
+  /** As it was made: an exchange that waits for its next request holds nothing of a table that may be gone by then. */
+  reset(): void {
+    this.forget(0);
+    this.looksAtResponses = false;
+    this.hearsOfSent = false;
+    this.unseen = 0;
+    this.answered = false;
+    this.plan = null;
   }
 
   /** The next plan, from its beginning. */
@@ -45,11 +59,12 @@ export class Passage {
    * when it is through, else what the last one said.
    */
   go(head: RequestHead, wrap: (step: Middleware) => void): Reply | null | typeof WAITS {
-    const { plan, exchange, entered } = this;
+    const { plan, exchange } = this;
     if (plan === null) return null;
     while (this.at < plan.length) {
       const step = plan[this.at++];
-      entered.push(step);
+      this.entered[this.count] = step;
+      this.keeps[this.count++] = undefined;
       if (step.response !== undefined) this.looksAtResponses = true;
       if (step.sent !== undefined) this.hearsOfSent = true;
       const verdict = step.request === undefined ? null : step.request(exchange, head);
@@ -66,38 +81,57 @@ export class Passage {
 
   /** How many were entered. */
   get depth(): number {
-    return this.entered.length;
+    return this.count;
   }
 
   /** Those that were entered beyond `depth` have no part in it any more. */
   leave(depth: number): void {
-    this.entered.length = depth;
+    this.forget(depth);
     this.plan = null;
   }
 
   /** The last one, for which the exchange has waited, lets it on or (`answers`) has a reply. */
   resumed(answers: boolean): Middleware {
     this.answered = answers;
-    return this.entered.at(-1)!;
+    return this.entered[this.count - 1]!;
   }
 
   keep(middleware: Middleware, value: object): void {
-    this.keeps.push(middleware, value);
+    this.keeps[this.placeOf(middleware)] = value;
   }
 
   kept(middleware: Middleware): object | undefined {
-    const { keeps } = this;
-    for (let i = keeps.length - 2; i >= 0; i -= 2) if (keeps[i] === middleware) return keeps[i + 1] as object;
-    return undefined;
+    const place = this.placeOf(middleware);
+    return place < 0 ? undefined : this.keeps[place];
+  }
+
+  /** Where it was entered last, -1 when it was not. */
+  private placeOf(middleware: Middleware): number {
+    let place = this.count - 1;
+    while (place >= 0 && this.entered[place] !== middleware) place--;
+    return place;
+  }
+
+  private forget(depth: number): void {
+    while (this.count > depth) {
+      this.entered[--this.count] = null;
+      this.keeps[this.count] = undefined;
+    }
   }
 
   /**
    * The head of a response as they leave it, one character per byte; null when another response comes in its place. `length`:
-   * of the body, below 0 where it is not known.
+   * of the body, below 0 where it is not known. `names`: those that its fields may have (name-bits.ts).
    */
-  response(status: number, text: string, length: number, isLocal: boolean): string | null {
+  response(status: number, text: string, length: number, isLocal: boolean, names = ANY_NAMES): string | null {
     this.show(status, text, length, isLocal);
+    responseText.names = names;
     return this.lookFirst();
+  }
+
+  /** The head that has just left them may have got bytes above 0x7F from them. */
+  get addedNonAscii(): boolean {
+    return responseText.nonAscii;
   }
 
   /** The same for a 101; `webSocket`: that it opens one. */
@@ -110,35 +144,37 @@ export class Passage {
   /** The same for the response that comes in the place of another: those that have seen the first do not see it. */
   substitute(status: number, text: string, length: number, isLocal: boolean): string {
     this.show(status, text, length, isLocal);
-    this.entered[this.unseen].substituted?.(this.exchange, responseText);
+    this.entered[this.unseen]!.substituted?.(this.exchange, responseText);
     return this.look() ?? text;
   }
 
   private show(status: number, text: string, length: number, isLocal: boolean): void {
     responseText.status = status;
     responseText.text = text;
+    responseText.names = ANY_NAMES;
+    responseText.nonAscii = false;
     responseText.length = length;
     responseText.isLocal = isLocal;
     responseText.opensWebSocket = false;
   }
 
   private lookFirst(): string | null {
-    this.unseen = this.entered.length - (this.answered ? 1 : 0);
+    this.unseen = this.count - (this.answered ? 1 : 0);
     return this.look();
   }
 
   private look(): string | null {
     while (this.unseen > 0) {
-      if (this.entered[--this.unseen].response?.(this.exchange, responseText) === ELSEWHERE) return null;
+      if (this.entered[--this.unseen]!.response?.(this.exchange, responseText) === ELSEWHERE) return null;
     }
     return responseText.text;
   }
 
   sent(body: readonly Buffer[] | null): void {
-    for (const step of this.entered) step.sent?.(this.exchange, body);
+    for (let at = 0; at < this.count; at++) this.entered[at]!.sent?.(this.exchange, body);
   }
 
   ended(outcome: Outcome): void {
-    for (let at = this.entered.length - 1; at >= 0; at--) this.entered[at].ended?.(this.exchange, outcome);
+    for (let at = this.count - 1; at >= 0; at--) this.entered[at]!.ended?.(this.exchange, outcome);
   }
 }

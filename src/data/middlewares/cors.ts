@@ -1,7 +1,8 @@
 /** Answers what a browser asks before a request, and says whose pages may read the response (shared/spec frontend-options §3.1). */
 import { listMembers } from '../../http/fields.ts';
+import { bitOf } from '../../http/name-bits.ts';
 import type { RequestHead } from '../../http/request-head.ts';
-import type { ResponseText } from '../../http/response-text.ts';
+import { ResponseField, type ResponseText } from '../../http/response-text.ts';
 import { compileRegex, type Regex } from '../../kernel/regex.ts';
 import type { CorsOptions } from '../../middlewares/cors.ts';
 import type { Middleware, ResponseFields, Scope } from '../middleware.ts';
@@ -11,7 +12,17 @@ import type { Reply } from '../reply.ts';
 const OWN_FIELDS = ['origin', 'credentials', 'expose-headers', 'allow-methods', 'allow-headers', 'max-age'].map(
   (name) => (name === 'origin' || name === 'credentials' ? `access-control-allow-${name}` : `access-control-${name}`),
 );
-const NO_ORIGIN = { allowed: '' };
+const OWN_BITS = OWN_FIELDS.reduce((bits, name) => bits | bitOf(name), 0);
+const VARY = new ResponseField('Vary', 'Origin');
+
+/** What pages of one origin may do. */
+type Allowance = {
+  readonly origin: string;
+  /** What is told as allowed; null for nothing. */
+  readonly field: ResponseField | null;
+};
+
+const NO_ORIGIN: Allowance = { origin: '', field: null };
 
 function variesByOrigin(vary: string): boolean {
   const members = listMembers(vary);
@@ -26,33 +37,43 @@ export class Cors implements Middleware, ResponseFields {
   private readonly options: CorsOptions;
   private readonly patterns: readonly Regex[];
   private readonly everybody: boolean;
+  /** And all are told the same. */
+  private readonly alike: boolean;
   private readonly varies: boolean;
+  /** For whoever is allowed. */
+  private readonly fixed: readonly ResponseField[];
+  /** That of the last origin: nearly always that of the next request as well. */
+  private last = NO_ORIGIN;
 
   constructor(options: CorsOptions) {
     this.options = options;
     this.patterns = options.originPatterns.map(compileRegex);
     this.everybody = options.origins.includes('*');
-    const onlyEverybody = this.everybody && options.origins.length === 1 && this.patterns.length === 0;
-    this.varies = options.vary && !(onlyEverybody && !options.credentials);
+    this.alike = this.everybody && !options.credentials;
+    this.varies = options.vary && !(this.alike && options.origins.length === 1 && this.patterns.length === 0);
+    const { credentials, exposed } = options;
+    this.fixed = [
+      ...(credentials ? [new ResponseField('Access-Control-Allow-Credentials', 'true')] : []),
+      ...(exposed.length > 0 ? [new ResponseField('Access-Control-Expose-Headers', exposed.join(','))] : []),
+    ];
   }
 
   request(exchange: Scope, head: RequestHead): Reply | null {
-    const origin = originOf(head);
-    const allowed = this.allowedOrigin(origin);
-    const method =
-      head.method === 'OPTIONS' && origin !== '' ? head.values('access-control-request-method')[0] : undefined;
+    const allowance = this.allowanceOf(head);
+    const asks = head.method === 'OPTIONS' && allowance.origin !== '';
+    const method = asks ? head.values('access-control-request-method')[0] : undefined;
     if (method === undefined) {
-      exchange.keep(this, allowed === '' ? NO_ORIGIN : { allowed });
+      exchange.keep(this, allowance);
       return null;
     }
-    return this.preflight(allowed, method, head.values('access-control-request-headers').join(', '));
+    return this.preflight(allowance, method, head.values('access-control-request-headers').join(', '));
   }
 
-  private preflight(allowed: string, method: string, headers: string): Reply {
+  private preflight({ field }: Allowance, method: string, headers: string): Reply {
     const { credentials, maxAge } = this.options;
     let head = '200 OK';
-    if (allowed !== '') {
-      head += `\r\nAccess-Control-Allow-Origin: ${allowed}`;
+    if (field !== null) {
+      head += field.line;
       if (credentials) head += '\r\nAccess-Control-Allow-Credentials: true';
       const methods = this.listed(this.options.methods, method);
       if (methods !== '') head += `\r\nAccess-Control-Allow-Methods: ${methods}`;
@@ -69,10 +90,20 @@ export class Cors implements Middleware, ResponseFields {
     return this.options.credentials && configured.includes('*') ? asked : configured.join(',');
   }
 
+  private allowanceOf(head: RequestHead): Allowance {
+    const sent = originOf(head);
+    const origin = this.alike && sent !== '' ? '*' : sent;
+    if (origin !== this.last.origin) {
+      const allowed = this.allowedOrigin(origin);
+      this.last = { origin, field: allowed === '' ? null : new ResponseField('Access-Control-Allow-Origin', allowed) };
+    }
+    return this.last;
+  }
+
   /** What is told as allowed; '' for nothing. */
   private allowedOrigin(origin: string): string {
     if (origin === '') return '';
-    if (this.everybody) return this.options.credentials ? origin : '*';
+    if (this.everybody) return this.alike ? '*' : origin;
     // Scheme and host are the same in any case; browsers send them in lower case.
     const lower = origin.toLowerCase();
     if (this.options.origins.includes(lower)) return origin;
@@ -80,23 +111,21 @@ export class Cors implements Middleware, ResponseFields {
   }
 
   response(exchange: Scope, response: ResponseText): undefined {
-    this.edit(response, (exchange.kept(this) as { allowed: string }).allowed);
+    this.edit(response, exchange.kept(this) as Allowance);
   }
 
   page(_: Scope, head: RequestHead, response: ResponseText): void {
-    this.edit(response, this.allowedOrigin(originOf(head)));
+    this.edit(response, this.allowanceOf(head));
   }
 
-  private edit(response: ResponseText, allowed: string): void {
+  private edit(response: ResponseText, { field }: Allowance): void {
     // It has no readers: a page of any origin may open one, and its server looks at the origin.
     if (response.opensWebSocket) return;
-    const { credentials, exposed } = this.options;
-    for (const name of OWN_FIELDS) if (response.has(name)) response.remove(name);
-    if (allowed !== '') {
-      response.add('Access-Control-Allow-Origin', allowed);
-      if (credentials) response.add('Access-Control-Allow-Credentials', 'true');
-      if (exposed.length > 0) response.add('Access-Control-Expose-Headers', exposed.join(','));
+    if ((response.names & OWN_BITS) !== 0) for (const name of OWN_FIELDS) response.remove(name);
+    if (field !== null) {
+      response.addField(field);
+      for (const other of this.fixed) response.addField(other);
     }
-    if (this.varies && !response.all('vary').some(variesByOrigin)) response.add('Vary', 'Origin');
+    if (this.varies && !response.all('vary').some(variesByOrigin)) response.addField(VARY);
   }
 }

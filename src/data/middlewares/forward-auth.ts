@@ -121,7 +121,7 @@ export class ForwardAuth implements Middleware {
 
   private fieldsOf(head: RequestHead): string {
     const wanted = this.options.authRequestHeaders;
-    const lines = withoutFields(head.forwardedFields, NOT_SENT);
+    const lines = withoutFields(head.fields, NOT_SENT);
     let kept = '';
     for (let start = 0; start < lines.length; ) {
       const end = lines.indexOf('\r\n', start) + 2;
@@ -167,7 +167,7 @@ export class ForwardAuth implements Middleware {
     for (const [name, lines] of fields) {
       head.setField(name, '');
       // Bytes above ASCII in it are one character each, as in a head that is no UTF-8.
-      if (lines !== '') head.fields += head.latin1 ? lines : Buffer.from(lines, 'latin1').toString('utf8');
+      head.addLines(head.latin1 ? lines : Buffer.from(lines, 'latin1').toString('utf8'));
     }
     if (cookies.length > 0) exchange.keep(this, cookies);
   }

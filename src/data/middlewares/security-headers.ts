@@ -1,9 +1,8 @@
 /** Which hosts are served, who is sent to TLS, and what browsers are told (shared/spec kv-schema §6.9, frontend-options §2.4). */
 import { randomFillSync } from 'node:crypto';
 import type { RequestHead } from '../../http/request-head.ts';
-import type { ResponseText } from '../../http/response-text.ts';
+import { ResponseField, type ResponseText } from '../../http/response-text.ts';
 import { FAULTS } from '../../kernel/errors.ts';
-import type { FieldValue } from '../../middlewares/header-keys.ts';
 import type { HeadersOptions } from '../../middlewares/headers.ts';
 import type { Middleware, ResponseFields, Scope } from '../middleware.ts';
 import { localReply, type Reply, secureRedirect } from '../reply.ts';
@@ -23,6 +22,30 @@ function makeNonce(): string {
   return pool.toString('base64', used - NONCE_BYTES, used).slice(0, 22);
 }
 
+/** A field of the response, null for none. */
+function fieldOf(name: string, value: string): ResponseField | null {
+  return value === '' ? null : new ResponseField(name, value);
+}
+
+function stsOf(options: HeadersOptions): string {
+  const { stsSeconds, stsIncludeSubdomains, stsPreload, isDevelopment } = options;
+  if (stsSeconds === 0 || isDevelopment) return '';
+  return `max-age=${stsSeconds}${stsIncludeSubdomains ? '; includeSubDomains' : ''}${stsPreload ? '; preload' : ''}`;
+}
+
+function policiesOf(options: HeadersOptions): [name: string, policy: string][] {
+  const policies: [string, string][] = [
+    ['Content-Security-Policy', options.contentSecurityPolicy],
+    ['Content-Security-Policy-Report-Only', options.contentSecurityPolicyReportOnly],
+  ];
+  return policies.filter(([, policy]) => policy !== '');
+}
+
+/** Does anything but what its server says decide about a request? */
+function judges({ allowedHosts, sslRedirect, sslForceHost, sslHost }: HeadersOptions): boolean {
+  return allowedHosts.length > 0 || sslRedirect || (sslForceHost && sslHost !== '');
+}
+
 /** Of one exchange. */
 type Seen = { readonly secure: boolean; readonly nonce: string };
 
@@ -31,35 +54,55 @@ const SECURE: Seen = { secure: true, nonce: '' };
 
 export class SecurityHeaders implements Middleware, ResponseFields {
   private readonly options: HeadersOptions;
-  private readonly fixed: readonly FieldValue[];
-  private readonly sts: string;
-  private readonly usesNonce: boolean;
+  private readonly judges: boolean;
+  /** Its fields are others for other requests. */
+  private readonly looks: boolean;
+  private readonly sts: ResponseField | null;
+  private readonly publicKey: ResponseField | null;
+  private readonly fixed: readonly ResponseField[];
+  /** Name, and the parts between nonces. */
+  private readonly withNonce: readonly (readonly [string, readonly string[]])[];
 
   constructor(options: HeadersOptions) {
-    const { stsSeconds, stsIncludeSubdomains, stsPreload, contentSecurityPolicy, contentSecurityPolicyReportOnly } =
-      options;
+    const { publicKey, isDevelopment, sslHost, forceSTSHeader } = options;
+    const policies = policiesOf(options);
     this.options = options;
-    this.fixed = options.fixed.map(([name, value]) => [name, Buffer.from(value).toString('latin1')]);
-    const subdomains = stsIncludeSubdomains ? '; includeSubDomains' : '';
-    this.sts = stsSeconds === 0 ? '' : `max-age=${stsSeconds}${subdomains}${stsPreload ? '; preload' : ''}`;
-    this.usesNonce = `${contentSecurityPolicy}${contentSecurityPolicyReportOnly}`.includes('$NONCE');
+    this.judges = judges(options);
+    this.sts = fieldOf('Strict-Transport-Security', stsOf(options));
+    this.publicKey = isDevelopment ? null : fieldOf('Public-Key-Pins', publicKey);
+    const without = policies.filter(([, policy]) => !policy.includes('$NONCE'));
+    this.fixed = [...options.fixed, ...without].map(([name, value]) => new ResponseField(name, value));
+    const others = policies.filter(([, policy]) => policy.includes('$NONCE'));
+    this.withNonce = others.map(([name, policy]) => [name, Buffer.from(policy).toString('latin1').split('$NONCE')]);
+    const looksAtTls = (this.sts !== null && !forceSTSHeader) || this.publicKey !== null || sslHost !== '';
+    this.looks = looksAtTls || this.withNonce.length > 0;
   }
 
   /** Has it anything to do at all? */
   static isAsked(options: HeadersOptions): boolean {
-    const { allowedHosts, sslRedirect, sslForceHost, sslHost, stsSeconds, fixed, publicKey } = options;
-    const policies = options.contentSecurityPolicy + options.contentSecurityPolicyReportOnly;
-    const redirects = sslRedirect || (sslForceHost && sslHost !== '') || sslHost !== '';
-    return allowedHosts.length > 0 || redirects || stsSeconds > 0 || fixed.length > 0 || publicKey + policies !== '';
+    const { sslHost, stsSeconds, fixed, publicKey } = options;
+    const says = stsSeconds > 0 || fixed.length > 0 || publicKey !== '' || policiesOf(options).length > 0;
+    return says || judges(options) || sslHost !== '';
   }
 
   request(exchange: Scope, head: RequestHead): Reply | null {
+    const secure = (this.judges || this.looks) && this.isSecure(exchange, head);
+    const refusal = this.judges ? this.judge(head, secure) : null;
+    if (refusal !== null) return refusal;
+    const { nonceToServer } = this.options;
+    if (!this.looks && !nonceToServer) return null;
+    const seen = this.seen(secure);
+    exchange.keep(this, seen);
+    if (nonceToServer) head.setField('x-csp-nonce', seen.nonce);
+    return null;
+  }
+
+  private judge(head: RequestHead, secure: boolean): Reply | null {
     const { allowedHosts, isDevelopment, sslRedirect, sslForceHost, sslHost, sslTemporaryRedirect } = this.options;
     const host = this.hostOf(head);
     if (allowedHosts.length > 0 && !isDevelopment && !allowedHosts.includes(host.toLowerCase())) {
       return localReply(FAULTS.badHost);
     }
-    const secure = this.isSecure(exchange, head);
     const permanent = !sslTemporaryRedirect;
     if (sslRedirect && !secure && !isDevelopment) {
       return secureRedirect(head.method, permanent, sslHost === '' ? host : sslHost, head.target);
@@ -67,15 +110,12 @@ export class SecurityHeaders implements Middleware, ResponseFields {
     if (sslForceHost && sslHost !== '' && sslHost !== host) {
       return secureRedirect(head.method, permanent, sslHost, head.target);
     }
-    const seen = this.seen(secure);
-    exchange.keep(this, seen);
-    if (this.options.nonceToServer) head.setField('x-csp-nonce', seen.nonce);
     return null;
   }
 
   private seen(secure: boolean): Seen {
-    const nonce = this.usesNonce ? makeNonce() : '';
-    return nonce === '' ? (secure ? SECURE : PLAIN) : { secure, nonce };
+    if (this.withNonce.length > 0) return { secure, nonce: makeNonce() };
+    return secure ? SECURE : PLAIN;
   }
 
   private isSecure(exchange: Scope, head: RequestHead): boolean {
@@ -99,7 +139,7 @@ export class SecurityHeaders implements Middleware, ResponseFields {
   }
 
   response(exchange: Scope, response: ResponseText): undefined {
-    this.edit(response, exchange.kept(this) as Seen);
+    this.edit(response, (exchange.kept(this) as Seen | undefined) ?? PLAIN);
   }
 
   page(exchange: Scope, head: RequestHead, response: ResponseText): void {
@@ -107,24 +147,14 @@ export class SecurityHeaders implements Middleware, ResponseFields {
   }
 
   private edit(response: ResponseText, { secure, nonce }: Seen): void {
-    const { options, sts } = this;
+    const { forceSTSHeader, onLocalReplies, sslHost } = this.options;
     if (response.opensWebSocket) return;
-    if (response.isLocal && !options.onLocalReplies) return;
-    if (sts !== '' && (secure || options.forceSTSHeader) && !options.isDevelopment) {
-      response.set('Strict-Transport-Security', sts);
-    }
-    for (const [name, value] of this.fixed) response.set(name, value);
-    if (options.publicKey !== '' && secure && !options.isDevelopment)
-      response.set('Public-Key-Pins', options.publicKey);
-    this.setPolicy(response, 'Content-Security-Policy', options.contentSecurityPolicy, nonce);
-    this.setPolicy(response, 'Content-Security-Policy-Report-Only', options.contentSecurityPolicyReportOnly, nonce);
-    if (secure && options.sslHost !== '') this.mendLocation(response);
-  }
-
-  private setPolicy(response: ResponseText, name: string, policy: string, nonce: string): void {
-    if (policy === '') return;
-    const text = nonce === '' ? policy : policy.replaceAll('$NONCE', `'nonce-${nonce}'`);
-    response.set(name, Buffer.from(text).toString('latin1'));
+    if (response.isLocal && !onLocalReplies) return;
+    if (this.sts !== null && (secure || forceSTSHeader)) response.setField(this.sts);
+    if (this.publicKey !== null && secure) response.setField(this.publicKey);
+    for (const field of this.fixed) response.setField(field);
+    for (const [name, parts] of this.withNonce) response.set(name, parts.join(`'nonce-${nonce}'`));
+    if (secure && sslHost !== '') this.mendLocation(response);
   }
 
   /** A server that does not know of TLS sends its clients back to plain HTTP. */
