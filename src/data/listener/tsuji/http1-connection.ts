@@ -280,9 +280,9 @@ export class Http1Connection extends TimerEntry implements ClientConnection, Wat
     this.readOn();
   }
 
-  /** The next request is read, if that was put off. */
+  /** What stands next is read, if that was put off. */
   private readOn(): void {
-    if (!this.holds || !this.mayParse) return;
+    if (!this.holds || (this.body.user === null && !this.mayParse)) return;
     this.holds = false;
     this.socket.resume();
   }
