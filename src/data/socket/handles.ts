@@ -37,6 +37,7 @@ export type RawHandle = {
   close(closed: () => void): void;
   reset(closed: () => void): number;
   getpeername(out: { address?: string }): number;
+  getsockname(out: { address?: string }): number;
   setNoDelay(on: boolean): number;
   setKeepAlive(on: boolean, seconds: number): number;
   [STREAM]?: StreamHandle;
@@ -58,7 +59,7 @@ type Binding = {
 const STREAM = Symbol('stream');
 
 const METHODS = ['readStart', 'readStop', 'useUserBuffer', 'writeBuffer', 'writev', 'shutdown', 'close'] as const;
-const TCP_METHODS = ['reset', 'getpeername', 'setNoDelay', 'setKeepAlive'] as const;
+const TCP_METHODS = ['reset', 'getpeername', 'getsockname', 'setNoDelay', 'setKeepAlive'] as const;
 
 function has(object: object, methods: readonly string[]): boolean {
   return methods.every((name) => typeof (object as Record<string, unknown>)[name] === 'function');
@@ -248,27 +249,32 @@ export class StreamHandle {
     this.over = true;
   }
 
-  /** Not with TLS. */
+  /** Not of a TLSSocket, which is to be destroyed. */
   close(): void {
     if (this.over) return;
     this.over = true;
-    this.raw.close(() => this.closed());
+    this.below.close(() => this.closed());
   }
 
-  /** As `close`, by a reset. Not with TLS. */
+  /** As `close`, by a reset. Not of a TLSSocket. */
   reset(): void {
     if (this.over) return;
     this.over = true;
     const closed = (): void => this.closed();
     // It is refused while our side is being ended.
-    if (this.raw.reset(closed) !== 0) this.raw.close(closed);
+    if (this.below.reset(closed) !== 0) this.below.close(closed);
+  }
+
+  /** Gives the connection away, with nothing of it read since. Not with TLS. */
+  release(): RawHandle {
+    this.setReading(false);
+    this.over = true;
+    return this.raw;
   }
 
   /** Gives the connection to a socket of node's. Not with TLS, nor when anything was written. */
   toSocket(): Socket {
-    this.setReading(false);
-    this.over = true;
-    return new Socket({ handle: this.raw, allowHalfOpen: true } as object);
+    return new Socket({ handle: this.release(), allowHalfOpen: true } as object);
   }
 
   hasRead(length: number): void {
