@@ -140,6 +140,7 @@ export class StreamHandle {
   private reading: boolean;
   private writing = false;
   private isShut = false;
+  private shutDone = false;
   private readEnded = false;
   private over = false;
 
@@ -225,7 +226,9 @@ export class StreamHandle {
     const request = new binding.ShutdownWrap();
     request.oncomplete = shut;
     request.stream = this;
-    if (this.raw.shutdown(request) !== 0) this.user.handleShut();
+    if (this.raw.shutdown(request) === 0) return;
+    this.shutDone = true;
+    this.user.handleShut();
   }
 
   /** '' when it is gone. */
@@ -258,11 +261,14 @@ export class StreamHandle {
 
   /** As `close`, by a reset. Not of a TLSSocket. */
   reset(): void {
+    // While our side is being ended the system's call is refused, and node would not close the handle any more.
+    if (this.isShut && !this.shutDone) {
+      this.close();
+      return;
+    }
     if (this.over) return;
     this.over = true;
-    const closed = (): void => this.closed();
-    // It is refused while our side is being ended.
-    if (this.below.reset(closed) !== 0) this.below.close(closed);
+    this.below.reset(() => this.closed());
   }
 
   /** Gives the connection away, with nothing of it read since. Not with TLS. */
@@ -303,6 +309,7 @@ export class StreamHandle {
   }
 
   hasShut(): void {
+    this.shutDone = true;
     if (this.over) return;
     try {
       this.user.handleShut();
