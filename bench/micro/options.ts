@@ -198,7 +198,6 @@ class Subject {
 function tableOf(keys: Readonly<Record<string, string>>): RoutingTable {
   const all = new Map(Object.entries({ ...keys, backend: 'b', 'routes/r/rule': `Host:${scenario.host}` }));
   const known = {
-    backendExists: () => true,
     backendLack: () => '',
     keyOf: () => '',
     readFile: () => ({ text: '', problem: 'there are no files' }),
