@@ -8,7 +8,6 @@
  * closes the connection.
  */
 import { type ClientHttp2Stream, type ClientSessionRequestOptions, constants } from 'node:http2';
-import { Duplex } from 'node:stream';
 import {
   type Http2Fields,
   readResponseFields,
@@ -22,6 +21,7 @@ import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, MAX_INTERIM } from '../../http/re
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';
 import { MergedPieces } from '../merged-pieces.ts';
+import { codeName, type EndWatch, isOfBrokenSession, watchEnd } from './stream-end.ts';
 import { silenceOf, type UpstreamTimeouts } from './timeouts.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 
@@ -31,26 +31,6 @@ const OPEN = 2;
 const CLOSED = 3;
 
 const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
-/** The code of node's error when what came on the connection was no HTTP/2 as it should be. */
-const BROKEN_SESSION = 'ERR_HTTP2_ERROR';
-
-/** The names of error codes, for the log. */
-const CODES: ReadonlyMap<unknown, string> = new Map(
-  Object.entries(constants)
-    .filter(
-      ([name]) =>
-        /^NGHTTP2_[A-Z0-9_]*$/.test(name) && !/_(FLAG|ERR|HCAT|NV|DEFAULT|SETTINGS|STREAM_STATE|SESSION)_/.test(name),
-    )
-    .map(([name, code]) => [code, name.slice('NGHTTP2_'.length)]),
-);
-
-/** In the place of `push`: what ends the stream while it is not closed is END_STREAM. */
-function push(this: WatchedStream, chunk: unknown, encoding?: BufferEncoding): boolean {
-  if (chunk === null && !this.closed) this.owner.endStream = true;
-  return Duplex.prototype.push.call(this, chunk, encoding);
-}
-
-type WatchedStream = ClientHttp2Stream & { owner: UpstreamStream };
 
 /** The session of a stream. */
 export interface StreamOwner {
@@ -72,7 +52,7 @@ export interface StreamOwner {
   forget(stream: UpstreamStream): void;
 }
 
-export class UpstreamStream extends TimerEntry implements Upstream {
+export class UpstreamStream extends TimerEntry implements Upstream, EndWatch {
   readonly mayRefuse = true;
   /** The server has sent END_STREAM: what was read and what still waits to be read is the whole response. */
   endStream = false;
@@ -158,20 +138,19 @@ export class UpstreamStream extends TimerEntry implements Upstream {
     this.isHead = method === 'HEAD';
     this.chunked = body === REQUEST_CHUNKED;
     const options = { endStream: complete, waitForTrailers: this.chunked };
-    const stream = session.request(fields, options) as WatchedStream;
+    const stream = session.request(fields, options);
     this.stream = stream;
     this.state = OPEN;
     // The callbacks are made once per stream, which serves one request.
-    stream.owner = this;
-    stream.push = push;
+    watchEnd(stream, this);
     stream.on('response', (_, flags, raw) => this.guard(() => this.responded(flags, raw!)));
     stream.on('headers', (_, __, raw) => this.guard(() => this.informed(raw!)));
     stream.on('trailers', (_, __, raw) => this.guard(() => this.trailed(raw!)));
     stream.on('drain', () => this.guard(this.writable));
     stream.on('wantTrailers', () => this.guard(this.sendTrailers));
-    stream.on('error', (error: NodeJS.ErrnoException) => {
+    stream.on('error', (error: Error) => {
       this.detail = error.message;
-      this.sessionBroken = error.code === BROKEN_SESSION;
+      this.sessionBroken = isOfBrokenSession(error);
     });
     stream.on('close', () => this.guard(this.closed));
     if (complete) this.awaitHead();
@@ -378,7 +357,7 @@ export class UpstreamStream extends TimerEntry implements Upstream {
 
   private failClosed(): void {
     const { rstCode, id } = this.stream!;
-    const detail = this.session.lost === '' ? `stream reset: ${CODES.get(rstCode) ?? rstCode}` : this.session.lost;
+    const detail = this.session.lost === '' ? `stream reset: ${codeName(rstCode)}` : this.session.lost;
     if (this.session.neverSaw(id) && !this.answered) this.fail(FAULTS.sessionEnded, detail);
     else if (this.sessionBroken) this.fail(FAULTS.badResponse, `the connection broke: ${this.detail}`);
     // nghttp2 resets by it whatever breaks the rules for a response, and does not say which.
