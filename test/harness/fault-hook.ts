@@ -140,22 +140,21 @@ function wrap(prototype: Record<string, Method>, name: string, step: string): vo
 }
 
 if (!isMainThread) {
-  const add = RequestHead.prototype.add;
+  const { keeps } = RequestHead.prototype;
   for (const [name, made] of Object.entries(CLASSES)) {
     const prototype = made.prototype as unknown as Record<string, Method>;
     for (const method of methodsOf(prototype)) wrap(prototype, method, `${name}.${method}`);
   }
-  const wrapped = RequestHead.prototype.add;
-  RequestHead.prototype.add = function (name: string, value: string): void {
-    if (name !== 'x-fault') {
-      wrapped.call(this, name, value);
-    } else if (value === 'uncaught') {
-      setImmediate(() => {
-        throw new Error('injected fault');
-      });
-      add.call(this, name, value);
-    } else {
+  const wrapped = RequestHead.prototype.keeps;
+  RequestHead.prototype.keeps = function (name: string, value: string): boolean {
+    if (name !== 'x-fault') return wrapped.call(this, name, value);
+    if (value !== 'uncaught') {
       arm(value);
+      return false;
     }
+    setImmediate(() => {
+      throw new Error('injected fault');
+    });
+    return keeps.call(this, name, value);
   };
 }

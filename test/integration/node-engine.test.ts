@@ -394,17 +394,17 @@ exchangeTest('heads of up to 64 KiB and 100 fields are taken, longer ones get 43
     t,
     answering(() => ok('taken')),
   );
-  const asking = await client(t);
   for (const [fields, status] of [
     [100, 200],
     [101, 431],
     [3_000, 431],
-    [100, 200],
   ]) {
+    const asking = await client(t);
     const others = Array.from({ length: fields - 2 }, (_, i) => `x-${i}: y\r\n`).join('');
     asking.send(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 3\r\n${others}\r\nabc`);
     assert.equal((await response(asking)).status, status, `${fields} fields`);
   }
+  const asking = await client(t);
   asking.send(`GET / HTTP/1.1\r\nHost: ${host}\r\nX: ${'y'.repeat(64_000)}\r\n\r\n`);
   assert.equal((await response(asking)).status, 200);
   asking.send(`GET / HTTP/1.1\r\nHost: ${host}\r\nX: ${'y'.repeat(66_000)}\r\n\r\n`);

@@ -138,7 +138,8 @@ export class Http1Connection extends TimerEntry implements ClientConnection, Wat
     this.owner.worker.wheel.hold(this);
     this.fresh = false;
     this.spent += REQUEST_COST;
-    if (asksForTunnel(head)) head.tunnel = true;
+    // Not when something else is under way: then it is a request as any other.
+    if (this.running.length === 0 && asksForTunnel(head)) head.tunnel = true;
     if (this.running.length === 0 || head.problem !== '' || this.isHarmless(head)) this.start(head);
     else this.waiting = head.detached();
   }

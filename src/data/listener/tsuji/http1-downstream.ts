@@ -124,7 +124,8 @@ export class Http1Downstream implements Downstream, BodyUser {
     this.queued = true;
     this.reusable = false;
     this.old = head.old;
-    this.keepsAlive = head.old ? head.keepAlive && !head.close : !head.close;
+    // Behind an upgrade stands what may be of another protocol: without it nothing there is served.
+    this.keepsAlive = !head.close && !head.tunnel && (!head.old || head.keepAlive);
     this.receiving = head.bodyFollows && head.problem === '';
     this.isGrpc = this.receiving && head.isGrpc;
     this.expects = this.receiving && head.passesExpect && head.expectsContinue;

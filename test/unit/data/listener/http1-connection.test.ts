@@ -353,7 +353,7 @@ test('the expectation of a client is met by its server, or ends the connection',
   assert.ok(place.socket.endSent, 'a body that was not asked for may never come');
 });
 
-test('an upgrade holds what follows until the server agrees; a refusal makes it the next request', async () => {
+test('an upgrade holds what follows until the server agrees; behind a refusal nothing is served', async () => {
   const upgrade = get('/chat', 'Connection: Upgrade\r\nUpgrade: chat\r\n');
   const place = new Place();
   place.socket.give(`${upgrade}early`);
@@ -379,7 +379,12 @@ test('an upgrade holds what follows until the server agrees; a refusal makes it 
   other.socket.give(upgrade + get('/now'));
   assert.deepEqual(other.targets, ['/chat']);
   other.seen[0].respond('no');
-  assert.equal(undated(await other.sent()), ok('no') + ok('/now'));
+  assert.equal(undated(await other.sent()), ok('no', 'Connection: close\r\n'));
+  assert.deepEqual([other.targets, other.socket.endSent], [['/chat'], true]);
+
+  const behind = new Place();
+  behind.socket.give(get('/now') + get('/a') + upgrade);
+  assert.deepEqual([behind.seen[2].target, behind.seen[2].tunnel], ['/chat', false]);
 });
 
 test('an upgrade with a body has its body first, and its tunnel behind it', async () => {
