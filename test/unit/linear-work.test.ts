@@ -19,6 +19,7 @@ import { redirectReply, slashRedirect } from '../../src/data/reply.ts';
 import { requestFields as handshakeFields, isHandshake, responseHead } from '../../src/data/websocket/handshake.ts';
 import { acceptedCodings, namesGzip } from '../../src/http/accept-encoding.ts';
 import { basicCredentials } from '../../src/http/basic-credentials.ts';
+import { ChunkedDecoder } from '../../src/http/chunked-decoder.ts';
 import {
   compressed,
   compressedTrailers,
@@ -32,11 +33,13 @@ import { hostProblem } from '../../src/http/host.ts';
 import { readResponseFields, requestFields } from '../../src/http/http2-head.ts';
 import { queryValues, withoutQueryName } from '../../src/http/query.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
-import { originForm, targetProblem } from '../../src/http/request-target.ts';
+import { RequestReader } from '../../src/http/request-reader.ts';
+import { absoluteTarget, originForm, targetProblem } from '../../src/http/request-target.ts';
 import { ResponseHead } from '../../src/http/response-head.ts';
 import { ResponseParser, type ResponseSink } from '../../src/http/response-parser.ts';
 import { ResponseText } from '../../src/http/response-text.ts';
 import { parseToken } from '../../src/http/token.ts';
+import { requestTrailers as ownTrailers } from '../../src/http/trailers.ts';
 import { upgradeProblem } from '../../src/http/upgrade.ts';
 import { AllowedAddresses } from '../../src/kernel/allowed-addresses.ts';
 import { CODINGS } from '../../src/kernel/codings.ts';
@@ -97,6 +100,30 @@ function responseText(value: string): ResponseText {
 
 const listed = { sourceRange: ['10.0.0.0/8', 'fd00::/8'], useXForwardedFor: true };
 const denyList = new DenyList({ ...listed, status: 403 });
+/** The head of a request that comes to us, and what stands behind it. */
+function readRequest(text: string, size: number): void {
+  const bytes = Buffer.from(text, 'latin1');
+  const reader = new RequestReader();
+  const head = new RequestHead();
+  for (let at = 0; at < bytes.length && !(reader.whole && head.problem !== ''); ) {
+    const piece = bytes.subarray(at, at + size);
+    at += reader.read(piece, 0, piece.length, head, 100_000);
+  }
+}
+
+/** The chunks of a client's body. */
+function readChunks(text: string, size: number): void {
+  const bytes = Buffer.from(text, 'latin1');
+  const chunks = new ChunkedDecoder(false);
+  for (let at = 0; at < bytes.length && !chunks.done && chunks.problem === ''; ) {
+    const piece = bytes.subarray(at, at + size);
+    at += chunks.decode(piece, 0, piece.length, { chunkData: () => {} });
+  }
+  ownTrailers(chunks.trailers, false);
+}
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n';
+
 const allowed = new AllowedAddresses(listed);
 const strategy = new IpStrategy({ depth: 0, excludedIPs: ['::/0', '0.0.0.0/0'] } as never);
 const cors = new Cors({
@@ -152,6 +179,16 @@ const PLACES: Record<string, (text: string) => void> = {
   'the answer to a handshake': (text) => responseHead(101, 'x', ['Connection', text, 'X-A', text]),
   'a PROXY header': (text) => readProxyHeader(Buffer.from(`PROXY TCP4 ${text}`)),
   'trailers of a request': (text) => requestTrailers(['x-a', text, text, '1']),
+  'a request that is read': (text) => readRequest(`GET /${text} HTTP/1.1\r\n${text}\r\n\r\n`, 65_536),
+  'a field that is read': (text) => readRequest(`${GET}X: ${text}\r\nY:${text}\r\n\r\n`, 65_536),
+  'a Connection that is read': (text) => readRequest(`${GET}Connection: ${text}\r\n\r\n`, 65_536),
+  'lines of a request in single bytes': (text) => readRequest(`${GET}${text}\r\n\r\n`, 1),
+  'a field in single bytes': (text) => readRequest(`${GET}X: ${text}\r\n\r\n`, 1),
+  'a target that names a host': (text) => absoluteTarget(`http://${text}`),
+  'chunks of a client': (text) => readChunks(text, 65_536),
+  'chunks of a client in single bytes': (text) => readChunks(text, 1),
+  'an extension of a client': (text) => readChunks(`1;${text}\r\na\r\n`, 65_536),
+  'trailers of a client': (text) => readChunks(`0\r\nX: ${text}\r\n\r\n`, 1),
   'fields of HTTP/2': (text) =>
     fillHttp2(new RequestHead(), [':method', 'GET', ':path', text, 'cookie', text, 'x', text], true, 100),
   'a head for HTTP/2': (text) =>
