@@ -130,7 +130,7 @@ export class UpstreamStream extends TimerEntry implements Upstream, EndWatch {
     const fields = requestFields(head, session.scheme, session.authority, latin1);
     if (fields === null) {
       // Not now: the exchange is about to go on with the body.
-      setImmediate(refuse, this);
+      setImmediate(() => this.refuse());
       return;
     }
     this.latin1 = latin1;
@@ -157,7 +157,7 @@ export class UpstreamStream extends TimerEntry implements Upstream, EndWatch {
   }
 
   /** The request is not one for HTTP/2. */
-  refuse(): void {
+  private refuse(): void {
     if (this.state !== CLOSED) this.failAs(FAULTS.badRequest, 'a head that HTTP/2 cannot carry');
   }
 
@@ -391,10 +391,6 @@ export class UpstreamStream extends TimerEntry implements Upstream, EndWatch {
     this.session.wheel.cancel(this);
     this.session.forget(this);
   }
-}
-
-function refuse(stream: UpstreamStream): void {
-  stream.refuse();
 }
 
 function showHead(stream: UpstreamStream): void {
