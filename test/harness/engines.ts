@@ -6,6 +6,7 @@ import { request as requestTls } from 'node:https';
 import { connect } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
+import { atOnce } from './exchanges.ts';
 import { OWN_HOST } from './own-host.ts';
 import { RawConnection } from './raw.ts';
 import { makeAuthority } from './tls.ts';
@@ -20,6 +21,17 @@ type Scope = { after(fn: () => unknown): unknown };
 
 export const isSecure = (engine: Engine): boolean => ['uws-tls', 'node-tls', 'node-h2'].includes(engine);
 export const isHttp2 = (engine: Engine): boolean => engine === 'node-h2' || engine === 'node-h2c';
+
+export const isUws = (engine: Engine): boolean => engine.startsWith('uws');
+export const HTTP1_ENGINES: readonly Engine[] = ENGINES.filter((engine) => !isHttp2(engine));
+export const UWS_ENGINES: readonly Engine[] = ENGINES.filter(isUws);
+/** HTTP/1.1 on the other engine, which shows its clients byte by byte. */
+export const OTHER_HTTP1_ENGINES: readonly Engine[] = HTTP1_ENGINES.filter((engine) => !isUws(engine));
+
+/** `body` for several engines at once, for what waits longer than it computes. */
+export function onEach(engines: readonly Engine[], body: (engine: Engine) => Promise<void>): Promise<void> {
+  return atOnce(Object.fromEntries(engines.map((engine) => [engine, () => body(engine)])));
+}
 
 export type Answer = {
   readonly status: number;
@@ -67,9 +79,23 @@ export class EngineTsuji {
 
   /** A client with connections of its own. */
   client(t: Scope, engine: Engine): EngineClient {
-    const client = isHttp2(engine) ? new Http2Client(this, engine) : new Http1Client(this, engine);
+    const client = this.open(engine);
     t.after(() => client.close());
     return client;
+  }
+
+  /** One exchange, by a client of its own that is gone behind it. */
+  async ask(engine: Engine, request: Ask): Promise<Answer & { body: Buffer }> {
+    const client = this.open(engine);
+    try {
+      return await whole(client.ask(request));
+    } finally {
+      client.close();
+    }
+  }
+
+  private open(engine: Engine): EngineClient {
+    return isHttp2(engine) ? new Http2Client(this, engine) : new Http1Client(this, engine);
   }
 }
 

@@ -1,5 +1,7 @@
 /** HTTP/2 as bytes: frames written by hand (RFC 9113 §4, §6) on a raw connection, and those that come back. */
-import { type RawConnection, rawClient } from './raw.ts';
+import type { EngineTsuji } from './engines.ts';
+import { type RawConnection, type RawServer, rawClient, startRawServer } from './raw.ts';
+import { addRoute } from './tsuji.ts';
 import { waitFor } from './wait.ts';
 
 export const FRAME = {
@@ -126,6 +128,17 @@ export class Http2Raw {
     await waitFor(() => resets().length > 0, `stream ${stream} to be reset`);
     return resets()[0].payload.readUInt32BE(0);
   }
+}
+
+/** A route to a server of its own, and a client of `on` that speaks HTTP/2 in the clear to it. */
+export async function http2Setting(
+  t: { after(fn: () => unknown): unknown },
+  on: EngineTsuji,
+  serve?: (connection: RawConnection) => void,
+): Promise<{ host: string; server: RawServer; client: Http2Raw }> {
+  const server = await startRawServer(t, serve);
+  const host = await addRoute(on.tsuji, [server.url]);
+  return { host, server, client: await http2Raw(t, on.port('node-h2c')) };
 }
 
 export async function http2Raw(t: { after(fn: () => unknown): unknown }, port: number): Promise<Http2Raw> {

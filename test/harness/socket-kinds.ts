@@ -4,25 +4,20 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTls, type TLSSocket } from 'node:tls';
 import type { BaseSocket } from '../../src/data/socket/base-socket.ts';
-import { acceptHandles, type RawHandle, tlsHandle } from '../../src/data/socket/handles.ts';
+import { acceptHandles, tlsHandle } from '../../src/data/socket/handles.ts';
 import { StreamSocket } from '../../src/data/socket/stream-socket.ts';
 import { TcpSocket } from '../../src/data/socket/tcp-socket.ts';
-import { alpnList } from '../../src/data/socket/tls-handshake.ts';
-import { TlsServerSocket } from '../../src/data/socket/tls-server-socket.ts';
 import { TlsSocket } from '../../src/data/socket/tls-socket.ts';
 import { RawConnection } from './raw.ts';
-import { type Certificate, makeAuthority } from './tls.ts';
-import { tlsEntryPoint, workerCertificate } from './tls-serving.ts';
+import { makeAuthority } from './tls.ts';
 import { temporaryFolder } from './tools.ts';
 
 type Scope = { after(fn: () => unknown): unknown };
 
-const ALPN = alpnList(['http/1.1']);
+export type SocketKind = 'tcp' | 'tls' | 'stream' | 'stream over tls';
+export const SOCKET_KINDS: readonly SocketKind[] = ['tcp', 'tls', 'stream', 'stream over tls'];
 
-export type SocketKind = 'tcp' | 'tls' | 'tls, our handshake' | 'stream' | 'stream over tls';
-export const SOCKET_KINDS: readonly SocketKind[] = ['tcp', 'tls', 'tls, our handshake', 'stream', 'stream over tls'];
-
-export const isSecureKind = (kind: SocketKind): boolean => kind !== 'tcp' && kind !== 'stream';
+export const isSecureKind = (kind: SocketKind): boolean => kind === 'tls' || kind === 'stream over tls';
 
 export class SocketServer {
   readonly port: number;
@@ -39,8 +34,7 @@ export class SocketServer {
 
   static async start(t: Scope, kind: SocketKind): Promise<SocketServer> {
     const accepted: BaseSocket[] = [];
-    const pair = await makePair(t);
-    const server = ofNode(kind, pair);
+    const server = isSecureKind(kind) ? await tlsServer(t) : createServer({ allowHalfOpen: true });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const made = new SocketServer(kind, (server.address() as AddressInfo).port, accepted);
@@ -48,14 +42,14 @@ export class SocketServer {
       server.close();
       for (const socket of accepted) socket.close();
     });
-    if (kind === 'tcp') takeHandles(server, (raw) => made.take(new TcpSocket(raw)));
-    else if (kind === 'tls, our handshake') {
-      const entryPoint = tlsEntryPoint([workerCertificate(pair, { defaultOf: 1 })]);
-      takeHandles(server, (raw) => {
-        const socket = new TlsServerSocket(raw, entryPoint, ALPN, () => made.take(socket));
-        socket.beginHandshake(new Uint8Array(0));
-      });
-    } else if (kind === 'stream') server.on('connection', (socket: Socket) => made.take(new StreamSocket(socket)));
+    if (kind === 'tcp')
+      acceptHandles(
+        server,
+        60_000,
+        (raw) => made.take(new TcpSocket(raw)),
+        () => {},
+      );
+    else if (kind === 'stream') server.on('connection', (socket: Socket) => made.take(new StreamSocket(socket)));
     else {
       server.on('secureConnection', (socket: TLSSocket) => {
         made.take(kind === 'tls' ? new TlsSocket(socket, tlsHandle(socket)!) : new StreamSocket(socket));
@@ -83,18 +77,10 @@ export class SocketServer {
   }
 }
 
-async function makePair(t: Scope): Promise<Certificate> {
+async function tlsServer(t: Scope): Promise<Server> {
   const folder = temporaryFolder();
   t.after(() => folder.remove());
-  return await makeAuthority(folder.path, 'localhost');
-}
-
-function ofNode(kind: SocketKind, { cert, key }: Certificate): Server {
-  if (kind !== 'tls' && kind !== 'stream over tls') return createServer({ allowHalfOpen: true });
-  const pair = { cert: readFileSync(cert), key: readFileSync(key) };
-  return createTls({ ...pair, ALPNProtocols: ['http/1.1'], allowHalfOpen: true });
-}
-
-function takeHandles(server: Server, take: (raw: RawHandle) => void): void {
-  if (!acceptHandles(server, 60_000, take, () => {})) throw new Error('handles cannot be had');
+  const { cert, key } = await makeAuthority(folder.path, 'localhost');
+  const options = { cert: readFileSync(cert), key: readFileSync(key), ALPNProtocols: ['http/1.1'] };
+  return createTls({ ...options, allowHalfOpen: true });
 }

@@ -75,6 +75,22 @@ export function makeIntermediate(folder: string, authority: Certificate, name: s
   });
 }
 
+/** Of servers on localhost: `here` is to be believed by whoever believes `authority`, each of the others is not. */
+export async function makeServerCertificates(folder: string) {
+  const localhost = 'DNS:localhost,IP:127.0.0.1';
+  const authority = await makeAuthority(folder, 'authority');
+  const stranger = await makeAuthority(folder, 'stranger');
+  return {
+    authority,
+    /** Signed by itself. */
+    stranger,
+    here: await makeCertificate(folder, authority, 'here', localhost),
+    elsewhere: await makeCertificate(folder, authority, 'elsewhere', 'DNS:elsewhere.test'),
+    expired: await makeCertificate(folder, authority, 'expired', localhost, { days: 0 }),
+    unknown: await makeCertificate(folder, stranger, 'unknown', localhost),
+  };
+}
+
 export class TlsServer {
   /** Those whose handshake has succeeded. */
   readonly connections: RawConnection[] = [];

@@ -156,21 +156,62 @@ async function waitUntilServing(process: Process, url: string, what: string): Pr
   if (process.hasEnded()) throw new Error(`${what} ended at its start:\n${process.output()}`);
 }
 
-export type Etcd = {
-  /** `host:port`, as in `--etcd.endpoint`. */
-  readonly endpoint: string;
-  /** The same with `http://`. */
-  readonly url: string;
+type Service = {
   /** Of the running process; changes with `restart`. */
   pid(): number;
   /** SIGSTOP or SIGCONT make it silent and speak again. */
   signal(name: NodeJS.Signals): void;
-  /** SIGKILL; the data stay for `restart`. */
+  /** SIGKILL; its folder stays for `restart`. */
   kill(): Promise<void>;
   /** Starts it again on the same ports with the same data, after `kill`. */
   restart(): Promise<void>;
-  /** Ends it for good and removes its data. */
+  /** Ends it for good and removes its folder. */
   stop(): Promise<void>;
+};
+
+/** A program that `start` begins and that then answers at `url`. `folder` is its own. */
+async function startService(
+  what: string,
+  url: string,
+  folder: ReturnType<typeof temporaryFolder>,
+  start: () => Process,
+): Promise<Service> {
+  async function launch(): Promise<Process> {
+    const started = start();
+    await waitUntilServing(started, url, what).catch(async (error) => {
+      await started.end('SIGKILL');
+      throw error;
+    });
+    return started;
+  }
+
+  let current = await launch().catch((error) => {
+    folder.remove();
+    throw error;
+  });
+  const kill = async (): Promise<void> => {
+    await current.end('SIGKILL');
+  };
+  return {
+    pid: () => current.pid,
+    signal: (name) => current.signal(name),
+    kill,
+    async restart() {
+      await kill();
+      current = await launch();
+    },
+    async stop() {
+      await kill();
+      folder.remove();
+    },
+  };
+}
+
+export type Etcd = Service & {
+  /** `host:port`, as in `--etcd.endpoint`. */
+  readonly endpoint: string;
+  /** The same with `http://`. */
+  readonly url: string;
   /** Runs etcdctl against it; `api` 2 or 3. Fails when etcdctl does. Returns its stdout. */
   ctl(api: 2 | 3, ...args: string[]): Promise<string>;
 };
@@ -188,38 +229,16 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
   args.push('--heartbeat-interval=20', '--election-timeout=200', `--enable-v2=${options.enableV2 !== false}`);
   args.push(...(options.args ?? []));
 
-  async function launch(): Promise<Process> {
-    // An environment made for a system-wide etcd must not reach this one.
-    const foreign = Object.keys(process.env).filter((name) => name.startsWith('ETCD_'));
-    const env = Object.fromEntries(foreign.map((name) => [name, undefined]));
-    const started = startProcess('etcd', args, { env, ownGroup: options.ownGroup === true });
-    await waitUntilServing(started, `${url}/health`, 'etcd').catch(async (error) => {
-      await started.end('SIGKILL');
-      throw error;
-    });
-    return started;
-  }
-
-  let current = await launch().catch((error) => {
-    data.remove();
-    throw error;
-  });
+  // An environment made for a system-wide etcd must not reach this one.
+  const foreign = Object.keys(process.env).filter((name) => name.startsWith('ETCD_'));
+  const env = Object.fromEntries(foreign.map((name) => [name, undefined]));
+  const service = await startService('etcd', `${url}/health`, data, () =>
+    startProcess('etcd', args, { env, ownGroup: options.ownGroup === true }),
+  );
   return {
+    ...service,
     endpoint: url.slice('http://'.length),
     url,
-    pid: () => current.pid,
-    signal: (name) => current.signal(name),
-    async kill() {
-      await current.end('SIGKILL');
-    },
-    async restart() {
-      await current.end('SIGKILL');
-      current = await launch();
-    },
-    async stop() {
-      await current.end('SIGKILL');
-      data.remove();
-    },
     async ctl(api, ...words) {
       const result = await run('etcdctl', ['--endpoints', url, ...words], { env: { ETCDCTL_API: String(api) } });
       if (result.code !== 0) throw new Error(`etcdctl ${words.join(' ')}: ${result.stderr || result.stdout}`);
@@ -228,15 +247,10 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
   };
 }
 
-export type Nginx = {
+export type Nginx = Service & {
   readonly port: number;
   /** `http://host:port`, as a server's url. */
   readonly url: string;
-  pid(): number;
-  /** SIGKILL. */
-  kill(): Promise<void>;
-  restart(): Promise<void>;
-  stop(): Promise<void>;
 };
 
 export type NginxOptions = {
@@ -276,33 +290,8 @@ export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
   writeFileSync(config, nginxConfig(folder.path, port, options));
   const url = `http://${OWN_HOST}:${port}`;
 
-  async function launch(): Promise<Process> {
-    const started = startProcess('nginx', ['-p', folder.path, '-c', config, '-e', 'stderr']);
-    await waitUntilServing(started, url, 'nginx').catch(async (error) => {
-      await started.end('SIGKILL');
-      throw error;
-    });
-    return started;
-  }
-
-  let current = await launch().catch((error) => {
-    folder.remove();
-    throw error;
-  });
-  return {
-    port,
-    url,
-    pid: () => current.pid,
-    async kill() {
-      await current.end('SIGKILL');
-    },
-    async restart() {
-      await current.end('SIGKILL');
-      current = await launch();
-    },
-    async stop() {
-      await current.end();
-      folder.remove();
-    },
-  };
+  const service = await startService('nginx', url, folder, () =>
+    startProcess('nginx', ['-p', folder.path, '-c', config, '-e', 'stderr']),
+  );
+  return { ...service, port, url };
 }

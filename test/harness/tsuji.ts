@@ -1,8 +1,10 @@
 /** A real tsuji in a child process, on free ports, configured through a folder of keys or any other flags. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { OWN_HOST } from './own-host.ts';
 import { waitFor } from './wait.ts';
 
@@ -14,6 +16,7 @@ export type Status = {
   settled: boolean;
   workers: { index: number; state: string; generation: number; restarts: number }[];
   sources: { name: string; state: string; revision: string }[];
+  frontends: { name: string; routes: { name: string; rule: string }[] }[];
   backends: { name: string; servers: { url: string }[] }[];
   problems: { key: string; state: string; reason: string }[];
 };
@@ -51,6 +54,8 @@ export class Tsuji {
   exit: { code: number | null; signal: string | null } | null = null;
   port = 0;
   adminPort = 0;
+  /** Fields of every request to its admin address. */
+  adminFields: Record<string, string> = {};
 
   constructor(options: TsujiOptions) {
     this.folder = mkdtempSync(join(tmpdir(), 'tsuji-test-'));
@@ -78,7 +83,8 @@ export class Tsuji {
     };
     this.child.stdout!.on('data', collect);
     this.child.stderr!.on('data', collect);
-    this.child.on('exit', (code, signal) => {
+    // Not `exit`: what it has said last may come behind that.
+    this.child.on('close', (code, signal) => {
       this.exit = { code, signal };
     });
   }
@@ -101,20 +107,36 @@ export class Tsuji {
   }
 
   async api(path: string): Promise<Response> {
-    return fetch(`http://${OWN_HOST}:${this.adminPort}${path}`);
+    return fetch(`http://${OWN_HOST}:${this.adminPort}${path}`, { headers: this.adminFields });
+  }
+
+  /** The text of a page. `fetch`, which has it compressed, costs both sides three times as much, and whoever waits asks often. */
+  private page(path: string): Promise<string> {
+    const options = { host: OWN_HOST, port: this.adminPort, path, agent: false, headers: this.adminFields } as const;
+    return new Promise((resolve, reject) => {
+      get(options, (answer) => text(answer).then(resolve, reject)).on('error', reject);
+    });
   }
 
   async status(): Promise<Status> {
-    return (await (await this.api('/api/status')).json()) as Status;
+    return JSON.parse(await this.page('/api/status')) as Status;
   }
 
-  async metrics(): Promise<string> {
-    return (await this.api('/metrics')).text();
+  metrics(): Promise<string> {
+    return this.page('/metrics');
   }
 
   /** Until `condition` holds for what `/api/status` says. */
   async waitForStatus(condition: (status: Status) => boolean, what: string): Promise<void> {
     await waitFor(async () => condition(await this.status()), what);
+  }
+
+  /** Until its log has said so: a worker's lines come by way of the main thread, behind what they tell of. */
+  async hasSaid(pattern: RegExp): Promise<void> {
+    await waitFor(
+      () => pattern.test(this.output),
+      () => `${pattern} in the log, which is\n${this.output.slice(-4_000)}`,
+    );
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -147,13 +169,17 @@ export async function startTsuji(t: { after(fn: () => unknown): unknown }, optio
   );
   if (tsuji.exit !== null) throw new Error(`tsuji ended with ${JSON.stringify(tsuji.exit)}:\n${tsuji.output}`);
   if (!options.noWait) {
-    await tsuji.waitForStatus((status) => status.generation > 0, 'the first table');
     await tsuji.waitForStatus(
-      (status) => status.workers.every((worker) => worker.generation === status.generation),
-      'every worker to apply it',
+      ({ generation, workers }) => generation > 0 && workers.every((worker) => worker.generation === generation),
+      'every worker to apply the first table',
     );
   }
   return tsuji;
+}
+
+/** Keys below a place, such as those of the frontend of `addRoute`: `frontends/$`. */
+export function under(place: string, keys: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(keys).map(([key, value]) => [`${place}/${key}`, value]));
 }
 
 let routes = 0;
@@ -171,13 +197,10 @@ export async function addRoute(
   for (const [key, value] of Object.entries(keys)) tsuji.set(key.replace('$', name), value);
   tsuji.set(`frontends/${name}/backend`, name);
   tsuji.set(`frontends/${name}/routes/r/rule`, `Host:${host}`);
-  await waitFor(
-    async () => {
-      const frontend = await tsuji.api(`/api/providers/folder/frontends/${name}/routes/r`);
-      await frontend.arrayBuffer();
-      const servers = await tsuji.api(`/api/providers/folder/backends/${name}/servers`);
-      const known = servers.status === 200 ? Object.keys((await servers.json()) as object).length : 0;
-      return frontend.status === 200 && known === urls.length && (await tsuji.status()).settled === true;
+  await tsuji.waitForStatus(
+    ({ settled, frontends, backends }) => {
+      const known = backends.find((backend) => backend.name === name)?.servers.length ?? 0;
+      return settled && known === urls.length && frontends.some((frontend) => frontend.name === name);
     },
     `the route to ${urls.join(' ')}`,
   );

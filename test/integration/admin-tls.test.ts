@@ -7,6 +7,7 @@ import test, { after, before, type TestContext } from 'node:test';
 import { TLSSocket } from 'node:tls';
 import { AdminServer } from '../../src/control/admin/admin-server.ts';
 import type { EntryPointTls } from '../../src/kernel/entrypoint-options.ts';
+import { TLS_DEFAULTS } from '../harness/defaults.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { rawClient } from '../harness/raw.ts';
 import { type Certificate, makeAuthority, makeCertificate } from '../harness/tls.ts';
@@ -16,14 +17,6 @@ import { waitFor } from '../harness/wait.ts';
 import { FakeView, webSettings } from '../unit/control/admin/fake-view.ts';
 
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
-const TLS: EntryPointTls = {
-  certificates: [],
-  minVersion: 'TLSv1.2',
-  cipherSuites: [],
-  sniStrict: false,
-  defaultCertificate: null,
-  clientCA: null,
-};
 
 const folder = temporaryFolder();
 let authority: Certificate;
@@ -48,7 +41,7 @@ after(() => folder.remove());
 
 async function start(t: TestContext, tls: Partial<EntryPointTls>, headMs = 10_000) {
   const times = { headMs, pieceMs: 10_000, answerMs: 10_000 };
-  const settings = webSettings({ tls: { ...TLS, ...tls } });
+  const settings = webSettings({ tls: { ...TLS_DEFAULTS, ...tls } });
   const admin = new AdminServer(new FakeView(), settings, { times, ticketKeys: [Buffer.alloc(48, 7)] });
   const { port } = await admin.listen();
   t.after(() => admin.close());

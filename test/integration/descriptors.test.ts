@@ -1,8 +1,8 @@
 /** More clients than the process may have file descriptors for: some are served, the others hear no at once, and it passes. */
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
-import { type Engine, startEngines, whole } from '../harness/engines.ts';
-import { openExchanges, response } from '../harness/exchanges.ts';
+import { HTTP1_ENGINES, isSecure, startEngines, whole } from '../harness/engines.ts';
+import { openExchanges, openFiles, response } from '../harness/exchanges.ts';
 import { answering, ok, type RawConnection, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -16,11 +16,12 @@ const server = await startRawServer(
   answering((head) => (head.startsWith('GET /wait') ? '' : ok('fine'))),
 );
 const host = await addRoute(tsuji, [server.url]);
+const idle = await openFiles(tsuji);
 
 const cpu = async (): Promise<number> =>
   Number(/^process_cpu_seconds_total (\S+)$/m.exec(await tsuji.metrics())?.[1] ?? 0);
 
-for (const engine of ['uws', 'node', 'uws-tls', 'node-tls'] satisfies Engine[]) {
+for (const engine of HTTP1_ENGINES) {
   test(`${engine}: with all descriptors asked for, those who were there first are served`, async (t) => {
     const cleanups: (() => unknown)[] = [];
     const scope = { after: (fn: () => unknown) => cleanups.push(fn) };
@@ -34,14 +35,14 @@ for (const engine of ['uws', 'node', 'uws-tls', 'node-tls'] satisfies Engine[]) 
     assert.ok(clients.some(({ closed }) => !closed));
     const before = await cpu();
     assert.equal(early.closed, false);
-    if (!engine.endsWith('tls')) {
+    if (!isSecure(engine)) {
       for (let i = 0; i < 3; i++) {
         early.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
         assert.equal((await response(early)).body, 'fine');
       }
     }
     assert.match(await tsuji.metrics(), /^tsuji_connections_refused_total [1-9]/m);
-    assert.match(tsuji.output, /event=limit_reached .*limit="file descriptors/);
+    await tsuji.hasSaid(/event=limit_reached .*limit="file descriptors/);
     assert.ok((await cpu()) - before < 5, 'it spins');
     for (const client of [early, ...clients]) client.destroy();
     await waitFor(async () => {
@@ -52,6 +53,8 @@ for (const engine of ['uws', 'node', 'uws-tls', 'node-tls'] satisfies Engine[]) 
         () => false,
       );
     }, 'it to serve everybody again');
+    // Clients of the next test are not to find those of this one.
+    await waitFor(async () => (await openFiles(tsuji)) < idle + 20, 'the descriptors to be free');
     assert.equal(
       (await tsuji.status()).workers.reduce((sum, { restarts }) => sum + restarts, 0),
       0,
@@ -65,7 +68,7 @@ test('requests for whose servers none is left are 503, and no server is blamed',
   for (const { upload } of asked) upload.on('error', () => {});
   const first = await Promise.race(asked.map(({ head }) => head));
   assert.equal(first.status, 503);
-  assert.match(tsuji.output, /event=limit_reached .*object=servers/);
+  await tsuji.hasSaid(/event=limit_reached .*object=servers/);
   assert.doesNotMatch(tsuji.output, /event=server_(unreachable|ejected)/);
   for (const { leave } of asked) leave();
   await waitFor(async () => (await openExchanges(tsuji)) === 0, 'them to end');

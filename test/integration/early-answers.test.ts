@@ -7,11 +7,11 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { after } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
-import { ENGINES, type Engine, http1Client, isHttp2, startEngines, whole } from '../harness/engines.ts';
+import { ENGINES, HTTP1_ENGINES, http1Client, isHttp2, startEngines, whole } from '../harness/engines.ts';
 import { exchangeTest, type Scope } from '../harness/exchanges.ts';
 import { literals, startFrameServer } from '../harness/http2.ts';
 import { END_HEADERS, END_STREAM, FRAME, frame } from '../harness/http2-frames.ts';
-import { OWN_HOST } from '../harness/own-host.ts';
+import { listening } from '../harness/listening.ts';
 import type { RawConnection } from '../harness/raw.ts';
 import { makeAuthority } from '../harness/tls.ts';
 import { temporaryFolder } from '../harness/tools.ts';
@@ -20,7 +20,6 @@ import { addRoute } from '../harness/tsuji.ts';
 const engines = await startEngines({ after }, { workers: 1, flags: ['--insecureSkipVerify'] });
 const { tsuji } = engines;
 const TRIES = 10;
-const LINGERING: readonly Engine[] = ['uws', 'uws-tls', 'node', 'node-tls'];
 const SIZE = 64 << 20;
 
 /** Answers as soon as something has come, and closes with the rest unread. */
@@ -45,10 +44,7 @@ async function refusing(t: Scope, secure: boolean): Promise<string> {
       key: readFileSync(pair.key),
     });
   }
-  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
-  t.after(() => server.close());
-  const { port } = server.address() as { port: number };
-  return `${secure ? 'https' : 'http'}://${OWN_HOST}:${port}`;
+  return listening(t, server);
 }
 
 /** Answers as soon as the head has come, and resets the stream without an error (RFC 9113 §8.1). */
@@ -109,7 +105,7 @@ async function uploadOn(client: RawConnection, isOver: () => boolean): Promise<v
   }
 }
 
-for (const engine of LINGERING) {
+for (const engine of HTTP1_ENGINES) {
   for (const [what, host] of [
     ['of its server', 'route'],
     ['of ours', 'nobody.test'],

@@ -4,18 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
-import { type Engine, type EngineTsuji, http1Client, startEngines } from '../harness/engines.ts';
+import { type Engine, type EngineTsuji, HTTP1_ENGINES, http1Client, isUws, startEngines } from '../harness/engines.ts';
 import { exchangeTest, type Scope } from '../harness/exchanges.ts';
 import type { RawConnection } from '../harness/raw.ts';
 import { type RawServer, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
-/** Those of HTTP/1.1. */
-const ENGINES: readonly Engine[] = ['uws', 'uws-tls', 'node', 'node-tls'];
 /** uWebSockets ends a connection behind a chunked request. */
-const closesBehind = (engine: Engine, { method, close }: Case): boolean =>
-  close || (method === 'PUT' && engine.startsWith('uws'));
+const closesBehind = (engine: Engine, { method, close }: Case): boolean => close || (method === 'PUT' && isUws(engine));
 const engines = await startEngines({ after });
 
 type Case = { method: string; status: number; framing: string; body: string; close: boolean };
@@ -100,20 +97,21 @@ async function finish({ one, engine, client, upstream }: Running, closes: boolea
   assert.match(client.received.slice(headEnd), rest, what);
   assert.equal(/^connection: close\r$/im.test(head), closes, what);
   // A body in pieces can be ended on uWebSockets, or its connection: that is left to the client, who was told.
-  const isLeft = closes && engine.startsWith('uws') && /^transfer-encoding/im.test(head) && !one.close;
+  const isLeft = closes && isUws(engine) && /^transfer-encoding/im.test(head) && !one.close;
   if (isLeft) client.destroy();
   else if (closes) await client.untilClosed();
   else assert.equal(client.closed, false, what);
 }
 
-for (const engine of ENGINES) {
+for (const engine of HTTP1_ENGINES) {
   exchangeTest(
     `${engine}: lengths stand where they may, and close is answered with close`,
     engines.tsuji,
     async (t) => {
       const server = await startRawServer(t);
       const host = await addRoute(engines.tsuji, [server.url]);
-      for (const one of await begin(t, engines, engine, host, server)) await finish(one, closesBehind(engine, one.one));
+      const running = await begin(t, engines, engine, host, server);
+      await Promise.all(running.map((one) => finish(one, closesBehind(engine, one.one))));
     },
   );
 
@@ -140,9 +138,9 @@ test('the same while a worker drains, where each connection is told that it ends
   const server = await startRawServer(t);
   const host = await addRoute(ending.tsuji, [server.url]);
   const running: Running[] = [];
-  for (const engine of ENGINES) running.push(...(await begin(t, ending, engine, host, server)));
+  for (const engine of HTTP1_ENGINES) running.push(...(await begin(t, ending, engine, host, server)));
   ending.tsuji.kill('SIGTERM');
   await waitFor(async () => (await ending.tsuji.api('/ping')).status === 503, 'the drain to begin');
-  for (const one of running) await finish(one, true);
+  await Promise.all(running.map((one) => finish(one, true)));
   assert.deepEqual(await ending.tsuji.ended(), { code: 0, signal: null });
 });

@@ -1,10 +1,9 @@
 /** Health checks of real servers by a real tsuji (kv-schema §4.5). */
 import assert from 'node:assert/strict';
 import { createServer as createHttp2Server } from 'node:http2';
-import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
 import { exchangeTest, response, type Scope } from '../harness/exchanges.ts';
-import { OWN_HOST } from '../harness/own-host.ts';
+import { listening } from '../harness/listening.ts';
 import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
 import { makeAuthority, makeCertificate, startTlsServer } from '../harness/tls.ts';
 import { temporaryFolder } from '../harness/tools.ts';
@@ -152,9 +151,7 @@ exchangeTest(
       answering(() => ok('hello')),
     );
     const http2 = createHttp2Server((_, answer) => answer.end('hello'));
-    await new Promise<void>((resolve) => http2.listen(0, OWN_HOST, resolve));
-    t.after(() => http2.close());
-    const h2c = `h2c://${OWN_HOST}:${(http2.address() as AddressInfo).port}`;
+    const h2c = (await listening(t, http2)).replace('http:', 'h2c:');
     const urls = [trusted.url('localhost'), trusted.url('127.0.0.1'), strange.url('localhost'), h2c];
     const host = await addRoute(tsuji, urls, { 'backends/$/healthcheck/path': '/health' });
     const found = await untilStates(host, 'up', 'up', 'down', 'up');

@@ -82,6 +82,12 @@ const BROKEN: readonly (readonly [string, Fields, string, (connection: RawConnec
   ['ended by trailers with a head in them', OK, 'torn', (c, s) => c.send(head(s, OK, END_HEADERS | END_STREAM))],
 ];
 
+/** Until its response is broken off, or a local reply says so, where nothing of it had gone out. */
+async function untilTold(client: RawConnection): Promise<void> {
+  const local = / 50[02] [\s\S]*(Bad Gateway|Server Error)$/;
+  await waitFor(() => client.closed || local.test(client.received), 'the client to be told');
+}
+
 for (const [what, fields, text, end] of BROKEN) {
   exchangeTest(`a response that is ${what} is never taken for a whole one`, tsuji, async (t) => {
     for (const together of [true, false]) {
@@ -100,11 +106,7 @@ for (const [what, fields, text, end] of BROKEN) {
         );
         (go as unknown as () => void)();
       }
-      // What comes together with its end may be lost before anything went out: then a local reply says so.
-      await waitFor(
-        () => client.closed || / 50[02] [\s\S]*(Bad Gateway|Server Error)$/.test(client.received),
-        'an end',
-      );
+      await untilTold(client);
       if (client.closed) await brokenResponse(client);
       else assert.ok(together, client.received);
     }
@@ -434,7 +436,7 @@ exchangeTest('a server that floods loses its connection, and nobody else suffers
     const client = await rawClient(t, tsuji.port);
     client.send(get(host));
     await waitFor(() => server.connections[0]?.closed === true, `the connection to end: ${what}`);
-    await waitFor(() => client.closed, 'the client to be told');
+    await untilTold(client);
     const other = await rawClient(t, tsuji.port);
     other.send(get(host));
     assert.equal((await response(other)).body, 'hello');

@@ -13,10 +13,11 @@ import {
   hpackField,
   hpackIndexed,
   http2Raw,
+  http2Setting,
   requestBlock,
 } from '../harness/http2-frames.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
-import { answering, ok, type RawConnection, type RawServer, startRawServer } from '../harness/raw.ts';
+import { answering, ok, type RawConnection, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
@@ -28,13 +29,7 @@ const NO_ERROR = 0;
 const CANCEL = Buffer.from([0, 0, 0, 8]);
 const MAX_STREAMS = 250;
 
-async function setUp(
-  t: Scope,
-  serve?: (c: RawConnection) => void,
-): Promise<{ host: string; server: RawServer; client: Http2Raw }> {
-  const server = await startRawServer(t as never, serve);
-  return { host: await addRoute(tsuji, [server.url]), server, client: await http2Raw(t as never, port) };
-}
+const setUp = (t: Scope, serve?: (c: RawConnection) => void) => http2Setting(t, engines, serve);
 
 /** The worker lives and serves others. */
 async function servesOthers(t: Scope): Promise<void> {

@@ -123,7 +123,7 @@ test('an uncaught error in one worker is logged, that worker is replaced, and th
       status.workers.every((worker) => worker.state === 'serving' && worker.generation === status.generation),
     'the worker to be replaced',
   );
-  assert.match(tsuji.output, /level=error msg="worker failed" event=worker_failed .*reason="injected fault"/);
+  await tsuji.hasSaid(/level=error msg="worker failed" event=worker_failed .*reason="injected fault"/);
   for (let i = 0; i < 30; i++) {
     const again = await rawClient(t, tsuji.port);
     again.send(GET);

@@ -4,19 +4,18 @@
  */
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
-import { connect as connectTls } from 'node:tls';
-import { type Engine, startEngines } from '../harness/engines.ts';
+import { type Engine, http1Client, OTHER_HTTP1_ENGINES, onEach, startEngines } from '../harness/engines.ts';
 import {
+  atOnce,
   exchangeTest,
   openExchanges,
-  openUpstream,
   request,
   residentBytes,
   response,
   type Scope,
 } from '../harness/exchanges.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
-import { answering, ok, RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
+import { answering, ok, type RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
@@ -35,20 +34,7 @@ const engines = await startEngines(
 );
 const { tsuji } = engines;
 
-/** With HTTP/1 on it, in the clear or by TLS. */
-async function connect(t: Scope, engine: Engine): Promise<RawConnection> {
-  if (engine === 'node') return rawClient(t, engines.port(engine));
-  const socket = connectTls({
-    port: engines.port(engine),
-    host: OWN_HOST,
-    rejectUnauthorized: false,
-    ALPNProtocols: ['http/1.1'],
-  });
-  const connection = new RawConnection(socket);
-  t.after(() => connection.destroy());
-  await new Promise((resolve) => socket.once('secureConnect', resolve));
-  return connection;
-}
+const connect = (t: Scope, engine: Engine): Promise<RawConnection> => http1Client(t, engines, engine);
 
 async function setUp(t: Scope, serve?: (c: RawConnection) => void): Promise<{ host: string; server: RawServer }> {
   const server = await startRawServer(t, serve);
@@ -94,115 +80,118 @@ exchangeTest(
   },
 );
 
-for (const engine of ['node', 'node-tls'] as const) {
-  exchangeTest(`${engine}: an upload that drips gets 408, and its server is told`, tsuji, async (t) => {
+/** Each engine has clients of its own. */
+function eachAtOnce(title: string, body: (t: Scope, engine: Engine) => Promise<void>): void {
+  exchangeTest(title, tsuji, (t) => onEach(OTHER_HTTP1_ENGINES, (engine) => body(t, engine)));
+}
+
+eachAtOnce('an upload that drips gets 408, and its server is told', async (t, engine) => {
+  const run = async (framing: string): Promise<void> => {
     const { host, server } = await setUp(t);
-    for (const framing of ['Content-Length: 10000\r\n\r\n', 'Transfer-Encoding: chunked\r\n\r\n2000\r\n']) {
-      const sending = await connect(t, engine);
-      sending.send(`POST / HTTP/1.1\r\nHost: ${host}\r\n${framing}x`);
-      const upstream = await server.next();
-      await upstream.until('x');
-      assert.ok((await drip(t, sending, 'x')) >= MS - 50);
-      assert.match(sending.received, /^HTTP\/1\.1 408 /);
-      await waitFor(() => upstream.closed, 'the server to be told');
-    }
-  });
+    const sending = await connect(t, engine);
+    sending.send(`POST / HTTP/1.1\r\nHost: ${host}\r\n${framing}x`);
+    const upstream = await server.next();
+    await upstream.until('x');
+    assert.ok((await drip(t, sending, 'x')) >= MS - 50);
+    assert.match(sending.received, /^HTTP\/1\.1 408 /);
+    await waitFor(() => upstream.closed, 'the server to be told');
+  };
+  await Promise.all(['Content-Length: 10000\r\n\r\n', 'Transfer-Encoding: chunked\r\n\r\n2000\r\n'].map(run));
+});
 
-  exchangeTest(
-    `${engine}: an upload of 1 KiB now and then goes on, and so does one whose answer has begun`,
-    tsuji,
-    async (t) => {
-      const { host, server } = await setUp(t);
-      const [slow, answered] = [await connect(t, engine), await connect(t, engine)];
-      const bytes = 12 * 1_100;
-      for (const one of [slow, answered])
-        one.send(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: ${bytes}\r\n\r\n`);
-      const both = [await server.next(), await server.next()];
-      both[1].send('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf');
-      const first = await Promise.race([slow, answered].map((one) => one.until('half').then(() => one)));
-      const other = first === slow ? answered : slow;
-      for (let i = 0; i < 12; i++) {
-        other.send('x'.repeat(1_100));
-        await new Promise((resolve) => setTimeout(resolve, MS / 4));
-        assert.ok(!other.closed && !first.closed, `cut after ${i} pieces`);
-      }
-      both[0].send(ok('all'));
-      assert.equal((await response(other)).body, 'all');
-      both[1].send('answer');
-      await first.until('answer');
-    },
-  );
+eachAtOnce('an upload of 1 KiB now and then goes on, and so does one whose answer has begun', async (t, engine) => {
+  const { host, server } = await setUp(t);
+  const [slow, answered] = [await connect(t, engine), await connect(t, engine)];
+  const bytes = 12 * 1_100;
+  for (const one of [slow, answered]) one.send(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: ${bytes}\r\n\r\n`);
+  const both = [await server.next(), await server.next()];
+  both[1].send('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf');
+  const first = await Promise.race([slow, answered].map((one) => one.until('half').then(() => one)));
+  const other = first === slow ? answered : slow;
+  for (let i = 0; i < 12; i++) {
+    other.send('x'.repeat(1_100));
+    await new Promise((resolve) => setTimeout(resolve, MS / 4));
+    assert.ok(!other.closed && !first.closed, `cut after ${i} pieces`);
+  }
+  both[0].send(ok('all'));
+  assert.equal((await response(other)).body, 'all');
+  both[1].send('answer');
+  await first.until('answer');
+});
 
-  exchangeTest(`${engine}: a client that never reads is cut in time, and its server is told`, tsuji, async (t) => {
-    for (const framing of ['Content-Length: 67108864\r\n\r\n', '\r\n']) {
-      const { host, server } = await setUp(t);
-      const reading = await connect(t, engine);
-      reading.keep = false;
-      reading.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
-      const upstream = await server.next();
-      await upstream.until('\r\n\r\n');
-      reading.socket.pause();
-      const from = performance.now();
-      upstream.send(`HTTP/1.1 200 OK\r\n${framing}`);
-      upstream.send(Buffer.alloc(64 << 20));
-      await waitFor(() => upstream.closed, 'the server to be told', 20_000);
-      assert.ok(performance.now() - from >= MS - 50, `cut after ${performance.now() - from} ms`);
-      reading.socket.resume();
-      await waitFor(() => reading.closed, 'the client to be cut');
-      assert.ok(reading.bytes < 64 << 20);
-    }
-  });
-
-  exchangeTest(`${engine}: a client that reads slowly gets all of it`, tsuji, async (t) => {
-    const size = 24 << 20;
-    const { host } = await setUp(
-      t,
-      answering(() => ok('x'.repeat(size))),
-    );
+eachAtOnce('a client that never reads is cut in time, and its server is told', async (t, engine) => {
+  const run = async (framing: string): Promise<void> => {
+    const { host, server } = await setUp(t);
     const reading = await connect(t, engine);
     reading.keep = false;
     reading.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
-    await waitFor(() => reading.bytes > 0, 'the first bytes');
-    // In steps, each of which opens the window again.
-    for (let i = 0; i < 12 && reading.bytes < size; i++) {
-      const target = Math.min(reading.bytes + (2 << 20), size);
-      reading.socket.resume();
-      await waitFor(() => reading.bytes >= target || reading.closed, 'more');
-      reading.socket.pause();
-      await new Promise((resolve) => setTimeout(resolve, MS / 2));
-    }
-    reading.socket.resume();
-    await waitFor(() => reading.bytes > size || reading.closed, 'the rest');
-    assert.ok(reading.bytes > size, `${reading.bytes} of ${size} bytes`);
-  });
-
-  exchangeTest(`${engine}: a tunnel ends when either side takes nothing`, tsuji, async (t) => {
-    for (const reader of ['client', 'server']) {
-      const { host, server } = await setUp(t);
-      const tunnel = await connect(t, engine);
-      tunnel.send(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n`);
-      const upstream = await server.next();
-      await upstream.until('\r\n\r\n');
-      upstream.send('HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n');
-      await tunnel.until('\r\n\r\n');
-      const [from, to] = reader === 'client' ? [tunnel, upstream] : [upstream, tunnel];
-      to.socket.pause();
-      from.send(Buffer.alloc(64 << 20));
-      await waitFor(() => from.closed, `the ${reader} to be told`, 20_000);
-      to.socket.resume();
-      await waitFor(() => to.closed, 'the other side as well');
-    }
-  });
-
-  exchangeTest(`${engine}: an upgrade that is never answered is a 504`, tsuji, async (t) => {
-    const { host, server } = await setUp(t);
-    const asking = await connect(t, engine);
-    asking.send(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n`);
     const upstream = await server.next();
-    assert.match(await asking.untilClosed(), /^HTTP\/1\.1 504 /);
-    await waitFor(() => upstream.closed, 'the server to be told');
-  });
+    await upstream.until('\r\n\r\n');
+    reading.socket.pause();
+    const from = performance.now();
+    upstream.send(`HTTP/1.1 200 OK\r\n${framing}`);
+    upstream.send(Buffer.alloc(64 << 20));
+    await waitFor(() => upstream.closed, 'the server to be told', 20_000);
+    assert.ok(performance.now() - from >= MS - 50, `cut after ${performance.now() - from} ms`);
+    reading.socket.resume();
+    await waitFor(() => reading.closed, 'the client to be cut');
+    assert.ok(reading.bytes < 64 << 20);
+  };
+  await Promise.all(['Content-Length: 67108864\r\n\r\n', '\r\n'].map(run));
+});
 
+eachAtOnce('a client that reads slowly gets all of it', async (t, engine) => {
+  const size = 24 << 20;
+  const { host } = await setUp(
+    t,
+    answering(() => ok('x'.repeat(size))),
+  );
+  const reading = await connect(t, engine);
+  reading.keep = false;
+  reading.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  await waitFor(() => reading.bytes > 0, 'the first bytes');
+  // In steps, each of which opens the window again.
+  for (let i = 0; i < 12 && reading.bytes < size; i++) {
+    const target = Math.min(reading.bytes + (2 << 20), size);
+    reading.socket.resume();
+    await waitFor(() => reading.bytes >= target || reading.closed, 'more');
+    reading.socket.pause();
+    await new Promise((resolve) => setTimeout(resolve, MS / 2));
+  }
+  reading.socket.resume();
+  await waitFor(() => reading.bytes > size || reading.closed, 'the rest');
+  assert.ok(reading.bytes > size, `${reading.bytes} of ${size} bytes`);
+});
+
+eachAtOnce('a tunnel ends when either side takes nothing', async (t, engine) => {
+  const run = async (reader: string): Promise<void> => {
+    const { host, server } = await setUp(t);
+    const tunnel = await connect(t, engine);
+    tunnel.send(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n`);
+    const upstream = await server.next();
+    await upstream.until('\r\n\r\n');
+    upstream.send('HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n');
+    await tunnel.until('\r\n\r\n');
+    const [from, to] = reader === 'client' ? [tunnel, upstream] : [upstream, tunnel];
+    to.socket.pause();
+    from.send(Buffer.alloc(64 << 20));
+    await waitFor(() => from.closed, `the ${reader} to be told`, 20_000);
+    to.socket.resume();
+    await waitFor(() => to.closed, 'the other side as well');
+  };
+  await Promise.all(['client', 'server'].map(run));
+});
+
+eachAtOnce('an upgrade that is never answered is a 504', async (t, engine) => {
+  const { host, server } = await setUp(t);
+  const asking = await connect(t, engine);
+  asking.send(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n`);
+  const upstream = await server.next();
+  assert.match(await asking.untilClosed(), /^HTTP\/1\.1 504 /);
+  await waitFor(() => upstream.closed, 'the server to be told');
+});
+
+for (const engine of OTHER_HTTP1_ENGINES) {
   exchangeTest(
     `${engine}: a flood of requests is not read ahead, and is forgotten with its client`,
     tsuji,
@@ -260,7 +249,8 @@ exchangeTest('uws: a WebSocket handshake that is never answered is a 504', tsuji
   await waitFor(() => upstream.closed, 'the server to be told');
 });
 
-exchangeTest('clients that leave by a FIN are gone in a few seconds, and so are their requests', tsuji, async (t) => {
+/** Fifty of them, half of which have an answer that has begun. */
+async function leaveByFin(t: Scope): Promise<void> {
   const { host, server } = await setUp(t);
   const leaving = await Promise.all(Array.from({ length: 50 }, () => connect(t, 'node')));
   for (const client of leaving) {
@@ -268,23 +258,23 @@ exchangeTest('clients that leave by a FIN are gone in a few seconds, and so are 
     client.socket.end(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
   }
   await waitFor(() => server.connections.length === leaving.length, 'the requests');
-  // Half of them have an answer that has begun.
   for (const upstream of server.connections.slice(25)) upstream.send('HTTP/1.1 200 OK\r\n\r\nhalf');
-  await waitFor(async () => (await openUpstream(tsuji)) === 0, 'the servers to be told', 15_000);
+  await waitFor(() => server.open === 0, 'the servers to be told', 15_000);
   await waitFor(() => leaving.every(({ closed }) => closed), 'the clients to be closed');
   assert.equal(leaving.filter(({ received }) => received.includes('half')).length, 25);
-});
+}
 
-exchangeTest('a client that leaves by a FIN while its upgrade is not answered is gone as soon', tsuji, async (t) => {
+async function leaveDuringUpgrade(t: Scope): Promise<void> {
   const { host, server } = await setUp(t);
   const leaving = await connect(t, 'node');
   leaving.socket.allowHalfOpen = true;
   leaving.socket.end(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: odd\r\n\r\n`);
   const upstream = await server.next();
   await waitFor(() => upstream.closed && leaving.closed, 'both sides to be closed', 12_000);
-});
+}
 
-exchangeTest('a half-closed client gets its answer as long as bytes of it come', tsuji, async (t) => {
+/** Something every two seconds, for longer than a client that takes nothing is kept. */
+async function answerInPieces(t: Scope): Promise<void> {
   const { host, server } = await setUp(t);
   const closing = await connect(t, 'node');
   closing.socket.allowHalfOpen = true;
@@ -298,4 +288,12 @@ exchangeTest('a half-closed client gets its answer as long as bytes of it come',
   }
   upstream.socket.end();
   await closing.untilClosed();
-});
+}
+
+exchangeTest('who leaves by a FIN is gone in a few seconds, who only ends a request gets its answer', tsuji, (t) =>
+  atOnce({
+    'clients that leave': () => leaveByFin(t),
+    'a client that leaves while its upgrade is not answered': () => leaveDuringUpgrade(t),
+    'a half-closed client whose answer comes in pieces': () => answerInPieces(t),
+  }),
+);

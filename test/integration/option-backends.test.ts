@@ -1,12 +1,11 @@
 /** Frontends that send to other backends than their own: split and mirrors; who a client is; deny lists. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
-import { type Ask, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
+import { type Ask, ENGINES, type Engine, startEngines } from '../harness/engines.ts';
 import { openExchanges } from '../harness/exchanges.ts';
-import { OWN_HOST } from '../harness/own-host.ts';
-import { addRoute } from '../harness/tsuji.ts';
+import { listening } from '../harness/listening.ts';
+import { addRoute, under } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
 type Seen = { name: string; method: string; host: string; body: string; mirror: string | undefined };
@@ -20,12 +19,7 @@ async function site(name: string, hangs = false): Promise<string> {
     seen.push({ name, method: request.method!, host: request.headers.host!, body, mirror });
     if (!hangs) response.end(name);
   });
-  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
-  after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
+  return listening({ after }, server);
 }
 
 const engines = await startEngines({ after }, { workers: 2 });
@@ -35,13 +29,7 @@ tsuji.set('backends/blue/servers/s/url', await site('blue'));
 tsuji.set('backends/green/servers/s/url', await site('green'));
 tsuji.set('backends/hanging/servers/s/url', await site('hanging', true));
 tsuji.set('backends/empty/servers/s/weight', '1');
-tsuji.set('backends/dead/servers/s/url', 'http://127.0.0.1:1');
-const route = (keys: Record<string, string>): Promise<string> =>
-  addRoute(
-    tsuji,
-    [main],
-    Object.fromEntries(Object.entries(keys).map(([key, value]) => [`frontends/$/${key}`, value])),
-  );
+const route = (keys: Record<string, string>): Promise<string> => addRoute(tsuji, [main], under('frontends/$', keys));
 const entries = (weights: Record<string, string>): Record<string, string> =>
   Object.fromEntries(
     Object.entries(weights).flatMap(([name, weight]) => [
@@ -70,12 +58,7 @@ const byDepth = await route({ 'ipstrategy/depth': '2', 'whitelist/sourcerange': 
 const deniedByDepth = await route({ 'ipstrategy/depth': '2', 'denylist/sourcerange': '10.3.0.1' });
 const byOthers = await route({ 'ipstrategy/excludedips': '10.9.0.0/16', 'denylist/sourcerange': '10.3.0.1' });
 
-async function ask(engine: Engine, request: Ask) {
-  const cleanups: (() => unknown)[] = [];
-  const answer = await whole(engines.client({ after: (fn) => cleanups.push(fn) }, engine).ask(request));
-  for (const cleanup of cleanups) cleanup();
-  return answer;
-}
+const ask = engines.ask.bind(engines);
 const text = async (engine: Engine, request: Ask): Promise<string> => (await ask(engine, request)).body.toString();
 
 for (const engine of ENGINES) {
@@ -155,28 +138,6 @@ for (const engine of ENGINES) {
     }
   });
 }
-
-test('copies are counted by what became of them; beyond so many under way none is made', async () => {
-  const host = await route({
-    'mirrors/m/backend': 'blue',
-    'mirrors/h/backend': 'hanging',
-    'mirrors/d/backend': 'dead',
-  });
-  const counted = async (backend: string, result: string): Promise<number> => {
-    const labels = `frontend="${host.split('.')[0]}",backend="${backend}",result="${result}"`;
-    return Number((await tsuji.metrics()).split(`\ntsuji_mirror_requests_total{${labels}} `)[1]?.split('\n')[0]);
-  };
-  const before = seen.length;
-  assert.equal(await text('node', { host }), 'main');
-  await waitFor(async () => (await counted('blue', 'ok')) === 1 && (await counted('dead', 'failed')) === 1, 'both');
-  assert.deepEqual([await counted('blue', 'failed'), await counted('hanging', 'ok')], [0, 0]);
-  // Of two workers, each has room for 100.
-  for (let i = 0; (await counted('hanging', 'skipped')) === 0; i++) {
-    assert.ok(i < 40, 'none was left out');
-    await Promise.all(Array.from({ length: 10 }, () => text('node', { host })));
-  }
-  assert.ok(seen.length > before);
-});
 
 test('a backend may be absent beside a split, and what is wrong is told', async () => {
   const name = 'alone';

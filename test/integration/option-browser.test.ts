@@ -1,9 +1,9 @@
 /** Options that a browser has a part in: its dialogs for passwords, pages of other origins, its decoders. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
 import { startBrowser } from '../harness/browser.ts';
+import { listening } from '../harness/listening.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
 
@@ -17,12 +17,7 @@ const site = createServer((request, response) => {
     response.end(PAGE);
   });
 });
-await new Promise<void>((resolve) => site.listen(0, OWN_HOST, resolve));
-after(() => {
-  site.closeAllConnections();
-  site.close();
-});
-const url = `http://${OWN_HOST}:${(site.address() as AddressInfo).port}`;
+const url = await listening({ after }, site);
 
 const tsuji = await startTsuji(
   { after },
@@ -36,10 +31,7 @@ const tsuji = await startTsuji(
   },
 );
 // The pages of tsuji ask for a password here: harness and browser have it.
-tsuji.api = (path) =>
-  fetch(`http://${OWN_HOST}:${tsuji.adminPort}${path}`, {
-    headers: { authorization: `Basic ${Buffer.from('test:test').toString('base64')}` },
-  });
+tsuji.adminFields = { authorization: `Basic ${Buffer.from('test:test').toString('base64')}` };
 const at = (host: string): string => `http://${host}:${tsuji.port}/`;
 
 const PASSWORD = { username: 'test', password: 'test' };

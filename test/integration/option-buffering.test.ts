@@ -1,12 +1,11 @@
 /** Buffering of a backend, and requests that are sent once more (shared/spec frontend-options §2.7, §4.5). */
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
 import { type Ask, bytesOf, ENGINES, type Engine, isHttp2, startEngines, whole } from '../harness/engines.ts';
 import { openExchanges } from '../harness/exchanges.ts';
-import { OWN_HOST } from '../harness/own-host.ts';
-import { addRoute } from '../harness/tsuji.ts';
+import { listening } from '../harness/listening.ts';
+import { addRoute, under } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
 type Seen = { method: string; length: string | undefined; coding: string | undefined; body: string };
@@ -34,20 +33,11 @@ const server = createServer(async (request: IncomingMessage, response) => {
     setImmediate(() => response.end('second'));
   }
 });
-await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
-after(() => {
-  server.closeAllConnections();
-  server.close();
-});
-const url = `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
+const url = await listening({ after }, server);
 const engines = await startEngines({ after });
 const { tsuji } = engines;
 const route = (keys: Record<string, string>, urls = [url]): Promise<string> =>
-  addRoute(
-    tsuji,
-    urls,
-    Object.fromEntries(Object.entries(keys).map(([key, value]) => [`backends/$/buffering/${key}`, value])),
-  );
+  addRoute(tsuji, urls, under('backends/$/buffering', keys));
 const plain = await route({ maxrequestbodybytes: '1000', maxresponsebodybytes: '3000' });
 const retrying = await route({ retryexpression: 'ResponseCode() == 503 && Attempts() <= 3 || IsNetworkError()' });
 let pages = 0;
@@ -55,12 +45,7 @@ const pageServer = createServer((_, response) => {
   pages++;
   response.end('the page');
 });
-await new Promise<void>((resolve) => pageServer.listen(0, '127.0.0.1', resolve));
-after(() => {
-  pageServer.closeAllConnections();
-  pageServer.close();
-});
-tsuji.set('backends/pages/servers/s/url', `http://127.0.0.1:${(pageServer.address() as AddressInfo).port}`);
+tsuji.set('backends/pages/servers/s/url', await listening({ after }, pageServer));
 const paged = await addRoute(tsuji, [url], {
   'backends/$/buffering/retryexpression': 'ResponseCode() >= 500 && Attempts() <= 3',
   'frontends/$/errors/p/status': '5xx',

@@ -1,12 +1,11 @@
 /** Error pages and size limits of a frontend, on every engine. */
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
 import { type Ask, bytesOf, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
 import { openExchanges, openUpstream } from '../harness/exchanges.ts';
-import { OWN_HOST } from '../harness/own-host.ts';
-import { addRoute } from '../harness/tsuji.ts';
+import { listening } from '../harness/listening.ts';
+import { addRoute, under } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { echoing, startWsServer, wsClient } from '../harness/websocket.ts';
 
@@ -14,12 +13,7 @@ const BIG = Buffer.alloc(3 * 1024 * 1024, 'x');
 
 async function listen(answer: Parameters<typeof createServer>[1]): Promise<string> {
   const server = createServer(answer!);
-  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
-  after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
+  return listening({ after }, server);
 }
 
 /** `/STATUS` answers with that status, `/chunked/N` with N bytes without a length. */
@@ -42,7 +36,7 @@ const engines = await startEngines({ after });
 const { tsuji } = engines;
 tsuji.set('backends/pages/servers/s/url', pages);
 const route = (keys: Record<string, string>, urls = [site]): Promise<string> =>
-  addRoute(tsuji, urls, Object.fromEntries(Object.entries(keys).map(([key, value]) => [`frontends/$/${key}`, value])));
+  addRoute(tsuji, urls, under('frontends/$', keys));
 const host = await route({
   'errors/a/status': '500-503,404,418',
   'errors/a/backend': 'pages',

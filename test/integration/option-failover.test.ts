@@ -1,12 +1,11 @@
 /** Backends that stand in for others (shared/spec frontend-options §3.7). */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
 import { type Ask, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
 import { openExchanges } from '../harness/exchanges.ts';
-import { OWN_HOST } from '../harness/own-host.ts';
-import { addRoute } from '../harness/tsuji.ts';
+import { listening } from '../harness/listening.ts';
+import { addRoute, under } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { startWsServer, wsClient } from '../harness/websocket.ts';
 
@@ -19,12 +18,7 @@ async function site(name: string): Promise<string> {
     if (request.url === '/health') response.writeHead(healthy ? 200 : 500).end();
     else response.writeHead(name === 'own' ? status : 200).end(`${name}:${body}`);
   });
-  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
-  after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
+  return listening({ after }, server);
 }
 
 const own = await site('own');
@@ -37,7 +31,7 @@ tsuji.set('backends/spare/buffering/maxrequestbodybytes', '2000000');
 tsuji.set('backends/none/servers/s/weight', '1');
 tsuji.set('backends/none/failover/backend', 'spare');
 const route = (keys: Record<string, string>, urls = [own]): Promise<string> =>
-  addRoute(tsuji, urls, Object.fromEntries(Object.entries(keys).map(([key, value]) => [`backends/$/${key}`, value])));
+  addRoute(tsuji, urls, under('backends/$', keys));
 const empty = await route({ 'failover/backend': 'spare' }, []);
 const chained = await route({ 'failover/backend': 'none' }, []);
 const byStatus = await route({
@@ -54,9 +48,7 @@ const checked = await route({ 'failover/backend': 'spare', ...checks });
 const half = await route({ 'failover/backend': 'spare', 'failover/below': '60', ...checks }, [own, `${DEAD}/`]);
 
 async function ask(engine: Engine, request: Ask) {
-  const cleanups: (() => unknown)[] = [];
-  const answer = await whole(engines.client({ after: (fn) => cleanups.push(fn) }, engine).ask(request));
-  for (const cleanup of cleanups) cleanup();
+  const answer = await engines.ask(engine, request);
   return { status: answer.status, body: answer.body.toString() };
 }
 const text = async (engine: Engine, request: Ask): Promise<string> => (await ask(engine, request)).body;
@@ -134,12 +126,7 @@ test('an ejected server is still tried', async (t) => {
   fast.tsuji.set('backends/spare/servers/s/url', spare);
   let refuses = true;
   const flaky = createServer((request, response) => (refuses ? request.socket.destroy() : response.end('flaky:')));
-  await new Promise<void>((resolve) => flaky.listen(0, OWN_HOST, resolve));
-  t.after(() => {
-    flaky.closeAllConnections();
-    flaky.close();
-  });
-  const url = `http://${OWN_HOST}:${(flaky.address() as AddressInfo).port}`;
+  const url = await listening(t, flaky);
   const keys = { 'backends/$/failover/backend': 'spare', 'backends/$/failover/below': '100' };
   const host = await addRoute(fast.tsuji, [url, `${own}/`], keys);
   const get = async (): Promise<string> => (await whole(fast.client(t, 'uws').ask({ host }))).body.toString();
@@ -178,7 +165,7 @@ test('a change of the chain is live, and a circle, a gap and a chain that is too
   tsuji.set('backends/later/failover/backend', name);
   await waitFor(async () => (await reasonOf(name)) !== '' && (await reasonOf('later')) !== '', 'the circle');
   assert.match(await reasonOf('later'), /is a circle/);
-  assert.equal((await ask('uws', { host })).status, 503);
+  await waitFor(async () => (await ask('uws', { host })).status === 503, 'the circle to be in force');
   tsuji.delete('backends/later/failover');
   await waitFor(async () => (await text('uws', { host })) === 'spare:', 'the circle to be gone');
   for (let i = 1; i <= 5; i++) tsuji.set(`backends/c${i}/failover/backend`, i === 5 ? 'spare' : `c${i + 1}`);

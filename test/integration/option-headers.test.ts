@@ -1,11 +1,10 @@
 /** Fields that a frontend sets, security headers and CORS, on every engine (shared/spec frontend-options §2.4, §3.1, §4.3). */
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
 import { type Answer, type Ask, ENGINES, type Engine, isSecure, startEngines, whole } from '../harness/engines.ts';
-import { OWN_HOST } from '../harness/own-host.ts';
-import { addRoute } from '../harness/tsuji.ts';
+import { listening } from '../harness/listening.ts';
+import { addRoute, under } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
 let asked: IncomingMessage | null = null;
@@ -18,21 +17,11 @@ const server = createServer((request, response) => {
   if (request.url === '/moved') response.writeHead(302, { location: 'http://safe.test/next' });
   response.end('site');
 });
-await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
-after(() => {
-  server.closeAllConnections();
-  server.close();
-});
-const site = `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
+const site = await listening({ after }, server);
 
 const engines = await startEngines({ after });
 const { tsuji } = engines;
-const route = (keys: Record<string, string>): Promise<string> =>
-  addRoute(
-    tsuji,
-    [site],
-    Object.fromEntries(Object.entries(keys).map(([key, value]) => [`frontends/$/${key}`, value])),
-  );
+const route = (keys: Record<string, string>): Promise<string> => addRoute(tsuji, [site], under('frontends/$', keys));
 
 const custom = await route({
   'headers/customrequestheaders/x-set': 'für dich',

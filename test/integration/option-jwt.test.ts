@@ -2,23 +2,13 @@
 import assert from 'node:assert/strict';
 import { createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
 import { SignJWT } from 'jose';
-import {
-  type Answer,
-  type Ask,
-  ENGINES,
-  type Engine,
-  isHttp2,
-  isSecure,
-  startEngines,
-  whole,
-} from '../harness/engines.ts';
+import { ENGINES, isHttp2, isSecure, startEngines } from '../harness/engines.ts';
 import { openExchanges } from '../harness/exchanges.ts';
-import { OWN_HOST } from '../harness/own-host.ts';
+import { listening } from '../harness/listening.ts';
 import { rawClient } from '../harness/raw.ts';
-import { addRoute } from '../harness/tsuji.ts';
+import { addRoute, under } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
 async function listen(answer: (headers: IncomingHttpHeaders, response: ServerResponse, url: string) => void) {
@@ -26,12 +16,7 @@ async function listen(answer: (headers: IncomingHttpHeaders, response: ServerRes
     request.resume();
     request.on('end', () => answer(request.headers, response, request.url!));
   });
-  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
-  after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
+  return listening({ after }, server);
 }
 
 let seen: IncomingHttpHeaders = {};
@@ -62,12 +47,7 @@ const SECRET = Buffer.alloc(48, 'k');
 
 const engines = await startEngines({ after }, { workers: 1 });
 const { tsuji } = engines;
-const route = (keys: Record<string, string>): Promise<string> =>
-  addRoute(
-    tsuji,
-    [site],
-    Object.fromEntries(Object.entries(keys).map(([key, value]) => [`frontends/$/${key}`, value])),
-  );
+const route = (keys: Record<string, string>): Promise<string> => addRoute(tsuji, [site], under('frontends/$', keys));
 const strict = await route({
   'jwt/jwksurl': `${issuer}/jwks`,
   'jwt/issuer': 'https://issuer',
@@ -111,12 +91,7 @@ function signed(claims: Claims, key: KeyObject | Buffer, header: { alg: string; 
 const good = (claims: Claims = {}): Promise<string> =>
   signed({ ...CLAIMS, exp: now() + 600, ...claims }, ec.privateKey, { alg: 'ES256', kid: 'ec' });
 
-async function ask(engine: Engine, request: Ask): Promise<Answer & { body: Buffer }> {
-  const cleanups: (() => unknown)[] = [];
-  const answer = await whole(engines.client({ after: (fn) => cleanups.push(fn) }, engine).ask(request));
-  for (const cleanup of cleanups) cleanup();
-  return answer;
-}
+const ask = engines.ask.bind(engines);
 const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
 const INVALID = 'Bearer realm="traefik", error="invalid_token"';
 
@@ -306,5 +281,5 @@ test('a mistake below jwt closes the frontend, and no secret is shown anywhere',
   const { problems } = await tsuji.status();
   const told = problems.find(({ key }) => key === `/frontends/${dead.split('.')[0]}/jwt/jwksurl`);
   assert.match(told!.reason, /^its keys cannot be fetched \(.*ECONNREFUSED.*\); whoever brings a token gets 503$/);
-  assert.match(tsuji.output, /event=key_set_lost url="?http:\/\/127\.0\.0\.1:1\/"? reason=.*ECONNREFUSED/);
+  await tsuji.hasSaid(/event=key_set_lost url="?http:\/\/127\.0\.0\.1:1\/"? reason=.*ECONNREFUSED/);
 });

@@ -1,11 +1,10 @@
 /** Names of requests, and what is noted of them (shared/spec frontend-options §3.12, logs §2.4). */
 import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
-import { type Answer, type Ask, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
-import { OWN_HOST } from '../harness/own-host.ts';
-import { addRoute } from '../harness/tsuji.ts';
+import { ENGINES, startEngines } from '../harness/engines.ts';
+import { listening } from '../harness/listening.ts';
+import { addRoute, under } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
 let seen: IncomingHttpHeaders = {};
@@ -14,21 +13,11 @@ const server = createServer((request, response) => {
   response.setHeader('X-Request-Id', 'of the server');
   response.end('site');
 });
-await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
-after(() => {
-  server.closeAllConnections();
-  server.close();
-});
-const site = `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
+const site = await listening({ after }, server);
 
 const engines = await startEngines({ after });
 const { tsuji } = engines;
-const route = (keys: Record<string, string>): Promise<string> =>
-  addRoute(
-    tsuji,
-    [site],
-    Object.fromEntries(Object.entries(keys).map(([key, value]) => [`frontends/$/${key}`, value])),
-  );
+const route = (keys: Record<string, string>): Promise<string> => addRoute(tsuji, [site], under('frontends/$', keys));
 const named = await route({ 'requestid/response': 'true' });
 const strict = await route({ 'requestid/trust': 'false', 'requestid/header': 'x-correlation-id' });
 const passing = await route({ 'requestid/mode': 'pass', 'requestid/response': 'true' });
@@ -36,12 +25,7 @@ const off = await route({ 'requestid/mode': 'off' });
 const refusing = await route({ 'requestid/response': 'true', 'denylist/sourcerange': '0.0.0.0/0' });
 const unseen = await route({ 'observability/metrics': 'false', 'observability/accesslogs': 'false' });
 
-async function ask(engine: Engine, request: Ask): Promise<Answer & { body: Buffer }> {
-  const cleanups: (() => unknown)[] = [];
-  const answer = await whole(engines.client({ after: (fn) => cleanups.push(fn) }, engine).ask(request));
-  for (const cleanup of cleanups) cleanup();
-  return answer;
-}
+const ask = engines.ask.bind(engines);
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 for (const engine of ENGINES) {

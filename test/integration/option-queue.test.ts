@@ -1,11 +1,10 @@
 /** Requests that wait for a slot of their backend's maxconn (shared/spec frontend-options §2.8). */
 import assert from 'node:assert/strict';
 import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
 import { type Ask, type Asked, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
 import { armedTimers, openExchanges } from '../harness/exchanges.ts';
-import { OWN_HOST } from '../harness/own-host.ts';
+import { listening } from '../harness/listening.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { startWsServer, wsClient } from '../harness/websocket.ts';
@@ -18,12 +17,7 @@ const server = createServer(async (request, response) => {
   for await (const chunk of request) body += chunk;
   open.push({ name: request.url!.slice(1), body, response });
 });
-await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
-after(() => {
-  server.closeAllConnections();
-  server.close();
-});
-const url = `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
+const url = await listening({ after }, server);
 const engines = await startEngines({ after }, { workers: 2 });
 const { tsuji } = engines;
 const route = (queue: string, timeout: string, keys: Record<string, string> = {}, to = url): Promise<string> =>

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 import { Etcd3 } from 'etcd3';
 import { ClusterNodes } from '../../src/control/cluster/nodes.ts';
-import { etcdSettings } from '../harness/etcd-settings.ts';
+import { etcdSettings } from '../harness/defaults.ts';
 import { captureLog } from '../harness/log.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, startRawServer } from '../harness/raw.ts';

@@ -1,13 +1,12 @@
 /** Answers of servers that are tried again (shared/spec frontend-options §3.8). */
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
 import { type Ask, ENGINES, type Engine, isHttp2, startEngines, whole } from '../harness/engines.ts';
 import { openExchanges } from '../harness/exchanges.ts';
 import { startHttp2Server } from '../harness/http2.ts';
-import { OWN_HOST } from '../harness/own-host.ts';
-import { addRoute } from '../harness/tsuji.ts';
+import { listening } from '../harness/listening.ts';
+import { addRoute, under } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { startWsServer, wsClient } from '../harness/websocket.ts';
 
@@ -26,12 +25,7 @@ async function site(
     answer(request, response);
   });
   server.on('connection', () => connections++);
-  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
-  after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
+  return listening({ after }, server);
 }
 
 const bad = await site((request, response) => {
@@ -42,7 +36,7 @@ const good = await site((_, response) => response.end('good'), 'good');
 const engines = await startEngines({ after }, { flags: ['--ejection.failures=0', '--retry.minPerSecond=10000'] });
 const { tsuji } = engines;
 const route = (keys: Record<string, string>, urls = [bad, good]): Promise<string> =>
-  addRoute(tsuji, urls, Object.fromEntries(Object.entries(keys).map(([key, value]) => [`backends/$/${key}`, value])));
+  addRoute(tsuji, urls, under('backends/$', keys));
 const retrying = await route({ 'retry/status': '502-504' });
 const anyMethod = await route({ 'retry/status': '503', 'retry/retrynonidempotentmethod': 'true' });
 const hopeless = await route({ 'retry/status': '503', 'retry/attempts': '3' }, [bad]);

@@ -2,25 +2,19 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { createServer as createTcpServer, type Socket } from 'node:net';
 import test, { after } from 'node:test';
 import { WebSocketServer } from 'ws';
-import { type Ask, bytesOf, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
+import { bytesOf, ENGINES, type Engine, onEach, startEngines, whole } from '../harness/engines.ts';
 import { openExchanges } from '../harness/exchanges.ts';
 import { startHttp2Server } from '../harness/http2.ts';
-import { OWN_HOST } from '../harness/own-host.ts';
+import { listening } from '../harness/listening.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { wsClient } from '../harness/websocket.ts';
 
 const SHORT = '400ms';
 const SHORT_MS = 400;
-
-async function listening(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
-  after(() => server.close());
-  return (server.address() as AddressInfo).port;
-}
 
 /** `/silent`: no head; `/half`: some of a body, and no more; `/events`: the same of an event stream, and more much later. */
 function answer(request: IncomingMessage, response: ServerResponse): void {
@@ -39,12 +33,10 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
 }
 const server = createServer(answer);
 server.keepAliveTimeout = 60_000;
-after(() => server.closeAllConnections());
-const url = `http://${OWN_HOST}:${await listening(server)}`;
+const url = await listening({ after }, server);
 new WebSocketServer({ server });
 /** Takes connections, and says nothing in TLS. */
-const deaf = createTcpServer((socket) => after(() => socket.destroy()));
-const deafUrl = `https://${OWN_HOST}:${await listening(deaf)}`;
+const deafUrl = (await listening({ after }, createTcpServer())).replace('http', 'https');
 const engines = await startEngines({ after }, { workers: 1 });
 const { tsuji } = engines;
 const route = (keys: Record<string, string>, to = url): Promise<string> => addRoute(tsuji, [to], keys);
@@ -56,18 +48,13 @@ const total = await route({ 'frontends/$/timeouts/total': SHORT });
 const uploads = await route({ 'frontends/$/timeouts/requestbody': SHORT });
 
 /** On all engines at once. */
-function everywhere(title: string, body: (ask: (request: Ask) => ReturnType<AskOn>, engine: Engine) => Promise<void>) {
-  test(title, async (t) => {
-    const on = async (engine: Engine): Promise<void> => {
+function everywhere(title: string, body: (ask: AskOn, engine: Engine) => Promise<void>) {
+  test(title, (t) =>
+    onEach(ENGINES, (engine) => {
       const client = engines.client(t, engine);
-      try {
-        await body((request) => client.ask(request), engine);
-      } catch (error) {
-        throw new Error(`${engine}: ${error instanceof Error ? error.message : error}`, { cause: error });
-      }
-    };
-    await Promise.all(ENGINES.map(on));
-  });
+      return body((request) => client.ask(request), engine);
+    }),
+  );
 }
 type AskOn = ReturnType<typeof engines.client>['ask'];
 

@@ -8,7 +8,7 @@ import { answering, ok, type RawConnection, type RawServer, rawClient, startRawS
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
-const HEADER_TIMEOUT_MS = 700;
+const HEADER_TIMEOUT_MS = 1_200;
 
 const tsuji = await startTsuji(
   { after },

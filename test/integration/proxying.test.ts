@@ -354,7 +354,9 @@ test('requests that could be read in two ways are refused and never forwarded', 
   for (const rest of bad) {
     const client = await rawClient(t, tsuji.port);
     client.send(`POST / HTTP/1.1\r\nHost: ${host}\r\n${rest}`);
-    assert.match(await client.untilClosed(), /^HTTP\/1\.1 400 /, JSON.stringify(rest));
+    // What is no coding that we know has a status of its own (RFC 9112 §6.1).
+    const status = /xchunked/.test(rest) ? 501 : 400;
+    assert.match(await client.untilClosed(), new RegExp(`^HTTP/1\\.1 ${status} `), JSON.stringify(rest));
   }
   const unknown = await rawClient(t, tsuji.port);
   unknown.send(`POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`);

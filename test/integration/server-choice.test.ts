@@ -247,7 +247,7 @@ test('a backend that only gets what may not be sent twice has its server back wi
     port,
   );
   await waitFor(async () => (await ask(host, '', tsuji, 'POST')).body === 'd', 'it to serve again');
-  assert.match(tsuji.output, new RegExp(`event=server_returned backend=\\S+ server=\\S+ url="${url}"`));
+  await tsuji.hasSaid(new RegExp(`event=server_returned backend=\\S+ server=\\S+ url="${url}"`));
 });
 
 test('retries have a budget, and what it refuses is counted', async (t) => {

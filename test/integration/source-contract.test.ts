@@ -8,7 +8,7 @@ import { EtcdV2Source } from '../../src/control/source/etcd-v2.ts';
 import { EtcdV3Source } from '../../src/control/source/etcd-v3.ts';
 import { FolderSource } from '../../src/control/source/folder.ts';
 import type { Source } from '../../src/control/source/source.ts';
-import { etcdSettings } from '../harness/etcd-settings.ts';
+import { etcdSettings } from '../harness/defaults.ts';
 import { SourceRecorder } from '../harness/source-recorder.ts';
 import { startEtcd, temporaryFolder, waitFor } from '../harness/tools.ts';
 

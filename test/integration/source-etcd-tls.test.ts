@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { EtcdV2Source } from '../../src/control/source/etcd-v2.ts';
 import { EtcdV3Source } from '../../src/control/source/etcd-v3.ts';
-import { etcdSettings } from '../harness/etcd-settings.ts';
+import { etcdSettings } from '../harness/defaults.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { SourceRecorder } from '../harness/source-recorder.ts';
 import { freePort, run, startProcess, temporaryFolder, waitFor } from '../harness/tools.ts';

@@ -4,7 +4,7 @@ import test, { type TestContext } from 'node:test';
 import { EtcdV2Source, type EtcdV2Tuning } from '../../src/control/source/etcd-v2.ts';
 import { ModelBuilder } from '../../src/model/build-model.ts';
 import type { EtcdSettings } from '../../src/settings/settings.ts';
-import { etcdSettings } from '../harness/etcd-settings.ts';
+import { etcdSettings, MODEL_DEFAULTS } from '../harness/defaults.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { SourceRecorder } from '../harness/source-recorder.ts';
 import { startTcpValve } from '../harness/tcp-valve.ts';
@@ -89,12 +89,7 @@ test('a backend stays when its last server expires, and goes with its directory'
   await etcd.ctl(2, 'set', '/traefik/backends/b/servers/s/url', 'http://s', '--ttl', '1');
   await sink.has('backends/b/servers/s/url', 'http://s');
   await sink.has('backends/b/servers/s/url', undefined);
-  const builder = new ModelBuilder({
-    prefix: '/traefik',
-    entryPoints: ['http'],
-    defaultEntryPoints: ['http'],
-    allowMinWeightZero: false,
-  });
+  const builder = new ModelBuilder(MODEL_DEFAULTS);
   const running = builder.update([...sink.directories].map((key) => ({ key, value: '' }))).model;
   assert.deepEqual(running.backends.get('b')?.servers, []);
   // One that starts now sees the same.

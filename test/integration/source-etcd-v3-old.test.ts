@@ -6,7 +6,7 @@ import type * as Grpc from '@grpc/grpc-js';
 import type * as ProtoLoader from '@grpc/proto-loader';
 import type { IRangeRequest, IWatchRequest, IWatchResponse } from 'etcd3';
 import { EtcdV3Source } from '../../src/control/source/etcd-v3.ts';
-import { etcdSettings } from '../harness/etcd-settings.ts';
+import { etcdSettings } from '../harness/defaults.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { SourceRecorder } from '../harness/source-recorder.ts';
 import { waitFor } from '../harness/tools.ts';

@@ -4,7 +4,7 @@ import test, { type TestContext } from 'node:test';
 import { Etcd3 } from 'etcd3';
 import { EtcdV3Source, type EtcdV3Tuning } from '../../src/control/source/etcd-v3.ts';
 import type { EtcdSettings } from '../../src/settings/settings.ts';
-import { etcdSettings } from '../harness/etcd-settings.ts';
+import { etcdSettings } from '../harness/defaults.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { SourceRecorder } from '../harness/source-recorder.ts';
 import { startTcpValve } from '../harness/tcp-valve.ts';

@@ -1,11 +1,11 @@
 /** What waits in tsuji for a client that does not read stays what it was, whatever other exchanges do meanwhile. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { after } from 'node:test';
 import { exchangeTest, type Scope } from '../harness/exchanges.ts';
+import { listening } from '../harness/listening.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -61,9 +61,7 @@ for (const framing of ['length', 'chunked', 'until close'] as const) {
           socket.end(end);
         });
       });
-      await once(server.listen(0, OWN_HOST), 'listening');
-      t.after(() => server.close());
-      const host = await addRoute(tsuji, [`http://${OWN_HOST}:${(server.address() as AddressInfo).port}`]);
+      const host = await addRoute(tsuji, [await listening(t, server)]);
       const response = await ask(host, '/');
       t.after(() => response.destroy());
 

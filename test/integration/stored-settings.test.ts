@@ -89,7 +89,7 @@ test('while etcd cannot be reached tsuji listens, and it obeys the settings ther
   });
   await etcd.kill();
   const tsuji = await startTsuji(t, { flags: ['--etcd', `--etcd.endpoint=${etcd.endpoint}`], noWait: true });
-  assert.match(tsuji.output, /The settings in the store cannot be read/);
+  await tsuji.hasSaid(/The settings in the store cannot be read/);
   assert.equal((await tsuji.api('/livez')).status, 200);
   assert.equal((await tsuji.api('/ping')).status, 503);
   const ready = await tsuji.api('/readyz');

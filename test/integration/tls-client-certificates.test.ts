@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { createServer, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import test, { after, before } from 'node:test';
+import { listening } from '../harness/listening.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { type Certificate, makeAuthority, makeCertificate } from '../harness/tls.ts';
 import { temporaryFolder } from '../harness/tools.ts';
@@ -17,12 +17,12 @@ const folder = temporaryFolder();
 let authority: Certificate;
 let client: Certificate;
 let stranger: Certificate;
-let url = '';
 const seen: IncomingHttpHeaders[] = [];
 const server = createServer((request, response) => {
   seen.push(request.headers);
   response.end(JSON.stringify(request.headers));
 });
+const url = await listening({ after }, server);
 
 before(async () => {
   authority = await makeAuthority(folder.path, 'authority');
@@ -33,13 +33,8 @@ before(async () => {
     'DNS:client.test',
   );
   client = await makeCertificate(folder.path, authority, 'client', 'DNS:client.test,email:me@client.test,IP:10.1.2.3');
-  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
-  url = `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
 });
-after(() => {
-  server.close();
-  folder.remove();
-});
+after(() => folder.remove());
 
 const FORGED = {
   host: 'a.test',

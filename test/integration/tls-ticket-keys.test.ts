@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { createServer, get, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import test from 'node:test';
 import { Etcd3 } from 'etcd3';
 import { SharedTicketKeys } from '../../src/control/tls/shared-ticket-keys.ts';
 import { TicketRing } from '../../src/control/tls/ticket-ring.ts';
-import { etcdSettings } from '../harness/etcd-settings.ts';
+import { etcdSettings } from '../harness/defaults.ts';
+import { listening } from '../harness/listening.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { startEtcd, waitFor } from '../harness/tools.ts';
 import { routeKeys, startTsuji, type Tsuji } from '../harness/tsuji.ts';
 
@@ -66,11 +67,12 @@ test('a nonce of digest auth is good on all nodes that share their keys, and a u
   t.after(() => etcd.stop());
   const client = new Etcd3({ hosts: etcd.url });
   t.after(() => client.close());
-  const server = createServer((_, response) => response.end());
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => server.close());
+  const site = await listening(
+    t,
+    createServer((_, response) => response.end()),
+  );
   const keys = {
-    ...routeKeys([`http://127.0.0.1:${(server.address() as AddressInfo).port}`], 'a.test'),
+    ...routeKeys([site], 'a.test'),
     'frontends/frontend1/auth/digest/users': 'test:traefik:a2688e031edb4be6a3797f3882655c05',
   };
   for (const [key, value] of Object.entries(keys)) await client.put(`/traefik/${key}`).value(value);
@@ -79,7 +81,10 @@ test('a nonce of digest auth is good on all nodes that share their keys, and a u
   const [one, other, alone] = await Promise.all([shared, shared, flags].map((each) => startTsuji(t, { flags: each })));
   const ask = async (tsuji: Tsuji, authorization = ''): Promise<[status: number, challenge: string]> => {
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-      get({ port: tsuji.port, headers: { host: 'a.test', authorization } }, resolve).on('error', reject);
+      get({ host: OWN_HOST, port: tsuji.port, headers: { host: 'a.test', authorization } }, resolve).on(
+        'error',
+        reject,
+      );
     });
     answer.resume();
     return [answer.statusCode!, answer.headers['www-authenticate'] ?? ''];

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { brokenResponse, exchangeTest, request, response, type Scope } from '../harness/exchanges.ts';
 import { answering, ok, type RawConnection, rawClient, startRawServer } from '../harness/raw.ts';
-import { makeAuthority, makeCertificate, startTlsServer } from '../harness/tls.ts';
+import { makeServerCertificates, startTlsServer } from '../harness/tls.ts';
 import { temporaryFolder } from '../harness/tools.ts';
 import { addRoute, FAST_TIMERS, startTsuji, TIMER_SPEED, type Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -15,14 +15,7 @@ import { waitFor } from '../harness/wait.ts';
 const folder = temporaryFolder();
 after(() => folder.remove());
 const at = (name: string): string => join(folder.path, name);
-const [authority, stranger] = await Promise.all([
-  makeAuthority(folder.path, 'authority'),
-  makeAuthority(folder.path, 'stranger'),
-]);
-const here = await makeCertificate(folder.path, authority, 'here', 'DNS:localhost,IP:127.0.0.1');
-const elsewhere = await makeCertificate(folder.path, authority, 'elsewhere', 'DNS:elsewhere.test');
-const expired = await makeCertificate(folder.path, authority, 'expired', 'DNS:localhost,IP:127.0.0.1', { days: 0 });
-const unknown = await makeCertificate(folder.path, stranger, 'unknown', 'DNS:localhost,IP:127.0.0.1');
+const { authority, stranger, here, elsewhere, expired, unknown } = await makeServerCertificates(folder.path);
 
 // One after the other: a start takes all of a processor.
 const tsuji = await startTsuji(
@@ -80,8 +73,8 @@ exchangeTest('a certificate that is not to be believed is a 500, and no request 
     }
     for (const connection of seen) assert.equal(connection.bytes, 0);
   }
-  assert.match(tsuji.output, /the TLS handshake with the server failed.*self-signed certificate/);
-  assert.match(tsuji.output, /the TLS handshake with the server failed.*certificate has expired/);
+  await tsuji.hasSaid(/the TLS handshake with the server failed.*self-signed certificate/);
+  await tsuji.hasSaid(/the TLS handshake with the server failed.*certificate has expired/);
 });
 
 exchangeTest('--insecureSkipVerify believes them all', careless, async (t) => {
@@ -103,8 +96,8 @@ test('--rootCAs that cannot be read are logged; when none is left nobody is beli
   const lost = await startTsuji(t, { flags: [`--rootCAs=${at('missing.pem')},${here.key}`] });
   const server = await startTlsServer(t, here, hello);
   assert.equal(await statusOf(t, lost, [server.url('localhost')]), 500);
-  for (const { output } of [tsuji, lost]) assert.match(output, /neither a readable file nor PEM text.*missing\.pem/);
-  assert.match(lost.output, /holds no certificate.*here\.key/);
+  for (const each of [tsuji, lost]) await each.hasSaid(/neither a readable file nor PEM text.*missing\.pem/);
+  await lost.hasSaid(/holds no certificate.*here\.key/);
 });
 
 exchangeTest(

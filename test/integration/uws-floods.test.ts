@@ -62,7 +62,7 @@ for (const engine of ['uws', 'uws-tls'] as const) {
       await waitFor(() => socket.destroyed, 'the flood to be ended');
       const client = engines.client(t, engine);
       assert.equal((await client.ask({ host: bystander }).head).status, 200);
-      if (engine === 'uws' && what.startsWith('requests')) assert.match(tsuji.output, sign);
+      if (engine === 'uws' && what.startsWith('requests')) await tsuji.hasSaid(sign);
     });
   }
 }

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { after } from 'node:test';
 import { exchangeTest, openUpstream, residentBytes, response, type Scope } from '../harness/exchanges.ts';
 import { rawClient, startRawServer } from '../harness/raw.ts';
-import { type Certificate, makeAuthority, makeCertificate, startTlsServer } from '../harness/tls.ts';
+import { type Certificate, makeServerCertificates, startTlsServer } from '../harness/tls.ts';
 import { temporaryFolder } from '../harness/tools.ts';
 import { addRoute, startTsuji, type Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -13,14 +13,7 @@ import { echoing, handshake, type Peer, startWsServer, type WsServer, wsClient }
 
 const folder = temporaryFolder();
 after(() => folder.remove());
-const [authority, stranger] = await Promise.all([
-  makeAuthority(folder.path, 'authority'),
-  makeAuthority(folder.path, 'stranger'),
-]);
-const here = await makeCertificate(folder.path, authority, 'here', 'DNS:localhost,IP:127.0.0.1');
-const elsewhere = await makeCertificate(folder.path, authority, 'elsewhere', 'DNS:elsewhere.test');
-const expired = await makeCertificate(folder.path, authority, 'expired', 'DNS:localhost,IP:127.0.0.1', { days: 0 });
-const unknown = await makeCertificate(folder.path, stranger, 'unknown', 'DNS:localhost,IP:127.0.0.1');
+const { authority, stranger, here, elsewhere, expired, unknown } = await makeServerCertificates(folder.path);
 
 // One after the other: a start takes all of a processor.
 const flags = [`--rootCAs=${authority.cert}`];
@@ -80,8 +73,8 @@ exchangeTest('a certificate that is not to be believed is a 500, and no handshak
       'a server that is not believed was told of the handshake',
     );
   }
-  assert.match(tsuji.output, /the TLS handshake with the server failed.*self-signed certificate/);
-  assert.match(tsuji.output, /the TLS handshake with the server failed.*certificate has expired/);
+  await tsuji.hasSaid(/the TLS handshake with the server failed.*self-signed certificate/);
+  await tsuji.hasSaid(/the TLS handshake with the server failed.*certificate has expired/);
 });
 
 exchangeTest('--insecureSkipVerify believes them all', careless, async (t) => {

@@ -1,14 +1,13 @@
 /** Key sets (JWKS) as the main thread keeps them fresh (shared/spec frontend-options §3.14). */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
 import test, { type TestContext } from 'node:test';
 import { type FetchedKeySet, fetchKeySet } from '../../../src/control/key-sets/fetch-key-set.ts';
 import { KeySets } from '../../../src/control/key-sets/key-sets.ts';
 import type { VerificationKey } from '../../../src/kernel/verification-keys.ts';
+import { listening } from '../../harness/listening.ts';
 import { captureLog } from '../../harness/log.ts';
-import { OWN_HOST } from '../../harness/own-host.ts';
 
 const lines = captureLog();
 const HOUR = 3_600_000;
@@ -166,16 +165,6 @@ test('an unknown key has a set fetched again at most once a minute, and whoever 
   assert.deepEqual(bench.took().told, ['1: no https://b.com/']);
 });
 
-async function serve(t: TestContext, listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://${OWN_HOST}:${(server.address() as AddressInfo).port}`;
-}
-
 test('a set comes from the host that was named, is bounded, and what is no key for signatures is left out', async (t) => {
   const jwk = { ...generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }), kid: 'good' };
   const pages: Record<string, string> = {
@@ -185,13 +174,19 @@ test('a set comes from the host that was named, is bounded, and what is no key f
     '/text': '<html>',
     '/long': JSON.stringify({ keys: [jwk], more: 'x'.repeat(262_144) }),
   };
-  const site = await serve(t, (request, response) => {
-    const to = /^\/to(.*)$/.exec(request.url!)?.[1];
-    if (to !== undefined) response.writeHead(302, { location: decodeURIComponent(to) }).end();
-    else if (pages[request.url!] === undefined) response.writeHead(404).end();
-    else response.writeHead(200, { 'cache-control': 'public, max-age=600' }).end(pages[request.url!]);
-  });
-  const other = await serve(t, (_, response) => response.end(pages['/good']));
+  const site = await listening(
+    t,
+    createServer((request, response) => {
+      const to = /^\/to(.*)$/.exec(request.url!)?.[1];
+      if (to !== undefined) response.writeHead(302, { location: decodeURIComponent(to) }).end();
+      else if (pages[request.url!] === undefined) response.writeHead(404).end();
+      else response.writeHead(200, { 'cache-control': 'public, max-age=600' }).end(pages[request.url!]);
+    }),
+  );
+  const other = await listening(
+    t,
+    createServer((_, response) => response.end(pages['/good'])),
+  );
   for (const path of ['/good', '/to/good', '/to/to/good']) {
     const { keys, maxAge } = await fetchKeySet(site + path, null);
     assert.deepEqual([keys.map(({ kid }) => kid), maxAge], [['good'], 600]);

@@ -14,21 +14,12 @@ import type { Fault } from '../../../src/kernel/errors.ts';
 import type { CompressOptions } from '../../../src/middlewares/compress.ts';
 import { MetricsLane } from '../../../src/shared/metrics.ts';
 import { createMetricsLane } from '../../../src/shared/metrics-layout.ts';
+import { COMPRESS_DEFAULTS } from '../../harness/defaults.ts';
 import { waitFor } from '../../harness/wait.ts';
 
 const TEXT = Buffer.from('tsuji means crossroads. '.repeat(100));
 const HEAD = '200 OK\r\nContent-Type: text/plain';
 const MIB = 1_024 * 1_024;
-const OPTIONS: CompressOptions = {
-  enabled: true,
-  encodings: ['gzip', 'br', 'zstd'],
-  minResponseBodyBytes: 1_024,
-  contentTypes: [],
-  excludedContentTypes: null,
-  defaultEncoding: null,
-  levels: { gzip: 6, br: 4, zstd: 3 },
-  skipCookies: false,
-};
 const DECODERS: Readonly<Record<Coding, (bytes: Buffer) => Buffer>> = {
   gzip: gunzipSync,
   br: brotliDecompressSync,
@@ -126,23 +117,20 @@ class Events implements DownstreamEvents {
 class Bench {
   readonly load = new CompressionLoad();
   readonly budget: MemoryBudget;
-  private readonly lane = createMetricsLane([1]);
-  private readonly metrics: MetricsLane;
   readonly broken: string[] = [];
   readonly client = new Client();
   readonly events = new Events();
 
   constructor(workerBytes = 64 * MIB) {
-    this.metrics = new MetricsLane(this.lane);
-    this.budget = new MemoryBudget({ worker: workerBytes, connection: 0 }, this.metrics);
+    this.budget = new MemoryBudget({ worker: workerBytes, connection: 0 }, new MetricsLane(createMetricsLane([1])));
   }
 
   out(codings: readonly Coding[] = ['gzip'], options: Partial<CompressOptions> = {}): CompressingDownstream {
     const compression = new Compression();
-    compression.rules = new FrontendRules({ ...OPTIONS, ...options });
+    compression.rules = new FrontendRules({ ...COMPRESS_DEFAULTS, ...options });
     compression.codings = codings;
     const exchange = {
-      worker: { budget: this.budget, metrics: this.metrics },
+      worker: { budget: this.budget },
       breakOff: (fault: Fault) => this.broken.push(fault.code),
     } as unknown as Scope;
     return new CompressingDownstream(this.client, this.events, exchange, compression, this.load);
@@ -210,7 +198,7 @@ for (const coding of ['gzip', 'br', 'zstd'] as const) {
     const levels = { gzip: [1, 6, 9], br: [0, 4, 9, 11], zstd: [1, 3, 9, 22] }[coding];
     for (const level of levels) {
       const bench = new Bench();
-      const options = { levels: { ...OPTIONS.levels, [coding]: level } };
+      const options = { levels: { ...COMPRESS_DEFAULTS.levels, [coding]: level } };
       const atOnce = bench.out([coding], options);
       if (TEXT.length <= atOnce.respondsUpTo) {
         atOnce.respond(HEAD, TEXT.length, TEXT, -1, false);

@@ -5,15 +5,11 @@ import { FrontendRules } from '../../../src/data/middlewares/compression-rules.t
 import { RequestHead } from '../../../src/http/request-head.ts';
 import { COMPRESS, type CompressOptions } from '../../../src/middlewares/compress.ts';
 import { ModelBuilder } from '../../../src/model/build-model.ts';
+import { COMPRESS_DEFAULTS, MODEL_DEFAULTS } from '../../harness/defaults.ts';
 
 /** `compress` for the key itself; without what belongs to its problems. */
 function build(keys: Record<string, string>): { options: CompressOptions | undefined; problems: string[] } {
-  const builder = new ModelBuilder({
-    prefix: '/traefik',
-    entryPoints: ['http'],
-    defaultEntryPoints: ['http'],
-    allowMinWeightZero: false,
-  });
+  const builder = new ModelBuilder(MODEL_DEFAULTS);
   const { model } = builder.update([
     { key: 'backends/b/servers/s/url', value: 'http://10.0.0.1:80' },
     { key: 'frontends/f/backend', value: 'b' },
@@ -27,20 +23,12 @@ function build(keys: Record<string, string>): { options: CompressOptions | undef
   };
 }
 
-const PLAIN: CompressOptions = {
-  enabled: true,
-  encodings: ['gzip', 'br', 'zstd'],
-  minResponseBodyBytes: 1_024,
-  contentTypes: [],
-  excludedContentTypes: null,
-  defaultEncoding: null,
-  levels: { gzip: 6, br: 4, zstd: 3 },
-  skipCookies: false,
-};
-
 test('compress=true, or any key below it, turns it on; compress=false turns it off', () => {
-  assert.deepEqual(build({ compress: 'true' }), { options: PLAIN, problems: [] });
-  assert.deepEqual(build({ 'compress/levels/br': '7' }).options, { ...PLAIN, levels: { gzip: 6, br: 7, zstd: 3 } });
+  assert.deepEqual(build({ compress: 'true' }), { options: COMPRESS_DEFAULTS, problems: [] });
+  assert.deepEqual(build({ 'compress/levels/br': '7' }).options, {
+    ...COMPRESS_DEFAULTS,
+    levels: { gzip: 6, br: 7, zstd: 3 },
+  });
   assert.equal(build({ compress: 'false' }).options?.enabled, false);
   assert.equal(build({ compress: 'false', 'compress/encodings': 'br' }).options?.enabled, false);
   assert.deepEqual(build({ compress: '' }), { options: undefined, problems: [] });
@@ -103,12 +91,12 @@ for (const [keys, problem] of BAD) {
 }
 
 test('what is shown are its fields', () => {
-  const { enabled, levels } = COMPRESS.show(PLAIN) as CompressOptions;
-  assert.deepEqual([enabled, levels], [true, PLAIN.levels]);
+  const { enabled, levels } = COMPRESS.show(COMPRESS_DEFAULTS) as CompressOptions;
+  assert.deepEqual([enabled, levels], [true, COMPRESS_DEFAULTS.levels]);
 });
 
 const allows = (options: Partial<CompressOptions>, types: readonly string[]): string[] => {
-  const rules = new FrontendRules({ ...PLAIN, ...options });
+  const rules = new FrontendRules({ ...COMPRESS_DEFAULTS, ...options });
   return types.filter((type) => rules.allowsType(type));
 };
 const TYPES = [
@@ -141,7 +129,7 @@ test('types of which there is nothing to win are left alone, unless they are giv
 });
 
 test('bodies of good answers and of errors are compressed, and no others', () => {
-  const rules = new FrontendRules(PLAIN);
+  const rules = new FrontendRules(COMPRESS_DEFAULTS);
   const statuses = [101, 200, 201, 204, 205, 206, 299, 300, 304, 399, 400, 404, 500, 599, 600, 999];
   assert.deepEqual(
     statuses.filter((status) => rules.allowsStatus(status)),
@@ -153,7 +141,7 @@ function codings(options: Partial<CompressOptions>, ...fields: [string, string][
   const head = new RequestHead();
   head.begin('GET', '/', '/');
   for (const [name, value] of fields) head.add(name, value);
-  return new FrontendRules({ ...PLAIN, ...options }).codings(head).join(' ');
+  return new FrontendRules({ ...COMPRESS_DEFAULTS, ...options }).codings(head).join(' ');
 }
 
 test('what a client takes depends on what it asks for', () => {

@@ -3,14 +3,10 @@ import test from 'node:test';
 import type { Problem } from '../../../src/kernel/problems.ts';
 import { ModelBuilder } from '../../../src/model/build-model.ts';
 import type { Frontend } from '../../../src/model/model.ts';
+import { MODEL_DEFAULTS } from '../../harness/defaults.ts';
 
 function build(keys: Record<string, string>): { frontend: Frontend | undefined; problems: Problem[] } {
-  const builder = new ModelBuilder({
-    prefix: '/traefik',
-    entryPoints: ['http', 'https'],
-    defaultEntryPoints: ['http'],
-    allowMinWeightZero: false,
-  });
+  const builder = new ModelBuilder({ ...MODEL_DEFAULTS, entryPoints: ['http', 'https'] });
   const { model } = builder.update([
     { key: 'backends/b/servers/s/url', value: 'http://10.0.0.1:80' },
     { key: 'frontends/f/backend', value: 'b' },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { ModelBuilder } from '../../../src/model/build-model.ts';
+import { MODEL_DEFAULTS } from '../../harness/defaults.ts';
 
 /** Keys that are to protect a frontend with values that cannot be used; under which key, and why. */
 const PROTECTIONS: readonly (readonly [key: string, value: string, under: string, reason: RegExp])[] = [
@@ -58,12 +59,7 @@ const PROTECTIONS: readonly (readonly [key: string, value: string, under: string
 
 for (const [key, value, under, reason] of PROTECTIONS) {
   test(`a frontend with ${key} = ${value} is left out, never served without it`, () => {
-    const builder = new ModelBuilder({
-      prefix: '/traefik',
-      entryPoints: ['http'],
-      defaultEntryPoints: ['http'],
-      allowMinWeightZero: false,
-    });
+    const builder = new ModelBuilder(MODEL_DEFAULTS);
     const { model } = builder.update([
       { key: 'backends/b/servers/s/url', value: 'http://10.0.0.1:80' },
       { key: 'frontends/open/backend', value: 'b' },
@@ -108,12 +104,7 @@ const TOGETHER: readonly (readonly [besides: Record<string, string>, key: string
 ];
 
 function serve(keys: Record<string, string>) {
-  const builder = new ModelBuilder({
-    prefix: '/traefik',
-    entryPoints: ['http'],
-    defaultEntryPoints: ['http'],
-    allowMinWeightZero: false,
-  });
+  const builder = new ModelBuilder(MODEL_DEFAULTS);
   const all = { 'backends/b/servers/s/url': 'http://10.0.0.1:80', 'frontends/f/backend': 'b' };
   const changes = [
     ...Object.entries(all),

@@ -3,17 +3,13 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { ModelBuilder } from '../../../src/model/build-model.ts';
+import { MODEL_DEFAULTS } from '../../harness/defaults.ts';
 import { stepsOf } from '../../harness/steps.ts';
 
 type Keys = Record<string, string | null>;
 
 function start() {
-  const builder = new ModelBuilder({
-    prefix: '/traefik',
-    entryPoints: ['http', 'https'],
-    defaultEntryPoints: ['http'],
-    allowMinWeightZero: false,
-  });
+  const builder = new ModelBuilder({ ...MODEL_DEFAULTS, entryPoints: ['http', 'https'] });
   const put = (keys: Keys): void => {
     builder.update(Object.entries(keys).map(([key, value]) => ({ key, value })));
   };

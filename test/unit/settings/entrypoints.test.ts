@@ -3,6 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { parseAddress, sameAddress } from '../../../src/settings/address.ts';
 import { MAX_ENTRY_POINTS, parseEntryPoint, parseEntryPoints } from '../../../src/settings/entrypoints.ts';
+import { TLS_DEFAULTS as TLS } from '../../harness/defaults.ts';
 
 /** What an entrypoint is that was told its name and address only. */
 const PLAIN = {
@@ -14,14 +15,6 @@ const PLAIN = {
   auth: null,
   forwardedHeaders: { insecure: true, trustedIPs: [] },
   proxyProtocol: null,
-};
-const TLS = {
-  certificates: [],
-  minVersion: 'TLSv1.2',
-  cipherSuites: [],
-  sniStrict: false,
-  defaultCertificate: null,
-  clientCA: null,
 };
 
 function unexpectedWarning(line: string): never {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { sourcesFrom } from '../../../../src/control/source/from-settings.ts';
-import { etcdSettings } from '../../../harness/etcd-settings.ts';
+import { etcdSettings } from '../../../harness/defaults.ts';
 
 function names(...settings: Parameters<typeof sourcesFrom>): string[] {
   return sourcesFrom(...settings).map(({ name }) => name);

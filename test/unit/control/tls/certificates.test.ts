@@ -9,8 +9,8 @@ import { loadClientCAs } from '../../../../src/control/tls/client-cas.ts';
 import type { EntryPointTls } from '../../../../src/kernel/entrypoint-options.ts';
 import type { ConfiguredCertificate } from '../../../../src/model/model.ts';
 import type { WorkerCertificate } from '../../../../src/protocol/messages.ts';
+import { TLS_DEFAULTS } from '../../../harness/defaults.ts';
 import { type Certificate, makeAuthority, makeCertificate } from '../../../harness/tls.ts';
-import { TLS_DEFAULTS } from '../../../harness/tls-serving.ts';
 import { temporaryFolder } from '../../../harness/tools.ts';
 import { waitFor } from '../../../harness/wait.ts';
 
