@@ -102,6 +102,20 @@ export class Tsuji {
     renameSync(`${path}.tmp`, path);
   }
 
+  /** Writes the keys of a new object, such as `backends/NAME`: it is seen with all of them or not at all. */
+  create(path: string, keys: Readonly<Record<string, string>>): void {
+    // What begins with a dot is no key.
+    const made = join(this.folder, '.new');
+    for (const [key, value] of Object.entries(keys)) {
+      const file = join(made, key);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, value);
+    }
+    const place = join(this.folder, path);
+    mkdirSync(dirname(place), { recursive: true });
+    renameSync(made, place);
+  }
+
   delete(key: string): void {
     rmSync(join(this.folder, key), { recursive: true, force: true });
   }
@@ -184,7 +198,10 @@ export function under(place: string, keys: Readonly<Record<string, string>>): Re
 
 let routes = 0;
 
-/** Adds a frontend of its own for these servers and waits until it is live; returns the host to ask for. */
+/**
+ * Adds a frontend of its own for these servers and waits until it is live; returns the host to ask for. `keys`: of the
+ * frontend (`frontends/$/…`), of its backend (`backends/$/…`), and others as they are.
+ */
 export async function addRoute(
   tsuji: Tsuji,
   urls: readonly string[],
@@ -192,11 +209,16 @@ export async function addRoute(
 ): Promise<string> {
   const name = `r${++routes}`;
   const host = `${name}.test`;
-  for (const [i, url] of urls.entries()) tsuji.set(`backends/${name}/servers/s${i + 1}/url`, url);
-  if (urls.length === 0) tsuji.set(`backends/${name}/servers/none/weight`, '1');
-  for (const [key, value] of Object.entries(keys)) tsuji.set(key.replace('$', name), value);
-  tsuji.set(`frontends/${name}/backend`, name);
-  tsuji.set(`frontends/${name}/routes/r/rule`, `Host:${host}`);
+  const backend: Record<string, string> = urls.length > 0 ? {} : { 'servers/none/weight': '1' };
+  for (const [i, url] of urls.entries()) backend[`servers/s${i + 1}/url`] = url;
+  const frontend: Record<string, string> = { backend: name, 'routes/r/rule': `Host:${host}` };
+  for (const [key, value] of Object.entries(keys)) {
+    const [, kind, rest] = /^(backends|frontends)\/\$\/(.+)$/.exec(key) ?? [];
+    if (kind === undefined) tsuji.set(key, value);
+    else (kind === 'backends' ? backend : frontend)[rest] = value;
+  }
+  tsuji.create(`backends/${name}`, backend);
+  tsuji.create(`frontends/${name}`, frontend);
   await tsuji.waitForStatus(
     ({ settled, frontends, backends }) => {
       const known = backends.find((backend) => backend.name === name)?.servers.length ?? 0;
