@@ -37,6 +37,10 @@ function asksForTunnel(head: RequestHead): boolean {
   return head.upgrade !== '' && !head.old && !listMembers(head.upgrade).includes('h2c');
 }
 
+function startWaiting(connection: Http1Connection): void {
+  connection.startWaiting();
+}
+
 export class Http1Connection extends TimerEntry implements ClientConnection, WatchedClient, BufferHolder {
   readonly socket: ByteSocket;
   tunnel: Http1Tunnel | null = null;
@@ -253,16 +257,30 @@ export class Http1Connection extends TimerEntry implements ClientConnection, Wat
     if (socket.out.length >= FLUSH_BYTES) this.wrote();
     else socket.flushSoon();
     if (socket.backlog > HIGH_WATER) this.noteWaiting();
-    this.startWaiting();
-    if (running.length === 0) this.rests();
-    else this.readOn();
+    if (running.length > 0) this.readOn();
+    else if (this.waiting === null) this.rests();
+    // Not within the end of the exchange before it, which still has its connection to a server.
+    else setImmediate(startWaiting, this);
   }
 
-  private startWaiting(): void {
+  startWaiting(): void {
     const { waiting } = this;
-    if (waiting === null || this.running.length > 0) return;
+    if (waiting === null || this.socket.closed) return;
     this.waiting = null;
-    this.start(waiting);
+    this.guard(() => {
+      this.start(waiting);
+      this.readOn();
+    });
+  }
+
+  /** What a step throws that no socket has called would end the whole worker; so it ends the connection. */
+  private guard(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.socketCrashed(error);
+      this.socket.close();
+    }
   }
 
   /** Nothing runs. */
@@ -408,12 +426,7 @@ export class Http1Connection extends TimerEntry implements ClientConnection, Wat
   }
 
   look(ms: number): void {
-    try {
-      this.lookAtProgress(ms);
-    } catch (error) {
-      this.socketCrashed(error);
-      this.socket.close();
-    }
+    this.guard(() => this.lookAtProgress(ms));
   }
 
   private lookAtProgress(ms: number): void {
@@ -454,7 +467,7 @@ export class Http1Connection extends TimerEntry implements ClientConnection, Wat
 
   /** The worker drains: whoever waits for nothing goes now, the others with their answer. */
   drain(): void {
-    if (this.running.length === 0) this.finish();
+    if (this.running.length === 0 && this.waiting === null) this.finish();
   }
 
   close(): void {

@@ -96,6 +96,7 @@ export class Http1Downstream implements Downstream, BodyUser {
   /** The exchange may be used again. */
   private reusable = false;
   private old = false;
+  private asksForTunnel = false;
   private keepsAlive = false;
   private isGrpc = false;
   /** The client waits for an interim response before it sends its body. */
@@ -124,6 +125,7 @@ export class Http1Downstream implements Downstream, BodyUser {
     this.queued = true;
     this.reusable = false;
     this.old = head.old;
+    this.asksForTunnel = head.tunnel;
     // Behind an upgrade stands what may be of another protocol: without it nothing there is served.
     this.keepsAlive = !head.close && !head.tunnel && (!head.old || head.keepAlive);
     this.receiving = head.bodyFollows && head.problem === '';
@@ -209,9 +211,9 @@ export class Http1Downstream implements Downstream, BodyUser {
     this.begun = true;
     const text = headText(head);
     const date = hasDate(text) ? '' : dateLine();
-    // What has no length ends with the connection where chunks are not known.
-    const unframed = this.old && length === UNKNOWN_LENGTH;
-    this.chunked = length === UNKNOWN_LENGTH && !this.old;
+    // What has no length ends with the connection where chunks are not known, or where that ends anyhow.
+    const unframed = length === UNKNOWN_LENGTH && (this.old || this.asksForTunnel);
+    this.chunked = length === UNKNOWN_LENGTH && !unframed;
     // A body that was not asked for may never come, and nothing tells.
     const ends = this.connection!.answers(this, close || !this.keepsAlive || unframed || this.expects);
     if (length >= 0 && !ends && !this.old) {
