@@ -46,13 +46,8 @@ export const FAILOVER: Kind<FailoverOptions> = {
     const below = keys.int('failover/below', 0);
     const isPercent = below >= 0 && below <= 100;
     if (!isPercent) keys.defaulted('failover/below', `${below} is not from 0 to 100; 0 is used`);
-    const lack = known.backendLack(backend);
-    const problem =
-      backend === ''
-        ? 'no backend is named; there is no failover'
-        : lack === ''
-          ? chainProblem(backend, known)
-          : `${lack}; there is no failover`;
+    const lack = backend === '' ? 'no backend is named' : known.backendLack(backend);
+    const problem = lack === '' ? chainProblem(backend, known) : `${lack}; there is no failover`;
     if (problem !== '') {
       keys.ignored(BACKEND, problem);
       return null;
