@@ -11,6 +11,7 @@ import { httpDate } from '../../../http/http-date.ts';
 import { REQUEST_LENGTH, type RequestHead } from '../../../http/request-head.ts';
 import { CODE, MAX_FRAME } from '../../../http2/codes.ts';
 import { writeData } from '../../../http2/frame-writer.ts';
+import { ByteOutput } from '../../../kernel/byte-output.ts';
 import { FAULTS } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
 import type { BootOptions } from '../../../protocol/messages.ts';
@@ -68,8 +69,8 @@ export class Http2Downstream implements Downstream, Sender {
   /** All of the response is here, and ends with these trailers. */
   private ending = false;
   private trailers = '';
-  /** Of the response, what waits for the client: from `pendingAt` in the first one on. */
-  private readonly pending: Uint8Array[] = [];
+  /** Of the response, what waits for the client: from `pendingAt` in its first piece on. */
+  private readonly pending = new ByteOutput();
   private pendingAt = 0;
   private pendingBytes = 0;
   /** The exchange is to be told when it is out. */
@@ -330,7 +331,12 @@ export class Http2Downstream implements Downstream, Sender {
       if (last) this.ended();
       return true;
     }
-    this.pending.push(Buffer.from(at === 0 ? bytes : bytes.subarray(at)));
+    for (let from = at; from < bytes.length; from += MAX_FRAME) {
+      const end = Math.min(bytes.length, from + MAX_FRAME);
+      // Each goes out as one frame, so it lies in one piece.
+      this.pending.reserve(end - from);
+      this.pending.bytes(bytes, from, end);
+    }
     this.pendingBytes += bytes.length - at;
     this.owesWritable = true;
     if (this.sendWindow > 0) scheduler.add(this);
@@ -340,7 +346,7 @@ export class Http2Downstream implements Downstream, Sender {
 
   sendNext(): boolean {
     const { connection } = this;
-    const chunk = this.pending[0];
+    const chunk = this.pending.firstPiece();
     const start = this.pendingAt;
     const length = Math.min(chunk.length - start, MAX_FRAME, this.sendWindow, connection.scheduler.sendWindow);
     this.sendWindow -= length;
@@ -348,13 +354,13 @@ export class Http2Downstream implements Downstream, Sender {
     this.pendingBytes -= length;
     this.pendingAt += length;
     this.sent += length;
-    if (this.pendingAt === chunk.length) {
-      this.pending.shift();
-      this.pendingAt = 0;
-    }
     const isAll = this.pendingBytes === 0;
     const ends = isAll && this.ending && this.trailers === '';
     writeData(connection.socket.out, this.id, chunk, start, start + length, ends);
+    if (start + length === chunk.length) {
+      this.pending.dropFirst();
+      this.pendingAt = 0;
+    }
     connection.socket.flushSoon();
     connection.useful();
     connection.noteWaiting(this);
@@ -420,7 +426,7 @@ export class Http2Downstream implements Downstream, Sender {
     this.upload.drop();
     this.connection.scheduler.delete(this);
     if (this.pendingBytes === 0) return;
-    this.pending.length = 0;
+    this.pending.clear();
     this.pendingAt = 0;
     this.pendingBytes = 0;
     this.connection.noteWaiting(this);
@@ -491,7 +497,7 @@ export class Http2Downstream implements Downstream, Sender {
 
   /** What waits here, bytes. */
   get waitingBytes(): number {
-    return this.pendingBytes + this.upload.waitingBytes;
+    return this.pending.heldBytes + this.upload.waitingBytes;
   }
 
   /** `ms` have passed since the last look. What its client owes us, '' while there is progress. */

@@ -17,7 +17,7 @@ export const WINDOW_GROWTH = 4_194_304;
 export const WORKER_CUT = 16_777_216;
 
 /** Once so much waits for the system, streams wait for their turn. */
-export const SEND_AHEAD = 65_536;
+export const SEND_AHEAD = 262_144;
 /** Acknowledgements and resets that wait for the system: beyond that the client is not read. */
 export const MAX_UNSENT_CONTROL = 65_536;
 

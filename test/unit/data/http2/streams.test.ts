@@ -187,18 +187,19 @@ test('a client that reads slowly gets all, in turn, and no more is written ahead
   await memory.frames();
   memory.socket.limit(0);
   for (const { out } of memory.asked) {
-    out.begin('200 OK\r\n', 500_000);
-    assert.equal(out.write(Buffer.alloc(500_000)), false);
+    out.begin('200 OK\r\n', 1_000_000);
+    assert.equal(out.write(Buffer.alloc(1_000_000)), false);
   }
-  assert.ok(memory.socket.backlog < 200_000);
-  for (let i = 0; i < 40; i++) {
+  assert.ok(memory.socket.backlog < 300_000);
+  for (let i = 0; i < 50; i++) {
     memory.socket.take(50_000);
     await memory.socket.settle();
     const [one, three] = [(await memory.body(1)).length, (await memory.body(3)).length];
-    if (one < 400_000 && i > 3) assert.ok(Math.abs(one - three) <= 131_072, `${one} and ${three}`);
+    // The first has had the start that it had, and no more.
+    if (one < 900_000 && i > 6) assert.ok(one - three <= 320_000, `${one} and ${three}`);
   }
-  assert.equal((await memory.body(1)).length, 500_000);
-  assert.equal((await memory.body(3)).length, 500_000);
+  assert.equal((await memory.body(1)).length, 1_000_000);
+  assert.equal((await memory.body(3)).length, 1_000_000);
   finish(memory, 0);
   finish(memory, 1);
   await memory.ended();
@@ -213,7 +214,7 @@ test('a client may send more only when its server has taken it', async () => {
   assert.equal(await credit(memory, 1), 0);
   assert.equal(await memory.reset(1), -1);
   memory.asked[0].out.resumeBody();
-  assert.equal(await credit(memory, 1), 131_072);
+  assert.ok((await credit(memory, 1)) >= 131_072);
   await memory.ended();
 });
 
