@@ -1,5 +1,5 @@
 /** The kinds of password hashes of basic auth, by their text (shared/spec frontend-options §2.1). */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash as digest, timingSafeEqual } from 'node:crypto';
 
 export type HashKind = 'sha1' | 'bcrypt' | 'shacrypt' | 'md5crypt';
 
@@ -25,6 +25,7 @@ export function hashKind(hash: string): HashKind | null {
 /** Of a hash of the kind `sha1`, the only one that costs nothing to compare. */
 export function isSha1Password(password: string, hash: string): boolean {
   const given = Buffer.from(hash.slice('{SHA}'.length), 'base64');
-  const made = createHash('sha1').update(password).digest();
+  // Into bytes by way of text: what it costs to have them at once is several times as much.
+  const made = Buffer.from(digest('sha1', password, 'base64'), 'base64');
   return given.length === made.length && timingSafeEqual(given, made);
 }

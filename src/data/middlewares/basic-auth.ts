@@ -1,11 +1,12 @@
 /** Asks for a name and a password (RFC 7617, shared/spec frontend-options §2.1). */
-import { basicCredentials, type Credentials } from '../../http/basic-credentials.ts';
+import { basicCredentials } from '../../http/basic-credentials.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { CharacterSet } from '../../kernel/characters.ts';
 import { log } from '../../kernel/log.ts';
 import type { User } from '../../middlewares/auth.ts';
 import type { WorkerContext } from '../context.ts';
 import { type Middleware, type Scope, WAITS, type Waiting } from '../middleware.ts';
+import { RecentCredentials } from '../recent-credentials.ts';
 import type { Reply } from '../reply.ts';
 import { unauthorized } from './unauthorized.ts';
 
@@ -13,15 +14,10 @@ const REFUSAL = unauthorized('Basic realm="traefik"');
 /** A name may hold what no field may. */
 const IN_FIELD = new CharacterSet('\x20\x7e\x80\xff', '\t', true);
 
-/** null: what was sent is none. Of several fields none counts. */
-function credentialsOf(head: RequestHead): Credentials | null {
-  const values = head.values('authorization');
-  return values.length === 1 ? basicCredentials(values[0]) : null;
-}
-
 export class BasicAuth implements Middleware {
   private readonly worker: WorkerContext;
   private readonly hashes: ReadonlyMap<string, string>;
+  private readonly recent: RecentCredentials;
   /** For names that nobody has: a check of them takes as long as any other. */
   private readonly anyHash: string;
   /** Lower case, '' for none. */
@@ -31,13 +27,24 @@ export class BasicAuth implements Middleware {
   constructor(worker: WorkerContext, users: readonly User[], headerField: string, removeHeader: boolean) {
     this.worker = worker;
     this.hashes = new Map(users);
+    this.recent = new RecentCredentials(worker.wheel);
     this.anyHash = users.find(([, hash]) => hash !== '')?.[1] ?? '';
     this.headerField = headerField.toLowerCase();
     this.removeHeader = removeHeader;
   }
 
   request(exchange: Scope, head: RequestHead): Reply | null | typeof WAITS {
-    const credentials = credentialsOf(head);
+    const fields = head.values('authorization');
+    // Of several none counts.
+    if (fields.length !== 1) return REFUSAL;
+    const name = this.recent.nameIn(fields[0]);
+    if (name === undefined) return this.judge(exchange, head, fields[0]);
+    this.admit(head, name);
+    return null;
+  }
+
+  private judge(exchange: Scope, head: RequestHead, field: string): Reply | null | typeof WAITS {
+    const credentials = basicCredentials(field);
     if (credentials === null) return REFUSAL;
     const { name, password } = credentials;
     const own = this.hashes.get(name);
@@ -58,6 +65,7 @@ export class BasicAuth implements Middleware {
       return WAITS;
     }
     if (!verdict || !mayPass) return this.refuse();
+    this.recent.add(field, name);
     this.admit(head, name);
     return null;
   }
