@@ -1,6 +1,7 @@
 /** The name and the password that the admin pages ask for (shared/spec cli-api §3, §5.1). */
 import { basicCredentials } from '../../http/basic-credentials.ts';
 import { KnownPasswords } from '../../kernel/known-passwords.ts';
+import { nobodysHash } from '../../kernel/password-hash.ts';
 import type { User } from '../../middlewares/auth.ts';
 import type { AdminRequest } from './request.ts';
 
@@ -10,7 +11,8 @@ type Check = (password: string, hash: string) => Promise<boolean>;
 
 export class AdminAuth {
   private readonly hashes: ReadonlyMap<string, string>;
-  private readonly anyHash: string;
+  /** A name that nobody has takes as long as any other. */
+  private readonly nobodysHash: string;
   private readonly check: Check;
   /** The dashboard asks every second. */
   private readonly known = new KnownPasswords();
@@ -18,7 +20,8 @@ export class AdminAuth {
   /** `check`: compares a password with its hash, elsewhere. */
   constructor(users: readonly User[], check: Check) {
     this.hashes = new Map(users);
-    this.anyHash = users.find(([, hash]) => hash !== '')?.[1] ?? '';
+    const anyHash = users.find(([, hash]) => hash !== '')?.[1] ?? '';
+    this.nobodysHash = anyHash === '' ? '' : nobodysHash(anyHash);
     this.check = check;
   }
 
@@ -27,8 +30,7 @@ export class AdminAuth {
     if (credentials === null) return false;
     const { name, password } = credentials;
     const own = this.hashes.get(name);
-    // A name that nobody has takes as long as any other.
-    const hash = own === undefined || own === '' ? this.anyHash : own;
+    const hash = own === undefined || own === '' ? this.nobodysHash : own;
     if (hash === '') return false;
     const question = this.known.question(password, hash);
     if (this.known.has(question)) return hash === own;

@@ -3,6 +3,7 @@ import { basicCredentials } from '../../http/basic-credentials.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { CharacterSet } from '../../kernel/characters.ts';
 import { log } from '../../kernel/log.ts';
+import { nobodysHash } from '../../kernel/password-hash.ts';
 import type { User } from '../../middlewares/auth.ts';
 import type { WorkerContext } from '../context.ts';
 import { type Middleware, type Scope, WAITS, type Waiting } from '../middleware.ts';
@@ -18,8 +19,8 @@ export class BasicAuth implements Middleware {
   private readonly worker: WorkerContext;
   private readonly hashes: ReadonlyMap<string, string>;
   private readonly recent: RecentCredentials;
-  /** For names that nobody has: a check of them takes as long as any other. */
-  private readonly anyHash: string;
+  /** For names that nobody has: a check of them takes as long as any other. '' when nobody has any. */
+  private readonly nobodysHash: string;
   /** Lower case, '' for none. */
   private readonly headerField: string;
   private readonly removeHeader: boolean;
@@ -28,7 +29,8 @@ export class BasicAuth implements Middleware {
     this.worker = worker;
     this.hashes = new Map(users);
     this.recent = new RecentCredentials(worker.wheel);
-    this.anyHash = users.find(([, hash]) => hash !== '')?.[1] ?? '';
+    const anyHash = users.find(([, hash]) => hash !== '')?.[1] ?? '';
+    this.nobodysHash = anyHash === '' ? '' : nobodysHash(anyHash);
     this.headerField = headerField.toLowerCase();
     this.removeHeader = removeHeader;
   }
@@ -48,7 +50,7 @@ export class BasicAuth implements Middleware {
     if (credentials === null) return REFUSAL;
     const { name, password } = credentials;
     const own = this.hashes.get(name);
-    const hash = own === undefined || own === '' ? this.anyHash : own;
+    const hash = own === undefined || own === '' ? this.nobodysHash : own;
     // Nobody gets in where there is nobody to be known.
     if (hash === '') return REFUSAL;
     const mayPass = hash === own;

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import test from 'node:test';
+import { AdminAuth } from '../../../src/control/admin/admin-auth.ts';
 import checkPassword from '../../../src/control/passwords/check-password.task.ts';
 import { md5Crypt, shaCrypt } from '../../../src/control/passwords/crypt.ts';
-import { hashKind } from '../../../src/kernel/password-hash.ts';
+import { hashKind, nobodysHash } from '../../../src/kernel/password-hash.ts';
 
 const PASSWORDS = [
   'test',
@@ -45,4 +46,38 @@ test('each kind of hash is known and compared, and nothing else ever matches', a
   assert.equal(await checkPassword({ password: 'tesu', hash: '$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/' }), false);
   assert.equal(await checkPassword({ password: 'test', hash: openssl('6', 'pepper', 'test') }), true);
   assert.equal(await checkPassword({ password: 'test', hash: 'test' }), false);
+});
+
+test('the hash of nobody takes the same comparison, and no password has it', async () => {
+  const hashes = [
+    '$2b$04$aQ6cSVXDR2dZBpiJx3Fz3eYpwyMTzxRnOPSI2ubRTJTnfwiOCpPh2',
+    '$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/',
+    openssl('5', 'pepper', 'test'),
+    openssl('6', 'pepper', 'test'),
+    '{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=',
+  ];
+  for (const hash of hashes) {
+    const nobodys = nobodysHash(hash);
+    assert.equal(hashKind(nobodys), hashKind(hash), nobodys);
+    assert.equal(nobodys.length, hash.length);
+    assert.equal(nobodys.slice(0, -24), hash.slice(0, -24));
+    assert.equal(await checkPassword({ password: 'test', hash: nobodys }), false, nobodys);
+  }
+});
+
+test('a password that was right a moment ago is compared anew under a name that nobody has', async () => {
+  const hash = '$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/';
+  const compared: string[] = [];
+  const auth = new AdminAuth([['test', hash]], (password, other) => {
+    compared.push(other);
+    return checkPassword({ password, hash: other });
+  });
+  const lets = (name: string): Promise<boolean> => {
+    const authorization = `Basic ${Buffer.from(`${name}:test`).toString('base64')}`;
+    return auth.lets({ fields: new Map([['authorization', authorization]]) } as never);
+  };
+  assert.deepEqual([await lets('test'), await lets('test')], [true, true]);
+  assert.deepEqual(compared, [hash]);
+  assert.deepEqual([await lets('nobody'), await lets('nobody')], [false, false]);
+  assert.deepEqual(compared, [hash, nobodysHash(hash), nobodysHash(hash)]);
 });
