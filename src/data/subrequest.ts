@@ -175,7 +175,7 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueU
     this.sent = true;
     this.wasSent = true;
     const framing = body === null ? REQUEST_NO_BODY : REQUEST_LENGTH;
-    connection!.sendHead(head, text.method, framing, body === null, text.latin1, false);
+    connection!.sendHead(head, text.method, framing, body === null, text.latin1, false, '');
     if (body === null) return;
     for (const chunk of body) this.connection?.write(chunk);
     this.connection?.endBody('');

@@ -65,7 +65,8 @@ const descriptors = new Descriptors(
   metrics,
   () => pools.closeIdle(),
 );
-const pools: UpstreamPools = new UpstreamPools(boot.options, wheel, metrics, descriptors);
+const budget = new MemoryBudget(boot.options.bufferLimits, metrics);
+const pools: UpstreamPools = new UpstreamPools(boot.options, wheel, metrics, descriptors, budget);
 const certificates = new CertificateStore();
 const tokenCounts = new TokenCounts(boot.tokenCounts);
 const ticketKeys = new TicketKeys(boot.tls.ticketKeys);
@@ -92,7 +93,7 @@ const context: WorkerContext = {
   report: post,
   metrics,
   heldBodies: new HeldBodies(),
-  budget: new MemoryBudget(boot.options.bufferLimits, metrics),
+  budget,
   pools,
   descriptors,
   certificates,

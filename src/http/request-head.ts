@@ -63,6 +63,8 @@ export class RequestHead {
   tunnel = false;
   /** Some field has bytes that are no UTF-8, so the text has one character per byte; otherwise it is decoded UTF-8. */
   latin1 = false;
+  /** Lower-case names, each between blanks, of fields that its client wants in no table on the way (RFC 7541 §7.1.3). */
+  neverIndexed = '';
   /** What its client says of the hops before it, and of itself, is believed. */
   trusted = true;
   /** What is wrong, '' for a good head. */
@@ -112,6 +114,7 @@ export class RequestHead {
     this.keepAlive = false;
     this.tunnel = false;
     this.latin1 = false;
+    this.neverIndexed = '';
     this.trusted = true;
     this.problem = '';
     this.fault = FAULTS.badRequest;

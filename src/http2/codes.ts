@@ -40,6 +40,15 @@ export const CODE = Object.freeze({
   http11Required: 0xd,
 });
 
+const CODE_NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(CODE).map(([name, code]) => [code, name.replace(/[A-Z]|(?<=[a-z])11/g, '_$&').toUpperCase()]),
+);
+
+/** For the log. */
+export function codeName(code: number): string {
+  return CODE_NAMES.get(code) ?? String(code);
+}
+
 export const SETTING = Object.freeze({
   headerTableSize: 0x1,
   enablePush: 0x2,

@@ -61,6 +61,8 @@ const KINDS: ReadonlyMap<string, number> = new Map([
 /** Of tokens (RFC 9110 §5.6.2) those without capitals. */
 const NAME = new CharacterSet('09az', "!#$%&'*+.^_`|~-");
 const COLON = 0x3a;
+/** The problem of a value with blanks around it, which HTTP/1.1 allows and ignores. */
+export const BLANKS = 'blanks around a field value';
 /** RFC 7541 §4.1. */
 const OVERHEAD = 32;
 
@@ -80,7 +82,7 @@ function problemOf(name: string, value: string, kind: number): string {
   if (kind === FIELD.unknownPseudo) return 'a pseudo field that means nothing';
   if (kind < FIELD.method && (name === '' || !NAME.spans(name))) return 'a field name that is no token in lower case';
   if (!isFieldValue(value)) return 'a control character in a field';
-  if (isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1))) return 'blanks around a field value';
+  if (isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1))) return BLANKS;
   if (kind === FIELD.connection) return 'a field of HTTP/1.1 connections';
   if (kind === FIELD.te && value !== 'trailers' && value.toLowerCase() !== 'trailers')
     return 'a TE other than trailers';

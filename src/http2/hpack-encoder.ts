@@ -7,22 +7,15 @@ import type { ByteOutput, Bytes } from '../kernel/byte-output.ts';
 import { trimBlanks } from '../kernel/characters.ts';
 import { STATIC_FIELDS, STATIC_NAMES } from './field.ts';
 
-/** First byte and mask of what is written here (RFC 7541 §6). */
+/** First bytes and masks of what is written (RFC 7541 §6). */
 const INDEXED = 0x80;
 const SIZE_UPDATE = 0x20;
-const NOT_INDEXED = 0x00;
-const LITERAL_MASK = 0x0f;
 const TEXT_MASK = 0x7f;
-
-const STATUS_NAME = nameIndex(':status');
-const AUTHORITY_NAME = nameIndex(':authority');
-const PATH_NAME = nameIndex(':path');
-const METHOD_NAME = nameIndex(':method');
-const SCHEME_NAME = nameIndex(':scheme');
-
-function nameIndex(name: string): number {
-  return STATIC_NAMES.get(name) ?? 0;
-}
+/** Of literals: one that goes into the table, one that does not, and one that may go into none on its way. */
+export const INCREMENTAL = 0x40;
+export const NOT_INDEXED = 0x00;
+export const NEVER_INDEXED = 0x10;
+const LITERAL_MASK = 0x0f;
 
 /** `name value` of those fields of the static table whose value is given as well. */
 const WHOLE: ReadonlyMap<string, number> = new Map(
@@ -115,10 +108,29 @@ function string(out: ByteOutput, text: string): void {
   out.text(text);
 }
 
-/** A field whose name is in the static table. */
-function literal(out: ByteOutput, index: number, value: string): void {
-  integer(out, NOT_INDEXED, LITERAL_MASK, index);
+/** A reference to an entry of either table. */
+export function writeIndex(out: ByteOutput, index: number): void {
+  integer(out, INDEXED, INDEXED - 1, index);
+}
+
+/** A change of the size of our table; only in front of a block. */
+export function writeTableSize(out: ByteOutput, bytes: number): void {
+  integer(out, SIZE_UPDATE, SIZE_UPDATE - 1, bytes);
+}
+
+/** A literal. `form`: INCREMENTAL, NOT_INDEXED or NEVER_INDEXED; `name` in lower case. */
+export function writeField(out: ByteOutput, form: number, name: string, value: string): void {
+  const index = STATIC_NAMES.get(name) ?? 0;
+  integer(out, form, form === INCREMENTAL ? INCREMENTAL - 1 : LITERAL_MASK, index);
+  if (index === 0) string(out, name);
   string(out, value);
+}
+
+/** A pseudo field, by one byte where the static table has it. */
+export function writePseudo(out: ByteOutput, name: string, value: string, form: number): void {
+  const index = WHOLE.get(`${name} ${value}`);
+  if (index === undefined) writeField(out, form, name, value);
+  else writeIndex(out, index);
 }
 
 /** Where heads lie while they are read, for all encoders of the worker. */
@@ -130,32 +142,9 @@ export class HpackEncoder {
 
   /** Begins the block of a response. `status`: three digits. */
   status(out: ByteOutput, status: number): void {
-    this.begin(out);
-    const index = WHOLE.get(`:status ${status}`);
-    if (index === undefined) literal(out, STATUS_NAME, String(status));
-    else integer(out, INDEXED, TEXT_MASK, index);
-  }
-
-  /** Begins the block of a request. All have a character per byte. */
-  request(out: ByteOutput, method: string, scheme: string, authority: string, path: string): void {
-    this.begin(out);
-    this.pseudo(out, METHOD_NAME, method);
-    this.pseudo(out, SCHEME_NAME, scheme);
-    this.pseudo(out, AUTHORITY_NAME, authority);
-    this.pseudo(out, PATH_NAME, path);
-  }
-
-  /** The first block tells that the table may go. */
-  private begin(out: ByteOutput): void {
-    if (this.begun) return;
+    if (!this.begun) writeTableSize(out, 0);
     this.begun = true;
-    integer(out, SIZE_UPDATE, SIZE_UPDATE - 1, 0);
-  }
-
-  private pseudo(out: ByteOutput, name: number, value: string): void {
-    const index = WHOLE.get(`${STATIC_FIELDS[name].name} ${value}`);
-    if (index === undefined) literal(out, name, value);
-    else integer(out, INDEXED, TEXT_MASK, index);
+    writePseudo(out, ':status', String(status), NOT_INDEXED);
   }
 
   /**
@@ -194,10 +183,7 @@ export class HpackEncoder {
   /** A field by itself; `name` in lower case. */
   field(out: ByteOutput, name: string, value: string): void {
     if (ONE_CONNECTION.has(name)) return;
-    const index = STATIC_NAMES.get(name) ?? 0;
-    integer(out, NOT_INDEXED, LITERAL_MASK, index);
-    if (index === 0) string(out, name);
-    string(out, value);
+    writeField(out, NOT_INDEXED, name, value);
   }
 }
 

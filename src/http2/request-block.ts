@@ -58,6 +58,8 @@ export class RequestBlock implements FieldSink {
   private path: Field | null = null;
   private protocol: Field | null = null;
   private host: Field | null = null;
+  /** As of the head. */
+  private neverIndexed = '';
   private readonly cookies: Field[] = [];
   /** From the first field on that is not ASCII: whether all are text is known at the end. */
   private readonly rest: Field[] = [];
@@ -86,6 +88,7 @@ export class RequestBlock implements FieldSink {
     this.path = null;
     this.protocol = null;
     this.host = null;
+    this.neverIndexed = '';
     if (this.cookies.length > 0) this.cookies.length = 0;
     if (this.rest.length > 0) this.rest.length = 0;
   }
@@ -95,6 +98,7 @@ export class RequestBlock implements FieldSink {
     if (this.size > MAX_LIST) return this.tooMuch('too long fields');
     if (field.problem !== '') return this.refuse(field.problem);
     const { kind } = field;
+    if (field.neverIndexed) this.neverIndexed += ` ${field.name} `;
     if (kind >= FIELD.method) return this.pseudo(field, kind);
     if (++this.fields > this.maxFields) return this.tooMuch('too many fields');
     if (!this.begun && !this.beginHead()) return false;
@@ -209,6 +213,7 @@ export class RequestBlock implements FieldSink {
 
   private settle(endStream: boolean): void {
     const { head } = this;
+    head.neverIndexed = this.neverIndexed;
     this.addHost();
     if (this.rest.length > 0) this.addRest();
     if (this.cookies.length > 0) this.addCookies();

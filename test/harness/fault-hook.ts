@@ -26,10 +26,15 @@ import { UwsTls } from '../../src/data/listener/uws-tls.ts';
 import { UwsTlsApp } from '../../src/data/listener/uws-tls-app.ts';
 import { UwsClientSocket, UwsHandshake } from '../../src/data/listener/uws-websocket.ts';
 import { UpstreamConnection } from '../../src/data/upstream/connection.ts';
+import { HeldBody } from '../../src/data/upstream/held-body.ts';
+import { OutgoingBody } from '../../src/data/upstream/outgoing-body.ts';
 
 import { UpstreamPool } from '../../src/data/upstream/pool.ts';
 import { UpstreamPools } from '../../src/data/upstream/pools.ts';
+import { ReadPieces } from '../../src/data/upstream/read-pieces.ts';
 import { UpstreamSession } from '../../src/data/upstream/session.ts';
+import { SessionFrames } from '../../src/data/upstream/session-frames.ts';
+import { SessionOutput } from '../../src/data/upstream/session-output.ts';
 import { UpstreamSessions } from '../../src/data/upstream/sessions.ts';
 import { UpstreamStream } from '../../src/data/upstream/stream.ts';
 import { Refusal } from '../../src/data/websocket/refusal.ts';
@@ -41,6 +46,8 @@ import { ChunkedDecoder } from '../../src/http/chunked-decoder.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import { ResponseHead } from '../../src/http/response-head.ts';
 import { ResponseParser } from '../../src/http/response-parser.ts';
+import { RequestEncoder } from '../../src/http2/request-encoder.ts';
+import { ResponseBlock } from '../../src/http2/response-block.ts';
 import { TimerWheel } from '../../src/kernel/timer-wheel.ts';
 import { MetricsLane } from '../../src/shared/metrics.ts';
 import { RoutingTable } from '../../src/table/reader.ts';
@@ -75,6 +82,13 @@ const CLASSES = {
   UpstreamPools,
   UpstreamSessions,
   UpstreamSession,
+  SessionFrames,
+  SessionOutput,
+  OutgoingBody,
+  HeldBody,
+  ReadPieces,
+  RequestEncoder,
+  ResponseBlock,
   UpstreamStream,
   ChunkedDecoder,
   RequestHead,

@@ -13,7 +13,8 @@ const FAULT_HOOK = new URL('../harness/fault-hook.ts', import.meta.url).href;
 const LARGE = 3 << 20;
 const PATIENCE_MS = 3_000;
 
-const OWN = /^(UpstreamSessions?|UpstreamStream)\.|^UpstreamPool\.(share|shareNoMore)$|^UpstreamConnection\.handOver$/;
+const OWN =
+  /^(UpstreamSessions?|UpstreamStream|SessionFrames|SessionOutput|OutgoingBody|HeldBody|ReadPieces|RequestEncoder|ResponseBlock)\.|^UpstreamPool\.(share|shareNoMore)$|^UpstreamConnection\.handOver$/;
 /** The guards themselves, and the end of a worker or of a table. */
 const NOT_TRIED = /\.(guard|expired|failAs|ready|refuse|showHead)$|^UpstreamSessions\.(retire|destroy)$/;
 /** Give a stream to their caller, who keeps it at once: an error between the two has no place to happen. */

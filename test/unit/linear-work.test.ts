@@ -30,7 +30,6 @@ import {
 import { cookieValue, cookieValues, withoutCookie } from '../../src/http/cookies.ts';
 import { withStrongForms } from '../../src/http/entity-tags.ts';
 import { hostProblem } from '../../src/http/host.ts';
-import { readResponseFields, requestFields } from '../../src/http/http2-head.ts';
 import { queryValues, withoutQueryName } from '../../src/http/query.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import { RequestReader } from '../../src/http/request-reader.ts';
@@ -41,7 +40,11 @@ import { ResponseText } from '../../src/http/response-text.ts';
 import { parseToken } from '../../src/http/token.ts';
 import { requestTrailers as ownTrailers } from '../../src/http/trailers.ts';
 import { upgradeProblem } from '../../src/http/upgrade.ts';
+import { Field } from '../../src/http2/field.ts';
+import { RequestEncoder } from '../../src/http2/request-encoder.ts';
+import { ResponseBlock } from '../../src/http2/response-block.ts';
 import { AllowedAddresses } from '../../src/kernel/allowed-addresses.ts';
+import { ByteOutput } from '../../src/kernel/byte-output.ts';
 import { CODINGS } from '../../src/kernel/codings.ts';
 import { decodedPath, decodedQuery, encodedPath } from '../../src/kernel/percent.ts';
 import { withoutCredentials } from '../../src/kernel/quote.ts';
@@ -191,11 +194,20 @@ const PLACES: Record<string, (text: string) => void> = {
   'trailers of a client': (text) => readChunks(`0\r\nX: ${text}\r\n\r\n`, 1),
   'fields of HTTP/2': (text) =>
     fillHttp2(new RequestHead(), [':method', 'GET', ':path', text, 'cookie', text, 'x', text], true, 100),
-  'a head for HTTP/2': (text) =>
-    requestFields(`GET /${text} HTTP/1.1\r\nhost: a\r\nx: ${text}\r\n\r\n`, 'http', 'a', true),
+  'a head for HTTP/2': (text) => {
+    const encoder = new RequestEncoder('http', 'a');
+    if (encoder.read(`GET /${text} HTTP/1.1\r\nhost: a\r\nx: ${text}\r\n\r\n`, true, ''))
+      encoder.write(new ByteOutput());
+    encoder.readTrailers(`x: ${text}\r\n${text}: 1\r\n`, false);
+  },
   'a head from HTTP/2': (text) => {
     const head = new ResponseHead();
-    readResponseFields(head, [':status', text, 'content-length', text, 'x', text]);
+    const block = new ResponseBlock();
+    block.begin(head);
+    for (const name of [':status', 'content-length', 'x', 'trailer']) block.field(new Field(name, text));
+    block.finish(head);
+    block.begin(null);
+    block.field(new Field('x', text));
   },
   'a field of a response': (text) => parse(ok(`X: ${text}\r\n\r\n`), 65_536),
   'a Content-Length of a response': (text) => parse(ok(`Content-Length: 1${text}x\r\n\r\n`), 65_536),

@@ -56,6 +56,7 @@ export class OutgoingRequest {
   /** `name: value\r\n` lines, '' for none. */
   trailers = '';
   private latin1 = false;
+  private neverIndexed = '';
   private line = '';
   private host = '';
   private rest = '';
@@ -84,6 +85,7 @@ export class OutgoingRequest {
     this.method = head.method;
     this.tunnel = head.tunnel;
     this.latin1 = head.latin1;
+    this.neverIndexed = head.neverIndexed;
     this.body = head.body;
     this.complete = !head.bodyFollows;
     this.expectsContinue = head.passesExpect && !this.complete && head.expectsContinue;
@@ -144,7 +146,7 @@ export class OutgoingRequest {
     const { pieces } = this;
     // Pieces that are queued are sent below, and then the end of the body.
     const complete = this.complete && pieces.length === 0 && this.body !== REQUEST_CHUNKED;
-    upstream.sendHead(head, this.method, this.body, complete, this.latin1, this.tunnel);
+    upstream.sendHead(head, this.method, this.body, complete, this.latin1, this.tunnel, this.neverIndexed);
     if (complete) return true;
     this.pieces = [];
     this.queuedBytes = 0;

@@ -336,6 +336,18 @@ export function acceptHandles(
   return true;
 }
 
+/**
+ * The handle of a connection in the clear that `socket` has made, within its `connect`: nothing was read from it. It is
+ * no longer that of the socket. Null: the connection is only to be had as a stream.
+ */
+export function takeHandle(socket: Socket): RawHandle | null {
+  const owner = socket as Socket & { _handle?: RawHandle | null };
+  const raw = owner._handle;
+  if (loaded === null || !raw || !has(raw, METHODS) || !has(raw, TCP_METHODS)) return null;
+  owner._handle = null;
+  return raw;
+}
+
 /** Of a connection whose handshake is through; null: it is only to be had as a stream. */
 export function tlsHandle(socket: TLSSocket): RawHandle | null {
   const raw = (socket as TLSSocket & { _handle?: RawHandle | null })._handle;

@@ -11,6 +11,7 @@ import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import type { ServerView } from '../../table/views.ts';
+import type { MemoryBudget } from '../memory-budget.ts';
 import type { WriteTurn } from '../write-turn.ts';
 import { type ConnectionOwner, UpstreamConnection } from './connection.ts';
 import { ALPN_ANY, ALPN_HTTP1, type DialTarget } from './dial.ts';
@@ -31,12 +32,15 @@ export class UpstreamPool implements ConnectionOwner {
   timeouts: UpstreamTimeouts;
   readonly options: BootOptions;
   readonly wheel: TimerWheel;
+  readonly budget: MemoryBudget;
   /** Shared by all connections of the worker: bytes are used up before the next read. */
   readonly readBuffer: Buffer;
   private readonly idle: UpstreamConnection[] = [];
   private readonly all = new Set<UpstreamConnection>();
   private readonly sessions: UpstreamSessions;
   private shares: boolean;
+  /** The server has asked for HTTP/1.1 where it has been spoken to in HTTP/2 (RFC 9113 §7). */
+  private wantsHttp1 = false;
   private closed = false;
   /** What this turn's requests are enqueued on, null before the first of them. */
   private filling: UpstreamConnection | null = null;
@@ -53,6 +57,7 @@ export class UpstreamPool implements ConnectionOwner {
     readBuffer: Buffer,
     turn: WriteTurn,
     metrics: MetricsLane,
+    budget: MemoryBudget,
   ) {
     this.target = target;
     this.timeouts = timeouts;
@@ -61,6 +66,7 @@ export class UpstreamPool implements ConnectionOwner {
     this.readBuffer = readBuffer;
     this.turn = turn;
     this.metrics = metrics;
+    this.budget = budget;
     this.sessions = new UpstreamSessions(this, metrics);
     this.shares = target.priorKnowledge;
   }
@@ -119,7 +125,7 @@ export class UpstreamPool implements ConnectionOwner {
   /** A new connection; `user` hears of `upstreamConnected` or `upstreamFailed`. */
   dial(user: UpstreamUser, upgrades: boolean): Upstream {
     if (this.shares && !upgrades) return this.sessions.dial(user);
-    const connection = new UpstreamConnection(this, user, upgrades ? ALPN_HTTP1 : ALPN_ANY);
+    const connection = new UpstreamConnection(this, user, upgrades || this.wantsHttp1 ? ALPN_HTTP1 : ALPN_ANY);
     this.all.add(connection);
     try {
       this.metrics.upstreamOpened();
@@ -144,6 +150,15 @@ export class UpstreamPool implements ConnectionOwner {
   shareNoMore(): void {
     this.shares = this.target.priorKnowledge;
     this.sessions.retire();
+  }
+
+  /** From now on. False: the server speaks HTTP/2 and nothing else. */
+  speakHttp1(): boolean {
+    if (!this.target.priorKnowledge) {
+      this.wantsHttp1 = true;
+      this.shareNoMore();
+    }
+    return this.wantsHttp1;
   }
 
   /** False: there are idle ones enough. */

@@ -7,6 +7,7 @@ import type { MetricsLane } from '../../shared/metrics.ts';
 import type { RoutingTable } from '../../table/reader.ts';
 import type { ServerView } from '../../table/views.ts';
 import type { Descriptors } from '../descriptors.ts';
+import type { MemoryBudget } from '../memory-budget.ts';
 import { writeTurn } from '../write-turn.ts';
 import { Dialer, type DialTarget, type ServerAddress } from './dial.ts';
 import { UpstreamPool } from './pool.ts';
@@ -29,6 +30,7 @@ export class UpstreamPools {
   private readonly wheel: TimerWheel;
   private readonly metrics: MetricsLane;
   private readonly dialer: Dialer;
+  private readonly budget: MemoryBudget;
   /** For backends that say nothing. */
   private readonly timeouts: UpstreamTimeouts;
   private readonly readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
@@ -39,7 +41,14 @@ export class UpstreamPools {
   /** Pools of servers that left the table with exchanges still running. */
   private readonly retired = new Set<UpstreamPool>();
 
-  constructor(options: BootOptions, wheel: TimerWheel, metrics: MetricsLane, descriptors: Descriptors) {
+  constructor(
+    options: BootOptions,
+    wheel: TimerWheel,
+    metrics: MetricsLane,
+    descriptors: Descriptors,
+    budget: MemoryBudget,
+  ) {
+    this.budget = budget;
     this.options = options;
     this.wheel = wheel;
     this.metrics = metrics;
@@ -79,7 +88,16 @@ export class UpstreamPools {
   }
 
   private made(target: DialTarget, timeouts: UpstreamTimeouts): UpstreamPool {
-    return new UpstreamPool(target, timeouts, this.options, this.wheel, this.readBuffer, this.turn, this.metrics);
+    return new UpstreamPool(
+      target,
+      timeouts,
+      this.options,
+      this.wheel,
+      this.readBuffer,
+      this.turn,
+      this.metrics,
+      this.budget,
+    );
   }
 
   /** A new table is in force: pools of servers that it does not know are let go. */

@@ -1,6 +1,6 @@
 /**
- * One HTTP/2 connection to a server, shared by many requests (RFC 9113). node:http2 speaks the protocol over a socket of
- * our own dialing, so that trust, names and timeouts are those of every connection.
+ * One HTTP/2 connection to a server, shared by many requests (RFC 9113), over a socket of our own dialing, so that trust,
+ * names and timeouts are those of every connection. What goes over it is session-frames.ts.
  *
  *     DIALING ──ready──▶ OPEN ──GOAWAY, retired──▶ DRAINING ──last stream──▶ CLOSED      any ──error, silence──▶ CLOSED
  *        │ streams wait       ⇅ idle: no streams, for IDLE_MS at most
@@ -11,24 +11,18 @@
  * that TCP needs to notice. Silence as such ends nothing. Where it lasts, PINGs are PING_AGAIN_MS apart: servers of gRPC
  * end a connection with more than two in five minutes between which they have sent nothing.
  */
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  type ClientSessionOptions,
-  type ClientSessionRequestOptions,
-  connect,
-} from 'node:http2';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { TLSSocket } from 'node:tls';
-import type { Http2Fields } from '../../http/http2-head.ts';
-import { MAX_HEAD_BYTES } from '../../http/response-head.ts';
+import { CODE, codeName } from '../../http2/codes.ts';
 import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';
-import { frameBudget, TINY_DATA, USEFUL_FRAME } from '../flood-budget.ts';
+import type { MemoryBudget } from '../memory-budget.ts';
+import { dialedSocket } from '../socket/dialed-socket.ts';
 import { dialDetail } from './dial.ts';
 import type { PoolOwner } from './owner.ts';
+import { type FramesOwner, SessionFrames } from './session-frames.ts';
 import { type StreamOwner, UpstreamStream } from './stream.ts';
 import type { UpstreamTimeouts } from './timeouts.ts';
 import type { UpstreamUser } from './upstream.ts';
@@ -37,23 +31,6 @@ const DIALING = 0;
 const OPEN = 1;
 const DRAINING = 2;
 const CLOSED = 3;
-
-/** What a stalled client can hold of our memory per stream; on the whole connection node:http2 holds nothing back. */
-const STREAM_WINDOW_BYTES = 262_144;
-const CONNECTION_WINDOW_BYTES = 4_194_304;
-/** Of node:http2, for everything that waits in one session, in MB: its default of 10 refuses streams when many stall. */
-const SESSION_MEMORY_MB = 256;
-/** More fields than fit into a head that is accepted. */
-const MAX_FIELDS = MAX_HEAD_BYTES / 32;
-const OPTIONS: ClientSessionOptions & { strictSingleValueFields: boolean } = {
-  maxSessionMemory: SESSION_MEMORY_MB,
-  maxHeaderListPairs: MAX_FIELDS,
-  // A field that should stand once is the server's to judge, as over HTTP/1.1.
-  strictSingleValueFields: false,
-  settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_BYTES, maxHeaderListSize: MAX_HEAD_BYTES },
-};
-/** Only `:scheme` and `:authority` are taken from it, and those are given with each request. */
-const UNUSED_URL = 'http://server';
 
 const PING_AFTER_MS = 15_000;
 /** The next one when nothing but its answer has come, and no request was sent since. */
@@ -69,6 +46,8 @@ export interface SessionOwner {
   readonly pool: PoolOwner & {
     /** The server has chosen HTTP/1.1 where it chose HTTP/2 before. */
     shareNoMore(): void;
+    /** The server asks for HTTP/1.1. False: it is not to be had. */
+    speakHttp1(): boolean;
   };
   /** Streams that the server takes at a time on one session, as it said last. */
   limit: number;
@@ -82,22 +61,19 @@ export interface SessionOwner {
   forget(session: UpstreamSession): void;
 }
 
-export class UpstreamSession extends TimerEntry implements StreamOwner {
-  /** Why it was lost, '' while it was not. */
-  lost = '';
+export class UpstreamSession extends TimerEntry implements StreamOwner, FramesOwner {
   readonly wheel: TimerWheel;
-  readonly scheme: string;
-  /** For requests with an empty Host. */
-  readonly authority: string;
+  readonly budget: MemoryBudget;
   private readonly sessions: SessionOwner;
   private readonly socket: Socket;
   private readonly streams = new Set<UpstreamStream>();
-  private session: ClientHttp2Session | null = null;
+  /** Null while it dials. */
+  private wire: SessionFrames | null = null;
   private state = DIALING;
+  /** Streams that the server takes at a time. */
+  private limit: number;
   /** Streams that it was asked for. */
   private taken = 0;
-  /** The last stream that the server says it has seen; after a GOAWAY. */
-  private lastSeen = Number.POSITIVE_INFINITY;
   private error: NodeJS.ErrnoException | null = null;
   /** Bytes that had come when it was looked at last. */
   private bytesSeen = 0;
@@ -107,7 +83,6 @@ export class UpstreamSession extends TimerEntry implements StreamOwner {
   private takenAtPing = 0;
   /** Since the last PING. */
   private silentMs = 0;
-  private readonly frames = frameBudget();
   /** It ends with the requests that are on it. */
   private retired = false;
   /** Milliseconds of performance.now(). */
@@ -118,8 +93,8 @@ export class UpstreamSession extends TimerEntry implements StreamOwner {
     super();
     this.sessions = sessions;
     this.wheel = sessions.pool.wheel;
-    this.scheme = sessions.pool.target.secure ? 'https' : 'http';
-    this.authority = sessions.pool.target.authority;
+    this.budget = sessions.pool.budget;
+    this.limit = sessions.limit;
     this.socket = socket;
   }
 
@@ -141,13 +116,21 @@ export class UpstreamSession extends TimerEntry implements StreamOwner {
     try {
       step.call(this);
     } catch (error) {
-      log.error('a session with a server failed', { error: reasonOf(error) });
-      this.lose('the session was given up');
+      this.crash(error);
     }
+  }
+
+  crash(error: unknown): void {
+    log.error('a session with a server failed', { error: reasonOf(error) });
+    this.lose('the session was given up', false);
   }
 
   get timeouts(): UpstreamTimeouts {
     return this.sessions.pool.timeouts;
+  }
+
+  get frames(): SessionFrames {
+    return this.wire!;
   }
 
   get isDialing(): boolean {
@@ -156,10 +139,8 @@ export class UpstreamSession extends TimerEntry implements StreamOwner {
 
   /** It takes one request more, at once or when it is dialed. */
   get hasRoom(): boolean {
-    if (this.state > OPEN || this.streams.size >= this.sessions.limit || this.taken >= this.sessions.lifetime)
-      return false;
-    // node:http2 knows of some ends before it tells.
-    return this.session === null || !(this.session.closed || this.session.destroyed);
+    if (this.state > OPEN || this.streams.size >= this.limit || this.taken >= this.sessions.lifetime) return false;
+    return this.wire === null || this.wire.hasRoom;
   }
 
   /** A stream for one request; while dialing, its user is told when it is ready. */
@@ -186,19 +167,13 @@ export class UpstreamSession extends TimerEntry implements StreamOwner {
     return stream;
   }
 
-  /** @throws Error when the fields are not such as HTTP/2 takes */
-  request(fields: Http2Fields, options: ClientSessionRequestOptions): ClientHttp2Stream {
-    return this.session!.request(fields as unknown as string[], options);
-  }
-
-  /** Was the stream opened after the last one that the server has seen? `id`: undefined when it was never opened. */
-  neverSaw(id: number | undefined): boolean {
-    return id === undefined || id > this.lastSeen;
-  }
-
   /** A stream is over. */
   forget(stream: UpstreamStream): void {
-    if (!this.streams.delete(stream) || this.streams.size > 0) return;
+    if (this.streams.delete(stream) && this.streams.size === 0) this.guard(this.emptied);
+  }
+
+  /** The last stream is over. */
+  private emptied(): void {
     if (this.state === OPEN && this.taken < this.sessions.lifetime) this.rest();
     else if (this.state === OPEN) this.retire();
     else if (this.state === DRAINING) this.destroy();
@@ -214,7 +189,7 @@ export class UpstreamSession extends TimerEntry implements StreamOwner {
   private wake(): void {
     this.wheel.cancel(this);
     this.pinged = false;
-    this.bytesSeen = this.socket.bytesRead;
+    this.bytesSeen = this.frames.received;
     if (performance.now() - this.idleSince >= PING_AFTER_MS && this.mayPing) this.ping();
     else this.wheel.arm(this, PING_AFTER_MS);
   }
@@ -228,14 +203,14 @@ export class UpstreamSession extends TimerEntry implements StreamOwner {
     this.pinged = true;
     this.pings++;
     this.takenAtPing = this.taken;
-    this.session!.ping(() => this.guard(this.pingAnswered));
+    this.frames.out.ping();
     this.wheel.arm(this, PING_TIMEOUT_MS);
   }
 
-  private pingAnswered(): void {
+  pingAnswered(): void {
     if (this.state > DRAINING || !this.pinged || this.streams.size === 0) return;
     this.pinged = false;
-    this.bytesSeen = this.socket.bytesRead;
+    this.bytesSeen = this.frames.received;
     this.wheel.arm(this, PING_AFTER_MS);
   }
 
@@ -248,13 +223,13 @@ export class UpstreamSession extends TimerEntry implements StreamOwner {
       this.failDial(FAULTS.connectTimeout, this.socket.connecting ? 'dial timeout' : 'TLS handshake timeout');
     } else if (this.streams.size === 0) {
       this.destroy();
-    } else if (this.socket.bytesRead !== this.bytesSeen) {
-      this.bytesSeen = this.socket.bytesRead;
+    } else if (this.frames.received !== this.bytesSeen) {
+      this.bytesSeen = this.frames.received;
       this.pinged = false;
       this.silentMs = 0;
       this.wheel.arm(this, PING_AFTER_MS);
     } else if (this.pinged) {
-      this.lose('no answer to a PING');
+      this.lose('no answer to a PING', false);
     } else if (this.mayPing || this.silentMs >= PING_AGAIN_MS) {
       this.silentMs = 0;
       this.ping();
@@ -283,57 +258,36 @@ export class UpstreamSession extends TimerEntry implements StreamOwner {
 
   /** The socket is ready: HTTP/2 begins on it. */
   use(): void {
-    this.socket.prependListener('error', (error) => this.guard(() => this.noteLoss(reasonOf(error))));
-    this.socket.prependListener('close', () => this.guard(() => this.noteLoss('connection closed')));
-    const session = connect(UNUSED_URL, { ...OPTIONS, createConnection: () => this.socket });
-    this.session = session;
+    const { target } = this.sessions.pool;
+    const scheme = target.secure ? 'https' : 'http';
+    this.wire = new SessionFrames(this, dialedSocket(this.socket), scheme, target.authority);
     this.state = this.retired ? DRAINING : OPEN;
     this.idleSince = performance.now();
-    session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
-    session.on('remoteSettings', ({ maxConcurrentStreams }) => {
-      this.sessions.limit = Math.max(1, maxConcurrentStreams ?? Number.POSITIVE_INFINITY);
-    });
-    const control = (): void => this.guard(this.controlled);
-    session.on('ping', control);
-    session.on('remoteSettings', control);
-    session.on('goaway', (code, lastStreamID) => this.guard(() => this.goneAway(code, lastStreamID)));
-    session.on('error', (error) => this.guard(() => this.noteLoss(reasonOf(error))));
-    session.on('close', () => this.guard(this.closed));
+    this.wire.begin();
     this.wheel.cancel(this);
     this.wheel.arm(this, PING_AFTER_MS);
   }
 
-  private controlled(): void {
-    if (!this.frames.spend(1)) this.lose('too many PING and SETTINGS frames');
-  }
-
-  /** A piece of a body has come. */
-  received(bytes: number): void {
+  heard(): void {
     this.pings = 0;
-    if (bytes < TINY_DATA && !this.frames.spend(1)) this.lose('too many DATA frames with next to nothing in them');
   }
 
-  /** A head has come. */
-  answered(): void {
-    this.pings = 0;
-    this.frames.gain(USEFUL_FRAME);
+  limited(streams: number): void {
+    this.limit = streams;
+    this.sessions.limit = Math.max(1, streams);
   }
 
-  /** Before the streams hear of their end, so that they can tell a lost connection from a reset of theirs. */
-  private noteLoss(reason: string): void {
-    if (this.lost === '') this.lost = reason;
+  needsHttp1(): boolean {
+    return this.sessions.pool.speakHttp1();
   }
 
-  private goneAway(code: number, lastStreamID: number): void {
-    this.lastSeen = Math.min(this.lastSeen, lastStreamID);
-    if (code !== 0) this.noteLoss(`GOAWAY with code ${code}`);
-    else if (this.hasUnseen()) this.sessions.endedAfter((lastStreamID + 1) / 2);
+  goneAway(code: number, lastId: number): void {
+    const unseen = [...this.streams].filter((stream) => stream.id > lastId);
+    if (code === CODE.noError && unseen.length > 0) this.sessions.endedAfter((lastId + 1) / 2);
+    if (code === CODE.http11Required) this.needsHttp1();
     this.retire();
-  }
-
-  private hasUnseen(): boolean {
-    for (const stream of this.streams) if (this.neverSaw(stream.id)) return true;
-    return false;
+    const detail = code === CODE.noError ? 'GOAWAY' : `GOAWAY: ${codeName(code)}`;
+    for (const stream of unseen) stream.orphaned(false, false, detail);
   }
 
   /** Takes no new requests, and ends with those that are on it. */
@@ -345,14 +299,21 @@ export class UpstreamSession extends TimerEntry implements StreamOwner {
     if (this.streams.size === 0) this.destroy();
   }
 
+  connectionLost(reason: string, broken: boolean): void {
+    this.lose(reason, broken);
+  }
+
   /** The connection is of no use any more: the requests on it fail, or are sent anew. */
-  private lose(reason: string): void {
-    this.noteLoss(reason);
-    if (this.state === DIALING) this.failDial(FAULTS.connectRefused, reason);
-    // Its end closes the streams, and each tells its user; those that were never opened have nothing to be closed.
-    else this.session?.destroy();
-    this.closed();
-    for (const stream of [...this.streams]) stream.orphaned(reason);
+  private lose(reason: string, broken: boolean): void {
+    if (this.state === DIALING) {
+      this.failDial(FAULTS.connectRefused, reason);
+      return;
+    }
+    try {
+      this.closed();
+    } finally {
+      for (const stream of [...this.streams]) stream.orphaned(stream.id > 0, broken, reason);
+    }
   }
 
   private dialFailed(): void {
@@ -375,25 +336,18 @@ export class UpstreamSession extends TimerEntry implements StreamOwner {
     this.state = CLOSED;
     this.wheel.cancel(this);
     this.sessions.forget(this);
-    // Later, so that GOAWAY and resets still go out.
-    if (this.session === null) this.socket.destroy();
-    else setImmediate(destroySocket, this.socket);
+    if (this.wire === null) this.socket.destroy();
+    else this.wire.close(CODE.noError);
   }
 
   /** Ends it and every stream on it. Their users hear nothing more. */
   destroy(): void {
     if (this.state === CLOSED) return;
     for (const stream of [...this.streams]) stream.destroy();
-    // Says GOAWAY, and ends the socket once that is written.
-    this.session?.destroy();
     this.closed();
   }
 }
 
 function makeReady(stream: UpstreamStream): void {
   stream.ready();
-}
-
-function destroySocket(socket: Socket): void {
-  socket.destroy();
 }

@@ -1,27 +1,25 @@
 /**
  * One request and its response on a stream of an HTTP/2 session (RFC 9113 §8).
  *
- *     WAITING ──session ready──▶ READY ──sendHead──▶ OPEN ──response's end, reset, timeout, misbehaviour──▶ CLOSED
+ *     WAITING ──session ready──▶ READY ──sendHead──▶ OPEN ──both sides ended, reset, timeout, misbehaviour──▶ CLOSED
  *
- * It tells its user exactly once how a try ended: `responseEnd` or `upstreamFailed`. Whether a response is complete is
- * taken from END_STREAM alone: node:http2 ends its stream in the same way when the server resets it without an error or
- * closes the connection.
+ * It tells its user exactly once how a try ended: `responseEnd` or `upstreamFailed`. What a client does not take waits here,
+ * a window at most, and so it may end long after its stream, or its session: a response that has come whole is given whole.
  */
-import { type ClientHttp2Stream, type ClientSessionRequestOptions, constants } from 'node:http2';
-import {
-  type Http2Fields,
-  readResponseFields,
-  requestFields,
-  trailerFields,
-  trailerLines,
-} from '../../http/http2-head.ts';
-import { REQUEST_CHUNKED } from '../../http/request-head.ts';
+
 import { NO_LENGTH, ResponseHead } from '../../http/response-head.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, MAX_INTERIM } from '../../http/response-parser.ts';
+import { CODE, codeName } from '../../http2/codes.ts';
+import type { ResponseBlock } from '../../http2/response-block.ts';
+import { ReceiveWindow, WindowGrowth } from '../../http2/windows.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';
-import { MergedPieces } from '../merged-pieces.ts';
-import { codeName, type EndWatch, isOfBrokenSession, watchEnd } from './stream-end.ts';
+import type { MemoryBudget } from '../memory-budget.ts';
+import { HeldBody, type HeldBodyOwner } from './held-body.ts';
+import { OutgoingBody } from './outgoing-body.ts';
+import type { SessionFrames } from './session-frames.ts';
+import { STREAM_WINDOW_BYTES } from './session-output.ts';
+import type { SessionStream } from './session-stream.ts';
 import { silenceOf, type UpstreamTimeouts } from './timeouts.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 
@@ -30,84 +28,84 @@ const READY = 1;
 const OPEN = 2;
 const CLOSED = 3;
 
-const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
+/** Windows of responses do not grow. */
+const NO_GROWTH = new WindowGrowth(0);
 
 /** The session of a stream. */
 export interface StreamOwner {
   readonly timeouts: UpstreamTimeouts;
   readonly wheel: TimerWheel;
-  readonly scheme: string;
-  /** For requests with an empty Host. */
-  readonly authority: string;
-  /** Why it was lost, '' while it was not. */
-  readonly lost: string;
-  /** @throws Error when the fields are not such as HTTP/2 takes */
-  request(fields: Http2Fields, options: ClientSessionRequestOptions): ClientHttp2Stream;
-  /** Was the stream opened after the last one that the server has seen? `id`: undefined when it was never opened. */
-  neverSaw(id: number | undefined): boolean;
-  /** The head of a response has come, or bytes of a body. */
-  answered(): void;
-  received(bytes: number): void;
+  readonly budget: MemoryBudget;
+  /** Once it is open. */
+  readonly frames: SessionFrames;
+  /** The server does not answer this request in HTTP/2. Is there another way to it? */
+  needsHttp1(): boolean;
   /** A stream is over. */
   forget(stream: UpstreamStream): void;
 }
 
-export class UpstreamStream extends TimerEntry implements Upstream, EndWatch {
+export class UpstreamStream extends TimerEntry implements Upstream, SessionStream, HeldBodyOwner {
   readonly mayRefuse = true;
-  /** The server has sent END_STREAM: what was read and what still waits to be read is the whole response. */
-  endStream = false;
+  /** 0 before it is opened. */
+  id = 0;
+  /** What may be sent of its body. */
+  window = 0;
+  /** What may come. */
+  readonly receive = new ReceiveWindow(STREAM_WINDOW_BYTES);
+
   private readonly session: StreamOwner;
-  private user: UpstreamUser | null;
+  /** Null when nobody waits for it any more. */
+  user: UpstreamUser | null;
   private state = WAITING;
-  private stream: ClientHttp2Stream | null = null;
+
+  private readonly outgoing = new OutgoingBody();
+  /** All of the request's body was written. */
+  private bodyEnds = false;
+  private requestTrailers = '';
+  private latin1 = false;
+  /** END_STREAM was sent. */
+  private requestSent = false;
+
   private readonly head = new ResponseHead();
   private isHead = false;
   private framing = BODY_NONE;
   private answered = false;
+  /** END_STREAM has come: what waits here is all of the response. */
+  private whole = false;
   /** Milliseconds in which more of its body must come; 0: for ever. */
   private silenceMs = 0;
   /** Bytes of the body so far. */
   private received = 0;
-  private readonly pieces = new MergedPieces((bytes) => this.guard(() => this.body(bytes)));
   private interim = 0;
   private trailers = '';
-  private requestTrailers = '';
-  private chunked = false;
-  /** The request's text has a character per byte. */
-  private latin1 = false;
-  private detail = '';
-  private sessionBroken = false;
-  /** Whom the step under way is for; in it `user` may be let go already. */
-  private current: UpstreamUser | null = null;
+  private paused = false;
+  /** What came while the client took nothing. */
+  private readonly held: HeldBody;
+  private resuming = false;
 
   constructor(session: StreamOwner, user: UpstreamUser) {
     super();
     this.session = session;
     this.user = user;
+    this.held = new HeldBody(this, session.budget);
   }
 
-  /** Runs one step for the stream, its session or the timer: what it throws would end the whole worker. */
+  /** Runs one step for the session or the timer: what it throws ends the exchange and nothing else. */
   private guard(step: (this: UpstreamStream) => void): void {
-    this.current = this.user;
+    const { user } = this;
     try {
       step.call(this);
     } catch (error) {
-      this.crash(error);
+      this.crash(user, error);
     }
   }
 
-  private crash(error: unknown): void {
-    const user = this.current;
+  crash(user: UpstreamUser | null, error: unknown): void {
     try {
       this.destroy();
     } finally {
       user?.crash(error);
     }
-  }
-
-  /** undefined before it is opened. */
-  get id(): number | undefined {
-    return this.stream?.id;
   }
 
   /** A stream for a session that takes requests already. */
@@ -125,34 +123,26 @@ export class UpstreamStream extends TimerEntry implements Upstream, EndWatch {
     this.user!.upstreamConnected(this);
   }
 
-  sendHead(head: string, method: string, body: number, complete: boolean, latin1: boolean): void {
-    const { session } = this;
-    const fields = requestFields(head, session.scheme, session.authority, latin1);
-    if (fields === null) {
+  sendHead(
+    head: string,
+    method: string,
+    _body: number,
+    complete: boolean,
+    latin1: boolean,
+    _upgrades: boolean,
+    neverIndexed: string,
+  ): void {
+    this.latin1 = latin1;
+    this.head.dropsDate = this.user!.writesDate;
+    this.isHead = method === 'HEAD';
+    this.id = this.session.frames.open(this, head, complete, latin1, neverIndexed);
+    if (this.id === 0) {
       // Not now: the exchange is about to go on with the body.
       setImmediate(() => this.refuse());
       return;
     }
-    this.latin1 = latin1;
-    this.head.dropsDate = this.user!.writesDate;
-    this.isHead = method === 'HEAD';
-    this.chunked = body === REQUEST_CHUNKED;
-    const options = { endStream: complete, waitForTrailers: this.chunked };
-    const stream = session.request(fields, options);
-    this.stream = stream;
     this.state = OPEN;
-    // The callbacks are made once per stream, which serves one request.
-    watchEnd(stream, this);
-    stream.on('response', (_, flags, raw) => this.guard(() => this.responded(flags, raw!)));
-    stream.on('headers', (_, __, raw) => this.guard(() => this.informed(raw!)));
-    stream.on('trailers', (_, __, raw) => this.guard(() => this.trailed(raw!)));
-    stream.on('drain', () => this.guard(this.writable));
-    stream.on('wantTrailers', () => this.guard(this.sendTrailers));
-    stream.on('error', (error: Error) => {
-      this.detail = error.message;
-      this.sessionBroken = isOfBrokenSession(error);
-    });
-    stream.on('close', () => this.guard(this.closed));
+    this.requestSent = complete;
     if (complete) this.awaitHead();
   }
 
@@ -162,25 +152,35 @@ export class UpstreamStream extends TimerEntry implements Upstream, EndWatch {
   }
 
   write(chunk: Uint8Array): boolean {
-    const { stream } = this;
     // A server that answers early may have ended it: nobody reads the rest.
-    return stream === null || stream.closed || stream.write(chunk);
+    return this.state !== OPEN || chunk.length === 0 || this.outgoing.send(chunk, this, this.session.frames.out);
   }
 
   get backlog(): number {
-    return this.stream?.writableLength ?? 0;
+    return this.outgoing.backlog;
+  }
+
+  pump(): void {
+    if (this.outgoing.backlog === 0 || this.state !== OPEN || !this.outgoing.pump(this, this.session.frames.out))
+      return;
+    if (this.bodyEnds) this.sendEnd();
+    else this.user?.upstreamWritable();
   }
 
   endBody(trailers: string): void {
-    const { stream } = this;
     this.requestTrailers = trailers;
-    if (stream !== null && !stream.closed) stream.end();
-    if (!this.answered && this.state === OPEN) this.awaitHead();
+    this.bodyEnds = true;
+    if (this.state !== OPEN) return;
+    if (this.outgoing.backlog === 0) this.sendEnd();
+    if (!this.answered) this.awaitHead();
   }
 
-  private sendTrailers(): void {
-    const { stream } = this;
-    if (stream !== null && !stream.closed) stream.sendTrailers(trailerFields(this.requestTrailers, this.latin1));
+  private sendEnd(): void {
+    const { frames } = this.session;
+    this.requestSent = true;
+    if (this.requestTrailers === '') frames.out.end(this);
+    else frames.sendTrailers(this.id, this.requestTrailers, this.latin1);
+    if (this.whole) this.release();
   }
 
   private awaitHead(): void {
@@ -192,26 +192,47 @@ export class UpstreamStream extends TimerEntry implements Upstream, EndWatch {
     const { wheel, timeouts } = this.session;
     wheel.cancel(this);
     this.silenceMs = silenceOf(timeouts, this.head);
-    if (this.silenceMs > 0) wheel.arm(this, this.silenceMs);
+    this.watchSilence();
+  }
+
+  private watchSilence(): void {
+    if (this.silenceMs > 0 && !this.paused && this.state === OPEN) this.session.wheel.arm(this, this.silenceMs);
   }
 
   pause(): void {
-    this.stream?.pause();
+    this.paused = true;
     if (this.silenceMs > 0) this.session.wheel.hold(this);
   }
 
   resume(): void {
-    this.stream?.resume();
-    if (this.silenceMs > 0 && this.state === OPEN) this.session.wheel.arm(this, this.silenceMs);
+    if (!this.paused) return;
+    this.paused = false;
+    this.watchSilence();
+    if (this.held.isEmpty || this.resuming) return;
+    // Not now: the user is within a step of its own.
+    this.resuming = true;
+    setImmediate(goOn, this);
+  }
+
+  /** The client takes more. */
+  goOn(): void {
+    this.resuming = false;
+    this.guard(this.giveHeld);
+  }
+
+  private giveHeld(): void {
+    this.held.give();
+    if (this.whole && this.held.isEmpty && this.takesMore) this.finish();
+  }
+
+  get takesMore(): boolean {
+    return !this.paused && this.user !== null;
   }
 
   done(requestSent: boolean): void {
-    this.user = null;
-    this.silenceMs = 0;
-    this.session.wheel.cancel(this);
-    // The rest of the request is of no use to the server, and what waits of it would keep the stream.
-    if (!requestSent || this.backlog > 0) this.reset();
-    this.resume();
+    this.letGo();
+    // The rest of the request is of no use to the server.
+    if (this.state !== CLOSED && (!requestSent || !this.requestSent)) this.reset(CODE.cancel);
   }
 
   discard(): void {
@@ -224,18 +245,21 @@ export class UpstreamStream extends TimerEntry implements Upstream, EndWatch {
 
   /** Gives the stream up. The user hears nothing more of it. */
   destroy(): void {
-    this.user = null;
-    if (this.state === CLOSED) return;
-    if (this.stream === null) this.release();
-    else this.reset();
+    this.letGo();
+    if (this.state !== CLOSED) this.reset(CODE.cancel);
   }
 
-  private reset(): void {
+  /** Nobody waits for it any more. */
+  private letGo(): void {
+    this.user = null;
     this.silenceMs = 0;
+    this.held.clear();
     this.session.wheel.cancel(this);
-    this.stream?.close(NGHTTP2_CANCEL);
-    // A paused one would never come to its end.
-    this.stream?.resume();
+  }
+
+  private reset(code: number): void {
+    if (this.state === OPEN) this.session.frames.sendReset(this.id, code);
+    this.release();
   }
 
   override expired(): void {
@@ -247,46 +271,39 @@ export class UpstreamStream extends TimerEntry implements Upstream, EndWatch {
     else this.fail(FAULTS.headerTimeout, 'response header timeout');
   }
 
-  private writable(): void {
-    this.user?.upstreamWritable();
+  headForBlock(): ResponseHead | null {
+    return this.answered ? null : this.head;
+  }
+
+  blockCame(block: ResponseBlock, endStream: boolean): boolean {
+    if (this.user === null || this.state !== OPEN) return false;
+    if (this.answered) {
+      this.trailed(block, endStream);
+      return false;
+    }
+    const { head } = this;
+    block.finish(head);
+    if (head.problem !== '') this.fail(FAULTS.badResponse, head.problem);
+    else if (head.status < 200) this.informed(endStream);
+    else return this.responded(block.announcesTrailers, endStream);
+    return false;
   }
 
   /** An interim response. */
-  private informed(raw: readonly string[]): void {
+  private informed(endStream: boolean): void {
     const { head } = this;
-    if (this.user === null || this.answered) return;
-    readResponseFields(head, raw);
-    if (head.problem !== '') this.fail(FAULTS.badResponse, head.problem);
-    else if (head.status === 101) this.fail(FAULTS.badResponse, 'the status 101 in HTTP/2');
+    if (head.status === 101) this.fail(FAULTS.badResponse, 'the status 101 in HTTP/2');
+    else if (endStream) this.fail(FAULTS.badResponse, 'an interim response that ends the stream');
     else if (++this.interim > MAX_INTERIM) this.fail(FAULTS.badResponse, 'too many interim responses');
-    else this.user.responseInterim(head);
+    else this.user!.responseInterim(head);
   }
 
-  private trailed(raw: readonly string[]): void {
-    this.trailers = trailerLines(raw);
-  }
-
-  private responded(flags: number, raw: readonly string[]): void {
-    const { head, stream } = this;
-    if (this.user === null) return;
-    if (this.answered) {
-      this.fail(FAULTS.badResponse, 'a second head');
-      return;
-    }
-    const announcesTrailers = readResponseFields(head, raw);
-    if (head.problem !== '') {
-      this.fail(FAULTS.badResponse, head.problem);
-      return;
-    }
+  private responded(announcesTrailers: boolean, endStream: boolean): boolean {
     this.answered = true;
-    this.session.answered();
-    const ended = (flags & NGHTTP2_FLAG_END_STREAM) !== 0;
-    this.framing = this.framingOf(ended, announcesTrailers);
-    // Without a user nobody wants it any more; the stream is read to its end all the same, or it would not close.
-    stream!.on('data', (chunk: Buffer) => this.guard(() => this.arrived(chunk)));
-    stream!.on('end', () => this.guard(this.ended));
-    this.user.responseHead(head, this.framing);
-    if (!ended && this.framing !== BODY_NONE) setImmediate(showHead, this);
+    this.framing = this.framingOf(endStream, announcesTrailers);
+    this.user!.responseHead(this.head, this.framing);
+    if (endStream) this.ended();
+    return !endStream && this.framing !== BODY_NONE;
   }
 
   private framingOf(ended: boolean, announcesTrailers: boolean): number {
@@ -297,102 +314,129 @@ export class UpstreamStream extends TimerEntry implements Upstream, EndWatch {
     return head.contentLength === NO_LENGTH || (announcesTrailers && !ended) ? BODY_CHUNKED : BODY_LENGTH;
   }
 
+  private trailed(block: ResponseBlock, endStream: boolean): void {
+    if (block.problem !== '') this.fail(FAULTS.badResponse, block.problem);
+    else if (!endStream) this.fail(FAULTS.badResponse, 'a second head');
+    else {
+      this.trailers = block.lines;
+      this.ended();
+    }
+  }
+
   /** Nothing of the body has come with the head: whoever can shows it to the client. */
-  showHead(): void {
-    this.guard(this.waits);
+  waits(): void {
+    if (this.received === 0 && !this.whole) this.user?.responseWaits();
   }
 
-  private waits(): void {
-    if (this.received === 0 && !this.endStream) this.user?.responseWaits();
+  isWholeBody(length: number): boolean {
+    return this.received === 0 && length === this.head.contentLength;
   }
 
-  private arrived(chunk: Buffer): void {
-    if (this.user === null) return;
-    if (this.silenceMs > 0 && !this.stream!.isPaused()) this.session.wheel.arm(this, this.silenceMs);
-    this.received += chunk.length;
-    this.session.received(chunk.length);
-    // A body in one piece has nothing to wait for.
-    if (chunk.length === this.received && chunk.length === this.head.contentLength) this.body(chunk);
-    else this.pieces.add(chunk);
-  }
-
-  private body(chunk: Buffer): void {
-    if (this.user === null) return;
+  arrived(bytes: Buffer, start: number, end: number): void {
+    const length = end - start;
+    if (this.user === null) {
+      this.receive.use(length);
+      return;
+    }
+    if (!this.answered) {
+      this.fail(FAULTS.badResponse, 'a body before the head');
+      return;
+    }
+    this.watchSilence();
+    this.received += length;
     if (this.framing === BODY_NONE) {
       this.fail(FAULTS.badResponse, 'a body where there can be none');
     } else if (this.head.contentLength !== NO_LENGTH && this.received > this.head.contentLength) {
       this.fail(FAULTS.badResponse, 'a body that is longer than its Content-Length');
+    } else if (this.paused || !this.held.isEmpty) {
+      this.held.add(bytes, start, end);
     } else {
-      this.user.responseBody(chunk);
+      this.give(new Uint8Array(bytes.buffer, bytes.byteOffset + start, length));
     }
   }
 
-  private ended(): void {
-    if (!this.endStream) return;
-    this.pieces.flush();
+  /** A piece that the client is given. Its room is the server's again, half of a window at a time. */
+  give(piece: Uint8Array): void {
+    this.receive.use(piece.length);
+    const increment = this.whole ? 0 : this.receive.update(0, 0, NO_GROWTH);
+    if (increment > 0 && this.state === OPEN) this.session.frames.out.windowUpdate(this.id, increment);
+    this.user!.responseBody(piece);
+  }
+
+  ended(): void {
+    this.whole = true;
+    if (this.requestSent) this.release();
     if (this.user === null) return;
+    if (!this.answered) this.fail(FAULTS.badResponse, 'a body before the head');
+    else if (this.held.isEmpty) this.finish();
+  }
+
+  private finish(): void {
+    const user = this.user!;
     const { contentLength } = this.head;
     if (this.framing !== BODY_NONE && contentLength !== NO_LENGTH && this.received !== contentLength) {
-      this.fail(FAULTS.truncated, 'a body that is shorter than its Content-Length');
+      this.fail(FAULTS.badResponse, 'a body that is shorter than its Content-Length');
       return;
     }
-    this.user.responseEnd(this.framing === BODY_CHUNKED ? this.trailers : '');
+    this.silenceMs = 0;
+    this.session.wheel.cancel(this);
+    user.responseEnd(this.framing === BODY_CHUNKED ? this.trailers : '');
   }
 
-  /** The stream is over, in whatever way. */
-  private closed(): void {
-    if (this.user !== null && this.endStream && this.answered) this.readRest();
-    this.pieces.flush();
+  /** The server has reset it: it is over for both sides. */
+  wasReset(code: number): void {
     this.release();
-    if (this.user !== null) this.failClosed();
+    // It wants no more of the request; its answer is whole.
+    if (this.user === null || this.whole) return;
+    const detail = `stream reset: ${codeName(code)}`;
+    if (this.answered) this.fail(FAULTS.truncated, detail);
+    else if (code === CODE.refusedStream) this.fail(FAULTS.streamRefused, detail);
+    else if (code === CODE.http11Required && this.session.needsHttp1()) this.fail(FAULTS.streamRefused, detail);
+    else this.fail(FAULTS.streamReset, detail);
   }
 
-  /** The connection ended behind a whole response of which the client has not taken all. */
-  private readRest(): void {
-    for (let chunk = this.stream!.read(); chunk !== null && this.user !== null; chunk = this.stream!.read()) {
-      this.arrived(chunk as Buffer);
-    }
-    if (this.user !== null) this.ended();
+  /** What came for it was no HTTP/2 as it should be. */
+  broken(reason: string): void {
+    if (this.user !== null && !this.whole) this.fail(FAULTS.badResponse, reason);
   }
 
-  private failClosed(): void {
-    const { rstCode, id } = this.stream!;
-    const detail = this.session.lost === '' ? `stream reset: ${codeName(rstCode)}` : this.session.lost;
-    if (this.session.neverSaw(id) && !this.answered) this.fail(FAULTS.sessionEnded, detail);
-    else if (this.sessionBroken) this.fail(FAULTS.badResponse, `the connection broke: ${this.detail}`);
-    // nghttp2 resets by it whatever breaks the rules for a response, and does not say which.
-    else if (rstCode === NGHTTP2_PROTOCOL_ERROR) this.fail(FAULTS.badResponse, 'no response of HTTP/2: PROTOCOL_ERROR');
-    else if (this.answered) this.fail(FAULTS.truncated, detail);
-    else if (rstCode === NGHTTP2_REFUSED_STREAM) this.fail(FAULTS.streamRefused, detail);
-    else if (this.session.lost !== '') this.fail(FAULTS.upstreamClosed, detail);
-    else this.fail(FAULTS.streamReset, this.detail === '' ? detail : this.detail);
+  /** The connection is over, or will be without a look at this. `seen`: the server may have seen it. */
+  orphaned(seen: boolean, isBroken: boolean, detail: string): void {
+    const answered = this.answered;
+    this.release();
+    if (this.user === null || this.whole) return;
+    if (!seen && !answered) this.failAs(FAULTS.sessionEnded, detail);
+    else if (isBroken) this.failAs(FAULTS.badResponse, `the connection broke: ${detail}`);
+    else this.failAs(answered ? FAULTS.truncated : FAULTS.upstreamClosed, detail);
   }
 
   private fail(fault: Fault, detail: string): void {
     const { user } = this;
-    this.destroy();
+    this.letGo();
+    if (this.state !== CLOSED) this.reset(fault === FAULTS.badResponse ? CODE.protocol : CODE.cancel);
     user?.upstreamFailed(fault, detail);
   }
 
-  /** The session is gone. */
-  orphaned(detail: string): void {
-    if (this.stream === null) this.failAs(FAULTS.sessionEnded, detail);
-  }
-
-  /** As `fail`, for the session: there is no stream to be had. */
+  /** As `fail`, for the session. */
   failAs(fault: Fault, detail: string): void {
-    this.guard(() => this.fail(fault, detail));
+    const { user } = this;
+    try {
+      this.fail(fault, detail);
+    } catch (error) {
+      this.crash(user, error);
+    }
   }
 
   /** The place on the session is free again. */
   private release(): void {
     if (this.state === CLOSED) return;
+    if (this.state === OPEN) this.session.frames.forget(this.id);
     this.state = CLOSED;
-    this.session.wheel.cancel(this);
+    this.outgoing.clear();
     this.session.forget(this);
   }
 }
 
-function showHead(stream: UpstreamStream): void {
-  stream.showHead();
+function goOn(stream: UpstreamStream): void {
+  stream.goOn();
 }

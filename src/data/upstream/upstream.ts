@@ -16,8 +16,17 @@ export interface Upstream {
    * REQUEST_NO_BODY, REQUEST_LENGTH or REQUEST_CHUNKED. `complete`: no body follows, so that the time for the response
    * begins now; else with `endBody`. `latin1`: the text has one character per byte; else it is to be written as UTF-8.
    * `upgrades`: an upgrade is asked for, whose answer is awaited for some time even where other answers are for ever.
+   * `neverIndexed`: as of RequestHead.
    */
-  sendHead(head: string, method: string, body: number, complete: boolean, latin1: boolean, upgrades: boolean): void;
+  sendHead(
+    head: string,
+    method: string,
+    body: number,
+    complete: boolean,
+    latin1: boolean,
+    upgrades: boolean,
+    neverIndexed: string,
+  ): void;
   /** A piece of the body, not yet framed. False: send no more until `upstreamWritable`. It must stay unchanged. */
   write(chunk: Uint8Array): boolean;
   /** Bytes that were written and still wait for the server; after a `write` that returned false. */

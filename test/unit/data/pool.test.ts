@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type AddressInfo, createServer } from 'node:net';
 import test, { type TestContext } from 'node:test';
 import { Descriptors } from '../../../src/data/descriptors.ts';
+import { MemoryBudget } from '../../../src/data/memory-budget.ts';
 import type { UpstreamConnection } from '../../../src/data/upstream/connection.ts';
 import { UpstreamPool } from '../../../src/data/upstream/pool.ts';
 import { UpstreamPools } from '../../../src/data/upstream/pools.ts';
@@ -64,7 +65,13 @@ type Innards = { socket: UpstreamSocket; serverSent(length: number): boolean };
 function poolsWith(options: BootOptions): UpstreamPools {
   const metrics = new MetricsLane(createMetricsLane([1]));
   const counts = new DescriptorCounts(createDescriptorCounts(1), 0);
-  return new UpstreamPools(options, new TimerWheel(), metrics, new Descriptors(counts, 0, metrics, () => 0));
+  return new UpstreamPools(
+    options,
+    new TimerWheel(),
+    metrics,
+    new Descriptors(counts, 0, metrics, () => 0),
+    new MemoryBudget({ worker: 0, connection: 0 }, metrics),
+  );
 }
 
 function poolOf(t: TestContext, server: Partial<ServerView>): UpstreamPool {
@@ -91,7 +98,7 @@ async function usedConnection(t: TestContext): Promise<{ pool: UpstreamPool; req
   await new Promise<void>((resolve, reject) => {
     const user = userWith({ responseEnd: () => resolve(connection.done(true)), upstreamFailed: reject });
     user.upstreamConnected = () =>
-      connection.sendHead('GET / HTTP/1.1\r\n\r\n', 'GET', REQUEST_NO_BODY, true, false, false);
+      connection.sendHead('GET / HTTP/1.1\r\n\r\n', 'GET', REQUEST_NO_BODY, true, false, false, '');
     const connection = pool.dial(user, false);
   });
   return { pool, requests: () => requests };
@@ -157,7 +164,7 @@ function upload(pool: UpstreamPool, body: Buffer): Promise<Upstream> {
       upstreamConnected: (upstream) => {
         used = upstream;
         const head = `POST / HTTP/1.1\r\nhost: a.test\r\ncontent-length: ${body.length}\r\n\r\n`;
-        upstream.sendHead(head, 'POST', REQUEST_LENGTH, false, false, false);
+        upstream.sendHead(head, 'POST', REQUEST_LENGTH, false, false, false, '');
         upstream.write(body);
         upstream.endBody('');
       },

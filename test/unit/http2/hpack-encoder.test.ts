@@ -7,27 +7,8 @@ import test, { type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { HpackDecoder } from '../../../src/http2/hpack-decoder.ts';
 import { HpackEncoder, MAX_QUICK } from '../../../src/http2/hpack-encoder.ts';
-import { ByteOutput } from '../../../src/kernel/byte-output.ts';
+import { bytesOf, decodeBlock, linesOf, type Pair } from '../../harness/hpack.ts';
 import { END_HEADERS, END_STREAM, FRAME, frame, PREFACE } from '../../harness/http2-frames.ts';
-
-type Pair = [name: string, value: string];
-
-function bytesOf(write: (out: ByteOutput) => void): Buffer {
-  const out = new ByteOutput();
-  write(out);
-  const pieces: Uint8Array[] = [];
-  out.takePieces(pieces);
-  return Buffer.concat(pieces);
-}
-
-function decode(block: Buffer, decoder = new HpackDecoder()): Pair[] {
-  const pairs: Pair[] = [];
-  const field = ({ name, value }: { name: string; value: string }): boolean => pairs.push([name, value]) > 0;
-  assert.equal(decoder.decode(block, 0, block.length, { field }), '');
-  return pairs;
-}
-
-const linesOf = (fields: readonly Pair[]): string => fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
 
 /** Both ends of a connection; they are gone after the test. */
 async function connection(t: TestContext): Promise<[server: Socket, client: Socket]> {
@@ -87,7 +68,7 @@ test('node reads the requests that we write, one after the other', async (t) => 
   ];
   for (const id of [1, 3]) {
     const block = bytesOf((out) => {
-      encoder.request(out, 'POST', 'https', 'a.example:8080', '/a?b=c');
+      for (const [name, value] of REQUEST) encoder.field(out, name, value);
       encoder.lines(out, `ignored\r\n${linesOf(fields)}`, 9);
     });
     client.write(frame(FRAME.headers, END_HEADERS | END_STREAM, id, block));
@@ -133,7 +114,7 @@ test('fields of one connection are left out, however they are written', () => {
       encoder.lines(out, `A: 1\r\n${name}: x\r\nB: 2\r\n`, 0);
       encoder.field(out, name.toLowerCase(), 'x');
     });
-    assert.deepEqual(decode(block), [
+    assert.deepEqual(decodeBlock(block), [
       ['a', '1'],
       ['b', '2'],
     ]);
@@ -142,7 +123,7 @@ test('fields of one connection are left out, however they are written', () => {
 
 test('a line that is no field is left out', () => {
   const block = bytesOf((out) => new HpackEncoder().lines(out, 'nothing\r\n: x\r\nA:1\r\n\r\nb: 2', 0));
-  assert.deepEqual(decode(block), [
+  assert.deepEqual(decodeBlock(block), [
     ['a', '1'],
     ['b', '2'],
   ]);
@@ -154,7 +135,7 @@ test('a long head is written whole', () => {
     ['content-type', 'w'.repeat(60_000)],
     ['te', 'trailers'],
   ];
-  assert.deepEqual(decode(bytesOf((out) => new HpackEncoder().lines(out, linesOf(fields), 0))), fields);
+  assert.deepEqual(decodeBlock(bytesOf((out) => new HpackEncoder().lines(out, linesOf(fields), 0))), fields);
 });
 
 const NAME = fc.oneof(
@@ -173,13 +154,13 @@ test('whatever the fields, our decoder reads what we write, and a short head nee
       const expected = fields.filter(([name]) => !HOP_BY_HOP.test(name));
       const text = linesOf(fields).replace(/^[a-z]/gm, (letter) => letter.toUpperCase());
       const block = bytesOf((out) => new HpackEncoder().lines(out, text, 0));
-      assert.deepEqual(decode(block), expected);
+      assert.deepEqual(decodeBlock(block), expected);
       if (text.length <= MAX_QUICK) assert.ok(block.length <= text.length + (text.length >> 7) + 2);
       const single = bytesOf((out) => {
         const encoder = new HpackEncoder();
         for (const [name, value] of fields) encoder.field(out, name, value);
       });
-      assert.deepEqual(decode(single), expected);
+      assert.deepEqual(decodeBlock(single), expected);
     }),
   );
 });
@@ -203,7 +184,7 @@ test('our decoder reads what node writes, with its table and its Huffman code', 
   }
   while (blocks.length < sent.length) await next();
   const decoder = new HpackDecoder();
-  const read = blocks.map((block) => decode(block, decoder));
+  const read = blocks.map((block) => decodeBlock(block, decoder));
   assert.deepEqual(read, sent);
   session.destroy();
 });
