@@ -16,17 +16,15 @@ import { RequestReader } from '../../../http/request-reader.ts';
 import { FAULTS } from '../../../kernel/errors.ts';
 import { TimerEntry } from '../../../kernel/timer-wheel.ts';
 import { isRepeatable } from '../../balancing/retry.ts';
-import type { BufferHolder } from '../../memory-budget.ts';
 import type { ByteSocket } from '../../socket/byte-socket.ts';
 import { currentTurn } from '../event-turn.ts';
 import { LINGER_MS } from '../linger.ts';
 import { MAX_PIPELINED, REQUEST_COST, TURN_SHARE } from '../node/limits.ts';
-import type { WatchedClient } from './client-watch.ts';
 import { Http1Body } from './http1-body.ts';
+import { Http1Care } from './http1-care.ts';
 import { ENDING, type Http1Downstream, OPEN, WHOLE } from './http1-downstream.ts';
 import { type Http1Pairs, pairsOf } from './http1-pairs.ts';
-import { Http1Progress } from './http1-progress.ts';
-import { Http1Tunnel, logCut } from './http1-tunnel.ts';
+import { Http1Tunnel } from './http1-tunnel.ts';
 import type { ClientConnection, EngineOwner } from './owner.ts';
 
 /** Bytes that are gathered before they go out within the turn, and that may wait before their writer does. */
@@ -38,13 +36,12 @@ function asksForTunnel(head: RequestHead): boolean {
 }
 
 function startWaiting(connection: Http1Connection): void {
-  connection.startWaiting();
+  connection.guard(connection.startWaiting);
 }
 
-export class Http1Connection extends TimerEntry implements ClientConnection, WatchedClient, BufferHolder {
+export class Http1Connection extends TimerEntry implements ClientConnection {
   readonly socket: ByteSocket;
   tunnel: Http1Tunnel | null = null;
-  heldBytes = 0;
   private readonly owner: EngineOwner;
   private readonly pairs: Pick<Http1Pairs, 'take'>;
   /** Those that are not answered, in their order. */
@@ -53,7 +50,7 @@ export class Http1Connection extends TimerEntry implements ClientConnection, Wat
   private harmless = true;
   /** A request that may not start before those are answered. */
   private waiting: RequestHead | null = null;
-  private readonly body = new Http1Body();
+  readonly body = new Http1Body();
   private readonly reader = new RequestReader();
   /** No request is served any more. */
   private over = false;
@@ -68,7 +65,7 @@ export class Http1Connection extends TimerEntry implements ClientConnection, Wat
   private turn = 0;
   private spent = 0;
   answered = 0;
-  private readonly progress = new Http1Progress();
+  private readonly care: Http1Care;
 
   constructor(owner: EngineOwner, socket: ByteSocket, pairs: Pick<Http1Pairs, 'take'> = pairsOf(owner.worker)) {
     super();
@@ -76,7 +73,7 @@ export class Http1Connection extends TimerEntry implements ClientConnection, Wat
     this.socket = socket;
     this.pairs = pairs;
     this.awaitHead();
-    owner.watch.add(this);
+    this.care = new Http1Care(owner, this);
     socket.begin(this);
   }
 
@@ -267,16 +264,14 @@ export class Http1Connection extends TimerEntry implements ClientConnection, Wat
     const { waiting } = this;
     if (waiting === null || this.socket.closed) return;
     this.waiting = null;
-    this.guard(() => {
-      this.start(waiting);
-      this.readOn();
-    });
+    this.start(waiting);
+    this.readOn();
   }
 
   /** What a step throws that no socket has called would end the whole worker; so it ends the connection. */
-  private guard(step: () => void): void {
+  guard(step: (this: Http1Connection, ms: number) => void, ms = 0): void {
     try {
-      step();
+      step.call(this, ms);
     } catch (error) {
       this.socketCrashed(error);
       this.socket.close();
@@ -361,11 +356,11 @@ export class Http1Connection extends TimerEntry implements ClientConnection, Wat
       this.bodyFails('the client has ended its side within its body');
     } else if (this.reader.isWithin) {
       this.refuse('the client has ended its side within a head');
-    } else if (this.running.length === 0) this.finish();
+    } else if (this.running.length === 0 && this.waiting === null) this.finish();
   }
 
   socketDrained(): void {
-    if (this.heldBytes > 0) this.noteWaiting();
+    if (this.care.heldBytes > 0) this.noteWaiting();
     if (this.lingers) {
       this.owner.worker.wheel.arm(this, LINGER_MS);
       return;
@@ -384,8 +379,7 @@ export class Http1Connection extends TimerEntry implements ClientConnection, Wat
     this.reader.drop();
     this.body.stop();
     owner.worker.wheel.cancel(this);
-    owner.watch.delete(this);
-    if (this.heldBytes > 0) owner.worker.budget.release(this);
+    this.care.end();
     owner.left(this);
     for (const downstream of running.splice(0)) {
       try {
@@ -401,49 +395,16 @@ export class Http1Connection extends TimerEntry implements ClientConnection, Wat
     for (const downstream of this.running.splice(0)) downstream.crashed(error);
   }
 
-  /** Counts what waits here: for the client, or for a server to take what the client has sent. */
-  noteWaiting(): void {
-    const { budget } = this.owner.worker;
-    const bytes = this.socket.closed ? 0 : this.waitingBytes;
-    if (bytes > 0) budget.hold(this, bytes);
-    else if (this.heldBytes > 0) budget.release(this);
-  }
-
-  private get waitingBytes(): number {
+  /** Bytes that wait here: for the client, or for a server to take what the client has sent. */
+  get waitingBytes(): number {
+    if (this.socket.closed) return 0;
     let bytes = this.socket.heldBytes + this.reader.heldBytes;
     for (const downstream of this.running) bytes += downstream.heldBytes;
     return bytes;
   }
 
-  endOverBudget(): void {
-    this.cutOff('what waits for it is too much');
-  }
-
-  private cutOff(reason: string): void {
-    logCut(reason, this.socket);
-    if (this.tunnel === null) this.socket.close();
-    else this.socket.reset();
-  }
-
-  look(ms: number): void {
-    this.guard(() => this.lookAtProgress(ms));
-  }
-
-  private lookAtProgress(ms: number): void {
-    const { socket, owner } = this;
-    const { options } = owner.worker;
-    this.noteWaiting();
-    if (socket.closed) return;
-    if (this.tunnel === null && this.progress.isUploadOverdue(this.body, ms, options.uploadTimeoutMs)) {
-      const told = this.body.user!.fail(FAULTS.requestTimeout, 'the client does not send its body');
-      if (!told) socket.close();
-      return;
-    }
-    const reason =
-      this.tunnel === null
-        ? this.progress.look(this, ms, options.downloadTimeoutMs)
-        : this.tunnel.look(ms, options.downloadTimeoutMs);
-    if (reason !== '') this.cutOff(reason);
+  noteWaiting(): void {
+    this.care.noteWaiting();
   }
 
   /** Nothing is read, so that nobody hears of its end. */

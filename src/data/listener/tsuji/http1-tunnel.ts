@@ -2,7 +2,6 @@
  * A client's connection after the 101 to its upgrade: bytes in both directions, a WebSocket's as well, until both sides have
  * ended. Each side may end before the other.
  */
-import { log } from '../../../kernel/log.ts';
 import type { DownstreamEvents } from '../../downstream.ts';
 import type { ByteSocket } from '../../socket/byte-socket.ts';
 import { HALF_CLOSED_PROBE_MS } from '../node/limits.ts';
@@ -84,8 +83,4 @@ export class Http1Tunnel {
     }
     return (paused || this.halfClosed) && socket.isPeerGone() ? 'it is gone' : '';
   }
-}
-
-export function logCut(reason: string, socket: ByteSocket): void {
-  log.debug('a client is cut off', { reason, client: socket.peerAddress() });
 }

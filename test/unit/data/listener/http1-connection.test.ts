@@ -3,7 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import type { WorkerContext } from '../../../../src/data/context.ts';
 import { NO_BODY, TUNNEL, UNKNOWN_LENGTH } from '../../../../src/data/downstream.ts';
-import { ClientWatch } from '../../../../src/data/listener/tsuji/client-watch.ts';
+import type { ClientWatch, WatchedClient } from '../../../../src/data/listener/tsuji/client-watch.ts';
 import { Http1Connection } from '../../../../src/data/listener/tsuji/http1-connection.ts';
 import { Http1Downstream, type Http1Exchange } from '../../../../src/data/listener/tsuji/http1-downstream.ts';
 import type { EngineOwner } from '../../../../src/data/listener/tsuji/owner.ts';
@@ -95,7 +95,11 @@ class Place implements EngineOwner {
   readonly worker: WorkerContext;
   readonly index = 0;
   readonly head = new RequestHead();
-  readonly watch: ClientWatch;
+  private readonly watched = new Set<WatchedClient>();
+  readonly watch = {
+    add: (client: WatchedClient) => this.watched.add(client),
+    delete: (client: WatchedClient) => this.watched.delete(client),
+  } as unknown as ClientWatch;
   /** One may be there several times. */
   readonly seen: Exchange[] = [];
   readonly targets: string[] = [];
@@ -110,7 +114,6 @@ class Place implements EngineOwner {
     const { wheel, budget } = this;
     const times = { headerTimeoutMs: 10_000, uploadTimeoutMs: 1_000, downloadTimeoutMs: 1_000, clientIdleMs: 60_000 };
     this.worker = { wheel, budget, options: { ...times, maxFields: 100, ...options } } as unknown as WorkerContext;
-    this.watch = new ClientWatch(wheel, [1_000]);
     this.socket = new MemorySocket(socket);
     this.connection = new Http1Connection(this, this.socket, this);
   }
@@ -142,7 +145,7 @@ class Place implements EngineOwner {
 
   /** Looks at progress for so long. */
   async look(ms: number): Promise<void> {
-    this.connection.look(ms);
+    for (const client of this.watched) client.look(ms);
     await this.socket.settle();
   }
 
