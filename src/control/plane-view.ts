@@ -153,6 +153,10 @@ export class PlaneView implements ControlView {
     return this.parts.breakers.view(backend);
   }
 
+  mirrored(frontend: string, backend: string): readonly number[] {
+    return this.parts.memory.mirrorCounts.totals(frontend, backend);
+  }
+
   limit(backend: string): LimitView | null {
     const { backendSlots, memory } = this.parts;
     const isLimited = this.model().backends.get(backend)?.maxConn !== undefined;

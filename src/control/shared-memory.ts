@@ -5,6 +5,7 @@ import { createDescriptorCounts } from '../shared/descriptor-counts.ts';
 import { createLiveNodes, LiveNodes } from '../shared/live-nodes.ts';
 import { createMetricsLane } from '../shared/metrics-layout.ts';
 import { forgetBackend, MetricsReader } from '../shared/metrics-reader.ts';
+import { createMirrorCounts, MirrorCounts } from '../shared/mirror-counts.ts';
 import { createNonceCounts, NonceCounts } from '../shared/nonce-counts.ts';
 import { createRateBuckets, RateBuckets } from '../shared/rate-buckets.ts';
 import { createServerState, ServerState } from '../shared/server-state.ts';
@@ -13,7 +14,14 @@ import { createTokenCounts, TokenCounts } from '../shared/token-counts.ts';
 /** What all workers get alike. */
 export type SharedBuffers = Pick<
   Boot,
-  'cursors' | 'serverState' | 'tokenCounts' | 'rateBuckets' | 'liveNodes' | 'descriptorCounts' | 'nonceCounts'
+  | 'cursors'
+  | 'serverState'
+  | 'tokenCounts'
+  | 'rateBuckets'
+  | 'liveNodes'
+  | 'descriptorCounts'
+  | 'nonceCounts'
+  | 'mirrorCounts'
 >;
 
 export class SharedMemory {
@@ -24,6 +32,7 @@ export class SharedMemory {
   readonly serverState: ServerState;
   readonly tokenCounts: TokenCounts;
   readonly liveNodes: LiveNodes;
+  readonly mirrorCounts: MirrorCounts;
   private readonly rateBuckets: RateBuckets;
   private readonly nonceCounts: NonceCounts;
 
@@ -36,6 +45,7 @@ export class SharedMemory {
     const liveNodes = createLiveNodes();
     const descriptorCounts = createDescriptorCounts(workers);
     const nonceCounts = createNonceCounts();
+    const mirrorCounts = createMirrorCounts();
     this.buffers = {
       cursors,
       serverState,
@@ -44,6 +54,7 @@ export class SharedMemory {
       liveNodes,
       descriptorCounts,
       nonceCounts,
+      mirrorCounts,
     };
     this.lanes = Array.from({ length: workers }, () => createMetricsLane(metricsBuckets));
     this.cursors = new Int32Array(cursors);
@@ -52,6 +63,7 @@ export class SharedMemory {
     this.liveNodes = new LiveNodes(liveNodes);
     this.rateBuckets = new RateBuckets(rateBuckets, workers);
     this.nonceCounts = new NonceCounts(nonceCounts, workers);
+    this.mirrorCounts = new MirrorCounts(mirrorCounts);
   }
 
   /** Exchanges that are open in one worker, or in all. */

@@ -124,6 +124,8 @@ export interface ControlView {
   /** null: the backend has none. */
   breaker(backend: string): BreakerView | null;
   limit(backend: string): LimitView | null;
+  /** Copies that the frontend has sent to the backend, in the order of MIRROR_RESULTS. */
+  mirrored(frontend: string, backend: string): readonly number[];
   serverStatus(backend: Backend, server: Server): ServerStatus;
   /** null: the server is not checked. */
   health(backend: string, url: string): HealthView | null;

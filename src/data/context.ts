@@ -5,6 +5,7 @@ import type { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { BootOptions, FromWorker } from '../protocol/messages.ts';
 import type { LiveNodes } from '../shared/live-nodes.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
+import type { MirrorCounts } from '../shared/mirror-counts.ts';
 import type { NonceCounts } from '../shared/nonce-counts.ts';
 import type { RateBuckets } from '../shared/rate-buckets.ts';
 import type { ServerLane, ServerState } from '../shared/server-state.ts';
@@ -50,6 +51,7 @@ export type WorkerContext = {
   readonly rateBuckets: RateBuckets;
   readonly liveNodes: LiveNodes;
   readonly nonceCounts: NonceCounts;
+  readonly mirrorCounts: MirrorCounts;
   readonly digestNonces: DigestNonces;
   readonly passwords: Passwords;
   readonly keySets: KeySets;

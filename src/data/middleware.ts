@@ -9,6 +9,7 @@ import type { RequestHead } from '../http/request-head.ts';
 import type { ResponseText } from '../http/response-text.ts';
 import type { Fault } from '../kernel/errors.ts';
 import type { TimerWheel } from '../kernel/timer-wheel.ts';
+import type { MetricsLane } from '../shared/metrics.ts';
 import type { BackendView, FrontendView } from '../table/views.ts';
 import type { Repetition } from './balancing/repetition.ts';
 import type { Downstream, DownstreamEvents } from './downstream.ts';
@@ -36,7 +37,7 @@ export interface Waiting {
 /** The exchange, as a middleware sees it. */
 export interface Scope {
   /** What a wrapper needs of its worker; a middleware is made with all of it. */
-  readonly worker: { readonly wheel: TimerWheel; readonly budget: MemoryBudget };
+  readonly worker: { readonly wheel: TimerWheel; readonly budget: MemoryBudget; readonly metrics: MetricsLane };
   /** Index. */
   readonly entryPoint: number;
   /** Null before it is routed: for the middlewares of the entrypoint. */

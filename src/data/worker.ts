@@ -13,6 +13,7 @@ import type { Boot, FromWorker, ToWorker } from '../protocol/messages.ts';
 import { DescriptorCounts } from '../shared/descriptor-counts.ts';
 import { LiveNodes } from '../shared/live-nodes.ts';
 import { MetricsLane } from '../shared/metrics.ts';
+import { MirrorCounts } from '../shared/mirror-counts.ts';
 import { NonceCounts } from '../shared/nonce-counts.ts';
 import { RateBuckets } from '../shared/rate-buckets.ts';
 import { ServerLane, ServerState } from '../shared/server-state.ts';
@@ -84,6 +85,7 @@ const context: WorkerContext = {
   rateBuckets: new RateBuckets(boot.rateBuckets, boot.index),
   liveNodes: new LiveNodes(boot.liveNodes),
   nonceCounts: new NonceCounts(boot.nonceCounts, boot.index),
+  mirrorCounts: new MirrorCounts(boot.mirrorCounts),
   digestNonces: new DigestNonces(boot.tls.ticketKeys),
   passwords: new Passwords(post),
   keySets: new KeySets(boot.keySets, post),

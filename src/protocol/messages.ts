@@ -156,6 +156,8 @@ export type Boot = {
   readonly descriptorCounts: SharedArrayBuffer;
   /** src/shared/nonce-counts.ts */
   readonly nonceCounts: SharedArrayBuffer;
+  /** src/shared/mirror-counts.ts */
+  readonly mirrorCounts: SharedArrayBuffer;
   /** This worker's lane of src/shared/metrics.ts */
   readonly metrics: SharedArrayBuffer;
   /** One Int32: lines of this worker's log that main has not taken yet. */

@@ -13,9 +13,11 @@
  *     48       clients refused                             worker, wraps around
  *     64       f64 × 32   upper bounds of the buckets      main, once          seconds
  *     320      u32 × 48   protections                      worker, wrap around
- *     512      i32 × 32 entrypoints × 10 methods × 3 protocols
+ *     512      f64 × 3 codings × 2   bytes before and after  worker              bytes
+ *                         compression
+ *     576      i32 × 32 entrypoints × 10 methods × 3 protocols
  *                         open exchanges                   worker, zero at boot
- *     4352     series     owner u32 · labels u32 ·         worker, when claimed
+ *     4416     series     owner u32 · labels u32 ·         worker, when claimed
  *              f64 count · f64 duration sum ·              worker              s
  *              f64 request bytes · f64 response bytes ·    worker              bytes
  *              f64 × (buckets + 1)  not cumulative         worker
@@ -84,8 +86,9 @@ const WORD = {
 const BUFFERED_DOUBLE = 5;
 const BOUNDS_BYTE = 64;
 const PROTECTIONS_BYTE = 320;
-const OPEN_BYTE = 512;
-const SERIES_BYTE = 4352;
+const COMPRESSED_BYTE = 512;
+const OPEN_BYTE = 576;
+const SERIES_BYTE = 4416;
 export const OPEN_WORDS = MAX_ENTRY_POINTS * METHODS.length * PROTOCOLS.length;
 
 /** Offsets inside a record, in 8-byte words after its key. */
@@ -192,6 +195,19 @@ export class LaneView {
 
   protections(index: number): number {
     return this.words[PROTECTIONS_BYTE / 4 + index] >>> 0;
+  }
+
+  /** `coding`: its place in CODINGS. */
+  addCompressed(coding: number, before: number, after: number): void {
+    const at = COMPRESSED_BYTE / 8 + 2 * coding;
+    this.doubles[at] += before;
+    this.doubles[at + 1] += after;
+  }
+
+  /** Before and after. */
+  compressed(coding: number): [before: number, after: number] {
+    const at = COMPRESSED_BYTE / 8 + 2 * coding;
+    return [this.doubles[at], this.doubles[at + 1]];
   }
 
   setBuffered(bytes: number): void {

@@ -2,6 +2,7 @@
  * The reading side of the metrics lanes, for the main thread: sums over all workers. Sums of wrapping words wrap as
  * well, so the difference of two readings is right modulo 2^32.
  */
+import { CODINGS, type Coding } from '../kernel/codings.ts';
 import { LATENCY_BUCKETS } from './latency.ts';
 import {
   FIRST_BACKEND,
@@ -221,6 +222,19 @@ export class MetricsReader {
     const sums = PROTECTIONS.map(() => 0);
     for (const { lane } of this.lanes()) for (const index of sums.keys()) sums[index] += lane.protections(index);
     return sums;
+  }
+
+  /** Bytes of responses before and after they were compressed, by coding. */
+  compressed(): { readonly coding: Coding; readonly before: number; readonly after: number }[] {
+    return CODINGS.map((coding, number) => {
+      let [before, after] = [0, 0];
+      for (const { lane } of this.lanes()) {
+        const of = lane.compressed(number);
+        before += of[0];
+        after += of[1];
+      }
+      return { coding, before, after };
+    });
   }
 
   /** What was ended because too much waited. */

@@ -3,6 +3,7 @@
  * once the lane is open, whatever is passed in. The bytes are described in metrics-layout.ts, the sums are made in
  * metrics-reader.ts.
  */
+import { CODINGS, type Coding } from '../kernel/codings.ts';
 import { latencyBucket } from './latency.ts';
 import {
   FIRST_BACKEND,
@@ -123,6 +124,11 @@ export class MetricsLane {
   /** How many bytes wait in this worker now: src/data/memory-budget.ts */
   buffered(bytes: number): void {
     this.lane.setBuffered(bytes);
+  }
+
+  /** So many bytes of a response were compressed to so many. */
+  compressed(coding: Coding, before: number, after: number): void {
+    this.lane.addCompressed(CODINGS.indexOf(coding), before, after);
   }
 
   /** A connection was closed as soon as it was accepted: src/data/descriptors.ts */

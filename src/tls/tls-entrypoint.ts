@@ -7,8 +7,11 @@
  *
  * From then on it picks the certificate of each handshake, follows the store and the ring of ticket keys without
  * touching open connections, staples OCSP responses, and lets no client through whose certificate does not hold.
+ *
+ * Our own engine makes its handshakes past those servers (src/data/socket/tls-handshake.ts) and asks for the same by
+ * `firstFor`, `contextFor`, `stapleOf` and `admits`.
  */
-import { createHash } from 'node:crypto';
+import { constants, createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import {
   createSecureContext,
@@ -25,7 +28,7 @@ import type { WorkerCertificate } from '../protocol/messages.ts';
 import type { CertificateStore } from './certificate-store.ts';
 import { pemOf, SecureContexts } from './contexts.ts';
 import type { TicketKeys } from './ticket-keys.ts';
-import { isAdmitted } from './verified-client.ts';
+import { isAdmitted, type ShownCertificate } from './verified-client.ts';
 
 /** Seconds for which a client may resume a session: as long as its ticket's key is known for sure. */
 const SESSION_SECONDS = 12 * 3600;
@@ -48,7 +51,7 @@ export class TlsEntryPoint {
   private readonly tickets: TicketKeys;
   private readonly contexts: SecureContexts;
   /** null: clients are asked for no certificate. */
-  private readonly clientCertificate: 'required' | 'optional' | null;
+  readonly clientCertificate: 'required' | 'optional' | null;
   /** By id: contexts that a connection begins with, for clients without SNI. */
   private readonly firstContexts = new Map<number, SecureContext | null>();
   /** For handshakes that no certificate is for: it has none, so they fail as they should. */
@@ -75,6 +78,8 @@ export class TlsEntryPoint {
       ciphers: cipherList(tls),
       ecdhCurve: 'auto',
       honorCipherOrder: true,
+      // HTTP/2 forbids it (RFC 9113 §9.2.1), and with it a peer could make us wait in the middle of a write.
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
       ca: [...clientCAs],
       // As in Go, an authority that is named is trusted by itself, a root or not.
       allowPartialTrustChain: true,
@@ -109,29 +114,48 @@ export class TlsEntryPoint {
     // Before node's own listener, which begins the handshake.
     server.prependListener('connection', (socket: Socket) => this.beginConnection(server, socket));
     server.on('secureConnection', (socket: TLSSocket) => {
-      const { clientCertificate: demand } = this;
-      if (demand === null || isAdmitted(socket, demand === 'optional')) accept(socket);
+      if (this.admits(socket)) accept(socket);
       else socket.destroy();
     });
     this.followStaples(server);
     this.beginWith(server, this.defaultContext());
   }
 
-  /** Without a context the handshake goes on with the one that it began with. */
   private pick(name: string, callback: (error: Error | null, context?: SecureContext) => void): void {
-    const certificate = this.store.find(this.entryPoint, name);
-    const context = certificate === undefined ? null : this.contexts.get(certificate);
-    if (context !== null) callback(null, context);
-    else if (!this.store.hasAddresses) callback(null);
-    // It may have begun with the certificate of an address, which is for clients that name nobody.
-    else this.pickDefault(callback);
+    const context = this.contextFor(name);
+    if (context === undefined) callback(new Error('no certificate for this name'));
+    else if (context === null) callback(null);
+    else callback(null, context);
   }
 
-  private pickDefault(callback: (error: Error | null, context?: SecureContext) => void): void {
-    const certificate = this.sniStrict ? undefined : this.store.defaultOf(this.entryPoint);
+  /** For a client that names a server; null: the context that the handshake began with; undefined: none is for it. */
+  contextFor(name: string): SecureContext | null | undefined {
+    const certificate = this.store.find(this.entryPoint, name);
     const context = certificate === undefined ? null : this.contexts.get(certificate);
-    if (context === null) callback(new Error('no certificate for this name'));
-    else callback(null, context);
+    // It may have begun with the certificate of an address, which is for clients that name nobody.
+    return context === null && this.store.hasAddresses ? this.contextOfDefault() : context;
+  }
+
+  private contextOfDefault(): SecureContext | undefined {
+    const certificate = this.sniStrict ? undefined : this.store.defaultOf(this.entryPoint);
+    return certificate === undefined ? undefined : (this.contexts.get(certificate) ?? undefined);
+  }
+
+  /** The context that a handshake begins with. `localAddress`: where the client has come to; asked only if it matters. */
+  firstFor(localAddress: () => string): SecureContext {
+    const byAddress = this.store.hasAddresses ? this.contextOfAddress(localAddress()) : null;
+    return byAddress ?? this.defaultContext();
+  }
+
+  /** For a client that asks for it; null: there is none. `der`: the certificate that it is shown. */
+  stapleOf(der: Buffer): Buffer | null {
+    const staple = this.store.hasStaples ? this.store.stapleFor(der) : null;
+    return staple === null ? null : Buffer.from(staple);
+  }
+
+  /** May the client of a handshake that is through come in? */
+  admits(shown: ShownCertificate): boolean {
+    return this.clientCertificate === null || isAdmitted(shown, this.clientCertificate === 'optional');
   }
 
   private defaultContext(): SecureContext {
@@ -167,11 +191,13 @@ export class TlsEntryPoint {
    */
   private beginConnection(server: Server, socket: Socket): void {
     if (!this.store.hasAddresses) return;
-    const local = socket.localAddress ?? '';
+    this.beginWith(server, this.contextOfAddress(socket.localAddress ?? '') ?? this.defaultContext());
+  }
+
+  private contextOfAddress(local: string): SecureContext | null {
     const address = local.startsWith(V4_IN_V6) ? local.slice(V4_IN_V6.length) : local;
     const certificate = this.store.find(this.entryPoint, address);
-    const context = certificate === undefined ? null : this.contextOf(certificate);
-    this.beginWith(server, context ?? this.defaultContext());
+    return certificate === undefined ? null : this.contextOf(certificate);
   }
 
   private beginWith(server: Server, context: SecureContext): void {
@@ -198,7 +224,6 @@ export class TlsEntryPoint {
     _issuer: Buffer,
     callback: (error: Error | null, response: Buffer | null) => void,
   ): void => {
-    const staple = this.store.stapleFor(der);
-    callback(null, staple === null ? null : Buffer.from(staple));
+    callback(null, this.stapleOf(der));
   };
 }

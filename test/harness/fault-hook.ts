@@ -22,6 +22,7 @@ import { PacedReader } from '../../src/data/listener/node/paced-reader.ts';
 import { TunnelDownstream } from '../../src/data/listener/node/tunnel-downstream.ts';
 import { UwsDownstream } from '../../src/data/listener/uws-downstream.ts';
 import { UwsListener } from '../../src/data/listener/uws-listener.ts';
+import { UwsRequest } from '../../src/data/listener/uws-request.ts';
 import { UwsTls } from '../../src/data/listener/uws-tls.ts';
 import { UwsTlsApp } from '../../src/data/listener/uws-tls-app.ts';
 import { UwsClientSocket, UwsHandshake } from '../../src/data/listener/uws-websocket.ts';
@@ -61,6 +62,7 @@ const CLASSES = {
   OutgoingRequest,
   UwsDownstream,
   UwsListener,
+  UwsRequest,
   UwsTls,
   UwsTlsApp,
   UwsHandshake,

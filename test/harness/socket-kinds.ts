@@ -4,20 +4,25 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTls, type TLSSocket } from 'node:tls';
 import type { BaseSocket } from '../../src/data/socket/base-socket.ts';
-import { acceptHandles, tlsHandle } from '../../src/data/socket/handles.ts';
+import { acceptHandles, type RawHandle, tlsHandle } from '../../src/data/socket/handles.ts';
 import { StreamSocket } from '../../src/data/socket/stream-socket.ts';
 import { TcpSocket } from '../../src/data/socket/tcp-socket.ts';
+import { alpnList } from '../../src/data/socket/tls-handshake.ts';
+import { TlsServerSocket } from '../../src/data/socket/tls-server-socket.ts';
 import { TlsSocket } from '../../src/data/socket/tls-socket.ts';
 import { RawConnection } from './raw.ts';
-import { makeAuthority } from './tls.ts';
+import { type Certificate, makeAuthority } from './tls.ts';
+import { tlsEntryPoint, workerCertificate } from './tls-serving.ts';
 import { temporaryFolder } from './tools.ts';
 
 type Scope = { after(fn: () => unknown): unknown };
 
-export type SocketKind = 'tcp' | 'tls' | 'stream' | 'stream over tls';
-export const SOCKET_KINDS: readonly SocketKind[] = ['tcp', 'tls', 'stream', 'stream over tls'];
+const ALPN = alpnList(['http/1.1']);
 
-export const isSecureKind = (kind: SocketKind): boolean => kind === 'tls' || kind === 'stream over tls';
+export type SocketKind = 'tcp' | 'tls' | 'tls, our handshake' | 'stream' | 'stream over tls';
+export const SOCKET_KINDS: readonly SocketKind[] = ['tcp', 'tls', 'tls, our handshake', 'stream', 'stream over tls'];
+
+export const isSecureKind = (kind: SocketKind): boolean => kind !== 'tcp' && kind !== 'stream';
 
 export class SocketServer {
   readonly port: number;
@@ -34,7 +39,8 @@ export class SocketServer {
 
   static async start(t: Scope, kind: SocketKind): Promise<SocketServer> {
     const accepted: BaseSocket[] = [];
-    const server = isSecureKind(kind) ? await tlsServer(t) : createServer({ allowHalfOpen: true });
+    const pair = await makePair(t);
+    const server = ofNode(kind, pair);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const made = new SocketServer(kind, (server.address() as AddressInfo).port, accepted);
@@ -42,14 +48,14 @@ export class SocketServer {
       server.close();
       for (const socket of accepted) socket.close();
     });
-    if (kind === 'tcp')
-      acceptHandles(
-        server,
-        60_000,
-        (raw) => made.take(new TcpSocket(raw)),
-        () => {},
-      );
-    else if (kind === 'stream') server.on('connection', (socket: Socket) => made.take(new StreamSocket(socket)));
+    if (kind === 'tcp') takeHandles(server, (raw) => made.take(new TcpSocket(raw)));
+    else if (kind === 'tls, our handshake') {
+      const entryPoint = tlsEntryPoint([workerCertificate(pair, { defaultOf: 1 })]);
+      takeHandles(server, (raw) => {
+        const socket = new TlsServerSocket(raw, entryPoint, ALPN, () => made.take(socket));
+        socket.beginHandshake(new Uint8Array(0));
+      });
+    } else if (kind === 'stream') server.on('connection', (socket: Socket) => made.take(new StreamSocket(socket)));
     else {
       server.on('secureConnection', (socket: TLSSocket) => {
         made.take(kind === 'tls' ? new TlsSocket(socket, tlsHandle(socket)!) : new StreamSocket(socket));
@@ -77,10 +83,18 @@ export class SocketServer {
   }
 }
 
-async function tlsServer(t: Scope): Promise<Server> {
+async function makePair(t: Scope): Promise<Certificate> {
   const folder = temporaryFolder();
   t.after(() => folder.remove());
-  const { cert, key } = await makeAuthority(folder.path, 'localhost');
-  const options = { cert: readFileSync(cert), key: readFileSync(key), ALPNProtocols: ['http/1.1'] };
-  return createTls({ ...options, allowHalfOpen: true });
+  return await makeAuthority(folder.path, 'localhost');
+}
+
+function ofNode(kind: SocketKind, { cert, key }: Certificate): Server {
+  if (kind !== 'tls' && kind !== 'stream over tls') return createServer({ allowHalfOpen: true });
+  const pair = { cert: readFileSync(cert), key: readFileSync(key) };
+  return createTls({ ...pair, ALPNProtocols: ['http/1.1'], allowHalfOpen: true });
+}
+
+function takeHandles(server: Server, take: (raw: RawHandle) => void): void {
+  if (!acceptHandles(server, 60_000, take, () => {})) throw new Error('handles cannot be had');
 }

@@ -29,6 +29,7 @@ tsuji.set('backends/blue/servers/s/url', await site('blue'));
 tsuji.set('backends/green/servers/s/url', await site('green'));
 tsuji.set('backends/hanging/servers/s/url', await site('hanging', true));
 tsuji.set('backends/empty/servers/s/weight', '1');
+tsuji.set('backends/dead/servers/s/url', 'http://127.0.0.1:1');
 const route = (keys: Record<string, string>): Promise<string> => addRoute(tsuji, [main], under('frontends/$', keys));
 const entries = (weights: Record<string, string>): Record<string, string> =>
   Object.fromEntries(
@@ -138,6 +139,28 @@ for (const engine of ENGINES) {
     }
   });
 }
+
+test('copies are counted by what became of them; beyond so many under way none is made', async () => {
+  const host = await route({
+    'mirrors/m/backend': 'blue',
+    'mirrors/h/backend': 'hanging',
+    'mirrors/d/backend': 'dead',
+  });
+  const counted = async (backend: string, result: string): Promise<number> => {
+    const labels = `frontend="${host.split('.')[0]}",backend="${backend}",result="${result}"`;
+    return Number((await tsuji.metrics()).split(`\ntsuji_mirror_requests_total{${labels}} `)[1]?.split('\n')[0]);
+  };
+  const before = seen.length;
+  assert.equal(await text('node', { host }), 'main');
+  await waitFor(async () => (await counted('blue', 'ok')) === 1 && (await counted('dead', 'failed')) === 1, 'both');
+  assert.deepEqual([await counted('blue', 'failed'), await counted('hanging', 'ok')], [0, 0]);
+  // Of two workers, each has room for 100.
+  for (let i = 0; (await counted('hanging', 'skipped')) === 0; i++) {
+    assert.ok(i < 40, 'none was left out');
+    await Promise.all(Array.from({ length: 10 }, () => text('node', { host })));
+  }
+  assert.ok(seen.length > before);
+});
 
 test('a backend may be absent beside a split, and what is wrong is told', async () => {
   const name = 'alone';

@@ -325,3 +325,21 @@ test('a refused handshake of a WebSocket is an answer like others', async (t) =>
     }
   }
 });
+
+test('bytes before and after are counted, of what was compressed at once and piece by piece', async (t) => {
+  const total = async (side: string): Promise<number> =>
+    Number(
+      new RegExp(`^tsuji_compression_bytes_total\\{encoding="gzip",side="${side}"\\} (\\d+)$`, 'm').exec(
+        await tsuji.metrics(),
+      )?.[1] ?? 0,
+    );
+  const one = await addRoute(tsuji, [url], { 'frontends/$/compress': 'true' });
+  for (const [path, size] of [
+    ['/', TEXT.length],
+    ['/large', LARGE.length],
+  ] as const) {
+    const [before, after] = [await total('in'), await total('out')];
+    const { body } = await ask(t, 'node', { host: one, path, fields: { 'accept-encoding': 'gzip' } });
+    assert.deepEqual([(await total('in')) - before, (await total('out')) - after], [size, body.length], path);
+  }
+});

@@ -1,5 +1,7 @@
 /** `/metrics`: the names of Traefik 1.7 (shared/spec cli-api §6) and our own under `tsuji_`. */
+import { MIRRORING, type MirroringOptions } from '../../middlewares/mirroring.ts';
 import { type MetricsReader, ownerOf, type SeriesTotal } from '../../shared/metrics-reader.ts';
+import { MIRROR_RESULTS } from '../../shared/mirror-counts.ts';
 import { PROTECTIONS } from '../../shared/protections.ts';
 import type { ServerStatus } from '../balancing/server-status.ts';
 import type { BreakerView, ControlView, HealthView, LimitView } from '../view.ts';
@@ -206,6 +208,33 @@ function* protectionFamilies(view: ControlView) {
   for (const { labels, limit } of limits) yield sample('tsuji_backend_maxconn_refused_total', labels, limit.refused);
 }
 
+function* optionFamilies(view: ControlView, reader: MetricsReader) {
+  const mirrored: { labels: string; count: number }[] = [];
+  let seen = 0;
+  for (const { name: frontend, options } of [...view.model().frontends.values()]) {
+    if (++seen % SERIES_PER_PAUSE === 0) yield PAUSE;
+    const own = options[MIRRORING.name] as MirroringOptions | undefined;
+    for (const backend of new Set(own?.mirrors.map((mirror) => mirror.backend))) {
+      for (const [i, count] of view.mirrored(frontend, backend).entries()) {
+        const labels = { frontend, backend, result: MIRROR_RESULTS[i] };
+        mirrored.push({ labels: labelText(Object.entries(labels)), count });
+      }
+    }
+  }
+  if (mirrored.length > 0) {
+    yield head('tsuji_mirror_requests_total', 'counter', 'Copies of requests for mirrors.');
+    for (const { labels, count } of mirrored) yield sample('tsuji_mirror_requests_total', labels, count);
+  }
+  const used = reader.compressed().filter(({ before }) => before > 0);
+  if (used.length === 0) return;
+  yield head('tsuji_compression_bytes_total', 'counter', 'Bytes of responses before and after compression.');
+  for (const { coding, before, after } of used) {
+    for (const [side, bytes] of Object.entries({ in: before, out: after })) {
+      yield sample('tsuji_compression_bytes_total', labelText(Object.entries({ encoding: coding, side })), bytes);
+    }
+  }
+}
+
 function* configFamilies(view: ControlView) {
   const appliedAt = view.appliedAt() / 1000;
   yield single('traefik_config_reloads_total', 'counter', 'Configurations that were published.', view.reloads());
@@ -267,6 +296,7 @@ export function* metricsPage(view: ControlView, reader: MetricsReader, lag: numb
   yield* backendFamilies(view, reader);
   yield* healthFamilies(view);
   yield* protectionFamilies(view);
+  yield* optionFamilies(view, reader);
   yield* configFamilies(view);
   yield* certificateFamilies(view);
   yield* sourceFamilies(view);

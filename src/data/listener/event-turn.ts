@@ -14,3 +14,19 @@ export function currentTurn(): number {
   }
   return turns;
 }
+
+/** Counts within one turn. */
+export class TurnCount {
+  private turn = 0;
+  private count = 0;
+
+  /** One more. Returns how many there have been in this turn. */
+  add(): number {
+    const turn = currentTurn();
+    if (turn !== this.turn) {
+      this.turn = turn;
+      this.count = 0;
+    }
+    return ++this.count;
+  }
+}

@@ -8,49 +8,29 @@
  * is left `uws-backlog.ts` tells, and until nothing is, what follows is copied as well. So at most one read buffer waits
  * on each side, and a response in pieces is over when its client has it.
  * What is written in one cork has to fit into it (`uws-cork.ts`).
- *
- * Which bytes are the next request. uWS (20.57) decides that, and leaves two gaps through which a client, or whoever
- * stands behind a proxy in front of us, could slip a request past others. After an answer that ends the connection, it
- * still serves what stands in the same read: such an answer waits for the end of the read, where it is in the way of
- * the next request, for which uWS breaks the connection. And it reads chunk sizes carelessly (`;` and `g` are digits, a
- * bare LF ends a line, nothing looks at what stands between chunks): so nothing may follow a chunked request.
  */
-import { FAULTS, reasonOf } from '../../kernel/errors.ts';
+import { reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { WorkerContext } from '../context.ts';
-import type { Downstream, DownstreamEvents } from '../downstream.ts';
+import type { Downstream } from '../downstream.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../downstream.ts';
 import type { BufferHolder, MemoryBudget } from '../memory-budget.ts';
-import { currentTurn } from './event-turn.ts';
 import type { HeldResponse } from './held-response.ts';
 import { UwsLinger } from './linger.ts';
-import { MergedPieces, SMALL_BYTES } from './merged-pieces.ts';
 import type { PeerAddresses } from './peer-address.ts';
 import { SlowClientWatch, type WatchedClient } from './slow-client.ts';
 import type { HttpResponse } from './uws.ts';
 import type { Backlog } from './uws-backlog.ts';
 import { LONG_HEAD_BYTES, PIECE_BYTES } from './uws-cork.ts';
-
-/**
- * uWS reads on, in one turn of the event loop, as long as its client sends as fast as it reads: pieces with less than so many
- * bytes, each a chunk of its own, may be as many in a turn as come in one read of 512 KiB. A chunk costs about 1 µs.
- */
-const TINY_BYTES = 32;
-const MAX_TINY_PIECES = 65_536;
-
-const CLOSE_FIELD = '\r\nConnection: close';
+import { UwsRequest } from './uws-request.ts';
+import { CLOSE_FIELD, withLine, writeOpen, writeWhole } from './uws-response.ts';
 
 function nothing(): void {}
 
 /** Not `slice`: that of a Buffer copies nothing, and the next read would overwrite what waits here. */
 function copyOf(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
-}
-
-/** `text`: ASCII. */
-function withLine(head: string | Uint8Array, text: string): string | Uint8Array {
-  return typeof head === 'string' ? head + text : Buffer.concat([head, Buffer.from(text, 'latin1')]);
 }
 
 /** What the downstreams of one listener share. */
@@ -63,23 +43,19 @@ export type UwsDownstreamOptions = {
   readonly recycle: (pair: UwsDownstream) => void;
 };
 
-export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
+export class UwsDownstream extends UwsRequest implements Downstream, WatchedClient, BufferHolder {
   readonly sendsHeads = false;
   readonly maxStatus = 999;
   readonly writesDate = true;
   readonly respondsUpTo = PIECE_BYTES;
-  /** Set once: the exchange of this pair. */
-  events!: DownstreamEvents;
   readonly secure: boolean;
   private readonly recycle: (pair: UwsDownstream) => void;
   private readonly peers: PeerAddresses;
   private readonly budget: MemoryBudget;
   private readonly wheel: TimerWheel;
-  private readonly watch: SlowClientWatch;
+  protected readonly watch: SlowClientWatch;
   private readonly backlog: Backlog;
   protected readonly held: HeldResponse;
-  private readonly pieces: MergedPieces;
-  private response: HttpResponse | null = null;
   private length = UNKNOWN_LENGTH;
   private head: string | Uint8Array = '';
   /** The head of a response in pieces goes out with its first piece: uWS cannot send it alone. */
@@ -101,28 +77,22 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   private listensWritable = false;
   /** `end` was called while something was still pending. */
   private ending = false;
-  /** It is the last of its connection: a chunked request, or one that was told to be. */
-  private last = false;
-  /** And uWS knows: it ends the connection by itself, but does not tell the client. */
-  private uwsCloses = false;
-  /** Tiny pieces of the body in that turn of the event loop. */
-  private tinyPieces = 0;
-  private turn = 0;
-  /** More of the request's body is to come. */
-  private receiving = false;
   /** The response is not ended but left open, and its connection closed by us. */
   private staysOpen = false;
-  private linger: UwsLinger | null = null;
-  /** We are inside the handler that brought the request. */
-  private inHandler = false;
   /** A response that waits for the end of the handler. */
   private waits = false;
 
   private readonly corkHead = (): void => {
     this.response!.writeStatus(this.head);
   };
-  private readonly corkRespond = (): void => this.writeWhole();
-  private readonly corkOpen = (): void => this.writeOpen();
+  private readonly corkRespond = (): void => {
+    const head = this.headOut ? null : this.head;
+    writeWhole(this.response!, head, this.length, this.body, this.headLength, this.close && !this.uwsCloses);
+  };
+  private readonly corkOpen = (): void => {
+    const head = this.uwsCloses ? this.head : withLine(this.head, CLOSE_FIELD);
+    writeOpen(this.response!, head, this.length, this.body, this.headLength);
+  };
   private readonly corkChunk = (): void => this.writeChunk();
   private readonly corkEnd = (): void => {
     // uWS can only end the connection with a response that is given at once. What is not read is not served, and the
@@ -131,37 +101,10 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     this.response!.end();
   };
   private readonly respondLater = (): void => this.onHandled();
-  // What these three throw would end the whole worker.
+  // What these two throw would end the whole worker.
   private readonly aborted = (): void => {
     try {
       this.onAborted();
-    } catch (error) {
-      this.events.crash(error);
-    }
-  };
-  private readonly data = (chunk: ArrayBuffer, last: boolean): void => {
-    try {
-      const piece = new Uint8Array(chunk);
-      this.watch.uploadMoved(piece.length, last);
-      if (last) this.receiving = false;
-      if (piece.length < TINY_BYTES && !last && this.floods()) {
-        if (this.linger === null)
-          this.events.downstreamFailed(FAULTS.badRequest, 'too many tiny pieces of a body at once');
-        // Nothing else ends the turn: not even an answer is waited for.
-        this.linger?.expired();
-        this.response?.close();
-        return;
-      }
-      if (this.linger !== null) {
-        if (last) this.linger.expired();
-        return;
-      }
-      if (piece.length < SMALL_BYTES && !last) {
-        this.pieces.add(piece);
-      } else {
-        this.pieces.flush();
-        this.events.downstreamBody(piece, last);
-      }
     } catch (error) {
       this.events.crash(error);
     }
@@ -176,6 +119,7 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
   };
 
   constructor({ worker, peers, secure, backlog, held, recycle }: UwsDownstreamOptions) {
+    super();
     this.recycle = recycle;
     this.secure = secure;
     this.peers = peers;
@@ -184,73 +128,19 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     this.budget = worker.budget;
     this.wheel = worker.wheel;
     this.watch = new SlowClientWatch(this, worker.wheel, worker.options);
-    this.pieces = new MergedPieces(
-      (merged) => this.events.downstreamBody(merged, false),
-      (error) => this.events.crash(error),
-    );
   }
 
   /** Takes a response over. Comes before everything that may throw: uWS ends the process when nobody listens for aborts. */
   attach(response: HttpResponse): void {
-    this.response = response;
+    this.requestBegins(response);
     this.listensWritable = false;
     this.stalled = false;
     this.ending = false;
-    this.last = false;
-    this.uwsCloses = false;
-    this.receiving = false;
-    this.linger = null;
-    this.inHandler = true;
     response.onAborted(this.aborted);
-  }
-
-  /** Nothing is to follow on this connection. `uwsCloses`: uWS has seen that for itself. */
-  isLast(uwsCloses: boolean): void {
-    this.last = true;
-    this.uwsCloses = uwsCloses;
-  }
-
-  /** The request has a body. `timed`: it must make progress. */
-  expectBody(chunked: boolean, timed: boolean): void {
-    if (chunked) this.last = true;
-    this.receiving = true;
-    this.response!.onData(this.data);
-    this.watch.uploadBegins(timed);
-  }
-
-  /** One more tiny piece: is that too many? */
-  private floods(): boolean {
-    const turn = currentTurn();
-    if (turn !== this.turn) {
-      this.turn = turn;
-      this.tinyPieces = 0;
-    }
-    return ++this.tinyPieces > MAX_TINY_PIECES;
-  }
-
-  /** The handler that brought the request returns. */
-  handled(): void {
-    this.inHandler = false;
   }
 
   peerAddress(): string {
     return this.peers.of(this.response!);
-  }
-
-  pauseBody(): void {
-    if (this.response === null) return;
-    this.response.pause();
-    this.watch.uploadPaused();
-  }
-
-  resumeBody(): void {
-    if (this.response === null) return;
-    this.response.resume();
-    this.watch.uploadResumed();
-  }
-
-  liveResponse(): HttpResponse | null {
-    return this.response;
   }
 
   isStalled(): boolean {
@@ -263,10 +153,6 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
 
   retryWrite(): void {
     this.onWritable();
-  }
-
-  uploadOverdue(): void {
-    this.events.downstreamFailed(FAULTS.requestTimeout, 'the body did not come');
   }
 
   /** Of a response that is not over. */
@@ -318,21 +204,6 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
     if (bare) response.close();
   }
 
-  /** The whole response, so that it stays open: by a length that is not reached, as in `writeChunk`, or without any. */
-  private writeOpen(): void {
-    const response = this.response!;
-    const head = this.uwsCloses ? this.head : withLine(this.head, CLOSE_FIELD);
-    const bytes = typeof this.body === 'string' ? Buffer.from(this.body) : this.body;
-    if (this.length === NO_BODY || bytes === null || bytes.length === 0) {
-      const length = this.length === NO_BODY ? this.headLength : 0;
-      response.writeStatus(withLine(head, length < 0 ? '\r\n' : `\r\nContent-Length: ${length}\r\n`));
-      return;
-    }
-    response.writeStatus(head);
-    response.tryEnd(bytes.subarray(0, -1), bytes.length);
-    response.tryEnd(bytes.subarray(-1), bytes.length + 1);
-  }
-
   /** Head and body do not fit into one cork. */
   private isLong(): boolean {
     return this.head.length + Math.max(this.length, 0) > PIECE_BYTES;
@@ -354,20 +225,6 @@ export class UwsDownstream implements Downstream, WatchedClient, BufferHolder {
       this.abort();
     }
     this.release(false);
-  }
-
-  private writeWhole(): void {
-    const response = this.response!;
-    const close = this.close && !this.uwsCloses;
-    if (!this.headOut) response.writeStatus(this.head);
-    if (this.length !== NO_BODY) {
-      if (this.body === null) response.end('', close);
-      else response.end(this.body, close);
-    } else if (this.headLength >= 0) {
-      response.endWithoutBody(this.headLength, close);
-    } else {
-      response.endWithoutBody();
-    }
   }
 
   /** uWS knows one head per response. */

@@ -22,7 +22,7 @@ import {
   type HandshakeDownstream,
   MAX_MESSAGE_BYTES,
 } from '../websocket/client-socket.ts';
-import { currentTurn } from './event-turn.ts';
+import { TurnCount } from './event-turn.ts';
 import { Progress } from './progress.ts';
 import type { HttpRequest, HttpResponse, us_socket_context_t } from './uws.ts';
 import { UwsDownstream, type UwsDownstreamOptions } from './uws-downstream.ts';
@@ -91,9 +91,7 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
       this.events.crash(error);
     }
   };
-  /** The last turn in which tiny frames came, and how many. */
-  private turn = 0;
-  private tinyFrames = 0;
+  private readonly tinyFrames = new TurnCount();
   /** Bytes of messages, since it was opened. */
   private sent = 0;
   private readonly download = new Progress();
@@ -191,12 +189,7 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
   takes(bytes: number): boolean {
     if (bytes > MAX_MESSAGE_BYTES) return this.refuse(TOO_BIG, 'Received too big message');
     if (bytes >= TINY_BYTES) return true;
-    const turn = currentTurn();
-    if (turn !== this.turn) {
-      this.turn = turn;
-      this.tinyFrames = 0;
-    }
-    return ++this.tinyFrames <= MAX_TINY_FRAMES || this.refuse(POLICY, 'Received too many tiny frames at once');
+    return this.tinyFrames.add() <= MAX_TINY_FRAMES || this.refuse(POLICY, 'Received too many tiny frames at once');
   }
 
   private refuse(code: number, problem: string): false {

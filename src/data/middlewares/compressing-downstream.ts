@@ -144,6 +144,7 @@ export class CompressingDownstream extends PassingDownstream implements BufferHo
         return;
       }
       const encoded = load.encode({ coding, level }, body);
+      this.exchange.worker.metrics.compressed(coding, length, encoded.length);
       compressed(fields, coding);
       inner.respond(like(head, fields), encoded.length, encoded, NO_LENGTH, close);
     }
@@ -322,6 +323,7 @@ export class CompressingDownstream extends PassingDownstream implements BufferHo
   private listenTo(encoder: Encoder): Encoder {
     encoder.on('data', (chunk: Buffer) =>
       this.guarded(encoder, () => {
+        this.exchange.worker.metrics.compressed(this.coding, 0, chunk.length);
         if (this.inner.write(chunk)) return;
         encoder.pause();
         this.stopped = true;
@@ -344,6 +346,7 @@ export class CompressingDownstream extends PassingDownstream implements BufferHo
       return;
     }
     this.inWork = this.waiting;
+    this.exchange.worker.metrics.compressed(this.coding, this.inWork, 0);
     const pieces = this.takeWaiting();
     encoder.write(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces), () =>
       this.guarded(encoder, () => this.workedUp()),

@@ -6,6 +6,7 @@ import type { RequestHead } from '../../http/request-head.ts';
 import { log } from '../../kernel/log.ts';
 import type { Mirror, MirroringOptions } from '../../middlewares/mirroring.ts';
 import { lineOf, MIRROR_TURNS, takeFrontendTurn } from '../../shared/cursors.ts';
+import type { MirrorResult } from '../../shared/mirror-counts.ts';
 import type { FrontendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Middleware, Scope } from '../middleware.ts';
@@ -22,9 +23,11 @@ let inFlight = 0;
 /** Nobody looks at the answer. */
 class Nobody implements SubrequestUser {
   private readonly mirror: string;
+  private readonly ended: (result: MirrorResult) => void;
 
-  constructor(mirror: string) {
+  constructor(mirror: string, ended: (result: MirrorResult) => void) {
     this.mirror = mirror;
+    this.ended = ended;
   }
 
   subrequestAnswered(): void {}
@@ -32,10 +35,12 @@ class Nobody implements SubrequestUser {
 
   subrequestEnded(): void {
     inFlight--;
+    this.ended('ok');
   }
 
   subrequestFailed(_: unknown, detail: string): void {
     inFlight--;
+    this.ended('failed');
     log.debug('a mirror did not answer', { mirror: this.mirror, detail });
   }
 }
@@ -45,12 +50,18 @@ export class Mirroring implements Middleware {
   private readonly frontend: FrontendView;
   private readonly options: MirroringOptions;
   private readonly line: number;
+  /** Where each mirror is counted, by name. */
+  private readonly cells: ReadonlyMap<string, number>;
 
   constructor(options: MirroringOptions, worker: WorkerContext, frontend: FrontendView) {
     this.worker = worker;
     this.frontend = frontend;
     this.options = options;
     this.line = lineOf(frontend.name);
+    const { mirrorCounts } = worker;
+    this.cells = new Map(
+      options.mirrors.map(({ name, backend }) => [name, mirrorCounts.cellOf(frontend.name, backend)]),
+    );
   }
 
   request(exchange: Scope, head: RequestHead): null {
@@ -70,7 +81,9 @@ export class Mirroring implements Middleware {
   }
 
   private mirror(exchange: Scope, mirror: Mirror, head: RequestHead, body: readonly Buffer[] | null): void {
+    const cell = this.cells.get(mirror.name)!;
     if (inFlight >= MAX_IN_FLIGHT) {
+      this.worker.mirrorCounts.count(cell, 'skipped');
       log.debug('a mirror is left out: too many are under way', { mirror: mirror.name, frontend: this.frontend.name });
       return;
     }
@@ -87,8 +100,9 @@ export class Mirroring implements Middleware {
       isCopy: true,
     };
     inFlight++;
+    const nobody = new Nobody(mirror.name, (result) => worker.mirrorCounts.count(cell, result));
     const backend = this.frontend.otherBackends!.get(mirror.backend)!;
-    Subrequest.toBackend(worker, backend, head, client, text, this.options.timeoutMs, new Nobody(mirror.name));
+    Subrequest.toBackend(worker, backend, head, client, text, this.options.timeoutMs, nobody);
   }
 }
 

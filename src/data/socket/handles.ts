@@ -37,6 +37,7 @@ export type RawHandle = {
   close(closed: () => void): void;
   reset(closed: () => void): number;
   getpeername(out: { address?: string }): number;
+  getsockname(out: { address?: string }): number;
   setNoDelay(on: boolean): number;
   setKeepAlive(on: boolean, seconds: number): number;
   [STREAM]?: StreamHandle;
@@ -58,7 +59,7 @@ type Binding = {
 const STREAM = Symbol('stream');
 
 const METHODS = ['readStart', 'readStop', 'useUserBuffer', 'writeBuffer', 'writev', 'shutdown', 'close'] as const;
-const TCP_METHODS = ['reset', 'getpeername', 'setNoDelay', 'setKeepAlive'] as const;
+const TCP_METHODS = ['reset', 'getpeername', 'getsockname', 'setNoDelay', 'setKeepAlive'] as const;
 
 function has(object: object, methods: readonly string[]): boolean {
   return methods.every((name) => typeof (object as Record<string, unknown>)[name] === 'function');
@@ -139,6 +140,7 @@ export class StreamHandle {
   private reading: boolean;
   private writing = false;
   private isShut = false;
+  private shutDone = false;
   private readEnded = false;
   private over = false;
 
@@ -224,7 +226,9 @@ export class StreamHandle {
     const request = new binding.ShutdownWrap();
     request.oncomplete = shut;
     request.stream = this;
-    if (this.raw.shutdown(request) !== 0) this.user.handleShut();
+    if (this.raw.shutdown(request) === 0) return;
+    this.shutDone = true;
+    this.user.handleShut();
   }
 
   /** '' when it is gone. */
@@ -248,27 +252,35 @@ export class StreamHandle {
     this.over = true;
   }
 
-  /** Not with TLS. */
+  /** Not of a TLSSocket, which is to be destroyed. */
   close(): void {
     if (this.over) return;
     this.over = true;
-    this.raw.close(() => this.closed());
+    this.below.close(() => this.closed());
   }
 
-  /** As `close`, by a reset. Not with TLS. */
+  /** As `close`, by a reset. Not of a TLSSocket. */
   reset(): void {
+    // While our side is being ended the system's call is refused, and node would not close the handle any more.
+    if (this.isShut && !this.shutDone) {
+      this.close();
+      return;
+    }
     if (this.over) return;
     this.over = true;
-    const closed = (): void => this.closed();
-    // It is refused while our side is being ended.
-    if (this.raw.reset(closed) !== 0) this.raw.close(closed);
+    this.below.reset(() => this.closed());
+  }
+
+  /** Gives the connection away, with nothing of it read since. Not with TLS. */
+  release(): RawHandle {
+    this.setReading(false);
+    this.over = true;
+    return this.raw;
   }
 
   /** Gives the connection to a socket of node's. Not with TLS, nor when anything was written. */
   toSocket(): Socket {
-    this.setReading(false);
-    this.over = true;
-    return new Socket({ handle: this.raw, allowHalfOpen: true } as object);
+    return new Socket({ handle: this.release(), allowHalfOpen: true } as object);
   }
 
   hasRead(length: number): void {
@@ -297,6 +309,7 @@ export class StreamHandle {
   }
 
   hasShut(): void {
+    this.shutDone = true;
     if (this.over) return;
     try {
       this.user.handleShut();

@@ -32,6 +32,12 @@ export class TcpSocket extends BaseSocket implements HandleUser {
     return socket;
   }
 
+  /** Gives the connection to whoever carries TLS on it. */
+  release(): RawHandle {
+    this.letGo();
+    return this.handle.release();
+  }
+
   get taken(): number {
     return this.handle.taken;
   }

@@ -117,12 +117,15 @@ class Events implements DownstreamEvents {
 class Bench {
   readonly load = new CompressionLoad();
   readonly budget: MemoryBudget;
+  private readonly lane = createMetricsLane([1]);
+  private readonly metrics: MetricsLane;
   readonly broken: string[] = [];
   readonly client = new Client();
   readonly events = new Events();
 
   constructor(workerBytes = 64 * MIB) {
-    this.budget = new MemoryBudget({ worker: workerBytes, connection: 0 }, new MetricsLane(createMetricsLane([1])));
+    this.metrics = new MetricsLane(this.lane);
+    this.budget = new MemoryBudget({ worker: workerBytes, connection: 0 }, this.metrics);
   }
 
   out(codings: readonly Coding[] = ['gzip'], options: Partial<CompressOptions> = {}): CompressingDownstream {
@@ -130,7 +133,7 @@ class Bench {
     compression.rules = new FrontendRules({ ...COMPRESS_DEFAULTS, ...options });
     compression.codings = codings;
     const exchange = {
-      worker: { budget: this.budget },
+      worker: { budget: this.budget, metrics: this.metrics },
       breakOff: (fault: Fault) => this.broken.push(fault.code),
     } as unknown as Scope;
     return new CompressingDownstream(this.client, this.events, exchange, compression, this.load);

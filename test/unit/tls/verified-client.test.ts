@@ -5,7 +5,13 @@ import { readFileSync } from 'node:fs';
 import test, { after, before, type TestContext } from 'node:test';
 import { handshake } from '../../harness/handshake.ts';
 import { type Certificate, makeAuthority, makeCertificate, makeIntermediate } from '../../harness/tls.ts';
-import { serveTls, type TlsServing, workerCertificate } from '../../harness/tls-serving.ts';
+import {
+  HANDSHAKES,
+  type Handshakes,
+  serveTls,
+  type TlsServing,
+  workerCertificate,
+} from '../../harness/tls-serving.ts';
 import { temporaryFolder } from '../../harness/tools.ts';
 import { waitFor } from '../../harness/wait.ts';
 
@@ -44,9 +50,9 @@ const key = (name: string): string => readFileSync(made[name].key, 'utf8');
 /** What a client shows: its own certificate, then others that it sends along. */
 const shows = (own: string, ...others: string[]) => ({ cert: [own, ...others].map(pem).join(''), key: key(own) });
 
-function serve(t: TestContext, optional: boolean, cas: readonly string[], ring = [randomBytes(48)]) {
+function serve(t: TestContext, by: Handshakes, optional: boolean, cas: readonly string[], ring = [randomBytes(48)]) {
   const certificates = [workerCertificate(made.server, { defaultOf: 1 })];
-  return serveTls(t, ring, certificates, { clientCA: { files: ['x'], optional } }, cas.map(pem));
+  return serveTls(t, ring, certificates, { clientCA: { files: ['x'], optional } }, cas.map(pem), by);
 }
 
 /** Was it let in, and what would a server be told? */
@@ -75,47 +81,48 @@ const CASES: readonly (readonly [what: string, shown: () => object, seen: string
   ['for servers only', () => shows('serverOnly'), 'refused'],
 ];
 
-for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
-  for (const optional of [true, false]) {
-    test(`${version}, ${optional ? 'optional' : 'required'}: what is shown is verified`, async (t) => {
-      const serving = await serve(t, optional, ['ca']);
-      // By SNI and without: the contexts are made in different places.
-      for (const servername of ['a.test', '']) {
-        const of = { servername, maxVersion: version };
-        for (const [what, shown, seen] of CASES) {
-          assert.equal(await outcome(serving, { ...of, ...shown() }), seen, `${what}, ${servername}`);
+for (const by of HANDSHAKES) {
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    for (const optional of [true, false]) {
+      test(`${by}: ${version}, ${optional ? 'optional' : 'required'}: what is shown is verified`, async (t) => {
+        const serving = await serve(t, by, optional, ['ca']);
+        // By SNI and without: the contexts are made in different places.
+        for (const servername of ['a.test', '']) {
+          const of = { servername, maxVersion: version };
+          for (const [what, shown, seen] of CASES) {
+            assert.equal(await outcome(serving, { ...of, ...shown() }), seen, `${what}, ${servername}`);
+          }
+          assert.equal(await outcome(serving, of), optional ? '' : 'refused', servername);
         }
-        assert.equal(await outcome(serving, of), optional ? '' : 'refused', servername);
-      }
+      });
+    }
+
+    test(`${by}: ${version}: a session is resumed with its verdict, and not past the end of its certificate`, async (t) => {
+      const ring = [randomBytes(48)];
+      const [serving, ofOthers] = [await serve(t, by, true, ['ca'], ring), await serve(t, by, true, ['otherCa'], ring)];
+      const client = { servername: 'a.test', maxVersion: version };
+      const { session } = await handshake(serving.port, { ...client, ...shows('good') });
+      assert.ok(session !== null);
+      assert.equal(await outcome(serving, { ...client, session }), 'good');
+      assert.equal(serving.accepted.at(-1)!.resumed, true);
+      // What another entrypoint has verified is worth nothing here: a handshake without a certificate.
+      assert.equal(await outcome(ofOthers, { ...client, session }), '');
+      t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 3 * 24 * 3600 * 1000 });
+      const late = serving.accepted.length;
+      await handshake(serving.port, { ...client, session });
+      assert.equal(serving.accepted.length, late);
+      t.mock.timers.reset();
+
+      const refused = await handshake(serving.port, { ...client, ...shows('stranger') });
+      const before = serving.accepted.length;
+      if (refused.session !== null) await handshake(serving.port, { ...client, session: refused.session });
+      assert.equal(serving.accepted.length, before);
     });
   }
-
-  test(`${version}: a session is resumed with its verdict, and not past the end of its certificate`, async (t) => {
-    const ring = [randomBytes(48)];
-    const [serving, ofOthers] = [await serve(t, true, ['ca'], ring), await serve(t, true, ['otherCa'], ring)];
-    const client = { servername: 'a.test', maxVersion: version };
-    const { session } = await handshake(serving.port, { ...client, ...shows('good') });
-    assert.ok(session !== null);
-    assert.equal(await outcome(serving, { ...client, session }), 'good');
-    assert.equal(serving.accepted.at(-1)!.resumed, true);
-    // What another entrypoint has verified is worth nothing here: a handshake without a certificate.
-    assert.equal(await outcome(ofOthers, { ...client, session }), '');
-    t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 3 * 24 * 3600 * 1000 });
-    const late = serving.accepted.length;
-    await handshake(serving.port, { ...client, session });
-    assert.equal(serving.accepted.length, late);
-    t.mock.timers.reset();
-
-    const refused = await handshake(serving.port, { ...client, ...shows('stranger') });
-    const before = serving.accepted.length;
-    if (refused.session !== null) await handshake(serving.port, { ...client, session: refused.session });
-    assert.equal(serving.accepted.length, before);
+  test(`${by}: an intermediate that is named as an authority is one, as in Go`, async (t) => {
+    const serving = await serve(t, by, false, ['middle']);
+    assert.equal(await outcome(serving, shows('ofMiddle')), 'ofMiddle');
+    assert.equal(await outcome(serving, shows('ofMiddle', 'middle')), 'ofMiddle');
+    assert.equal(await outcome(serving, shows('good')), 'refused');
   });
 }
-
-test('an intermediate that is named as an authority is one, as in Go', async (t) => {
-  const serving = await serve(t, false, ['middle']);
-  assert.equal(await outcome(serving, shows('ofMiddle')), 'ofMiddle');
-  assert.equal(await outcome(serving, shows('ofMiddle', 'middle')), 'ofMiddle');
-  assert.equal(await outcome(serving, shows('good')), 'refused');
-});

@@ -43,8 +43,8 @@ export interface OpeningOwner {
   readonly speaksTls: boolean;
   /** It is known whose connection it is. False: it was closed, since its client may have no more. */
   admits(socket: BaseSocket): boolean;
-  /** The handshake begins; `opening.done` is owed when it is through. */
-  beginTls(opening: Opening, carrier: Socket): void;
+  /** The handshake begins, with `early`, which has come; `opening.done` is owed when it is through. */
+  beginTls(opening: Opening, early: Buffer): void;
   /** HTTP is spoken on it. `preface`: HTTP/2 with prior knowledge. */
   serve(socket: ByteSocket, preface: boolean): void;
   openingOver(opening: Opening): void;
@@ -54,6 +54,7 @@ export class Opening extends TimerEntry implements SocketUser {
   readonly socket: AcceptedSocket;
   /** With TLS, the socket that carries it. */
   private carrier: Socket | null = null;
+  private handshake: BaseSocket | null = null;
   private readonly owner: OpeningOwner;
   private awaitsProxy: boolean;
   private refused = false;
@@ -85,13 +86,23 @@ export class Opening extends TimerEntry implements SocketUser {
       return at;
     }
     if (first === 'tls') {
-      const carrier = socket.toSocket(Buffer.from(bytes.subarray(at, end)));
-      this.carrier = carrier;
-      owner.beginTls(this, carrier);
+      owner.beginTls(this, Buffer.from(bytes.subarray(at, end)));
     } else {
       this.refuse();
     }
     return end;
+  }
+
+  /** From now on it is this socket whose handshake is awaited. */
+  goesOnWith(socket: BaseSocket): void {
+    this.handshake = socket;
+    socket.begin(this);
+  }
+
+  /** The connection as a socket of node's, as if `early` had not been read. */
+  carry(early: Buffer): Socket {
+    this.carrier = this.socket.toSocket(early);
+    return this.carrier;
   }
 
   /** How long it is; -1 while more of it is to come. */
@@ -120,7 +131,7 @@ export class Opening extends TimerEntry implements SocketUser {
 
   socketEnded(): void {
     // Whoever ends before it has said anything wants nothing.
-    if (!this.refused) this.socket.close();
+    if (!this.refused) this.close();
   }
 
   socketDrained(): void {}
@@ -136,8 +147,8 @@ export class Opening extends TimerEntry implements SocketUser {
   }
 
   close(): void {
-    if (this.carrier === null) this.socket.close();
-    else this.carrier.destroy();
+    if (this.carrier !== null) this.carrier.destroy();
+    else (this.handshake ?? this.socket).close();
   }
 
   /** It is known what is spoken on it, or it is closed. */

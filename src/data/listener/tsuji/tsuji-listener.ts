@@ -3,12 +3,12 @@
  * shared with the other workers by SO_REUSEPORT.
  *
  *     server (accepts) ─▶ TcpSocket ─▶ Opening ─┬─ in the clear ─────────────────────┬─▶ Http1Connection ─▶ exchanges
- *                                               └─▶ tls (handshake) ─▶ TlsSocket ────┴─▶ Http2Connection ─▶ exchanges
+ *                                               └─▶ TlsServerSocket (handshake) ─────┴─▶ Http2Connection ─▶ exchanges
  *
- * Where node's handles are not to be had, the sockets are StreamSockets; all above is the same.
+ * Where node's handles are not to be had, the sockets are StreamSockets, and a server of node's makes the handshakes; all
+ * above is the same.
  * `Upgrade: h2c` is not taken: a server may ignore it (RFC 9110 §7.8), and RFC 9113 §3.1 has given it up.
  */
-import { constants } from 'node:crypto';
 import { createServer, type Server, Socket } from 'node:net';
 import { createServer as createTls, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { RequestHead } from '../../../http/request-head.ts';
@@ -19,10 +19,11 @@ import type { TlsEntryPoint } from '../../../tls/tls-entrypoint.ts';
 import type { WorkerContext } from '../../context.ts';
 import type { BaseSocket, SocketHost } from '../../socket/base-socket.ts';
 import type { ByteSocket } from '../../socket/byte-socket.ts';
-import { acceptHandles, carrierOf, type RawHandle, tlsHandle } from '../../socket/handles.ts';
+import { acceptHandles, carrierOf, type RawHandle } from '../../socket/handles.ts';
 import { StreamSocket } from '../../socket/stream-socket.ts';
 import { TcpSocket } from '../../socket/tcp-socket.ts';
-import { TlsSocket } from '../../socket/tls-socket.ts';
+import { alpnList, makesHandshakes } from '../../socket/tls-handshake.ts';
+import { TlsServerSocket } from '../../socket/tls-server-socket.ts';
 import { ConnectionLimits } from '../connection-limits.ts';
 import type { Listener } from '../listener.ts';
 import * as limits from '../node/limits.ts';
@@ -34,6 +35,7 @@ import type { ClientConnection, EngineOwner } from './owner.ts';
 
 /** The last one is what clients of HTTP/1.0 offer, when they offer anything. */
 const ALPN = ['h2', 'http/1.1', 'http/1.0'];
+const ALPN_LIST = alpnList(ALPN);
 /** From when on a quiet connection asks whether its peer is still there. */
 const KEEP_ALIVE_MS = 180_000;
 /** The longest that a timer of node's takes. Openings are timed by ourselves. */
@@ -157,21 +159,35 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
   }
 
   private makeTls(tls: TlsEntryPoint): TlsServer {
-    const options = tls.serverOptions();
-    const server = createTls({
-      ...options,
-      // HTTP/2 forbids it (RFC 9113 §9.2.1), and it makes a peer wait in the middle of a write.
-      secureOptions: (options.secureOptions ?? 0) | constants.SSL_OP_NO_RENEGOTIATION,
-      ALPNProtocols: ALPN,
-      handshakeTimeout: NEVER_MS,
-    });
+    const server = createTls({ ...tls.serverOptions(), ALPNProtocols: ALPN, handshakeTimeout: NEVER_MS });
     tls.attach(server, (socket) => this.secured(socket));
     // What a client makes of its handshake is its own business; the socket is closed already.
     server.on('tlsClientError', () => {});
     return server;
   }
 
-  beginTls(opening: Opening, carrier: Socket): void {
+  beginTls(opening: Opening, early: Buffer): void {
+    const { socket } = opening;
+    if (!(socket instanceof TcpSocket) || !makesHandshakes) {
+      this.beginTlsOfNode(opening, early);
+      return;
+    }
+    const address = this.proxyTrust === null ? '' : socket.peerAddress();
+    const admitted = this.admitted.get(socket);
+    this.admitted.delete(socket);
+    const secure = new TlsServerSocket(socket.release(), this.worker.tls[this.index]!, ALPN_LIST, (done) => {
+      opening.done();
+      this.serve(done, false);
+    });
+    secure.host = this;
+    if (address !== '') secure.isOf(address);
+    if (admitted !== undefined) this.admitted.set(secure, admitted);
+    opening.goesOnWith(secure);
+    secure.beginHandshake(early);
+  }
+
+  private beginTlsOfNode(opening: Opening, early: Buffer): void {
+    const carrier = opening.carry(early);
     this.handshakes.set(carrier, opening);
     carrier.once('close', () => {
       this.handshakes.delete(carrier);
@@ -186,8 +202,7 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
     try {
       const opening = this.openingOf(socket);
       opening?.done();
-      const raw = this.onHandles ? tlsHandle(socket) : null;
-      const made = raw === null ? new StreamSocket(socket) : new TlsSocket(socket, raw);
+      const made = new StreamSocket(socket);
       if (opening !== undefined) made.isOf(opening.socket.peerAddress());
       this.serve(made, false);
     } catch (error) {

@@ -71,6 +71,8 @@ export class FakeView implements ControlView {
   readonly lanes: SharedArrayBuffer[] = [];
   readonly breakers = new Map<string, BreakerView>();
   readonly limits = new Map<string, LimitView>();
+  /** By frontend and backend, a blank between them. */
+  readonly mirrors = new Map<string, readonly number[]>();
   /** By backend and URL, a blank between them. */
   readonly healths = new Map<string, HealthView>();
   /** By slot. */
@@ -164,6 +166,10 @@ export class FakeView implements ControlView {
   health(name: string, url: string): HealthView | null {
     return this.healths.get(`${name} ${url}`) ?? null;
   }
+  mirrored(frontend: string, backend: string): readonly number[] {
+    return this.mirrors.get(`${frontend} ${backend}`) ?? [0, 0, 0];
+  }
+
   limit(name: string): LimitView | null {
     return this.limits.get(name) ?? null;
   }

@@ -5,7 +5,7 @@ import { MetricsLane } from '../../../../src/shared/metrics.ts';
 import { createMetricsLane, PROTOCOL } from '../../../../src/shared/metrics-layout.ts';
 import { MetricsReader } from '../../../../src/shared/metrics-reader.ts';
 import { type Family, parseExposition } from './exposition-parser.ts';
-import { backend, FakeView, server } from './fake-view.ts';
+import { backend, FakeView, frontend, server } from './fake-view.ts';
 
 function page(view: FakeView): Map<string, Family> {
   return parseExposition([...metricsPage(view, new MetricsReader(() => view.lanes), 0.002)].join(''));
@@ -109,4 +109,29 @@ test('a large page comes in pieces', () => {
   const pieces = [...metricsPage(view, new MetricsReader(() => []), 0)];
   assert.ok(pieces.length > 2);
   assert.equal(parseExposition(pieces.join('')).get('traefik_backend_server_up')?.samples.length, 3000);
+});
+
+test('copies for mirrors and what was compressed are told of where there are any', () => {
+  const view = new FakeView();
+  const none = page(view);
+  assert.equal(none.has('tsuji_mirror_requests_total') || none.has('tsuji_compression_bytes_total'), false);
+  const mirrors = [
+    { name: 'a', backend: 'copies', percent: 50 },
+    { name: 'b', backend: 'copies', percent: 50 },
+  ];
+  view.frontends.set('f', frontend('f', 'b', 'Host:a', { options: { mirroring: { mirrors } } }));
+  view.mirrors.set('f copies', [3, 1, 2]);
+  for (const worker of [lane(view), lane(view)]) {
+    worker.compressed('br', 1_000, 0);
+    worker.compressed('br', 0, 100);
+  }
+  const families = page(view);
+  const labels = { frontend: 'f', backend: 'copies' };
+  const results = ['ok', 'failed', 'skipped'].map((result) =>
+    value(families, 'tsuji_mirror_requests_total', { ...labels, result }),
+  );
+  assert.deepEqual(results, [3, 1, 2]);
+  const bytes = (encoding: string, side: string) =>
+    value(families, 'tsuji_compression_bytes_total', { encoding, side });
+  assert.deepEqual([bytes('br', 'in'), bytes('br', 'out'), bytes('gzip', 'in')], [2_000, 200, undefined]);
 });
