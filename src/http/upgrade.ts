@@ -1,6 +1,7 @@
 /** Whether a 101 is an answer to the upgrade that was asked for (RFC 9110 §7.8, RFC 6455 §4.1). */
 import { createHash } from 'node:crypto';
 import { headField, listMembers } from './fields.ts';
+import type { RequestHead } from './request-head.ts';
 
 /** RFC 6455 §1.3. */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -14,6 +15,11 @@ export function isOptionalUpgrade(upgrade: string): boolean {
     (protocol) =>
       protocol === 'websocket' || protocol === 'h2' || protocol === 'h2c' || /^(?:http|tls|ssl)(?:\/|$)/.test(protocol),
   );
+}
+
+/** The request asks for another protocol, which its server may agree to. That of HTTP/2 is given up (RFC 9113 §3.1). */
+export function asksForTunnel({ upgrade, old }: RequestHead): boolean {
+  return upgrade !== '' && !old && !listMembers(upgrade).includes('h2c');
 }
 
 /**

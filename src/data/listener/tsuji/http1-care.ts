@@ -65,18 +65,21 @@ export class Http1Care implements WatchedClient, BufferHolder {
 
   /** '' for none. */
   private problem(ms: number, timeoutMs: number): string {
-    const { socket, isUnread, isLeaving, isAhead, answered } = this.connection;
+    const { socket, body, running, halfClosed, holds, answered } = this.connection;
+    // Where nothing is read nobody hears of its end.
+    const isUnread = halfClosed || holds || body.user?.isPaused === true;
     if (isUnread && socket.isPeerGone()) return 'it is gone';
+    const isBusy = running.length > 0;
     const answers = answered * LEAST_BYTES;
     const taken = socket.taken + answers;
-    if (this.afterFin.isOverdue(isLeaving, taken, ms, HALF_CLOSED_MS)) {
+    if (this.afterFin.isOverdue(halfClosed && isBusy, taken, ms, HALF_CLOSED_MS)) {
       return 'it has closed its side and takes nothing';
     }
     if (this.download.isOverdue(socket.backlog > 0, taken, ms, timeoutMs)) {
       return 'it does not take what it has asked for';
     }
     // What it has sent is in the way of its FIN: it may be gone.
-    const goesAhead = this.ahead.isOverdue(isAhead, answers, ms, timeoutMs);
+    const goesAhead = this.ahead.isOverdue(holds && isBusy, answers, ms, timeoutMs);
     return goesAhead ? 'it asks on and on while nothing is answered' : '';
   }
 

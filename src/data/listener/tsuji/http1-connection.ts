@@ -9,10 +9,10 @@
  * Nothing is served behind a request that was refused, whatever stands there (RFC 9112 §11.2): it is answered in its turn as
  * any other, by an exchange, so that it is counted and told of.
  */
-import { listMembers } from '../../../http/fields.ts';
 import type { RequestHead } from '../../../http/request-head.ts';
 import { refuseHead } from '../../../http/request-parser.ts';
 import { RequestReader } from '../../../http/request-reader.ts';
+import { asksForTunnel } from '../../../http/upgrade.ts';
 import { FAULTS } from '../../../kernel/errors.ts';
 import { TimerEntry } from '../../../kernel/timer-wheel.ts';
 import { isRepeatable } from '../../balancing/retry.ts';
@@ -30,9 +30,9 @@ import type { ClientConnection, EngineOwner } from './owner.ts';
 /** Bytes that are gathered before they go out within the turn, and that may wait before their writer does. */
 const FLUSH_BYTES = 32_768;
 const HIGH_WATER = 131_072;
-/** The request asks for another protocol, which its server may agree to. That of HTTP/2 is given up (RFC 9113 §3.1). */
-function asksForTunnel(head: RequestHead): boolean {
-  return head.upgrade !== '' && !head.old && !listMembers(head.upgrade).includes('h2c');
+
+function isHarmless(head: RequestHead): boolean {
+  return isRepeatable(head.method) && !head.bodyFollows && !head.tunnel;
 }
 
 function startWaiting(connection: Http1Connection): void {
@@ -45,7 +45,7 @@ export class Http1Connection extends TimerEntry implements ClientConnection {
   private readonly owner: EngineOwner;
   private readonly pairs: Pick<Http1Pairs, 'take'>;
   /** Those that are not answered, in their order. */
-  private readonly running: Http1Downstream[] = [];
+  readonly running: Http1Downstream[] = [];
   /** All of those may be repeated and have no body. */
   private harmless = true;
   /** A request that may not start before those are answered. */
@@ -57,15 +57,15 @@ export class Http1Connection extends TimerEntry implements ClientConnection {
   /** We have ended our side. */
   private lingers = false;
   /** The next request is not read yet. */
-  private holds = false;
+  holds = false;
   /** The client has sent its FIN: it has left, or waits for answers and will ask for nothing more. */
-  private halfClosed = false;
+  halfClosed = false;
   /** Nothing has come yet. */
   private fresh = true;
   private turn = 0;
   private spent = 0;
   answered = 0;
-  private readonly care: Http1Care;
+  readonly care: Http1Care;
 
   constructor(owner: EngineOwner, socket: ByteSocket, pairs: Pick<Http1Pairs, 'take'> = pairsOf(owner.worker)) {
     super();
@@ -141,12 +141,8 @@ export class Http1Connection extends TimerEntry implements ClientConnection {
     this.spent += REQUEST_COST;
     // Not when something else is under way: then it is a request as any other.
     if (this.running.length === 0 && asksForTunnel(head)) head.tunnel = true;
-    if (this.running.length === 0 || head.problem !== '' || this.isHarmless(head)) this.start(head);
+    if (this.running.length === 0 || head.problem !== '' || isHarmless(head)) this.start(head);
     else this.waiting = head.detached();
-  }
-
-  private isHarmless(head: RequestHead): boolean {
-    return isRepeatable(head.method) && !head.bodyFollows && !head.tunnel;
   }
 
   private refuse(problem: string, fault = FAULTS.badRequest): void {
@@ -158,10 +154,9 @@ export class Http1Connection extends TimerEntry implements ClientConnection {
 
   private start(head: RequestHead): void {
     const { running, owner } = this;
-    const waits = running.length > 0;
-    this.harmless = this.isHarmless(head);
+    this.harmless = isHarmless(head);
     const pair = this.pairs.take();
-    pair.attach(this, head, waits);
+    pair.attach(this, head, running.length > 0);
     running.push(pair);
     // Behind an upgrade stands what the other protocol is to get, if the server agrees.
     if (head.problem !== '' || (!head.tunnel && (head.close || (head.old && !head.keepAlive)))) this.over = true;
@@ -219,7 +214,7 @@ export class Http1Connection extends TimerEntry implements ClientConnection {
   /** `downstream` has its whole answer. */
   responded(downstream: Http1Downstream): void {
     if (this.running[0] === downstream) this.goOn();
-    else this.noteWaiting();
+    else this.care.noteWaiting();
   }
 
   /** The same, in pieces, of which this was the last. True: all of it is out. */
@@ -253,7 +248,7 @@ export class Http1Connection extends TimerEntry implements ClientConnection {
     if (socket.closed) return;
     if (socket.out.length >= FLUSH_BYTES) this.wrote();
     else socket.flushSoon();
-    if (socket.backlog > HIGH_WATER) this.noteWaiting();
+    if (socket.backlog > HIGH_WATER) this.care.noteWaiting();
     if (running.length > 0) this.readOn();
     else if (this.waiting === null) this.rests();
     // Not within the end of the exchange before it, which still has its connection to a server.
@@ -269,9 +264,9 @@ export class Http1Connection extends TimerEntry implements ClientConnection {
   }
 
   /** What a step throws that no socket has called would end the whole worker; so it ends the connection. */
-  guard(step: (this: Http1Connection, ms: number) => void, ms = 0): void {
+  guard(step: () => void): void {
     try {
-      step.call(this, ms);
+      step.call(this);
     } catch (error) {
       this.socketCrashed(error);
       this.socket.close();
@@ -348,19 +343,14 @@ export class Http1Connection extends TimerEntry implements ClientConnection {
       return;
     }
     this.halfClosed = true;
-    if (this.tunnel !== null) {
-      this.tunnel.peerEnded();
-      return;
-    }
-    if (this.body.user !== null) {
-      this.bodyFails('the client has ended its side within its body');
-    } else if (this.reader.isWithin) {
-      this.refuse('the client has ended its side within a head');
-    } else if (this.running.length === 0 && this.waiting === null) this.finish();
+    if (this.tunnel !== null) this.tunnel.peerEnded();
+    else if (this.body.user !== null) this.bodyFails('the client has ended its side within its body');
+    else if (this.reader.isWithin) this.refuse('the client has ended its side within a head');
+    else if (this.running.length === 0 && this.waiting === null) this.finish();
   }
 
   socketDrained(): void {
-    if (this.care.heldBytes > 0) this.noteWaiting();
+    if (this.care.heldBytes > 0) this.care.noteWaiting();
     if (this.lingers) {
       this.owner.worker.wheel.arm(this, LINGER_MS);
       return;
@@ -403,27 +393,8 @@ export class Http1Connection extends TimerEntry implements ClientConnection {
     return bytes;
   }
 
-  noteWaiting(): void {
-    this.care.noteWaiting();
-  }
-
-  /** Nothing is read, so that nobody hears of its end. */
-  get isUnread(): boolean {
-    return this.halfClosed || this.holds || this.body.user?.isPaused === true;
-  }
-
-  /** It waits for answers, and will ask for nothing more. */
-  get isLeaving(): boolean {
-    return this.halfClosed && this.running.length > 0;
-  }
-
-  /** More requests have come than may run, and are not read. */
-  get isAhead(): boolean {
-    return this.holds && this.running.length > 0;
-  }
-
   get isBusy(): boolean {
-    return this.running.length > 0 || (!this.socket.closed && this.socket.backlog > 0);
+    return (this.running.length > 0 && !this.lingers) || (!this.socket.closed && this.socket.backlog > 0);
   }
 
   /** The worker drains: whoever waits for nothing goes now, the others with their answer. */

@@ -232,7 +232,7 @@ export class Http1Downstream implements Downstream, BodyUser {
     out.bytes(chunk, 0, chunk.length);
     if (this.chunked) out.text('\r\n');
     this.stalled = this.held === null ? !this.connection!.wrote() : this.held.length >= MAX_HELD;
-    if (this.stalled) this.connection!.noteWaiting();
+    if (this.stalled) this.connection!.care.noteWaiting();
     return !this.stalled;
   }
 

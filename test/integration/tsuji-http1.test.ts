@@ -1,0 +1,126 @@
+/** What HTTP/1 on the engine of our own tells those who ask wrongly, and what it leaves to servers. */
+import assert from 'node:assert/strict';
+import test, { after } from 'node:test';
+import { exchangeTest, request, response, type Scope } from '../harness/exchanges.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
+import { answering, ok, type RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
+import { addRoute, startTsuji } from '../harness/tsuji.ts';
+import { waitFor } from '../harness/wait.ts';
+
+const tsuji = await startTsuji(
+  { after },
+  {
+    workers: 1,
+    flags: [
+      `--entryPoints=Name:http Address:${OWN_HOST}:0 Engine:tsuji`,
+      '--respondingTimeouts.headerTimeout=1s',
+      '--logLevel=DEBUG',
+    ],
+  },
+);
+
+async function setUp(t: Scope, serve?: (c: RawConnection) => void): Promise<{ host: string; server: RawServer }> {
+  const server = await startRawServer(t as never, serve);
+  return { host: await addRoute(tsuji, [server.url]), server };
+}
+
+const client = (t: Scope): Promise<RawConnection> => rawClient(t as never, tsuji.port);
+const HOST = 'Host: a.test\r\n';
+
+const REFUSED: Record<string, [status: number, text: string, reason: RegExp]> = {
+  'no HTTP at all': [400, 'hello\r\n\r\n', /does not begin with a method/],
+  'HTTP/0.9': [400, 'GET /\r\n', /without a version/],
+  'another version': [505, `GET / HTTP/2.0\r\n${HOST}\r\n`, /not HTTP\/1/],
+  'another coding': [501, `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: gzip, chunked\r\n\r\n`, /transfer coding/],
+  'a tunnel to anywhere': [501, `CONNECT a.test:80 HTTP/1.1\r\n${HOST}\r\n`, /CONNECT/],
+  'a long target': [414, `GET /${'x'.repeat(66_000)}`, /more than 65536 bytes/],
+  'long fields': [431, `GET / HTTP/1.1\r\n${HOST}X: ${'x'.repeat(66_000)}`, /more than 65536 bytes/],
+  'many fields': [431, `GET / HTTP/1.1\r\n${HOST}${'X: y\r\n'.repeat(100)}`, /too many fields/],
+  'half a head': [408, 'GET / HTTP/1.1\r\n', /in time/],
+};
+
+async function counted(status: number): Promise<number> {
+  const lines = (await tsuji.metrics()).matchAll(/^traefik_entrypoint_requests_total\{([^}]*)\} (\d+)$/gm);
+  return [...lines].reduce((sum, [, labels, n]) => sum + (labels.includes(`code="${status}"`) ? Number(n) : 0), 0);
+}
+
+for (const [what, [status, text, reason]] of Object.entries(REFUSED)) {
+  test(`${what} is answered with ${status}, counted, and told of with its reason`, async (t) => {
+    const before = await counted(status);
+    tsuji.output = '';
+    const asking = await client(t);
+    asking.send(text);
+    const whole = await asking.untilClosed();
+    assert.match(whole, new RegExp(`^HTTP/1\\.1 ${status} [^\r]+\r\n.*\r\nConnection: close\r\n`, 's'));
+    await waitFor(async () => (await counted(status)) === before + 1, 'it to be counted');
+    await waitFor(() => /request refused/.test(tsuji.output), 'the line');
+    assert.match(/^.*request refused.*$/m.exec(tsuji.output)![0], reason);
+  });
+}
+
+exchangeTest('a server is asked whether it wants a body, and its answer is the one that counts', tsuji, async (t) => {
+  const { host, server } = await setUp(t);
+  const asking = await client(t);
+  const head = `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n`;
+  asking.send(head);
+  const upstream = await server.next();
+  assert.match(await upstream.until('\r\n\r\n'), /\r\nexpect: 100-continue\r\n/);
+  assert.equal(asking.received, '');
+  upstream.send('HTTP/1.1 100 Continue\r\n\r\n');
+  assert.equal(await asking.until('\r\n\r\n'), 'HTTP/1.1 100 Continue\r\n\r\n');
+  asking.send('body');
+  await upstream.until('body');
+  upstream.send(ok('thanks'));
+  assert.equal((await response(asking)).body, 'thanks');
+
+  asking.send(head);
+  await upstream.until('\r\n\r\n');
+  upstream.send('HTTP/1.1 417 No\r\nContent-Length: 2\r\n\r\nno');
+  const refused = await response(asking);
+  assert.deepEqual([refused.status, refused.body, refused.fields.get('connection')], [417, 'no', ['close']]);
+  await asking.untilClosed();
+
+  // Who says nothing gets the body all the same: its client has waited long enough.
+  const impatient = await client(t);
+  impatient.send(head);
+  const silent = await waitFor(() => server.connections.find((other) => other !== upstream && !other.closed), 'it');
+  await silent.until('\r\n\r\n');
+  impatient.send('body');
+  await silent.until('body');
+  silent.send(ok('late'));
+  assert.equal((await response(impatient)).body, 'late');
+});
+
+exchangeTest('another expectation is passed on; one of HTTP/1.0 is not', tsuji, async (t) => {
+  const { host } = await setUp(
+    t,
+    answering((head) => ok(/\r\nexpect: ([^\r]*)/.exec(head)?.[1] ?? 'none')),
+  );
+  const asking = await client(t);
+  asking.send(`GET / HTTP/1.1\r\nHost: ${host}\r\nExpect: a, b=c\r\n\r\n`);
+  assert.equal((await response(asking)).body, 'a, b=c');
+  asking.send(`POST / HTTP/1.0\r\nHost: ${host}\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\na`);
+  assert.ok((await asking.untilClosed()).endsWith('none'));
+});
+
+exchangeTest('the absolute form says which host is asked', tsuji, async (t) => {
+  const { host, server } = await setUp(t);
+  const asking = await client(t);
+  asking.send(`GET http://${host}/a HTTP/1.1\r\nHost: other.test\r\n\r\n`);
+  const upstream = await server.next();
+  const got = await request(upstream);
+  assert.deepEqual([got.statusLine, got.fields.get('host')], ['GET /a HTTP/1.1', [host]]);
+  upstream.send(ok('a'));
+  await response(asking);
+});
+
+exchangeTest('a target keeps its bytes beside a field that is no UTF-8', tsuji, async (t) => {
+  const { host, server } = await setUp(t);
+  const asking = await client(t);
+  asking.send(Buffer.from(`GET /\xc3\xa4 HTTP/1.1\r\nHost: ${host}\r\nX: \xff\xc3\xa4\r\n\r\n`, 'latin1'));
+  const upstream = await server.next();
+  const got = await request(upstream);
+  assert.deepEqual([got.statusLine, got.fields.get('x')], ['GET /\xc3\xa4 HTTP/1.1', ['\xff\xc3\xa4']]);
+  upstream.send(ok('a'));
+  await response(asking);
+});
