@@ -49,6 +49,8 @@ import { ResponseHead } from '../../src/http/response-head.ts';
 import { ResponseParser } from '../../src/http/response-parser.ts';
 import { RequestEncoder } from '../../src/http2/request-encoder.ts';
 import { ResponseBlock } from '../../src/http2/response-block.ts';
+import type { Field } from '../../src/http2/field.ts';
+import { RequestBlock } from '../../src/http2/request-block.ts';
 import { TimerWheel } from '../../src/kernel/timer-wheel.ts';
 import { MetricsLane } from '../../src/shared/metrics.ts';
 import { RoutingTable } from '../../src/table/reader.ts';
@@ -170,5 +172,12 @@ if (!isMainThread) {
       throw new Error('injected fault');
     });
     return keeps.call(this, name, value);
+  };
+  // Of HTTP/2 most fields go by without a look at their names.
+  const { field } = RequestBlock.prototype;
+  RequestBlock.prototype.field = function (each: Field): boolean {
+    if (each.name !== 'x-fault' || each.value === 'uncaught') return field.call(this, each);
+    arm(each.value);
+    return true;
   };
 }
