@@ -1,6 +1,9 @@
 /** Servers that speak HTTP/2: h2c:// with prior knowledge, https:// by ALPN. What clients of HTTP/1.1 see of them. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { constants, createSecureServer } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { after } from 'node:test';
 import { exchangeTest, openUpstream, response, type Scope } from '../harness/exchanges.ts';
 import { bodyOf, type Http2Answer, type Http2Server, startHttp2Server } from '../harness/http2.ts';
@@ -294,6 +297,18 @@ exchangeTest('when the limit of streams is reached another connection is made, a
   for (const client of [first, ...clients]) assert.equal((await response(client)).body, 'hello');
 });
 
+exchangeTest('a server that takes no streams at all costs its own requests and no connections', tsuji, async (t) => {
+  const server = await startHttp2Server(t, hello, null, { settings: { maxConcurrentStreams: 0 } });
+  const host = await addRoute(tsuji, [server.url]);
+  for (let i = 0; i < 5; i++) {
+    const client = await rawClient(t, tsuji.port);
+    client.send(get(host));
+    const { status } = await response(client);
+    assert.ok(status === 200 || status === 502, `${status}`);
+  }
+  await waitFor(async () => (await openUpstream(tsuji)) === 0, 'its connections to end');
+});
+
 exchangeTest('a server that ends its sessions gets new ones, and no request is lost', tsuji, async (t) => {
   const server = await startHttp2Server(t, hello);
   const host = await addRoute(tsuji, [server.url]);
@@ -358,6 +373,30 @@ exchangeTest('an https server that changes its mind about the protocol is follow
     await waitFor(async () => (await openUpstream(tsuji)) === 0, 'the connections to be gone');
   };
   for (const protocol of ['h2', 'http/1.1', 'h2', 'http/1.1'] as const) await speak(protocol, 3);
+});
+
+exchangeTest('a server that asks for HTTP/1.1 is given it, body and all, and from then on', tsuji, async (t) => {
+  let refused = 0;
+  const certificate = { cert: readFileSync(here.cert), key: readFileSync(here.key) };
+  const server = createSecureServer({ ...certificate, allowHTTP1: true }, async (request, answer) => {
+    if (request.httpVersionMajor === 2) {
+      refused++;
+      request.stream.on('error', () => {}).close(constants.NGHTTP2_HTTP_1_1_REQUIRED);
+      return;
+    }
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    answer.end(Buffer.concat(chunks));
+  });
+  await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
+  t.after(() => server.close());
+  const host = await addRoute(tsuji, [`https://${OWN_HOST}:${(server.address() as AddressInfo).port}`]);
+  const client = await rawClient(t, tsuji.port);
+  for (const body of ['hello', 'again']) {
+    client.send(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 5\r\n\r\n${body}`);
+    assert.equal((await response(client)).body, body);
+  }
+  assert.equal(refused, 1);
 });
 
 exchangeTest('requests that come while nothing is known of an https server all get their answer', tsuji, async (t) => {

@@ -87,9 +87,16 @@ export class SessionOutput {
     return this.nextId <= MAX_STREAM_ID && !this.isStuck;
   }
 
-  /** The server reads nothing. */
+  /** The server reads nothing: what waits goes on when the socket tells that it is out. */
   get isStuck(): boolean {
-    return this.socket.backlog > DEAF_BACKLOG;
+    return this.waits(DEAF_BACKLOG);
+  }
+
+  /** More than so much waits, also when all was sent that the system takes; `socketDrained` follows. */
+  private waits(most: number): boolean {
+    if (this.socket.backlog <= most) return false;
+    this.socket.flush();
+    return this.socket.backlog > most;
   }
 
   /** The stream with that id was opened at some time. */
@@ -145,7 +152,7 @@ export class SessionOutput {
   /** Sends what the windows and the connection take of `bytes[at, …)`. Returns how far it came. */
   data(stream: SessionStream, bytes: Uint8Array, at: number): number {
     const { socket } = this;
-    while (at < bytes.length && socket.backlog < MAX_BACKLOG) {
+    while (at < bytes.length && !this.waits(MAX_BACKLOG)) {
       const length = Math.min(bytes.length - at, stream.window, this.window, MAX_FRAME);
       if (length <= 0) return at;
       socket.flushSoon();
@@ -158,7 +165,6 @@ export class SessionOutput {
       this.window -= length;
       at += length;
       this.budget.gain(USEFUL_FRAME);
-      if (socket.out.length >= MAX_BACKLOG) socket.flush();
     }
     return at;
   }

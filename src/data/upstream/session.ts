@@ -174,7 +174,7 @@ export class UpstreamSession extends TimerEntry implements StreamOwner, FramesOw
 
   /** The last stream is over. */
   private emptied(): void {
-    if (this.state === OPEN && this.taken < this.sessions.lifetime) this.rest();
+    if (this.state === OPEN && !this.isUsedUp) this.rest();
     else if (this.state === OPEN) this.retire();
     else if (this.state === DRAINING) this.destroy();
   }
@@ -275,6 +275,12 @@ export class UpstreamSession extends TimerEntry implements StreamOwner, FramesOw
   limited(streams: number): void {
     this.limit = streams;
     this.sessions.limit = Math.max(1, streams);
+    if (this.streams.size === 0 && this.isUsedUp) this.retire();
+  }
+
+  /** It will take no more requests, as far as it is known. */
+  private get isUsedUp(): boolean {
+    return this.limit === 0 || this.taken >= this.sessions.lifetime;
   }
 
   needsHttp1(): boolean {

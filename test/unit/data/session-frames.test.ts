@@ -300,6 +300,21 @@ test('several uploads share what the connection takes', async () => {
   for (const user of users.slice(1)) assert.equal(user.writable, 1);
 });
 
+test('a body that finds much before it goes on when that is out', async () => {
+  const session = await Session.begun();
+  session.give(setting(4, 1_000_000), frame(FRAME.windowUpdate, 0, 0, number(1_000_000)));
+  const head = `GET / HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(15_000)}\r\n\r\n`;
+  for (let i = 0; i < 20; i++) session.request(REQUEST_NO_BODY, head);
+  const user = session.request(REQUEST_CHUNKED);
+  user.stream.write(Buffer.alloc(200_000));
+  user.stream.endBody('');
+  const sent = (await session.sent()).filter(({ type }) => type === FRAME.data);
+  assert.equal(
+    sent.reduce((sum, { payload }) => sum + payload.length, 0),
+    200_000,
+  );
+});
+
 test('a server that reads nothing is not sent ever more, and is not read from while it asks for answers', async () => {
   const session = await Session.begun();
   session.socket.limit(0);
