@@ -21,10 +21,9 @@ export type CompareOptions = {
   readonly flags: readonly string[];
 };
 
-export type FeaturesOptions = {
-  readonly kind: 'features';
-  readonly rounds: number;
-};
+type RoundsOf<Kind extends string> = { readonly kind: Kind; readonly rounds: number };
+export type FeaturesOptions = RoundsOf<'features'>;
+export type PasswordsOptions = RoundsOf<'passwords'>;
 
 export type EnginesOptions = {
   readonly kind: 'engines';
@@ -46,6 +45,7 @@ export type Options =
   | RunOptions
   | CompareOptions
   | FeaturesOptions
+  | PasswordsOptions
   | EnginesOptions
   | SoakOptions
   | { readonly kind: 'help' }
@@ -64,6 +64,8 @@ npm run bench -- compare REV1 REV2 [options] [-- FLAGS FOR TSUJI]
   --scenario=A,B       default: small
 npm run bench -- features [--rounds=N]
                        what options of a frontend cost a request, against a frontend without any
+npm run bench -- passwords [--rounds=N]
+                       what clients with wrong passwords do to whoever asks for something else
 npm run bench -- tls [--rounds=N] [--processes=N] [--scenario=A,B] [--peers=A,B]
 npm run bench -- engines [the same]
                        HTTP/2, HTTP/1.1, handshakes, idle connections and gRPC over TLS; HTTP/1.1 in the clear
@@ -119,13 +121,13 @@ export function parseOptions(args: readonly string[]): Options {
     }
     return { kind: 'soak', minutes: minutes ?? SOAK_MINUTES };
   }
-  if (words.length === 1 && words[0] === 'features') {
-    if (quick || minutes !== null || scenarios.length > 0 || peers.length > 0 || flags.length > 0) {
-      return { kind: 'error', message: 'features takes --rounds and nothing else' };
-    }
-    return { kind: 'features', rounds: rounds ?? 7 };
-  }
   const [command] = words;
+  if (words.length === 1 && (command === 'features' || command === 'passwords')) {
+    if (quick || minutes !== null || scenarios.length > 0 || peers.length > 0 || flags.length > 0) {
+      return { kind: 'error', message: `${command} takes --rounds and nothing else` };
+    }
+    return { kind: command, rounds: rounds ?? (command === 'features' ? 7 : 3) };
+  }
   if (words.length === 1 && (command === 'tls' || command === 'engines')) {
     if (quick || minutes !== null || flags.length > 0) {
       return { kind: 'error', message: `${command} takes --rounds, --processes, --scenario and --peers` };

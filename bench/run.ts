@@ -9,6 +9,7 @@ import { hasWrk } from './load.ts';
 import { chooseCores, describeMachine, machineText } from './machine.ts';
 import { HELP, parseOptions, type RunOptions } from './options.ts';
 import { startOrigin } from './origin.ts';
+import { measurePasswords } from './passwords.ts';
 import { PEERS } from './peers/all.ts';
 import { askVersion } from './peers/peer.ts';
 import { cpuPlot, latencyPlot } from './plots.ts';
@@ -127,6 +128,7 @@ else if (options.kind === 'error') {
   const processes = new Processes();
   try {
     if (options.kind === 'features') await measureFeatures(options, processes, tell);
+    else if (options.kind === 'passwords') await measurePasswords(options, processes, tell);
     else if (options.kind === 'engines') await measureEngines(options, processes, tell);
     else if (options.kind === 'compare') await compareRevisions(options, processes, tell);
     else if (options.kind === 'soak') process.exitCode = (await soak(options, processes, tell)) ? 0 : 1;

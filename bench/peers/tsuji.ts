@@ -19,6 +19,11 @@ function writeKeys(folder: string, site: Site, more: Keys): void {
     keys[`frontends/frontend${index}/routes/main/rule`] = `Host:${route.host}`;
     for (const [key, value] of Object.entries(more)) keys[`frontends/frontend${index}/${key}`] = value;
   }
+  writeFolder(folder, keys);
+}
+
+/** A file per key: what `--folder` reads. */
+export function writeFolder(folder: string, keys: Keys): void {
   for (const [key, value] of Object.entries(keys)) {
     const path = join(folder, key);
     mkdirSync(dirname(path), { recursive: true });
