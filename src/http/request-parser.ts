@@ -95,7 +95,7 @@ function isNoted(bytes: Uint8Array, line: number, colon: number, end: number): b
 /** Where the runs of lines that stay begin and end, while a head is read. Twice as many as it may have fields, by default. */
 const RUNS = new Int32Array(512);
 
-/** `GET` and `POST` without making text of them. */
+/** Nearly always `GET`, which needs no text made of it. */
 function methodText(bytes: Bytes, start: number, end: number): string {
   if (end - start === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54)
     return 'GET';

@@ -146,9 +146,9 @@ export class Http1Downstream implements Downstream, BodyUser {
     return this.receiving && !this.paused && !this.isGrpc && !(this.live && this.begun);
   }
 
-  /** Bytes that wait for its turn. */
+  /** Memory of what waits for its turn. */
   get heldBytes(): number {
-    return this.held === null ? 0 : this.held.length;
+    return this.held === null ? 0 : this.held.heldBytes;
   }
 
   peerAddress(): string {
