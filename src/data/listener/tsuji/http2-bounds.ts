@@ -114,7 +114,7 @@ export class Http2Bounds {
         return;
       }
     }
-    const { blocks, isCut } = connection;
+    const { blocks, isCut } = connection.frames;
     const isSame = isCut && blocks === this.blocksBefore;
     this.blocksBefore = isCut ? blocks : -1;
     this.cutMs = isSame ? this.cutMs + ms : 0;

@@ -10,15 +10,14 @@ import { hasField, headField, withoutFields } from '../../../http/fields.ts';
 import { httpDate } from '../../../http/http-date.ts';
 import { REQUEST_LENGTH, type RequestHead } from '../../../http/request-head.ts';
 import { CODE, MAX_FRAME } from '../../../http2/codes.ts';
-import { writeData } from '../../../http2/frame-writer.ts';
-import { ByteOutput } from '../../../kernel/byte-output.ts';
 import { FAULTS } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
 import type { BootOptions } from '../../../protocol/messages.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL, UNKNOWN_LENGTH } from '../../downstream.ts';
-import { LEAST_BYTES, Progress } from '../progress.ts';
+import { Http2Care } from './http2-care.ts';
 import type { Http2Connection } from './http2-connection.ts';
-import { DEFAULT_URGENCY, readPriority, type Sender, WHOLE } from './http2-scheduler.ts';
+import { Http2Outbox, type OutboxUser } from './http2-outbox.ts';
+import { statusOf, textOf } from './http2-output.ts';
 import { Http2Upload } from './http2-upload.ts';
 
 const NOTHING = Buffer.alloc(0);
@@ -27,7 +26,7 @@ const RESET_CONTENT = 205;
 /** What says how a WebSocket was agreed to on HTTP/1.1 (RFC 8441 §5). */
 const HANDSHAKE: ReadonlySet<string> = new Set(['sec-websocket-accept']);
 
-export class Http2Downstream implements Downstream, Sender {
+export class Http2Downstream implements Downstream, OutboxUser {
   readonly sendsHeads = true;
   readonly maxStatus = 599;
   readonly writesDate = false;
@@ -35,9 +34,7 @@ export class Http2Downstream implements Downstream, Sender {
   secure = false;
   readonly events: DownstreamEvents;
   id = 0;
-  urgency = DEFAULT_URGENCY;
-  incremental = true;
-  sendWindow = 0;
+  readonly outbox = new Http2Outbox(this);
   /** What its head counts for, bytes. */
   headBytes = 0;
   /** What its connection has noted that waits here. */
@@ -66,22 +63,10 @@ export class Http2Downstream implements Downstream, Sender {
   private mute = false;
   /** Of a body of known length, what is to come; below 0 for others. */
   private left = UNKNOWN_LENGTH;
-  /** All of the response is here, and ends with these trailers. */
+  /** All of the response is with the outbox. */
   private ending = false;
-  private trailers = '';
-  /** Of the response, what waits for the client: from `pendingAt` in its first piece on. */
-  private readonly pending = new ByteOutput();
-  private pendingAt = 0;
-  private pendingBytes = 0;
-  /** The exchange is to be told when it is out. */
-  private owesWritable = false;
   private passing = false;
-  /** Bytes that have waited and gone. */
-  private sent = 0;
-  private resumes = 0;
-  private readonly uploadProgress = new Progress();
-  private readonly downloadProgress = new Progress();
-  private readonly tunnelProgress = new Progress();
+  private readonly care = new Http2Care();
 
   constructor(events: DownstreamEvents) {
     this.events = events;
@@ -93,8 +78,7 @@ export class Http2Downstream implements Downstream, Sender {
     this.connection = connection;
     this.id = id;
     this.secure = connection.socket.secure;
-    this.urgency = DEFAULT_URGENCY;
-    this.incremental = true;
+    this.outbox.begin(connection, id);
     this.live = true;
     this.released = false;
     this.remoteOpen = !endStream;
@@ -109,24 +93,12 @@ export class Http2Downstream implements Downstream, Sender {
     this.mute = false;
     this.left = UNKNOWN_LENGTH;
     this.ending = false;
-    this.trailers = '';
-    this.owesWritable = false;
-    this.sent = 0;
-    this.uploadProgress.reset();
-    this.downloadProgress.reset();
-    this.tunnelProgress.reset();
+    this.care.begin();
     if (endStream) return;
     const length = head.problem === '' && head.body === REQUEST_LENGTH ? head.contentLength : -1;
     this.upload.begin(awaits, length, performance.now());
     this.upload.patient = head.tunnel || (awaits && head.isGrpc);
     this.upload.paused = head.tunnel;
-  }
-
-  /** Of a priority field or frame. */
-  prioritize(value: string): void {
-    const priority = readPriority(value);
-    this.urgency = priority & (WHOLE - 1);
-    this.incremental = priority < WHOLE;
   }
 
   /** The client has not ended its side. */
@@ -217,7 +189,7 @@ export class Http2Downstream implements Downstream, Sender {
 
   /** The client breaks a rule of this stream. */
   failed(code: number, reason: string): false {
-    this.connection.wasted();
+    this.connection.bounds.wasted();
     if (this.connection.isOver) return false;
     const { live } = this;
     log.debug('a stream is reset', { reason, client: this.connection.peer });
@@ -233,7 +205,7 @@ export class Http2Downstream implements Downstream, Sender {
     this.remoteOpen = false;
     this.localOpen = false;
     this.upload.receiving = false;
-    this.dropPending();
+    this.drop();
     if (live) this.guard(() => this.events.downstreamAborted());
     this.settle();
   }
@@ -255,7 +227,7 @@ export class Http2Downstream implements Downstream, Sender {
     this.ending = true;
     this.sendHead(head, length === NO_BODY ? headLength : length, empty);
     if (empty || this.mute) return;
-    this.push(typeof body === 'string' ? Buffer.from(body) : body, true);
+    this.outbox.push(typeof body === 'string' ? Buffer.from(body) : body, true);
   }
 
   begin(head: string | Uint8Array, length: number): void {
@@ -281,10 +253,10 @@ export class Http2Downstream implements Downstream, Sender {
     this.left = length;
     if (!ends && (length < 0 || length > MAX_FRAME)) {
       const priority = headField(text, 'priority');
-      if (priority !== '') this.prioritize(priority);
+      if (priority !== '') this.outbox.prioritize(priority);
     }
     this.connection.sendHead(this.id, status, text, more, ends);
-    if (ends) this.ended();
+    if (ends) this.bodyEnded();
   }
 
   /** The server agrees: from now on DATA frames are the bytes of either side (RFC 8441 §5). */
@@ -301,106 +273,31 @@ export class Http2Downstream implements Downstream, Sender {
 
   write(chunk: Uint8Array): boolean {
     if (!this.isOpen || this.mute || chunk.length === 0) return true;
-    if (this.left < 0) return this.push(chunk, false);
+    if (this.left < 0) return this.outbox.push(chunk, false);
     this.left -= chunk.length;
     // Its end can go with it, as nothing may follow.
     this.ending = this.left <= 0;
-    return this.push(chunk, this.ending);
+    return this.outbox.push(chunk, this.ending);
   }
 
   end(trailers: string): boolean {
     if (!this.isOpen || this.mute) return true;
     this.ending = true;
-    this.trailers = trailers;
-    if (this.pendingBytes > 0) {
-      this.owesWritable = true;
-      return false;
-    }
-    this.sendEnd();
-    return true;
+    return this.outbox.end(trailers);
   }
 
-  /** False: some of it waits. */
-  private push(bytes: Uint8Array, last: boolean): boolean {
-    const { connection } = this;
-    const { scheduler } = connection;
-    let at = 0;
-    if (this.pendingBytes === 0 && scheduler.isIdle) at = scheduler.send(this, bytes, 0, bytes.length, last);
-    if (at > 0) connection.useful();
-    if (at === bytes.length) {
-      if (last) this.ended();
-      return true;
-    }
-    for (let from = at; from < bytes.length; from += MAX_FRAME) {
-      const end = Math.min(bytes.length, from + MAX_FRAME);
-      // Each goes out as one frame, so it lies in one piece.
-      this.pending.reserve(end - from);
-      this.pending.bytes(bytes, from, end);
-    }
-    this.pendingBytes += bytes.length - at;
-    this.owesWritable = true;
-    if (this.sendWindow > 0) scheduler.add(this);
-    connection.noteWaiting(this);
-    return false;
+  waitingChanged(): void {
+    this.connection.noteWaiting(this);
   }
 
-  sendNext(): boolean {
-    const { connection } = this;
-    const chunk = this.pending.firstPiece();
-    const start = this.pendingAt;
-    const length = Math.min(chunk.length - start, MAX_FRAME, this.sendWindow, connection.scheduler.sendWindow);
-    this.sendWindow -= length;
-    connection.scheduler.sendWindow -= length;
-    this.pendingBytes -= length;
-    this.pendingAt += length;
-    this.sent += length;
-    const isAll = this.pendingBytes === 0;
-    const ends = isAll && this.ending && this.trailers === '';
-    writeData(connection.socket.out, this.id, chunk, start, start + length, ends);
-    if (start + length === chunk.length) {
-      this.pending.dropFirst();
-      this.pendingAt = 0;
-    }
-    connection.socket.flushSoon();
-    connection.useful();
-    connection.noteWaiting(this);
-    if (!isAll) return this.sendWindow > 0;
-    if (ends) this.ended();
-    else if (this.ending) this.sendEnd();
-    if (this.owesWritable) {
-      this.owesWritable = false;
-      if (this.live) this.guard(() => this.events.downstreamWritable());
-    }
-    return this.pendingBytes > 0 && this.sendWindow > 0;
+  bodyDrained(): void {
+    if (this.live) this.guard(() => this.events.downstreamWritable());
   }
 
-  /** The client takes so many bytes more. */
-  widen(bytes: number): void {
-    const wasClosed = this.sendWindow <= 0;
-    this.sendWindow += bytes;
-    if (this.pendingBytes === 0) return;
-    if (this.sendWindow <= 0) this.connection.scheduler.delete(this);
-    else if (wasClosed) this.connection.scheduler.add(this);
-  }
-
-  /** Behind the whole body. */
-  private sendEnd(): void {
-    if (!this.localOpen) return;
-    const { connection } = this;
-    if (this.trailers === '') {
-      writeData(connection.socket.out, this.id, NOTHING, 0, 0, true);
-      connection.socket.flushSoon();
-    } else {
-      connection.sendTrailers(this.id, this.trailers);
-    }
-    this.ended();
-  }
-
-  /** All of the response has gone to the socket. */
-  private ended(): void {
+  bodyEnded(): void {
     if (!this.localOpen) return;
     this.localOpen = false;
-    if (!this.refused) this.connection.completed();
+    if (!this.refused) this.connection.bounds.completed();
     if (this.malformed) this.reset(CODE.protocol);
     else this.settle();
   }
@@ -417,18 +314,14 @@ export class Http2Downstream implements Downstream, Sender {
     this.remoteOpen = false;
     this.malformed = false;
     this.upload.receiving = false;
-    this.dropPending();
+    this.drop();
     this.connection.sendReset(this.id, code);
     this.settle();
   }
 
-  private dropPending(): void {
+  private drop(): void {
     this.upload.drop();
-    this.connection.scheduler.delete(this);
-    if (this.pendingBytes === 0) return;
-    this.pending.clear();
-    this.pendingAt = 0;
-    this.pendingBytes = 0;
+    this.outbox.drop();
     this.connection.noteWaiting(this);
   }
 
@@ -438,7 +331,7 @@ export class Http2Downstream implements Downstream, Sender {
 
   resumeBody(): void {
     if (this.asksForTunnel && !this.tunnel) return;
-    this.resumes++;
+    this.care.resumes++;
     this.upload.paused = false;
     this.passLater();
   }
@@ -497,22 +390,14 @@ export class Http2Downstream implements Downstream, Sender {
 
   /** What waits here, bytes. */
   get waitingBytes(): number {
-    return this.pending.heldBytes + this.upload.waitingBytes;
+    return this.outbox.heldBytes + this.upload.waitingBytes;
   }
 
   /** `ms` have passed since the last look. What its client owes us, '' while there is progress. */
-  overdue(ms: number, { uploadTimeoutMs, downloadTimeoutMs }: BootOptions): string {
+  overdue(ms: number, options: BootOptions): string {
     const { upload } = this;
-    const isBlocked = this.pendingBytes > 0 && (this.sendWindow <= 0 || this.connection.scheduler.sendWindow <= 0);
-    if (this.downloadProgress.isOverdue(isBlocked, this.sent, ms, downloadTimeoutMs)) {
-      return 'it does not take its response';
-    }
-    const passes = this.tunnel && upload.paused;
-    if (this.tunnelProgress.isOverdue(passes, this.resumes * LEAST_BYTES, ms, downloadTimeoutMs)) {
-      return 'its server does not take what comes through its tunnel';
-    }
     const awaited = upload.receiving && !upload.paused && !this.answering && this.live && !upload.patient;
-    return this.uploadProgress.isOverdue(awaited, upload.bytes, ms, uploadTimeoutMs) ? 'its body does not come' : '';
+    return this.care.overdue(ms, options, awaited, this.tunnel && upload.paused, upload, this.outbox);
   }
 
   /** Its client makes no progress. */
@@ -526,15 +411,4 @@ export class Http2Downstream implements Downstream, Sender {
 
 function passOn(stream: Http2Downstream): void {
   stream.passOn();
-}
-
-/** As text with one character per byte. */
-function textOf(head: string | Uint8Array): string {
-  return typeof head === 'string' ? head : Buffer.from(head.buffer, head.byteOffset, head.length).toString('latin1');
-}
-
-/** Of the three digits that a head begins with. */
-function statusOf(head: string | Uint8Array): number {
-  if (typeof head !== 'string') return (head[0] - 0x30) * 100 + (head[1] - 0x30) * 10 + head[2] - 0x30;
-  return (head.charCodeAt(0) - 0x30) * 100 + (head.charCodeAt(1) - 0x30) * 10 + head.charCodeAt(2) - 0x30;
 }

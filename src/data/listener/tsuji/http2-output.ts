@@ -16,6 +16,17 @@ export type Http2Code = (typeof CODE)[keyof typeof CODE] | number;
 /** Where heads that may not fit into one frame are put together, for all connections of the worker. */
 const scratch = new ByteOutput();
 
+/** As text with one character per byte. */
+export function textOf(head: string | Uint8Array): string {
+  return typeof head === 'string' ? head : Buffer.from(head.buffer, head.byteOffset, head.length).toString('latin1');
+}
+
+/** Of the three digits that a head begins with. */
+export function statusOf(head: string | Uint8Array): number {
+  if (typeof head !== 'string') return (head[0] - 0x30) * 100 + (head[1] - 0x30) * 10 + head[2] - 0x30;
+  return (head.charCodeAt(0) - 0x30) * 100 + (head.charCodeAt(1) - 0x30) * 10 + head.charCodeAt(2) - 0x30;
+}
+
 export class Http2Output {
   private readonly socket: ByteSocket;
   private readonly encoder = new HpackEncoder();

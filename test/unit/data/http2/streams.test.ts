@@ -84,7 +84,7 @@ test('a request is put into the words of HTTP/1.1', async () => {
     'x-plain: café\r\npriority: u=1, i\r\naccept: text/event-stream\r\ncookie: a=1; b=2\r\nconnection: te\r\nte: trailers\r\n',
   );
   assert.ok(first.wantsEvents && !first.latin1 && first.passesExpect);
-  assert.deepEqual([memory.asked[0].out.urgency, memory.asked[0].out.incremental], [1, true]);
+  assert.deepEqual([memory.asked[0].out.outbox.urgency, memory.asked[0].out.outbox.incremental], [1, true]);
   assert.ok(second.latin1);
   assert.equal(second.fields, 'x-other: \u00ff\r\n');
   assert.equal(third.bodyFollows, true);
