@@ -4,6 +4,8 @@ const PATIENCE = Number(process.env.TSUJI_TEST_PATIENCE ?? '1');
 /** The first look again comes soon, since most states are only a few turns away; those that are not cost few looks. */
 const FIRST_LOOK_MS = 1;
 const LOOK_EVERY_MS = 15;
+/** What has not changed for so long rests: longer than a turn takes, and than a process waits for a busy processor. */
+const STILL_MS = 150;
 /** Long: several programs may be starting at once on two cores. Only a test that fails waits so long. */
 const DEADLINE_MS = 45_000;
 
@@ -31,4 +33,17 @@ export async function waitFor<T>(
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
+}
+
+/** Until `value()` has not changed for a while, as a flow that is held up; gives it. */
+export async function untilStill<T>(value: () => T | Promise<T>, what: string): Promise<T> {
+  let last = await value();
+  let since = performance.now();
+  await waitFor(async () => {
+    const now = await value();
+    if (now !== last) since = performance.now();
+    last = now;
+    return performance.now() - since >= STILL_MS * PATIENCE;
+  }, what);
+  return last;
 }

@@ -14,7 +14,7 @@ import {
 import { bufferedBytes, exchangeTest, response, type Scope } from '../harness/exchanges.ts';
 import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji, type Tsuji } from '../harness/tsuji.ts';
-import { waitFor } from '../harness/wait.ts';
+import { untilStill, waitFor } from '../harness/wait.ts';
 import { echoing, type Peer, startWsServer, wsClient } from '../harness/websocket.ts';
 
 const MIB = 1 << 20;
@@ -45,14 +45,11 @@ async function stopped(t: Scope, tsuji: Tsuji): Promise<{ client: Peer; server: 
 async function fill({ client }: { client: Peer }, tsuji: Tsuji): Promise<void> {
   const [buffered, ended] = [await bufferedBytes(tsuji), await endedSoFar(tsuji)];
   client.ws.send(MESSAGE);
-  let last = 0;
-  let same = 0;
-  await waitFor(async () => {
-    const now = await bufferedBytes(tsuji);
-    same = now === last ? same + 1 : 0;
-    last = now;
-    return same > 2 && (now > buffered || (await endedSoFar(tsuji)) > ended);
-  }, 'the message to wait or too much to be ended');
+  await waitFor(
+    async () => (await bufferedBytes(tsuji)) > buffered || (await endedSoFar(tsuji)) > ended,
+    'the message to wait or too much to be ended',
+  );
+  await untilStill(() => bufferedBytes(tsuji), 'the kernel to have its share');
 }
 
 const toldOfLimit = (tsuji: Tsuji, limit: string): Promise<void> =>

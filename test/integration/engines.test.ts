@@ -18,10 +18,10 @@ import {
   startEngines,
   whole,
 } from '../harness/engines.ts';
-import { exchangeTest, request as nextRequest, openExchanges, type Scope } from '../harness/exchanges.ts';
+import { exchangeTest, request as nextRequest, type Scope } from '../harness/exchanges.ts';
 import { answering, ok, type RawConnection, type RawServer, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
-import { waitFor } from '../harness/wait.ts';
+import { untilStill, waitFor } from '../harness/wait.ts';
 
 const engines = await startEngines({ after });
 const { tsuji } = engines;
@@ -200,19 +200,6 @@ eachEngine('uploads of 300 KB with and without a length arrive as they are', asy
   }
 });
 
-/** Until `value()` is the same twice, with a round trip through the worker in between. */
-async function untilStill(value: () => number): Promise<number> {
-  let last = -1;
-  let same = 0;
-  await waitFor(async () => {
-    same = last === value() ? same + 1 : 0;
-    last = value();
-    await openExchanges(tsuji);
-    return same > 5;
-  }, 'the flow to stop');
-  return last;
-}
-
 eachEngine('a client that does not read slows the server down, and gets every byte', async (t, engine) => {
   const size = 64 * MIB;
   const pattern = Buffer.from(Array.from({ length: MIB + 7 }, (_, i) => (i * 17 + (i >> 8)) & 0xff));
@@ -229,7 +216,7 @@ eachEngine('a client that does not read slows the server down, and gets every by
     at += piece.length;
   }
   const body = await asked.body;
-  const waiting = await untilStill(() => upstream.socket.writableLength);
+  const waiting = await untilStill(() => upstream.socket.writableLength, 'the flow to stop');
   assert.ok(waiting > 0, 'the server was not slowed down');
   const got = createHash('sha1').update(await bytesOf(body));
   assert.equal(got.digest('hex'), sent.digest('hex'));
@@ -256,7 +243,7 @@ eachEngine('a server that does not read slows the client down, and gets every by
     }
     asked.upload.end();
   })();
-  await untilStill(() => sent);
+  await untilStill(() => sent, 'the flow to stop');
   assert.ok(sent < size, 'the client was not slowed down');
   upstream.socket.resume();
   await sending;

@@ -7,7 +7,7 @@ import { exchangeTest, openExchanges, request, response, type Scope } from '../h
 import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
-import { waitFor } from '../harness/wait.ts';
+import { untilStill, waitFor } from '../harness/wait.ts';
 import { accept } from '../harness/websocket.ts';
 
 const engines = await startEngines({ after });
@@ -227,14 +227,8 @@ exchangeTest('a tunnel slows down whoever sends faster than the other side reads
     const before = to.bytes;
     to.socket.pause();
     from.send(Buffer.alloc(size, 'x'));
-    let last = -1;
-    await waitFor(async () => {
-      const still = last === from.socket.writableLength;
-      last = from.socket.writableLength;
-      await openExchanges(tsuji);
-      return still;
-    }, 'the flow to stop');
-    assert.ok(last > 0, 'nothing was slowed down');
+    const waiting = await untilStill(() => from.socket.writableLength, 'the flow to stop');
+    assert.ok(waiting > 0, 'nothing was slowed down');
     to.socket.resume();
     await waitFor(() => to.bytes - before === size, 'all of it');
   }

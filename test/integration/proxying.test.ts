@@ -5,7 +5,7 @@ import test, { after, type TestContext } from 'node:test';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, type RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
-import { waitFor } from '../harness/wait.ts';
+import { untilStill, waitFor } from '../harness/wait.ts';
 
 const tsuji = await startTsuji({ after }, { workers: 2 });
 
@@ -391,14 +391,7 @@ test('a body of 64 MiB passes a slow client and a slow server with little memory
     }
     if (chunked) upstream.send('0\r\n\r\n');
     // Stalled: what the kernel's buffers hold has left, the rest waits at the server.
-    let last = -1;
-    await waitFor(async () => {
-      const now = upstream.socket.writableLength;
-      const still = now === last;
-      last = now;
-      await memory();
-      return still;
-    }, 'the flow to stop');
+    await untilStill(() => upstream.socket.writableLength, 'the flow to stop');
     assert.ok(written < size, 'the server was not slowed down');
     const grown = (await memory()) - before;
     assert.ok(grown < 24 * 1024 * 1024, `memory grew by ${grown} bytes`);

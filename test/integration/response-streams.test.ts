@@ -14,7 +14,7 @@ import {
 } from '../harness/exchanges.ts';
 import { ok, type RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
-import { waitFor } from '../harness/wait.ts';
+import { untilStill, waitFor } from '../harness/wait.ts';
 
 const tsuji = await startTsuji({ after }, { workers: 1 });
 
@@ -58,14 +58,7 @@ exchangeTest('a client that leaves in the middle of a download is noticed by the
         client.socket.pause();
         // Until nothing moves any more: every buffer on the way is full.
         for (let i = 0; i < 40; i++) upstream.send(piece);
-        let last = -1;
-        await waitFor(async () => {
-          const still = last === upstream.socket.writableLength;
-          last = upstream.socket.writableLength;
-          await openExchanges(tsuji);
-          return still;
-        }, 'the flow to stop');
-        assert.ok(upstream.socket.writableLength > 0);
+        assert.ok((await untilStill(() => upstream.socket.writableLength, 'the flow to stop')) > 0);
       } else {
         upstream.send(piece);
         await waitFor(() => client.bytes > piece.length, 'the first megabyte');

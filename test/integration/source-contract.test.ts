@@ -11,6 +11,7 @@ import type { Source } from '../../src/control/source/source.ts';
 import { etcdSettings } from '../harness/defaults.ts';
 import { SourceRecorder } from '../harness/source-recorder.ts';
 import { startEtcd, temporaryFolder, waitFor } from '../harness/tools.ts';
+import { untilStill } from '../harness/wait.ts';
 
 type Store = {
   /** A new source for this store, not started. */
@@ -119,15 +120,7 @@ function openHandles(): number {
 }
 
 /** Connections of earlier requests may still be closing. */
-async function settledHandles(): Promise<void> {
-  let last = -1;
-  await waitFor(() => {
-    const now = openHandles();
-    const same = now === last;
-    last = now;
-    return same;
-  }, 'handles to settle');
-}
+const settledHandles = (): Promise<number> => untilStill(openHandles, 'handles to settle');
 
 function linkTarget(fd: string): string {
   try {
@@ -246,8 +239,7 @@ for (const [name, open] of Object.entries({ 'etcd v3': etcdV3, 'etcd v2': etcdV2
   test(`${name}: stop ends all calls and leaves nothing open`, async (t) => {
     const store = await open(t);
     await store.put('a/b/c', '1');
-    await settledHandles();
-    const before = openHandles();
+    const before = await settledHandles();
     const { source, sink } = await follow(t, store);
     assert.ok(openHandles() > before);
     await source.stop();

@@ -13,7 +13,7 @@ import {
 } from '../harness/exchanges.ts';
 import { ok, type RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
-import { waitFor } from '../harness/wait.ts';
+import { untilStill, waitFor } from '../harness/wait.ts';
 
 const tsuji = await startTsuji({ after }, { workers: 1 });
 const MIB = 1 << 20;
@@ -243,13 +243,7 @@ exchangeTest(
     await waitFor(() => upstream.bytes > 0, 'the head');
     upstream.socket.pause();
     client.send(Buffer.alloc(64 * MIB));
-    let last = -1;
-    await waitFor(async () => {
-      const still = last === client.socket.bytesWritten - client.socket.writableLength;
-      last = client.socket.bytesWritten - client.socket.writableLength;
-      await openExchanges(tsuji);
-      return still;
-    }, 'the flow to stop');
+    await untilStill(() => client.socket.writableLength, 'the flow to stop');
     client.socket.resetAndDestroy();
     await waitFor(async () => (await openExchanges(tsuji)) === 0, 'the exchange to end', 3_000);
     upstream.socket.resume();
@@ -294,14 +288,8 @@ exchangeTest('64 MiB pass a server that reads slowly, byte for byte and with lit
     client.send(piece);
     at += piece.length;
   }
-  let last = -1;
-  await waitFor(async () => {
-    const still = last === client.socket.writableLength;
-    last = client.socket.writableLength;
-    await openExchanges(tsuji);
-    return still;
-  }, 'the flow to stop');
-  assert.ok(client.socket.writableLength > 0, 'the client was not slowed down');
+  const waiting = await untilStill(() => client.socket.writableLength, 'the flow to stop');
+  assert.ok(waiting > 0, 'the client was not slowed down');
   assert.ok((await residentBytes(tsuji)) - before < 40 * MIB, 'memory grew with the body');
   upstream.socket.resume();
   await waitFor(

@@ -8,7 +8,7 @@ import { rawClient, startRawServer } from '../harness/raw.ts';
 import { type Certificate, makeServerCertificates, startTlsServer } from '../harness/tls.ts';
 import { temporaryFolder } from '../harness/tools.ts';
 import { addRoute, startTsuji, type Tsuji } from '../harness/tsuji.ts';
-import { waitFor } from '../harness/wait.ts';
+import { untilStill, waitFor } from '../harness/wait.ts';
 import { echoing, handshake, type Peer, startWsServer, type WsServer, wsClient } from '../harness/websocket.ts';
 
 const folder = temporaryFolder();
@@ -135,13 +135,7 @@ exchangeTest('a server that does not read stops the client, and gets everything 
   let taken = 0;
   const send = (): void => client.ws.send(Buffer.alloc(MIB, 'm'), () => taken++ < count - 1 && send());
   send();
-  let last = -1;
-  await waitFor(async () => {
-    const still = taken === last;
-    last = taken;
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    return still;
-  }, 'the client to be stopped');
+  await untilStill(() => taken, 'the client to be stopped');
   assert.ok(taken < count, 'nothing was stopped');
   assert.ok((await residentBytes(tsuji)) - before < 96 * MIB);
   peer.ws.resume();
