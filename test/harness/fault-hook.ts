@@ -20,6 +20,10 @@ import { Http2Session } from '../../src/data/listener/node/http2-session.ts';
 import { NodeListener } from '../../src/data/listener/node/node-listener.ts';
 import { PacedReader } from '../../src/data/listener/node/paced-reader.ts';
 import { TunnelDownstream } from '../../src/data/listener/node/tunnel-downstream.ts';
+import { Http1Body } from '../../src/data/listener/tsuji/http1-body.ts';
+import { Http1Care } from '../../src/data/listener/tsuji/http1-care.ts';
+import { Http1Pairs } from '../../src/data/listener/tsuji/http1-pairs.ts';
+import { Http1Tunnel } from '../../src/data/listener/tsuji/http1-tunnel.ts';
 import { UwsDownstream } from '../../src/data/listener/uws-downstream.ts';
 import { UwsListener } from '../../src/data/listener/uws-listener.ts';
 import { UwsRequest } from '../../src/data/listener/uws-request.ts';
@@ -45,6 +49,8 @@ import { WebSocketExchange } from '../../src/data/websocket/websocket-exchange.t
 import { WriteTurn } from '../../src/data/write-turn.ts';
 import { ChunkedDecoder } from '../../src/http/chunked-decoder.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
+import { RequestParser } from '../../src/http/request-parser.ts';
+import { RequestReader } from '../../src/http/request-reader.ts';
 import { ResponseHead } from '../../src/http/response-head.ts';
 import { ResponseParser } from '../../src/http/response-parser.ts';
 import type { Field } from '../../src/http2/field.ts';
@@ -77,6 +83,10 @@ const CLASSES = {
   PacedReader,
   Http1Connection,
   Http1Downstream,
+  Http1Body,
+  Http1Care,
+  Http1Pairs,
+  Http1Tunnel,
   Http2Session,
   Http2Downstream,
   TunnelDownstream,
@@ -96,6 +106,8 @@ const CLASSES = {
   UpstreamStream,
   ChunkedDecoder,
   RequestHead,
+  RequestParser,
+  RequestReader,
   ResponseHead,
   ResponseParser,
   TimerWheel,

@@ -25,7 +25,7 @@ const LARGE = 3 << 20;
 const PATIENCE_MS = 3_000;
 
 const OWN =
-  /^(NodeListener|PacedReader|Http1Connection|Http1Downstream|Http2Session|Http2Downstream|TunnelDownstream)\./;
+  /^(NodeListener|PacedReader|Http1\w+|Request(Parser|Reader)|Http2Session|Http2Downstream|TunnelDownstream)\./;
 /** The guards themselves, and what no exchange calls: the boot and the end of a worker. */
 const NOT_TRIED =
   /^PacedReader\.(pause|resume|read)$|\.(guard|guardBody|listen|drain|close|destroy|makeTls|makeHttp1|makeHttp2)$/;
