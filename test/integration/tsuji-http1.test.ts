@@ -124,3 +124,17 @@ exchangeTest('a target keeps its bytes beside a field that is no UTF-8', tsuji, 
   upstream.send(ok('a'));
   await response(asking);
 });
+
+exchangeTest('a body that is held until it is whole is asked for by ourselves', tsuji, async (t) => {
+  const server = await startRawServer(t as never);
+  const host = await addRoute(tsuji, [server.url], { 'backends/$/buffering/maxrequestbodybytes': '1000' });
+  const asking = await client(t);
+  asking.send(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n`);
+  assert.equal(await asking.until('\r\n\r\n'), 'HTTP/1.1 100 Continue\r\n\r\n');
+  asking.send('body');
+  const upstream = await server.next();
+  const got = await request(upstream);
+  assert.deepEqual([got.body, got.fields.has('expect')], ['body', false]);
+  upstream.send(ok('thanks'));
+  assert.equal((await response(asking)).body, 'thanks');
+});
