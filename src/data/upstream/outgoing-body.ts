@@ -1,16 +1,25 @@
-/** What waits of the body of a request on a stream of HTTP/2: for its window, that of the connection, or the connection. */
-import type { SessionOutput } from './session-output.ts';
+/**
+ * The body of a request on a stream of HTTP/2: what waits of it for the window of the stream, for that of the connection or
+ * for the connection itself, and its end.
+ */
+import type { SessionFrames } from './session-frames.ts';
 import type { SessionStream } from './session-stream.ts';
 
 export class OutgoingBody {
+  /** Bytes that wait. */
+  backlog = 0;
+  /** END_STREAM was sent. */
+  isSent = false;
+  /** Its trailers have a character per byte. */
+  latin1 = false;
   private pieces: Uint8Array[] = [];
   /** Of the first piece, what is out. */
   private at = 0;
-  /** Bytes that wait. */
-  backlog = 0;
+  private ends = false;
+  private trailers = '';
 
   /** Sends `chunk`, which must stay unchanged. False: some of it waits. */
-  send(chunk: Uint8Array, stream: SessionStream, out: SessionOutput): boolean {
+  send(chunk: Uint8Array, stream: SessionStream, { out }: SessionFrames): boolean {
     const at = this.backlog === 0 ? out.data(stream, chunk, 0) : 0;
     if (at === chunk.length) return true;
     if (this.backlog === 0) this.at = at;
@@ -20,8 +29,22 @@ export class OutgoingBody {
     return false;
   }
 
+  /** Nothing follows but `trailers`, '' for none. */
+  end(trailers: string, stream: SessionStream, frames: SessionFrames): void {
+    this.ends = true;
+    this.trailers = trailers;
+    if (this.backlog === 0) this.sendEnd(stream, frames);
+  }
+
+  private sendEnd(stream: SessionStream, frames: SessionFrames): void {
+    this.isSent = true;
+    if (this.trailers === '') frames.out.end(stream);
+    else frames.sendTrailers(stream.id, this.trailers, this.latin1);
+  }
+
   /** Sends more of what waits. False: some of it waits on. */
-  pump(stream: SessionStream, out: SessionOutput): boolean {
+  pump(stream: SessionStream, frames: SessionFrames): boolean {
+    const { out } = frames;
     let first = 0;
     while (first < this.pieces.length) {
       const chunk = this.pieces[first];
@@ -34,11 +57,12 @@ export class OutgoingBody {
     }
     this.pieces.splice(0, first);
     if (this.backlog > 0) out.wait(stream);
+    else if (this.ends) this.sendEnd(stream, frames);
     return this.backlog === 0;
   }
 
   clear(): void {
-    this.pieces = [];
+    if (this.pieces.length > 0) this.pieces = [];
     this.backlog = 0;
   }
 }

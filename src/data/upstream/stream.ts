@@ -59,12 +59,6 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
   private state = WAITING;
 
   private readonly outgoing = new OutgoingBody();
-  /** All of the request's body was written. */
-  private bodyEnds = false;
-  private requestTrailers = '';
-  private latin1 = false;
-  /** END_STREAM was sent. */
-  private requestSent = false;
 
   private readonly head = new ResponseHead();
   private isHead = false;
@@ -79,15 +73,14 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
   private interim = 0;
   private trailers = '';
   private paused = false;
-  /** What came while the client took nothing. */
-  private readonly held: HeldBody;
+  /** What came while the client took nothing; null for a client that takes all. */
+  private held: HeldBody | null = null;
   private resuming = false;
 
   constructor(session: StreamOwner, user: UpstreamUser) {
     super();
     this.session = session;
     this.user = user;
-    this.held = new HeldBody(this, session.budget);
   }
 
   /** Runs one step for the session or the timer: what it throws ends the exchange and nothing else. */
@@ -132,7 +125,7 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
     _upgrades: boolean,
     neverIndexed: string,
   ): void {
-    this.latin1 = latin1;
+    this.outgoing.latin1 = latin1;
     this.head.dropsDate = this.user!.writesDate;
     this.isHead = method === 'HEAD';
     this.id = this.session.frames.open(this, head, complete, latin1, neverIndexed);
@@ -142,7 +135,7 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
       return;
     }
     this.state = OPEN;
-    this.requestSent = complete;
+    this.outgoing.isSent = complete;
     if (complete) this.awaitHead();
   }
 
@@ -153,7 +146,7 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
 
   write(chunk: Uint8Array): boolean {
     // A server that answers early may have ended it: nobody reads the rest.
-    return this.state !== OPEN || chunk.length === 0 || this.outgoing.send(chunk, this, this.session.frames.out);
+    return this.state !== OPEN || chunk.length === 0 || this.outgoing.send(chunk, this, this.session.frames);
   }
 
   get backlog(): number {
@@ -161,26 +154,22 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
   }
 
   pump(): void {
-    if (this.outgoing.backlog === 0 || this.state !== OPEN || !this.outgoing.pump(this, this.session.frames.out))
-      return;
-    if (this.bodyEnds) this.sendEnd();
+    const { outgoing } = this;
+    if (outgoing.backlog === 0 || this.state !== OPEN || !outgoing.pump(this, this.session.frames)) return;
+    if (outgoing.isSent) this.bothEnded();
     else this.user?.upstreamWritable();
   }
 
   endBody(trailers: string): void {
-    this.requestTrailers = trailers;
-    this.bodyEnds = true;
     if (this.state !== OPEN) return;
-    if (this.outgoing.backlog === 0) this.sendEnd();
+    this.outgoing.end(trailers, this, this.session.frames);
+    this.bothEnded();
     if (!this.answered) this.awaitHead();
   }
 
-  private sendEnd(): void {
-    const { frames } = this.session;
-    this.requestSent = true;
-    if (this.requestTrailers === '') frames.out.end(this);
-    else frames.sendTrailers(this.id, this.requestTrailers, this.latin1);
-    if (this.whole) this.release();
+  /** Are both sides through? */
+  private bothEnded(): void {
+    if (this.whole && this.outgoing.isSent) this.release();
   }
 
   private awaitHead(): void {
@@ -208,7 +197,7 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
     if (!this.paused) return;
     this.paused = false;
     this.watchSilence();
-    if (this.held.isEmpty || this.resuming) return;
+    if (!this.holds || this.resuming) return;
     // Not now: the user is within a step of its own.
     this.resuming = true;
     setImmediate(goOn, this);
@@ -221,8 +210,12 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
   }
 
   private giveHeld(): void {
-    this.held.give();
-    if (this.whole && this.held.isEmpty && this.takesMore) this.finish();
+    this.held?.give();
+    if (this.whole && !this.holds && this.takesMore) this.finish();
+  }
+
+  private get holds(): boolean {
+    return this.held !== null && !this.held.isEmpty;
   }
 
   get takesMore(): boolean {
@@ -232,7 +225,7 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
   done(requestSent: boolean): void {
     this.letGo();
     // The rest of the request is of no use to the server.
-    if (this.state !== CLOSED && (!requestSent || !this.requestSent)) this.reset(CODE.cancel);
+    if (this.state !== CLOSED && (!requestSent || !this.outgoing.isSent)) this.reset(CODE.cancel);
   }
 
   discard(): void {
@@ -253,7 +246,7 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
   private letGo(): void {
     this.user = null;
     this.silenceMs = 0;
-    this.held.clear();
+    this.held?.clear();
     this.session.wheel.cancel(this);
   }
 
@@ -333,11 +326,8 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
   }
 
   arrived(bytes: Buffer, start: number, end: number): void {
+    if (this.user === null) return;
     const length = end - start;
-    if (this.user === null) {
-      this.receive.use(length);
-      return;
-    }
     if (!this.answered) {
       this.fail(FAULTS.badResponse, 'a body before the head');
       return;
@@ -348,7 +338,8 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
       this.fail(FAULTS.badResponse, 'a body where there can be none');
     } else if (this.head.contentLength !== NO_LENGTH && this.received > this.head.contentLength) {
       this.fail(FAULTS.badResponse, 'a body that is longer than its Content-Length');
-    } else if (this.paused || !this.held.isEmpty) {
+    } else if (this.paused || this.holds) {
+      this.held ??= new HeldBody(this, this.session.budget);
       this.held.add(bytes, start, end);
     } else {
       this.give(new Uint8Array(bytes.buffer, bytes.byteOffset + start, length));
@@ -365,10 +356,10 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
 
   ended(): void {
     this.whole = true;
-    if (this.requestSent) this.release();
+    this.bothEnded();
     if (this.user === null) return;
     if (!this.answered) this.fail(FAULTS.badResponse, 'a body before the head');
-    else if (this.held.isEmpty) this.finish();
+    else if (!this.holds) this.finish();
   }
 
   private finish(): void {
@@ -393,11 +384,6 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
     else if (code === CODE.refusedStream) this.fail(FAULTS.streamRefused, detail);
     else if (code === CODE.http11Required && this.session.needsHttp1()) this.fail(FAULTS.streamRefused, detail);
     else this.fail(FAULTS.streamReset, detail);
-  }
-
-  /** What came for it was no HTTP/2 as it should be. */
-  broken(reason: string): void {
-    if (this.user !== null && !this.whole) this.fail(FAULTS.badResponse, reason);
   }
 
   /** The connection is over, or will be without a look at this. `seen`: the server may have seen it. */
