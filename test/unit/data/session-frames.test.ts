@@ -1,6 +1,7 @@
 /** Connections to servers of HTTP/2, frame by frame: windows, ends, and what a hostile server may do (RFC 9113 §5, §6). */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import fc from 'fast-check';
 import { MemoryBudget } from '../../../src/data/memory-budget.ts';
 import { type FramesOwner, SessionFrames } from '../../../src/data/upstream/session-frames.ts';
 import { type StreamOwner, UpstreamStream } from '../../../src/data/upstream/stream.ts';
@@ -414,6 +415,36 @@ test('a server may answer each request with a PING and an update of both windows
     assert.equal(user.trailers, '');
   }
   assert.equal(session.lost, '');
+});
+
+test('whatever frames come, nothing is thrown and every request has one end at most', () => {
+  const payload = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
+    fc.constantFrom(OK, Buffer.alloc(8), number(1), number(8), literals([[':status', '103']]), literals([['x', 'y']])),
+  );
+  const one = fc
+    .tuple(
+      fc.oneof(fc.nat({ max: 9 }), fc.constantFrom(0, 1)),
+      fc.constantFrom(0, 1, 4, 5, 8, 13),
+      fc.nat({ max: 6 }),
+      payload,
+    )
+    .map(([type, flags, id, bytes]) => frame(type, flags, id, bytes));
+  fc.assert(
+    fc.property(fc.array(one, { maxLength: 12 }), fc.nat({ max: 200 }), (frames, cut) => {
+      const session = new Session();
+      session.give(SETTINGS);
+      const users = [session.request(), session.request(REQUEST_CHUNKED), session.request()];
+      users[2].stalls = true;
+      const bytes = Buffer.concat(frames);
+      session.give(bytes.subarray(0, cut));
+      session.give(bytes.subarray(cut));
+      assert.deepEqual(session.socket.crashes, []);
+      for (const { fault, trailers } of users) assert.ok(fault === null || trailers === null);
+      if (session.lost !== '') assert.equal(session.streams.size, 0);
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test('interim responses have an end', async () => {
