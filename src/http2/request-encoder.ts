@@ -24,8 +24,8 @@ import {
   writeTableSize,
 } from './hpack-encoder.ts';
 
-/** Lines that are known, and may stand in the table. */
-const MAX_KNOWN = 512;
+/** Lines that are known, and may stand in the table, which has room for a hundred or so. */
+const MAX_KNOWN = 256;
 /** Longer ones come but once. */
 const MAX_KNOWN_LINE = 512;
 /** Where hashes of lines are kept that have come once. */
@@ -230,7 +230,7 @@ export class RequestEncoder {
     outgoing.repeats = true;
     outgoing.name = ownText(outgoing.name);
     outgoing.value = ownText(outgoing.value);
-    if (this.known.size >= MAX_KNOWN) this.known.clear();
+    if (this.known.size >= MAX_KNOWN) this.known.delete(this.known.keys().next().value!);
     this.known.set(ownText(line), outgoing);
   }
 

@@ -231,6 +231,7 @@ test('a window is opened by what the client has taken, and what it has not taken
   session.give(frame(FRAME.headers, END_HEADERS, 1, OK), ...new Array<Buffer>(16).fill(frame(FRAME.data, 0, 1, piece)));
   assert.equal(user.body.length, 16_384);
   assert.equal((await session.sent()).filter(({ type }) => type === FRAME.windowUpdate).length, 0);
+  assert.ok(session.budget.heldBytes >= 15 * 16_384);
   session.give(EMPTY_OK(3));
   assert.equal(other.trailers, '');
   user.stalls = false;
