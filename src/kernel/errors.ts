@@ -85,6 +85,14 @@ export const FAULTS = Object.freeze({
     'HTTP Version Not Supported',
     'the request is of a version that is not HTTP/1',
   ),
+  misdirected: fault(
+    'MISDIRECTED',
+    'downstream',
+    'never',
+    421,
+    'Misdirected Request',
+    'the certificate of the connection is not for the host of the request',
+  ),
   headTooLarge: fault(
     'HEAD_TOO_LARGE',
     'downstream',

@@ -34,7 +34,11 @@ export type Asked = {
   readonly waiting: Waiting;
 };
 
-export type MemoryOptions = MemorySocketOptions & Partial<WorkerContext['options']>;
+export type MemoryOptions = MemorySocketOptions &
+  Partial<WorkerContext['options']> & {
+    /** Of its worker, in the place of what is here. */
+    readonly worker?: Partial<Record<keyof WorkerContext, unknown>>;
+  };
 
 const OPTIONS = {
   maxFields: 100,
@@ -76,6 +80,8 @@ export class Http2Memory {
       openExchanges: 0,
       serverLine: '',
       exchangeEnded: () => {},
+      entryPoints: [{ tls: null }],
+      ...options.worker,
     } as unknown as WorkerContext;
     Object.defineProperty(this, 'openExchanges', { get: () => worker.openExchanges });
     const owner: EngineOwner = {

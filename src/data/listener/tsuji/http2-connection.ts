@@ -6,9 +6,11 @@
  *                                      └─ connection error ─▶ GOAWAY(code), every stream ended ──────────────▶ end
  */
 import { performance } from 'node:perf_hooks';
+import type { RequestHead } from '../../../http/request-head.ts';
 import { CODE, DEFAULT_WINDOW, MAX_STREAM_ID, MAX_WINDOW, PREFACE, SETTING } from '../../../http2/codes.ts';
 import { MAX_LIST } from '../../../http2/request-block.ts';
 import { type ReceiveWindow, WindowGrowth } from '../../../http2/windows.ts';
+import { FAULTS } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
 import { TimerEntry } from '../../../kernel/timer-wheel.ts';
 import type { WorkerContext } from '../../context.ts';
@@ -74,6 +76,8 @@ export class Http2Connection extends TimerEntry implements ClientConnection, Wat
   private state = SERVES;
   private headBytes = 0;
   private waitingBytes = 0;
+  /** Only names with a certificate are served. */
+  private readonly checksNames: boolean;
   /** It is not read until its answers are out. */
   private choked = false;
 
@@ -84,6 +88,7 @@ export class Http2Connection extends TimerEntry implements ClientConnection, Wat
     this.socket = socket;
     this.peer = socket.peerAddress();
     this.pool = poolOf(owner.worker);
+    this.checksNames = socket.secure && (owner.worker.entryPoints[owner.index].tls?.sniStrict ?? false);
     this.scheduler = new Http2Scheduler(socket);
     this.output = new Http2Output(socket);
     this.bounds = new Http2Bounds(this);
@@ -267,12 +272,29 @@ export class Http2Connection extends TimerEntry implements ClientConnection, Wat
     return this.headBytes + bytes <= limits.CONNECTION_HEADS;
   }
 
+  /**
+   * A handshake for its host would have failed, so that it came by a connection for another one (RFC 9110 §15.5.20). What is
+   * not routed at all is told that.
+   */
+  private isMisdirected(head: RequestHead): boolean {
+    const { worker, owner, socket } = this;
+    const port = head.host.lastIndexOf(':');
+    const name = (port > head.host.lastIndexOf(']') ? head.host.slice(0, port) : head.host).toLowerCase();
+    if (name === socket.serverName.toLowerCase() || worker.certificates.find(owner.index, name) !== undefined)
+      return false;
+    return (worker.table?.route(owner.index, head.method, head.host, head.path, head) ?? null) !== null;
+  }
+
   /** The request whose head is filled. */
   begin(id: number, endStream: boolean): void {
     const { streams, owner } = this;
     const { block } = this.pool;
     const stream = this.pool.take();
     const exchange = stream.events as HttpExchange;
+    if (this.checksNames && owner.head.problem === '' && this.isMisdirected(owner.head)) {
+      owner.head.problem = 'a host that is none of the connection';
+      owner.head.fault = FAULTS.misdirected;
+    }
     if (block.oversized) this.bounds.protects('fields');
     if (block.oversized || block.malformed) this.bounds.wasted();
     if (this.isOver) return;

@@ -404,6 +404,30 @@ test('an answer that is no agreement is none for the client either; other protoc
   await memory.ended();
 });
 
+test('where only names with a certificate are served, one that comes by the connection of another is told so', async () => {
+  const memory = started({
+    secure: true,
+    serverName: 'a.test',
+    worker: {
+      entryPoints: [{ tls: { sniStrict: true } }],
+      certificates: { find: (_index: number, name: string) => (name === 'b.test' ? {} : undefined) },
+      table: { route: (_index: number, _method: string, host: string) => (host.startsWith('nowhere') ? null : {}) },
+    },
+  });
+  const hosts = ['a.test', 'A.test:443', 'b.test', 'c.test', 'c.test:443', '[::1]:443', 'nowhere.test'];
+  for (const [at, host] of hosts.entries()) {
+    const fields = [':method GET', ':scheme https', ':path /now', `:authority ${host}`].map((text) => {
+      const [name, value] = text.split(' ');
+      return hpackField(name, value);
+    });
+    memory.send(frame(FRAME.headers, HEADERS_END, 2 * at + 1, Buffer.concat(fields)));
+  }
+  const statuses = [...(await memory.heads())].map(([, [fields]]) => fields[0].slice(-3));
+  assert.deepEqual(statuses, ['404', '404', '404', '421', '421', '421', '404']);
+  assert.equal(await memory.reset(7), -1);
+  await memory.ended();
+});
+
 test('a connection goes away in two steps and serves what was begun', async () => {
   const memory = started();
   memory.get(1);
