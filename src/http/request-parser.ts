@@ -313,6 +313,8 @@ function move(bytes: Uint8Array, to: number, from: number, end: number): number 
 
 const VERSION = Buffer.from('HTTP/');
 const NO_VERSION = 'a version that is none of HTTP';
+/** The problem of a first line that is of another protocol. */
+export const NOT_HTTP = 'something else than HTTP';
 
 /**
  * The last digit of `HTTP/1.1\r\n`, of which `bytes[at, end)` are there; less than 0: refused. What is higher than 1.1 is
@@ -320,6 +322,7 @@ const NO_VERSION = 'a version that is none of HTTP';
  */
 function versionOf(bytes: Uint8Array, at: number, end: number, head: RequestHead): number {
   const length = end - at;
+  if (length > 0 && isOtherLetter(bytes[at])) return refuseHead(head, NOT_HTTP);
   for (let i = 0; i < 5 && i < length; i++) if (bytes[at + i] !== VERSION[i]) return refuseHead(head, NO_VERSION);
   if (length > 5 && !isDigit(bytes[at + 5])) return refuseHead(head, NO_VERSION);
   if (length > 5 && bytes[at + 5] !== ZERO + 1)
@@ -329,6 +332,12 @@ function versionOf(bytes: Uint8Array, at: number, end: number, head: RequestHead
   if (length > 8 && bytes[at + 8] !== CR) return refuseHead(head, NO_VERSION);
   if (length > 9 && bytes[at + 9] !== LF) return refuseHead(head, 'a CR without its LF');
   return bytes[at + 7];
+}
+
+/** A letter, but no `H`. */
+function isOtherLetter(code: number): boolean {
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x7a && lower !== 0x68;
 }
 
 function isDigit(code: number): boolean {

@@ -146,6 +146,7 @@ const REFUSED: Record<string, [status: number, text: string]> = {
   'HTTP/3.0': [505, get('', '/', 'HTTP/3.0')],
   'HTTP/0.9 with a version': [505, get('', '/', 'HTTP/0.9')],
   'HTTP/0.9': [400, 'GET /\r\n'],
+  'no version at all': [400, get('', '/', 'PREFACE')],
   'a version of something else': [400, get('', '/', 'HTTQ/1.1')],
   'a version in small letters': [400, get('', '/', 'http/1.1')],
   'a version of two digits': [400, get('', '/', 'HTTP/1.10')],

@@ -10,7 +10,7 @@
  * any other, by an exchange, so that it is counted and told of.
  */
 import type { RequestHead } from '../../../http/request-head.ts';
-import { refuseHead } from '../../../http/request-parser.ts';
+import { NOT_HTTP, refuseHead } from '../../../http/request-parser.ts';
 import { RequestReader } from '../../../http/request-reader.ts';
 import { asksForTunnel } from '../../../http/upgrade.ts';
 import { FAULTS } from '../../../kernel/errors.ts';
@@ -136,6 +136,11 @@ export class Http1Connection extends TimerEntry implements ClientConnection {
 
   /** A head is here, good or refused. */
   private requested(head: RequestHead): void {
+    // Who speaks something else would not understand an answer, and one who means HTTP/2 would take it for a frame.
+    if (this.fresh && head.problem === NOT_HTTP) {
+      this.socket.close();
+      return;
+    }
     this.owner.worker.wheel.hold(this);
     this.fresh = false;
     this.spent += REQUEST_COST;

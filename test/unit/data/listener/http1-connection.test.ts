@@ -340,6 +340,20 @@ test('a response says what its head and its body are, and gets a Date where it h
   assert.ok(Math.abs(Date.parse(date) - Date.now()) < 10_000);
 });
 
+test('who begins with another protocol than HTTP is not answered in HTTP', async () => {
+  for (const [text, answer] of [
+    ['INVALID CONNECTION PREFACE\r\n\r\n', ''],
+    ['EHLO mail example\r\n', ''],
+    ['GET / HTTQ/1.1\r\n\r\n', 'HTTP/1.1 400'],
+    ['GET /\r\n\r\n', 'HTTP/1.1 400'],
+  ]) {
+    const place = new Place();
+    place.socket.give(text);
+    if (answer === '') await place.closed();
+    assert.equal((await place.sent()).slice(0, 12), answer, text);
+  }
+});
+
 test('the expectation of a client is met by its server, or ends the connection', async () => {
   const place = new Place();
   place.socket.give(`POST /a HTTP/1.1\r\n${HOST}Content-Length: 3\r\nExpect: 100-continue\r\n\r\n`);
