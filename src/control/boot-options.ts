@@ -1,10 +1,12 @@
 /** What of the settings every worker is told when it boots. */
 import type { BootOptions } from '../protocol/messages.ts';
 import type { Settings } from '../settings/settings.ts';
+import { checkBufferFolder } from './buffer-folder.ts';
 import { mostConnections } from './descriptor-limit.ts';
 
 /** `rootCAs`: the texts of the files that the settings name, null for the system's. */
 export function bootOptions(settings: Settings, rootCAs: readonly string[] | null): BootOptions {
+  checkBufferFolder(settings.bufferDisk.folder);
   return {
     retryAttempts: settings.retryAttempts,
     retryLimits: {
@@ -15,6 +17,7 @@ export function bootOptions(settings: Settings, rootCAs: readonly string[] | nul
     maxIdleConnsPerHost: settings.maxIdleConnsPerHost,
     upstreamPipelining: settings.upstreamPipelining,
     bufferLimits: settings.bufferLimits,
+    bufferDisk: settings.bufferDisk,
     connectionLimits: settings.connectionLimits,
     dialTimeoutMs: settings.dialTimeoutMs,
     responseHeaderTimeoutMs: settings.responseHeaderTimeoutMs,

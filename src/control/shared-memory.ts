@@ -2,6 +2,7 @@
 import type { Boot } from '../protocol/messages.ts';
 import { createCursors, forgetTurns } from '../shared/cursors.ts';
 import { createDescriptorCounts } from '../shared/descriptor-counts.ts';
+import { createDiskUse, forgetDiskUse } from '../shared/disk-use.ts';
 import { createLiveNodes, LiveNodes } from '../shared/live-nodes.ts';
 import { createMetricsLane } from '../shared/metrics-layout.ts';
 import { forgetBackend, MetricsReader } from '../shared/metrics-reader.ts';
@@ -20,6 +21,7 @@ export type SharedBuffers = Pick<
   | 'rateBuckets'
   | 'liveNodes'
   | 'descriptorCounts'
+  | 'diskUse'
   | 'nonceCounts'
   | 'mirrorCounts'
 >;
@@ -44,6 +46,7 @@ export class SharedMemory {
     const rateBuckets = createRateBuckets();
     const liveNodes = createLiveNodes();
     const descriptorCounts = createDescriptorCounts(workers);
+    const diskUse = createDiskUse(workers);
     const nonceCounts = createNonceCounts();
     const mirrorCounts = createMirrorCounts();
     this.buffers = {
@@ -53,6 +56,7 @@ export class SharedMemory {
       rateBuckets,
       liveNodes,
       descriptorCounts,
+      diskUse,
       nonceCounts,
       mirrorCounts,
     };
@@ -84,5 +88,6 @@ export class SharedMemory {
     this.tokenCounts.laneDied(index);
     this.rateBuckets.laneDied(index);
     this.nonceCounts.laneDied(index);
+    forgetDiskUse(this.buffers.diskUse, index);
   }
 }

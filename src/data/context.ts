@@ -23,6 +23,7 @@ import type { KeySets } from './key-sets.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { Plan } from './middleware.ts';
 import type { Passwords } from './passwords.ts';
+import type { SpoolDisk } from './spool-disk.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
 import type { VerifiedTokens } from './verified-tokens.ts';
 
@@ -63,6 +64,7 @@ export type WorkerContext = {
   readonly metrics: MetricsLane;
   readonly heldBodies: HeldBodies;
   readonly budget: MemoryBudget;
+  readonly disk: SpoolDisk;
   readonly pools: UpstreamPools;
   readonly descriptors: Descriptors;
   readonly certificates: CertificateStore;

@@ -14,8 +14,8 @@ import type { BackendView, FrontendView } from '../table/views.ts';
 import type { Repetition } from './balancing/repetition.ts';
 import type { Downstream, DownstreamEvents } from './downstream.ts';
 import type { Outcome } from './exchange/outcome.ts';
-import type { MemoryBudget } from './memory-budget.ts';
 import type { Reply } from './reply.ts';
+import type { SpoolOwner } from './spool.ts';
 import type { Flow, SubrequestUser } from './subrequest-user.ts';
 
 /** The answer of `request` that comes later: by what `Scope.wait` has given. */
@@ -37,7 +37,7 @@ export interface Waiting {
 /** The exchange, as a middleware sees it. */
 export interface Scope {
   /** What a wrapper needs of its worker; a middleware is made with all of it. */
-  readonly worker: { readonly wheel: TimerWheel; readonly budget: MemoryBudget; readonly metrics: MetricsLane };
+  readonly worker: { readonly wheel: TimerWheel; readonly metrics: MetricsLane } & SpoolOwner;
   /** Index. */
   readonly entryPoint: number;
   /** Null before it is routed: for the middlewares of the entrypoint. */
@@ -61,10 +61,12 @@ export interface Scope {
   /** Of the response's body, bytes: a longer one is refused with 502, or broken off. Of several the least counts. */
   limitResponse(bytes: number): void;
   /**
-   * The whole body is read, and kept for further tries, before the first server is asked. `repetition`: what has a say in
-   * whether the backend is asked once more; null: nothing has.
+   * The whole body is read, and kept for further tries, before the first server is asked: `memoryBytes` of it in memory, the
+   * rest on disk. `repetition`: what has a say in whether the backend is asked once more; null: nothing has.
    */
-  holdRequest(repetition: Repetition | null): void;
+  holdRequest(memoryBytes: number, repetition: Repetition | null): void;
+  /** A response that announces more bytes than so is answered with 500: a wrapper that keeps it back would not take them. */
+  limitHeldResponse(bytes: number): void;
   /** From a wrapper that has kept all of a response back: it cannot be had, and is answered so. */
   fail(fault: Fault): void;
   /** It ends here, and a response that has begun is broken. `detail` is for the log. */

@@ -217,7 +217,7 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueU
   private goesOn(status: number, text: string, lacksServer: boolean): boolean {
     const { assignment, origin } = this;
     if (assignment === null) return false;
-    if (this.wasTried && this.repetition?.asksAgain(status, text) === true) {
+    if (this.wasTried && this.repetition?.asksAgain(status, text) === true && assignment.mayRepeat(true)) {
       this.dismiss();
       assignment.again();
       this.attempt();

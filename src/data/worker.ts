@@ -11,6 +11,7 @@ import { type LogLevel, log, logWarningsOfNode, sendLogTo, setLogLevel } from '.
 import { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { Boot, FromWorker, ToWorker } from '../protocol/messages.ts';
 import { DescriptorCounts } from '../shared/descriptor-counts.ts';
+import { DiskUse } from '../shared/disk-use.ts';
 import { LiveNodes } from '../shared/live-nodes.ts';
 import { MetricsLane } from '../shared/metrics.ts';
 import { MirrorCounts } from '../shared/mirror-counts.ts';
@@ -44,6 +45,7 @@ import { Passwords } from './passwords.ts';
 import { entryPointPlan } from './plan.ts';
 import { localReply } from './reply.ts';
 import { handleProblem } from './socket/handles.ts';
+import { SpoolDisk } from './spool-disk.ts';
 import { UpstreamPools } from './upstream/pools.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
 
@@ -71,6 +73,7 @@ const pools: UpstreamPools = new UpstreamPools(boot.options, wheel, metrics, des
 const certificates = new CertificateStore();
 const tokenCounts = new TokenCounts(boot.tokenCounts);
 const ticketKeys = new TicketKeys(boot.tls.ticketKeys);
+const { bufferDisk } = boot.options;
 const context: WorkerContext = {
   index: boot.index,
   options: boot.options,
@@ -96,6 +99,7 @@ const context: WorkerContext = {
   metrics,
   heldBodies: new HeldBodies(),
   budget,
+  disk: new SpoolDisk(bufferDisk.folder, new DiskUse(boot.diskUse, boot.index, bufferDisk.most), descriptors, metrics),
   pools,
   descriptors,
   certificates,

@@ -323,7 +323,7 @@ export const FAULTS = Object.freeze({
     'never',
     503,
     'Service Unavailable',
-    'no file descriptor is left for a connection to a server (ulimit -n)',
+    'no file descriptor is left for a connection to a server, or for a body on disk (ulimit -n)',
   ),
   overBudget: fault(
     'OVER_BUDGET',
@@ -350,6 +350,15 @@ export const FAULTS = Object.freeze({
     'the request has waited too long for the backend',
   ),
   overloaded: fault('OVERLOADED', 'internal', 'never', 503, 'Service Unavailable', 'the worker is short of memory'),
+  overDisk: fault(
+    'OVERLOADED',
+    'internal',
+    'never',
+    503,
+    'Service Unavailable',
+    'more is kept on disk than --buffering.maxDisk allows',
+  ),
+  diskFailed: fault('INTERNAL', 'internal', 'never', 500, SERVER_ERROR, 'a body cannot be kept in --buffering.dir'),
   internal: fault('INTERNAL', 'internal', 'never', 500, SERVER_ERROR, 'an error inside tsuji'),
 });
 

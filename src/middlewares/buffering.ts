@@ -5,7 +5,10 @@ import type { Kind } from './kind.ts';
 import type { OptionKeys } from './option-keys.ts';
 import { parseRetryExpression, type RetryCondition } from './retry-expression.ts';
 
-/** Bytes; 0: no limit but that of memory (`--limits.connectionBuffers`). */
+/** Of a body that is kept in memory where nothing is said, bytes: multibuf's default, which 1.7 has for both. */
+export const DEFAULT_MEMORY_BYTES = 1_048_576;
+
+/** Bytes. `max…`: 0 for no limit; `mem…`: what of a body is kept in memory, 0 for DEFAULT_MEMORY_BYTES. The rest is on disk. */
 export type BufferingOptions = {
   readonly maxRequestBodyBytes: number;
   readonly memRequestBodyBytes: number;

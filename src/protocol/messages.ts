@@ -47,6 +47,14 @@ export type BufferLimits = {
   readonly connection: number;
 };
 
+/** Where bodies are kept that are longer than what of them may be in memory. */
+export type BufferDisk = {
+  /** '': that of temporary files. */
+  readonly folder: string;
+  /** Bytes, of all workers together; 0: no limit. */
+  readonly most: number;
+};
+
 export type BootOptions = {
   /** Total tries; 0: as many as the backend has servers; null: no retry. */
   readonly retryAttempts: number | null;
@@ -58,6 +66,7 @@ export type BootOptions = {
   /** Requests in flight per connection to a server, for backends that do not say. */
   readonly upstreamPipelining: number;
   readonly bufferLimits: BufferLimits;
+  readonly bufferDisk: BufferDisk;
   readonly connectionLimits: ConnectionLimits;
   readonly dialTimeoutMs: number;
   readonly responseHeaderTimeoutMs: number;
@@ -154,6 +163,8 @@ export type Boot = {
   readonly liveNodes: SharedArrayBuffer;
   /** src/shared/descriptor-counts.ts */
   readonly descriptorCounts: SharedArrayBuffer;
+  /** src/shared/disk-use.ts */
+  readonly diskUse: SharedArrayBuffer;
   /** src/shared/nonce-counts.ts */
   readonly nonceCounts: SharedArrayBuffer;
   /** src/shared/mirror-counts.ts */

@@ -30,6 +30,7 @@ const MIB = 1 << 20;
 /** A tebibyte: what is beyond all sense is a slip. */
 const MAX_CONNECTIONS = 10_000_000;
 const MAX_BUFFER_MIB = 1 << 20;
+const MAX_DISK_MIB = 1 << 20;
 /** What Go's HTTP client takes when it is told 0. */
 const GO_IDLE_CONNECTIONS = 2;
 /** After which uWebSockets closes an idle connection of a client; it is fixed there. */
@@ -239,6 +240,10 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     bufferLimits: {
       worker: fillCount(given, 'limits.workerBuffers', MAX_BUFFER_MIB) * MIB,
       connection: fillCount(given, 'limits.connectionBuffers', MAX_BUFFER_MIB) * MIB,
+    },
+    bufferDisk: {
+      folder: given.text('buffering.dir'),
+      most: fillCount(given, 'buffering.maxDisk', MAX_DISK_MIB) * MIB,
     },
     connectionLimits: {
       total: fillCount(given, 'limits.connections', MAX_CONNECTIONS),

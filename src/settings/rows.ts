@@ -27,6 +27,8 @@ const ROWS_IN_FORCE: readonly Row[] = [
       limits.workerHeap             integer     0                      MiB of JavaScript heap per worker; 0: half of the memory for all of them
       limits.workerBuffers          integer     256                    MiB that may wait in a worker for slow peers; 0: no limit
       limits.connectionBuffers      integer     64                     MiB that may wait for one request or WebSocket; 0: no limit
+      buffering.dir                 string      -                      Folder for what of buffered bodies is beyond their memory; without it, that of temporary files
+      buffering.maxDisk             integer     1024                   MiB that they may take there, on this node; 0: no limit
       allowMinWeightZero            boolean     false                  Let a server weight of 0 mean "no requests"
       keepTrailingSlash             boolean     false                  Keep a trailing slash when rules are matched
       constraints                   list        -                      Use only servers whose tags meet all of these: tag==glob, tag!=glob

@@ -87,6 +87,8 @@ export type Settings = {
   readonly upstreamPipelining: number;
   /** Bytes that may wait for slow peers; 0: no limit. */
   readonly bufferLimits: { readonly worker: number; readonly connection: number };
+  /** `folder`: '' for that of temporary files; `most`: bytes, 0 for no limit. */
+  readonly bufferDisk: { readonly folder: string; readonly most: number };
   /** Of each entrypoint and worker. */
   readonly connectionLimits: { readonly total: number; readonly perAddress: number };
   readonly dialTimeoutMs: number;

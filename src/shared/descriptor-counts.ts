@@ -1,12 +1,13 @@
 /**
- * How many file descriptors of the process its connections have: a lane per worker, and the whole is their sum, since the
- * system's limit is one for all. Looked at once per connection.
+ * How many file descriptors of the process its connections and its bodies on disk have: a lane per worker, and the whole is
+ * their sum, since the system's limit is one for all. Looked at once per connection or file.
  *
- *     lane 0 [ clients ][ servers ]   lane 1 [ clients ][ servers ]   …
+ *     lane 0 [ clients ][ servers ][ files ]   lane 1 [ clients ][ servers ][ files ]   …
  */
 const CLIENTS = 0;
 const SERVERS = 1;
-const LANE_WORDS = 2;
+const FILES = 2;
+const LANE_WORDS = 3;
 
 export function createDescriptorCounts(workers: number): SharedArrayBuffer {
   return new SharedArrayBuffer(workers * LANE_WORDS * 4);
@@ -32,6 +33,10 @@ export class DescriptorCounts {
     Atomics.add(this.words, this.lane + SERVERS, change);
   }
 
+  addFiles(change: number): void {
+    Atomics.add(this.words, this.lane + FILES, change);
+  }
+
   /** Of all workers. */
   get clients(): number {
     return this.sum(CLIENTS);
@@ -39,6 +44,10 @@ export class DescriptorCounts {
 
   get servers(): number {
     return this.sum(SERVERS);
+  }
+
+  get all(): number {
+    return this.clients + this.servers + this.sum(FILES);
   }
 
   private sum(word: number): number {

@@ -84,6 +84,7 @@ const WORD = {
   clientsRefused: 12,
 } as const;
 const BUFFERED_DOUBLE = 5;
+const ON_DISK_DOUBLE = 7;
 const BOUNDS_BYTE = 64;
 const PROTECTIONS_BYTE = 320;
 const COMPRESSED_BYTE = 512;
@@ -218,11 +219,20 @@ export class LaneView {
     return this.doubles[BUFFERED_DOUBLE];
   }
 
+  setOnDisk(bytes: number): void {
+    this.doubles[ON_DISK_DOUBLE] = bytes;
+  }
+
+  onDisk(): number {
+    return this.doubles[ON_DISK_DOUBLE];
+  }
+
   /** What is open belongs to the worker that opened it, and ended with it. */
   clearOpen(): void {
     this.words[WORD.openUpstream] = 0;
     this.words[WORD.timers] = 0;
     this.doubles[BUFFERED_DOUBLE] = 0;
+    this.doubles[ON_DISK_DOUBLE] = 0;
     this.words.fill(0, this.openStart, this.openStart + OPEN_WORDS);
   }
 }

@@ -210,6 +210,13 @@ export class MetricsReader {
     return sum;
   }
 
+  /** Of the disk, that bodies of all workers take. */
+  bytesOnDisk(): number {
+    let sum = 0;
+    for (const { lane } of this.lanes()) sum += lane.onDisk();
+    return sum;
+  }
+
   /** Connections that were closed as soon as they were accepted. */
   clientsRefused(): number {
     let sum = 0;

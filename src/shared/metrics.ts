@@ -131,6 +131,11 @@ export class MetricsLane {
     this.lane.addCompressed(CODINGS.indexOf(coding), before, after);
   }
 
+  /** How many bytes of the disk this worker's bodies take now: src/data/spool-disk.ts */
+  onDisk(bytes: number): void {
+    this.lane.setOnDisk(bytes);
+  }
+
   /** A connection was closed as soon as it was accepted: src/data/descriptors.ts */
   clientRefused(): void {
     this.lane.addClientRefused();

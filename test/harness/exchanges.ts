@@ -19,6 +19,7 @@ export const openExchanges = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'ts
 export const openUpstream = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'tsuji_open_upstream_connections');
 export const armedTimers = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'tsuji_armed_timers');
 export const bufferedBytes = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'tsuji_buffered_bytes');
+export const bytesOnDisk = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'tsuji_buffered_disk_bytes');
 export const residentBytes = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'process_resident_memory_bytes');
 export const openFiles = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'process_open_fds');
 
@@ -28,6 +29,7 @@ const LEFT_OVER = {
   tsuji_open_upstream_connections: 'upstream connections',
   tsuji_armed_timers: 'timeouts',
   tsuji_buffered_bytes: 'buffered bytes',
+  tsuji_buffered_disk_bytes: 'bytes on disk',
 };
 
 /** Until nothing is left of any exchange; gives the metrics that say so. */

@@ -172,6 +172,15 @@ test('the budget of retries holds for them, and servers that answer so are eject
   );
 });
 
+test('the budget of retries holds for the expression of buffering, too', async (t) => {
+  const small = await startEngines(t, { flags: ['--workers=1', '--retry.budget=50', '--retry.minPerSecond=0'] });
+  const host = await addRoute(small.tsuji, [bad], { 'backends/$/buffering/retryexpression': 'ResponseCode() == 503' });
+  const before = seen.length;
+  for (let i = 0; i < 4; i++) assert.equal((await whole(small.client(t, 'uws').ask({ host }))).status, 503);
+  assert.equal(seen.length - before, 4 + 2);
+  assert.match(await small.tsuji.metrics(), /tsuji_backend_retries_refused_total\S* [1-9]/);
+});
+
 test('what is wrong below retry is told, and costs itself', async (t) => {
   const host = await route({ 'retry/status': '503,often', 'retry/attempts': '-2', 'retry/timeout': 'x' });
   const name = host.split('.')[0];

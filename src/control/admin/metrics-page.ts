@@ -86,6 +86,7 @@ function* openFamilies(view: ControlView, reader: MetricsReader, entryPoints: re
   yield single('tsuji_open_upstream_connections', 'gauge', 'Connections to servers, idle ones included.', upstream);
   yield single('tsuji_armed_timers', 'gauge', 'Timeouts that are running in the workers.', reader.armedTimers());
   yield single('tsuji_buffered_bytes', 'gauge', 'What waits in the workers for slow peers.', reader.bufferedBytes());
+  yield single('tsuji_buffered_disk_bytes', 'gauge', 'What bodies take in --buffering.dir.', reader.bytesOnDisk());
   const refused = reader.clientsRefused();
   yield single(
     'tsuji_connections_refused_total',

@@ -289,15 +289,24 @@ export class Assignment implements Waiter {
 
   /** One more try is to be made: `next` follows. False: the budget of retries is used up. `counts`: for the metrics. */
   retry(counts: boolean): boolean {
-    const { worker, backend } = this;
     if (this.freeRetry) this.freeRetry = false;
-    else if (!this.balancer!.budget!.take(performance.now())) {
-      if (counts) worker.metrics.retryRefused(backend!.slot);
-      return false;
-    }
+    else if (!this.spends(counts)) return false;
     this.left--;
     this.balancer!.rotation.sync();
-    if (counts) worker.metrics.retries(backend!.slot);
+    if (counts) this.worker.metrics.retries(this.backend!.slot);
+    return true;
+  }
+
+  private spends(counts: boolean): boolean {
+    if (this.balancer!.budget!.take(performance.now())) return true;
+    if (counts) this.worker.metrics.retryRefused(this.backend!.slot);
+    return false;
+  }
+
+  /** The whole backend is to be asked once more: `again` follows. False: as for `retry`. */
+  mayRepeat(counts: boolean): boolean {
+    if (!this.spends(counts)) return false;
+    if (counts) this.worker.metrics.retries(this.backend!.slot);
     return true;
   }
 

@@ -1,4 +1,5 @@
 /** What a worker makes of a backend's policy: once per table, when the backend is first used. */
+import type { BufferingOptions } from '../../middlewares/buffering.ts';
 import type { RetryOptions } from '../../middlewares/retry.ts';
 import type { BackendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
@@ -46,7 +47,8 @@ export class Balancer {
     const { retryAttempts } = worker.options;
     // Who says anything about retries means to have some.
     this.attempts = this.retry === null ? retryAttempts : (this.retry.attempts ?? retryAttempts ?? 0);
-    this.budget = this.attempts === null ? null : worker.retryBudgets.of(backend);
+    const repeats = ((policy?.options?.buffering as BufferingOptions | undefined)?.retry ?? null) !== null;
+    this.budget = this.attempts === null && !repeats ? null : worker.retryBudgets.of(backend);
     this.failover = Failover.of(backend, worker.cursors);
     this.guard = guardOf(backend, worker, this.failover !== null);
     const judging = [this.retry, this.failover?.options].filter((each) => each != null && each.status.length > 0);

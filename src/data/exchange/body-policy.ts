@@ -8,6 +8,10 @@ export class BodyPolicy {
   maxResponse = Number.POSITIVE_INFINITY;
   /** The request is read to its end before its first try. */
   holds = false;
+  /** Only with `holds`, bytes: of it, what is kept in memory. */
+  heldInMemory = 0;
+  /** Bytes: a response that is announced as longer is not to be had. */
+  maxHeldResponse = Number.POSITIVE_INFINITY;
   /** Only with `holds`, and null where no expression has a say. */
   repetition: Repetition | null = null;
   /** Somebody wants to see the request's body when it is sent. */

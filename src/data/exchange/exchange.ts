@@ -458,7 +458,8 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
   // An upgrade and a handshake have no body to speak of.
   limitRequest(_bytes: number): void {}
   limitResponse(_bytes: number): void {}
-  holdRequest(_repetition: Repetition | null): void {}
+  holdRequest(_memoryBytes: number, _repetition: Repetition | null): void {}
+  limitHeldResponse(_bytes: number): void {}
   fail(fault: Fault): void {
     this.replyFault(fault);
   }

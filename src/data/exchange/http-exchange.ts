@@ -20,8 +20,8 @@ import type { Repetition } from '../balancing/repetition.ts';
 import { GIVE_UP, isIdempotent, NEXT_SERVER, RESEND, retryDecision } from '../balancing/retry.ts';
 import type { WorkerContext } from '../context.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, sendWhole, TUNNEL, UNKNOWN_LENGTH } from '../downstream.ts';
-import type { BufferHolder } from '../memory-budget.ts';
 import { localReply, type Reply, reasonPhrase } from '../reply.ts';
+import { Spool, type SpoolUser } from '../spool.ts';
 import type { Flow, SubrequestUser } from '../subrequest-user.ts';
 import type { Upstream, UpstreamUser } from '../upstream/upstream.ts';
 import { BodyPolicy } from './body-policy.ts';
@@ -59,7 +59,7 @@ function sendable(text: string, nonAscii: boolean): string | Uint8Array {
   return nonAscii ? Buffer.from(text, 'latin1') : text;
 }
 
-export class HttpExchange extends Exchange implements DownstreamEvents, UpstreamUser, BufferHolder, SubrequestUser {
+export class HttpExchange extends Exchange implements DownstreamEvents, UpstreamUser, SpoolUser, SubrequestUser {
   /** Set once by the engine that owns this pair. */
   downstream!: Downstream;
 
@@ -136,14 +136,56 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
       this.takePlace();
     } else if (head.contentLength > policy.maxRequest) {
       this.replyFault(FAULTS.bodyTooLarge);
-    } else if (policy.holds && !request.complete) {
-      this.phase = HOLDING;
-      this.goOn();
-      this.resumeBody();
+    } else if (policy.holds && !request.isHeld && (!request.complete || request.bodyIsHere)) {
+      this.hold(policy.heldInMemory);
     } else {
       if (policy.holds) request.isWhole();
       this.takePlace();
     }
+  }
+
+  /** Reads the body to its end first. */
+  private hold(memoryBytes: number): void {
+    const { request } = this;
+    this.phase = HOLDING;
+    const spool = new Spool(this.worker, this, memoryBytes);
+    request.hold(spool);
+    // What is here of it may have been too much.
+    if (!this.isHolding) return;
+    if (request.complete) {
+      spool.end();
+      return;
+    }
+    this.goOn();
+    this.resumeBody();
+  }
+
+  private get isHolding(): boolean {
+    return this.running && this.phase === HOLDING;
+  }
+
+  spoolWritable(): void {
+    if (this.isHolding) this.resumeBody();
+  }
+
+  spoolWhole(): void {
+    this.request.isWhole();
+    this.takePlace();
+  }
+
+  spoolPiece(chunk: Buffer): boolean {
+    // A try that has ended takes no more; the next one begins anew.
+    return this.phase >= SENT && this.connection !== null && this.connection.write(chunk);
+  }
+
+  spoolThrough(): void {
+    if (this.phase < SENT || this.connection === null) return;
+    this.connection.endBody('');
+    if (this.passage?.hearsOfSent) this.sentWhole();
+  }
+
+  spoolFailed(fault: Fault, detail: string): void {
+    this.breakOff(fault, detail);
   }
 
   private policies(): BodyPolicy {
@@ -161,19 +203,27 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     policy.maxResponse = Math.min(policy.maxResponse, bytes);
   }
 
-  override holdRequest(repetition: Repetition | null): void {
+  override holdRequest(memoryBytes: number, repetition: Repetition | null): void {
     const policy = this.policies();
     policy.holds = true;
+    policy.heldInMemory = memoryBytes;
     policy.repetition = repetition;
   }
 
+  override limitHeldResponse(bytes: number): void {
+    this.policies().maxHeldResponse = bytes;
+  }
+
   protected override leavesBackend(): void {
-    if (this.policy !== null) this.policy.repetition = null;
+    if (this.policy === null) return;
+    this.policy.repetition = null;
+    this.policy.maxHeldResponse = Number.POSITIVE_INFINITY;
   }
 
   protected override asksAgain(status: number, head: string): boolean {
     const repetition = this.policy?.repetition ?? null;
-    return repetition !== null && this.phase >= CONNECTING && repetition.asksAgain(status, head);
+    if (repetition === null || this.phase < CONNECTING || !repetition.asksAgain(status, head)) return false;
+    return this.assignment.mayRepeat(countsForBackend(this.frontend));
   }
 
   override fail(fault: Fault): void {
@@ -250,7 +300,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     this.wasSent = true;
     if (request.send(this.connection!, request.headFor(this.frontend!, this.assignment.server!))) this.bodyFlows();
     else this.bodyWaits();
-    if (request.complete && this.passage?.hearsOfSent) this.sentWhole();
+    if (request.handedOver && this.passage?.hearsOfSent) this.sentWhole();
   }
 
   /** The request has gone out to its end: once, however often it is sent. */
@@ -278,9 +328,12 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     const copy = Buffer.from(chunk);
     policy?.copy(copy);
     if (this.phase <= CONNECTING) {
+      if (this.phase === HOLDING) {
+        this.keepsPiece(copy);
+        return;
+      }
       this.request.queue(copy);
-      if (this.phase !== HOLDING) this.bodyWaits();
-      else this.held();
+      this.bodyWaits();
       return;
     }
     this.request.sending(copy);
@@ -292,10 +345,9 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
   }
 
   /** One piece more of a body that is read to its end first. */
-  private held(): void {
-    if (!this.worker.budget.hold(this, this.request.queuedBytes) || !this.request.complete) return;
-    this.request.isWhole();
-    this.takePlace();
+  private keepsPiece(chunk: Buffer): void {
+    const flows = this.request.keepPiece(chunk);
+    if (!flows && this.isHolding && !this.request.complete) this.pauseBody();
   }
 
   /** Some of the body waits for the server: the client is stopped, as far as its engine can do that. */
@@ -306,13 +358,18 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     if (this.bodyPaused || this.request.complete || !this.running) return;
     // Who is not read from is not seen to leave, and here it may have to wait for long.
     if (this.phase < CONNECTING && bytes < READ_WHILE_WAITING) return;
+    this.pauseBody();
+  }
+
+  private pauseBody(): void {
+    if (this.bodyPaused) return;
     this.bodyPaused = true;
     this.downstream.pauseBody();
   }
 
   private bodyFlows(): void {
     // What is held for further tries stays.
-    if (this.heldBytes > 0 && this.policy?.holds !== true) this.worker.budget.release(this);
+    if (this.heldBytes > 0 && !this.request.isHeld) this.worker.budget.release(this);
     this.resumeBody();
   }
 
@@ -329,6 +386,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
 
   upstreamWritable(): void {
     this.bodyFlows();
+    this.request.resume();
   }
 
   /** Asks the client for its body, if it waits for that. */
@@ -366,7 +424,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     const connection = this.connection!;
     this.connection = null;
     this.interims.length = 0;
-    if (this.request.complete) connection.discard(this);
+    if (this.request.handedOver) connection.discard(this);
     else connection.abandon(this);
   }
 
@@ -419,6 +477,8 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     this.phase = ANSWERED;
     if (this.policy !== null && head.contentLength > this.policy.maxResponse && framing === BODY_LENGTH) {
       this.breakOff(FAULTS.responseTooLarge, '');
+    } else if (this.policy !== null && head.contentLength > this.policy.maxHeldResponse && framing === BODY_LENGTH) {
+      this.breakOff(FAULTS.responseOverBuffer, '');
     }
   }
 
@@ -509,7 +569,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     this.connection = null;
     // An upload that the server did not wait for is still coming: let the listener read it to its end.
     this.resumeBody();
-    connection?.done(this.request.complete);
+    connection?.done(this.request.handedOver);
     if (trailers !== '' && this.phase === ANSWERED && this.responseLength !== 0) this.beginResponse();
     if (this.phase === ANSWERED) {
       const none = this.framing === BODY_NONE;

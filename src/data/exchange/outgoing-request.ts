@@ -14,6 +14,7 @@ import { upgradeProblem } from '../../http/upgrade.ts';
 import type { FrontendView, ServerView } from '../../table/views.ts';
 import { isRepeatable } from '../balancing/retry.ts';
 import type { Downstream } from '../downstream.ts';
+import type { Spool } from '../spool.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 
 /** Of a body that a server may refuse unseen (RFC 9113 §8.7), bytes: a longer one is not kept for another try. */
@@ -70,8 +71,8 @@ export class OutgoingRequest {
   private holds = false;
   /** Bytes of the body that are kept whatever the upstream is, since its answer may be a reason to send it again. */
   private keptBytes = 0;
-  /** All of it was here before it was first sent, and is kept to the end. */
-  private keeps = false;
+  /** Its body, where all of it is to be here before it is first sent, and is kept to the end. */
+  private spool: Spool | null = null;
   /** All of the body that was sent is here to be sent again. */
   bodyHeld = true;
   private readonly held: HeldBodies;
@@ -91,7 +92,6 @@ export class OutgoingRequest {
     this.expectsContinue = head.passesExpect && !this.complete && head.expectsContinue;
     this.trailers = '';
     this.bodyHeld = true;
-    this.keeps = false;
     this.keptBytes = 0;
     // Where an error kept the last request from `forget`, its pieces must not become ours.
     this.forget();
@@ -143,11 +143,15 @@ export class OutgoingRequest {
 
   /** Sends all of it that is there. False: no more until `upstreamWritable`. */
   send(upstream: Upstream, head: string): boolean {
-    const { pieces } = this;
+    const { pieces, spool } = this;
     // Pieces that are queued are sent below, and then the end of the body.
-    const complete = this.complete && pieces.length === 0 && this.body !== REQUEST_CHUNKED;
+    const complete = this.complete && pieces.length === 0 && spool === null && this.body !== REQUEST_CHUNKED;
     upstream.sendHead(head, this.method, this.body, complete, this.latin1, this.tunnel, this.neverIndexed);
     if (complete) return true;
+    if (spool !== null) {
+      spool.play();
+      return true;
+    }
     this.pieces = [];
     this.queuedBytes = 0;
     this.giveBack();
@@ -166,24 +170,57 @@ export class OutgoingRequest {
     this.keptBytes = bytes;
   }
 
-  /** All of its body is here, and stays for further tries. What came in chunks is announced with its length. */
+  /** Its body is read to its end first: what is here of it is taken over, and more comes with `keepPiece`. */
+  hold(spool: Spool): void {
+    const { pieces } = this;
+    this.pieces = [];
+    this.queuedBytes = 0;
+    this.giveBack();
+    this.spool = spool;
+    for (const piece of pieces) spool.add(piece);
+  }
+
+  /** There is some of it that waits. */
+  get bodyIsHere(): boolean {
+    return this.pieces.length > 0;
+  }
+
+  get isHeld(): boolean {
+    return this.spool !== null;
+  }
+
+  /** One piece more of a body that is held; when it is complete, its spool is told. False: no more until `spoolWritable`. */
+  keepPiece(chunk: Buffer): boolean {
+    const { spool } = this;
+    const flows = spool!.add(chunk);
+    if (this.complete) spool!.end();
+    return flows;
+  }
+
+  /** The server takes more of a body that is held. */
+  resume(): void {
+    this.spool?.resume();
+  }
+
+  /** All of it was given to the server. */
+  get handedOver(): boolean {
+    return this.complete && (this.spool === null || this.spool.isThrough);
+  }
+
+  /** All of its body is here. What came in chunks is announced with its length. */
   isWhole(): void {
-    this.keeps = true;
     if (this.rest.startsWith(EXPECT_LINE)) this.rest = this.rest.slice(EXPECT_LINE.length);
     if (this.body !== REQUEST_CHUNKED) return;
     this.body = REQUEST_LENGTH;
     this.trailers = '';
-    const length = this.pieces.reduce((sum, piece) => sum + piece.length, 0);
-    this.rest = `${this.rest.slice(0, -CHUNKED_LINE.length)}content-length: ${length}\r\n\r\n`;
+    this.rest = `${this.rest.slice(0, -CHUNKED_LINE.length)}content-length: ${this.spool?.length ?? 0}\r\n\r\n`;
   }
 
   /** A piece is about to be written to the server: it is kept as long as it may have to be sent again. */
   sending(chunk: Buffer): void {
     const { length } = chunk;
     if (length === 0 || !this.bodyHeld) return;
-    if (this.keeps) {
-      this.pieces.push(chunk);
-    } else if (this.counted + length <= this.mostHeld && this.held.take(length)) {
+    if (this.counted + length <= this.mostHeld && this.held.take(length)) {
       this.counted += length;
       this.pieces.push(chunk);
     } else {
@@ -197,7 +234,7 @@ export class OutgoingRequest {
 
   /** The server has looked at the request: nothing of it is sent again. */
   holdNoMore(): void {
-    if (this.keeps) return;
+    if (this.spool !== null) return;
     this.bodyHeld = false;
     this.forget();
   }
@@ -216,6 +253,8 @@ export class OutgoingRequest {
   }
 
   forget(): void {
+    this.spool?.close();
+    this.spool = null;
     if (this.pieces.length > 0) this.pieces = [];
     this.queuedBytes = 0;
     this.giveBack();
