@@ -230,7 +230,6 @@ export class Spool {
   }
 
   private write(): void {
-    this.busy = true;
     if (this.descriptor < 0) {
       this.open();
       return;
@@ -240,35 +239,38 @@ export class Spool {
   }
 
   private writeOut(chunks: readonly Buffer[]): void {
+    this.busy = true;
     writev(this.descriptor, chunks, this.written, (error, bytes) => {
-      if (error !== null || bytes === 0 || this.closed) {
-        this.back(error ?? (bytes === 0 ? new Error('nothing was written') : null));
-        return;
-      }
-      this.written += bytes;
-      this.writing -= bytes;
-      if (this.writing > 0) this.writeOut(rest(chunks, bytes));
-      else this.back(null);
+      this.guard(() => {
+        if (error !== null || bytes === 0 || this.closed) {
+          this.back(error ?? new Error('nothing was written'));
+          return;
+        }
+        this.written += bytes;
+        this.writing -= bytes;
+        if (this.writing > 0) this.writeOut(rest(chunks, bytes));
+        else this.back(null);
+      });
     });
   }
 
   private open(): void {
     const { disk } = this.owner;
     if (!disk.mayOpen()) {
-      this.busy = false;
       this.fail(FAULTS.noDescriptors, '');
       return;
     }
     const path = join(disk.folder, `tsuji-${randomUUID()}`);
+    this.busy = true;
     open(path, 'wx+', 0o600, (error, descriptor) => {
-      if (error !== null) {
+      if (error === null) {
+        this.descriptor = descriptor;
+        // Before anything is in it: however the process ends, nothing is left of the body.
+        unlink(path, (problem) => this.guard(() => this.back(problem)));
+      } else {
         disk.closed();
-        this.back(error);
-        return;
+        this.guard(() => this.back(error));
       }
-      this.descriptor = descriptor;
-      // Before anything is in it: however the process ends, nothing is left of the body.
-      unlink(path, (problem) => this.back(problem));
     });
   }
 
@@ -277,29 +279,37 @@ export class Spool {
     const length = Math.min(READ_BYTES, this.written - nextByte);
     this.busy = true;
     read(descriptor, Buffer.allocUnsafeSlow(length), 0, length, nextByte, (error, bytes, chunk) => {
-      if (error !== null || bytes === 0 || this.closed || round !== this.round) {
-        this.back(error ?? (bytes === 0 ? new Error('the file is shorter than it was') : null));
-        return;
-      }
-      this.nextByte += bytes;
-      this.back(null, chunk.subarray(0, bytes));
+      this.guard(() => {
+        if (error !== null || bytes === 0) {
+          this.back(error ?? new Error('the file is shorter than it was'));
+        } else if (round !== this.round) {
+          this.back(null);
+        } else {
+          this.nextByte += bytes;
+          this.back(null, chunk.subarray(0, bytes));
+        }
+      });
     });
   }
 
-  /** An operation has come back. `piece`: what it has read. */
-  private back(error: Error | null, piece: Buffer | null = null): void {
+  /** An operation has come back. Its errors, and those of whoever hears of it, have nobody else to go to. */
+  private guard(step: () => void): void {
+    const { closed } = this;
     this.busy = false;
-    if (this.closed) {
-      this.closeFile();
-      return;
-    }
     try {
-      if (error !== null) this.fail(FAULTS.diskFailed, reasonOf(error));
-      else if (piece !== null) this.hasRead(piece);
-      else this.hasWritten();
-    } catch (problem) {
-      this.user.crash(problem);
+      step();
+    } catch (error) {
+      if (!closed) this.user.crash(error);
+      this.close();
     }
+  }
+
+  /** `piece`: what was read. */
+  private back(error: Error | null, piece: Buffer | null = null): void {
+    if (this.closed) this.closeFile();
+    else if (error !== null) this.fail(FAULTS.diskFailed, reasonOf(error));
+    else if (piece !== null) this.hasRead(piece);
+    else this.hasWritten();
   }
 
   private hasRead(piece: Buffer): void {

@@ -30,10 +30,12 @@ import { UwsRequest } from '../../src/data/listener/uws-request.ts';
 import { UwsTls } from '../../src/data/listener/uws-tls.ts';
 import { UwsTlsApp } from '../../src/data/listener/uws-tls-app.ts';
 import { UwsClientSocket, UwsHandshake } from '../../src/data/listener/uws-websocket.ts';
+import { BufferingDownstream } from '../../src/data/middlewares/buffering-downstream.ts';
+import { Spool } from '../../src/data/spool.ts';
+import { SpoolDisk } from '../../src/data/spool-disk.ts';
 import { UpstreamConnection } from '../../src/data/upstream/connection.ts';
 import { HeldBody } from '../../src/data/upstream/held-body.ts';
 import { OutgoingBody } from '../../src/data/upstream/outgoing-body.ts';
-
 import { UpstreamPool } from '../../src/data/upstream/pool.ts';
 import { UpstreamPools } from '../../src/data/upstream/pools.ts';
 import { ReadPieces } from '../../src/data/upstream/read-pieces.ts';
@@ -68,6 +70,9 @@ const CLASSES = {
   Exchange,
   HttpExchange,
   OutgoingRequest,
+  Spool,
+  SpoolDisk,
+  BufferingDownstream,
   UwsDownstream,
   UwsListener,
   UwsRequest,

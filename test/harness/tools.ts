@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +21,20 @@ process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
+
+/** How many descriptors of a process lead to files below that folder, with a name or without. */
+export function descriptorsIn(folder: string, pid: number | 'self' = 'self'): number {
+  const descriptors = `/proc/${pid}/fd`;
+  const targets = readdirSync(descriptors).map((fd) => {
+    try {
+      return readlinkSync(`${descriptors}/${fd}`);
+    } catch {
+      // Closed meanwhile, or our own, of the folder.
+      return '';
+    }
+  });
+  return targets.filter((target) => target.startsWith(`${folder}/`)).length;
+}
 
 /** A port of `OWN_HOST` that nobody has listened on a moment ago. */
 export async function freePort(): Promise<number> {

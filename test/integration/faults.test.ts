@@ -5,12 +5,12 @@
  */
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
-import { openExchanges } from '../harness/exchanges.ts';
+import { bytesOnDisk, openExchanges } from '../harness/exchanges.ts';
 import { STEPS } from '../harness/fault-hook.ts';
 import { serve } from '../harness/fault-server.ts';
 import { askWebSocket } from '../harness/fault-websocket.ts';
 import { type RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
-import { routeKeys, startTsuji, type Tsuji } from '../harness/tsuji.ts';
+import { routeKeys, startTsuji, type Tsuji, under } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
 const FAULT_HOOK = new URL('../harness/fault-hook.ts', import.meta.url).href;
@@ -63,6 +63,15 @@ const NOT_TRIED = new Set([
   'MetricsLane.openWord',
   'UpstreamPools.keepOnly',
   'UpstreamPools.destroy',
+  // What lets go of a file, which is done once, and counts that.
+  'Spool.close',
+  'Spool.closeFile',
+  'Spool.guard',
+  'SpoolDisk.take',
+  'SpoolDisk.give',
+  'SpoolDisk.mayOpen',
+  'SpoolDisk.closed',
+  'MetricsLane.onDisk',
 ]);
 
 /** Give a connection to their caller, who keeps it at once: an error between the two has no place to happen. */
@@ -106,6 +115,8 @@ const WEB_SOCKET_STEP = /^(WebSocketExchange|UwsHandshake|UwsClientSocket|Server
 type Scenario = {
   what: string;
   flags?: string[];
+  /** Of its backend, besides. */
+  keys?: Record<string, string>;
   /** Only steps that no scenario before it has tried. */
   slow?: boolean;
   /** Only such steps and those that no scenario before it has tried. */
@@ -155,6 +166,15 @@ const SCENARIOS: readonly Scenario[] = [
       await new Promise((resolve) => setTimeout(resolve, 30));
       client.socket.resume();
     },
+  },
+  {
+    what: 'bodies that go over the disk',
+    slow: true,
+    flags: [],
+    keys: under('backends/backend1/buffering', { memrequestbodybytes: '1', memresponsebodybytes: '1' }),
+    statuses: [200],
+    send: (client, field) =>
+      client.send(`${head('POST', '/large', `Content-Length: 300000\r\n${field}`)}${'x'.repeat(300_000)}`),
   },
   {
     what: 'no route',
@@ -333,15 +353,20 @@ let fired = 0;
 
 const server = await startRawServer({ after }, serve);
 
-function start(scope: { after(fn: () => unknown): unknown }, flags: string[]): Promise<Tsuji> {
-  return startTsuji(scope, { workers: 1, keys: routeKeys([server.url], HOST), imports: [FAULT_HOOK], flags });
+function start(
+  scope: { after(fn: () => unknown): unknown },
+  flags: string[],
+  more: Record<string, string> = {},
+): Promise<Tsuji> {
+  const keys = { ...routeKeys([server.url], HOST), ...more };
+  return startTsuji(scope, { workers: 1, keys, imports: [FAULT_HOOK], flags });
 }
 
 const usual = await start({ after }, []);
 
 for (const scenario of SCENARIOS) {
   test(`an error at any step of an exchange ends that exchange only: ${scenario.what}`, async (t) => {
-    const tsuji = scenario.flags === undefined ? usual : await start(t, scenario.flags);
+    const tsuji = scenario.flags === undefined ? usual : await start(t, scenario.flags, scenario.keys);
     tsuji.output = '';
     // What another one has left idle.
     for (const connection of server.connections) connection.destroy();
@@ -350,6 +375,7 @@ for (const scenario of SCENARIOS) {
         throw new Error(`${fault}: ${tsuji.output.slice(-2000)}`, { cause: error });
       });
     }
+    await waitFor(async () => (await bytesOnDisk(tsuji)) === 0, 'every file of a body to be closed');
     fired += tsuji.output.match(/^fault: /gm)?.length ?? 0;
     assert.equal((await tsuji.status()).workers[0].restarts, 0);
   });

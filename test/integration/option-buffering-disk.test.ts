@@ -8,7 +8,7 @@ import test, { after } from 'node:test';
 import { ENGINES, startEngines, whole } from '../harness/engines.ts';
 import { bytesOnDisk, exchangeTest } from '../harness/exchanges.ts';
 import { listening } from '../harness/listening.ts';
-import { temporaryFolder } from '../harness/tools.ts';
+import { descriptorsIn, temporaryFolder } from '../harness/tools.ts';
 import { addRoute, under } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
@@ -19,6 +19,7 @@ const SUM = sha256(BODY);
 
 const seen: string[] = [];
 let failures = 0;
+let gate: (() => void) | null = null;
 const server = createServer(async (request: IncomingMessage, response) => {
   if (request.url === '/unread' && failures-- > 0) {
     // Before its body is here, which then is not sent to its end.
@@ -29,6 +30,13 @@ const server = createServer(async (request: IncomingMessage, response) => {
   if (request.url === '/long') {
     for (let i = 0; i < 12; i++) if (!response.write(BODY.subarray(0, MIB))) await once(response, 'drain');
     response.end();
+    return;
+  }
+  if (request.url === '/gated') {
+    response.write('first,');
+    request.resume().on('end', () => {
+      gate = () => response.end('second');
+    });
     return;
   }
   const hash = createHash('sha256');
@@ -97,6 +105,15 @@ for (const engine of ENGINES) {
     down.leave();
   });
 
+  test(`${engine}: a request whose answer counts and that the server has leaves the disk`, async (t) => {
+    const asked = engines.client(t, engine).ask({ host: buffered, path: '/gated', method: 'POST', body: BODY });
+    await waitFor(() => gate !== null, 'the server to have all of it');
+    await waitFor(async () => (await bytesOnDisk(tsuji)) === 0, 'its file to be closed');
+    gate?.();
+    gate = null;
+    assert.equal((await whole(asked)).body.toString(), 'first,second');
+  });
+
   test(`${engine}: what is beyond the disk that there may be is a 503`, async (t) => {
     const long = engines.client(t, engine).ask({ host: buffered, path: '/long' });
     assert.equal((await long.head).status, 503);
@@ -130,6 +147,30 @@ test('a response that says that it is too long is a 500, in whatever pieces it c
     const { status, body } = await whole(engines.client(t, engine).ask({ host }));
     assert.deepEqual([status, body.toString()], [500, 'Internal Server Error']);
   }
+});
+
+test('a worker that is replaced leaves no file behind, and what it had of the disk is free', async (t) => {
+  const own = temporaryFolder();
+  t.after(() => own.remove());
+  const small = await startEngines(t, {
+    flags: [`--buffering.dir=${own.path}`, '--buffering.maxDisk=4', '--workers=1'],
+    imports: [new URL('../harness/fault-hook.ts', import.meta.url).href],
+  });
+  const host = await addRoute(small.tsuji, [url], under('backends/$/buffering', { memrequestbodybytes: '1' }));
+  const files = (): number => descriptorsIn(own.path, small.tsuji.child.pid);
+  const up = small.client(t, 'node').ask({ host, method: 'POST', body: 'open' });
+  up.upload.on('error', () => {});
+  up.upload.write(BODY);
+  await waitFor(() => files() === 1, 'its file');
+  const fatal = small.client(t, 'node').ask({ host, fields: { 'x-fault': 'uncaught' } });
+  await fatal.head.catch(() => {});
+  await small.tsuji.waitForStatus(
+    ({ workers }) => workers[0].restarts === 1 && workers[0].state === 'serving',
+    'the worker to be replaced',
+  );
+  await waitFor(() => files() === 0, 'its file to be closed');
+  const next = await whole(small.client(t, 'node').ask({ host, method: 'POST', body: BODY }));
+  assert.equal(next.status, 200);
 });
 
 exchangeTest(

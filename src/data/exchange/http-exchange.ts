@@ -182,6 +182,7 @@ export class HttpExchange extends Exchange implements DownstreamEvents, Upstream
     if (this.phase < SENT || this.connection === null) return;
     this.connection.endBody('');
     if (this.passage?.hearsOfSent) this.sentWhole();
+    if (this.phase >= ANSWERED) this.request.holdNoMore();
   }
 
   spoolFailed(fault: Fault, detail: string): void {

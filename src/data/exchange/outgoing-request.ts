@@ -234,7 +234,8 @@ export class OutgoingRequest {
 
   /** The server has looked at the request: nothing of it is sent again. */
   holdNoMore(): void {
-    if (this.spool !== null) return;
+    // What it does not have yet is still to be read from there.
+    if (!this.handedOver && this.spool !== null) return;
     this.bodyHeld = false;
     this.forget();
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import fc from 'fast-check';
@@ -14,7 +14,7 @@ import { createDescriptorCounts, DescriptorCounts } from '../../../src/shared/de
 import { createDiskUse, DiskUse, forgetDiskUse } from '../../../src/shared/disk-use.ts';
 import { MetricsLane } from '../../../src/shared/metrics.ts';
 import { createMetricsLane } from '../../../src/shared/metrics-layout.ts';
-import { temporaryFolder } from '../../harness/tools.ts';
+import { descriptorsIn, temporaryFolder } from '../../harness/tools.ts';
 import { waitFor } from '../../harness/wait.ts';
 
 const KIB = 1_024;
@@ -129,18 +129,6 @@ async function played(user: User): Promise<Buffer> {
   user.spool.play();
   await waitFor(() => user.through > 0 || user.fault !== null, 'the end of the body');
   return Buffer.concat(user.bytes);
-}
-
-/** Descriptors of this process that lead to a file there, named or not. */
-function descriptorsIn(where: string): number {
-  const targets = readdirSync('/proc/self/fd').map((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`);
-    } catch {
-      return '';
-    }
-  });
-  return targets.filter((target) => target.startsWith(where)).length;
 }
 
 test('a body comes back as it was, as often as it is asked for, wherever it was cut', async () => {
