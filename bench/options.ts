@@ -47,6 +47,7 @@ export type Options =
   | FeaturesOptions
   | PasswordsOptions
   | EnginesOptions
+  | { readonly kind: 'most' }
   | SoakOptions
   | { readonly kind: 'help' }
   | { readonly kind: 'error'; readonly message: string };
@@ -69,6 +70,7 @@ npm run bench -- passwords [--rounds=N]
 npm run bench -- tls [--rounds=N] [--processes=N] [--scenario=A,B] [--peers=A,B]
 npm run bench -- engines [the same]
                        HTTP/2, HTTP/1.1, handshakes, idle connections and gRPC over TLS; HTTP/1.1 in the clear
+npm run bench -- most    what one client can make tsuji hold
 npm run bench -- soak [--minutes=N]
                        mixed traffic, changes of keys, servers that die; 3 minutes, 30 at most`;
 
@@ -133,6 +135,10 @@ export function parseOptions(args: readonly string[]): Options {
       return { kind: 'error', message: `${command} takes --rounds, --processes, --scenario and --peers` };
     }
     return { kind: 'engines', command, rounds: rounds ?? 5, processes: processes ?? 2, scenarios, peers };
+  }
+  if (command === 'most') {
+    if (args.length > 1) return { kind: 'error', message: 'most takes no options' };
+    return { kind: 'most' };
   }
   if (processes !== null) return { kind: 'error', message: '--processes belongs to tls and engines' };
   if (minutes !== null) return { kind: 'error', message: '--minutes belongs to soak' };

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareRevisions } from './compare.ts';
+import { measureMost } from './engines/most.ts';
 import { measureEngines } from './engines/run.ts';
 import { measureFeatures } from './features.ts';
 import { hasWrk } from './load.ts';
@@ -130,6 +131,7 @@ else if (options.kind === 'error') {
     if (options.kind === 'features') await measureFeatures(options, processes, tell);
     else if (options.kind === 'passwords') await measurePasswords(options, processes, tell);
     else if (options.kind === 'engines') await measureEngines(options, processes, tell);
+    else if (options.kind === 'most') await measureMost(processes, tell);
     else if (options.kind === 'compare') await compareRevisions(options, processes, tell);
     else if (options.kind === 'soak') process.exitCode = (await soak(options, processes, tell)) ? 0 : 1;
     else await run(options, processes);

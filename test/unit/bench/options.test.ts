@@ -79,6 +79,7 @@ test('what is not understood is named', () => {
     ['soak', '--minutes=31'],
     ['tls', '--processes=0'],
     ['engines', '--quick'],
+    ['most', '--rounds=3'],
     ['--processes=2'],
     ['soak', '--minutes=0'],
     ['soak', '--minutes='],
