@@ -68,7 +68,7 @@ export type WorkerContext = {
   readonly pools: UpstreamPools;
   readonly descriptors: Descriptors;
   readonly certificates: CertificateStore;
-  /** Of each entrypoint of the node engine, null for one without TLS. */
+  /** Of each entrypoint of our own engine, null for one without TLS. */
   readonly tls: readonly (TlsEntryPoint | null)[];
   /** `x-forwarded-server: name\r\n` of this host. */
   readonly serverLine: string;

@@ -34,7 +34,6 @@ import { type HeapOwner, HeapWatch } from './heap-watch.ts';
 import { KeySets } from './key-sets.ts';
 import { HeldResponse } from './listener/held-response.ts';
 import type { Listener } from './listener/listener.ts';
-import { NodeListener } from './listener/node/node-listener.ts';
 import { TsujiListener } from './listener/tsuji/tsuji-listener.ts';
 import { loadUws, type Uws } from './listener/uws.ts';
 import { type Backlog, findBacklog } from './listener/uws-backlog.ts';
@@ -45,6 +44,7 @@ import { Passwords } from './passwords.ts';
 import { entryPointPlan } from './plan.ts';
 import { localReply } from './reply.ts';
 import { handleProblem } from './socket/handles.ts';
+import { makesHandshakes } from './socket/tls-handshake.ts';
 import { SpoolDisk } from './spool-disk.ts';
 import { UpstreamPools } from './upstream/pools.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
@@ -246,7 +246,7 @@ function receive(message: ToWorker): void {
 /** TSUJI_SOCKETS=stream: for tests of what happens where node has no such handles. */
 async function mayUseHandles(): Promise<boolean> {
   if (process.env.TSUJI_SOCKETS === 'stream') return false;
-  const reason = await handleProblem();
+  const reason = makesHandshakes ? await handleProblem() : 'TLS cannot be made on them';
   if (reason === '') return true;
   log.warn('the handles of this node are not as they should be: its sockets are used, which is slower', { reason });
   return false;
@@ -254,7 +254,6 @@ async function mayUseHandles(): Promise<boolean> {
 
 function makeListener(uws: Uws, index: number, entryPoint: EntryPoint): Listener {
   if (entryPoint.engine === 'tsuji') return new TsujiListener(context, index, entryPoint, onHandles);
-  if (entryPoint.engine === 'node') return new NodeListener(context, index, entryPoint);
   return new UwsListener(uws, held!, backlogs[entryPoint.tls === null ? 0 : 1]!, context, index, entryPoint);
 }
 

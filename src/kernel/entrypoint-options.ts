@@ -46,8 +46,8 @@ export type WhiteListOptions = {
 /** Whom to believe: everybody, or these addresses and CIDR ranges. */
 export type TrustOptions = { readonly insecure: boolean; readonly trustedIPs: readonly string[] };
 
-/** `uws`: uWebSockets, HTTP/1.1. `tsuji`: our own. `node`: node:http and node:http2. */
-export type Engine = 'uws' | 'node' | 'tsuji';
+/** `uws`: uWebSockets, HTTP/1.1. `tsuji`: our own (src/data/listener/tsuji/). */
+export type Engine = 'uws' | 'tsuji';
 
 /** An address that is listened on, as it goes from the settings to the workers. Its index is its bit in the table. */
 export type EntryPoint = {

@@ -88,7 +88,7 @@ export const EVENTS = Object.freeze({
   upgradeRefused: event(
     'upgrade_refused',
     'warning',
-    'An upgrade is refused that uWebSockets cannot make: with Engine:node the entrypoint makes any',
+    'An upgrade is refused that uWebSockets cannot make: with Engine:tsuji the entrypoint makes any',
     60 * SECOND,
     1,
   ),

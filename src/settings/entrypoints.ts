@@ -85,13 +85,20 @@ function fillProxyProtocol(options: OptionReader): TrustOptions | null {
   return { insecure, trustedIPs };
 }
 
-function fillEngine(options: OptionReader, needsNode: string): Engine {
+/** As they may be written: before there was one of our own, `node` was the other one. */
+const ENGINES: ReadonlyMap<string, Engine> = new Map([
+  ['uws', 'uws'],
+  ['tsuji', 'tsuji'],
+  ['node', 'tsuji'],
+]);
+
+/** `needsOurs`: the option that uWebSockets does not have, '' for none. */
+function fillEngine(options: OptionReader, needsOurs: string): Engine {
   const text = options.text('Engine');
-  const engine = text.toLowerCase();
-  if (text === '') return needsNode === '' ? 'uws' : 'node';
-  if (engine !== 'uws' && engine !== 'node' && engine !== 'tsuji')
-    return options.refuse('Engine', `${quoted(text)} is neither uws nor node`);
-  if (engine === 'uws' && needsNode === 'ProxyProtocol') options.refuse('Engine', 'uws has no PROXY protocol');
+  if (text === '') return needsOurs === '' ? 'uws' : 'tsuji';
+  const engine = ENGINES.get(text.toLowerCase());
+  if (engine === undefined) return options.refuse('Engine', `${quoted(text)} is neither uws nor tsuji`);
+  if (engine === 'uws' && needsOurs === 'ProxyProtocol') options.refuse('Engine', 'uws has no PROXY protocol');
   return engine;
 }
 

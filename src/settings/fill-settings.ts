@@ -137,9 +137,24 @@ function fillClientIdle(given: Given, entryPoints: readonly EntryPoint[], warn: 
     const ms = given.has(flag) ? given.duration(flag) : 0;
     if (ms === 0 || ms === UWS_IDLE_MS || ofUws.length === 0) continue;
     const where = `an idle connection of a client of ${ofUws.join(', ')}`;
-    warn(`--${flag} holds for Engine:node only: ${where} is always closed after some ${UWS_IDLE_MS / 1000} s`);
+    warn(`--${flag} holds for Engine:tsuji only: ${where} is always closed after some ${UWS_IDLE_MS / 1000} s`);
   }
   return given.duration('idleTimeout') || given.duration('respondingTimeouts.idleTimeout');
+}
+
+/** uWebSockets does not tell whose connection has ended. */
+function fillConnectionLimits(
+  given: Given,
+  entryPoints: readonly EntryPoint[],
+  warn: Warn,
+): Settings['connectionLimits'] {
+  const total = fillCount(given, 'limits.connections', MAX_CONNECTIONS);
+  const perAddress = fillCount(given, 'limits.connectionsPerAddress', MAX_CONNECTIONS);
+  const ofUws = entryPoints.filter(({ engine }) => engine === 'uws').map(({ name }) => name);
+  if (perAddress > 0 && ofUws.length > 0) {
+    warn(`--limits.connectionsPerAddress holds for Engine:tsuji only: clients of ${ofUws.join(', ')} are not counted`);
+  }
+  return { total, perAddress };
 }
 
 function fillTicketKeys(given: Given, etcd: EtcdSettings | null): 'local' | 'etcd' {
@@ -149,7 +164,7 @@ function fillTicketKeys(given: Given, etcd: EtcdSettings | null): 'local' | 'etc
   return text;
 }
 
-/** uWebSockets has neither: whoever asks for one gets it from Engine:node, or is told that it is nowhere. */
+/** uWebSockets has neither: whoever asks for one gets it from Engine:tsuji, or is told that it is nowhere. */
 function fillTls(
   given: Given,
   etcd: EtcdSettings | null,
@@ -167,7 +182,7 @@ function fillTls(
     if (!isAsked) continue;
     const why = `${ofUws.join(', ')} with Engine:uws ${reason}`;
     if (ofUws.length === secure.length) throw bad(flag, why);
-    warn(`--${flag} holds for Engine:node only: ${why}`);
+    warn(`--${flag} holds for Engine:tsuji only: ${why}`);
   }
   return tls;
 }
@@ -245,10 +260,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
       folder: given.text('buffering.dir'),
       most: fillCount(given, 'buffering.maxDisk', MAX_DISK_MIB) * MIB,
     },
-    connectionLimits: {
-      total: fillCount(given, 'limits.connections', MAX_CONNECTIONS),
-      perAddress: fillCount(given, 'limits.connectionsPerAddress', MAX_CONNECTIONS),
-    },
+    connectionLimits: fillConnectionLimits(given, entryPoints, warn),
     dialTimeoutMs: given.duration('forwardingTimeouts.dialTimeout'),
     responseHeaderTimeoutMs: given.duration('forwardingTimeouts.responseHeaderTimeout'),
     headerTimeoutMs: given.duration('respondingTimeouts.headerTimeout'),

@@ -97,7 +97,7 @@ const ROWS_IN_FORCE: readonly Row[] = [
       respondingTimeouts.downloadTimeout        duration  60s    For a client to take the next 1 KiB; 0: no limit
       respondingTimeouts.readTimeout            duration  0      For a request to come, body included; 0: no limit
       respondingTimeouts.writeTimeout           duration  0      From a request to the end of its response; 0: no limit
-      respondingTimeouts.idleTimeout            duration  180s   For a client to say something, with Engine:node; uws: 32 s
+      respondingTimeouts.idleTimeout            duration  180s   For a client to say something, with Engine:tsuji; uws: 32 s
       idleTimeout                               duration  0      Older name of --respondingTimeouts.idleTimeout; wins when above 0
       lifeCycle.requestAcceptGraceTimeout       duration  0      Keep accepting for so long after SIGTERM
       lifeCycle.graceTimeOut                    duration  10s    Let running requests finish for so long after that

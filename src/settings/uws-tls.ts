@@ -12,13 +12,16 @@ const CIPHER_SUITES: ReadonlySet<string> = new Set(
 
 /** @throws TsujiError BAD_ENTRY_POINT */
 export function checkUwsTls(options: OptionReader, { minVersion, cipherSuites, clientCA }: EntryPointTls): void {
-  if (clientCA !== null) options.refuse('CA', 'Engine:uws asks for no client certificates; Engine:node does');
+  if (clientCA !== null) options.refuse('CA', 'Engine:uws asks for no client certificates; Engine:tsuji does');
   if (minVersion !== 'TLSv1.2') {
-    options.refuse('TLS.MinVersion', 'Engine:uws speaks TLS 1.2 and 1.3 and cannot be told otherwise; Engine:node can');
+    options.refuse(
+      'TLS.MinVersion',
+      'Engine:uws speaks TLS 1.2 and 1.3 and cannot be told otherwise; Engine:tsuji can',
+    );
   }
   const missing = cipherSuites.find((name) => !CIPHER_SUITES.has(name));
   if (missing !== undefined) {
     const why = missing.startsWith('TLS_') ? 'always offers all suites of TLS 1.3' : 'does not have it';
-    options.refuse('TLS.CipherSuites', `${missing}: Engine:uws ${why}; Engine:node can be told`);
+    options.refuse('TLS.CipherSuites', `${missing}: Engine:uws ${why}; Engine:tsuji can be told`);
   }
 }

@@ -13,14 +13,14 @@ import { makeAuthority } from './tls.ts';
 import { temporaryFolder } from './tools.ts';
 import { startTsuji, type Tsuji, type TsujiOptions } from './tsuji.ts';
 
-export type Engine = 'uws' | 'uws-tls' | 'node' | 'node-tls' | 'node-h2' | 'node-h2c';
-/** HTTP/2 with prior knowledge is what `node-h2` is, without TLS: test/integration/http2.test.ts has it. */
-export const ENGINES: readonly Engine[] = ['uws', 'uws-tls', 'node', 'node-tls', 'node-h2'];
+export type Engine = 'uws' | 'uws-tls' | 'tsuji' | 'tsuji-tls' | 'tsuji-h2' | 'tsuji-h2c';
+/** HTTP/2 with prior knowledge is what `tsuji-h2` is, without TLS: test/integration/http2.test.ts has it. */
+export const ENGINES: readonly Engine[] = ['uws', 'uws-tls', 'tsuji', 'tsuji-tls', 'tsuji-h2'];
 
 type Scope = { after(fn: () => unknown): unknown };
 
-export const isSecure = (engine: Engine): boolean => ['uws-tls', 'node-tls', 'node-h2'].includes(engine);
-export const isHttp2 = (engine: Engine): boolean => engine === 'node-h2' || engine === 'node-h2c';
+export const isSecure = (engine: Engine): boolean => ['uws-tls', 'tsuji-tls', 'tsuji-h2'].includes(engine);
+export const isHttp2 = (engine: Engine): boolean => engine === 'tsuji-h2' || engine === 'tsuji-h2c';
 
 export const isUws = (engine: Engine): boolean => engine.startsWith('uws');
 export const HTTP1_ENGINES: readonly Engine[] = ENGINES.filter((engine) => !isHttp2(engine));
@@ -102,7 +102,7 @@ export class EngineTsuji {
 /** The entrypoint, as metrics name it. */
 export function entryPointOf(engine: Engine): string {
   if (engine === 'uws' || engine === 'uws-tls') return engine;
-  return isSecure(engine) ? 'tls' : 'node';
+  return isSecure(engine) ? 'tls' : 'tsuji';
 }
 
 export interface EngineClient {
@@ -225,7 +225,7 @@ export async function whole(asked: Asked): Promise<Answer & { body: Buffer }> {
   return { ...head, body: await bytesOf(await asked.body) };
 }
 
-/** `keys` and `flags` as for `startTsuji`; the entrypoints are `uws`, `uws-tls`, `node` and `tls`. */
+/** `keys` and `flags` as for `startTsuji`; the entrypoints are `uws`, `uws-tls`, `tsuji` and `tls`. */
 export async function startEngines(t: Scope, options: TsujiOptions = {}): Promise<EngineTsuji> {
   const folder = temporaryFolder();
   t.after(() => folder.remove());
@@ -235,13 +235,13 @@ export async function startEngines(t: Scope, options: TsujiOptions = {}): Promis
     flags: [
       `--entryPoints=Name:uws Address:${OWN_HOST}:0`,
       `--entryPoints=Name:uws-tls Address:${OWN_HOST}:0 Engine:uws TLS:${pair.cert},${pair.key}`,
-      `--entryPoints=Name:node Address:${OWN_HOST}:0 Engine:node`,
+      `--entryPoints=Name:tsuji Address:${OWN_HOST}:0 Engine:tsuji`,
       `--entryPoints=Name:tls Address:${OWN_HOST}:0 TLS:${pair.cert},${pair.key}`,
-      '--defaultEntryPoints=uws,uws-tls,node,tls',
+      '--defaultEntryPoints=uws,uws-tls,tsuji,tls',
       ...(options.flags ?? []),
     ],
   });
   const ports = new Map<string, number>();
-  for (const name of ['uws', 'uws-tls', 'node', 'tls']) ports.set(name, tsuji.portOf(name));
+  for (const name of ['uws', 'uws-tls', 'tsuji', 'tls']) ports.set(name, tsuji.portOf(name));
   return new EngineTsuji(tsuji, ports);
 }

@@ -13,17 +13,17 @@ import { Assignment } from '../../src/data/balancing/assignment.ts';
 import { Exchange } from '../../src/data/exchange/exchange.ts';
 import { HttpExchange } from '../../src/data/exchange/http-exchange.ts';
 import { OutgoingRequest } from '../../src/data/exchange/outgoing-request.ts';
-import { Http1Connection } from '../../src/data/listener/node/http1-connection.ts';
-import { Http1Downstream } from '../../src/data/listener/node/http1-downstream.ts';
-import { Http2Downstream } from '../../src/data/listener/node/http2-downstream.ts';
-import { Http2Session } from '../../src/data/listener/node/http2-session.ts';
-import { NodeListener } from '../../src/data/listener/node/node-listener.ts';
-import { PacedReader } from '../../src/data/listener/node/paced-reader.ts';
-import { TunnelDownstream } from '../../src/data/listener/node/tunnel-downstream.ts';
 import { Http1Body } from '../../src/data/listener/tsuji/http1-body.ts';
 import { Http1Care } from '../../src/data/listener/tsuji/http1-care.ts';
+import { Http1Connection } from '../../src/data/listener/tsuji/http1-connection.ts';
+import { Http1Downstream } from '../../src/data/listener/tsuji/http1-downstream.ts';
 import { Http1Pairs } from '../../src/data/listener/tsuji/http1-pairs.ts';
 import { Http1Tunnel } from '../../src/data/listener/tsuji/http1-tunnel.ts';
+import { Http2Connection } from '../../src/data/listener/tsuji/http2-connection.ts';
+import { Http2Downstream } from '../../src/data/listener/tsuji/http2-downstream.ts';
+import { Http2Scheduler } from '../../src/data/listener/tsuji/http2-scheduler.ts';
+import { Opening } from '../../src/data/listener/tsuji/opening.ts';
+import { TsujiListener } from '../../src/data/listener/tsuji/tsuji-listener.ts';
 import { UwsDownstream } from '../../src/data/listener/uws-downstream.ts';
 import { UwsListener } from '../../src/data/listener/uws-listener.ts';
 import { UwsRequest } from '../../src/data/listener/uws-request.ts';
@@ -31,6 +31,9 @@ import { UwsTls } from '../../src/data/listener/uws-tls.ts';
 import { UwsTlsApp } from '../../src/data/listener/uws-tls-app.ts';
 import { UwsClientSocket, UwsHandshake } from '../../src/data/listener/uws-websocket.ts';
 import { BufferingDownstream } from '../../src/data/middlewares/buffering-downstream.ts';
+import { BaseSocket } from '../../src/data/socket/base-socket.ts';
+import { TcpSocket } from '../../src/data/socket/tcp-socket.ts';
+import { TlsServerSocket } from '../../src/data/socket/tls-server-socket.ts';
 import { Spool } from '../../src/data/spool.ts';
 import { SpoolDisk } from '../../src/data/spool-disk.ts';
 import { UpstreamConnection } from '../../src/data/upstream/connection.ts';
@@ -84,17 +87,22 @@ const CLASSES = {
   ServerSocket,
   Relay,
   Refusal,
-  NodeListener,
-  PacedReader,
+  TsujiListener,
+  Opening,
+  BaseSocket,
+  TcpSocket,
+  TlsServerSocket,
   Http1Connection,
   Http1Downstream,
   Http1Body,
   Http1Care,
   Http1Pairs,
   Http1Tunnel,
-  Http2Session,
+  Http2Connection,
   Http2Downstream,
-  TunnelDownstream,
+  Http2Scheduler,
+  RequestParser,
+  RequestBlock,
   UpstreamConnection,
   WriteTurn,
   UpstreamPool,
@@ -111,7 +119,6 @@ const CLASSES = {
   UpstreamStream,
   ChunkedDecoder,
   RequestHead,
-  RequestParser,
   RequestReader,
   ResponseHead,
   ResponseParser,

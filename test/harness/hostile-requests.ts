@@ -114,19 +114,6 @@ export const REFUSED: Record<string, string> = {
 };
 
 /**
- * Of those, what node's engine serves, hands to HTTP/2, or (HTTP/0.9) takes for the beginning of a head. Two blanks are
- * the only one that RFC 9112 §3 leaves to the reader: what goes to the server has one.
- */
-export const NODE_DIFFERS: ReadonlySet<string> = new Set([
-  'two blanks before the version',
-  'an asterisk as target',
-  'HTTP/0.9',
-  'HTTP/1.0',
-  'the preface of HTTP/2',
-  'more than 100 fields',
-]);
-
-/**
  * Of those, what our own engine serves: what RFC 9112 has for them. The absolute form names the host (§3.2.2), a version
  * above 1.1 is served as that (RFC 9110 §2.5); the preface is that of another protocol.
  */
@@ -173,13 +160,7 @@ export const TAKEN: Record<string, { bytes: string; bodies: string[] }> = {
   },
 };
 
-/** Of those, what node's parser refuses. */
-export const NODE_REFUSES: ReadonlySet<string> = new Set([
-  'equal lengths in two fields',
-  'a coding in capitals with tabs around it',
-]);
-
-/** The same of our own engine: one length is enough. */
+/** Of those, what our own engine refuses: one length is enough. */
 export const TSUJI_REFUSES: ReadonlySet<string> = new Set(['equal lengths in two fields']);
 
 /** uWebSockets reads these otherwise than RFC 9112 does. Whatever it makes of them, it must stay one request. */

@@ -138,7 +138,7 @@ export async function http2Setting(
 ): Promise<{ host: string; server: RawServer; client: Http2Raw }> {
   const server = await startRawServer(t, serve);
   const host = await addRoute(on.tsuji, [server.url]);
-  return { host, server, client: await http2Raw(t, on.port('node-h2c')) };
+  return { host, server, client: await http2Raw(t, on.port('tsuji-h2c')) };
 }
 
 export async function http2Raw(t: { after(fn: () => unknown): unknown }, port: number): Promise<Http2Raw> {

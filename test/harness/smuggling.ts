@@ -16,8 +16,6 @@ import {
   get,
   HOST_NAME,
   NEXT,
-  NODE_DIFFERS,
-  NODE_REFUSES,
   post,
   REFUSED,
   TAKEN,
@@ -70,11 +68,11 @@ function readResponses(text: string, hasHead: boolean): number[] {
 
 const NONE: ReadonlySet<string> = new Set();
 /** What an engine serves that is refused elsewhere, and the other way round. */
-const DIFFERS = { uws: NONE, node: NODE_DIFFERS, tsuji: TSUJI_DIFFERS };
-const REFUSES = { uws: NONE, node: NODE_REFUSES, tsuji: TSUJI_REFUSES };
+const DIFFERS = { uws: NONE, tsuji: TSUJI_DIFFERS };
+const REFUSES = { uws: NONE, tsuji: TSUJI_REFUSES };
 
 /** Registers the tests. */
-export async function smugglingTests(engine: 'uws' | 'node' | 'tsuji'): Promise<void> {
+export async function smugglingTests(engine: 'uws' | 'tsuji'): Promise<void> {
   const scope = { after };
   const differs = DIFFERS[engine];
   const refuses = REFUSES[engine];

@@ -170,7 +170,7 @@ exchangeTest('node: answers that wait for the one before them count', narrow.tsu
     answering((head) => (head.startsWith('GET /first ') ? '' : ok('a'.repeat(60_000)))),
   );
   const host = await addRoute(tsuji, [server.url]);
-  const client = await rawClient(t, narrow.port('node'));
+  const client = await rawClient(t, narrow.port('tsuji'));
   const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
   client.send(get('/first') + get('/next').repeat(20));
   await client.untilClosed();

@@ -14,8 +14,8 @@ const tsuji = await startTsuji(
   {
     flags: [
       `--entryPoints=Name:http Address:${OWN_HOST}:0 Compress:true`,
-      `--entryPoints=Name:node Address:${OWN_HOST}:0 Compress:true Engine:node`,
-      '--defaultEntryPoints=http,node',
+      `--entryPoints=Name:tsuji Address:${OWN_HOST}:0 Compress:true Engine:tsuji`,
+      '--defaultEntryPoints=http,tsuji',
     ],
   },
 );
@@ -32,7 +32,7 @@ function message(body: string, fields = '', status = '200 OK'): string {
   return `HTTP/1.1 ${status}\r\nContent-Length: ${body.length}\r\n${fields}\r\n${body}`;
 }
 
-const nodePort = tsuji.portOf('node');
+const nodePort = tsuji.portOf('tsuji');
 
 async function ask(t: Scope, host: string, fields: string, method = 'GET', port = tsuji.port): Promise<Received> {
   const client = await rawClient(t, port);
@@ -273,7 +273,7 @@ exchangeTest('one connection serves compressed and plain responses in turn', tsu
   }
 });
 
-exchangeTest('the node engine compresses as well, at once and while it comes', tsuji, async (t) => {
+exchangeTest('our engine compresses as well, at once and while it comes', tsuji, async (t) => {
   const { host } = await setUp(
     t,
     answering((head) => message(head.includes('x-large') ? TEXT.repeat(2_000) : TEXT, 'X: \u00e9\r\n')),

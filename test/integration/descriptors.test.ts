@@ -63,7 +63,7 @@ for (const engine of HTTP1_ENGINES) {
 }
 
 test('requests for whose servers none is left are 503, and no server is blamed', async (t) => {
-  const session = engines.client(t, 'node-h2');
+  const session = engines.client(t, 'tsuji-h2');
   const asked = Array.from({ length: 200 }, () => session.ask({ host, path: '/wait' }));
   for (const { upload } of asked) upload.on('error', () => {});
   const first = await Promise.race(asked.map(({ head }) => head));

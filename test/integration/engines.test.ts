@@ -1,6 +1,6 @@
 /**
  * One contract, several engines: whatever way a client comes, what stands above the listener does the same. Every test
- * runs over uWebSockets in the clear and by TLS, and over node in the clear, by TLS, and by HTTP/2.
+ * runs over uWebSockets in the clear and by TLS, and over our own engine in the clear, by TLS, and by HTTP/2.
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -274,12 +274,12 @@ eachEngine('a client that leaves ends its request to the server at once', async 
     asked.upload.on('error', () => {});
     asked.leave();
   }
-  if (engine === 'node') {
+  if (engine === 'tsuji') {
     // A FIN says only that no more will come: half-closed clients get their answers here. The answer finds nobody.
     first.send(ok('x'));
     second.send('half'.repeat(24));
   }
-  for (const connection of engine === 'node' ? [third] : [first, second, third]) {
+  for (const connection of engine === 'tsuji' ? [third] : [first, second, third]) {
     await waitFor(() => connection.closed, 'the server to be told', 3_000);
   }
   // Node's client of HTTP/2 ends its upload before it takes it back; test/integration/http2.test.ts has one that does not.
@@ -354,7 +354,7 @@ eachEngine(
     );
   },
   // uWebSockets has no way to send them.
-  ['uws', 'uws-tls', 'node-h2'],
+  ['uws', 'uws-tls', 'tsuji-h2'],
 );
 
 eachEngine(
@@ -461,7 +461,7 @@ test('every engine counts its requests under its entrypoint, by method, code and
     await whole(client.ask({ host: 'nobody.test' }));
   }
   const page = await counted.tsuji.metrics();
-  for (const name of ['uws', 'uws-tls', 'node', 'tls']) {
+  for (const name of ['uws', 'uws-tls', 'tsuji', 'tls']) {
     const times = ENGINES.filter((engine) => entryPointOf(engine) === name).length;
     for (const [method, code, protocol] of [
       ['GET', 200, 'http'],

@@ -24,8 +24,8 @@ const ENTRY_POINTS: Readonly<Record<string, string>> = {
   chain: 'WhiteList.SourceRange:10.0.0.0/8 WhiteList.UseXForwardedFor:true',
   untrusted: 'ForwardedHeaders.TrustedIPs:10.0.0.0/8',
   nobody: 'ForwardedHeaders.Insecure:false',
-  untrustedNode: 'Engine:node ForwardedHeaders.TrustedIPs:10.0.0.0/8',
-  node: 'Engine:node',
+  untrustedOurs: 'Engine:tsuji ForwardedHeaders.TrustedIPs:10.0.0.0/8',
+  tsuji: 'Engine:tsuji',
   trusted: 'ForwardedHeaders.TrustedIPs:127.0.0.0/8',
   shut: 'ForwardedHeaders.Insecure:false WhiteList.SourceRange:10.0.0.0/8 WhiteList.UseXForwardedFor:true',
   away: 'Redirect.EntryPoint:http',
@@ -33,7 +33,7 @@ const ENTRY_POINTS: Readonly<Record<string, string>> = {
   secure: 'TLS',
   upwards: 'Redirect.EntryPoint:secure',
   basic: 'Auth.Basic.Users:ada:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M= Auth.Basic.RemoveHeader:true Auth.HeaderField:X-User',
-  basicNode: 'Engine:node Auth.Basic.Users:ada:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=',
+  basicOurs: 'Engine:tsuji Auth.Basic.Users:ada:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=',
   digest: 'Auth.Digest.Users:test:traefik:a2688e031edb4be6a3797f3882655c05',
   asking: `Auth.Forward.Address:${judge}/ok Auth.Forward.AuthResponseHeaders:X-Who`,
   refusing: `Auth.Forward.Address:${judge}/no`,
@@ -121,7 +121,7 @@ test('the forwarded fields of a client are believed by default and when its addr
 });
 
 test('from a client that is not trusted they are taken off, whichever they are', async (t) => {
-  for (const entryPoint of ['untrusted', 'nobody', 'untrustedNode']) {
+  for (const entryPoint of ['untrusted', 'nobody', 'untrustedOurs']) {
     await ask(t, entryPoint, TOLD + HARMLESS);
     assert.match(lastHead, /^x-forwarded-for: 127\.0\.0\.1\r$/m);
     assert.match(lastHead, /^x-real-ip: 127\.0\.0\.1\r$/m);
@@ -143,7 +143,7 @@ test('no redirect has a Location that is no URI: what is no host is refused, the
 });
 
 test('in another spelling they are taken off from everybody, of requests and handshakes, on both engines', async (t) => {
-  for (const entryPoint of ['http', 'trusted', 'untrusted', 'node', 'untrustedNode']) {
+  for (const entryPoint of ['http', 'trusted', 'untrusted', 'tsuji', 'untrustedOurs']) {
     for (const rest of ['', HANDSHAKE]) {
       lastHead = '';
       await ask(t, entryPoint, DISGUISED + HARMLESS + rest);
@@ -238,7 +238,7 @@ const basicOf = (password: string): string =>
   `Authorization: Basic ${Buffer.from(`ada:${password}`).toString('base64')}\r\n`;
 
 test('the auth of an entrypoint guards all that it serves, also what no route is for', async (t) => {
-  for (const entryPoint of ['basic', 'basicNode', 'digest', 'refusing']) {
+  for (const entryPoint of ['basic', 'basicOurs', 'digest', 'refusing']) {
     for (const name of [host, 'nothing-here.test']) {
       for (const fields of ['', HANDSHAKE, basicOf('tesu')]) {
         lastHead = '';
@@ -249,7 +249,7 @@ test('the auth of an entrypoint guards all that it serves, also what no route is
   }
   assert.equal((await ask(t, 'refusing')).body, 'nobody');
   assert.match((await ask(t, 'digest')).fields.get('www-authenticate')![0], /^Digest realm="traefik", nonce="/);
-  for (const entryPoint of ['basic', 'basicNode']) {
+  for (const entryPoint of ['basic', 'basicOurs']) {
     assert.equal((await ask(t, entryPoint, basicOf('test'))).status, 200);
     assert.equal((await ask(t, entryPoint, basicOf('test'), { name: 'nothing-here.test' })).status, 404);
   }

@@ -1,5 +1,5 @@
 /**
- * gRPC from end to end, as its own client and server see it: in the clear through `Engine:node` to h2c:// servers, and over
+ * gRPC from end to end, as its own client and server see it: in the clear through `Engine:tsuji` to h2c:// servers, and over
  * TLS on both sides to https:// servers.
  */
 import assert from 'node:assert/strict';
@@ -115,7 +115,7 @@ async function connect(t: Scope, scheme: 'h2c' | 'https'): Promise<Client> {
   const credentials = secure
     ? grpc.credentials.createSsl(null, null, null, { rejectUnauthorized: false })
     : grpc.credentials.createInsecure();
-  const client = new made(`${OWN_HOST}:${engines.port(secure ? 'node-h2' : 'node')}`, credentials, {
+  const client = new made(`${OWN_HOST}:${engines.port(secure ? 'tsuji-h2' : 'tsuji')}`, credentials, {
     'grpc.default_authority': host,
   });
   t.after(() => client.close());
@@ -236,7 +236,7 @@ for (const scheme of ['h2c', 'https'] as const) {
 
 exchangeTest('gRPC to a server that is not there: the client hears UNAVAILABLE', tsuji, async (t) => {
   const host = await addRoute(tsuji, ['h2c://127.0.0.1:1']);
-  const client = new grpc.Client(`${OWN_HOST}:${engines.port('node')}`, grpc.credentials.createInsecure(), {
+  const client = new grpc.Client(`${OWN_HOST}:${engines.port('tsuji')}`, grpc.credentials.createInsecure(), {
     'grpc.default_authority': host,
   });
   t.after(() => client.close());

@@ -26,7 +26,7 @@ const engines = await startEngines(
   { imports: [FAST_TIMERS], flags: ['--respondingTimeouts.idleTimeout=30s'] },
 );
 const { tsuji } = engines;
-const port = engines.port('node-h2c');
+const port = engines.port('tsuji-h2c');
 const CANCEL = 8;
 const ENHANCE_YOUR_CALM = 11;
 const PING = frame(FRAME.ping, 0, 0, Buffer.alloc(8));
@@ -60,7 +60,7 @@ exchangeTest('100 fields are served, one more is a 431 and costs no other stream
     t,
     answering(() => ok('fine')),
   );
-  const client = engines.client(t as never, 'node-h2c');
+  const client = engines.client(t as never, 'tsuji-h2c');
   const many = (count: number): Record<string, string> =>
     Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${i}`, 'y']));
   assert.equal((await whole(client.ask({ host, fields: many(100) }))).status, 200);
@@ -71,7 +71,7 @@ exchangeTest('100 fields are served, one more is a 431 and costs no other stream
   assert.equal((await whole(client.ask({ host, fields: { ...many(49), cookie: cookies } }))).status, 200);
   assert.equal(server.connections.length, 1);
   // The client adds some of its own.
-  const http1 = engines.client(t as never, 'node');
+  const http1 = engines.client(t as never, 'tsuji');
   assert.equal((await whole(http1.ask({ host, fields: many(98) }))).status, 200);
   assert.equal((await whole(http1.ask({ host, fields: many(101) }))).status, 431);
 });
@@ -279,8 +279,8 @@ exchangeTest('what HTTP/2 has no word for does not break it: statuses above 599,
     t,
     answering((head) => answers.get(head.split(' ')[1])!),
   );
-  const h2 = engines.client(t as never, 'node-h2c');
-  const http1 = engines.client(t as never, 'node');
+  const h2 = engines.client(t as never, 'tsuji-h2c');
+  const http1 = engines.client(t as never, 'tsuji');
   for (const path of answers.keys()) {
     const wanted = Number(path.slice(1, 4));
     const got = await whole(h2.ask({ host, path }));
@@ -296,7 +296,7 @@ exchangeTest('early hints reach a client of HTTP/2', tsuji, async (t) => {
     t,
     answering(() => `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nLink: </b>\r\n\r\n${ok('x')}`),
   );
-  const asked = engines.client(t as never, 'node-h2c').ask({ host });
+  const asked = engines.client(t as never, 'tsuji-h2c').ask({ host });
   assert.equal((await whole(asked)).status, 200);
   assert.deepEqual(
     asked.interim.map(({ status, fields }) => [status, fields.link]),

@@ -23,7 +23,7 @@ import { waitFor } from '../harness/wait.ts';
 
 const engines = await startEngines({ after });
 const { tsuji } = engines;
-const port = engines.port('node-h2c');
+const port = engines.port('tsuji-h2c');
 
 const NO_ERROR = 0;
 const CANCEL = Buffer.from([0, 0, 0, 8]);
@@ -37,7 +37,7 @@ async function servesOthers(t: Scope): Promise<void> {
     t,
     answering(() => ok('fine')),
   );
-  for (const engine of ['node-h2c', 'node-h2', 'node'] as const) {
+  for (const engine of ['tsuji-h2c', 'tsuji-h2', 'tsuji'] as const) {
     assert.equal(String((await whole(engines.client(t as never, engine).ask({ host }))).body), 'fine');
   }
 }
@@ -358,7 +358,7 @@ test('on SIGTERM the client gets GOAWAY, and what runs may end', async (t) => {
   const ending = await startEngines(t);
   const server = await startRawServer(t);
   const host = await addRoute(ending.tsuji, [server.url]);
-  const client = await http2Raw(t, ending.port('node-h2c'));
+  const client = await http2Raw(t, ending.port('tsuji-h2c'));
   client.get(1, host);
   const upstream = await server.next();
   await upstream.until('\r\n\r\n');
@@ -381,7 +381,7 @@ test('a drain waits for an answer that its client takes slowly', async (t) => {
     answering(() => ok('x'.repeat(40_000))),
   );
   const host = await addRoute(ending.tsuji, [server.url]);
-  const client = await http2Raw(t, ending.port('node-h2c'));
+  const client = await http2Raw(t, ending.port('tsuji-h2c'));
   const bytes = (): number => client.of(FRAME.data, 1).reduce((sum, { payload }) => sum + payload.length, 0);
   // A window of 10 000 bytes; the answer comes from its server in one piece, so its exchange is soon over.
   client.send(frame(FRAME.settings, 0, 0, Buffer.from([0, 4, 0, 0, 0x27, 0x10])));
@@ -404,7 +404,7 @@ test('a drain waits for an answer that its client takes slowly', async (t) => {
 
 test('an idle HTTP/2 connection ends with GOAWAY after --respondingTimeouts.idleTimeout', async (t) => {
   const short = await startEngines(t, { flags: ['--respondingTimeouts.idleTimeout=300ms'] });
-  const client = await http2Raw(t, short.port('node-h2c'));
+  const client = await http2Raw(t, short.port('tsuji-h2c'));
   assert.equal(await client.untilEnded(3_000), NO_ERROR);
   await waitFor(() => client.raw.closed, 'the connection to be closed', 3_000);
 });

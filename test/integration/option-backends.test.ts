@@ -151,13 +151,13 @@ test('copies are counted by what became of them; beyond so many under way none i
     return Number((await tsuji.metrics()).split(`\ntsuji_mirror_requests_total{${labels}} `)[1]?.split('\n')[0]);
   };
   const before = seen.length;
-  assert.equal(await text('node', { host }), 'main');
+  assert.equal(await text('tsuji', { host }), 'main');
   await waitFor(async () => (await counted('blue', 'ok')) === 1 && (await counted('dead', 'failed')) === 1, 'both');
   assert.deepEqual([await counted('blue', 'failed'), await counted('hanging', 'ok')], [0, 0]);
   // Of two workers, each has room for 100.
   for (let i = 0; (await counted('hanging', 'skipped')) === 0; i++) {
     assert.ok(i < 40, 'none was left out');
-    await Promise.all(Array.from({ length: 10 }, () => text('node', { host })));
+    await Promise.all(Array.from({ length: 10 }, () => text('tsuji', { host })));
   }
   assert.ok(seen.length > before);
 });

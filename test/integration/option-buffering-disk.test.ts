@@ -134,7 +134,7 @@ for (const engine of ENGINES) {
 }
 
 test('a response that says that it is too long is a 500, in whatever pieces it comes', async (t) => {
-  const client = engines.client(t, 'node');
+  const client = engines.client(t, 'tsuji');
   const fits = await whole(client.ask({ host: short, path: '/echo', method: 'POST', body: Buffer.alloc(1000) }));
   assert.equal(fits.status, 200);
   const sized = createServer((_, response) => response.end(Buffer.alloc(1001)));
@@ -158,18 +158,18 @@ test('a worker that is replaced leaves no file behind, and what it had of the di
   });
   const host = await addRoute(small.tsuji, [url], under('backends/$/buffering', { memrequestbodybytes: '1' }));
   const files = (): number => descriptorsIn(own.path, small.tsuji.child.pid);
-  const up = small.client(t, 'node').ask({ host, method: 'POST', body: 'open' });
+  const up = small.client(t, 'tsuji').ask({ host, method: 'POST', body: 'open' });
   up.upload.on('error', () => {});
   up.upload.write(BODY);
   await waitFor(() => files() === 1, 'its file');
-  const fatal = small.client(t, 'node').ask({ host, fields: { 'x-fault': 'uncaught' } });
+  const fatal = small.client(t, 'tsuji').ask({ host, fields: { 'x-fault': 'uncaught' } });
   await fatal.head.catch(() => {});
   await small.tsuji.waitForStatus(
     ({ workers }) => workers[0].restarts === 1 && workers[0].state === 'serving',
     'the worker to be replaced',
   );
   await waitFor(() => files() === 0, 'its file to be closed');
-  const next = await whole(small.client(t, 'node').ask({ host, method: 'POST', body: BODY }));
+  const next = await whole(small.client(t, 'tsuji').ask({ host, method: 'POST', body: BODY }));
   assert.equal(next.status, 200);
 });
 
@@ -178,7 +178,7 @@ exchangeTest(
   tsuji,
   async (t) => {
     rmdirSync(folder.path);
-    const client = engines.client(t, 'node');
+    const client = engines.client(t, 'tsuji');
     const answer = await whole(client.ask({ host: buffered, method: 'POST', body: BODY }));
     assert.equal(answer.status, 500);
     await tsuji.hasSaid(/a body cannot be kept on disk.*ENOENT/);

@@ -75,7 +75,7 @@ const engines = await startEngines(
   {
     flags: [
       `--entryPoints=Name:packed Address:${OWN_HOST}:0 Compress:true`,
-      '--defaultEntryPoints=uws,uws-tls,node,tls,packed',
+      '--defaultEntryPoints=uws,uws-tls,tsuji,tls,packed',
     ],
   },
 );
@@ -224,7 +224,7 @@ for (const engine of ENGINES) {
 }
 
 test('trailers follow a compressed body, but no digest of it as it was', async (t) => {
-  const client = await rawClient(t, engines.port('node'));
+  const client = await rawClient(t, engines.port('tsuji'));
   client.send(`GET /trailers HTTP/1.1\r\nHost: ${on}\r\nTE: trailers\r\nAccept-Encoding: gzip\r\n\r\n`);
   const received = await client.until('x-last: 1\r\n\r\n');
   assert.match(received, /content-encoding: gzip/i);
@@ -304,7 +304,7 @@ test('a refused handshake of a WebSocket is an answer like others', async (t) =>
     answering(() => ok(TEXT, 'Content-Type: text/plain\r\n')),
   );
   const host = await addRoute(tsuji, [refusing.url], { 'frontends/$/compress': 'true' });
-  for (const engine of ['uws', 'node'] as const) {
+  for (const engine of ['uws', 'tsuji'] as const) {
     for (const [name, size] of [
       [host, TEXT.length],
       [guarded, LARGE.length],
@@ -339,7 +339,7 @@ test('bytes before and after are counted, of what was compressed at once and pie
     ['/large', LARGE.length],
   ] as const) {
     const [before, after] = [await total('in'), await total('out')];
-    const { body } = await ask(t, 'node', { host: one, path, fields: { 'accept-encoding': 'gzip' } });
+    const { body } = await ask(t, 'tsuji', { host: one, path, fields: { 'accept-encoding': 'gzip' } });
     assert.deepEqual([(await total('in')) - before, (await total('out')) - after], [size, body.length], path);
   }
 });

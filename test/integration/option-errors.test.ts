@@ -86,7 +86,7 @@ for (const engine of ENGINES) {
     const fields = { 'x-client': 'c', cookie: 'a=1', range: 'bytes=0-1', 'if-none-match': '"x"' };
     const answer = await ask(t, engine, { host, path: '/503', method: 'POST', body: Buffer.from('hello'), fields });
     assert.equal(answer.status, 503);
-    const scheme = engine === 'uws' || engine === 'node' ? 'http' : 'https';
+    const scheme = engine === 'uws' || engine === 'tsuji' ? 'http' : 'https';
     const from = encodeURIComponent(`${scheme}://${host}/503`);
     assert.equal(answer.body.toString(), `page /503.html?from=${from}&was=503`);
     assert.equal(answer.fields['x-page'], 'yes');
@@ -175,7 +175,7 @@ for (const engine of ENGINES) {
   });
 }
 
-for (const engine of ['uws', 'node'] as const) {
+for (const engine of ['uws', 'tsuji'] as const) {
   test(`${engine}: what flows in a tunnel is no body, and has no limit`, async (t) => {
     const server = await startWsServer(t, echoing);
     const small = { 'frontends/$/limits/maxrequestbodybytes': '10', 'frontends/$/limits/maxresponsebodybytes': '10' };

@@ -114,7 +114,7 @@ test('an open circuit breaker leads to the other backend', async () => {
     'circuitbreaker/expression': 'ResponseCodeRatio(500, 600, 0, 600) > 0.5',
   });
   status = 500;
-  await waitFor(async () => (await text('node', { host })) === 'spare:', 'the breaker to open');
+  await waitFor(async () => (await text('tsuji', { host })) === 'spare:', 'the breaker to open');
   status = 200;
   for (const engine of ENGINES) assert.equal(await text(engine, { host }), 'spare:');
 });
@@ -143,7 +143,7 @@ test('a WebSocket goes to the other backend as well', async (t) => {
   for (const keys of [{}, { 'failover/status': '502,503' }]) {
     for (const urls of Object.keys(keys).length === 0 ? [[]] : [[own], [DEAD]]) {
       const host = await route({ 'failover/backend': 'sockets', ...keys }, urls);
-      for (const engine of ['uws', 'node'] as const) {
+      for (const engine of ['uws', 'tsuji'] as const) {
         assert.equal((await wsClient(t, engines.port(engine), host)).closed, null);
       }
     }

@@ -183,12 +183,12 @@ test('no attack of RFC 8725 comes through', async () => {
     'behind a tab': `\t${valid}x`,
   };
   for (const [name, token] of Object.entries(attacks)) {
-    const answer = await ask('node', { host: strict, fields: bearer(token) });
+    const answer = await ask('tsuji', { host: strict, fields: bearer(token) });
     assert.deepEqual([answer.status, answer.fields['www-authenticate']], [401, INVALID], name);
   }
-  const two = await ask('node', { host: strict, fields: { authorization: [`Bearer ${valid}`, 'Bearer x'] } });
+  const two = await ask('tsuji', { host: strict, fields: { authorization: [`Bearer ${valid}`, 'Bearer x'] } });
   assert.ok(two.status === 401 || two.status === 400, `two fields: ${two.status}`);
-  assert.equal((await ask('node', { host: strict, fields: bearer(valid) })).status, 200);
+  assert.equal((await ask('tsuji', { host: strict, fields: bearer(valid) })).status, 200);
 });
 
 test('own keys are found by kid, or tried; a token stands where the sources say, and is taken off', async () => {
@@ -233,13 +233,13 @@ test('an optional token may be absent but not bad, and other auth is asked besid
 test('a request waits for keys that are on their way, and an unknown key does not have them fetched at every request', async () => {
   const late = await route({ 'jwt/jwksurl': `${issuer}/late` });
   const token = await good();
-  const waiting = ask('node', { host: late, method: 'POST', body: Buffer.from('hello'), fields: bearer(token) });
+  const waiting = ask('tsuji', { host: late, method: 'POST', body: Buffer.from('hello'), fields: bearer(token) });
   await waitFor(() => releases.has('/late'), 'the question for keys');
   releases.get('/late')!();
   assert.equal((await waiting).status, 200);
   const before = fetches;
   const unknown = await signed({ ...CLAIMS, exp: now() + 60 }, other.privateKey, { alg: 'ES256', kid: 'unknown' });
-  for (let i = 0; i < 3; i++) assert.equal((await ask('node', { host: late, fields: bearer(unknown) })).status, 401);
+  for (let i = 0; i < 3; i++) assert.equal((await ask('tsuji', { host: late, fields: bearer(unknown) })).status, 401);
   assert.equal(fetches, before);
 });
 

@@ -132,7 +132,7 @@ test('each source has a row of its own', async (t) => {
 test('a WebSocket waits for its slot as well', async (t) => {
   const sockets = await startWsServer(t);
   const host = await route('3', '60s', {}, sockets.url);
-  for (const engine of ['uws', 'node'] as const) {
+  for (const engine of ['uws', 'tsuji'] as const) {
     const first = await wsClient(t, engines.port(engine), host);
     const second = wsClient(t, engines.port(engine), host);
     await waitFor(async () => (await waiting(host)) === 1, 'the second to wait');
@@ -170,7 +170,7 @@ test('a queue without its time is told, and refuses at once', async (t) => {
 });
 
 test('tsuji ends in order with requests that wait', async (t) => {
-  await row(t, 'node', patient, ['a', 'b'].map(named));
+  await row(t, 'tsuji', patient, ['a', 'b'].map(named));
   await waitFor(async () => (await armedTimers(tsuji)) > 0, 'the time of the one that waits');
   tsuji.kill('SIGTERM');
   await answerNext();

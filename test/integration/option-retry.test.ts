@@ -109,7 +109,7 @@ for (const engine of ENGINES) {
 
 test('the next try waits, and a client that has gone meanwhile is forgotten', async (t) => {
   const started = performance.now();
-  for (let i = 0; i < 2; i++) assert.equal((await ask(t, 'node', { host: paused })).status, 200);
+  for (let i = 0; i < 2; i++) assert.equal((await ask(t, 'tsuji', { host: paused })).status, 200);
   assert.ok(performance.now() - started >= 150, 'half of the interval at least');
   const before = seen.length;
   const both = [1, 2].map(() => engines.client(t, 'uws').ask({ host: paused }));
@@ -140,7 +140,7 @@ test('keys below retry switch retries on, and may leave network errors out', asy
 test('a handshake of a WebSocket is tried again as well', async (t) => {
   const server = await startWsServer(t);
   const host = await route({ 'retry/status': '503' }, [bad, server.url]);
-  for (const engine of ['uws', 'node'] as const) {
+  for (const engine of ['uws', 'tsuji'] as const) {
     for (let i = 0; i < 2; i++) assert.equal((await wsClient(t, engines.port(engine), host)).closed, null);
   }
 });

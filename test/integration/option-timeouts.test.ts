@@ -92,7 +92,7 @@ everywhere('an upload may take long as long as it goes on', async (ask) => {
 });
 
 test('a WebSocket in which nobody says anything is ended, one in which somebody does is not', async (t) => {
-  for (const engine of ['uws', 'node'] as const) {
+  for (const engine of ['uws', 'tsuji'] as const) {
     const talking = await wsClient(t, engines.port(engine), streams);
     const quiet = await wsClient(t, engines.port(engine), streams);
     while (quiet.closed === null) {
@@ -105,7 +105,7 @@ test('a WebSocket in which nobody says anything is ended, one in which somebody 
 });
 
 test('an idle connection to a server is kept as long as its backend says', async (t) => {
-  const client = engines.client(t, 'node');
+  const client = engines.client(t, 'tsuji');
   const connected = once(server, 'connection');
   assert.equal((await whole(client.ask({ host: keeping }))).status, 200);
   const [socket] = (await connected) as [Socket];
@@ -121,7 +121,7 @@ test('the same holds for servers that speak HTTP/2', async (t) => {
     else stream.end('whole');
   });
   const host = await route({ 'backends/$/timeouts/responseheader': SHORT, 'backends/$/timeouts/idle': SHORT }, h2.url);
-  const client = engines.client(t, 'node-h2');
+  const client = engines.client(t, 'tsuji-h2');
   assert.equal((await whole(client.ask({ host, path: '/silent' }))).status, 504);
   await assert.rejects(whole(client.ask({ host, path: '/half' })));
   assert.equal((await whole(client.ask({ host }))).body.toString(), 'whole');

@@ -56,7 +56,7 @@ for (const engine of ENGINES.filter((each) => !isHttp2(each))) {
   });
 }
 
-for (const engine of ['node', 'node-tls'] as const) {
+for (const engine of ['tsuji', 'tsuji-tls'] as const) {
   test(`${engine}: a 101 of another upgrade has the fields of every response`, async (t) => {
     const fields = 'Connection: Upgrade\r\nUpgrade: raw\r\nOrigin: https://a.test\r\n';
     const lines = await linesOf(t, engine, `GET / HTTP/1.1\r\nHost: ${host}\r\n${fields}\r\n`);

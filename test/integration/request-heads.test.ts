@@ -103,7 +103,7 @@ exchangeTest(
     await waitFor(() => tsuji.output.includes('event=upgrade_refused'), 'the line of it');
     const lines = tsuji.output.split('\n').filter((line) => line.includes('event=upgrade_refused'));
     assert.equal(lines.length, 1);
-    assert.match(lines[0], /Engine:node.* entrypoint=http upgrade=tcp/);
+    assert.match(lines[0], /Engine:tsuji.* entrypoint=http upgrade=tcp/);
     for (const fields of [
       'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n',
       'Connection: Upgrade\r\nUpgrade: TLS/1.2\r\n',

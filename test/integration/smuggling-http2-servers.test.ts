@@ -46,7 +46,7 @@ const HOSTILE: Record<string, string> = { ...REFUSED };
 for (const [what, { bytes }] of Object.entries(TAKEN)) HOSTILE[what] = bytes;
 for (const [what, body] of Object.entries(CARELESS)) HOSTILE[what] = chunked(body);
 
-for (const engine of ['uws', 'node'] as const) {
+for (const engine of ['uws', 'tsuji'] as const) {
   test(`${engine}: nothing but fields of a request reaches an HTTP/2 server`, async () => {
     const port = engines.port(engine);
     let taken = 0;

@@ -54,7 +54,7 @@ async function http2Server(t: Scope): Promise<Server> {
 const CHUNKED = 'POST / HTTP/1.1\r\nHost: $\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n';
 
 async function http1Client(t: Scope, host: string): Promise<Seen> {
-  const client = await rawClient(t, engines.port('node'));
+  const client = await rawClient(t, engines.port('tsuji'));
   client.send(`${CHUNKED.replace('$', host)}${SENT}\r\n`);
   const received = await client.until('\r\n\r\n').then(() => client.until('\r\n\r\n'));
   const lines = received.split('\r\n0\r\n')[1].trim().split('\r\n');
@@ -62,7 +62,7 @@ async function http1Client(t: Scope, host: string): Promise<Seen> {
 }
 
 async function http2Client(t: Scope, host: string): Promise<Seen> {
-  const session = connectHttp2(`http://${OWN_HOST}:${engines.port('node')}`);
+  const session = connectHttp2(`http://${OWN_HOST}:${engines.port('tsuji')}`);
   t.after(() => session.destroy());
   const stream = session.request(
     { ':method': 'POST', ':path': '/', ':authority': host, te: 'trailers' },

@@ -33,7 +33,7 @@ async function restarts(): Promise<number> {
 }
 
 test('a worker that is short of memory refuses what is new, and serves again when there is room', async (t) => {
-  const client = engines.client(t, 'node-h2c');
+  const client = engines.client(t, 'tsuji-h2c');
   let last = 200;
   for (let i = 0; i < 200 && last === 200; i++) last = (await whole(client.ask({ host, path: '/leak' }))).status;
   assert.equal(last, 503);

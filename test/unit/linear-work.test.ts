@@ -6,7 +6,6 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { Sticky } from '../../src/data/balancing/sticky.ts';
-import { fillHttp1, fillHttp2, requestTrailers } from '../../src/data/listener/node/request.ts';
 import { readProxyHeader } from '../../src/data/listener/proxy-header.ts';
 import { forwardedAddress, IpStrategy } from '../../src/data/middlewares/client-address.ts';
 import { Cors } from '../../src/data/middlewares/cors.ts';
@@ -41,6 +40,7 @@ import { parseToken } from '../../src/http/token.ts';
 import { requestTrailers as ownTrailers } from '../../src/http/trailers.ts';
 import { upgradeProblem } from '../../src/http/upgrade.ts';
 import { Field } from '../../src/http2/field.ts';
+import { RequestBlock, TrailerBlock } from '../../src/http2/request-block.ts';
 import { RequestEncoder } from '../../src/http2/request-encoder.ts';
 import { ResponseBlock } from '../../src/http2/response-block.ts';
 import { AllowedAddresses } from '../../src/kernel/allowed-addresses.ts';
@@ -73,10 +73,17 @@ function parse(text: string, size: number): void {
   }
 }
 
+/** A head as an engine fills it; names and values in turn. */
+function fill(head: RequestHead, method: string, target: string, fields: readonly string[]): void {
+  head.begin(method, target, target);
+  for (let i = 0; i < fields.length; i += 2) head.add(fields[i].toLowerCase(), fields[i + 1]);
+  head.finish();
+}
+
 /** A head of HTTP/1 with this field, or with fields of that name. */
 function request(name: string, value: string): RequestHead {
   const head = new RequestHead();
-  fillHttp1(head, 'GET', '/', ['Host', 'a', 'X-Forwarded-For', '1.2.3.4', name, value, 'X-A', '1'], false, 100);
+  fill(head, 'GET', '/', ['Host', 'a', 'X-Forwarded-For', '1.2.3.4', name, value, 'X-A', '1']);
   return head;
 }
 
@@ -181,7 +188,6 @@ const PLACES: Record<string, (text: string) => void> = {
   'fields of a handshake': (text) => handshakeFields(`x-a: ${text}\r\n`.repeat(2)),
   'the answer to a handshake': (text) => responseHead(101, 'x', ['Connection', text, 'X-A', text]),
   'a PROXY header': (text) => readProxyHeader(Buffer.from(`PROXY TCP4 ${text}`)),
-  'trailers of a request': (text) => requestTrailers(['x-a', text, text, '1']),
   'a request that is read': (text) => readRequest(`GET /${text} HTTP/1.1\r\n${text}\r\n\r\n`, 65_536),
   'a field that is read': (text) => readRequest(`${GET}X: ${text}\r\nY:${text}\r\n\r\n`, 65_536),
   'a Connection that is read': (text) => readRequest(`${GET}Connection: ${text}\r\n\r\n`, 65_536),
@@ -192,8 +198,21 @@ const PLACES: Record<string, (text: string) => void> = {
   'chunks of a client in single bytes': (text) => readChunks(text, 1),
   'an extension of a client': (text) => readChunks(`1;${text}\r\na\r\n`, 65_536),
   'trailers of a client': (text) => readChunks(`0\r\nX: ${text}\r\n\r\n`, 1),
-  'fields of HTTP/2': (text) =>
-    fillHttp2(new RequestHead(), [':method', 'GET', ':path', text, 'cookie', text, 'x', text], true, 100),
+  'fields of HTTP/2': (text) => {
+    const block = new RequestBlock(100);
+    block.begin(new RequestHead());
+    block.field(new Field(':method', 'GET'));
+    block.field(new Field(':scheme', 'http'));
+    block.field(new Field(':authority', 'a'));
+    block.field(new Field(':path', `/${text}`));
+    block.field(new Field('cookie', text));
+    block.field(new Field('x', text));
+  },
+  'trailers of HTTP/2': (text) => {
+    const block = new TrailerBlock(100);
+    block.begin(false);
+    block.field(new Field('x', text));
+  },
   'a head for HTTP/2': (text) => {
     const encoder = new RequestEncoder('http', 'a');
     if (encoder.read(`GET /${text} HTTP/1.1\r\nhost: a\r\nx: ${text}\r\n\r\n`, true, ''))
@@ -250,7 +269,7 @@ const PLACES: Record<string, (text: string) => void> = {
       'Access-Control-Request-Headers',
       text,
     ];
-    fillHttp1(head, 'OPTIONS', '/', fields, false, 100);
+    fill(head, 'OPTIONS', '/', fields);
     cors.request(scope, head);
   },
   'headers that are set': (text) => customRequestHeaders.request(scope, request('x-a', text)),
@@ -260,7 +279,7 @@ const PLACES: Record<string, (text: string) => void> = {
   'a path that is modified': (text) => {
     for (const stripPrefixes of [null, ['/a', '/']]) {
       const head = new RequestHead();
-      fillHttp1(head, 'GET', `/${text}`, ['Host', 'a'], false, 100);
+      fill(head, 'GET', `/${text}`, ['Host', 'a']);
       modifyRequest({ ...NO_MODIFIERS, stripPrefixes } as never, head);
     }
   },

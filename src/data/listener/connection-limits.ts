@@ -65,6 +65,11 @@ export class ConnectionLimits {
 
   private refused(limit: string, value: number, object: string): void {
     this.metrics.clientRefused();
-    log.event(EVENTS.limitReached, limit, { limit, object, value, entrypoint: this.entryPoint });
+    log.event(EVENTS.limitReached, `${limit} ${this.entryPoint}`, {
+      limit,
+      object,
+      value,
+      entrypoint: this.entryPoint,
+    });
   }
 }

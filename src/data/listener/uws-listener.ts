@@ -14,6 +14,7 @@ import type { WorkerContext } from '../context.ts';
 import { HttpExchange } from '../exchange/http-exchange.ts';
 import { isHandshake } from '../websocket/handshake.ts';
 import { WebSocketExchange } from '../websocket/websocket-exchange.ts';
+import { ConnectionLimits } from './connection-limits.ts';
 import { currentTurn } from './event-turn.ts';
 import type { HeldResponse } from './held-response.ts';
 import type { Listener } from './listener.ts';
@@ -52,6 +53,7 @@ export class UwsListener implements Listener, AppServer {
   private readonly worker: WorkerContext;
   private readonly uws: Uws;
   private readonly index: number;
+  private readonly limits: ConnectionLimits;
   private readonly entryPoint: EntryPoint;
   private readonly app: TemplatedApp;
   private readonly head = new RequestHead();
@@ -91,6 +93,7 @@ export class UwsListener implements Listener, AppServer {
     this.uws = uws;
     this.worker = worker;
     this.index = index;
+    this.limits = new ConnectionLimits(worker.options.connectionLimits, entryPoint.name, worker.metrics);
     this.entryPoint = entryPoint;
     const { peers, recycle } = this;
     this.downstreams = { worker, peers, secure: entryPoint.tls !== null, backlog, held, recycle };
@@ -102,12 +105,14 @@ export class UwsListener implements Listener, AppServer {
   }
 
   connected(response: HttpResponse): void {
-    if (this.worker.descriptors.clientAccepted()) this.peers.connected(response);
+    const takes = this.limits.accepted();
+    if (this.worker.descriptors.clientAccepted() && takes) this.peers.connected(response);
     else response.close();
   }
 
   disconnected(): void {
     this.worker.descriptors.clientClosed();
+    this.limits.closed();
   }
 
   serve(app: TemplatedApp, origin: RouteOrigin): void {

@@ -7,7 +7,7 @@
  * `handlesWork`; where anything is missing the engine runs on node's sockets (stream-socket.ts).
  */
 import { randomBytes } from 'node:crypto';
-import { connect, createServer, type Server, Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
 
@@ -247,19 +247,19 @@ export class StreamHandle {
     if (!this.over) this.below.setKeepAlive(true, seconds);
   }
 
-  /** Nothing is heard of it any more. With TLS its socket is to be destroyed. */
+  /** Nothing is heard of it any more. Of a TLSSocket, which is to be destroyed. */
   letGo(): void {
     this.over = true;
   }
 
-  /** Not of a TLSSocket, which is to be destroyed. */
+  /** Not of a TLSSocket. */
   close(): void {
     if (this.over) return;
     this.over = true;
     this.below.close(() => this.closed());
   }
 
-  /** As `close`, by a reset. Not of a TLSSocket. */
+  /** As `close`, by a reset; with TLS in any case without close_notify. */
   reset(): void {
     // While our side is being ended the system's call is refused, and node would not close the handle any more.
     if (this.isShut && !this.shutDone) {
@@ -276,11 +276,6 @@ export class StreamHandle {
     this.setReading(false);
     this.over = true;
     return this.raw;
-  }
-
-  /** Gives the connection to a socket of node's. Not with TLS, nor when anything was written. */
-  toSocket(): Socket {
-    return new Socket({ handle: this.release(), allowHalfOpen: true } as object);
   }
 
   hasRead(length: number): void {
@@ -366,12 +361,6 @@ export function tlsHandle(socket: TLSSocket): RawHandle | null {
   const raw = (socket as TLSSocket & { _handle?: RawHandle | null })._handle;
   if (loaded === null || !raw || !has(raw, METHODS)) return null;
   return raw._parent !== undefined && has(raw._parent, TCP_METHODS) ? raw : null;
-}
-
-/** The connection that carries `socket`, as it was given to a server of TLS; null when node does not tell. */
-export function carrierOf(socket: TLSSocket): Socket | null {
-  const { _parent: parent } = socket as TLSSocket & { _parent?: unknown };
-  return parent instanceof Socket ? parent : null;
 }
 
 /** '' or why no handles are to be used: a connection to ourselves is accepted, read, answered and ended. */

@@ -42,7 +42,7 @@ export class StreamSocket extends BaseSocket {
     }
   }
 
-  /** As of TcpSocket. */
+  /** Gives the connection to a server of node's, as if `unused`, which came over it, had not been read. */
   toSocket(unused: Uint8Array): Socket {
     this.letGo();
     const { socket } = this;

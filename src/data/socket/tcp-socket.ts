@@ -4,7 +4,6 @@
  * would overwrite it under the write.
  */
 import type { X509Certificate } from 'node:crypto';
-import type { Socket } from 'node:net';
 import { recycle } from '../../kernel/byte-output.ts';
 import { BaseSocket } from './base-socket.ts';
 import { type HandleUser, type RawHandle, readBuffer, reasonOfStatus, StreamHandle } from './handles.ts';
@@ -22,14 +21,6 @@ export class TcpSocket extends BaseSocket implements HandleUser {
   constructor(raw: RawHandle) {
     super();
     this.handle = new StreamHandle(raw, this, false);
-  }
-
-  /** Gives the connection to a socket of node's, as if `unused`, which came over it, had not been read. */
-  toSocket(unused: Uint8Array): Socket {
-    this.letGo();
-    const socket = this.handle.toSocket();
-    if (unused.length > 0) socket.unshift(unused);
-    return socket;
   }
 
   /** Gives the connection to whoever carries TLS on it. */

@@ -211,7 +211,8 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
 
   private giveHeld(): void {
     this.held?.give();
-    if (this.whole && !this.holds && this.takesMore) this.finish();
+    // Also when the last of it has made the user pause: nothing else would come to go on with.
+    if (this.whole && !this.holds && this.user !== null) this.finish();
   }
 
   private get holds(): boolean {

@@ -11,7 +11,6 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { connect as connectTls, createServer as createTls, type TLSSocket } from 'node:tls';
 import {
   acceptHandles,
-  carrierOf,
   type HandleUser,
   handleProblem,
   type RawHandle,
@@ -249,7 +248,7 @@ for (const [name, pair] of MAKERS) {
     user.handle.setReading(true);
     assert.equal(user.handle.write(LONG), 1);
     if (carrier === null) client.resetAndDestroy();
-    else (carrierOf(client as TLSSocket) ?? client).destroy();
+    else client.destroy();
     await waitFor(() => user.wrote.length === 1 || user.failed !== '', 'the failure');
     user.handle.setReading(false);
     user.handle.setReading(true);
@@ -263,41 +262,4 @@ test('tcp: a reset is as good while our side is being ended', async (t) => {
   user.handle.reset();
   user.handle.reset();
   await waitFor(() => user.closed === 1, 'the close');
-});
-
-test('tcp: a connection that was read from goes over to TLS', async (t) => {
-  const taken = new Promise<Socket>((resolve) => {
-    acceptHandles(
-      plain,
-      60_000,
-      (raw) => {
-        const user = new User(raw, false);
-        user.handleRead = (length) => {
-          const seen = Buffer.from(readBuffer.subarray(0, length));
-          const socket = user.handle.toSocket();
-          socket.unshift(seen);
-          // Nobody hears of it any more.
-          user.handle.setReading(true);
-          user.handle.close();
-          assert.ok(user.handle.write(seen) < 0);
-          resolve(socket);
-        };
-        user.handle.setReading(true);
-      },
-      assert.fail,
-    );
-  });
-  const secured = once(secure, 'secureConnection') as Promise<[TLSSocket]>;
-  const client = connectTls({ port: portOf(plain), host: '127.0.0.1', rejectUnauthorized: false });
-  t.after(() => client.destroy());
-  const socket = await taken;
-  secure.emit('connection', socket);
-  const [carrier] = await secured;
-  assert.equal(carrierOf(carrier), socket);
-  const user = new User(tlsHandle(carrier)!, true);
-  client.end('over tls');
-  await waitFor(() => user.ended, 'the end');
-  assert.equal(user.read, 'over tls');
-  assert.equal(user.handle.peerAddress(), '127.0.0.1');
-  carrier.destroy();
 });

@@ -39,14 +39,14 @@ for (const [text, name, address, host, port] of GOOD) {
 }
 
 const OPTIONS: readonly (readonly [string, object])[] = [
-  ['Engine:node', { engine: 'node' }],
-  ['TLS', { engine: 'node', tls: TLS }],
+  ['Engine:node', { engine: 'tsuji' }],
+  ['TLS', { engine: 'tsuji', tls: TLS }],
   ['tls Engine:UWS', { tls: TLS }],
-  ['TLS:', { engine: 'node', tls: TLS }],
+  ['TLS:', { engine: 'tsuji', tls: TLS }],
   [
     'TLS:a.crt,a.key;b.crt,b.key',
     {
-      engine: 'node',
+      engine: 'tsuji',
       tls: {
         ...TLS,
         certificates: [
@@ -59,21 +59,24 @@ const OPTIONS: readonly (readonly [string, object])[] = [
   [
     'TLS TLS.MinVersion:VersionTLS10 TLS.SniStrict:on TLS.DefaultCertificate.Cert:c TLS.DefaultCertificate.Key:k',
     {
-      engine: 'node',
+      engine: 'tsuji',
       tls: { ...TLS, minVersion: 'TLSv1', sniStrict: true, defaultCertificate: { cert: 'c', key: 'k' } },
     },
   ],
   [
     'TLS TLS.CipherSuites:TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_RSA_WITH_AES_256_CBC_SHA,TLS_AES_128_GCM_SHA256',
     {
-      engine: 'node',
+      engine: 'tsuji',
       tls: { ...TLS, cipherSuites: ['ECDHE-RSA-AES128-GCM-SHA256', 'AES256-SHA', 'TLS_AES_128_GCM_SHA256'] },
     },
   ],
-  ['TLS CA:a.pem,b.pem', { engine: 'node', tls: { ...TLS, clientCA: { files: ['a.pem', 'b.pem'], optional: false } } }],
+  [
+    'TLS CA:a.pem,b.pem',
+    { engine: 'tsuji', tls: { ...TLS, clientCA: { files: ['a.pem', 'b.pem'], optional: false } } },
+  ],
   [
     'TLS CA:a.pem CA.Optional:true',
-    { engine: 'node', tls: { ...TLS, clientCA: { files: ['a.pem'], optional: true } } },
+    { engine: 'tsuji', tls: { ...TLS, clientCA: { files: ['a.pem'], optional: true } } },
   ],
   [
     'Redirect.EntryPoint:https Redirect.Permanent:true',
@@ -95,10 +98,10 @@ const OPTIONS: readonly (readonly [string, object])[] = [
     'ForwardedHeaders.TrustedIPs:10.0.0.1 ForwardedHeaders.Insecure:true',
     { forwardedHeaders: { insecure: true, trustedIPs: ['10.0.0.1'] } },
   ],
-  ['ProxyProtocol.Insecure:true', { engine: 'node', proxyProtocol: { insecure: true, trustedIPs: [] } }],
+  ['ProxyProtocol.Insecure:true', { engine: 'tsuji', proxyProtocol: { insecure: true, trustedIPs: [] } }],
   [
     'ProxyProtocol.TrustedIPs:10.0.0.0/8',
-    { engine: 'node', proxyProtocol: { insecure: false, trustedIPs: ['10.0.0.0/8'] } },
+    { engine: 'tsuji', proxyProtocol: { insecure: false, trustedIPs: ['10.0.0.0/8'] } },
   ],
 ];
 
@@ -129,7 +132,7 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   ['Name:http Address:localhost:', /port ""/],
   ['Name:http Adress::80', /unknown option "Adress"; did you mean Address\?/],
   ['Name:http Address', /Address needs a value/],
-  ['Name:a Address::80 Engine:go', /"a": Engine: "go" is neither uws nor node/],
+  ['Name:a Address::80 Engine:go', /"a": Engine: "go" is neither uws nor tsuji/],
   ['Name:a Address::80 Engine:uws ProxyProtocol.Insecure:true', /"a": Engine: uws has no PROXY protocol/],
   ['Name:a Address::80 TLS:a.crt', /"a": TLS: pair 1 is not a certificate and a key/],
   ['Name:a Address::80 TLS:a,b;c,d,e', /"a": TLS: pair 2 is not/],

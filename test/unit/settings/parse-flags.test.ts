@@ -269,10 +269,10 @@ test('constraints of both flags count together, and one that is none ends the st
 });
 
 test('an idle timeout holds where the engine has one, with a warning where it has not', () => {
-  const node = '--entryPoints=Name:slow Address::81 Engine:node';
+  const node = '--entryPoints=Name:slow Address::81 Engine:tsuji';
   for (const flag of ['--respondingTimeouts.idleTimeout', '--idleTimeout']) {
     assert.deepEqual(settingsOf(['--folder=f', `${flag}=180s`]).warnings, [
-      `${flag} holds for Engine:node only: an idle connection of a client of http is always closed after some 32 s`,
+      `${flag} holds for Engine:tsuji only: an idle connection of a client of http is always closed after some 32 s`,
     ]);
     assert.deepEqual(settingsOf(['--folder=f', `${flag}=32s`]).warnings, []);
     const settings = settingsOf(['--folder=f', node, '--defaultEntryPoints=slow', `${flag}=60s`]);
@@ -280,6 +280,15 @@ test('an idle timeout holds where the engine has one, with a warning where it ha
   }
   assert.deepEqual(settingsOf(['--folder=f', '--idleTimeout=0']).warnings, []);
   assert.equal(settingsOf(['--folder=f']).clientIdleMs, 180_000);
+});
+
+test('connections of an address are counted where the engine tells of their end, with a warning where it does not', () => {
+  const flag = '--limits.connectionsPerAddress=10';
+  assert.deepEqual(settingsOf(['--folder=f', flag]).warnings, [
+    '--limits.connectionsPerAddress holds for Engine:tsuji only: clients of http are not counted',
+  ]);
+  const own = '--entryPoints=Name:own Address::81 Engine:tsuji';
+  assert.deepEqual(settingsOf(['--folder=f', own, '--defaultEntryPoints=own', flag]).warnings, []);
 });
 
 test('what the TLS of uWebSockets has not is refused, or holds for the other entrypoints with a warning', () => {
@@ -291,7 +300,7 @@ test('what the TLS of uWebSockets has not is refused, or holds for the other ent
   ] as const) {
     assert.match(messageOf(['--etcd', fast, '--defaultEntryPoints=fast', flag]), reason);
     const { warnings } = settingsOf(['--etcd', fast, full, '--defaultEntryPoints=full', flag]);
-    assert.equal(warnings.filter((line) => /holds for Engine:node only: fast with Engine:uws/.test(line)).length, 1);
+    assert.equal(warnings.filter((line) => /holds for Engine:tsuji only: fast with Engine:uws/.test(line)).length, 1);
     assert.ok(
       !settingsOf(['--etcd', full, '--defaultEntryPoints=full', flag]).warnings.some((line) => /uws/.test(line)),
     );

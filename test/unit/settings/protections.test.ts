@@ -36,7 +36,7 @@ const IGNORED_WITHOUT_TLS = { warned: /is ignored, because the entrypoint has no
 const TABLE: readonly (readonly [option: string, besides: string, frontends: Outcome, admin: Outcome])[] = [
   ['Name:x', '', TWICE, TWICE],
   ['Address::8443', '', TWICE, TWICE],
-  ['Engine:node', '', 'kept', 'ours'],
+  ['Engine:tsuji', '', 'kept', 'ours'],
   ['Compress:true', '', 'kept', 'ours'],
   ['TLS', '', 'kept', 'kept'],
   ['TLS.MinVersion:VersionTLS13', 'TLS', 'kept', 'kept'],

@@ -84,7 +84,7 @@ test('a whole file is read', (t) => {
   assert.deepEqual([http.port, http.compress, http.redirect?.entryPoint], [80, true, 'https']);
   assert.deepEqual(http.whiteList, { sourceRange: ['10.0.0.0/8', '::1'], useXForwardedFor: false });
   assert.deepEqual(http.forwardedHeaders, { insecure: false, trustedIPs: ['10.0.0.0/8'] });
-  assert.equal(https.engine, 'node');
+  assert.equal(https.engine, 'tsuji');
   assert.equal(https.tls?.minVersion, 'TLSv1.3');
   assert.deepEqual(https.tls?.cipherSuites, ['ECDHE-RSA-AES128-GCM-SHA256']);
   assert.deepEqual(https.tls?.certificates, [{ cert: 'b.crt', key: 'b.key' }]);

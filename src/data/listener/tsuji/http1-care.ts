@@ -5,10 +5,10 @@
 import { FAULTS } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
 import type { BufferHolder } from '../../memory-budget.ts';
-import { HALF_CLOSED_MS } from '../node/limits.ts';
 import { LEAST_BYTES, Progress } from '../progress.ts';
 import type { WatchedClient } from './client-watch.ts';
 import type { Http1Connection } from './http1-connection.ts';
+import { HALF_CLOSED_MS } from './http1-limits.ts';
 import type { EngineOwner } from './owner.ts';
 
 export class Http1Care implements WatchedClient, BufferHolder {

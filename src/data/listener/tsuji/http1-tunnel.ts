@@ -4,8 +4,8 @@
  */
 import type { DownstreamEvents } from '../../downstream.ts';
 import type { ByteSocket } from '../../socket/byte-socket.ts';
-import { HALF_CLOSED_PROBE_MS } from '../node/limits.ts';
 import { LEAST_BYTES, Progress } from '../progress.ts';
+import { HALF_CLOSED_PROBE_MS } from './http1-limits.ts';
 
 const NOTHING = new Uint8Array(0);
 

@@ -8,19 +8,30 @@
  */
 import type { Socket } from 'node:net';
 import type { TrustOptions } from '../../../kernel/entrypoint-options.ts';
+import { FAULTS } from '../../../kernel/errors.ts';
 import { IpRanges } from '../../../kernel/ip-ranges.ts';
 import { log } from '../../../kernel/log.ts';
 import { TimerEntry } from '../../../kernel/timer-wheel.ts';
 import type { WorkerContext } from '../../context.ts';
+import { localReply } from '../../reply.ts';
 import type { BaseSocket } from '../../socket/base-socket.ts';
 import type { ByteSocket, SocketUser } from '../../socket/byte-socket.ts';
+import type { StreamSocket } from '../../socket/stream-socket.ts';
+import type { TcpSocket } from '../../socket/tcp-socket.ts';
 import { LINGER_MS } from '../linger.ts';
-import { recognize } from '../node/first-bytes.ts';
-import { PLAIN_HTTP } from '../node/raw-reply.ts';
 import { INCOMPLETE, MALFORMED, readProxyHeader } from '../proxy-header.ts';
+import { recognize } from './first-bytes.ts';
+
+/** For whoever speaks plain HTTP to a port for TLS: it may speak any version. */
+const PLAIN_HTTP = plainHttp();
+
+function plainHttp(): string {
+  const { head, body, length } = localReply(FAULTS.plainHttp);
+  return `HTTP/1.0 ${head}\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${body}`;
+}
 
 /** A connection in the clear, which may come to carry TLS. */
-export type AcceptedSocket = BaseSocket & { toSocket(unused: Uint8Array): Socket };
+type AcceptedSocket = TcpSocket | StreamSocket;
 
 /** Which balancers are believed whose connection they pass on. */
 export class ProxyTrust {
@@ -52,8 +63,8 @@ export interface OpeningOwner {
 
 export class Opening extends TimerEntry implements SocketUser {
   readonly socket: AcceptedSocket;
-  /** With TLS, the socket that carries it. */
-  private carrier: Socket | null = null;
+  /** What carries TLS, where a server of node's makes the handshake. */
+  carrier: Socket | null = null;
   private handshake: BaseSocket | null = null;
   private readonly owner: OpeningOwner;
   private awaitsProxy: boolean;
@@ -77,7 +88,7 @@ export class Opening extends TimerEntry implements SocketUser {
       if (length < 0 || this.socket.closed) return start;
       at += length;
     }
-    const first = recognize(bytes.subarray(at, end));
+    const first = recognize(bytes, at, end);
     if (first === null) return at;
     const { owner, socket } = this;
     if (!owner.speaksTls) {
@@ -97,12 +108,6 @@ export class Opening extends TimerEntry implements SocketUser {
   goesOnWith(socket: BaseSocket): void {
     this.handshake = socket;
     socket.begin(this);
-  }
-
-  /** The connection as a socket of node's, as if `early` had not been read. */
-  carry(early: Buffer): Socket {
-    this.carrier = this.socket.toSocket(early);
-    return this.carrier;
   }
 
   /** How long it is; -1 while more of it is to come. */
@@ -125,7 +130,7 @@ export class Opening extends TimerEntry implements SocketUser {
     const { socket } = this;
     this.refused = true;
     this.owner.worker.wheel.arm(this, LINGER_MS);
-    socket.out.bytes(PLAIN_HTTP, 0, PLAIN_HTTP.length);
+    socket.out.text(PLAIN_HTTP);
     socket.end();
   }
 

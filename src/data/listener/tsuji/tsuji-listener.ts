@@ -19,16 +19,16 @@ import type { TlsEntryPoint } from '../../../tls/tls-entrypoint.ts';
 import type { WorkerContext } from '../../context.ts';
 import type { BaseSocket, SocketHost } from '../../socket/base-socket.ts';
 import type { ByteSocket } from '../../socket/byte-socket.ts';
-import { acceptHandles, carrierOf, type RawHandle } from '../../socket/handles.ts';
+import { acceptHandles, type RawHandle } from '../../socket/handles.ts';
 import { StreamSocket } from '../../socket/stream-socket.ts';
 import { TcpSocket } from '../../socket/tcp-socket.ts';
-import { alpnList, makesHandshakes } from '../../socket/tls-handshake.ts';
+import { alpnList } from '../../socket/tls-handshake.ts';
 import { TlsServerSocket } from '../../socket/tls-server-socket.ts';
 import { ConnectionLimits } from '../connection-limits.ts';
 import type { Listener } from '../listener.ts';
-import * as limits from '../node/limits.ts';
 import { ClientWatch } from './client-watch.ts';
 import { Http1Connection } from './http1-connection.ts';
+import { HALF_CLOSED_MS } from './http1-limits.ts';
 import { Http2Connection } from './http2-connection.ts';
 import { Opening, type OpeningOwner, ProxyTrust } from './opening.ts';
 import type { ClientConnection, EngineOwner } from './owner.ts';
@@ -41,6 +41,13 @@ const KEEP_ALIVE_MS = 180_000;
 /** The longest that a timer of node's takes. Openings are timed by ourselves. */
 const NEVER_MS = 2 ** 31 - 1;
 const BACKLOG = 511;
+
+/**
+ * Names a connection, since the socket that TLS makes of another one has the same ends and no documented way back to it.
+ */
+function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
+}
 
 export class TsujiListener implements Listener, EngineOwner, OpeningOwner, SocketHost {
   readonly worker: WorkerContext;
@@ -57,8 +64,8 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
   /** Of whom its address is counted. */
   private readonly admitted = new Map<BaseSocket, string>();
   private readonly openings = new Set<Opening>();
-  /** Those of which the handshake is under way. */
-  private readonly handshakes = new Map<Socket, Opening>();
+  /** Those of which a server of node's makes the handshake, by their ends. */
+  private readonly handshakes = new Map<string, Opening>();
   private readonly connections = new Set<ClientConnection>();
 
   /** `onHandles`: node's handles may be used (src/data/socket/handles.ts). */
@@ -68,7 +75,7 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
     this.entryPoint = entryPoint;
     this.onHandles = onHandles;
     const { uploadTimeoutMs, downloadTimeoutMs, connectionLimits } = worker.options;
-    this.watch = new ClientWatch(worker.wheel, [uploadTimeoutMs, downloadTimeoutMs, limits.HALF_CLOSED_MS]);
+    this.watch = new ClientWatch(worker.wheel, [uploadTimeoutMs, downloadTimeoutMs, HALF_CLOSED_MS]);
     this.proxyTrust = entryPoint.proxyProtocol === null ? null : new ProxyTrust(entryPoint.proxyProtocol);
     this.limits = new ConnectionLimits(connectionLimits, entryPoint.name, worker.metrics);
     const tls = worker.tls[index];
@@ -122,15 +129,17 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
   };
 
   private accepted(source: RawHandle | Socket): void {
+    let socket: TcpSocket | StreamSocket | null = null;
     try {
-      const socket = source instanceof Socket ? new StreamSocket(source) : new TcpSocket(source);
-      socket.host = this;
-      const { descriptors } = this.worker;
+      socket = source instanceof Socket ? new StreamSocket(source) : new TcpSocket(source);
       const takes = this.limits.accepted();
-      if (!descriptors.clientAccepted() || !takes) socket.close();
+      const hasRoom = this.worker.descriptors.clientAccepted();
+      socket.host = this;
+      if (!takes || !hasRoom) socket.close();
       else if (this.proxyTrust !== null || this.admits(socket)) this.openings.add(new Opening(this, socket));
     } catch (error) {
       this.failed(error);
+      socket?.close();
     }
   }
 
@@ -168,29 +177,45 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
 
   beginTls(opening: Opening, early: Buffer): void {
     const { socket } = opening;
-    if (!(socket instanceof TcpSocket) || !makesHandshakes) {
-      this.beginTlsOfNode(opening, early);
+    if (socket instanceof StreamSocket) {
+      this.beginTlsOfNode(opening, socket.toSocket(early));
       return;
     }
     const address = this.proxyTrust === null ? '' : socket.peerAddress();
     const admitted = this.admitted.get(socket);
+    const secure = this.onTls(opening, socket.release());
     this.admitted.delete(socket);
-    const secure = new TlsServerSocket(socket.release(), this.worker.tls[this.index]!, ALPN_LIST, (done) => {
-      opening.done();
-      this.serve(done, false);
-    });
     secure.host = this;
     if (address !== '') secure.isOf(address);
     if (admitted !== undefined) this.admitted.set(secure, admitted);
-    opening.goesOnWith(secure);
-    secure.beginHandshake(early);
+    try {
+      opening.goesOnWith(secure);
+      secure.beginHandshake(early);
+    } catch (error) {
+      secure.handleCrashed(error);
+    }
   }
 
-  private beginTlsOfNode(opening: Opening, early: Buffer): void {
-    const carrier = opening.carry(early);
-    this.handshakes.set(carrier, opening);
+  private onTls(opening: Opening, carrier: RawHandle): TlsServerSocket {
+    try {
+      return new TlsServerSocket(carrier, this.worker.tls[this.index]!, ALPN_LIST, (secure) => {
+        opening.done();
+        this.serve(secure, false);
+      });
+    } catch (error) {
+      carrier.close(() => {});
+      opening.done();
+      this.socketGone(opening.socket);
+      throw error;
+    }
+  }
+
+  private beginTlsOfNode(opening: Opening, carrier: Socket): void {
+    opening.carrier = carrier;
+    const ends = endsOf(carrier);
+    this.handshakes.set(ends, opening);
     carrier.once('close', () => {
-      this.handshakes.delete(carrier);
+      this.handshakes.delete(ends);
       opening.done();
       this.socketGone(opening.socket);
     });
@@ -200,7 +225,7 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
   /** Within OpenSSL: what is thrown here would end the worker. */
   private secured(socket: TLSSocket): void {
     try {
-      const opening = this.openingOf(socket);
+      const opening = this.handshakes.get(endsOf(socket));
       opening?.done();
       const made = new StreamSocket(socket);
       if (opening !== undefined) made.isOf(opening.socket.peerAddress());
@@ -209,16 +234,6 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
       this.failed(error);
       socket.destroy();
     }
-  }
-
-  private openingOf(socket: TLSSocket): Opening | undefined {
-    const carrier = carrierOf(socket);
-    if (carrier !== null) return this.handshakes.get(carrier);
-    const { remoteAddress, remotePort } = socket;
-    for (const [other, opening] of this.handshakes) {
-      if (other.remotePort === remotePort && other.remoteAddress === remoteAddress) return opening;
-    }
-    return undefined;
   }
 
   serve(socket: ByteSocket, preface: boolean): void {

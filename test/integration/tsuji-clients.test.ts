@@ -1,5 +1,5 @@
 /**
- * Clients of Engine:node that leave, stop, drip or flood, over HTTP/1 and in tunnels: each is ended in time, its server is
+ * Clients of Engine:tsuji that leave, stop, drip or flood, over HTTP/1 and in tunnels: each is ended in time, its server is
  * told, and nobody else notices.
  */
 import assert from 'node:assert/strict';
@@ -28,7 +28,7 @@ const engines = await startEngines(
       `--respondingTimeouts.uploadTimeout=${MS}ms`,
       `--respondingTimeouts.downloadTimeout=${MS}ms`,
       `--forwardingTimeouts.dialTimeout=${MS}ms`,
-      `--entryPoints=Name:proxied Address:${OWN_HOST}:0 Engine:node ProxyProtocol.Insecure:true`,
+      `--entryPoints=Name:proxied Address:${OWN_HOST}:0 Engine:tsuji ProxyProtocol.Insecure:true`,
     ],
   },
 );
@@ -55,17 +55,17 @@ exchangeTest(
   tsuji,
   async (t) => {
     const port = tsuji.portOf('proxied');
-    const handshake = await rawClient(t, engines.port('node-tls'));
+    const handshake = await rawClient(t, engines.port('tsuji-tls'));
     handshake.send(Buffer.from('\x16\x03\x01\x02\0\x01', 'latin1'));
-    const head = await connect(t, 'node');
+    const head = await connect(t, 'tsuji');
     head.send('GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ');
-    const secure = await connect(t, 'node-tls');
+    const secure = await connect(t, 'tsuji-tls');
     secure.send('GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ');
-    const method = await connect(t, 'node');
+    const method = await connect(t, 'tsuji');
     method.send('GET /');
     const proxied = await rawClient(t, port);
     proxied.send('PROXY TCP4 1.2.3.4 ');
-    const silent = await connect(t, 'node');
+    const silent = await connect(t, 'tsuji');
     const took = await Promise.all([
       ...[head, secure, method, handshake].map((connection) => drip(t, connection, 'a')),
       drip(t, proxied, '1'),
@@ -247,7 +247,7 @@ exchangeTest('uws: a WebSocket handshake that is never answered is a 504', tsuji
 /** Fifty of them, half of which have an answer that has begun. */
 async function leaveByFin(t: Scope): Promise<void> {
   const { host, server } = await setUp(t);
-  const leaving = await Promise.all(Array.from({ length: 50 }, () => connect(t, 'node')));
+  const leaving = await Promise.all(Array.from({ length: 50 }, () => connect(t, 'tsuji')));
   for (const client of leaving) {
     client.socket.allowHalfOpen = true;
     client.socket.end(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
@@ -261,7 +261,7 @@ async function leaveByFin(t: Scope): Promise<void> {
 
 async function leaveDuringUpgrade(t: Scope): Promise<void> {
   const { host, server } = await setUp(t);
-  const leaving = await connect(t, 'node');
+  const leaving = await connect(t, 'tsuji');
   leaving.socket.allowHalfOpen = true;
   leaving.socket.end(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: odd\r\n\r\n`);
   const upstream = await server.next();
@@ -271,7 +271,7 @@ async function leaveDuringUpgrade(t: Scope): Promise<void> {
 /** Something every two seconds, for longer than a client that takes nothing is kept. */
 async function answerInPieces(t: Scope): Promise<void> {
   const { host, server } = await setUp(t);
-  const closing = await connect(t, 'node');
+  const closing = await connect(t, 'tsuji');
   closing.socket.allowHalfOpen = true;
   closing.socket.end(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
   const upstream = await server.next();

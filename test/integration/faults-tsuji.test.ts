@@ -1,5 +1,5 @@
 /**
- * As faults.test.ts, for the steps that only node's engine takes: an error of ours at any of them costs its exchange, or
+ * As faults.test.ts, for the steps that only our own engine takes: an error of ours at any of them costs its exchange, or
  * at most its connection, and nothing else.
  */
 import assert from 'node:assert/strict';
@@ -25,10 +25,10 @@ const LARGE = 3 << 20;
 const PATIENCE_MS = 3_000;
 
 const OWN =
-  /^(NodeListener|PacedReader|Http1\w+|Request(Parser|Reader)|Http2Session|Http2Downstream|TunnelDownstream)\./;
+  /^(TsujiListener|Opening|BaseSocket|TcpSocket|TlsServerSocket|Http1\w+|Http2\w+|Request(Parser|Reader|Block))\./;
 /** The guards themselves, and what no exchange calls: the boot and the end of a worker. */
 const NOT_TRIED =
-  /^PacedReader\.(pause|resume|read)$|\.(guard|guardBody|listen|drain|close|destroy|makeTls|makeHttp1|makeHttp2)$/;
+  /\.(guard|listen|drain|close|makeTls|accepted|readOn|flushTurn|handleCrashed|socketCrashed|look|expired|failed)$/;
 
 function serve(connection: RawConnection): void {
   connection.socket.setNoDelay(true);
@@ -143,8 +143,8 @@ const PLAIN: Scenario = { what: 'a plain request', ask: { host: HOST } };
 async function faultsOn(run: (fault: string) => Promise<unknown>): Promise<string[]> {
   tsuji.output = '';
   await run('trace');
-  await outcome('node', PLAIN, 'none');
-  await outcome('node', PLAIN, 'none');
+  await outcome('tsuji', PLAIN, 'none');
+  await outcome('tsuji', PLAIN, 'none');
   const line = await waitFor(() => /^steps: (.*)$/m.exec(tsuji.output), 'the trace');
   const steps = line[1].split(' ').filter((step) => OWN.test(step) && !NOT_TRIED.test(step) && !tried.has(step));
   for (const step of steps) tried.add(step);
@@ -160,10 +160,10 @@ async function settled(engine: Engine, fault: string): Promise<void> {
   assert.doesNotMatch(tsuji.output, /worker failed/, `${fault}: the worker has died`);
 }
 
-for (const engine of ['node', 'node-tls', 'node-h2'] as const) {
+for (const engine of ['tsuji', 'tsuji-tls', 'tsuji-h2'] as const) {
   for (const scenario of SCENARIOS) {
     // In the clear a FIN says no more than that nothing will come.
-    if (engine === 'node' && scenario.ask.path === '/silent') continue;
+    if (engine === 'tsuji' && scenario.ask.path === '/silent') continue;
     test(`${engine}: an error at any step ends that exchange only: ${scenario.what}`, async () => {
       const run = (fault: string): Promise<number> => outcome(engine, scenario, fault);
       for (const fault of await faultsOn(run)) {
@@ -182,7 +182,7 @@ for (const engine of ['node', 'node-tls', 'node-h2'] as const) {
 
 /** One exchange on a raw connection, until `mark` has come or its end. */
 async function rawOutcome(text: string, mark: string, act: (client: RawConnection) => void): Promise<void> {
-  const client = await rawClient({ after: () => {} }, engines.port('node'));
+  const client = await rawClient({ after: () => {} }, engines.port('tsuji'));
   client.send(text);
   await waitFor(
     () => client.received.includes(mark) || client.closed,
@@ -224,7 +224,7 @@ for (const [what, run] of Object.entries(RAW)) {
     for (const fault of await faultsOn(run)) {
       tsuji.output = '';
       await run(fault)
-        .then(() => settled('node', fault))
+        .then(() => settled('tsuji', fault))
         .catch((error) => {
           throw new Error(`${fault}: ${tsuji.output.slice(-2_000)}`, { cause: error });
         });
@@ -236,7 +236,7 @@ for (const [what, run] of Object.entries(RAW)) {
 
 test('a worker with an uncaught error ends with open connections of every kind and is replaced', async (t) => {
   const failing = await startEngines(t, { keys: routeKeys([server.url], HOST), imports: [FAULT_HOOK] });
-  const open = (['node', 'node-tls', 'node-h2'] as const).map((engine) => {
+  const open = (['tsuji', 'tsuji-tls', 'tsuji-h2'] as const).map((engine) => {
     const asked = failing.client(t, engine).ask({ host: HOST, path: '/silent' });
     asked.upload.on('error', () => {});
     return asked.head.then(
@@ -245,14 +245,14 @@ test('a worker with an uncaught error ends with open connections of every kind a
     );
   });
   await waitFor(async () => (await openExchanges(failing.tsuji)) === open.length, 'them to run');
-  const bad = failing.client(t, 'node').ask({ host: HOST, fields: { 'x-fault': 'uncaught' } });
+  const bad = failing.client(t, 'tsuji').ask({ host: HOST, fields: { 'x-fault': 'uncaught' } });
   bad.upload.on('error', () => {});
   assert.deepEqual(await Promise.all(open), ['ended', 'ended', 'ended']);
   await failing.tsuji.waitForStatus(
     ({ workers }) => workers[0].restarts === 1 && workers[0].state === 'serving',
     'another worker',
   );
-  for (const engine of ['node', 'node-tls', 'node-h2'] as const) {
+  for (const engine of ['tsuji', 'tsuji-tls', 'tsuji-h2'] as const) {
     assert.equal((await whole(failing.client(t, engine).ask({ host: HOST }))).status, 200);
   }
   failing.tsuji.kill('SIGTERM');

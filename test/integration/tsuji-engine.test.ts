@@ -1,4 +1,4 @@
-/** What an entrypoint with Engine:node does beyond uWebSockets, on raw sockets. */
+/** What an entrypoint with Engine:tsuji does beyond uWebSockets, on raw sockets. */
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 import { connect as connectTls } from 'node:tls';
@@ -12,7 +12,7 @@ import { accept } from '../harness/websocket.ts';
 
 const engines = await startEngines({ after });
 const { tsuji } = engines;
-const port = engines.port('node');
+const port = engines.port('tsuji');
 
 async function setUp(t: Scope, serve?: (c: RawConnection) => void): Promise<{ host: string; server: RawServer }> {
   const server = await startRawServer(t as never, serve);
@@ -173,7 +173,7 @@ exchangeTest('any upgrade becomes a tunnel: bytes in both directions, each until
   await tunnel.until('still here');
   upstream.socket.end();
   await tunnel.untilClosed();
-  const counted = /^traefik_entrypoint_requests_total\{(?=.*code="101")(?=.*entrypoint="node").*\} 1$/m;
+  const counted = /^traefik_entrypoint_requests_total\{(?=.*code="101")(?=.*entrypoint="tsuji").*\} 1$/m;
   await waitFor(async () => counted.test(await tsuji.metrics()), 'it to be counted');
 });
 
@@ -266,7 +266,7 @@ exchangeTest(
   async (t) => {
     const { host, server } = await setUp(t);
     const secure = connectTls({
-      port: engines.port('node-tls'),
+      port: engines.port('tsuji-tls'),
       host: OWN_HOST,
       rejectUnauthorized: false,
       ALPNProtocols: ['http/1.1'],
@@ -449,7 +449,7 @@ exchangeTest('a reset in the middle of an upload that the server does not read i
 
 test('an idle connection lives as long as --respondingTimeouts.idleTimeout says', async (t) => {
   const short = await startEngines(t, { flags: ['--respondingTimeouts.idleTimeout=1500ms'] });
-  const idle = await rawClient(t, short.port('node'));
+  const idle = await rawClient(t, short.port('tsuji'));
   idle.send('GET / HTTP/1.1\r\nHost: nobody\r\n\r\n');
   assert.equal((await response(idle)).status, 404);
   const began = performance.now();
@@ -461,14 +461,14 @@ test('--respondingTimeouts.readTimeout ends an upload that does not come, with a
   const timed = await startEngines(t, { flags: ['--respondingTimeouts.readTimeout=200ms'] });
   const server = await startRawServer(t);
   const host = await addRoute(timed.tsuji, [server.url]);
-  const sending = await rawClient(t, timed.port('node'));
+  const sending = await rawClient(t, timed.port('tsuji'));
   sending.send(`POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 1000\r\n\r\nhalf`);
   const got = await response(sending);
   assert.deepEqual([got.status, got.fields.get('connection')], [408, ['close']]);
   sending.send('too late');
   await sending.untilClosed();
   assert.equal(sending.error, '', 'a reset, which may take the answer from the client');
-  const asked = timed.client(t, 'node-h2').ask({ method: 'POST', host, body: 'open' });
+  const asked = timed.client(t, 'tsuji-h2').ask({ method: 'POST', host, body: 'open' });
   asked.upload.on('error', () => {});
   asked.upload.write('half');
   assert.equal((await asked.head).status, 408);
@@ -476,7 +476,7 @@ test('--respondingTimeouts.readTimeout ends an upload that does not come, with a
 });
 
 test('a TLS entrypoint tells clients of cleartext HTTP what they did, and drops everything else', async (t) => {
-  const tls = engines.port('node-tls');
+  const tls = engines.port('tsuji-tls');
   const plain = await rawClient(t, tls);
   plain.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
   const got = await plain.untilClosed();
@@ -490,7 +490,7 @@ test('a TLS entrypoint tells clients of cleartext HTTP what they did, and drops 
   // One that stops in the middle of its handshake holds up nobody.
   const stuck = await rawClient(t, tls);
   stuck.send(Buffer.from('\x16\x03\x01\x02\0\x01', 'latin1'));
-  const client = engines.client(t, 'node-tls');
+  const client = engines.client(t, 'tsuji-tls');
   assert.equal((await client.ask({ host: 'nobody' }).head).status, 404);
 });
 
