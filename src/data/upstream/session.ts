@@ -294,6 +294,8 @@ export class UpstreamSession extends TimerEntry implements StreamOwner, FramesOw
     this.retire();
     const detail = code === CODE.noError ? 'GOAWAY' : `GOAWAY: ${codeName(code)}`;
     for (const stream of unseen) stream.orphaned(false, false, detail);
+    // An error is the end of the connection (RFC 9113 §5.4.1), whether or not its server closes it.
+    if (code !== CODE.noError) this.lose(detail, false);
   }
 
   /** Takes no new requests, and ends with those that are on it. */
