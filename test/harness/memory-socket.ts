@@ -44,6 +44,7 @@ export class MemorySocket implements ByteSocket {
   private deliverScheduled = false;
   private flushScheduled = false;
   private ending = false;
+  private leaves = false;
   /** Flushed, and not taken by the peer. */
   private waiting: Buffer = Buffer.alloc(0);
   /** Bytes that the peer takes before it is slow. */
@@ -164,6 +165,11 @@ export class MemorySocket implements ByteSocket {
     this.flush();
   }
 
+  endAndClose(): void {
+    this.leaves = true;
+    this.end();
+  }
+
   reset(): void {
     if (this.closed) return;
     this.wasReset = true;
@@ -236,6 +242,7 @@ export class MemorySocket implements ByteSocket {
     }
     if (this.waiting.length > 0) return;
     if (this.ending) this.endSent = true;
+    if (this.leaves) this.close();
     if (!this.stalled) return;
     this.stalled = false;
     setImmediate(() => {

@@ -61,6 +61,8 @@ export abstract class BaseSocket implements ByteSocket {
   private share = 0;
   private flushes = false;
   private ending = false;
+  /** Nobody waits for the end of the peer. */
+  private leaves = false;
   private shut = false;
   private shutDone = false;
   private owesDrain = false;
@@ -236,7 +238,9 @@ export abstract class BaseSocket implements ByteSocket {
     }
     if (this.ending && !this.shut && !this.isWriting && this.out.length === 0) {
       this.shut = true;
-      this.shutDown();
+      // Without TLS there is nothing to say: what the system has taken goes out, and an end behind it.
+      if (this.leaves && !this.secure) this.close();
+      else this.shutDown();
     }
   }
 
@@ -244,6 +248,11 @@ export abstract class BaseSocket implements ByteSocket {
     if (this.ending || this.closed) return;
     this.ending = true;
     this.flushSoon();
+  }
+
+  endAndClose(): void {
+    this.leaves = true;
+    this.end();
   }
 
   reset(): void {
@@ -299,7 +308,7 @@ export abstract class BaseSocket implements ByteSocket {
 
   /** Both sides have ended. */
   private closeWhenOver(): void {
-    if (this.shutDone && this.endTold) this.close();
+    if (this.shutDone && (this.endTold || this.leaves)) this.close();
   }
 
   /** The write that was under way is done. */

@@ -39,6 +39,8 @@ export interface ByteSocket {
   rest(): void;
   /** Sends what was written, then ends our side (close_notify, FIN). What the peer sends still comes; when it ends too, it is closed. */
   end(): void;
+  /** The same of a peer that has nothing more to send, as it has said: closed without waiting for its end. */
+  endAndClose(): void;
   /** Breaks it, so that the peer cannot take it for a proper end: a reset; with TLS, an end without close_notify. */
   reset(): void;
   /** Closes it at once; what was not sent is lost. */

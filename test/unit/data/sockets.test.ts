@@ -227,6 +227,23 @@ for (const kind of SOCKET_KINDS) {
     assert.equal(client.error, '');
   });
 
+  test(`${kind}: a peer that has nothing more to send gets all of it, and its end is not awaited`, async (t) => {
+    const { client, socket } = await server.connect(t);
+    const user = new Listener(socket);
+    client.keep = false;
+    client.socket.pause();
+    const chunk = Buffer.alloc(1 << 20, 'y');
+    for (let i = 0; i < 12; i++) socket.out.bytes(chunk, 0, chunk.length);
+    socket.endAndClose();
+    for (let i = 0; i < 5; i++) await nextTurn();
+    client.socket.resume();
+    await waitFor(() => user.closed !== null, 'the close');
+    await waitFor(() => client.ended, 'the end');
+    assert.equal(user.closed, '');
+    assert.equal(client.bytes, 12 << 20);
+    assert.equal(client.error, '');
+  });
+
   test(`${kind}: a reset is no proper end`, async (t) => {
     const { client, socket } = await server.connect(t, false);
     const user = new Listener(socket);

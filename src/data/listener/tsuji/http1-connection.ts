@@ -54,6 +54,8 @@ export class Http1Connection extends TimerEntry implements ClientConnection {
   private readonly reader = new RequestReader();
   /** No request is served any more. */
   private over = false;
+  /** The client has said that it will ask for nothing more. */
+  private leaves = false;
   /** We have ended our side. */
   private lingers = false;
   /** The next request is not read yet. */
@@ -164,7 +166,8 @@ export class Http1Connection extends TimerEntry implements ClientConnection {
     pair.attach(this, head, running.length > 0);
     running.push(pair);
     // Behind an upgrade stands what the other protocol is to get, if the server agrees.
-    if (head.problem !== '' || (!head.tunnel && (head.close || (head.old && !head.keepAlive)))) this.over = true;
+    this.leaves = head.problem === '' && !head.tunnel && (head.close || (head.old && !head.keepAlive));
+    if (head.problem !== '' || this.leaves) this.over = true;
     if (pair.receiving) this.body.begin(pair, head);
     try {
       pair.events.begin(owner.index, head);
@@ -319,9 +322,12 @@ export class Http1Connection extends TimerEntry implements ClientConnection {
     const { socket } = this;
     this.over = true;
     this.lingers = true;
+    // All of its requests have come, so there is nothing that a reset could answer.
+    if (this.body.user === null && this.leaves) socket.endAndClose();
+    else socket.end();
     this.body.stop();
-    socket.end();
     socket.flush();
+    if (socket.closed) return;
     socket.resume();
     if (socket.backlog === 0) this.owner.worker.wheel.arm(this, LINGER_MS);
     else this.owner.worker.wheel.hold(this);
