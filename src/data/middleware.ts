@@ -11,8 +11,8 @@ import type { Fault } from '../kernel/errors.ts';
 import type { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
 import type { BackendView, FrontendView } from '../table/views.ts';
-import type { Repetition } from './balancing/repetition.ts';
 import type { Downstream, DownstreamEvents } from './downstream.ts';
+import type { BodyPolicy } from './exchange/body-policy.ts';
 import type { Outcome } from './exchange/outcome.ts';
 import type { Reply } from './reply.ts';
 import type { SpoolOwner } from './spool.ts';
@@ -56,23 +56,12 @@ export interface Scope {
    * body must come, in the place of `--respondingTimeouts.readTimeout`. null: as the flags say.
    */
   limitTime(totalMs: number | null, bodyMs: number | null): void;
-  /** Of the request's body, bytes: a longer one is refused with 413, or broken off. Of several the least counts. */
-  limitRequest(bytes: number): void;
-  /** Of the response's body, bytes: a longer one is refused with 502, or broken off. Of several the least counts. */
-  limitResponse(bytes: number): void;
-  /**
-   * The whole body is read, and kept for further tries, before the first server is asked: `memoryBytes` of it in memory, the
-   * rest on disk. `repetition`: what has a say in whether the backend is asked once more; null: nothing has.
-   */
-  holdRequest(memoryBytes: number, repetition: Repetition | null): void;
-  /** A response that announces more bytes than so is answered with 500: a wrapper that keeps it back would not take them. */
-  limitHeldResponse(bytes: number): void;
+  /** What it asks of the bodies; of a handshake it counts for nothing. */
+  readonly bodies: BodyPolicy;
   /** From a wrapper that has kept all of a response back: it cannot be had, and is answered so. */
   fail(fault: Fault): void;
   /** It ends here, and a response that has begun is broken. `detail` is for the log. */
   breakOff(fault: Fault, detail: string): void;
-  /** The body is kept up to so many bytes while it is sent, for `sent`. Of several the greatest counts. */
-  copyRequest(bytes: number): void;
   /**
    * Within `response`: `start` begins the request whose response counts instead, and ELSEWHERE is to be returned. False: that
    * cannot be done for this exchange, a handshake of a WebSocket.

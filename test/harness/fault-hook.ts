@@ -12,7 +12,13 @@ import { isMainThread } from 'node:worker_threads';
 import { Assignment } from '../../src/data/balancing/assignment.ts';
 import { Exchange } from '../../src/data/exchange/exchange.ts';
 import { HttpExchange } from '../../src/data/exchange/http-exchange.ts';
+import { NextTry } from '../../src/data/exchange/next-try.ts';
 import { OutgoingRequest } from '../../src/data/exchange/outgoing-request.ts';
+import { OutgoingResponse } from '../../src/data/exchange/outgoing-response.ts';
+import { RequestFlow } from '../../src/data/exchange/request-flow.ts';
+import { ServerSide } from '../../src/data/exchange/server-side.ts';
+import { SubstitutePage } from '../../src/data/exchange/substitute-page.ts';
+import { Wrappers } from '../../src/data/exchange/wrappers.ts';
 import { Http1Body } from '../../src/data/listener/tsuji/http1-body.ts';
 import { Http1Care } from '../../src/data/listener/tsuji/http1-care.ts';
 import { Http1Connection } from '../../src/data/listener/tsuji/http1-connection.ts';
@@ -72,7 +78,13 @@ const CLASSES = {
   Assignment,
   Exchange,
   HttpExchange,
+  NextTry,
   OutgoingRequest,
+  OutgoingResponse,
+  RequestFlow,
+  ServerSide,
+  SubstitutePage,
+  Wrappers,
   Spool,
   SpoolDisk,
   BufferingDownstream,

@@ -9,37 +9,28 @@
  */
 // The global of the same name is a getter: reading it costs more than the clock does.
 import { performance } from 'node:perf_hooks';
-import { headField } from '../../http/fields.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import type { BackendView, FrontendView } from '../../table/views.ts';
-import { Assignment, QUEUED, type QueueUser, type Repeatable } from '../balancing/assignment.ts';
+import { Assignment, QUEUED, type QueueUser } from '../balancing/assignment.ts';
 import { balancerOf } from '../balancing/balancer.ts';
-import type { Failover } from '../balancing/failover.ts';
-import type { Repetition } from '../balancing/repetition.ts';
 import { standIn } from '../balancing/stand-in.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Downstream } from '../downstream.ts';
-import {
-  type Middleware,
-  type Peer,
-  type Plan,
-  type Scope,
-  WAITS,
-  type Waiting,
-  type Wrapper,
-  type WrapperEvents,
-} from '../middleware.ts';
+import { type Middleware, type Plan, WAITS, type Waiting } from '../middleware.ts';
 import { backendPlan, frontendPlan } from '../plan.ts';
 import { localReply, type Reply, slashRedirect } from '../reply.ts';
 import type { Flow, SubrequestUser } from '../subrequest-user.ts';
+import { BodyPolicy } from './body-policy.ts';
 import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
+import { type Crossroads, NextTry, type TryingExchange } from './next-try.ts';
+import { OtherPeer } from './other-peer.ts';
 import { countsForBackend, Outcome } from './outcome.ts';
 import { Passage } from './passage.ts';
-import { Pause } from './pause.ts';
 import { Wait } from './wait.ts';
+import { type WrappedExchange, Wrappers } from './wrappers.ts';
 
 /** Of the worker: filled at the end of each exchange. */
 const outcome = new Outcome();
@@ -48,51 +39,7 @@ const ENTRY_POINT = 0;
 const FRONTEND = 1;
 const BACKEND = 2;
 
-/** What an exchange needs to leave the backend that it has come to for another one. */
-type Crossroads = {
-  /** As it came to the backend. */
-  readonly head: RequestHead;
-  /** Middlewares that it had entered before, and what it wrote to. */
-  readonly depth: number;
-  readonly out: Downstream;
-  readonly link: WrapperLink | null;
-};
-
-/** A client behind proxies, by another address than that of its connection. */
-class OtherPeer implements Peer {
-  readonly secure: boolean;
-  private readonly address: string;
-
-  constructor({ secure }: Peer, address: string) {
-    this.secure = secure;
-    this.address = address;
-  }
-
-  peerAddress(): string {
-    return this.address;
-  }
-}
-
-/** Where a wrapper tells that it can take more: to the next one, or to the exchange that writes. */
-class WrapperLink implements WrapperEvents {
-  next: Wrapper | null = null;
-  private readonly exchange: Exchange;
-
-  constructor(exchange: Exchange) {
-    this.exchange = exchange;
-  }
-
-  downstreamWritable(): void {
-    if (this.next === null) this.exchange.outWritable();
-    else this.next.innerWritable();
-  }
-
-  crash(error: unknown): void {
-    this.exchange.crash(error);
-  }
-}
-
-export abstract class Exchange implements Scope, TimedExchange, Repeatable, QueueUser {
+export abstract class Exchange implements WrappedExchange, TimedExchange, TryingExchange, QueueUser {
   readonly worker: WorkerContext;
   readonly assignment: Assignment;
   entryPoint = 0;
@@ -111,35 +58,32 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
   protected responseBytes = 0;
   private startedAt = 0;
   /** null as long as no timeout is set. */
-  protected timer: ExchangeTimer | null;
+  timer: ExchangeTimer | null;
   /** From `open` to `finish`. */
-  protected running = false;
+  running = false;
   private stage = ENTRY_POINT;
   /** null as long as there was no middleware. */
   protected passage: Passage | null = null;
+  /** null where no middleware has asked for anything; a handshake has no body to speak of, so that nobody looks at it. */
+  protected policy: BodyPolicy | null = null;
   /** Of this exchange and all that it serves later; null until there is a middleware. */
   private ownPassage: Passage | null = null;
-  /** The wrapper that writes to the client's side itself, null for none. */
-  protected firstWrapper: Wrapper | null = null;
-  /** Of the wrapper that we write to. */
-  private lastLink: WrapperLink | null = null;
-  /** null where nothing stands in for its backend. */
-  private crossroads: Crossroads | null = null;
+  /** null for none. */
+  private wrappers: Wrappers | null = null;
+  protected readonly nextTry: NextTry;
   /** `admitted` was called. */
   private wasAdmitted = false;
-  /** Before the next try; null as long as there was none. */
-  private pause: Pause | null = null;
 
   constructor(worker: WorkerContext) {
     this.worker = worker;
     this.assignment = new Assignment(worker);
+    this.nextTry = new NextTry(this, this.assignment, worker.wheel);
     this.timer = ExchangeTimer.for(worker, this);
   }
 
   abstract get client(): Downstream;
   /** Where responses are written to: the client's side, or the last wrapper around it. */
   protected abstract out: Downstream;
-  /** All that was written to `out` has gone out. */
   abstract outWritable(): void;
   abstract crash(error: unknown): void;
   abstract readonly requestComplete: boolean;
@@ -149,15 +93,11 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
   protected abstract admitted(head: RequestHead): void;
   /** The same again, for another backend. */
   protected abstract readmitted(head: RequestHead): void;
-  /** One try: a server, a connection, the request. */
-  protected abstract attempt(): void;
-  /** Nothing of the request has gone to a server. */
-  protected abstract readonly isUnsent: boolean;
+  abstract attempt(): void;
+  abstract readonly isUnsent: boolean;
   abstract canBeSentAgain(maxBodyBytes: number, anyMethod: boolean): boolean;
-  /** The response whose head is here is for nobody: nothing more is heard of it. */
-  protected abstract dismiss(): void;
-  /** No try is under way, and one will be: what comes of the body waits for it. */
-  protected abstract putOff(): void;
+  abstract dismiss(): void;
+  abstract putOff(): void;
   /** It is answered by us. */
   protected abstract reply(reply: Reply): void;
   /** Nothing more is to come: gives back what it holds. */
@@ -183,7 +123,7 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
     this.clientAddress = null;
     this.stage = ENTRY_POINT;
     this.passage = null;
-    this.crossroads = null;
+    this.policy = null;
     this.wasAdmitted = false;
   }
 
@@ -230,7 +170,7 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
     const from = clientAddress === null || clientAddress === '' ? client : new OtherPeer(client, clientAddress);
     const fault = this.assignment.begin(this.backend!, head, from);
     if (fault !== null) {
-      if (!this.failsOver(fault)) this.replyFault(fault);
+      if (!this.nextTry.follows(fault)) this.replyFault(fault);
     } else if (this.wasAdmitted) {
       this.readmitted(head);
     } else {
@@ -241,105 +181,44 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
 
   /** It has come to `backend`, which has options: to that one, or to what stands in for it. Returns its plan. */
   private chosen(backend: BackendView, head: RequestHead): Plan | null {
-    const { worker } = this;
+    const { worker, nextTry } = this;
     const chosen = standIn(backend, head, worker);
     this.backend = chosen;
     const hasFailover = balancerOf(chosen, worker).failover !== null;
-    this.crossroads = hasFailover
+    nextTry.crossroads = hasFailover
       ? {
-          head: head === this.crossroads?.head ? head : head.detached(),
+          head: head === nextTry.crossroads?.head ? head : head.detached(),
           depth: this.passage?.depth ?? 0,
           out: this.out,
-          link: this.lastLink,
+          link: this.wrappers?.last ?? null,
         }
       : null;
     return chosen.isPlain ? null : backendPlan(chosen);
   }
 
-  /** The backend has nothing to say but `fault`. True: it is asked once more, or another one in its place. */
-  protected failsOver(fault: Fault): boolean {
-    const { failover } = this.assignment;
-    if (this.asksAgain(fault.status, '')) {
-      this.again();
-      return true;
-    }
-    if (failover === null || this.crossroads === null || !failover.takes(fault.status)) return false;
-    if (!this.isUnsent && !this.canBeSentAgain(failover.options.maxRequestBodyBytes, false)) return false;
-    this.failOver(failover, fault.status);
-    return true;
+  get counts(): boolean {
+    return countsForBackend(this.frontend);
   }
 
-  /** The backend has no server. True: as for `failsOver`. */
-  protected failsOverWithoutServer(): boolean {
-    const { failover } = this.assignment;
-    if (this.asksAgain(FAULTS.noServer.status, '')) {
-      this.again();
-      return true;
-    }
-    if (failover === null || this.crossroads === null) return false;
-    this.failOver(failover, FAULTS.noServer.status);
-    return true;
-  }
-
-  /**
-   * The head of a response has come, that text. True: it is for nobody, since another server, the same backend once more or
-   * another backend is asked. Only where somebody judges answers.
-   */
-  protected passesOver(status: number, text: string): boolean {
-    const { assignment } = this;
-    const { failover } = assignment;
-    if (status < 200) return false;
-    const retryAfter = status === 503 || status === 429 ? headField(text, 'retry-after') : '';
-    if (assignment.triesAgain(status, retryAfter, this, countsForBackend(this.frontend))) {
-      this.dismiss();
-      this.tryAgain();
-      return true;
-    }
-    if (this.asksAgain(status, text)) {
-      this.dismiss();
-      this.again();
-      return true;
-    }
-    if (failover === null || this.crossroads === null || !failover.takes(status)) return false;
-    if (!this.canBeSentAgain(failover.options.maxRequestBodyBytes, false)) return false;
-    this.dismiss();
-    this.failOver(failover, status);
-    return true;
-  }
-
-  /** Does the expression of the backend's buffering ask for another answer than one with `status`? As for `Repetition`. */
-  protected asksAgain(_status: number, _head: string): boolean {
+  asksAgain(_status: number, _head: string): boolean {
     return false;
   }
 
-  /** What its buffering says holds no more. */
-  protected leavesBackend(): void {}
-
-  /** The same backend is asked once more, as if it were the first time. */
-  private again(): void {
-    this.assignment.again();
-    this.attempt();
-  }
-
-  /** On to the backend that stands in for this one, which has come to `status`. */
-  private failOver({ to }: Failover, status: number): void {
-    const { head, depth, out, link } = this.crossroads!;
+  turn({ head, depth, out, link }: Crossroads, backend: BackendView, status: number): void {
     this.assignment.end(status, this.seconds);
     // What the backend that is left has put around the client's side goes with it.
     this.passage?.leave(depth);
-    this.leavesBackend();
+    this.policy?.leaveBackend();
     this.out = out;
-    this.lastLink = link;
-    if (link === null) this.firstWrapper = null;
-    else link.next = null;
-    this.backend = to;
+    this.wrappers?.leave(link);
+    this.backend = backend;
     this.stage = FRONTEND;
     this.putOff();
     this.advance(head);
   }
 
   /** What must be here of the request is here: the first try, when the backend has a place for it. */
-  protected takePlace(): void {
+  takePlace(): void {
     const verdict = this.assignment.takePlace(this);
     if (verdict === QUEUED) this.putOff();
     else this.leftQueue(verdict);
@@ -347,27 +226,7 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
 
   leftQueue(refusal: Fault | null): void {
     if (refusal === null) this.attempt();
-    else if (!this.failsOver(refusal)) this.replyFault(refusal);
-  }
-
-  /** The next try, now or in a while. */
-  protected tryAgain(): void {
-    const ms = this.assignment.pauseMs();
-    if (ms === 0) {
-      this.attempt();
-      return;
-    }
-    this.putOff();
-    this.pause ??= new Pause(this.worker.wheel, () => this.pauseOver());
-    this.pause.begin(ms);
-  }
-
-  private pauseOver(): void {
-    try {
-      this.attempt();
-    } catch (error) {
-      this.crash(error);
-    }
+    else if (!this.nextTry.follows(refusal)) this.replyFault(refusal);
   }
 
   /** Since its head was here. */
@@ -426,14 +285,14 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
   }
 
   private readonly wrap = (step: Middleware): void => {
-    const link = new WrapperLink(this);
-    const wrapper = step.wrap!(this, this.out, link);
-    if (wrapper === null) return;
-    if (this.lastLink === null) this.firstWrapper = wrapper;
-    else this.lastLink.next = wrapper;
-    this.lastLink = link;
-    this.out = wrapper;
+    this.wrappers ??= new Wrappers(this);
+    this.out = this.wrappers.add(step, this.out);
   };
+
+  downstreamWritable(): void {
+    if (this.wrappers === null) this.outWritable();
+    else this.wrappers.clientWritable();
+  }
 
   keep(middleware: Middleware, value: object): void {
     this.passage!.keep(middleware, value);
@@ -455,15 +314,15 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
     this.timer.limit(this.startedAt, totalMs, bodyMs);
   }
 
-  // An upgrade and a handshake have no body to speak of.
-  limitRequest(_bytes: number): void {}
-  limitResponse(_bytes: number): void {}
-  holdRequest(_memoryBytes: number, _repetition: Repetition | null): void {}
-  limitHeldResponse(_bytes: number): void {}
+  get bodies(): BodyPolicy {
+    this.policy ??= new BodyPolicy();
+    return this.policy;
+  }
+
   fail(fault: Fault): void {
     this.replyFault(fault);
   }
-  copyRequest(_bytes: number): void {}
+
   replace(_start: (user: SubrequestUser) => Flow): boolean {
     return false;
   }
@@ -476,7 +335,7 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
   protected finish(): void {
     if (!this.running) return;
     this.timer?.stop();
-    this.pause?.stop();
+    this.nextTry.stop();
     this.running = false;
     this.waiting?.end();
     this.waiting = null;
@@ -486,11 +345,9 @@ export abstract class Exchange implements Scope, TimedExchange, Repeatable, Queu
     } finally {
       this.frontend = null;
       this.backend = null;
-      this.firstWrapper = null;
-      this.lastLink = null;
+      this.wrappers = null;
       this.passage?.reset();
       this.passage = null;
-      this.crossroads = null;
       worker.openExchanges--;
       worker.metrics.exchangeClosed(this.entryPoint, this.method, this.protocol);
       worker.exchangeEnded();

@@ -15,12 +15,12 @@ export class Buffering implements Middleware {
 
   request(exchange: Scope, head: RequestHead): null {
     const { maxRequestBodyBytes, memRequestBodyBytes, maxResponseBodyBytes, retry } = this.options;
-    if (maxRequestBodyBytes > 0) exchange.limitRequest(maxRequestBodyBytes);
-    if (maxResponseBodyBytes > 0) exchange.limitHeldResponse(maxResponseBodyBytes);
+    if (maxRequestBodyBytes > 0) exchange.bodies.limitRequest(maxRequestBodyBytes);
+    if (maxResponseBodyBytes > 0) exchange.bodies.limitHeldResponse(maxResponseBodyBytes);
     // A tunnel has no end to wait for.
     if (head.tunnel) return null;
     const repetition = retry === null ? null : new Repetition(retry, head.method);
-    exchange.holdRequest(memRequestBodyBytes || DEFAULT_MEMORY_BYTES, repetition);
+    exchange.bodies.holdRequest(memRequestBodyBytes || DEFAULT_MEMORY_BYTES, repetition);
     return null;
   }
 

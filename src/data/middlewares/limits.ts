@@ -17,9 +17,9 @@ export class Limits implements Middleware {
     if (maxTargetBytes > 0 && Buffer.byteLength(head.target) > maxTargetBytes) return localReply(FAULTS.targetTooLong);
     if (maxRequestBodyBytes > 0) {
       if (head.contentLength > maxRequestBodyBytes) return localReply(FAULTS.bodyTooLarge);
-      exchange.limitRequest(maxRequestBodyBytes);
+      exchange.bodies.limitRequest(maxRequestBodyBytes);
     }
-    if (maxResponseBodyBytes > 0) exchange.limitResponse(maxResponseBodyBytes);
+    if (maxResponseBodyBytes > 0) exchange.bodies.limitResponse(maxResponseBodyBytes);
     return null;
   }
 }

@@ -66,7 +66,7 @@ export class Mirroring implements Middleware {
 
   request(exchange: Scope, head: RequestHead): null {
     if (head.tunnel || head.upgrade !== '' || !(this.options.unsafeMethods || SAFE.has(head.method))) return null;
-    exchange.copyRequest(this.options.mirrorBody ? this.options.maxBodyBytes : 0);
+    exchange.bodies.copyRequest(this.options.mirrorBody ? this.options.maxBodyBytes : 0);
     exchange.keep(this, head.detached());
     return null;
   }

@@ -18,7 +18,6 @@ import { NEXT_SERVER, retryDecision } from '../balancing/retry.ts';
 import type { WorkerContext } from '../context.ts';
 import { type Downstream, type DownstreamEvents, sendWhole } from '../downstream.ts';
 import { Exchange } from '../exchange/exchange.ts';
-import { countsForBackend } from '../exchange/outcome.ts';
 import type { Reply } from '../reply.ts';
 import type { HandshakeDownstream } from './client-socket.ts';
 import { asBytes, requestFields, responseHead } from './handshake.ts';
@@ -73,24 +72,24 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
   }
 
   /** A handshake may be sent as often as one likes. */
-  protected readonly isUnsent = true;
+  readonly isUnsent = true;
 
   canBeSentAgain(): boolean {
     return true;
   }
 
-  protected putOff(): void {}
+  putOff(): void {}
 
-  protected dismiss(): void {
+  dismiss(): void {
     this.server?.destroy();
     this.server = null;
   }
 
   /** One try: a server and a handshake with it. */
-  protected attempt(): void {
+  attempt(): void {
     const refusal = this.assignment.next();
     if (refusal !== null) {
-      if (!this.failsOverWithoutServer()) this.replyFault(refusal);
+      if (!this.nextTry.followsNoServer()) this.replyFault(refusal);
       return;
     }
     this.tries++;
@@ -132,7 +131,10 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
   }
 
   serverRefused(response: IncomingMessage): void {
-    if (this.assignment.judgesAnswers && this.passesOver(response.statusCode!, response.headers['retry-after'] ?? '')) {
+    if (
+      this.assignment.judgesAnswers &&
+      this.nextTry.followsAnswer(response.statusCode!, response.headers['retry-after'] ?? '')
+    ) {
       response.destroy();
       return;
     }
@@ -168,9 +170,9 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
       answered: fault === FAULTS.badResponse,
       resends: 0,
     });
-    if (decision === NEXT_SERVER && this.assignment.retry(countsForBackend(this.frontend))) {
-      this.tryAgain();
-    } else if (!this.failsOver(fault)) {
+    if (decision === NEXT_SERVER && this.assignment.retry(this.counts)) {
+      this.nextTry.begin();
+    } else if (!this.nextTry.follows(fault)) {
       this.replyFault(fault);
     }
   }
@@ -179,11 +181,6 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
   downstreamTrailers(): void {}
 
   downstreamBody(): void {}
-
-  downstreamWritable(): void {
-    if (this.firstWrapper === null) this.outWritable();
-    else this.firstWrapper.innerWritable();
-  }
 
   outWritable(): void {
     if (this.flushing) this.finish();
