@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage } from 'node:http';
 import test, { after } from 'node:test';
-import { type Ask, bytesOf, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
+import {
+  type Ask,
+  bytesOf,
+  ENGINES,
+  type Engine,
+  http1Client,
+  isHttp2,
+  startEngines,
+  whole,
+} from '../harness/engines.ts';
 import { openExchanges, openUpstream } from '../harness/exchanges.ts';
 import { listening } from '../harness/listening.ts';
 import { addRoute, under } from '../harness/tsuji.ts';
@@ -44,7 +53,7 @@ const host = await route({
   'errors/b/status': '504,5xx',
   'errors/b/backend': 'pages',
   'errors/b/query': 'big',
-  'errors/c/status': '410',
+  'errors/c/status': '410,304',
   'errors/c/backend': 'pages',
   'errors/c/query': '/torn',
 });
@@ -107,6 +116,32 @@ for (const engine of ENGINES) {
     assert.deepEqual([head.status, head.body.length, head.fields['x-page']], [500, 0, 'yes']);
     const long = await ask(t, engine, { host, path: '/504' });
     assert.deepEqual([long.status, long.body.equals(BIG)], [504, true]);
+  });
+
+  test(`${engine}: what stands in the place of an answer to HEAD, or of a 304, ends with its head`, async (t) => {
+    if (isHttp2(engine)) {
+      // A client of HTTP/2 ends its connection for one byte of a body.
+      const client = engines.client(t, engine);
+      for (const [method, path] of [
+        ['HEAD', '/500'],
+        ['HEAD', '/504'],
+        ['GET', '/304'],
+      ]) {
+        const answer = await whole(client.ask({ host, method, path }));
+        assert.deepEqual([answer.status, answer.body.length], [Number(path.slice(1)), 0]);
+      }
+      return;
+    }
+    const client = await http1Client(t, engines, engine);
+    for (const [method, path] of [
+      ['HEAD', '/500'],
+      ['HEAD', '/504'],
+      ['GET', '/304'],
+    ]) {
+      client.send(`${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+      // A body would stand in front of the next head.
+      assert.ok((await client.until('\r\n\r\n')).startsWith(`HTTP/1.1 ${path.slice(1)} `), method);
+    }
   });
 
   test(`${engine}: an answer of ours is replaced as well, and a page that cannot be had is told under the status`, async (t) => {

@@ -2,7 +2,8 @@
  * The response of a request of our own that comes in the place of the server's, or of ours: it goes out under the status of
  * the one that it stands for. An exchange has one only while it is under way.
  */
-import type { ResponseHead } from '../../http/response-head.ts';
+import { NO_LENGTH, type ResponseHead } from '../../http/response-head.ts';
+import { BODY_LENGTH } from '../../http/response-parser.ts';
 import type { Fault } from '../../kernel/errors.ts';
 import { localReply, reasonPhrase } from '../reply.ts';
 import type { SubrequestUser } from '../subrequest-user.ts';
@@ -12,6 +13,10 @@ import type { Passage } from './passage.ts';
 /** The exchange whose response it is. */
 export interface SubstitutedExchange {
   readonly response: { readonly isBegun: boolean };
+  /** It has no body, whatever comes. */
+  readonly isBodiless: boolean;
+  /** All of the response. `length`: of the body that there would be, or NO_LENGTH. */
+  sendHeadOnly(text: string, length: number): void;
   /** `text`: the head as it goes to the client, of a body that is framed as `framing` and `head` say. */
   hasAnswer(head: ResponseHead, text: string | Uint8Array, framing: number): void;
   responseBody(chunk: Uint8Array): void;
@@ -33,9 +38,11 @@ export class SubstitutePage implements SubrequestUser {
   }
 
   subrequestAnswered(head: ResponseHead, framing: number): void {
-    const { passage, status } = this;
+    const { passage, status, exchange } = this;
     const seen = passage.substitute(status, this.headOf(head.text), head.contentLength, false);
-    this.exchange.hasAnswer(head, sendable(seen, head.nonAscii || passage.addedNonAscii), framing);
+    // The page was asked for by a GET, and our request may have been another.
+    if (exchange.isBodiless) exchange.sendHeadOnly(seen, framing === BODY_LENGTH ? head.contentLength : NO_LENGTH);
+    else exchange.hasAnswer(head, sendable(seen, head.nonAscii || passage.addedNonAscii), framing);
   }
 
   subrequestBody(chunk: Uint8Array): void {
