@@ -76,7 +76,7 @@ async function startOldEtcd(t: TestContext): Promise<OldEtcd> {
 
 test('an etcd without progress requests is followed, and only a missed key begins the watch anew', async (t) => {
   const etcd = await startOldEtcd(t);
-  const source = new EtcdV3Source(etcdSettings([etcd.endpoint]), { probeMs: 50, deadlineMs: 100 });
+  const source = new EtcdV3Source(etcdSettings([etcd.endpoint]), { probeMs: 50, deadlineMs: 1_000 });
   t.after(() => source.stop());
   const sink = new SourceRecorder(source);
   source.start(sink);
