@@ -10,8 +10,8 @@ import { ResponseBlock } from '../../http2/response-block.ts';
 import { overflows } from '../../http2/windows.ts';
 import { FAULTS } from '../../kernel/errors.ts';
 import { frameBudget, TINY_DATA, USEFUL_FRAME } from '../flood-budget.ts';
+import { ReadPieces } from '../read-pieces.ts';
 import type { ByteSocket, SocketUser } from '../socket/byte-socket.ts';
-import { ReadPieces } from './read-pieces.ts';
 import { SessionOutput } from './session-output.ts';
 import type { SessionStream } from './session-stream.ts';
 
@@ -57,7 +57,7 @@ export class SessionFrames implements FrameSink, SocketUser {
   /** The stream of the DATA that comes, and what its frame says. */
   private current: SessionStream | null = null;
   private endsStream = false;
-  private readonly pieces = new ReadPieces();
+  private readonly pieces = new ReadPieces<SessionStream>(give);
   /** Heads have come without more, within this read. */
   private readonly headed: SessionStream[] = [];
 
@@ -384,4 +384,14 @@ export class SessionFrames implements FrameSink, SocketUser {
 
 function closeSocket(socket: ByteSocket): void {
   socket.close();
+}
+
+/** What a stream throws ends that one only. */
+function give(stream: SessionStream, bytes: Buffer, start: number, end: number): void {
+  const { user } = stream;
+  try {
+    stream.arrived(bytes, start, end);
+  } catch (error) {
+    stream.crash(user, error);
+  }
 }

@@ -22,8 +22,6 @@ export interface SessionStream {
   blockCame(block: ResponseBlock, endStream: boolean): boolean;
   /** Nothing of the body has come with the head. */
   waits(): void;
-  /** So many bytes are all of its body. */
-  isWholeBody(length: number): boolean;
   /** `bytes[start, end)` of the body have come. */
   arrived(bytes: Buffer, start: number, end: number): void;
   /** END_STREAM has come. */

@@ -322,10 +322,6 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
     if (this.received === 0 && !this.whole) this.user?.responseWaits();
   }
 
-  isWholeBody(length: number): boolean {
-    return this.received === 0 && length === this.head.contentLength;
-  }
-
   arrived(bytes: Buffer, start: number, end: number): void {
     if (this.user === null) return;
     const length = end - start;

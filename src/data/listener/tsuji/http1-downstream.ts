@@ -7,6 +7,7 @@
  */
 import type { X509Certificate } from 'node:crypto';
 import { fieldLine } from '../../../http/fields.ts';
+import { dateLine } from '../../../http/http-date.ts';
 import type { RequestHead } from '../../../http/request-head.ts';
 import { ByteOutput } from '../../../kernel/byte-output.ts';
 import type { Fault } from '../../../kernel/errors.ts';
@@ -39,19 +40,6 @@ function tailOf(length: number): string {
     tails[length] = tail;
   }
   return tail;
-}
-
-let dateSecond = 0;
-let dateText = '';
-
-/** The field of this second (RFC 9110 §6.6.1). */
-function dateLine(): string {
-  const second = Math.floor(Date.now() / 1_000);
-  if (second !== dateSecond) {
-    dateSecond = second;
-    dateText = `\r\nDate: ${new Date(second * 1_000).toUTCString()}`;
-  }
-  return dateText;
 }
 
 /** By far the most servers write it so. */

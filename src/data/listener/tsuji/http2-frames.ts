@@ -13,10 +13,10 @@ import { CutSpace, FrameReader, type FrameSink } from '../../../http2/frame-read
 import { type FieldSink, HpackDecoder } from '../../../http2/hpack-decoder.ts';
 import { NO_FIELDS } from '../../../http2/request-block.ts';
 import { overflows, ReceiveWindow } from '../../../http2/windows.ts';
+import { ReadPieces } from '../../read-pieces.ts';
 import type { Http2Connection } from './http2-connection.ts';
 import type { Http2Downstream } from './http2-downstream.ts';
 import * as limits from './http2-limits.ts';
-import { SmallPieces } from './http2-pieces.ts';
 
 const SETTING_BYTES = 6;
 
@@ -29,7 +29,7 @@ export class Http2Frames implements FrameSink {
   private readonly connection: Http2Connection;
   private readonly reader = new FrameReader(this, cutSpace);
   private readonly decoder = new HpackDecoder();
-  private readonly pieces = new SmallPieces();
+  private readonly pieces = new ReadPieces<Http2Downstream>(give);
   private readonly window = new ReceiveWindow(MAX_WINDOW);
   /** The first one, which has to be SETTINGS, has come. */
   private begun = false;
@@ -57,13 +57,13 @@ export class Http2Frames implements FrameSink {
   read(bytes: Buffer, start: number, end: number): number {
     this.newStreams = 0;
     const at = this.reader.read(bytes, start, end);
-    this.pieces.flush();
+    this.pieces.passOn();
     return at;
   }
 
   /** Nothing is read any more. */
   close(): void {
-    this.pieces.drop();
+    this.pieces.clear();
     this.receiver = null;
     this.reader.close();
   }
@@ -163,7 +163,7 @@ export class Http2Frames implements FrameSink {
         this.connection.fail(CODE.protocol, 'RST_STREAM for a stream that was never opened');
       return;
     }
-    this.pieces.flush();
+    this.pieces.passOn();
     if (stream.isUnanswered) this.connection.bounds.wasted();
     stream.aborted();
   }
@@ -227,11 +227,11 @@ export class Http2Frames implements FrameSink {
     const { receiver } = this;
     this.receiver = null;
     if (receiver === null || !this.receiverEnds || !receiver.isReceiving) return;
-    this.pieces.end(receiver);
+    this.pieces.finish(receiver);
   }
 
   headerBlock(id: number, endStream: boolean, itself: boolean, bytes: Buffer, start: number, end: number): void {
-    this.pieces.flush();
+    this.pieces.passOn();
     if (!this.begun) {
       this.controlled();
       return;
@@ -296,4 +296,8 @@ export class Http2Frames implements FrameSink {
     this.connection.bounds.wasted();
     if (!this.connection.isOver) this.connection.sendReset(id, code);
   }
+}
+
+function give(stream: Http2Downstream, bytes: Buffer, start: number, end: number, last: boolean): void {
+  if (stream.isReceiving) stream.received(bytes, start, end, last);
 }
