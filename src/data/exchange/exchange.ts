@@ -327,6 +327,11 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     return false;
   }
 
+  /** The response to this request, or with this status, has no body (RFC 9110 §6.4.1). */
+  get isBodiless(): boolean {
+    return this.method === 'HEAD' || this.status === 204 || this.status === 304;
+  }
+
   protected replyFault(fault: Fault): void {
     this.reply(localReply(fault));
   }

@@ -11,7 +11,7 @@
  */
 import { ANY_NAMES } from '../../http/name-bits.ts';
 import type { RequestHead } from '../../http/request-head.ts';
-import { NO_LENGTH, type ResponseHead } from '../../http/response-head.ts';
+import type { ResponseHead } from '../../http/response-head.ts';
 import { BODY_LENGTH } from '../../http/response-parser.ts';
 import { ASCII } from '../../kernel/characters.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
@@ -50,7 +50,7 @@ export class HttpExchange
   private readonly flow: RequestFlow;
   private readonly serverSide: ServerSide;
   /** Its response comes in the place of the server's, or of ours. */
-  private substitute: Flow | null = null;
+  private substitute: SubstitutePage | null = null;
 
   constructor(worker: WorkerContext) {
     super(worker);
@@ -252,22 +252,13 @@ export class HttpExchange
   }
 
   override replace(start: (user: SubrequestUser) => Flow): boolean {
-    // It may fail at once, which ends this exchange.
-    const substitute = start(new SubstitutePage(this, this.passage!, this.status));
-    if (this.running) this.substitute = substitute;
+    const page = new SubstitutePage(this, this.passage!, this.status);
+    page.begin(start);
+    // It may have failed at once, which ends this exchange.
+    if (this.running) this.substitute = page;
     return true;
   }
 
-  /** The response to this request, or with this status, has no body (RFC 9110 §6.4.1). */
-  get isBodiless(): boolean {
-    return this.method === 'HEAD' || this.status === 204 || this.status === 304;
-  }
-
-  sendHeadOnly(text: string, length: number): void {
-    this.substitute?.cancel();
-    this.substitute = null;
-    this.sendReply(text, '', this.status === 204 ? NO_LENGTH : length, false);
-  }
   /** The server agrees: from now on both bodies are what either side sends, until it ends. `text`: its head. */
   private switchesProtocols(head: ResponseHead, text: string): void {
     this.phase = ANSWERED;
@@ -359,9 +350,8 @@ export class HttpExchange
   }
 
   sendReply(text: string, body: string | Uint8Array, length: number, closes: boolean): void {
-    const headOnly = this.isBodiless;
-    this.responseBytes = headOnly ? 0 : length;
-    if (this.response.reply(this.out, text, body, length, headOnly, closes)) this.finish();
+    this.responseBytes = this.isBodiless ? 0 : length;
+    if (this.response.reply(this.out, text, body, length, this.isBodiless, closes)) this.finish();
     else this.phase = ANSWERED;
   }
 
