@@ -48,11 +48,13 @@ import { HeldBody } from '../../src/data/upstream/held-body.ts';
 import { OutgoingBody } from '../../src/data/upstream/outgoing-body.ts';
 import { UpstreamPool } from '../../src/data/upstream/pool.ts';
 import { UpstreamPools } from '../../src/data/upstream/pools.ts';
+import { ResponseWait } from '../../src/data/upstream/response-wait.ts';
 import { UpstreamSession } from '../../src/data/upstream/session.ts';
 import { SessionFrames } from '../../src/data/upstream/session-frames.ts';
 import { SessionOutput } from '../../src/data/upstream/session-output.ts';
 import { UpstreamSessions } from '../../src/data/upstream/sessions.ts';
 import { UpstreamStream } from '../../src/data/upstream/stream.ts';
+import { UsersBehind } from '../../src/data/upstream/users-behind.ts';
 import { Refusal } from '../../src/data/websocket/refusal.ts';
 import { Relay } from '../../src/data/websocket/relay.ts';
 import { ServerSocket } from '../../src/data/websocket/server-socket.ts';
@@ -116,6 +118,8 @@ const CLASSES = {
   RequestParser,
   RequestBlock,
   UpstreamConnection,
+  ResponseWait,
+  UsersBehind,
   WriteTurn,
   UpstreamPool,
   UpstreamPools,

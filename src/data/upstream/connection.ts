@@ -5,27 +5,24 @@
  *
  * It tells its user exactly once how a try ended: `responseEnd` (through the parser) or `upstreamFailed`.
  *
- * With pipelining several requests are in flight; their responses come in the order of the requests (RFC 9112 §9.3.2):
- *
- *     user ◀── the response being read        behind [ next … last ] ◀── enqueue, while the turn lasts
- *
- * Only requests of one turn of the event loop share a connection, so none waits for one that was there long before it.
- * When the responses are not through after HOLD_MS, those behind the first are sent anew elsewhere and the server is not
- * pipelined to for a while; so a slow answer holds others up for that long and no longer.
+ * With pipelining several requests are in flight (users-behind.ts). Only those of one turn of the event loop share a connection,
+ * so none waits for one that was there long before it. When the responses are not through after HOLD_MS, those behind the
+ * first are sent anew elsewhere and the server is not pipelined to for a while; so a slow answer holds others up for that long
+ * and no longer.
  */
-import type { Socket } from 'node:net';
 import { REQUEST_CHUNKED } from '../../http/request-head.ts';
 import { BODY_UNTIL_CLOSE, ResponseParser } from '../../http/response-parser.ts';
 import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
-import type { WriteTurn } from '../write-turn.ts';
+import type { ConnectionOwner } from './connection-owner.ts';
 import { dialDetail } from './dial.ts';
-import type { PoolOwner } from './owner.ts';
+import { ResponseWait } from './response-wait.ts';
 import { type SocketOwner, UpstreamSocket } from './socket.ts';
 import { silenceOf } from './timeouts.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
-import { Discard, failAll } from './users.ts';
+import { Discard } from './users.ts';
+import { UsersBehind } from './users-behind.ts';
 
 const DIALING = 0;
 const BUSY = 1;
@@ -44,21 +41,6 @@ const DISCARDED_MS = 1_000;
 
 const LAST_CHUNK = '0\r\n\r\n';
 
-/** The pool, as its connections know it. */
-export interface ConnectionOwner extends PoolOwner {
-  /** Shared by all connections of the worker: bytes are used up before the next read. */
-  readonly readBuffer: Buffer;
-  readonly turn: WriteTurn;
-  /** The server has chosen HTTP/2 on `socket`, which is the pool's from now on: a stream for `user`. */
-  share(socket: Socket, user: UpstreamUser): Upstream;
-  /** The server does not take several requests well. */
-  avoidPipelining(): void;
-  /** The connection is idle. False: it is not wanted. */
-  keep(connection: UpstreamConnection): boolean;
-  /** It is no connection any more. */
-  forget(connection: UpstreamConnection): void;
-}
-
 export class UpstreamConnection extends TimerEntry implements Upstream, SocketOwner {
   readonly mayRefuse = false;
   /** Requests that it has served. */
@@ -69,7 +51,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   private user: UpstreamUser | null;
   private state = DIALING;
   private reusable = false;
-  private awaitsHead = false;
+  private readonly wait: ResponseWait;
   /** The request under way asks for an upgrade. */
   private upgrades = false;
   /** The request under way is sent with the chunked coding. */
@@ -79,11 +61,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   private encoding: 'utf8' | 'latin1' = 'utf8';
   /** The head of the response to it has come. */
   private answered = false;
-  /** Milliseconds in which more of its body must come; 0: for ever. */
-  private silenceMs = 0;
-  private paused = false;
-  private readonly behind: UpstreamUser[] = [];
-  private readonly behindMethods: string[] = [];
+  private readonly behind = new UsersBehind();
   /** Heads that are written when the turn of the event loop ends, '' when all are out. */
   private outgoing = '';
   /** Responses will come that nobody waits for any more. */
@@ -95,6 +73,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
     super();
     this.pool = pool;
     this.user = user;
+    this.wait = new ResponseWait(pool, this);
     this.socket = new UpstreamSocket(pool.target, pool.readBuffer, alpn, this);
   }
 
@@ -120,10 +99,9 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
 
   crash(error: unknown): void {
     const user = this.current;
-    const behind = this.behind.splice(0);
     try {
       this.destroy();
-      failAll(behind, FAULTS.upstreamClosed, 'the connection was given up');
+      this.behind.fail(FAULTS.upstreamClosed, 'the connection was given up');
     } finally {
       if (user !== null) user.crash(error);
       else log.error('a connection to a server failed', { error: reasonOf(error) });
@@ -149,31 +127,20 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
       this.pool.turn.add(this);
       return;
     }
-    if (complete) this.awaitHead();
-    else {
-      this.awaitsHead = false;
-      this.pool.wheel.hold(this);
-    }
+    if (complete) this.wait.forHead(this.upgrades);
+    else this.wait.forRequest();
     this.socket.writeHead(head, latin1);
   }
 
   endBody(trailers: string): void {
     if (this.chunked) this.socket.write(trailers === '' ? LAST_CHUNK : `0\r\n${trailers}\r\n`, this.encoding);
-    if (!this.answered && !this.socket.deaf) this.awaitHead();
+    if (!this.answered && !this.socket.deaf) this.wait.forHead(this.upgrades);
     // The end of one direction of a tunnel; the other one goes on.
     else if (this.parser.head.status === 101) this.socket.end();
   }
 
-  private awaitHead(): void {
-    const { headMs, connectMs } = this.pool.timeouts;
-    const timeout = headMs === 0 && this.upgrades ? connectMs : headMs;
-    this.awaitsHead = timeout > 0;
-    if (timeout > 0) this.pool.wheel.arm(this, timeout);
-    else this.pool.wheel.hold(this);
-  }
-
   get inFlight(): number {
-    return this.user === null ? 0 : 1 + this.behind.length;
+    return this.user === null ? 0 : 1 + this.behind.count;
   }
 
   /** One request more in this turn; it must be one that may be sent twice, and have no body. */
@@ -187,8 +154,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
       this.reusable = false;
       this.answered = false;
     } else {
-      this.behind.push(user);
-      this.behindMethods.push(method);
+      this.behind.add(user, method);
     }
     this.outgoing += head;
   }
@@ -206,21 +172,16 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
       return;
     }
     this.outgoing = '';
-    if (this.behind.length > 0) this.pool.wheel.arm(this, HOLD_MS);
-    else this.awaitHead();
+    if (this.behind.count > 0) this.pool.wheel.arm(this, HOLD_MS);
+    else this.wait.forHead(this.upgrades);
     this.socket.writeHead(heads, false);
   }
 
   /** A user has no more interest. Its neighbours are sent anew when its response cannot be read past. */
   abandon(user: UpstreamUser): void {
-    const at = this.behind.indexOf(user);
-    if (at >= 0) {
-      this.behind[at] = new Discard(this);
-      return;
-    }
-    const behind = this.behind.splice(0);
+    if (this.behind.replace(user, this)) return;
     this.destroy();
-    failAll(behind, FAULTS.upstreamClosed, 'the request before it was given up');
+    this.behind.fail(FAULTS.upstreamClosed, 'the request before it was given up');
   }
 
   discard(user: UpstreamUser): void {
@@ -231,12 +192,12 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
     const discard = new Discard(this, DISCARDED_BYTES);
     this.user = discard;
     this.parser.handOver(discard);
-    if (this.behind.length === 0) this.awaitBody();
+    if (this.behind.count === 0) this.awaitBody();
   }
 
   write(chunk: Uint8Array): boolean {
     // Of a tunnel, the bytes of either side count.
-    if (this.silenceMs > 0 && this.parser.head.status === 101) this.watchSilence();
+    if (this.parser.head.status === 101) this.wait.heard();
     return this.chunked ? this.socket.writeChunk(chunk) : this.socket.write(chunk);
   }
 
@@ -254,40 +215,29 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
     this.answered = true;
     // What follows an upgrade are bytes as they come.
     if (this.parser.head.status === 101) this.chunked = false;
-    if (this.awaitsHead) {
-      this.awaitsHead = false;
-      this.pool.wheel.hold(this);
-    }
+    this.wait.headCame();
     // Until those behind it are through, or elsewhere, the timer is theirs.
-    if (this.behind.length === 0) this.awaitBody();
+    if (this.behind.count === 0) this.awaitBody();
   }
 
   private awaitBody(): void {
-    this.silenceMs = this.user instanceof Discard ? DISCARDED_MS : silenceOf(this.pool.timeouts, this.parser.head);
-    if (this.silenceMs > 0) this.watchSilence();
-  }
-
-  /** From now on, unless its client is the brake. */
-  private watchSilence(): void {
-    if (!this.paused) this.pool.wheel.arm(this, this.silenceMs);
+    this.wait.forBody(this.user instanceof Discard ? DISCARDED_MS : silenceOf(this.pool.timeouts, this.parser.head));
   }
 
   pause(): void {
-    this.paused = true;
     this.socket.pause();
-    if (this.silenceMs > 0) this.pool.wheel.hold(this);
+    this.wait.pause();
   }
 
   resume(): void {
     if (this.state === CLOSED) return;
-    this.paused = false;
     this.socket.resume();
-    if (this.silenceMs > 0) this.watchSilence();
+    this.wait.resume();
   }
 
   done(requestSent: boolean): void {
     this.user = null;
-    this.silenceMs = 0;
+    this.wait.end();
     this.served++;
     this.reusable = requestSent && !this.owesBody && !this.evicted && !this.socket.deaf && this.parser.head.keepAlive;
     this.resume();
@@ -312,9 +262,9 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
     if (this.state === DIALING)
       this.fail(FAULTS.connectTimeout, this.socket.connecting ? 'dial timeout' : 'TLS handshake timeout');
     else if (this.state === IDLE) this.destroy();
-    else if (this.behind.length > 0) this.evict(FAULTS.heldUp, 'held up by the response before it');
-    else if (this.silenceMs > 0) this.fail(FAULTS.bodyTimeout, 'nothing more of the response comes');
-    else if (!this.awaitsHead) return;
+    else if (this.behind.count > 0) this.evict(FAULTS.heldUp, 'held up by the response before it');
+    else if (this.wait.isForBody) this.fail(FAULTS.bodyTimeout, 'nothing more of the response comes');
+    else if (!this.wait.isForHead) return;
     else if (this.socket.deaf) this.fail(FAULTS.upstreamClosed, 'the server reads no more');
     else this.fail(FAULTS.headerTimeout, 'response header timeout');
   }
@@ -353,10 +303,8 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   /** A write has failed: the answer that was sent before is read, those behind it are sent anew. */
   serverIsDeaf(): void {
     if (this.state !== BUSY) return;
-    if (this.behind.length > 0) this.evict(FAULTS.upstreamClosed, 'the server reads no more');
-    if (this.answered) return;
-    this.awaitsHead = true;
-    this.pool.wheel.arm(this, DEAF_MS);
+    if (this.behind.count > 0) this.evict(FAULTS.upstreamClosed, 'the server reads no more');
+    if (!this.answered) this.wait.forHeadWithin(DEAF_MS);
   }
 
   serverSent(length: number): boolean {
@@ -366,7 +314,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
       this.fail(FAULTS.unwritten, 'bytes that nobody asked for');
       return false;
     }
-    if (this.silenceMs > 0) this.watchSilence();
+    this.wait.heard();
     let used = 0;
     do {
       used = this.parser.execute(readBuffer, used, length);
@@ -382,16 +330,15 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
 
   /** A response is complete. `drained`: no bytes are left that would belong to the next one. */
   private responseDone(drained: boolean): void {
-    if (this.behind.length === 0) {
+    if (this.behind.count === 0) {
       if (this.reusable && drained) this.rest();
       else this.destroy();
     } else if (this.reusable) {
-      this.user = this.behind.shift()!;
+      this.user = this.behind.next(this.parser);
       this.current = this.user;
-      this.parser.expect(this.user, this.behindMethods.shift()!);
       this.reusable = false;
       this.answered = false;
-      if (this.behind.length === 0) this.awaitHead();
+      if (this.behind.count === 0) this.wait.forHead(this.upgrades);
     } else {
       this.evict(FAULTS.upstreamClosed, 'the server answers one request per connection');
       this.destroy();
@@ -402,14 +349,13 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   private evict(fault: Fault, detail: string): void {
     this.pool.avoidPipelining();
     this.evicted = true;
-    this.behindMethods.length = 0;
     if (this.user !== null && this.answered) {
       this.pool.wheel.hold(this);
       this.awaitBody();
     } else if (this.user !== null) {
-      this.awaitHead();
+      this.wait.forHead(this.upgrades);
     }
-    failAll(this.behind.splice(0), fault, detail);
+    this.behind.fail(fault, detail);
   }
 
   private rest(): void {
@@ -444,11 +390,10 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
 
   private fail(fault: Fault, detail: string): void {
     const user = this.user;
-    const behind = this.behind.splice(0);
     const unwritten = this.outgoing !== '';
-    if (behind.length > 0 && !unwritten) this.pool.avoidPipelining();
+    if (this.behind.count > 0 && !unwritten) this.pool.avoidPipelining();
     this.destroy();
     if (user !== null) user.upstreamFailed(unwritten ? FAULTS.unwritten : fault, detail);
-    failAll(behind, unwritten ? FAULTS.unwritten : FAULTS.upstreamClosed, detail);
+    this.behind.fail(unwritten ? FAULTS.unwritten : FAULTS.upstreamClosed, detail);
   }
 }
