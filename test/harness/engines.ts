@@ -215,7 +215,9 @@ export async function bytesOf(body: Readable): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of body) chunks.push(chunk as Buffer);
   const { aborted, complete, rstCode } = body as Readable & { aborted?: boolean; complete?: boolean; rstCode?: number };
-  if (aborted || complete === false || (rstCode ?? 0) !== 0) throw new Error('the body was broken off');
+  // Node calls a stream aborted as well that was reset without an error, behind a whole answer to half a request.
+  const isBroken = rstCode === undefined ? aborted || complete === false : rstCode !== 0;
+  if (isBroken) throw new Error('the body was broken off');
   return Buffer.concat(chunks);
 }
 
