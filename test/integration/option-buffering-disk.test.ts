@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, rmdirSync } from 'node:fs';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import test, { after, beforeEach } from 'node:test';
 import { ENGINES, startEngines, whole } from '../harness/engines.ts';
 import { bytesOnDisk, exchangeTest } from '../harness/exchanges.ts';
@@ -20,7 +20,7 @@ const SUM = sha256(BODY);
 const seen: string[] = [];
 let failures = 0;
 let gate: (() => void) | null = null;
-const server = createServer(async (request: IncomingMessage, response) => {
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (request.url === '/unread' && failures-- > 0) {
     // Before its body is here, which then is not sent to its end.
     response.writeHead(503, { connection: 'close' }).end('later');
@@ -50,6 +50,11 @@ const server = createServer(async (request: IncomingMessage, response) => {
   else if (request.url === '/echo')
     for (const chunk of [...chunks, null]) chunk === null ? response.end() : response.write(chunk);
   else response.end('taken');
+}
+
+// The request of a client that leaves breaks off in the middle.
+const server = createServer((request, response) => {
+  answer(request, response).catch(() => response.destroy());
 });
 const url = await listening({ after }, server);
 const folder = temporaryFolder();
