@@ -93,7 +93,7 @@ export const EVENTS = Object.freeze({
     1,
   ),
 
-  signalIgnored: event('signal_ignored', 'warning', 'Nothing is done for this signal yet', SECOND),
+  signalIgnored: event('signal_ignored', 'warning', 'Nothing is there to be done for this signal', SECOND),
   ownError: event('own_error', 'error', 'An error inside tsuji: what it was about ends, all else goes on', SECOND),
 
   drainBegin: event('drain_begin', 'info', 'Stopping'),
