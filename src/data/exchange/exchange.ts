@@ -7,8 +7,6 @@
  *               ▼   └─ proceed ◀─ WAITS                   ▼   └─ proceed ◀─ WAITS        ▼                        │
  *            a reply ────────────────────────────────▶ a reply ──────────────────────▶ a refusal ─────────────────┘
  */
-// The global of the same name is a getter: reading it costs more than the clock does.
-import { performance } from 'node:perf_hooks';
 import type { RequestHead } from '../../http/request-head.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
@@ -25,6 +23,7 @@ import { localReply, type Reply, slashRedirect } from '../reply.ts';
 import type { Flow, SubrequestUser } from '../subrequest-user.ts';
 import { BodyPolicy } from './body-policy.ts';
 import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
+import { Marks } from './marks.ts';
 import { type Crossroads, NextTry, type TryingExchange } from './next-try.ts';
 import { OtherPeer } from './other-peer.ts';
 import { countsForBackend, Outcome } from './outcome.ts';
@@ -56,7 +55,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   protected tries = 0;
   protected requestBytes = 0;
   protected responseBytes = 0;
-  private startedAt = 0;
+  readonly marks = new Marks();
   /** null as long as no timeout is set. */
   timer: ExchangeTimer | null;
   /** From `open` to `finish`. */
@@ -96,8 +95,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   abstract attempt(): void;
   abstract readonly isUnsent: boolean;
   abstract canBeSentAgain(maxBodyBytes: number, anyMethod: boolean): boolean;
-  abstract dismiss(): void;
-  abstract putOff(): void;
+  abstract dismiss(status: number): void;
   /** It is answered by us. */
   protected abstract reply(reply: Reply): void;
   /** Nothing more is to come: gives back what it holds. */
@@ -112,7 +110,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     this.protocol = protocol;
     worker.openExchanges++;
     worker.metrics.exchangeOpened(entryPoint, method, protocol);
-    this.startedAt = performance.now();
+    this.marks.begin();
     this.status = 0;
     this.cause = 'ok';
     this.tries = 0;
@@ -143,6 +141,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     this.ownPassage ??= new Passage(this);
     this.passage = this.ownPassage;
     this.passage.begin(plan);
+    this.marks.waits();
   }
 
   private advance(head: RequestHead): void {
@@ -169,6 +168,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     const { client, clientAddress } = this;
     const from = clientAddress === null || clientAddress === '' ? client : new OtherPeer(client, clientAddress);
     const fault = this.assignment.begin(this.backend!, head, from);
+    this.marks.admitted();
     if (fault !== null) {
       if (!this.nextTry.follows(fault)) this.replyFault(fault);
     } else if (this.wasAdmitted) {
@@ -205,7 +205,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   }
 
   turn({ head, depth, out, link }: Crossroads, backend: BackendView, status: number): void {
-    this.assignment.end(status, this.seconds);
+    this.assignment.end(status, this.marks.sinceBegun() / 1_000);
     // What the backend that is left has put around the client's side goes with it.
     this.passage?.leave(depth);
     this.policy?.leaveBackend();
@@ -213,25 +213,24 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     this.wrappers?.leave(link);
     this.backend = backend;
     this.stage = FRONTEND;
-    this.putOff();
+    this.waitForTry();
     this.advance(head);
+  }
+
+  waitForTry(): void {
+    this.marks.waits();
   }
 
   /** What must be here of the request is here: the first try, when the backend has a place for it. */
   takePlace(): void {
     const verdict = this.assignment.takePlace(this);
-    if (verdict === QUEUED) this.putOff();
+    if (verdict === QUEUED) this.waitForTry();
     else this.leftQueue(verdict);
   }
 
   leftQueue(refusal: Fault | null): void {
     if (refusal === null) this.attempt();
     else if (!this.nextTry.follows(refusal)) this.replyFault(refusal);
-  }
-
-  /** Since its head was here. */
-  private get seconds(): number {
-    return (performance.now() - this.startedAt) / 1000;
   }
 
   /** null: it has been answered. */
@@ -311,7 +310,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
       this.timer = new ExchangeTimer(this.worker, this);
       this.timer.start();
     }
-    this.timer.limit(this.startedAt, totalMs, bodyMs);
+    this.timer.limit(this.marks.begun, totalMs, bodyMs);
   }
 
   get bodies(): BodyPolicy {
@@ -371,8 +370,9 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     outcome.status = this.status;
     outcome.cause = this.cause;
     outcome.tries = this.tries;
-    // Durations of a millisecond need a better clock than the coarse one: two calls.
-    outcome.seconds = this.seconds;
+    this.marks.end();
+    outcome.marks = this.marks;
+    outcome.seconds = this.marks.total / 1_000;
     outcome.requestBytes = this.requestBytes;
     outcome.responseBytes = this.responseBytes;
     // First: what is in flight must be given back even where counting fails.

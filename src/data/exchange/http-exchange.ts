@@ -110,6 +110,7 @@ export class HttpExchange
       this.replyFault(FAULTS.bodyTooLarge);
     } else if (policy.holds && !request.isHeld && (!request.complete || request.bodyIsHere)) {
       this.phase = HOLDING;
+      this.marks.waits();
       this.flow.hold(policy.heldInMemory);
     } else {
       if (policy.holds) request.isWhole();
@@ -196,17 +197,20 @@ export class HttpExchange
     else this.response.inform(this.out, head, this.assignment.judgesAnswers);
   }
 
-  putOff(): void {
+  override waitForTry(): void {
+    super.waitForTry();
     this.phase = PAUSING;
   }
 
-  dismiss(): void {
+  dismiss(status: number): void {
+    this.marks.tryFailed(this.assignment.server!, null, status);
     this.serverSide.dismiss();
     this.response.forgetInterims();
   }
 
   responseHead(head: ResponseHead, framing: number): void {
     this.connection!.headArrived();
+    this.marks.answered();
     const isJudged = this.assignment.judgesAnswers || (this.policy !== null && this.policy.repetition !== null);
     if (isJudged) {
       if (this.nextTry.followsAnswer(head.status, head.text)) return;
@@ -339,6 +343,7 @@ export class HttpExchange
   }
 
   protected reply(reply: Reply): void {
+    this.marks.admitted();
     this.status = reply.status;
     this.cause = reply.cause;
     // Of a client that was let wait: what it still sends is read past.

@@ -32,10 +32,10 @@ export interface TryingExchange extends Repeatable {
   readonly isUnsent: boolean;
   /** Does the expression of the backend's buffering ask for another answer than one with `status`? As for `Repetition`. */
   asksAgain(status: number, head: string): boolean;
-  /** The response whose head is here is for nobody: nothing more is heard of it. */
-  dismiss(): void;
+  /** The response with that status, whose head is here, is for nobody: nothing more is heard of it. */
+  dismiss(status: number): void;
   /** No try is under way, and one will be: what comes of the body waits for it. */
-  putOff(): void;
+  waitForTry(): void;
   /** One try: a server, a connection, the request. */
   attempt(): void;
   /** Goes back to where it came to its backend, which has come to `status`, and on from there to `backend`. */
@@ -94,18 +94,18 @@ export class NextTry {
     if (status < 200) return false;
     const retryAfter = status === 503 || status === 429 ? headField(text, 'retry-after') : '';
     if (assignment.triesAgain(status, retryAfter, exchange, exchange.counts)) {
-      exchange.dismiss();
+      exchange.dismiss(status);
       this.begin();
       return true;
     }
     if (exchange.asksAgain(status, text)) {
-      exchange.dismiss();
+      exchange.dismiss(status);
       this.again();
       return true;
     }
     const failover = this.failoverFor(status);
     if (failover === null || !this.isRepeatable(failover)) return false;
-    exchange.dismiss();
+    exchange.dismiss(status);
     this.failOver(failover, status);
     return true;
   }
@@ -117,7 +117,7 @@ export class NextTry {
       this.exchange.attempt();
       return;
     }
-    this.exchange.putOff();
+    this.exchange.waitForTry();
     this.pause ??= new Pause(this.wheel, () => this.pauseOver());
     this.pause.begin(ms);
   }

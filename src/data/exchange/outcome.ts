@@ -7,6 +7,7 @@ import type { ObservabilityOptions } from '../../middlewares/observability.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import type { BackendView, FrontendView, ServerView } from '../../table/views.ts';
+import type { Marks } from './marks.ts';
 
 /** Do requests of that frontend count for series of backends? */
 export function countsForBackend(frontend: FrontendView | null): boolean {
@@ -33,6 +34,8 @@ export class Outcome {
   cause = 'ok';
   /** Servers that were asked, 0 for none. */
   tries = 0;
+  /** When what happened, and how long it took. Set before it is first read. */
+  marks!: Marks;
   /** From the request's head to the end of the response, seconds. */
   seconds = 0;
   /** Bytes of the bodies. */

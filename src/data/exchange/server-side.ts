@@ -12,6 +12,7 @@ import type { Assignment } from '../balancing/assignment.ts';
 import { RESEND, retryDecision } from '../balancing/retry.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Upstream, UpstreamUser } from '../upstream/upstream.ts';
+import type { Marks } from './marks.ts';
 import type { OutgoingRequest } from './outgoing-request.ts';
 import { ANSWERED, CONNECTING, SENT } from './phase.ts';
 import type { RequestFlow } from './request-flow.ts';
@@ -20,6 +21,7 @@ import type { RequestFlow } from './request-flow.ts';
 export interface ServedExchange extends UpstreamUser {
   readonly worker: WorkerContext;
   readonly assignment: Assignment;
+  readonly marks: Marks;
   readonly frontend: FrontendView | null;
   /** One of phase.ts. */
   phase: number;
@@ -63,6 +65,7 @@ export class ServerSide {
       const shared = pool.takeForTurn(depth);
       if (shared !== null) {
         this.isReused = true;
+        exchange.marks.tryBegins(true);
         this.connection = shared;
         exchange.phase = SENT;
         this.wasSent = true;
@@ -72,6 +75,7 @@ export class ServerSide {
       }
     }
     const idle = pool.take(exchange, request.tunnel);
+    exchange.marks.tryBegins(idle !== null);
     if (idle === null) {
       this.isReused = false;
       this.connection = pool.dial(exchange, request.tunnel);
@@ -87,6 +91,7 @@ export class ServerSide {
     if (this.exchange.phase !== CONNECTING)
       throw new Error('a connection came for an exchange that does not wait for one');
     this.connection = upstream;
+    this.exchange.marks.isConnected();
     this.send(upstream);
   }
 
@@ -112,6 +117,7 @@ export class ServerSide {
       triesLeft: assignment.triesLeft,
     });
     this.connection = null;
+    exchange.marks.tryFailed(assignment.server!, fault, 0);
     if (decision !== RESEND) assignment.tryFailed(fault, isReused, detail);
     return decision;
   }
@@ -122,6 +128,7 @@ export class ServerSide {
     exchange.phase = CONNECTING;
     this.resends++;
     this.isReused = false;
+    exchange.marks.tryBegins(false);
     this.connection = exchange.worker.pools.of(exchange.assignment.server!).dial(exchange, this.request.tunnel);
   }
 

@@ -24,7 +24,7 @@ export type HandshakeRequest = {
   readonly fields: Readonly<Record<string, string | string[]>>;
 };
 
-/** Whoever waits for the end of the handshake; exactly one of these comes. */
+/** Whoever waits for the end of the handshake; exactly one of the first three comes. */
 export interface HandshakeUser {
   /** `raw`: names and values of the 101 in turn. The events begin after this call. */
   serverOpened(raw: readonly string[]): void;
@@ -32,6 +32,8 @@ export interface HandshakeUser {
   serverRefused(response: IncomingMessage): void;
   /** `sent`: the request was written. */
   serverFailed(fault: Fault, detail: string, sent: boolean): void;
+  /** The server has taken the connection; the handshake begins. */
+  serverConnected(): void;
   /** An error of ours, in one of the above or in an event later on. Ends the exchange, whatever state it is in. */
   crash(error: unknown): void;
 }
@@ -257,6 +259,7 @@ export class ServerSocket extends TimerEntry {
     if (this.state !== DIALING) return;
     this.state = ASKED;
     this.worker.wheel.cancel(this);
+    this.user.serverConnected();
     const { headMs, connectMs } = this.timeouts;
     // As for every upgrade: other answers may be awaited for ever.
     const timeout = headMs === 0 ? connectMs : headMs;

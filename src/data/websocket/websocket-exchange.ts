@@ -78,9 +78,8 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     return true;
   }
 
-  putOff(): void {}
-
-  dismiss(): void {
+  dismiss(status: number): void {
+    this.marks.tryFailed(this.assignment.server!, null, status);
     this.server?.destroy();
     this.server = null;
   }
@@ -101,6 +100,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
   private dial(server: ServerView): void {
     const host = this.frontend!.passHostHeader ? this.host : server.hostHeader;
     const request = { target: this.target, fields: { host, ...this.fields } };
+    this.marks.tryBegins(false);
     try {
       this.server = new ServerSocket(this.worker, server, request, this);
     } catch (error) {
@@ -113,6 +113,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
 
   serverOpened(raw: readonly string[]): void {
     this.timer?.stop();
+    this.marks.answered();
     const relay = new Relay(this.server!, this.worker.budget, () => this.relayEnded());
     this.relay = relay;
     this.status = 101;
@@ -130,7 +131,12 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     this.finish();
   }
 
+  serverConnected(): void {
+    this.marks.isConnected();
+  }
+
   serverRefused(response: IncomingMessage): void {
+    this.marks.answered();
     if (
       this.assignment.judgesAnswers &&
       this.nextTry.followsAnswer(response.statusCode!, response.headers['retry-after'] ?? '')
@@ -159,6 +165,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     log.debug(fault.text, { backend: this.backend!.name, server: this.assignment.server!.url, detail });
     const { triesLeft } = this.assignment;
     const trial = this.assignment.isTrial;
+    this.marks.tryFailed(this.assignment.server!, fault, 0);
     this.assignment.tryFailed(fault, false, detail);
     const decision = retryDecision(fault, {
       sent,
@@ -236,6 +243,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
   }
 
   protected reply(reply: Reply): void {
+    this.marks.admitted();
     this.status = reply.status;
     this.cause = reply.cause;
     this.responseBytes = reply.length;
