@@ -27,6 +27,8 @@ LABEL org.opencontainers.image.title="tsuji" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="MIT"
 ENV NODE_ENV=production
+# Whoever publishes the port of the admin pages wants them from outside; --web.address wins.
+ENV TSUJI_ADMIN_DEFAULTADDRESS=:8080
 WORKDIR /app
 COPY --from=packages /app/ ./
 COPY LICENSE ./

@@ -119,7 +119,8 @@ const ROWS_IN_FORCE: readonly Row[] = [
     'now',
     `
       web                             section  false    Serve /dashboard/, /api, /health, /ping and /metrics
-      web.address                     string   :8080    Address of these pages
+      web.address                     string   -        Address of these pages; without it, that of their entrypoint or --admin.defaultAddress
+      admin.defaultAddress            string   127.0.0.1:8080  Where nothing else says their address; the container image says :8080
       web.path                        string   /        Path below which they are served
       web.hosts                       list     -        More names by which browsers may ask for them: lb.example.com, .example.com, *
       web.certFile                    string   -        Certificate of --web.address: a PEM file or PEM text

@@ -7,7 +7,7 @@ import type { EntryPoint, EntryPointTls } from '../kernel/entrypoint-options.ts'
 import { TsujiError } from '../kernel/errors.ts';
 import { quoted } from '../kernel/quote.ts';
 import type { AuthOptions, User } from '../middlewares/auth.ts';
-import { parseAddress, sameAddress } from './address.ts';
+import { type Address, parseAddress, sameAddress } from './address.ts';
 import { refuse } from './entrypoint-text.ts';
 import type { Given } from './given.ts';
 import type { WebSettings } from './settings.ts';
@@ -120,6 +120,18 @@ function fillPath(given: Given): string {
   return path === '' ? '/' : `/${path}/`;
 }
 
+/** Nobody but this host, unless somebody says otherwise: an entrypoint, `--web.address`, or the image for all its containers. */
+function fillAddress(
+  given: Given,
+  own: EntryPoint | undefined,
+): { readonly flag: string; readonly text: string; readonly address: Address } {
+  const flag = given.has('web.address') ? 'web.address' : 'admin.defaultAddress';
+  const text = own === undefined || given.has('web.address') ? given.text(flag) : own.address;
+  const address = parseAddress(text);
+  if (typeof address === 'string') throw bad(flag, address);
+  return { flag, text, address };
+}
+
 /** Whoever asks for ping or the metrics alone opens nothing else. */
 function fillPages(given: Given): WebSettings['pages'] {
   if (given.enabled('web') || given.enabled('api')) return 'all';
@@ -144,11 +156,9 @@ export function fillWeb(
   const own = findOwn(given, name, defined);
   const entryPoints = defined.filter((entryPoint) => entryPoint !== own);
   if (own !== undefined) checkOwn(own, entryPoints, warn);
-  const text = own === undefined || given.has('web.address') ? given.text('web.address') : own.address;
-  const address = parseAddress(text);
-  if (typeof address === 'string') throw bad('web.address', address);
+  const { flag, text, address } = fillAddress(given, own);
   const other = entryPoints.find((entryPoint) => sameAddress(entryPoint, address));
-  if (other !== undefined) throw bad('web.address', `${text} is the address of the entrypoint ${other.name} already`);
+  if (other !== undefined) throw bad(flag, `${text} is the address of the entrypoint ${other.name} already`);
   const web: WebSettings = {
     address: text,
     host: address.host,

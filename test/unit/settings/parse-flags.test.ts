@@ -187,7 +187,7 @@ test('any flag below a section switches it on', () => {
 test('the older and newer flags of the dashboard all switch it on', () => {
   for (const flag of ['--api', '--ping', '--metrics.prometheus', '--web', '--web.metrics.prometheus']) {
     const { web, warnings } = settingsOf([flag, '--folder=f']);
-    assert.deepEqual([web?.port, warnings], [8080, []], flag);
+    assert.deepEqual([web?.host, web?.port, warnings], ['127.0.0.1', 8080, []], flag);
   }
 });
 
