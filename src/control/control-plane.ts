@@ -77,7 +77,7 @@ export class ControlPlane {
   private readonly nodes: ClusterNodes;
   private readonly files = new WatchedFiles((object) => this.reconciler.rebuild(object));
   private readonly publisher: Publisher;
-  private readonly fleet: WorkerFleet;
+  readonly fleet: WorkerFleet;
   private readonly reconciler: Reconciler;
   private readonly sourceList: readonly Source[];
   private readonly certificateList: Certificates;
@@ -86,7 +86,7 @@ export class ControlPlane {
   private readonly sourceLog: SourceLog;
   private readonly configLog: ConfigLog;
   private readonly changes = new ChangeListeners();
-  private readonly view: PlaneView;
+  readonly view: PlaneView;
   private current: Model;
   private following = false;
   private isDraining = false;

@@ -10,6 +10,8 @@ import type { Settings } from '../settings/settings.ts';
 import type { WithStored } from '../settings/stored-settings.ts';
 import { AddressTrial } from './address-trial.ts';
 import { ControlPlane } from './control-plane.ts';
+import { serviceManager } from './service/notify.ts';
+import { ServiceReport, watchdogMs } from './service/report.ts';
 import { ENDPOINT_DEADLINE_MS } from './source/endpoint-loop.ts';
 import { SourceLog } from './source/source-log.ts';
 import { loadTls } from './source/tls.ts';
@@ -36,6 +38,8 @@ export class Launch {
   private readonly version: string;
   private readonly sourceLog = new SourceLog();
   private readonly reader: StoredKeysReader;
+  /** What the service manager hears. */
+  readonly service = new ServiceReport(serviceManager, watchdogMs(process.env, process.pid));
   private plane: ControlPlane | null = null;
   private inForce: Settings;
   private readonly stopped = Promise.withResolvers<null>();
@@ -95,6 +99,7 @@ export class Launch {
   /** `/ping` answers 503 from now on. */
   beginDrain(): void {
     this.draining = true;
+    this.service.stopping();
     this.plane?.beginDrain();
   }
 
@@ -127,5 +132,6 @@ export class Launch {
     this.plane = new ControlPlane(settings, this.version, this.reader, this.sourceLog);
     if (this.draining) this.plane.beginDrain();
     await this.plane.start();
+    this.service.watch(this.plane);
   }
 }

@@ -178,6 +178,10 @@ export class PlaneView implements ControlView {
     return this.parts.healthChecks.view(backend, url);
   }
 
+  openExchanges(): number {
+    return this.parts.memory.openExchanges();
+  }
+
   metricsLanes(): readonly SharedArrayBuffer[] {
     return this.parts.memory.lanes;
   }

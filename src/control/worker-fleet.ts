@@ -64,6 +64,8 @@ type Member = {
   /** Exchanges that its thread had when it failed. */
   lost: number;
   readyAt: number;
+  /** The last question (`ask`) that its thread has answered. */
+  answered: number;
   restart: NodeJS.Timeout | null;
 };
 
@@ -86,6 +88,7 @@ export class WorkerFleet {
   private readonly options: FleetOptions;
   private readonly members: Member[] = [];
   private entryPoints: readonly EntryPoint[];
+  private question = 0;
   private stopping = false;
   private allEnded: (() => void) | null = null;
 
@@ -103,6 +106,7 @@ export class WorkerFleet {
         failures: 0,
         lost: 0,
         readyAt: 0,
+        answered: 0,
         restart: null,
       });
     }
@@ -140,6 +144,17 @@ export class WorkerFleet {
 
   send(index: number, message: ToWorker): void {
     this.members[index].port?.postMessage(message);
+  }
+
+  /** Every thread is asked for a sign of life; one that boots answers when it listens. */
+  ask(): void {
+    this.broadcastSinceBoot({ kind: 'ping', question: ++this.question });
+  }
+
+  /** Indexes of those whose thread has not answered the last question. */
+  silent(): number[] {
+    const silent = this.members.filter(({ thread, answered }) => thread !== null && answered !== this.question);
+    return silent.map(({ index }) => index);
   }
 
   views(): WorkerView[] {
@@ -221,6 +236,8 @@ export class WorkerFleet {
     member.port = port1;
     member.state = 'starting';
     member.readyAt = 0;
+    // It was not there to be asked.
+    member.answered = this.question;
     // It waits in the channel: the worker takes it before it listens.
     member.generation = this.options.onWelcome(member.index, 0);
     return new Promise((resolve, reject) => {
@@ -282,6 +299,9 @@ export class WorkerFleet {
       case 'applied':
         member.generation = message.generation;
         this.options.onApplied(member.index, message.generation);
+        return;
+      case 'pong':
+        member.answered = message.question;
         return;
       case 'checkPassword':
         this.options.onPassword(member.index, message);

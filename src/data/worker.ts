@@ -235,6 +235,9 @@ function receive(message: ToWorker): void {
     case 'passwordChecked':
       context.passwords.checked(message.id, message.isRight);
       return;
+    case 'ping':
+      post({ kind: 'pong', question: message.question });
+      return;
     case 'drain':
       drain();
       return;

@@ -76,6 +76,8 @@ export const EVENTS = Object.freeze({
   workerFailed: event('worker_failed', 'error', 'worker failed', SECOND),
   workerReplaced: event('worker_replaced', 'error', 'A worker has ended and is replaced', SECOND),
   workerBack: event('worker_back', 'error', 'A worker serves in the place of one that has ended', SECOND),
+  /** Fields: worker, lag_ms. */
+  workerSlow: event('worker_slow', 'warning', 'A worker does not answer', 60 * SECOND, 1),
   /** Fields: limit (a flag, or what is counted), object, value, refused. The object is the limit with what has reached it. */
   limitReached: event(
     'limit_reached',
@@ -96,6 +98,7 @@ export const EVENTS = Object.freeze({
   signalIgnored: event('signal_ignored', 'warning', 'Nothing is there to be done for this signal', SECOND),
   ownError: event('own_error', 'error', 'An error inside tsuji: what it was about ends, all else goes on', SECOND),
 
+  notifyFailed: event('notify_failed', 'warning', 'The service manager cannot be told how tsuji is', 60 * SECOND, 1),
   drainBegin: event('drain_begin', 'info', 'Stopping'),
   drainStep: event('drain_step', 'info', 'Waiting for running requests'),
   drainEnd: event('drain_end', 'info', 'All requests have ended'),

@@ -13,6 +13,7 @@
  *     main ── drain ──────────────▶ worker      stop accepting, finish what runs
  *     main ◀── drained ───────────  worker      nothing runs any more; the worker ends by itself
  *     main ── stop ───────────────▶ worker      close everything now; the worker ends by itself
+ *     main ── ping ───────────────▶ worker      at any time after boot; `pong` back, unless its loop is stuck
  *     main ◀── checkPassword ─────  worker      and `passwordChecked` back
  *     main ◀── wantKeySet ────────  worker      and `keySets` back, when they were fetched again
  *     main ◀── server ────────────  worker      a server breaks its connections, or a trial of an ejected one has ended
@@ -194,6 +195,7 @@ export type ToWorker =
   /** `removed`: URLs that no frontend needs. */
   | { readonly kind: 'keySets'; readonly changed: readonly KeySet[]; readonly removed: readonly string[] }
   | { readonly kind: 'passwordChecked'; readonly id: number; readonly isRight: boolean }
+  | { readonly kind: 'ping'; readonly question: number }
   | { readonly kind: 'drain' }
   | { readonly kind: 'stop' };
 
@@ -204,6 +206,7 @@ export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'applied'; readonly generation: number }
   | { readonly kind: 'drained' }
+  | { readonly kind: 'pong'; readonly question: number }
   /** Is it the password that was hashed? The answer is `passwordChecked` with the same `id`. */
   | { readonly kind: 'checkPassword'; readonly id: number; readonly password: string; readonly hash: string }
   /** A token names a key that is not in that set. When it is fetched again, or is not to be, a `keySets` that names it answers. */

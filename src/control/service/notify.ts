@@ -1,0 +1,125 @@
+/**
+ * Tells the service manager how we are (sd_notify(3)), as `Type=notify` of systemd asks for. Node has no datagrams on
+ * unix sockets, and what npm has for it is compiled where it is installed; so systemd's own `systemd-notify` sends them,
+ * which is there wherever systemd is (5 ms of another CPU each). A unit has to say NotifyAccess=all for that. It stays until
+ * the manager has read the message, so that the manager still sees whose it is.
+ */
+import { spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { reasonOf } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
+import { log } from '../../kernel/log.ts';
+
+/** As sd_notify(3) names them. */
+export type ServiceState = {
+  readonly READY?: '1';
+  readonly RELOADING?: '1';
+  readonly STOPPING?: '1';
+  readonly STATUS?: string;
+  readonly MAINPID?: string;
+  readonly WATCHDOG?: '1';
+  /** Time in which the manager hears of us again, while we start or stop. */
+  readonly EXTEND_TIMEOUT_USEC?: string;
+};
+
+type Name = keyof ServiceState;
+
+/** What is over when a newer word comes before the older one was sent. */
+const OVER_BY: Partial<Record<Name, readonly Name[]>> = {
+  READY: ['RELOADING'],
+  RELOADING: ['READY'],
+  STOPPING: ['READY', 'RELOADING', 'WATCHDOG'],
+};
+
+const PROGRAM = 'systemd-notify';
+/** It waits 5 s itself for a manager that is busy. */
+const PATIENCE_MS = 10_000;
+const FIRST_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 30_000;
+const MOST_REASON = 1_000;
+
+/** In the order in which they come; what comes while one is being sent goes out as one message behind it. */
+export class ServiceNotifier {
+  private readonly env: Readonly<Record<string, string | undefined>>;
+  private waiting = new Map<Name, string>();
+  private sending = false;
+  private silent: boolean;
+  private failures = 0;
+
+  /** Silent without NOTIFY_SOCKET: nobody wants to know. */
+  constructor(env: Readonly<Record<string, string | undefined>>) {
+    this.env = env;
+    this.silent = (env.NOTIFY_SOCKET ?? '') === '';
+  }
+
+  get isHeard(): boolean {
+    return !this.silent;
+  }
+
+  notify(state: ServiceState): void {
+    if (this.silent) return;
+    this.add(Object.entries(state) as [Name, string][]);
+    this.send();
+  }
+
+  /** From now on somebody else speaks for the service: a process that took over from this one. */
+  fallSilent(): void {
+    this.silent = true;
+    this.waiting.clear();
+  }
+
+  private add(words: Iterable<readonly [Name, string]>): void {
+    for (const [name, value] of words) {
+      for (const over of OVER_BY[name] ?? []) this.waiting.delete(over);
+      this.waiting.set(name, value);
+    }
+  }
+
+  private send(): void {
+    if (this.sending || this.waiting.size === 0) return;
+    this.sending = true;
+    const message = this.waiting;
+    this.waiting = new Map();
+    const words = Array.from(message, ([name, value]) => `${name}=${value}`);
+    // Nothing of this may keep the process from ending.
+    const child = spawn(PROGRAM, words, { env: this.env, stdio: ['ignore', 'ignore', 'pipe'], timeout: PATIENCE_MS });
+    child.unref();
+    (child.stderr as Socket).unref();
+    let reason = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (reason.length < MOST_REASON) reason += text;
+    });
+    child.once('error', (error) => {
+      // It is not there. Whoever waits for READY=1 would end us for its absence: that is for a person to mend.
+      log.event(EVENTS.notifyFailed, this.env.NOTIFY_SOCKET!, { reason: reasonOf(error) });
+      this.fallSilent();
+    });
+    child.once('close', (code, signal) => {
+      this.sending = false;
+      if (code === 0) {
+        this.failures = 0;
+        this.send();
+        return;
+      }
+      if (this.silent) return;
+      log.event(EVENTS.notifyFailed, this.env.NOTIFY_SOCKET!, {
+        reason: reason.trim() || `${PROGRAM} ended with ${signal ?? code}`,
+      });
+      this.sendAgain(message);
+    });
+  }
+
+  private sendAgain(message: ReadonlyMap<Name, string>): void {
+    const newer = this.waiting;
+    this.waiting = new Map(message);
+    this.add(newer);
+    this.sending = true;
+    const wait = Math.min(FIRST_RETRY_MS * 2 ** this.failures++, MAX_RETRY_MS);
+    setTimeout(() => {
+      this.sending = false;
+      this.send();
+    }, wait).unref();
+  }
+}
+
+export const serviceManager = new ServiceNotifier(process.env);

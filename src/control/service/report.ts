@@ -1,0 +1,171 @@
+/**
+ * What the service manager hears of tsuji, and when: READY=1 once it serves, WATCHDOG=1 as long as every worker answers,
+ * STOPPING=1 while it drains, and a line for people (`systemctl status`).
+ */
+import { timerSpan } from '../../kernel/durations.ts';
+import { EVENTS } from '../../kernel/events.ts';
+import { log } from '../../kernel/log.ts';
+import type { PlaneView } from '../plane-view.ts';
+import type { WorkerFleet } from '../worker-fleet.ts';
+import type { ServiceNotifier } from './notify.ts';
+
+/**
+ * So long the routes are waited for before we call ourselves ready. Whoever starts behind us finds them then; but a store
+ * that is down must not end the start, since we serve as soon as it is there.
+ */
+const ROUTES_PATIENCE_MS = 10_000;
+/** Between two lines for people that nothing else calls for. */
+const STATUS_MS = 10_000;
+/** Of the watchdog's time, how often it is looked whether every worker answers. */
+const LOOKS_PER_TIMEOUT = 3;
+/** How often a drain says that it goes on, and how long it may be silent: it has a limit of its own. */
+const DRAIN_STEP_MS = 5_000;
+const DRAIN_SILENCE_MS = 30_000;
+
+/** What is reported of: a control plane (control-plane.ts). */
+export type Reported = {
+  readonly fleet: Pick<WorkerFleet, 'ask' | 'silent'>;
+  readonly view: Pick<
+    PlaneView,
+    'workers' | 'model' | 'problemCount' | 'loaded' | 'settled' | 'openExchanges' | 'onChange'
+  >;
+};
+
+/**
+ * Milliseconds within which WATCHDOG=1 has to come, 0: nobody waits for it. WATCHDOG_PID says whose business that is; it is
+ * taken out of `env`, so that a successor of ours takes it for its own.
+ */
+export function watchdogMs(env: NodeJS.ProcessEnv, pid: number): number {
+  const { WATCHDOG_USEC, WATCHDOG_PID } = env;
+  if (WATCHDOG_PID !== undefined && Number(WATCHDOG_PID) !== pid) return 0;
+  delete env.WATCHDOG_PID;
+  const micros = Number(WATCHDOG_USEC ?? 0);
+  return Number.isFinite(micros) && micros > 0 ? micros / 1_000 : 0;
+}
+
+export class ServiceReport {
+  private readonly notifier: ServiceNotifier;
+  private readonly lookMs: number;
+  private plane: Reported | null = null;
+  private leave: () => void = () => {};
+  private isReady = false;
+  private isStopping = false;
+  private patience: NodeJS.Timeout | null = null;
+  private looking: NodeJS.Timeout | null = null;
+  private statusTimer: NodeJS.Timeout | null = null;
+  private told = '';
+  private askedAt = 0;
+
+  constructor(notifier: ServiceNotifier, watchdogTimeoutMs: number) {
+    this.notifier = notifier;
+    this.lookMs = watchdogTimeoutMs / LOOKS_PER_TIMEOUT;
+  }
+
+  /** This one serves from now on, in the place of the one before. */
+  watch(plane: Reported): void {
+    if (!this.notifier.isHeard || this.isStopping) return;
+    this.leave();
+    this.plane = plane;
+    this.leave = plane.view.onChange(() => this.changed());
+    this.patience ??= setTimeout(() => this.ready(), ROUTES_PATIENCE_MS).unref();
+    if (this.lookMs > 0 && this.looking === null) {
+      this.looking = setInterval(() => this.look(), timerSpan(this.lookMs)).unref();
+    }
+    this.ask(plane);
+    this.changed();
+  }
+
+  /** Files are read again; `reloaded` follows. */
+  reloading(): void {
+    if (this.isReady && !this.isStopping) this.notifier.notify({ RELOADING: '1' });
+  }
+
+  reloaded(): void {
+    if (this.isReady && !this.isStopping) this.notifier.notify({ READY: '1' });
+  }
+
+  /** We drain by a signal, and end. */
+  stopping(): void {
+    if (this.isStopping) return;
+    this.isStopping = true;
+    this.rest();
+    this.drains({ STOPPING: '1' });
+    setInterval(() => this.drains({}), DRAIN_STEP_MS).unref();
+  }
+
+  /** A successor serves, and speaks for the service from now on: that we drain is not its end. */
+  succeeded(): void {
+    this.isStopping = true;
+    this.rest();
+    this.notifier.fallSilent();
+  }
+
+  private rest(): void {
+    this.leave();
+    for (const timer of [this.patience, this.looking, this.statusTimer]) if (timer !== null) clearTimeout(timer);
+  }
+
+  private changed(): void {
+    if (this.isStopping || this.plane === null) return;
+    if (!this.isReady) {
+      const { view } = this.plane;
+      if (view.loaded().ready && view.settled()) this.ready();
+      return;
+    }
+    this.statusTimer ??= setTimeout(() => {
+      this.statusTimer = null;
+      this.tellStatus();
+    }, STATUS_MS).unref();
+  }
+
+  private ready(): void {
+    if (this.isReady || this.isStopping) return;
+    this.isReady = true;
+    if (this.patience !== null) clearTimeout(this.patience);
+    this.told = this.status();
+    // The process id: after a change of processes it is another one than the manager knows.
+    this.notifier.notify({ READY: '1', MAINPID: String(process.pid), STATUS: this.told });
+  }
+
+  private tellStatus(): void {
+    const status = this.status();
+    if (status === this.told) return;
+    this.told = status;
+    this.notifier.notify({ STATUS: status });
+  }
+
+  private ask(plane: Reported): void {
+    this.askedAt = performance.now();
+    plane.fleet.ask();
+  }
+
+  private look(): void {
+    const { plane } = this;
+    if (plane === null) return;
+    const silent = plane.fleet.silent();
+    const threads = plane.view.workers().filter(({ state }) => state !== 'ended').length;
+    if (threads > 0 && silent.length === 0) {
+      this.notifier.notify({ WATCHDOG: '1' });
+      this.ask(plane);
+    }
+    const lag_ms = Math.round(performance.now() - this.askedAt);
+    for (const worker of silent) log.event(EVENTS.workerSlow, String(worker), { worker, lag_ms });
+  }
+
+  private drains(state: { readonly STOPPING?: '1' }): void {
+    const open = this.plane?.view.openExchanges() ?? 0;
+    const status = `Draining: ${open} requests in progress`;
+    this.notifier.notify({ ...state, STATUS: status, EXTEND_TIMEOUT_USEC: String(DRAIN_SILENCE_MS * 1_000) });
+  }
+
+  private status(): string {
+    if (this.plane === null) return '';
+    const { view } = this.plane;
+    const { frontends, backends } = view.model();
+    const workers = view.workers();
+    const serving = workers.filter(({ state }) => state === 'serving').length;
+    if (!view.loaded().ready) return 'No routes yet: everybody gets 503';
+    const counts = `${frontends.size} frontends, ${backends.size} backends, ${view.problemCount()} problems`;
+    return `Serving with ${serving} of ${workers.length} workers: ${counts}`;
+  }
+}
