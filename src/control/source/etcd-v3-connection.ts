@@ -5,17 +5,15 @@
  * login, and retries behind the back of the session, which has to know. So the session owns one channel, and throws it
  * away whole when anything fails.
  */
-import { createRequire } from 'node:module';
-import type * as Grpc from '@grpc/grpc-js';
+// Channels and credentials must come from the very copy of grpc-js that etcd3 uses (it tests with instanceof): package.json
+// pins one version for both.
+import grpc from '@grpc/grpc-js';
 import type { ICallable } from 'etcd3';
 import { AuthClient, castGrpcError, EtcdInvalidAuthTokenError, type Services } from 'etcd3';
 import { Host } from 'etcd3/lib/connection-pool.js';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { TlsMaterial } from './tls.ts';
-
-// Channels and credentials must come from the very copy of grpc-js that etcd3 uses: it tests with instanceof.
-const grpc: typeof Grpc = createRequire(createRequire(import.meta.url).resolve('etcd3'))('@grpc/grpc-js');
 
 grpc.setLogger({
   error: (...words: unknown[]) => log.event(EVENTS.libraryWarning, 'grpc', { name: 'grpc', reason: words.join(' ') }),
@@ -26,10 +24,10 @@ grpc.setLogger({
 type ServiceName = keyof typeof Services;
 type UnaryMethod = (
   request: unknown,
-  metadata: Grpc.Metadata,
-  options: Grpc.CallOptions,
+  metadata: grpc.Metadata,
+  options: grpc.CallOptions,
   done: (error: Error | null, response: unknown) => void,
-) => Grpc.ClientUnaryCall;
+) => grpc.ClientUnaryCall;
 
 export type EtcdV3Login = {
   /** `host:port` */
@@ -42,7 +40,7 @@ export type EtcdV3Login = {
   readonly deadlineMs: number;
 };
 
-function credentialsOf(tls: TlsMaterial | null): Grpc.ChannelCredentials {
+function credentialsOf(tls: TlsMaterial | null): grpc.ChannelCredentials {
   if (tls === null) return grpc.credentials.createInsecure();
   return grpc.credentials.createSsl(tls.ca, tls.key, tls.cert, { rejectUnauthorized: !tls.insecureSkipVerify });
 }
@@ -50,9 +48,9 @@ function credentialsOf(tls: TlsMaterial | null): Grpc.ChannelCredentials {
 export class EtcdV3Connection implements ICallable<null> {
   readonly callOptionsFactory = undefined;
   readonly #login: EtcdV3Login;
-  readonly #channel: Grpc.Channel;
+  readonly #channel: grpc.Channel;
   readonly #host: Host;
-  readonly #calls = new Set<Grpc.ClientUnaryCall>();
+  readonly #calls = new Set<grpc.ClientUnaryCall>();
   #token = '';
 
   constructor(login: EtcdV3Login) {
@@ -65,8 +63,8 @@ export class EtcdV3Connection implements ICallable<null> {
       'grpc.enable_channelz': 0,
       'grpc.max_receive_message_length': -1,
     });
-    const options: Grpc.ClientOptions = { channelOverride: this.#channel };
-    this.#host = new Host(login.endpoint, credentials, options as Grpc.ChannelOptions);
+    const options: grpc.ClientOptions = { channelOverride: this.#channel };
+    this.#host = new Host(login.endpoint, credentials, options as grpc.ChannelOptions);
   }
 
   /** Fetches a token when there is a username; an etcd with authentication switched off needs none. */
@@ -94,7 +92,7 @@ export class EtcdV3Connection implements ICallable<null> {
 
   async withConnection<R>(
     service: ServiceName,
-    use: (args: { resource: null; client: Grpc.Client; metadata: Grpc.Metadata }) => Promise<R> | R,
+    use: (args: { resource: null; client: grpc.Client; metadata: grpc.Metadata }) => Promise<R> | R,
   ): Promise<R> {
     const metadata = new grpc.Metadata();
     if (this.#token !== '') metadata.set('token', this.#token);
