@@ -22,7 +22,7 @@ const INTRODUCTION = `tsuji: an HTTP load balancer whose routes live in etcd
 usage: tsuji [version|healthcheck] [flags]
 
   tsuji               serve
-  tsuji version       print the version
+  tsuji version       print the version, as --version does
   tsuji healthcheck   ask /ping of a running tsuji; takes the flags it runs with; exit code 0 or 1
 
 Flags are written --name=value, in any case; a boolean needs no value. A flag that has others below

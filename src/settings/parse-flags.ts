@@ -46,9 +46,10 @@ function isHelp(argument: string): boolean {
   return argument === '-h' || argument.toLowerCase() === '--help';
 }
 
-/** The first argument without a dash is the command, and only there. */
+/** The first argument without a dash is the command, and only there; `--version` is one too, as people are used to. */
 function splitCommand(argv: readonly string[]): { command: Command; flags: readonly string[] } {
   const first = argv[0] ?? '-';
+  if (first.toLowerCase() === '--version') return { command: 'version', flags: argv.slice(1) };
   if (first.startsWith('-')) return { command: 'run', flags: argv };
   const name = first.toLowerCase();
   const [flag] = first.split('=', 1);

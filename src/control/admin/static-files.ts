@@ -6,6 +6,8 @@ import { Page } from './page.ts';
 
 export type StaticFile = { readonly page: Page; readonly etag: string; readonly fields: Fields };
 
+const FOLDER = new URL('./ui/', import.meta.url);
+
 const TYPES = [
   ['index.html', 'text/html; charset=utf-8'],
   ['app.js', 'text/javascript; charset=utf-8'],
@@ -24,7 +26,7 @@ export class StaticFiles {
 
   constructor() {
     for (const [name, type] of TYPES) {
-      const body = readFileSync(new URL(`./ui/${name}`, import.meta.url));
+      const body = readFileSync(new URL(name, FOLDER));
       const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
       this.files.set(name, {
         page: new Page([body]),

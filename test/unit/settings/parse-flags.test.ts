@@ -376,6 +376,7 @@ test('help is given wherever it is asked for', () => {
 test('the command comes first, in any case', () => {
   for (const [argv, command] of [
     [['Version'], 'version'],
+    [['--version'], 'version'],
     [['healthcheck', '--web'], 'healthcheck'],
     [['--web'], 'run'],
   ] as const) {
