@@ -27,8 +27,6 @@ const FIRST = [
 const TIMEOUT_MS = 180_000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-/** Halves the time that a test file, and each tsuji that one starts, needs to begin. */
-process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules', '.cache', 'node-compile');
 process.chdir(root);
 
 const words = process.argv.slice(2);
