@@ -30,6 +30,7 @@ export function bootOptions(settings: Settings, rootCAs: readonly string[] | nul
     maxFields: settings.maxFields,
     insecureSkipVerify: settings.insecureSkipVerify,
     rootCAs,
+    requestId: settings.requestId,
     keepTrailingSlash: settings.keepTrailingSlash,
     mostConnections: mostConnections(settings.workers),
   };

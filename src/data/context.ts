@@ -23,7 +23,9 @@ import type { KeySets } from './key-sets.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { Plan } from './middleware.ts';
 import type { Passwords } from './passwords.ts';
+import type { RequestIds } from './request-ids.ts';
 import type { SpoolDisk } from './spool-disk.ts';
+import type { Trust } from './trust.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
 import type { VerifiedTokens } from './verified-tokens.ts';
 
@@ -39,6 +41,10 @@ export type WorkerContext = {
   readonly index: number;
   readonly options: BootOptions;
   readonly entryPoints: readonly EntryPoint[];
+  /** Whom each entrypoint believes; null: everybody. */
+  readonly trusts: readonly (Trust | null)[];
+  /** What names all requests, where their frontend has no word of its own. */
+  readonly requestIds: RequestIds;
   /** What each entrypoint does to its requests; null for one that lets everything through as it is. */
   plans: readonly (Plan | null)[];
   readonly wheel: TimerWheel;

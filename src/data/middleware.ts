@@ -15,6 +15,7 @@ import type { Downstream, DownstreamEvents } from './downstream.ts';
 import type { BodyPolicy } from './exchange/body-policy.ts';
 import type { Outcome } from './exchange/outcome.ts';
 import type { Reply } from './reply.ts';
+import type { Named } from './request-ids.ts';
 import type { SpoolOwner } from './spool.ts';
 import type { Flow, SubrequestUser } from './subrequest-user.ts';
 
@@ -35,7 +36,7 @@ export interface Waiting {
 }
 
 /** The exchange, as a middleware sees it. */
-export interface Scope {
+export interface Scope extends Named {
   /** What a wrapper needs of its worker; a middleware is made with all of it. */
   readonly worker: { readonly wheel: TimerWheel; readonly metrics: MetricsLane } & SpoolOwner;
   /** Index. */

@@ -43,9 +43,11 @@ import type { Plan } from './middleware.ts';
 import { Passwords } from './passwords.ts';
 import { entryPointPlan } from './plan.ts';
 import { localReply } from './reply.ts';
+import { RequestIds } from './request-ids.ts';
 import { handleProblem } from './socket/handles.ts';
 import { makesHandshakes } from './socket/tls-handshake.ts';
 import { SpoolDisk } from './spool-disk.ts';
+import { Trust } from './trust.ts';
 import { UpstreamPools } from './upstream/pools.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
 
@@ -78,6 +80,8 @@ const context: WorkerContext = {
   index: boot.index,
   options: boot.options,
   entryPoints: boot.entryPoints,
+  trusts: boot.entryPoints.map(({ forwardedHeaders }) => Trust.of(forwardedHeaders)),
+  requestIds: new RequestIds(boot.options.requestId),
   plans: [],
   wheel,
   cursors: new Int32Array(boot.cursors),

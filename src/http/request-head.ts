@@ -162,6 +162,11 @@ export class RequestHead {
     this.lines += lines;
   }
 
+  /** False: there is no field whose name has that bit (name-bits.ts). */
+  mayHave(bit: number): boolean {
+    return (this.names & bit) !== 0;
+  }
+
   /** All values of a field as received; `name` is in lower case. `Host` is no field here. */
   values(name: string): readonly string[] {
     if ((this.names & bitOf(name)) === 0) return NONE;

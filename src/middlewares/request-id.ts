@@ -1,5 +1,6 @@
 /** A name for each request of a frontend (shared/spec frontend-options §3.12, logs §2.4). Ours: Traefik 1.x has no such keys. */
 import { quoted } from '../kernel/quote.ts';
+import { isRequestIdMode, REQUEST_ID_MODES, type RequestIdMode } from '../kernel/request-id-mode.ts';
 import { canonicalName, fieldNameProblem } from './header-keys.ts';
 import type { Kind } from './kind.ts';
 
@@ -10,8 +11,8 @@ export type RequestIdOptions = {
   readonly inResponse: boolean;
   /** Whose ids are kept; null: those of trusted peers. */
   readonly trust: boolean | null;
-  /** `on`: every request gets one. `pass`: it keeps what it has, if anything. */
-  readonly mode: 'on' | 'pass';
+  /** null: as `--requestId` says. */
+  readonly mode: RequestIdMode | null;
 };
 
 const DEFAULT_HEADER = 'X-Request-Id';
@@ -21,10 +22,11 @@ export const REQUEST_ID: Kind<RequestIdOptions> = {
   keys: ['header', 'response', 'trust', 'mode'].map((name) => `requestid/${name}`),
 
   parse(keys) {
-    const mode = keys.text('requestid/mode') || 'on';
-    if (mode !== 'on' && mode !== 'pass' && mode !== 'off') {
-      keys.ignored('requestid/mode', `${quoted(mode)} is none of on, pass, off: requests get no id`);
-      return null;
+    const text = keys.text('requestid/mode');
+    const mode = isRequestIdMode(text) ? text : null;
+    if (text !== '' && mode === null) {
+      const modes = REQUEST_ID_MODES.join(', ');
+      keys.defaulted('requestid/mode', `${quoted(text)} is none of ${modes}; it is as --requestId says`);
     }
     let header = keys.text('requestid/header') || DEFAULT_HEADER;
     const problem = header.toLowerCase() === 'host' ? 'the host is no id' : fieldNameProblem(header);
@@ -34,10 +36,15 @@ export const REQUEST_ID: Kind<RequestIdOptions> = {
     }
     const inResponse = keys.flag('requestid/response');
     const trust = keys.text('requestid/trust') === '' ? null : keys.flag('requestid/trust');
-    return mode === 'off' ? null : { header: canonicalName(header), inResponse, trust, mode };
+    return { header: canonicalName(header), inResponse, trust, mode };
   },
 
   show({ header, inResponse, trust, mode }) {
-    return { header, mode, ...(inResponse && { response: true }), ...(trust !== null && { trust }) };
+    return {
+      header,
+      ...(mode !== null && { mode }),
+      ...(inResponse && { response: true }),
+      ...(trust !== null && { trust }),
+    };
   },
 };

@@ -24,6 +24,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import type { LogRecord } from '../kernel/log.ts';
+import type { RequestIdMode } from '../kernel/request-id-mode.ts';
 import type { VerificationKey } from '../kernel/verification-keys.ts';
 
 export type RetryLimits = {
@@ -94,6 +95,8 @@ export type BootOptions = {
   /** PEM texts, one certificate each, that replace the system's roots; null: the system's. */
   readonly rootCAs: readonly string[] | null;
   readonly keepTrailingSlash: boolean;
+  /** Of all frontends that do not say. */
+  readonly requestId: RequestIdMode;
   /** With clients and servers, of all workers together, as far as file descriptors go; 0: no limit. */
   readonly mostConnections: number;
   /** How long a client's connection may be idle; 0: for ever. uWebSockets has a time of its own. */

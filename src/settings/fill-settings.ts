@@ -5,6 +5,7 @@ import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../kernel/log.ts';
 import { quoted } from '../kernel/quote.ts';
+import { isRequestIdMode, REQUEST_ID_MODES, type RequestIdMode } from '../kernel/request-id-mode.ts';
 import { fillEntryPoints } from './entrypoints.ts';
 import { fillEtcd } from './etcd-settings.ts';
 import type { Given } from './given.ts';
@@ -187,6 +188,12 @@ function fillTls(
   return tls;
 }
 
+function fillRequestId(given: Given): RequestIdMode {
+  const text = given.text('requestId');
+  if (!isRequestIdMode(text)) throw bad('requestId', `${quoted(text)} is none of ${REQUEST_ID_MODES.join(', ')}`);
+  return text;
+}
+
 function fillPipelining(given: Given): number {
   const depth = given.integer('upstream.pipelining');
   if (depth < 1 || depth > MAX_PIPELINING) {
@@ -275,6 +282,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     rootCAs: fillRootCAs(given),
     allowMinWeightZero: given.boolean('allowMinWeightZero'),
     constraints: fillConstraints(given),
+    requestId: fillRequestId(given),
     keepTrailingSlash: given.boolean('keepTrailingSlash'),
     metricsBuckets: fillBuckets(given),
     warnings: [...warnings],

@@ -31,6 +31,7 @@ const ROWS_IN_FORCE: readonly Row[] = [
       buffering.maxDisk             integer     1024                   MiB that they may take there, on this node; 0: no limit
       allowMinWeightZero            boolean     false                  Let a server weight of 0 mean "no requests"
       keepTrailingSlash             boolean     false                  Keep a trailing slash when rules are matched
+      requestId                     string      on                     X-Request-Id: on gives every request one, pass keeps a client's, off leaves it alone
       constraints                   list        -                      Use only servers whose tags meet all of these: tag==glob, tag!=glob
     `,
   ),

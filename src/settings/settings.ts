@@ -2,6 +2,7 @@
 import type { Constraint } from '../kernel/constraints.ts';
 import type { EntryPoint, EntryPointTls, TrustOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 import type { LogLevel } from '../kernel/log.ts';
+import type { RequestIdMode } from '../kernel/request-id-mode.ts';
 import type { User } from '../middlewares/auth.ts';
 
 export type TlsSettings = {
@@ -121,6 +122,7 @@ export type Settings = {
   /** What the tags of a server must meet, of `--constraints` and `--etcd.constraints` together. */
   readonly constraints: readonly Constraint[];
   readonly keepTrailingSlash: boolean;
+  readonly requestId: RequestIdMode;
   /** Upper bounds of the duration buckets, seconds, ascending. */
   readonly metricsBuckets: readonly number[];
   /** One line for each flag that was accepted but does nothing yet. */

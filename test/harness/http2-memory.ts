@@ -12,6 +12,7 @@ import type { EngineOwner } from '../../src/data/listener/tsuji/owner.ts';
 import { MemoryBudget } from '../../src/data/memory-budget.ts';
 import { WAITS, type Waiting } from '../../src/data/middleware.ts';
 import { localReply } from '../../src/data/reply.ts';
+import { RequestIds } from '../../src/data/request-ids.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import { CODE, FLAG, FRAME } from '../../src/http2/codes.ts';
 import { HpackDecoder } from '../../src/http2/hpack-decoder.ts';
@@ -74,6 +75,8 @@ export class Http2Memory {
       metrics,
       budget: this.budget,
       heldBodies: new HeldBodies(),
+      trusts: [null],
+      requestIds: new RequestIds('off'),
       plans: [[{ request }]],
       table: null,
       draining: false,

@@ -44,7 +44,7 @@ for (const [scheme, certificate] of SCHEMES) {
         host,
         '//a/%2F/../b?x=%20y&',
         'Cookie: a=b; c="d"\r\nX-A: 1\r\nX-A: 2\r\nX-U: <\xc3\xa9>\r\nTE: trailers, deflate\r\nConnection: keep-alive, X-Hop\r\n' +
-          'X-Hop: no\r\nKeep-Alive: timeout=5\r\nHTTP2-Settings: AAMAAABk\r\nProxy-Connection: x\r\nTrailer: x\r\n',
+          'X-Request-Id: mine\r\nX-Hop: no\r\nKeep-Alive: timeout=5\r\nHTTP2-Settings: AAMAAABk\r\nProxy-Connection: x\r\nTrailer: x\r\n',
       ),
     );
     assert.equal((await response(client)).body, 'hello');
@@ -52,7 +52,20 @@ for (const [scheme, certificate] of SCHEMES) {
     const scheme1 = certificate === null ? 'http' : 'https';
     assert.deepEqual(raw.split('\n'), [
       ...[':method', 'GET', ':scheme', scheme1, ':authority', host, ':path', '//a/%2F/../b?x=%20y&'],
-      ...['cookie', 'a=b; c="d"', 'x-a', '1', 'x-a', '2', 'x-u', '<\xc3\xa9>', 'te', 'trailers'],
+      ...[
+        'cookie',
+        'a=b; c="d"',
+        'x-a',
+        '1',
+        'x-a',
+        '2',
+        'x-u',
+        '<\xc3\xa9>',
+        'x-request-id',
+        'mine',
+        'te',
+        'trailers',
+      ],
     ]);
     assert.equal(server.requests[0].headers['x-forwarded-for'], '127.0.0.1');
     assert.equal(server.requests[0].stream.readableEnded || server.requests[0].stream.endAfterHeaders, true);

@@ -23,6 +23,7 @@ const strict = await route({ 'requestid/trust': 'false', 'requestid/header': 'x-
 const passing = await route({ 'requestid/mode': 'pass', 'requestid/response': 'true' });
 const off = await route({ 'requestid/mode': 'off' });
 const refusing = await route({ 'requestid/response': 'true', 'denylist/sourcerange': '0.0.0.0/0' });
+const plain = await route({});
 const unseen = await route({ 'observability/metrics': 'false', 'observability/accesslogs': 'false' });
 
 const ask = engines.ask.bind(engines);
@@ -44,6 +45,15 @@ for (const engine of ENGINES) {
     assert.equal(seen['x-request-id'], 'other');
     const refused = await ask(engine, { host: refusing, fields: { 'x-request-id': 'mine' } });
     assert.deepEqual([refused.status, refused.fields['x-request-id']], [403, 'mine']);
+  });
+
+  test(`${engine}: a request of a frontend that asks for nothing has a name as well`, async () => {
+    await ask(engine, { host: plain });
+    assert.match(String(seen['x-request-id']), UUID);
+    await ask(engine, { host: plain, fields: { 'x-request-id': 'mine' } });
+    assert.equal(seen['x-request-id'], 'mine');
+    await ask(engine, { host: plain, fields: { 'x-request-id': ['a', 'b'] } });
+    assert.match(String(seen['x-request-id']), UUID);
   });
 
   test(`${engine}: a frontend may leave names as they are`, async () => {

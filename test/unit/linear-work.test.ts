@@ -15,6 +15,7 @@ import { pageTarget } from '../../src/data/middlewares/errors.ts';
 import { modifyRequest } from '../../src/data/middlewares/path-modifiers.ts';
 import { RequestId } from '../../src/data/middlewares/request-id.ts';
 import { redirectReply, slashRedirect } from '../../src/data/reply.ts';
+import { RequestIds } from '../../src/data/request-ids.ts';
 import { requestFields as handshakeFields, isHandshake, responseHead } from '../../src/data/websocket/handshake.ts';
 import { acceptedCodings, namesGzip } from '../../src/http/accept-encoding.ts';
 import { basicCredentials } from '../../src/http/basic-credentials.ts';
@@ -98,6 +99,8 @@ const sticky = new Sticky(
 const scope = {
   client: { peerAddress: () => '127.0.0.1', secure: false },
   clientAddress: null,
+  requestId: '',
+  replacedIds: null,
   keep: () => {},
   kept: () => ({ origin: 'http://a', field: null }),
 } as never;
@@ -146,7 +149,9 @@ const cors = new Cors({
   vary: true,
   maxAge: null,
 } as never);
-const requestId = new RequestId({ mode: 'pass', trust: null, inResponse: true, header: 'x' } as never);
+const requestId = new RequestId({ mode: 'pass', trust: null, inResponse: true, header: 'x' }, {
+  requestIds: new RequestIds('on'),
+} as never);
 const customRequestHeaders = new CustomRequestHeaders({ customRequestHeaders: [['x-a', '']] } as never);
 const customResponseHeaders = new CustomResponseHeaders({
   onLocalReplies: true,

@@ -48,6 +48,8 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   private waiting: Wait | null = null;
   clientAddress: string | null = null;
   clientTarget = '';
+  requestId = '';
+  replacedIds: readonly string[] | null = null;
   protected method = '';
   protected protocol: number = PROTOCOL.http;
   protected status = 0;
@@ -119,6 +121,8 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     this.frontend = null;
     this.backend = null;
     this.clientAddress = null;
+    this.requestId = '';
+    this.replacedIds = null;
     this.stage = ENTRY_POINT;
     this.passage = null;
     this.policy = null;
@@ -126,13 +130,16 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   }
 
   protected admit(head: RequestHead): void {
+    const { worker, entryPoint } = this;
+    worker.trusts[entryPoint]?.judge(this.client, head);
+    worker.requestIds.name(this, head);
     if (head.problem !== '') {
       log.debug('request refused', { reason: head.problem });
       this.replyFault(head.fault);
       return;
     }
     this.clientTarget = head.target;
-    const plan = this.worker.plans[this.entryPoint];
+    const plan = worker.plans[entryPoint];
     if (plan !== null) this.walk(plan);
     this.advance(head);
   }
@@ -362,6 +369,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   private settle(): void {
     const { assignment, frontend, worker, passage } = this;
     outcome.entryPoint = this.entryPoint;
+    outcome.requestId = this.requestId;
     outcome.frontend = frontend;
     outcome.backend = this.backend ?? (frontend === null ? null : frontend.backend);
     outcome.server = assignment.server;

@@ -18,6 +18,8 @@ export function countsForBackend(frontend: FrontendView | null): boolean {
 export class Outcome {
   /** Index. */
   entryPoint = 0;
+  /** '' for none (shared/spec logs §2.4). */
+  requestId = '';
   /** Null where none was found, or it never came to routing. */
   frontend: FrontendView | null = null;
   /** Where it was sent to, or would have been; null without a frontend. */

@@ -36,6 +36,8 @@ export class ForwardAuth implements Middleware {
   private readonly backend: BackendView | null;
   private readonly regex: Regex | null;
   private readonly poolKey: string;
+  /** It is told the name of the request, whatever else. */
+  private readonly idField: string;
   /** Of what is remembered: another text for every place, and for the same one under other options. */
   private readonly scope: string;
 
@@ -45,8 +47,10 @@ export class ForwardAuth implements Middleware {
     options: ForwardAuthOptions,
     place: readonly [entryPoint: number, frontend: string | null],
     backend: BackendView | null,
+    idField: string,
   ) {
     this.worker = worker;
+    this.idField = idField;
     this.options = options;
     this.backend = backend;
     this.regex = options.authResponseHeadersRegex === '' ? null : compileRegex(options.authResponseHeadersRegex);
@@ -126,7 +130,8 @@ export class ForwardAuth implements Middleware {
     for (let start = 0; start < lines.length; ) {
       const end = lines.indexOf('\r\n', start) + 2;
       const name = lines.slice(start, lines.indexOf(':', start)).toLowerCase();
-      if (!FORWARDED.test(name) && (wanted === null || wanted.includes(name))) kept += lines.slice(start, end);
+      if (!FORWARDED.test(name) && (wanted === null || wanted.includes(name) || name === this.idField))
+        kept += lines.slice(start, end);
       start = end;
     }
     return kept;

@@ -22,6 +22,7 @@ import type { RequestTimeouts } from '../../middlewares/timeouts.ts';
 import type { BackendView, FrontendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Middleware, ResponseFields } from '../middleware.ts';
+import { DEFAULT_FIELD } from '../request-ids.ts';
 import { AllowList } from './allow-list.ts';
 import { BasicAuth } from './basic-auth.ts';
 import { Buffering } from './buffering.ts';
@@ -44,7 +45,6 @@ import { RequestId } from './request-id.ts';
 import { RequestTime } from './request-timeouts.ts';
 import { SecurityHeaders } from './security-headers.ts';
 import { Split } from './split.ts';
-import { Trust } from './trust.ts';
 
 /** Where a middleware is made: a frontend's differ by entrypoint where they look at it. */
 export type Site = { readonly worker: WorkerContext; readonly entryPoint: number; readonly frontend: FrontendView };
@@ -67,14 +67,18 @@ function authOf(
   if (how.kind === 'none') return new NoAuth();
   if (how.kind === 'forward') {
     const backend = frontend?.otherBackends?.get(how.forward.backend) ?? null;
-    return new ForwardAuth(worker, how.forward, [entryPoint, frontend?.name ?? null], backend);
+    const ids = frontend?.options?.requestId as RequestIdOptions | undefined;
+    const idField = ids?.header.toLowerCase() ?? DEFAULT_FIELD;
+    return new ForwardAuth(worker, how.forward, [entryPoint, frontend?.name ?? null], backend, idField);
   }
   const Asking = how.kind === 'basic' ? BasicAuth : DigestAuth;
   return new Asking(worker, how.users, headerField, how.removeHeader);
 }
 
 /** Before the modifiers of the path: what holds for every answer to its requests. */
-const OUTERMOST: readonly Step[] = [maker<RequestIdOptions>('requestId', (options) => new RequestId(options))];
+const OUTERMOST: readonly Step[] = [
+  maker<RequestIdOptions>('requestId', (options, { worker }) => new RequestId(options, worker)),
+];
 
 type FieldsStep = Middleware & ResponseFields;
 
@@ -153,9 +157,8 @@ export function frontendSteps(worker: WorkerContext, entryPoint: number, fronten
 }
 
 export function entryPointSteps(worker: WorkerContext, entryPoint: number): Middleware[] {
-  const { forwardedHeaders, redirect, auth, compress, whiteList, tls } = worker.entryPoints[entryPoint];
+  const { redirect, auth, compress, whiteList, tls } = worker.entryPoints[entryPoint];
   const steps: Middleware[] = [];
-  if (!forwardedHeaders.insecure) steps.push(new Trust(forwardedHeaders));
   if (compress) steps.push(Compress.ofEntryPoint());
   if (redirect !== null) steps.push(new Redirect(redirect, worker.entryPoints, tls !== null));
   if (auth !== null) steps.push(authOf(auth as AuthOptions, worker, entryPoint, null));
