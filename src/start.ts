@@ -2,14 +2,15 @@
 
 import { constants } from 'node:os';
 import { runHealthcheck } from './commands/healthcheck.ts';
-import { ownVersion, runVersion } from './commands/version.ts';
+import { ownCommit, ownVersion, runVersion } from './commands/version.ts';
 import { tellOwnError } from './control/guarded.ts';
 import { Launch } from './control/launch.ts';
+import { useLogSettings } from './control/log-settings.ts';
 import { timerSpan } from './kernel/durations.ts';
 import { reasonOf } from './kernel/errors.ts';
 import { EVENTS } from './kernel/events.ts';
-import { log, logWarningsOfNode, setLogLevel } from './kernel/log.ts';
-import { type EndingSignal, onEndingSignal } from './kernel/signals.ts';
+import { endLog, log, logWarningsOfNode, reopenLog } from './kernel/log.ts';
+import { type EndingSignal, onEndingSignal, onReopenSignal } from './kernel/signals.ts';
 import { type Parsed, parseFlags } from './settings/parse-flags.ts';
 
 type Run = Extract<Parsed, { kind: 'run' }>;
@@ -32,11 +33,12 @@ function stopOnSignal(launch: Launch): void {
     await launch.stop(graceTimeOutMs);
     process.exitCode = 0;
     log.event(EVENTS.stop, '', { code: 0, took_ms: Math.round(performance.now() - startedAt) });
+    endLog();
   };
   onEndingSignal(stop);
 }
 
-function tellStart({ settings, configFile }: Run, version: string): void {
+function tellStart({ settings, configFile, given }: Run, version: string): void {
   const { etcd, folder, entryPoints, workers } = settings;
   const stores =
     etcd === null ? [] : [`etcd ${etcd.useApiV3 ? 'v3' : 'v3 and v2'} ${etcd.endpoints.join(',')}${etcd.prefix}`];
@@ -44,10 +46,13 @@ function tellStart({ settings, configFile }: Run, version: string): void {
   log.event(EVENTS.start, '', {
     version,
     node: process.version,
+    commit: ownCommit(),
     workers,
     sources: stores.join('; '),
     config_file: configFile,
     entrypoints: entryPoints.map(({ name }) => name).join(','),
+    // Their values may be secrets.
+    settings: given.join(','),
   });
 }
 
@@ -64,8 +69,9 @@ function goOnAfterErrors(): void {
 async function run(parsed: Run): Promise<number> {
   const { settings, withStored } = parsed;
   const version = ownVersion();
-  setLogLevel(settings.logLevel);
+  useLogSettings(settings);
   logWarningsOfNode();
+  onReopenSignal(reopenLog);
   tellStart(parsed, version);
   const launch = new Launch(settings, withStored, version);
   stopOnSignal(launch);
@@ -76,6 +82,7 @@ async function run(parsed: Run): Promise<number> {
   } catch (error) {
     log.fatal(reasonOf(error));
     await launch.stop(0);
+    endLog();
     return 1;
   }
 }

@@ -17,13 +17,19 @@ export function ownVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+const build = typeof TSUJI_BUILD === 'undefined' ? null : TSUJI_BUILD;
+
+/** That a release was made from; '' when it runs from its sources. */
+export function ownCommit(): string {
+  return build?.commit ?? '';
+}
+
 /**
  * Prints the original's five lines, a release its commit too, and gives the exit code. Scripts take them apart by label
  * and by the column 14. The third is called `Node version:`, because a Go version would be a lie, and nothing is known
  * to look for it.
  */
 export function runVersion(): number {
-  const build = typeof TSUJI_BUILD === 'undefined' ? null : TSUJI_BUILD;
   const lines = [
     ['Version:', ownVersion()],
     ['Codename:', CODENAME],

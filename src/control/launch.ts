@@ -5,11 +5,12 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { EVENTS } from '../kernel/events.ts';
-import { log, setLogLevel } from '../kernel/log.ts';
+import { log } from '../kernel/log.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { WithStored } from '../settings/stored-settings.ts';
 import { AddressTrial } from './address-trial.ts';
 import { ControlPlane } from './control-plane.ts';
+import { useLogSettings } from './log-settings.ts';
 import { serviceManager } from './service/notify.ts';
 import { ServiceReport, watchdogMs } from './service/report.ts';
 import { ENDPOINT_DEADLINE_MS } from './source/endpoint-loop.ts';
@@ -119,13 +120,15 @@ export class Launch {
     let stored = this.withStored(keys, check);
     while (await addresses.findsFault(stored.settings)) stored = this.withStored(keys, check);
     this.reader.judged(stored);
+    const inForce = [...keys].filter(([key, value]) => this.reader.problemOf(key, value) === '').map(([key]) => key);
+    if (inForce.length > 0) log.event(EVENTS.settingsStored, '', { keys: inForce.sort().join(',') });
     return stored.settings;
   }
 
   private async start(settings: Settings): Promise<void> {
     const told = new Set(this.plane === null ? [] : this.inForce.warnings);
     this.inForce = settings;
-    setLogLevel(settings.logLevel);
+    useLogSettings(settings);
     for (const warning of settings.warnings) {
       if (!told.has(warning)) log.event(EVENTS.settingIgnored, warning, { reason: warning });
     }

@@ -30,6 +30,8 @@ export const EVENTS = Object.freeze({
   listening: event('listening', 'info', 'Listening'),
   adminListening: event('admin_listening', 'info', 'Admin pages'),
   settingIgnored: event('setting_ignored', 'warning', 'A setting is not obeyed'),
+  settingsStored: event('settings_stored', 'info', 'Settings in the store are above all others'),
+  settingRefused: event('setting_refused', 'error', 'A setting cannot be used'),
   settingsMissing: event(
     'settings_missing',
     'error',
@@ -103,6 +105,13 @@ export const EVENTS = Object.freeze({
   drainStep: event('drain_step', 'info', 'Waiting for running requests'),
   drainEnd: event('drain_end', 'info', 'All requests have ended'),
   stop: event('stop', 'info', 'Stopped'),
+  logReopened: event('log_reopened', 'info', 'A log file was made anew under its name', SECOND),
+  logReopenFailed: event(
+    'log_reopen_failed',
+    'error',
+    'A log file cannot be made anew: the old one is written on',
+    SECOND,
+  ),
   libraryWarning: event('library_warning', 'warning', 'A library or Node warns', SECOND),
   linesHeld: event('lines_held', 'warning', 'Lines were held back: there are too many'),
 });

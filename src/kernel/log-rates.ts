@@ -45,15 +45,18 @@ export class LineRates {
   }
 }
 
-/** So many lines in each second. `tell` is called at the end of one that had more, with how many more. */
+/**
+ * So many lines in each second. `tell` is called at the end of one that had more, with how many more; false: that could not
+ * be told either, and is said with the next.
+ */
 export class LineBudget {
   private readonly perSecond: number;
-  private readonly tell: (held: number) => void;
+  private readonly tell: (held: number) => boolean;
   private second = Number.NEGATIVE_INFINITY;
   private used = 0;
   private held = 0;
 
-  constructor(perSecond: number, tell: (held: number) => void) {
+  constructor(perSecond: number, tell: (held: number) => boolean) {
     this.perSecond = perSecond;
     this.tell = tell;
   }
@@ -71,14 +74,20 @@ export class LineBudget {
     return false;
   }
 
-  /** One line more that does not come, for whatever reason. */
-  hold(): void {
-    if (this.held++ > 0) return;
-    const timer = setTimeout(() => {
+  /** Lines that do not come, for whatever reason. */
+  hold(lines = 1): void {
+    const isFirst = this.held === 0;
+    this.held += lines;
+    if (isFirst) this.tellLater();
+  }
+
+  private tellLater(): void {
+    setTimeout(() => {
       const { held } = this;
       this.held = 0;
-      this.tell(held);
-    }, 1_000);
-    timer.unref();
+      if (this.tell(held)) return;
+      this.held += held;
+      this.tellLater();
+    }, 1_000).unref();
   }
 }

@@ -2,15 +2,17 @@
  * The log: an event of the catalogue (events.ts), or a fixed text, with fields. Its lines are as logrus writes them
  * (log-line.ts), and bounded in number: of each event about one object, of each text, and of all together.
  *
- *     log.event, log.warn … ─▶ level ─▶ rate ─▶ budget ─▶ sink:  main: a line on stdout
+ *     log.event, log.warn … ─▶ level ─▶ rate ─▶ budget ─▶ sink:  main: a line of its output (log-output.ts)
  *                                ▲                               worker: a bounded queue to main ─▶ relay ─┐
  *                                └──────────────────────────────────────────────────────────────────────────┘
  *
  * What a key or a peer brought goes into fields, never into the text. A level that is switched off is a no-op function,
  * so a disabled call costs no test.
  */
+import { reasonOf } from './errors.ts';
 import { EVENTS, type LineLevel, type LogEvent } from './events.ts';
-import { type LogFields, logLine } from './log-line.ts';
+import { type LogFields, type LogForm, logLine } from './log-line.ts';
+import { isJournal, LogOutput } from './log-output.ts';
 import { LineBudget, LineRates } from './log-rates.ts';
 
 export const LOG_LEVELS = ['DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL', 'PANIC'] as const;
@@ -57,19 +59,39 @@ const budget = new LineBudget(LINES_PER_SECOND, tellHeld);
 const debugBudget = new LineBudget(LINES_PER_SECOND, tellHeld);
 let lowest = RANKS.info;
 let sink: (record: LogRecord) => boolean = print;
-let outputHasListener = false;
+/** Of main; null before the first line. */
+let output: LogOutput | null = null;
+let form: LogForm = 'text';
+/** The levels of sd-daemon(3), which the journal takes off a line. */
+const JOURNAL_LEVELS: Readonly<Record<LineLevel, string>> = {
+  debug: '<7>',
+  info: '<6>',
+  warning: '<4>',
+  error: '<3>',
+  fatal: '<3>',
+};
+let isForJournal = false;
+/** Until a reader that takes nothing is not waited for at the end, milliseconds. */
+const END_MS = 2_000;
 
 function silent(): void {}
 
+function lose(lines: number): void {
+  budget.hold(lines);
+}
+
+function use(next: LogOutput): LogOutput {
+  isForJournal = next.path === '' && isJournal(process.env);
+  output = next;
+  return next;
+}
+
 function print({ level, text, event, fields, suppressed }: LogRecord): boolean {
-  if (!outputHasListener) {
-    outputHasListener = true;
-    // Nobody reads it any more: that ends the log, and nothing else.
-    process.stdout.on('error', silent);
-  }
   const all = suppressed === 0 ? fields : { suppressed, ...fields };
-  process.stdout.write(logLine(new Date(), level, text, event, all));
-  return true;
+  const target = output ?? use(new LogOutput('', lose));
+  // The journal shows no colours.
+  const line = logLine(new Date(), level, text, event, all, isForJournal && form === 'colours' ? 'text' : form);
+  return target.push(isForJournal ? JOURNAL_LEVELS[level] + line : line);
 }
 
 function submit(record: LogRecord): void {
@@ -84,9 +106,9 @@ function submit(record: LogRecord): void {
   if (!accepted) lines.hold();
 }
 
-function tellHeld(lines: number): void {
+function tellHeld(lines: number): boolean {
   const { level, text, name, perMs, burst } = EVENTS.linesHeld;
-  sink({ level, text, event: name, object: '', fields: { lines }, perMs, burst, suppressed: 0 });
+  return sink({ level, text, event: name, object: '', fields: { lines }, perMs, burst, suppressed: 0 });
 }
 
 function writerOf(level: LineLevel): LogFunction {
@@ -115,6 +137,36 @@ export function setLogLevel(level: LogLevel): void {
   log.info = lowest <= RANKS.info ? writerOf('info') : silent;
   log.warn = lowest <= RANKS.warning ? writerOf('warning') : silent;
   log.error = lowest <= RANKS.error ? writerOf('error') : silent;
+}
+
+/**
+ * In main. `path`: a file to append to, '' for standard output.
+ * @throws as `fs` does when the file cannot be opened; then all stays as it is
+ */
+export function setLogOutput(path: string, to: LogForm): void {
+  if (path !== (output?.path ?? '')) {
+    const before = output;
+    use(new LogOutput(path, lose));
+    before?.end();
+  }
+  form = to;
+}
+
+/** In main: a file that was moved away is made anew under its name. */
+export function reopenLog(): void {
+  if (output === null || output.path === '') return;
+  const fields = { log: 'operational', path: output.path };
+  try {
+    output.reopen();
+    log.event(EVENTS.logReopened, output.path, fields);
+  } catch (error) {
+    log.event(EVENTS.logReopenFailed, output.path, { ...fields, reason: reasonOf(error) });
+  }
+}
+
+/** In main, when all else has ended: what was said goes out, if somebody takes it soon. */
+export function endLog(): void {
+  setTimeout(() => output?.abandon(), END_MS).unref();
 }
 
 /** In a worker: lines go there instead of to stdout. False: it has no room. */

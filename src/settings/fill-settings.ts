@@ -50,6 +50,16 @@ function fillLogLevel(given: Given): LogLevel {
   return level;
 }
 
+/** A format of no name means the common one, as in the original. */
+function fillLog(given: Given, warn: Warn): Settings['log'] {
+  const format = given.text('traefikLog.format').toLowerCase();
+  if (format !== 'json' && format !== 'common') {
+    warn(`--traefikLog.format: ${quoted(format)} is neither common nor json: it is common`);
+  }
+  const form = format === 'json' ? 'json' : given.boolean('traefikLog.color') ? 'colours' : 'text';
+  return { path: given.text('traefikLog.filePath') || given.text('traefikLogsFile'), form };
+}
+
 function fillHealthCheckInterval(given: Given): number {
   const ms = given.duration('healthCheck.interval');
   if (ms < 1 || ms > LONGEST_CHECK_MS) throw bad('healthCheck.interval', 'it must be from 1ms to 24h');
@@ -240,6 +250,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
   const graceTimeOutMs = given.duration('graceTimeOut');
   return freezeDeep({
     logLevel: fillLogLevel(given),
+    log: fillLog(given, warn),
     entryPoints,
     defaultEntryPoints,
     etcd,

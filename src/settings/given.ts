@@ -76,6 +76,13 @@ export class Given {
     return this.#webDropped;
   }
 
+  /** Of all that were given, as `--help` writes them, in order. */
+  names(): string[] {
+    const names = Array.from(this.#entries, ([name, { row }]) => (row.name.endsWith('*') ? name : row.name));
+    if (this.#entryPoints.size > 0) names.push('entryPoints');
+    return [...new Set(names)].sort();
+  }
+
   has(name: string): boolean {
     const key = name.toLowerCase();
     return this.#entries.has(key) || (key === 'entrypoints' && this.#entryPoints.size > 0);

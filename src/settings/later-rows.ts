@@ -53,10 +53,6 @@ export const LATER_ROWS: readonly Row[] = [
       accessLog.fields.headers.defaultMode  string    keep    keep, drop or redact
       accessLog.fields.headers.names        string    -       Header=keep|drop|redact, blank-separated
       accessLogsFile                        string    -       Older name of --accessLog.filePath
-      traefikLog                            section   false   Change where the log goes
-      traefikLog.filePath                   string    -       File of the log
-      traefikLog.format                     string    common  common or json
-      traefikLogsFile                       string    -       Older name of --traefikLog.filePath
     `,
   ),
   rows(

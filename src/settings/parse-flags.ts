@@ -27,6 +27,8 @@ export type Parsed =
       readonly settings: Settings;
       /** The traefik.toml that was read, '' for none. */
       readonly configFile: string;
+      /** Names of the settings that are not left to their defaults. */
+      readonly given: readonly string[];
       /** The same with what a store of keys says on top of it. Keys are relative to the prefix. */
       readonly withStored: WithStored;
     }
@@ -189,6 +191,7 @@ export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv): Par
       command,
       settings: fillSettings(given, warnings),
       configFile,
+      given: given.names(),
       withStored: (keys, check) => withStored(layer, keys, check),
     };
   } catch (error) {

@@ -146,6 +146,23 @@ const ROWS_IN_FORCE: readonly Row[] = [
       web.readOnly  boolean  false  Accepted and ignored: nothing can be written
     `,
   ),
+  rows(
+    'Logs',
+    'now',
+    `
+      traefikLog.filePath  string   -       File that the log is appended to, instead of standard output; SIGUSR1 makes it anew
+      traefikLog.format    string   common  common, which is key=value, or json
+      traefikLog.color     boolean  false   Colours, for a terminal
+      traefikLogsFile      string   -       Older name of --traefikLog.filePath, which wins
+    `,
+  ),
+  rows(
+    'Logs',
+    'silent',
+    `
+      traefikLog  section  false  Accepted and ignored: only its flags count
+    `,
+  ),
 ].flat();
 
 /** Groups in the order of `--help`; in each the rows that work come first. */

@@ -3,6 +3,7 @@ import type { Constraint } from '../kernel/constraints.ts';
 import type { EntryPoint, EntryPointTls, TrustOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 import type { LogLevel } from '../kernel/log.ts';
 import type { RequestIdMode } from '../kernel/request-id-mode.ts';
+import type { LogForm } from '../kernel/log-line.ts';
 import type { User } from '../middlewares/auth.ts';
 
 export type TlsSettings = {
@@ -58,6 +59,8 @@ export type WebSettings = {
 
 export type Settings = {
   readonly logLevel: LogLevel;
+  /** `path`: '' for standard output. */
+  readonly log: { readonly path: string; readonly form: LogForm };
   readonly entryPoints: readonly EntryPoint[];
   readonly defaultEntryPoints: readonly string[];
   readonly etcd: EtcdSettings | null;

@@ -1,11 +1,14 @@
 /** What an operator sees of tsuji at the default level, in order and bounded in rate. */
 import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { response } from '../harness/exchanges.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { ok, rawClient, startRawServer } from '../harness/raw.ts';
 import { freePort, startEtcd } from '../harness/tools.ts';
-import { addRoute, startTsuji, type Tsuji } from '../harness/tsuji.ts';
+import { addRoute, startTsuji, Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
 const get = (host: string): string => `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
@@ -29,8 +32,8 @@ test('the start says what runs, where it listens, and that there is no key', asy
   await told(
     tsuji,
     'start',
-    /version=\d+\.\d+\.\d+ node=v\d+/,
-    /workers=2 sources="folder \S+" config_file= entrypoints=http/,
+    /version=\d+\.\d+\.\d+ node=v\d+\S* commit=[0-9a-f]* workers=2 sources="folder \S+" config_file= entrypoints=http/,
+    /settings="entryPoints,folder,web,web.address,workers"/,
   );
   await told(
     tsuji,
@@ -135,6 +138,25 @@ test('a drain tells its beginning, what it cuts, and the end', async (t) => {
   await told(drained, 'drain_begin', /signal=SIGTERM accept_ms=0 grace_ms=300/);
   await told(drained, 'drain_end', /took_ms=\d+ cut=1/);
   await told(drained, 'stop', /code=0 took_ms=\d+/);
+});
+
+test('a log in a file is JSON when asked for, and goes on under its name when it was moved away', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'tsuji-log-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'made', 'tsuji.log');
+  const events = (file: string): string[] => {
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : [];
+    return lines.map((line) => (JSON.parse(line) as { event?: string }).event ?? '');
+  };
+  const filed = new Tsuji({ flags: [`--traefikLog.filePath=${path}`, '--traefikLog.format=json'] });
+  t.after(() => filed.kill('SIGKILL'));
+  await waitFor(() => events(path).includes('config_applied'), 'the first routes to be told');
+  renameSync(path, `${path}.1`);
+  filed.kill('SIGUSR1');
+  await waitFor(() => events(path).includes('log_reopened'), 'the file to be made anew');
+  filed.kill('SIGTERM');
+  assert.deepEqual(await filed.ended(), { code: 0, signal: null });
+  assert.deepEqual([events(`${path}.1`)[0], events(path).at(-1), filed.output], ['start', 'stop', '']);
 });
 
 test('nobody reads the log any more, and tsuji serves on', async (t) => {

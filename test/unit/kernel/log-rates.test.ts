@@ -39,7 +39,11 @@ test('any number of names takes bounded memory', () => {
 test('a second has so many lines, and at its end one says how many there would have been', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const told: number[] = [];
-  const budget = new LineBudget(200, (held) => told.push(held));
+  let hasRoom = true;
+  const budget = new LineBudget(200, (held) => {
+    if (hasRoom) told.push(held);
+    return hasRoom;
+  });
   const taken = Array.from({ length: 500 }, () => budget.take(0)).filter(Boolean).length;
   assert.equal(taken, 200);
   assert.equal(budget.take(999), false);
@@ -49,4 +53,11 @@ test('a second has so many lines, and at its end one says how many there would h
   assert.deepEqual(told, [302]);
   t.mock.timers.tick(5_000);
   assert.deepEqual(told, [302]);
+  hasRoom = false;
+  budget.hold(3);
+  t.mock.timers.tick(2_000);
+  budget.hold(4);
+  hasRoom = true;
+  t.mock.timers.tick(1_000);
+  assert.deepEqual(told, [302, 7], 'what could not be told is told later');
 });

@@ -39,6 +39,7 @@ test('without flags the defaults hold, and it is said that there are no routes',
   const settings = settingsOf([]);
   assert.deepEqual(settings, {
     logLevel: 'INFO',
+    log: { path: '', form: 'text' },
     entryPoints: [
       {
         name: 'http',
@@ -506,4 +507,21 @@ test('flags of providers that are not built are ignored with a line each, as the
     '--docker is ignored: routes come from etcd (--etcd) or a folder (--folder); Docker, Marathon, Consul and all other providers of Traefik are not built',
     '--consulcatalog is ignored: routes come from etcd (--etcd) or a folder (--folder); Docker, Marathon, Consul and all other providers of Traefik are not built',
   ]);
+});
+
+test('the log goes where and in the form that is asked for, and an unknown form is the common one', () => {
+  const logOf = (...flags: string[]) => settingsOf([...flags, '--folder=f']).log;
+  assert.deepEqual(logOf('--traefikLog.filePath=/a', '--traefikLogsFile=/b', '--traefikLog.format=JSON'), {
+    path: '/a',
+    form: 'json',
+  });
+  assert.deepEqual(logOf('--traefikLogsFile=/b', '--traefikLog.color'), { path: '/b', form: 'colours' });
+  const { log, warnings } = settingsOf(['--traefikLog.format=xml', '--folder=f']);
+  assert.equal(log.form, 'text');
+  assert.deepEqual(warnings, ['--traefikLog.format: "xml" is neither common nor json: it is common']);
+});
+
+test('which settings are not left to their defaults is known by name', () => {
+  const parsed = parseFlags(['--etcd.password=secret', '--folder=f', '-d'], { TSUJI_WORKERS: '2', HOME: '' });
+  assert.deepEqual(parsed.kind === 'run' && parsed.given, ['debug', 'etcd.password', 'folder', 'workers']);
 });
