@@ -2,8 +2,8 @@
 import type { Constraint } from '../kernel/constraints.ts';
 import type { EntryPoint, EntryPointTls, TrustOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 import type { LogLevel } from '../kernel/log.ts';
-import type { RequestIdMode } from '../kernel/request-id-mode.ts';
 import type { LogForm } from '../kernel/log-line.ts';
+import type { RequestIdMode } from '../kernel/request-id-mode.ts';
 import type { User } from '../middlewares/auth.ts';
 
 export type TlsSettings = {
