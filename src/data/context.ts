@@ -1,6 +1,7 @@
 /** What everything in one worker shares. One per worker thread; made at boot, the table is swapped between two events. */
 
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
+import type { Fault } from '../kernel/errors.ts';
 import type { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { BootOptions, FromWorker } from '../protocol/messages.ts';
 import type { LiveNodes } from '../shared/live-nodes.ts';
@@ -84,6 +85,8 @@ export type WorkerContext = {
   breakers: ReadonlyMap<string, SharedArrayBuffer>;
   /** Nothing new is accepted; responses ask their client to close. */
   draining: boolean;
+  /** Why what is open ends with the worker, from the moment at which that is cut; null before. */
+  ending: Fault | null;
   /** Requests without their end. */
   openExchanges: number;
   /** Those of them that are WebSockets: at the end of the worker they are told. */

@@ -100,8 +100,8 @@ export interface DownstreamEvents {
   downstreamBody(chunk: Uint8Array, last: boolean): void;
   /** After a `write` that returned false: everything went out. */
   downstreamWritable(): void;
-  /** The client is gone; the downstream is invalid from now on. */
-  downstreamAborted(): void;
+  /** The client is gone, or was let go of for `why`; the downstream is invalid from now on. */
+  downstreamAborted(why?: Fault): void;
   /**
    * The client breaks a rule of its listener: it is told so where nothing was answered yet, and loses its connection or
    * stream. `detail` is for the log.

@@ -58,7 +58,7 @@ function replyOf(fault: Fault): Reply {
     head,
     body: fault.body,
     length,
-    cause: fault.code.toLowerCase(),
+    cause: fault.cause,
     closes,
   });
 }

@@ -116,6 +116,7 @@ const context: WorkerContext = {
   table: null,
   breakers: new Map(),
   draining: false,
+  ending: null,
   openExchanges: 0,
   webSockets: new Set(),
   exchangeEnded: () => {},
@@ -145,10 +146,11 @@ function sendLogToMain(): void {
 }
 
 /** Closes every handle; the thread ends by itself when its loop is empty. */
-function closeAll(): void {
+function closeAll(why = FAULTS.drainDeadline): void {
   if (closing) return;
   closing = true;
   context.draining = true;
+  context.ending = why;
   for (const listener of listeners) listener.drain();
   if (context.webSockets.size === 0) {
     closeHandles();
@@ -171,7 +173,7 @@ function fail(during: 'boot' | 'serving', error: unknown): void {
   if (closing) return;
   const stack = error instanceof Error ? (error.stack ?? '') : '';
   post({ kind: 'failed', during, message: reasonOf(error), stack, open: context.openExchanges });
-  closeAll();
+  closeAll(FAULTS.internal);
 }
 
 /** In the place of what entrypoints do while the heap is short. */

@@ -25,6 +25,17 @@ export const REQUEST_CHUNKED = 2;
 /** No body but the bytes of a tunnel; only once the server has agreed to it. */
 export const REQUEST_TUNNEL = 3;
 
+/** What a request is by its Content-Type. */
+export const NO_GRPC = 0;
+export const GRPC = 1;
+export const GRPC_WEB = 2;
+
+function grpcOf(type: string): number {
+  const lower = type.toLowerCase();
+  if (!lower.startsWith('application/grpc')) return NO_GRPC;
+  return lower.startsWith('application/grpc-web') ? GRPC_WEB : GRPC;
+}
+
 /** Characters of a value that are told of in a reason. */
 const MAX_SHOWN = 40;
 
@@ -94,6 +105,8 @@ export class RequestHead {
   /** The client, or a proxy before us, sent one of the forwarded fields. */
   private forwarded = false;
   private readonly ownLines = new OwnForwardedLines();
+  /** `grpcKind`, -1 before it was looked for. */
+  private grpc = -1;
 
   begin(method: string, target: string, path: string): void {
     this.method = method;
@@ -130,6 +143,7 @@ export class RequestHead {
     this.connection = '';
     this.trailers = false;
     this.forwarded = false;
+    this.grpc = -1;
   }
 
   /** One of its own, for a request that has to wait: this one is filled anew with the next. */
@@ -178,7 +192,13 @@ export class RequestHead {
 
   /** Streams of gRPC may be quiet for as long as they like, and are compressed by themselves. */
   get isGrpc(): boolean {
-    return this.values('content-type').some((type) => type.toLowerCase().startsWith('application/grpc'));
+    return this.grpcKind !== NO_GRPC;
+  }
+
+  /** By its type: NO_GRPC, GRPC or GRPC_WEB. */
+  get grpcKind(): number {
+    if (this.grpc < 0) this.grpc = this.values('content-type').reduce((kind, type) => Math.max(kind, grpcOf(type)), 0);
+    return this.grpc;
   }
 
   /** As received, without the `?`; '' for none. */

@@ -17,6 +17,8 @@ export type FaultRetry = 'unsent' | 'unprocessed' | 'reused' | 'never';
 
 export type Fault = {
   readonly code: string;
+  /** Why an exchange ends that ends with it: a row of causes.ts. */
+  readonly cause: string;
   readonly source: FaultSource;
   readonly retry: FaultRetry;
   /** Status of the local reply, and the one that metrics count when the head was not out yet. */
@@ -35,7 +37,7 @@ function fault(
   body: string,
   text: string,
 ): Fault {
-  return Object.freeze({ code, source, retry, status, body, text });
+  return Object.freeze({ code, cause: code.toLowerCase(), source, retry, status, body, text });
 }
 
 const BAD_GATEWAY = 'Bad Gateway';
@@ -109,7 +111,31 @@ export const FAULTS = Object.freeze({
     'Client Closed Request',
     'the client closed the connection',
   ),
+  clientReset: fault(
+    'CLIENT_RESET',
+    'downstream',
+    'never',
+    499,
+    'Client Closed Request',
+    'the client closed the connection before it had all of the response',
+  ),
+  clientSlow: fault(
+    'CLIENT_SLOW',
+    'downstream',
+    'never',
+    499,
+    'Client Closed Request',
+    'the client did not take the response in time',
+  ),
   noRoute: fault('NO_ROUTE', 'config', 'never', 404, '404 page not found\n', 'no frontend matches'),
+  stripMismatch: fault(
+    'STRIP_MISMATCH',
+    'config',
+    'never',
+    404,
+    '404 page not found\n',
+    'the path does not begin with what the rule of the frontend strips',
+  ),
   notReady: fault(
     'NOT_READY',
     'config',
@@ -224,6 +250,7 @@ export const FAULTS = Object.freeze({
     SERVER_ERROR,
     'every server of the backend has weight 0',
   ),
+  dnsFailed: fault('DNS_FAILED', 'upstream', 'unsent', 502, BAD_GATEWAY, 'the name of the server does not resolve'),
   connectRefused: fault('CONNECT_FAILED', 'upstream', 'unsent', 502, BAD_GATEWAY, 'the server cannot be reached'),
   connectTimeout: fault(
     'CONNECT_TIMEOUT',
@@ -258,7 +285,7 @@ export const FAULTS = Object.freeze({
     'the server refused the request before it looked at it',
   ),
   sessionEnded: fault(
-    'SESSION_ENDED',
+    'STREAM_REFUSED',
     'upstream',
     'unprocessed',
     502,
@@ -357,6 +384,14 @@ export const FAULTS = Object.freeze({
     503,
     'Service Unavailable',
     'more is kept on disk than --buffering.maxDisk allows',
+  ),
+  drainDeadline: fault(
+    'DRAIN_DEADLINE',
+    'internal',
+    'never',
+    503,
+    'Service Unavailable',
+    'tsuji ended before the exchange did',
   ),
   diskFailed: fault('INTERNAL', 'internal', 'never', 500, SERVER_ERROR, 'a body cannot be kept in --buffering.dir'),
   internal: fault('INTERNAL', 'internal', 'never', 500, SERVER_ERROR, 'an error inside tsuji'),

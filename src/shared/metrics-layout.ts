@@ -15,9 +15,11 @@
  *     320      u32 × 48   protections                      worker, wrap around
  *     512      f64 × 3 codings × 2   bytes before and after  worker              bytes
  *                         compression
- *     576      i32 × 32 entrypoints × 10 methods × 3 protocols
+ *     576      i32 × 32 entrypoints × 10 methods × 5 protocols
  *                         open exchanges                   worker, zero at boot
- *     4416     series     owner u32 · labels u32 ·         worker, when claimed
+ *     6976     f64 × 32 entrypoints × 80 causes
+ *                         exchanges ended                  worker
+ *     27456    series     owner u32 · labels u32 ·         worker, when claimed
  *              f64 count · f64 duration sum ·              worker              s
  *              f64 request bytes · f64 response bytes ·    worker              bytes
  *              f64 × (buckets + 1)  not cumulative         worker
@@ -58,18 +60,28 @@ export const METHODS = [
   'EXTENSION_METHOD',
 ] as const;
 
-export const PROTOCOLS = ['http', 'websocket', 'sse'] as const;
+export const PROTOCOLS = ['http', 'websocket', 'sse', 'grpc', 'grpc-web'] as const;
 /** The small numbers that `MetricsLane` takes for a protocol. */
-export const PROTOCOL = Object.freeze({ http: 0, websocket: 1, sse: 2 });
+export const PROTOCOL = Object.freeze({ http: 0, websocket: 1, sse: 2, grpc: 3, grpcWeb: 4 });
 
-/** Method (4 bits), code (10 bits), protocol (2 bits) in one small integer. */
+/** Method (4 bits), code (10 bits), protocol (3 bits) in one small integer. */
 export function labelsOf(method: number, code: number, protocol: number): number {
-  return (method << 12) | (code << 2) | protocol;
+  return (method << 13) | (code << 3) | protocol;
+}
+/** The parts of it. */
+export function methodOf(labels: number): string {
+  return METHODS[labels >>> 13] ?? METHODS[METHODS.length - 1];
+}
+export function codeOf(labels: number): number {
+  return (labels >>> 3) & 1023;
+}
+export function protocolOf(labels: number): string {
+  return PROTOCOLS[labels & 7] ?? PROTOCOLS[0];
 }
 export const OVERFLOW_LABELS = labelsOf(METHODS.length - 1, 0, 0);
 
 const MAGIC = 0x7473_6d31;
-const FORMAT = 1;
+const FORMAT = 2;
 const WORD = {
   magic: 0,
   format: 1,
@@ -89,7 +101,10 @@ const BOUNDS_BYTE = 64;
 const PROTECTIONS_BYTE = 320;
 const COMPRESSED_BYTE = 512;
 const OPEN_BYTE = 576;
-const SERIES_BYTE = 4416;
+/** Room for more than there are, so that offsets stay. */
+export const MAX_CAUSES = 80;
+const ENDED_BYTE = 6976;
+const SERIES_BYTE = 27_456;
 export const OPEN_WORDS = MAX_ENTRY_POINTS * METHODS.length * PROTOCOLS.length;
 
 /** Offsets inside a record, in 8-byte words after its key. */
@@ -209,6 +224,15 @@ export class LaneView {
   compressed(coding: number): [before: number, after: number] {
     const at = COMPRESSED_BYTE / 8 + 2 * coding;
     return [this.doubles[at], this.doubles[at + 1]];
+  }
+
+  addEnded(entryPoint: number, cause: number): void {
+    this.doubles[ENDED_BYTE / 8 + entryPoint * MAX_CAUSES + cause]++;
+  }
+
+  /** `cause`: its place in CAUSES. */
+  ended(entryPoint: number, cause: number): number {
+    return this.doubles[ENDED_BYTE / 8 + entryPoint * MAX_CAUSES + cause];
   }
 
   setBuffered(bytes: number): void {

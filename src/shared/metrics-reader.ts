@@ -5,12 +5,15 @@
 import { CODINGS, type Coding } from '../kernel/codings.ts';
 import { LATENCY_BUCKETS } from './latency.ts';
 import {
+  codeOf,
   FIRST_BACKEND,
   LaneView,
   METHODS,
+  methodOf,
   OPEN_WORDS,
   OTHER_BACKENDS,
   PROTOCOLS,
+  protocolOf,
   SERIES_BUCKETS,
   SERIES_COUNT,
   SERIES_REQUEST_BYTES,
@@ -38,7 +41,7 @@ export function ownerOf(owner: number): MetricsOwner {
 export type SeriesTotal = {
   readonly owner: number;
   readonly method: string;
-  /** 0 where the code was none, or the lane was full. */
+  /** 0 where the code was none, or the lane was full; of gRPC its status. */
   readonly code: number;
   readonly protocol: string;
   count: number;
@@ -191,6 +194,13 @@ export class MetricsReader {
     return open;
   }
 
+  /** Exchanges of that entrypoint that ended for the cause with that number. */
+  ended(entryPoint: number, cause: number): number {
+    let sum = 0;
+    for (const { lane } of this.lanes()) sum += lane.ended(entryPoint, cause);
+    return sum;
+  }
+
   openUpstreamConnections(): number {
     let sum = 0;
     for (const { lane } of this.lanes()) sum += lane.openUpstream();
@@ -263,14 +273,14 @@ export class MetricsReader {
 }
 
 function addSeries(totals: Map<number, SeriesTotal>, lane: LaneView, at: number, owner: number, labels: number): void {
-  const key = owner * 65_536 + labels;
+  const key = owner * 131_072 + labels;
   let total = totals.get(key);
   if (total === undefined) {
     total = {
       owner,
-      method: METHODS[labels >> 12] ?? METHODS[METHODS.length - 1],
-      code: (labels >> 2) & 1023,
-      protocol: PROTOCOLS[labels & 3] ?? PROTOCOLS[0],
+      method: methodOf(labels),
+      code: codeOf(labels),
+      protocol: protocolOf(labels),
       count: 0,
       seconds: 0,
       requestBytes: 0,

@@ -63,7 +63,15 @@ function backendOwner(slot: number): number {
 }
 
 function knownProtocol(protocol: number): number {
-  return protocol === PROTOCOL.websocket || protocol === PROTOCOL.sse ? protocol : PROTOCOL.http;
+  return protocol > 0 && protocol < PROTOCOLS.length ? protocol | 0 : PROTOCOL.http;
+}
+
+/** UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS of gRPC, a bit each. */
+const GRPC_ERRORS = (1 << 2) | (1 << 4) | (1 << 12) | (1 << 13) | (1 << 14) | (1 << 15);
+
+function isError(code: number, protocol: number): boolean {
+  if (code >= 500) return true;
+  return protocol >= PROTOCOL.grpc && code < 32 && ((GRPC_ERRORS >>> code) & 1) === 1;
 }
 
 /** The writing side of a lane. One per worker; a lane must never have two at a time. */
@@ -152,8 +160,8 @@ export class MetricsLane {
   }
 
   /**
-   * An exchange ended. `entryPoint`: its index; `code`: what the client was sent; `seconds`: from the request head to
-   * the last byte of the response; sizes are those of the bodies.
+   * An exchange ended. `entryPoint`: its index; `code`: what the client was sent, of gRPC its status there; `seconds`: from
+   * the request head to the last byte of the response; sizes are those of the bodies.
    */
   entryPointDone(
     entryPoint: number,
@@ -165,6 +173,11 @@ export class MetricsLane {
     responseBytes: number,
   ): void {
     this.done(entryPointOwner(entryPoint), method, code, protocol, seconds, requestBytes, responseBytes);
+  }
+
+  /** An exchange ended for `cause`, a number of kernel/causes.ts. */
+  ended(entryPoint: number, cause: number): void {
+    this.lane.addEnded(entryPointOwner(entryPoint), cause);
   }
 
   /** The same for the backend that the exchange was routed to, local replies included. */
@@ -202,7 +215,8 @@ export class MetricsLane {
     const { doubles, bounds } = this;
     // One NaN would poison a sum for ever.
     const duration = seconds >= 0 && seconds < Number.MAX_SAFE_INTEGER ? seconds : 0;
-    const status = code >= 100 && code <= 999 ? code | 0 : 0;
+    const least = protocol >= PROTOCOL.grpc ? 0 : 100;
+    const status = code >= least && code <= 999 ? code | 0 : 0;
 
     const series = this.series(owner, labelsOf(methodNumber(method), status, knownProtocol(protocol)));
     doubles[series + SERIES_COUNT]++;
@@ -215,7 +229,7 @@ export class MetricsLane {
 
     const summary = this.summary(owner);
     doubles[summary + SUMMARY_COUNT]++;
-    if (status >= 500) doubles[summary + SUMMARY_ERRORS]++;
+    if (isError(status, protocol)) doubles[summary + SUMMARY_ERRORS]++;
     this.words[summary * 2 + SUMMARY_LATENCY + latencyBucket(duration)]++;
   }
 

@@ -80,6 +80,7 @@ export class Http2Memory {
       plans: [[{ request }]],
       table: null,
       draining: false,
+      ending: null,
       openExchanges: 0,
       serverLine: '',
       exchangeEnded: () => {},

@@ -1,4 +1,5 @@
 /** `/metrics`: the names of Traefik 1.7 (shared/spec cli-api §6) and our own under `tsuji_`. */
+import { CAUSES } from '../../kernel/causes.ts';
 import { MIRRORING, type MirroringOptions } from '../../middlewares/mirroring.ts';
 import { type MetricsReader, ownerOf, type SeriesTotal } from '../../shared/metrics-reader.ts';
 import { MIRROR_RESULTS } from '../../shared/mirror-counts.ts';
@@ -61,6 +62,16 @@ function* requestFamilies(prefix: string, of: string, all: readonly Labelled[], 
   for (const { labels, series } of all) yield sample(`${prefix}_requests_bytes_total`, labels, series.requestBytes);
   yield head(`${prefix}_responses_bytes_total`, 'counter', `Bytes in the bodies of responses from ${of}.`);
   for (const { labels, series } of all) yield sample(`${prefix}_responses_bytes_total`, labels, series.responseBytes);
+}
+
+function* endedFamily(view: ControlView, reader: MetricsReader) {
+  yield head('tsuji_requests_ended_total', 'counter', 'Requests by the one cause of their end.');
+  for (const [index, { name: entrypoint }] of view.entryPoints().entries()) {
+    for (const [number, { name: cause }] of CAUSES.entries()) {
+      const labels = labelText(Object.entries({ entrypoint, cause }));
+      yield sample('tsuji_requests_ended_total', labels, reader.ended(index, number));
+    }
+  }
 }
 
 function* openFamilies(view: ControlView, reader: MetricsReader, entryPoints: readonly Labelled[]) {
@@ -292,6 +303,7 @@ export function* metricsPage(view: ControlView, reader: MetricsReader, lag: numb
   const bounds = reader.bounds();
   const { entryPoints, backends } = yield* labelled(view, reader);
   yield* requestFamilies('traefik_entrypoint', 'an entrypoint', entryPoints, bounds);
+  yield* endedFamily(view, reader);
   yield* openFamilies(view, reader, entryPoints);
   yield* requestFamilies('traefik_backend', 'a backend', backends, bounds);
   yield* backendFamilies(view, reader);

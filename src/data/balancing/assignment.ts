@@ -33,6 +33,7 @@ const NONE: readonly ServerView[] = Object.freeze([]);
 
 /** What speaks against the server itself: it refuses connections or breaks them. */
 const BREAKDOWNS: ReadonlySet<Fault> = new Set([
+  FAULTS.dnsFailed,
   FAULTS.connectRefused,
   FAULTS.connectTimeout,
   FAULTS.tlsFailed,
@@ -42,7 +43,12 @@ const BREAKDOWNS: ReadonlySet<Fault> = new Set([
 ]);
 
 /** No connection to it comes about: that is worth a line (shared/spec logs §3.3). */
-const UNREACHABLE: ReadonlySet<Fault> = new Set([FAULTS.connectRefused, FAULTS.connectTimeout, FAULTS.tlsFailed]);
+const UNREACHABLE: ReadonlySet<Fault> = new Set([
+  FAULTS.dnsFailed,
+  FAULTS.connectRefused,
+  FAULTS.connectTimeout,
+  FAULTS.tlsFailed,
+]);
 
 /** What is asked of a request that may go to a server once more. */
 export interface Repeatable {

@@ -55,6 +55,8 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   protected status = 0;
   protected cause = 'ok';
   protected tries = 0;
+  /** What its server says of it by gRPC; -1 for nothing. */
+  protected grpcStatus = -1;
   protected requestBytes = 0;
   protected responseBytes = 0;
   readonly marks = new Marks();
@@ -116,6 +118,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     this.status = 0;
     this.cause = 'ok';
     this.tries = 0;
+    this.grpcStatus = -1;
     this.requestBytes = 0;
     this.responseBytes = 0;
     this.frontend = null;
@@ -338,6 +341,13 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     return this.method === 'HEAD' || this.status === 204 || this.status === 304;
   }
 
+  /** What it ends with when its client is gone, as its engine says for `why`. `begun`: the head of a response is out. */
+  protected departure(why: Fault, begun: boolean): Fault {
+    const { ending } = this.worker;
+    if (ending !== null) return ending;
+    return begun && why === FAULTS.clientClosed ? FAULTS.clientReset : why;
+  }
+
   protected replyFault(fault: Fault): void {
     this.reply(localReply(fault));
   }
@@ -376,6 +386,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     outcome.protocol = this.protocol;
     outcome.method = this.method;
     outcome.status = this.status;
+    outcome.grpcStatus = this.grpcStatus;
     outcome.cause = this.cause;
     outcome.tries = this.tries;
     this.marks.end();

@@ -9,8 +9,10 @@
  * `OutgoingResponse`.
  * Exchanges are reused from their engine's free list: every field is set anew by `begin`.
  */
+
+import { headField } from '../../http/fields.ts';
 import { ANY_NAMES } from '../../http/name-bits.ts';
-import type { RequestHead } from '../../http/request-head.ts';
+import { GRPC_WEB, type RequestHead } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import { BODY_LENGTH } from '../../http/response-parser.ts';
 import { ASCII } from '../../kernel/characters.ts';
@@ -33,7 +35,16 @@ import { type SubstitutedExchange, SubstitutePage } from './substitute-page.ts';
 
 function protocolOf(head: RequestHead): number {
   if (head.tunnel && head.webSocket) return PROTOCOL.websocket;
-  return head.wantsEvents ? PROTOCOL.sse : PROTOCOL.http;
+  if (head.wantsEvents) return PROTOCOL.sse;
+  // Every call is a POST.
+  if (head.method !== 'POST' || !head.isGrpc) return PROTOCOL.http;
+  return head.grpcKind === GRPC_WEB ? PROTOCOL.grpcWeb : PROTOCOL.grpc;
+}
+
+/** The status of gRPC in the lines of a head or of trailers; -1 for none. */
+function grpcStatusOf(lines: string): number {
+  const value = headField(lines, 'grpc-status');
+  return /^[0-9]{1,2}$/.test(value) ? Number(value) : -1;
 }
 
 export class HttpExchange
@@ -218,6 +229,7 @@ export class HttpExchange
     }
     this.request.holdNoMore();
     this.status = head.status;
+    if (this.protocol >= PROTOCOL.grpc) this.grpcStatus = grpcStatusOf(head.text);
     this.assignment.answered();
     const { cookie } = this.assignment;
     let { text, nonAscii } = head;
@@ -295,6 +307,7 @@ export class HttpExchange
 
   responseEnd(trailers: string): void {
     const { connection } = this;
+    if (trailers !== '' && this.protocol >= PROTOCOL.grpc) this.grpcStatus = grpcStatusOf(`\r\n${trailers}`);
     this.serverSide.connection = null;
     // An upload that the server did not wait for is still coming: let the listener read it to its end.
     this.flow.resume();
@@ -307,10 +320,10 @@ export class HttpExchange
     else (this.substitute ?? this.connection)?.resume();
   }
 
-  downstreamAborted(): void {
+  downstreamAborted(why = FAULTS.clientClosed): void {
     if (!this.running) return;
     this.abandon();
-    this.broken(FAULTS.clientClosed);
+    this.broken(this.departure(why, this.response.isBegun));
     this.finish();
   }
 
@@ -369,7 +382,7 @@ export class HttpExchange
 
   /** Why there is no whole response. What was sent of it has its status already. */
   private broken(fault: Fault): void {
-    this.cause = fault.code.toLowerCase();
+    this.cause = fault.cause;
     if (!this.response.isBegun) this.status = fault.status;
   }
 

@@ -3,11 +3,15 @@
  * worker, filled at the end of each exchange and valid only while it is passed around.
  */
 
+import { causeNumber } from '../../kernel/causes.ts';
 import type { ObservabilityOptions } from '../../middlewares/observability.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import type { BackendView, FrontendView, ServerView } from '../../table/views.ts';
 import type { Marks } from './marks.ts';
+
+/** What Traefik counts where the server says nothing. */
+const GRPC_UNKNOWN = 2;
 
 /** Do requests of that frontend count for series of backends? */
 export function countsForBackend(frontend: FrontendView | null): boolean {
@@ -32,6 +36,8 @@ export class Outcome {
   method = '';
   /** What the client was sent, or would have been; 101 for a WebSocket that was open. */
   status = 0;
+  /** That of gRPC, as its server says; -1 for none. */
+  grpcStatus = -1;
   /** The one reason why it ended as it did (shared/spec logs §2.2): `ok`, or the code of a fault in lower case. */
   cause = 'ok';
   /** Servers that were asked, 0 for none. */
@@ -44,11 +50,18 @@ export class Outcome {
   requestBytes = 0;
   responseBytes = 0;
 
+  /** The label of that name: the status of gRPC where it is spoken, as Traefik has it. */
+  get code(): number {
+    if (this.protocol < PROTOCOL.grpc) return this.status;
+    return this.grpcStatus < 0 ? GRPC_UNKNOWN : this.grpcStatus;
+  }
+
   /** Adds it to what a worker counts. */
   count(metrics: MetricsLane): void {
-    const { method, status, protocol, seconds, requestBytes, responseBytes } = this;
-    metrics.entryPointDone(this.entryPoint, method, status, protocol, seconds, requestBytes, responseBytes);
+    const { method, code, protocol, seconds, requestBytes, responseBytes } = this;
+    metrics.entryPointDone(this.entryPoint, method, code, protocol, seconds, requestBytes, responseBytes);
+    metrics.ended(this.entryPoint, causeNumber(this.cause));
     if (this.backend === null || !countsForBackend(this.frontend)) return;
-    metrics.backendDone(this.backend.slot, method, status, protocol, seconds, requestBytes, responseBytes);
+    metrics.backendDone(this.backend.slot, method, code, protocol, seconds, requestBytes, responseBytes);
   }
 }

@@ -29,6 +29,8 @@ export interface WatchedClient {
   retryWrite(): void;
   /** The body that is awaited does not come. */
   uploadOverdue(): void;
+  /** The response is not taken: ends its connection. */
+  downloadOverdue(): void;
 }
 
 function lookEveryMs({ uploadTimeoutMs, downloadTimeoutMs }: BootOptions): number {
@@ -121,7 +123,7 @@ export class SlowClientWatch extends TimerEntry {
     }
     const taken = stalled ? client.takenBytes() : 0;
     if (this.download.isOverdue(stalled, taken, this.lookMs, options.downloadTimeoutMs)) {
-      response.close();
+      client.downloadOverdue();
       return;
     }
     // `resume` on a stalled response would end uWS's wait for room.

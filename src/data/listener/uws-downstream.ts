@@ -9,7 +9,7 @@
  * on each side, and a response in pieces is over when its client has it.
  * What is written in one cork has to fit into it (`uws-cork.ts`).
  */
-import { reasonOf } from '../../kernel/errors.ts';
+import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { WorkerContext } from '../context.ts';
@@ -74,6 +74,8 @@ export class UwsDownstream extends UwsRequest implements Downstream, WatchedClie
   heldBytes = 0;
   /** Something waits for the client. */
   private stalled = false;
+  /** What its request ends with, should its connection be closed. */
+  private why = FAULTS.clientClosed;
   private listensWritable = false;
   /** `end` was called while something was still pending. */
   private ending = false;
@@ -136,6 +138,7 @@ export class UwsDownstream extends UwsRequest implements Downstream, WatchedClie
     this.listensWritable = false;
     this.stalled = false;
     this.ending = false;
+    this.why = FAULTS.clientClosed;
     response.onAborted(this.aborted);
   }
 
@@ -255,6 +258,16 @@ export class UwsDownstream extends UwsRequest implements Downstream, WatchedClie
 
   /** As a client that leaves: the exchange ends. */
   endOverBudget(): void {
+    this.closeFor(FAULTS.overBudget);
+  }
+
+  downloadOverdue(): void {
+    this.closeFor(FAULTS.clientSlow);
+  }
+
+  /** `onAborted` comes within the call. */
+  private closeFor(why: Fault): void {
+    this.why = why;
     this.response?.close();
   }
 
@@ -392,6 +405,6 @@ export class UwsDownstream extends UwsRequest implements Downstream, WatchedClie
     this.linger?.cancel();
     if (this.response === null) return;
     this.response = null;
-    this.events.downstreamAborted();
+    this.events.downstreamAborted(this.why);
   }
 }

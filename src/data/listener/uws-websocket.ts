@@ -67,6 +67,7 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
   readonly events: ClientSocketEvents;
   /** Null before the handshake is out and after the end. */
   private ws: WebSocket<UserData> | null = null;
+  isTooSlow = false;
   private readonly wheel: TimerWheel;
   private readonly pauseSocket: Flow;
   private readonly resumeSocket: Flow;
@@ -245,7 +246,8 @@ export class UwsClientSocket extends TimerEntry implements ClientSocket {
       this.look();
       if (!this.waits || this.ws === null) return;
       const taken = this.sent - this.ws.getBufferedAmount();
-      if (this.download.isOverdue(true, taken, LOOK_EVERY_MS, this.downloadTimeoutMs)) this.ws.close();
+      this.isTooSlow = this.download.isOverdue(true, taken, LOOK_EVERY_MS, this.downloadTimeoutMs);
+      if (this.isTooSlow) this.ws.close();
       else this.wait();
     } catch (error) {
       this.events.crash(error);

@@ -105,7 +105,7 @@ export function modifyRequest(modifiers: ModifiersView, head: RequestHead): Faul
   const text = decodedPath(head.path);
   if (text === null) return FAULTS.badRequest;
   const modification = new Modification({ text, raw: head.path });
-  if (!modification.strip(modifiers)) return FAULTS.noRoute;
+  if (!modification.strip(modifiers)) return FAULTS.stripMismatch;
   if (modifiers.addPrefix !== '') modification.addPrefix(modifiers.addPrefix);
   if (
     modifiers.replacePathRegex !== null &&

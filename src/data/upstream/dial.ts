@@ -100,6 +100,7 @@ export class DialTarget {
   fault(error: NodeJS.ErrnoException): Fault {
     const { code } = error;
     if (code === 'EMFILE' || code === 'ENFILE') return FAULTS.noDescriptors;
+    if (error.syscall === 'getaddrinfo') return FAULTS.dnsFailed;
     if (code === 'ETIMEDOUT') return FAULTS.connectTimeout;
     // What the system says has a number. OpenSSL and the verification speak without one, or, when it meets a write that
     // waits for the handshake, as EPROTO.

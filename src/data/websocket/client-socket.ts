@@ -20,6 +20,8 @@ export interface HandshakeDownstream extends Downstream {
 export interface ClientSocket {
   /** False from the end of the connection on, also when `clientClosed` has failed. */
   readonly isOpen: boolean;
+  /** It was ended since it did not take what waited for it. */
+  readonly isTooSlow: boolean;
   /** Takes all of `message`, which may change afterwards. False: send no more until `clientWritable`. */
   send(message: Uint8Array, binary: boolean): boolean;
   /** `data`: at most 125 bytes. */

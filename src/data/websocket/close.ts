@@ -16,6 +16,11 @@ const MAX_REASON_BYTES = 123;
 
 export type Close = { readonly code: number; readonly reason: Uint8Array };
 
+/** A side ended without a close frame. */
+export function isBroken(code: number): boolean {
+  return code === ABNORMAL || code === TLS_FAILED;
+}
+
 /**
  * The close frame for the other side, null for none: a connection that broke is shown as one that broke.
  * `problem`: what was wrong with the bytes of the side that ended, '' for nothing.
@@ -23,6 +28,6 @@ export type Close = { readonly code: number; readonly reason: Uint8Array };
 export function relayedClose(code: number, reason: Uint8Array, problem: string): Close | null {
   if (problem !== '') return { code: NORMAL, reason: Buffer.from(problem).subarray(0, MAX_REASON_BYTES) };
   if (code === NO_STATUS) return { code: NORMAL, reason: NO_REASON };
-  if (code === ABNORMAL || code === TLS_FAILED) return null;
+  if (isBroken(code)) return null;
   return { code, reason };
 }

@@ -5,10 +5,11 @@
  * The client's pings go on to the server, and the listener answers them; so the server's answers end here. A pong that
  * a server sends without having been asked ends here as well: uWebSockets cannot send one.
  */
+import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import type { BufferHolder, MemoryBudget } from '../memory-budget.ts';
 import type { ClientSocket, ClientSocketEvents } from './client-socket.ts';
-import { GOING_AWAY, NO_REASON, relayedClose, TRY_AGAIN_LATER } from './close.ts';
+import { GOING_AWAY, isBroken, NO_REASON, relayedClose, TRY_AGAIN_LATER } from './close.ts';
 import type { ServerSocket, ServerSocketEvents } from './server-socket.ts';
 
 const TEXT = 0;
@@ -24,8 +25,8 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents, BufferHold
   /** Bytes of messages, without framing. */
   requestBytes = 0;
   responseBytes = 0;
-  /** It was ended because nothing came from either side. */
-  isSilent = false;
+  /** Why it ended; null: both sides have closed it. */
+  fault: Fault | null = null;
   /** Null from the end of its side on. */
   private client: ClientSocket | null = null;
   private server: ServerSocket | null;
@@ -94,6 +95,7 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents, BufferHold
   /** The server first: what waits for the client may still go out, with the reason behind it. */
   endOverBudget(): void {
     const { server, client } = this;
+    this.fault ??= FAULTS.overBudget;
     this.server = null;
     this.dropHeld();
     server?.destroy();
@@ -165,6 +167,8 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents, BufferHold
   }
 
   clientClosed(code: number, reason: Uint8Array, problem: string): void {
+    if (problem !== '') this.fault ??= FAULTS.badRequest;
+    else if (isBroken(code)) this.fault ??= this.client?.isTooSlow === true ? FAULTS.clientSlow : FAULTS.clientClosed;
     this.client = null;
     this.sendHeld();
     this.released();
@@ -175,6 +179,8 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents, BufferHold
   }
 
   serverClosed(code: number, reason: Uint8Array, problem: string): void {
+    if (problem !== '') this.fault ??= FAULTS.badResponse;
+    else if (isBroken(code)) this.fault ??= FAULTS.truncated;
     this.server = null;
     this.dropHeld();
     this.released();
@@ -185,18 +191,24 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents, BufferHold
   }
 
   bothSilent(): void {
-    this.isSilent = true;
-    this.shutDown();
+    this.fault ??= FAULTS.bodyTimeout;
+    this.goAway();
   }
 
-  /** Tells both sides that we go away. */
+  /** Tells both sides that we end. */
   shutDown(): void {
+    this.fault ??= FAULTS.drainDeadline;
+    this.goAway();
+  }
+
+  private goAway(): void {
     this.client?.close(GOING_AWAY, NO_REASON);
   }
 
   /** Ends both sides now; the client still gets what it was sent before. */
   destroy(): void {
     const { server, client } = this;
+    this.fault ??= FAULTS.internal;
     this.server = null;
     server?.destroy();
     this.dropHeld();

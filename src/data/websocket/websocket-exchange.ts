@@ -127,7 +127,8 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
 
   private relayEnded(): void {
     this.server = null;
-    if (this.relay!.isSilent) this.cause = FAULTS.bodyTimeout.code.toLowerCase();
+    const { fault } = this.relay!;
+    if (fault !== null) this.cause = this.departure(fault, true).cause;
     this.finish();
   }
 
@@ -194,9 +195,11 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     else this.refusal?.writable();
   }
 
-  downstreamAborted(): void {
-    this.cause = FAULTS.clientClosed.code.toLowerCase();
-    if (this.refusal === null || !this.refusal.begun) this.status = FAULTS.clientClosed.status;
+  downstreamAborted(why = FAULTS.clientClosed): void {
+    const begun = this.refusal?.begun === true || this.flushing;
+    const fault = this.departure(why, begun);
+    this.cause = fault.cause;
+    if (!begun) this.status = fault.status;
     this.finish();
   }
 
@@ -212,7 +215,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
   /** Ends it now, whatever either side is doing. */
   destroy(): void {
     if (this.relay === null) {
-      this.abort(FAULTS.internal);
+      this.abort(this.worker.ending ?? FAULTS.internal);
       return;
     }
     // Half way from a response to a WebSocket.
@@ -237,7 +240,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
   }
 
   private abort(fault: Fault): void {
-    this.cause = fault.code.toLowerCase();
+    this.cause = fault.cause;
     this.downstream?.abort();
     this.finish();
   }

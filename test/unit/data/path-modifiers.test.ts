@@ -70,9 +70,9 @@ test('a prefix of `/` changes no path, and the server is told of it all the same
 });
 
 test('a path of which nothing can be stripped is not found, and a malformed one is refused', () => {
-  assert.equal(modifyRequest(modifiersOf('PathStrip:/a'), headOf('/b')), FAULTS.noRoute);
-  assert.equal(modifyRequest(modifiersOf('PathStripRegex:/a/{x:[0-9]}'), headOf('/a/b')), FAULTS.noRoute);
-  assert.equal(modifyRequest(modifiersOf('PathStripRegex:/a}'), headOf('/a}')), FAULTS.noRoute);
+  assert.equal(modifyRequest(modifiersOf('PathStrip:/a'), headOf('/b')), FAULTS.stripMismatch);
+  assert.equal(modifyRequest(modifiersOf('PathStripRegex:/a/{x:[0-9]}'), headOf('/a/b')), FAULTS.stripMismatch);
+  assert.equal(modifyRequest(modifiersOf('PathStripRegex:/a}'), headOf('/a}')), FAULTS.stripMismatch);
   assert.equal(modifyRequest(modifiersOf('AddPrefix:/a'), headOf('/%4')), FAULTS.badRequest);
 });
 

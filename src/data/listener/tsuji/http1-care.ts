@@ -41,6 +41,7 @@ export class Http1Care implements WatchedClient, BufferHolder {
   }
 
   endOverBudget(): void {
+    this.connection.why = FAULTS.overBudget;
     this.cutOff('what waits for it is too much');
   }
 
@@ -54,7 +55,9 @@ export class Http1Care implements WatchedClient, BufferHolder {
     this.noteWaiting();
     if (socket.closed) return;
     if (tunnel !== null) {
-      this.cutOff(tunnel.look(ms, downloadTimeoutMs));
+      const reason = tunnel.look(ms, downloadTimeoutMs);
+      if (reason !== '' && tunnel.isSlow) this.connection.why = FAULTS.clientSlow;
+      this.cutOff(reason);
     } else if (this.upload.isOverdue(body.user?.isAwaited === true, body.brought, ms, uploadTimeoutMs)) {
       const told = body.user!.fail(FAULTS.requestTimeout, 'the client does not send its body');
       if (!told) socket.close();
@@ -76,6 +79,7 @@ export class Http1Care implements WatchedClient, BufferHolder {
       return 'it has closed its side and takes nothing';
     }
     if (this.download.isOverdue(socket.backlog > 0, taken, ms, timeoutMs)) {
+      this.connection.why = FAULTS.clientSlow;
       return 'it does not take what it has asked for';
     }
     // What it has sent is in the way of its FIN: it may be gone.

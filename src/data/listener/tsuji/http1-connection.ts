@@ -13,7 +13,7 @@ import type { RequestHead } from '../../../http/request-head.ts';
 import { NOT_HTTP, refuseHead } from '../../../http/request-parser.ts';
 import { RequestReader } from '../../../http/request-reader.ts';
 import { asksForTunnel } from '../../../http/upgrade.ts';
-import { FAULTS } from '../../../kernel/errors.ts';
+import { FAULTS, type Fault } from '../../../kernel/errors.ts';
 import { TimerEntry } from '../../../kernel/timer-wheel.ts';
 import { isRepeatable } from '../../balancing/retry.ts';
 import type { ByteSocket } from '../../socket/byte-socket.ts';
@@ -68,6 +68,8 @@ export class Http1Connection extends TimerEntry implements ClientConnection {
   private spent = 0;
   answered = 0;
   readonly care: Http1Care;
+  /** Its requests end with it for this. */
+  why: Fault = FAULTS.clientClosed;
 
   constructor(owner: EngineOwner, socket: ByteSocket, pairs: Pick<Http1Pairs, 'take'> = pairsOf(owner.worker)) {
     super();
@@ -384,7 +386,7 @@ export class Http1Connection extends TimerEntry implements ClientConnection {
     owner.left(this);
     for (const downstream of running.splice(0)) {
       try {
-        downstream.closed();
+        downstream.closed(this.why);
       } catch (error) {
         // The others must be told all the same.
         downstream.crashed(error);

@@ -298,14 +298,14 @@ export class Http1Downstream implements Downstream, BodyUser {
     else this.recycle();
   }
 
-  /** The connection is gone. */
-  closed(): void {
+  /** The connection is gone, `why`. */
+  closed(why: Fault): void {
     this.queued = false;
     this.receiving = false;
     this.held?.clear();
     this.held = null;
     if (!this.live) return;
-    this.events.downstreamAborted();
+    this.events.downstreamAborted(why);
   }
 
   /** As `closed`, after an error of ours. */

@@ -18,6 +18,8 @@ export class Http1Tunnel {
   private paused = false;
   private halfClosed = false;
   private resumes = 0;
+  /** What comes through it is not taken by the client. */
+  isSlow = false;
   private readonly download = new Progress();
   private readonly passing = new Progress();
 
@@ -76,6 +78,7 @@ export class Http1Tunnel {
     const { socket, paused } = this;
     const waits = socket.backlog > 0;
     if (this.download.isOverdue(waits, socket.taken, ms, downloadTimeoutMs)) {
+      this.isSlow = true;
       return 'the client does not take what comes through its tunnel';
     }
     if (this.passing.isOverdue(paused, this.resumes * LEAST_BYTES, ms, downloadTimeoutMs)) {

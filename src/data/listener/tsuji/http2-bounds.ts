@@ -3,6 +3,7 @@
  * time without progress. Frames are counted against useful work, so that a client that is served never comes near the end.
  */
 import { CODE } from '../../../http2/codes.ts';
+import { FAULTS } from '../../../kernel/errors.ts';
 import { EVENTS } from '../../../kernel/events.ts';
 import { log } from '../../../kernel/log.ts';
 import type { BootOptions } from '../../../protocol/messages.ts';
@@ -100,6 +101,7 @@ export class Http2Bounds {
     const { socket } = connection;
     if (!this.download.isOverdue(socket.backlog > 0, socket.taken, ms, options.downloadTimeoutMs)) return;
     this.protects('stalled_connection');
+    connection.why = FAULTS.clientSlow;
     log.debug('a connection is ended', { reason: 'its client takes nothing', client: connection.peer });
     connection.close();
   }

@@ -7,12 +7,15 @@ import type { Http2Upload } from './http2-upload.ts';
 export class Http2Care {
   /** How often its server has taken what came through its tunnel. */
   resumes = 0;
+  /** The response is not taken. */
+  isSlow = false;
   private readonly upload = new Progress();
   private readonly download = new Progress();
   private readonly passing = new Progress();
 
   /** Another stream begins. */
   begin(): void {
+    this.isSlow = false;
     this.upload.reset();
     this.download.reset();
     this.passing.reset();
@@ -31,6 +34,7 @@ export class Http2Care {
     outbox: Http2Outbox,
   ): string {
     if (this.download.isOverdue(outbox.isBlocked, outbox.sent, ms, downloadTimeoutMs)) {
+      this.isSlow = true;
       return 'it does not take its response';
     }
     if (this.passing.isOverdue(passes, this.resumes * LEAST_BYTES, ms, downloadTimeoutMs)) {

@@ -10,7 +10,7 @@ import type { RequestHead } from '../../../http/request-head.ts';
 import { CODE, DEFAULT_WINDOW, MAX_STREAM_ID, MAX_WINDOW, PREFACE, SETTING } from '../../../http2/codes.ts';
 import { MAX_LIST } from '../../../http2/request-block.ts';
 import { type ReceiveWindow, WindowGrowth } from '../../../http2/windows.ts';
-import { FAULTS } from '../../../kernel/errors.ts';
+import { FAULTS, type Fault } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
 import { TimerEntry } from '../../../kernel/timer-wheel.ts';
 import type { WorkerContext } from '../../context.ts';
@@ -68,6 +68,8 @@ export class Http2Connection extends TimerEntry implements ClientConnection, Wat
   readonly frames = new Http2Frames(this);
   readonly output: Http2Output;
   readonly bounds: Http2Bounds;
+  /** Its streams end with it for this. */
+  why: Fault = FAULTS.clientClosed;
   /** Of a stream, at first, towards the client. */
   initialWindow = DEFAULT_WINDOW;
   private startedAt: number;
@@ -171,7 +173,7 @@ export class Http2Connection extends TimerEntry implements ClientConnection, Wat
 
   private endStreams(): void {
     this.frames.close();
-    for (const stream of [...this.streams.all]) stream.aborted();
+    for (const stream of [...this.streams.all]) stream.aborted(this.why);
   }
 
   // Its end.
@@ -234,6 +236,7 @@ export class Http2Connection extends TimerEntry implements ClientConnection, Wat
   }
 
   endOverBudget(): void {
+    this.why = FAULTS.overBudget;
     this.output.goaway(this.streams.lastBegun, CODE.enhanceYourCalm);
     this.socket.flush();
     this.close();

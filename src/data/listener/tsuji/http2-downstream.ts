@@ -10,7 +10,7 @@ import { hasField, headField, withoutFields } from '../../../http/fields.ts';
 import { httpDate } from '../../../http/http-date.ts';
 import { REQUEST_LENGTH, type RequestHead } from '../../../http/request-head.ts';
 import { CODE, MAX_FRAME } from '../../../http2/codes.ts';
-import { FAULTS } from '../../../kernel/errors.ts';
+import { FAULTS, type Fault } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
 import type { BootOptions } from '../../../protocol/messages.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL, UNKNOWN_LENGTH } from '../../downstream.ts';
@@ -198,15 +198,15 @@ export class Http2Downstream implements Downstream, OutboxUser {
     return false;
   }
 
-  /** The client has reset it, or is gone. */
-  aborted(): void {
+  /** The client has reset it, or is gone, `why`. */
+  aborted(why: Fault): void {
     const { live } = this;
     this.live = false;
     this.remoteOpen = false;
     this.localOpen = false;
     this.upload.receiving = false;
     this.drop();
-    if (live) this.guard(() => this.events.downstreamAborted());
+    if (live) this.guard(() => this.events.downstreamAborted(why));
     this.settle();
   }
 
@@ -400,12 +400,13 @@ export class Http2Downstream implements Downstream, OutboxUser {
     return this.care.overdue(ms, options, awaited, this.tunnel && upload.paused, upload, this.outbox);
   }
 
-  /** Its client makes no progress. */
+  /** Its client makes no progress: `reason` is for the log. */
   giveUp(reason: string): void {
     log.debug('a stream is ended', { reason, client: this.connection.peer });
     const { live } = this;
     this.reset(CODE.cancel);
-    if (live) this.guard(() => this.events.downstreamAborted());
+    const why = this.care.isSlow ? FAULTS.clientSlow : FAULTS.clientClosed;
+    if (live) this.guard(() => this.events.downstreamAborted(why));
   }
 }
 

@@ -8,11 +8,13 @@
  *            ├─ reset by us ───── is read past
  *            └─ gone ──────────── DATA is reset, HEADERS end the connection, all else is read past
  */
+
 import { CODE, MAX_FRAME, MAX_WINDOW, MOST_FRAME, SETTING } from '../../../http2/codes.ts';
 import { CutSpace, FrameReader, type FrameSink } from '../../../http2/frame-reader.ts';
 import { type FieldSink, HpackDecoder } from '../../../http2/hpack-decoder.ts';
 import { NO_FIELDS } from '../../../http2/request-block.ts';
 import { overflows, ReceiveWindow } from '../../../http2/windows.ts';
+import { FAULTS } from '../../../kernel/errors.ts';
 import { ReadPieces } from '../../read-pieces.ts';
 import type { Http2Connection } from './http2-connection.ts';
 import type { Http2Downstream } from './http2-downstream.ts';
@@ -165,7 +167,7 @@ export class Http2Frames implements FrameSink {
     }
     this.pieces.passOn();
     if (stream.isUnanswered) this.connection.bounds.wasted();
-    stream.aborted();
+    stream.aborted(FAULTS.clientClosed);
   }
 
   windowUpdate(id: number, increment: number): void {
