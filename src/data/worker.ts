@@ -202,13 +202,16 @@ const heapOwner: HeapOwner = {
 function drainedWhenIdle(): void {
   if (context.openExchanges > 0 || closing) return;
   setTimeout(() => {
-    if (context.openExchanges > 0 || closing) return;
-    if (listeners.some((listener) => listener.isBusy)) {
-      drainedWhenIdle();
-      return;
-    }
-    post({ kind: 'drained' });
-    closeAll();
+    // Behind what the sockets have to say in this turn of the loop: whoever has asked meanwhile is served.
+    setImmediate(() => {
+      if (context.openExchanges > 0 || closing) return;
+      if (listeners.some((listener) => listener.isBusy)) {
+        drainedWhenIdle();
+        return;
+      }
+      post({ kind: 'drained' });
+      closeAll();
+    });
   }, LINGER_MS);
 }
 

@@ -2,7 +2,10 @@
 export interface Listener {
   /** Accepts from now on. Rejects with TsujiError LISTEN_FAILED, naming the address. */
   listen(): Promise<void>;
-  /** Accepts no more, and asks the clients that are there to go when what they have asked for is done. */
+  /**
+   * Accepts no more as soon as nobody waits to be accepted, and asks the clients that are there to go when what they have
+   * asked for is done.
+   */
   drain(): void;
   /** Some answer waits for its client, although its exchange is over. False where the engine does not tell. */
   readonly isBusy: boolean;

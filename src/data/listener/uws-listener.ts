@@ -6,6 +6,7 @@ import { isToken } from '../../http/fields.ts';
 import { REQUEST_CHUNKED, RequestHead } from '../../http/request-head.ts';
 import { targetProblem } from '../../http/request-target.ts';
 import { isOptionalUpgrade } from '../../http/upgrade.ts';
+import { whenQueueIsEmpty } from '../../kernel/accept-queue.ts';
 import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
 import { FAULTS, reasonOf, TsujiError } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
@@ -66,6 +67,8 @@ export class UwsListener implements Listener, AppServer {
   private answered = 0;
   private turn = 0;
   private socket: us_listen_socket | null = null;
+  /** Connections that were accepted. */
+  private accepts = 0;
   private readonly tls: UwsTls | null;
   /** `change`: 1 for a connection that was accepted, -1 for one that has ended. */
   private readonly connectionChanged = (response: HttpResponse, change: unknown): void => {
@@ -105,6 +108,7 @@ export class UwsListener implements Listener, AppServer {
   }
 
   connected(response: HttpResponse): void {
+    this.accepts++;
     const takes = this.limits.accepted();
     if (this.worker.descriptors.clientAccepted() && takes) this.peers.connected(response);
     else response.close();
@@ -153,9 +157,13 @@ export class UwsListener implements Listener, AppServer {
 
   /** Open connections live on: each is closed with its next response, or by the end. */
   drain(): void {
-    if (this.socket === null) return;
-    this.uws.us_listen_socket_close(this.socket);
-    this.socket = null;
+    whenQueueIsEmpty(
+      () => this.accepts,
+      () => {
+        if (this.socket !== null) this.uws.us_listen_socket_close(this.socket);
+        this.socket = null;
+      },
+    );
   }
 
   close(): void {

@@ -22,7 +22,7 @@ import { LINGER_MS } from '../linger.ts';
 import { Http1Body } from './http1-body.ts';
 import { Http1Care } from './http1-care.ts';
 import { ENDING, type Http1Downstream, OPEN, WHOLE } from './http1-downstream.ts';
-import { MAX_PIPELINED, REQUEST_COST, TURN_SHARE } from './http1-limits.ts';
+import { IDLE_DRAIN_MS, MAX_PIPELINED, REQUEST_COST, TURN_SHARE } from './http1-limits.ts';
 import { type Http1Pairs, pairsOf } from './http1-pairs.ts';
 import { Http1Tunnel } from './http1-tunnel.ts';
 import type { ClientConnection, EngineOwner } from './owner.ts';
@@ -407,12 +407,22 @@ export class Http1Connection extends TimerEntry implements ClientConnection {
   }
 
   get isBusy(): boolean {
-    return (this.running.length > 0 && !this.lingers) || (!this.socket.closed && this.socket.backlog > 0);
+    if (this.socket.closed) return false;
+    return (this.running.length > 0 && !this.lingers) || this.reader.isWithin || this.socket.backlog > 0;
   }
 
-  /** The worker drains: whoever waits for nothing goes now, the others with their answer. */
+  /** Rests between two requests. */
+  private get isIdle(): boolean {
+    if (this.over || this.fresh || this.reader.isWithin || this.body.user !== null) return false;
+    return this.running.length === 0 && this.waiting === null;
+  }
+
+  /**
+   * The worker drains: whoever asks for something goes with the answer. Whoever does not goes soon, but not at once, when a
+   * request may be on its way already.
+   */
   drain(): void {
-    if (this.running.length === 0 && this.waiting === null) this.finish();
+    if (this.isIdle) this.owner.worker.wheel.arm(this, IDLE_DRAIN_MS);
   }
 
   close(): void {

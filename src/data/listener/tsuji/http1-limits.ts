@@ -8,6 +8,9 @@ export const HALF_CLOSED_MS = 5_000;
 /** A quiet tunnel whose client has ended its side asks the client's system so often whether somebody is there. */
 export const HALF_CLOSED_PROBE_MS = 15_000;
 
+/** How long a connection that rests may go on doing so while the worker drains. */
+export const IDLE_DRAIN_MS = 250;
+
 /** Requests of one connection that run at the same time when its client does not wait for answers. */
 export const MAX_PIPELINED = 32;
 /** What one connection may cause in one turn of the event loop: so many pieces of bodies, or requests at REQUEST_COST. */

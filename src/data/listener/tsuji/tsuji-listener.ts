@@ -12,6 +12,7 @@
 import { createServer, type Server, Socket } from 'node:net';
 import { createServer as createTls, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { RequestHead } from '../../../http/request-head.ts';
+import { whenQueueIsEmpty } from '../../../kernel/accept-queue.ts';
 import type { EntryPoint } from '../../../kernel/entrypoint-options.ts';
 import { reasonOf, TsujiError } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
@@ -67,6 +68,8 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
   /** Those of which a server of node's makes the handshake, by their ends. */
   private readonly handshakes = new Map<string, Opening>();
   private readonly connections = new Set<ClientConnection>();
+  /** Connections that were accepted. */
+  private accepts = 0;
 
   /** `onHandles`: node's handles may be used (src/data/socket/handles.ts). */
   constructor(worker: WorkerContext, index: number, entryPoint: EntryPoint, onHandles: boolean) {
@@ -103,7 +106,10 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
   }
 
   drain(): void {
-    this.server.close();
+    whenQueueIsEmpty(
+      () => this.accepts,
+      () => this.server.close(),
+    );
     for (const connection of this.connections) connection.drain();
   }
 
@@ -130,6 +136,7 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
 
   private accepted(source: RawHandle | Socket): void {
     let socket: TcpSocket | StreamSocket | null = null;
+    this.accepts++;
     try {
       socket = source instanceof Socket ? new StreamSocket(source) : new TcpSocket(source);
       const takes = this.limits.accepted();

@@ -183,8 +183,25 @@ test('requests behind each other are answered in their order, and use one pair a
   assert.equal(await place.sent(), '');
   place.seen[5].respond('a');
   assert.equal(undated(await place.sent()), ok('a') + ok('/now') + ok('b') + ok('/now2'));
+  place.connection.close();
+  await place.closed();
+});
+
+test('a drain waits for the request that may be on its way, on a connection that rests, and for a head in pieces', async () => {
+  const place = new Place();
+  place.socket.give(get('/now1'));
+  assert.equal(undated(await place.sent()), ok('/now1'));
   place.connection.drain();
-  await place.sent();
+  assert.equal(place.wheel.size, 1);
+  place.socket.give(get('/now2').slice(0, 20));
+  assert.ok(place.connection.isBusy);
+  place.socket.give(get('/now2').slice(20));
+  assert.equal(undated(await place.sent()), ok('/now2'));
+  assert.equal(place.connection.isBusy, false);
+  place.connection.drain();
+  assert.equal(place.socket.endSent, false);
+  // Nothing has come within that time.
+  place.connection.expired();
   assert.ok(place.socket.endSent);
   place.connection.close();
   await place.closed();
