@@ -26,6 +26,8 @@ export type EngineProxy = {
   readonly name: string;
   /** What it has to be able to do. */
   readonly serves: { readonly http2: boolean };
+  /** Takes part in the measurement of memory, and in nothing else. */
+  readonly onlyIdle?: true;
   configure(site: EngineSite): Command;
 };
 
@@ -116,6 +118,17 @@ function tsuji(root: string, name: string, engine: 'tsuji' | 'uws'): EngineProxy
   };
 }
 
+/** What a TLS connection costs whoever runs on Node. */
+const node: EngineProxy = {
+  name: 'node-tls',
+  serves: { http2: false },
+  onlyIdle: true,
+  configure({ tls, pair }) {
+    const script = join(import.meta.dirname, 'node-tls.ts');
+    return { file: process.execPath, args: [script, String(tls), pair.cert, pair.key] };
+  },
+};
+
 export function engineProxies(root: string): readonly EngineProxy[] {
-  return [nginx, haproxy, tsuji(root, 'tsuji', 'tsuji'), tsuji(root, 'tsuji-uws', 'uws')];
+  return [nginx, haproxy, tsuji(root, 'tsuji', 'tsuji'), tsuji(root, 'tsuji-uws', 'uws'), node];
 }

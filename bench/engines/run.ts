@@ -23,6 +23,10 @@ const WARM_UP_SECONDS = 1;
 /** Of a load, and of the pause behind it. */
 const ROUTED_TRIES = 20;
 const GRPC_SERVERS = 2;
+/** Descriptors of a proxy beside its connections. */
+const OTHER_FILES = 400;
+/** HAProxy and tsuji keep one for a server beside each of a client. */
+const FILES_PER_CLIENT = 2;
 
 type Sample = { readonly value: number; readonly busy: number; readonly waited: number };
 type Running = { readonly proxy: EngineProxy; readonly site: EngineSite; readonly started: Started };
@@ -66,6 +70,16 @@ async function measure(
     busy: spent.ran / 1_000 / result.microseconds,
     waited: spent.waited / 1_000 / result.microseconds,
   };
+}
+
+/** As many idle connections as every proxy may have here. */
+function withinLimit(work: Work, openFiles: number): Work {
+  const most = Math.floor((openFiles - OTHER_FILES) / FILES_PER_CLIENT / 1_000) * 1_000;
+  if (work.load !== 'idle' || work.connections <= most) return work;
+  const needed = FILES_PER_CLIENT * work.connections + OTHER_FILES;
+  const connections = Math.max(most, 100);
+  const title = `${work.title}: ${connections} with this limit of open files, for all raise it to ${needed} (ulimit -n)`;
+  return { ...work, connections, title };
 }
 
 /** KiB for each connection. */
@@ -236,10 +250,13 @@ export async function measureEngines(
   const origin = await startOrigin(processes, cores.load);
   const statics = origin.routes.find(({ host }) => host === STATIC_HOST)!.servers;
   let grpcServers: readonly number[] | null = null;
-  for (const work of works) {
+  for (const named of works) {
+    const work = withinLimit(named, machine.openFiles);
     if (work.grpc) grpcServers ??= await startGrpcServers(processes, cores.load, work.path);
     const needsHttp2 = work.load === 'h2';
-    const able = proxies.filter(({ serves }) => !needsHttp2 || serves.http2);
+    const able = proxies.filter(
+      ({ serves, onlyIdle }) => (!needsHttp2 || serves.http2) && (onlyIdle !== true || work.load === 'idle'),
+    );
     const servers = work.grpc ? grpcServers! : statics;
     const connections = Math.max(work.connections, 1_000);
     const site = { pair, host: STATIC_HOST, servers, grpc: work.grpc, connections };

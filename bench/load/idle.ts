@@ -8,6 +8,8 @@ import { connect as connectTls } from 'node:tls';
 import { type LoadPlan, planFromArguments } from './plan.ts';
 
 const AT_ONCE = 100;
+/** With the key exchange that all peers know: one of them alone would keep the longer key of the other one. */
+const TLS = { rejectUnauthorized: false, ecdhCurve: 'X25519' };
 
 const plan = planFromArguments<LoadPlan>();
 const fields = Object.entries(plan.fields).map(([name, value]) => `${name}: ${value}\r\n`);
@@ -21,7 +23,7 @@ function open(): Promise<void> {
     const ready = (): void => {
       socket.write(request);
     };
-    const socket = plan.secure ? connectTls({ ...at, rejectUnauthorized: false }, ready) : connect(at, ready);
+    const socket = plan.secure ? connectTls({ ...at, ...TLS }, ready) : connect(at, ready);
     sockets.add(socket);
     socket.on('data', () => resolve());
     socket.on('error', () => socket.destroy());

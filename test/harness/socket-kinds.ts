@@ -52,7 +52,7 @@ export class SocketServer {
     else if (kind === 'tls, our handshake') {
       const entryPoint = tlsEntryPoint([workerCertificate(pair, { defaultOf: 1 })]);
       takeHandles(server, (raw) => {
-        const socket = new TlsServerSocket(raw, entryPoint, ALPN, () => made.take(socket));
+        const socket = new TlsServerSocket(raw, entryPoint, ALPN, { secured: () => made.take(socket) });
         socket.beginHandshake(new Uint8Array(0));
       });
     } else if (kind === 'stream') server.on('connection', (socket: Socket) => made.take(new StreamSocket(socket)));

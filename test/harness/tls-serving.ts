@@ -102,7 +102,7 @@ function takeHandles(server: Server, entryPoint: TlsEntryPoint, accepted: Accept
       const [own] = socket.clientCertificates();
       accepted.push({ resumed: isResumed(socket), certificate: own?.subject.replace('CN=', '') ?? '' });
     };
-    const socket = new TlsServerSocket(raw, entryPoint, alpnList(['http/1.1']), secured);
+    const socket = new TlsServerSocket(raw, entryPoint, alpnList(['http/1.1']), { secured });
     socket.begin({
       socketRead: (_bytes, _start, end) => end,
       socketEnded: () => socket.end(),

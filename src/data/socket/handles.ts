@@ -40,7 +40,7 @@ export type RawHandle = {
   getsockname(out: { address?: string }): number;
   setNoDelay(on: boolean): number;
   setKeepAlive(on: boolean, seconds: number): number;
-  [STREAM]?: StreamHandle;
+  [STREAM]?: StreamHandle | undefined;
 };
 
 type ListeningHandle = RawHandle & { onconnection: (status: number, handle?: RawHandle) => void };
@@ -275,6 +275,7 @@ export class StreamHandle {
   release(): RawHandle {
     this.setReading(false);
     this.over = true;
+    this.raw[STREAM] = undefined;
     return this.raw;
   }
 

@@ -18,10 +18,10 @@ type Hello = { readonly servername?: string | false; readonly OCSPRequest?: bool
 /** Node's TLSWrap. */
 type TlsWrap = RawHandle & {
   _parent: RawHandle;
-  onhandshakestart: () => void;
-  onhandshakedone: () => void;
-  onerror: (error: Error & { code?: string }) => void;
-  oncertcb: (hello: Hello) => void;
+  onhandshakestart: unknown;
+  onhandshakedone: unknown;
+  onerror: unknown;
+  oncertcb: unknown;
   sni_context: unknown;
   setVerifyMode(asks: boolean, demands: boolean): void;
   setALPNProtocols(wire: Uint8Array): void;
@@ -35,6 +35,7 @@ type TlsWrap = RawHandle & {
   getPeerX509Certificate(): object | undefined;
   getPeerCertificate(abbreviated: boolean): { raw?: Buffer } | undefined;
   destroySSL(): void;
+  [HANDSHAKE]: TlsHandshake;
 };
 
 /** The native side of a context, and what it shows. */
@@ -78,14 +79,36 @@ const binding = load();
 /** Handshakes can be made here. */
 export const makesHandshakes = binding !== null;
 
-/** Keeps what TLS is made of alive for as long as its connection: nobody else would. */
-const CARRIES = Symbol('carries');
+/** On a carrier: keeps what TLS is made of alive for as long as its connection, as nobody else would. On a TLSWrap: its own. */
+const HANDSHAKE = Symbol('handshake');
+
+/**
+ * Node's buffer for what comes is made as long as what is put into it first, 1 KiB at least; one that is full gets another of
+ * 16 KiB behind it, which stays for good. So a ClientHello, which is above 1 KiB with the keys of today, comes in pieces that
+ * leave it room: an idle connection takes a third less (bench/README.md, idle TLS connections).
+ */
+const PIECE_BYTES = 1_023;
 
 export interface HandshakeUser {
   /** Bytes may be read and written from now on. Within OpenSSL. */
   handshakeDone(): void;
   /** Before or after: TLS cannot go on. */
   handshakeFailed(reason: string): void;
+}
+
+/** Node calls these with the TLSWrap as `this`. */
+function started(): void {}
+
+function done(this: TlsWrap): void {
+  this[HANDSHAKE].user.handshakeDone();
+}
+
+function failed(this: TlsWrap, error: Error & { code?: string }): void {
+  this[HANDSHAKE].user.handshakeFailed(error.code ?? error.message);
+}
+
+function greeted(this: TlsWrap, hello: Hello): void {
+  this[HANDSHAKE].choose(hello);
 }
 
 /** As ALPN has them on the wire (RFC 7301 §3.1). */
@@ -99,7 +122,7 @@ export class TlsHandshake {
   private readonly wrap: TlsWrap;
   private readonly context: SecureContext;
   private readonly entryPoint: TlsEntryPoint;
-  private readonly user: HandshakeUser;
+  readonly user: HandshakeUser;
 
   /** `carrier`: nobody reads from it any more. @throws when OpenSSL cannot begin */
   constructor(carrier: RawHandle, entryPoint: TlsEntryPoint, alpn: Uint8Array, user: HandshakeUser) {
@@ -114,11 +137,12 @@ export class TlsHandshake {
     this.wrap = wrap;
     this.raw = wrap;
     wrap._parent = carrier;
-    (carrier as RawHandle & { [CARRIES]?: object })[CARRIES] = this;
-    wrap.onhandshakestart = () => {};
-    wrap.onhandshakedone = () => user.handshakeDone();
-    wrap.onerror = (error) => user.handshakeFailed(error.code ?? error.message);
-    wrap.oncertcb = (hello) => this.choose(hello);
+    (carrier as RawHandle & { [HANDSHAKE]?: TlsHandshake })[HANDSHAKE] = this;
+    wrap[HANDSHAKE] = this;
+    wrap.onhandshakestart = started;
+    wrap.onhandshakedone = done;
+    wrap.onerror = failed;
+    wrap.oncertcb = greeted;
     wrap.enableCertCb();
     wrap.setALPNProtocols(alpn);
     const { clientCertificate } = entryPoint;
@@ -127,11 +151,13 @@ export class TlsHandshake {
 
   /** The first bytes of the client, which came before TLS was there. */
   receive(bytes: Uint8Array): void {
-    this.wrap.receive(bytes);
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      this.wrap.receive(bytes.subarray(at, at + PIECE_BYTES));
+    }
   }
 
   /** The client has said what it wants: its name, and whether it asks for a staple. */
-  private choose({ servername, OCSPRequest: asks }: Hello): void {
+  choose({ servername, OCSPRequest: asks }: Hello): void {
     try {
       const context = servername ? this.entryPoint.contextFor(servername) : null;
       if (context === undefined) {

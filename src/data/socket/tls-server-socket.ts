@@ -10,27 +10,28 @@ import { BaseSocket } from './base-socket.ts';
 import { type HandleUser, type RawHandle, readBuffer, reasonOfStatus, StreamHandle } from './handles.ts';
 import { type HandshakeUser, TlsHandshake } from './tls-handshake.ts';
 
+export interface SecuredUser {
+  /** The handshake is through and its client may come in. */
+  secured(socket: TlsServerSocket): void;
+}
+
 export class TlsServerSocket extends BaseSocket implements HandleUser, HandshakeUser {
   readonly secure = true;
   alpn = '';
   serverName = '';
   private readonly handshake: TlsHandshake;
   private readonly handle: StreamHandle;
-  private readonly secured: (socket: TlsServerSocket) => void;
+  /** Null: it was told, or there is nothing to tell. */
+  private awaited: SecuredUser | null;
   private done = false;
 
   /**
-   * `carrier`: nobody reads from it any more. `alpn`: as on the wire, see `alpnList`. `secured` is told when the handshake
-   * is through and its client may come in; one that does not end is for the caller to close.
+   * `carrier`: nobody reads from it any more. `alpn`: as on the wire, see `alpnList`. A handshake that does not end is for
+   * the caller to close.
    */
-  constructor(
-    carrier: RawHandle,
-    entryPoint: TlsEntryPoint,
-    alpn: Uint8Array,
-    secured: (socket: TlsServerSocket) => void,
-  ) {
+  constructor(carrier: RawHandle, entryPoint: TlsEntryPoint, alpn: Uint8Array, awaited: SecuredUser) {
     super();
-    this.secured = secured;
+    this.awaited = awaited;
     this.handshake = new TlsHandshake(carrier, entryPoint, alpn, this);
     this.handle = new StreamHandle(this.handshake.raw, this, false);
   }
@@ -52,7 +53,9 @@ export class TlsServerSocket extends BaseSocket implements HandleUser, Handshake
       }
       this.alpn = handshake.alpn;
       this.serverName = handshake.serverName;
-      this.secured(this);
+      const { awaited } = this;
+      this.awaited = null;
+      awaited?.secured(this);
     } catch (error) {
       this.handleCrashed(error);
     }

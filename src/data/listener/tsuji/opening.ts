@@ -18,6 +18,7 @@ import type { BaseSocket } from '../../socket/base-socket.ts';
 import type { ByteSocket, SocketUser } from '../../socket/byte-socket.ts';
 import type { StreamSocket } from '../../socket/stream-socket.ts';
 import type { TcpSocket } from '../../socket/tcp-socket.ts';
+import type { SecuredUser, TlsServerSocket } from '../../socket/tls-server-socket.ts';
 import { LINGER_MS } from '../linger.ts';
 import { INCOMPLETE, MALFORMED, readProxyHeader } from '../proxy-header.ts';
 import { recognize } from './first-bytes.ts';
@@ -61,7 +62,7 @@ export interface OpeningOwner {
   openingOver(opening: Opening): void;
 }
 
-export class Opening extends TimerEntry implements SocketUser {
+export class Opening extends TimerEntry implements SocketUser, SecuredUser {
   readonly socket: AcceptedSocket;
   /** What carries TLS, where a server of node's makes the handshake. */
   carrier: Socket | null = null;
@@ -108,6 +109,11 @@ export class Opening extends TimerEntry implements SocketUser {
   goesOnWith(socket: BaseSocket): void {
     this.handshake = socket;
     socket.begin(this);
+  }
+
+  secured(socket: TlsServerSocket): void {
+    this.done();
+    this.owner.serve(socket, false);
   }
 
   /** How long it is; -1 while more of it is to come. */

@@ -205,10 +205,7 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
 
   private onTls(opening: Opening, carrier: RawHandle): TlsServerSocket {
     try {
-      return new TlsServerSocket(carrier, this.worker.tls[this.index]!, ALPN_LIST, (secure) => {
-        opening.done();
-        this.serve(secure, false);
-      });
+      return new TlsServerSocket(carrier, this.worker.tls[this.index]!, ALPN_LIST, opening);
     } catch (error) {
       carrier.close(() => {});
       opening.done();
