@@ -3,12 +3,17 @@ import { timerSpan } from '../kernel/durations.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import type { LogFields } from '../kernel/log-line.ts';
+import type { Model } from '../model/model.ts';
 import { guarded } from './guarded.ts';
 import type { ModelChange } from './reconciler.ts';
 
 const SHORTEST_MS = 1_000;
+const KINDS = ['backends', 'frontends', 'certificates'] as const;
+type Kind = (typeof KINDS)[number];
 
 export type ConfigLogOptions = {
+  /** The newest one. */
+  readonly model: () => Pick<Model, 'backends' | 'frontends' | 'certificates'>;
   /** What is in force now: looked at for each line. */
   readonly fields: () => LogFields;
   /** Of the entrypoints. */
@@ -17,8 +22,14 @@ export type ConfigLogOptions = {
 
 export class ConfigLog {
   private readonly options: ConfigLogOptions;
-  /** Objects that are new, different or gone since the last line. */
-  private readonly changed = new Set<string>();
+  /** Objects that are new, different or gone since the last line: kind → names. */
+  private readonly touched: Readonly<Record<Kind, Set<string>>> = {
+    backends: new Set(),
+    frontends: new Set(),
+    certificates: new Set(),
+  };
+  /** Objects that there were at the last line, each with its kind. */
+  private readonly told = new Set<string>();
   /** performance.now() of the first change that is not in force yet, 0 for none. */
   private changedAt = 0;
   private applyMs = 0;
@@ -36,9 +47,9 @@ export class ConfigLog {
     // Problems alone make no table.
     if (backends.size + frontends.size + certificates.size === 0) return;
     if (this.changedAt === 0) this.changedAt = performance.now();
-    for (const name of backends) this.changed.add(`backends/${name}`);
-    for (const name of frontends) this.changed.add(`frontends/${name}`);
-    for (const name of certificates) this.changed.add(`tls/${name}`);
+    for (const name of backends) this.touched.backends.add(name);
+    for (const name of frontends) this.touched.frontends.add(name);
+    for (const name of certificates) this.touched.certificates.add(name);
   }
 
   /** Every worker routes by this generation, the newest. */
@@ -67,10 +78,29 @@ export class ConfigLog {
     this.stop();
     this.toldAt = performance.now();
     const { generation, merged, applyMs: apply_ms } = this;
-    const fields = { generation, ...this.options.fields(), changed: this.changed.size, merged, apply_ms };
+    const fields = { generation, ...this.options.fields(), ...this.takeChanges(), merged, apply_ms };
     log.event(EVENTS.configApplied, '', fields);
     for (const address of this.options.addresses) log.info(`Server configuration reloaded on ${address}`);
-    this.changed.clear();
     this.merged = 0;
+  }
+
+  /** Objects since the last line; what came and went in between is none. */
+  private takeChanges(): { added: number; removed: number; changed: number } {
+    const model = this.options.model();
+    const counts = { added: 0, removed: 0, changed: 0 };
+    for (const kind of KINDS) {
+      for (const name of this.touched[kind]) {
+        const object = `${kind}/${name}`;
+        const was = this.told.has(object);
+        const is = model[kind].has(name);
+        if (was && is) counts.changed++;
+        else if (was) counts.removed++;
+        else if (is) counts.added++;
+        if (is) this.told.add(object);
+        else this.told.delete(object);
+      }
+      this.touched[kind].clear();
+    }
+    return counts;
   }
 }

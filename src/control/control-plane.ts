@@ -112,6 +112,7 @@ export class ControlPlane {
       backendSlots: this.backendSlots,
       serverSlots: this.serverSlots,
       model: () => this.current,
+      onServers: (backend) => this.servers.look(backend),
     };
     const times = { firstMs: settings.ejectionTimeMs, longestMs: settings.ejectionMaxTimeMs };
     this.servers = new ServerControl(shared, times, onChange);
@@ -119,6 +120,7 @@ export class ControlPlane {
     this.healthChecks = new HealthChecks(shared, {
       probe: new Prober({ insecureSkipVerify: settings.insecureSkipVerify, rootCAs }).probe,
       onReturn: (backend, slot) => this.servers.returned(backend, slot),
+      upOf: this.servers.upOf,
       onChange,
     });
     this.sourceList = sourcesFrom(settings, stored.endpoints);
@@ -152,6 +154,7 @@ export class ControlPlane {
       place: prefix === '' ? settings.folder : prefix,
     });
     this.configLog = new ConfigLog({
+      model: () => this.current,
       fields: () => this.inForce(),
       addresses: settings.entryPoints.map(({ address }) => address),
     });
@@ -215,6 +218,7 @@ export class ControlPlane {
       },
       onKeySet: (index, url) => this.keySets.asked(index, url),
       onServer: ({ event, backend, server }) => this.servers.received(event, backend, server),
+      onServerFailed: (message) => this.servers.failed(message),
       onEnded: (index) => {
         this.servers.workerEnded(index, this.serverSlots.size);
         memory.workerEnded(index);
@@ -360,6 +364,7 @@ export class ControlPlane {
   private modelChanged(model: Model, changed: ModelChange): void {
     this.current = model;
     attempt('log of changes', () => this.configLog.touch(changed));
+    attempt('log of servers', () => this.servers.tellChanged(changed.backends));
     this.servers.touch(changed.backends);
     this.healthChecks.touch(changed.backends);
     attempt('live nodes', () => this.nodes.follow(model.frontends, changed.frontends));

@@ -10,7 +10,7 @@ import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log, relay } from '../kernel/log.ts';
-import type { Boot, BootOptions, BootTls, FromWorker, KeySet, ToWorker } from '../protocol/messages.ts';
+import type { Boot, BootOptions, BootTls, FromWorker, KeySet, ServerFailed, ToWorker } from '../protocol/messages.ts';
 import { attempt, guarded } from './guarded.ts';
 import { hearOut } from './hear-out.ts';
 import type { SharedBuffers } from './shared-memory.ts';
@@ -47,6 +47,7 @@ export type FleetOptions = {
   /** A worker wants a key set to be fetched again. */
   readonly onKeySet: (index: number, url: string) => void;
   readonly onServer: (message: FromWorker & { readonly kind: 'server' }) => void;
+  readonly onServerFailed: (message: ServerFailed) => void;
   /** A worker has ended; it is replaced later, if at all. */
   readonly onEnded: (index: number) => void;
   /** The state of a worker has changed. */
@@ -311,6 +312,9 @@ export class WorkerFleet {
         return;
       case 'server':
         this.options.onServer(message);
+        return;
+      case 'serverFailed':
+        this.options.onServerFailed(message);
         return;
       default:
     }

@@ -15,6 +15,7 @@ import type { RoutingTable } from '../table/reader.ts';
 import type { CertificateStore } from '../tls/certificate-store.ts';
 import type { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
 import type { AuthAnswers } from './auth-answers.ts';
+import type { FailureReports } from './balancing/failure-reports.ts';
 import type { RetryBudgets } from './balancing/retry-budget.ts';
 import type { WaitingRoom } from './balancing/waiting-room.ts';
 import type { Descriptors } from './descriptors.ts';
@@ -68,6 +69,7 @@ export type WorkerContext = {
   readonly retryBudgets: RetryBudgets;
   /** Tells the main thread. */
   readonly report: (message: FromWorker) => void;
+  readonly failureReports: FailureReports;
   readonly metrics: MetricsLane;
   readonly heldBodies: HeldBodies;
   readonly budget: MemoryBudget;

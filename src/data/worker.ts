@@ -24,6 +24,7 @@ import { CertificateStore } from '../tls/certificate-store.ts';
 import { TicketKeys } from '../tls/ticket-keys.ts';
 import { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
 import { AuthAnswers } from './auth-answers.ts';
+import { FailureReports } from './balancing/failure-reports.ts';
 import { RetryBudgets } from './balancing/retry-budget.ts';
 import { WaitingRoom } from './balancing/waiting-room.ts';
 import type { WorkerContext } from './context.ts';
@@ -100,6 +101,7 @@ const context: WorkerContext = {
   authAnswers: new AuthAnswers(),
   retryBudgets: new RetryBudgets(boot.options.retryLimits),
   report: post,
+  failureReports: new FailureReports(post),
   metrics,
   heldBodies: new HeldBodies(),
   budget,

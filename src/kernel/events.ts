@@ -15,6 +15,11 @@ export type LogEvent = {
   readonly perMs: number;
   /** Lines that may come at once before that holds. */
   readonly burst: number;
+  /**
+   * Of what this tells the state: events of one name share their rate, and where lines are left out the last of them comes
+   * as soon as it may, so that the log never ends with a state that is over. '' for what just happens.
+   */
+  readonly of: string;
 };
 
 const SECOND = 1_000;
@@ -22,7 +27,11 @@ const SECOND = 1_000;
 const BURST = 5;
 
 function event(name: string, level: LineLevel, text: string, perMs = 0, burst = BURST): LogEvent {
-  return Object.freeze({ name, level, text, perMs, burst });
+  return Object.freeze({ name, level, text, perMs, burst, of: '' });
+}
+
+function state(of: string, name: string, level: LineLevel, text: string, perMs = SECOND): LogEvent {
+  return Object.freeze({ name, level, text, perMs, burst: BURST, of });
 }
 
 export const EVENTS = Object.freeze({
@@ -39,41 +48,90 @@ export const EVENTS = Object.freeze({
   ),
   settingsChanged: event('settings_changed', 'warning', 'The store has other settings: starting anew by them'),
 
-  sourceLive: event('source_live', 'info', 'A source of keys is followed', SECOND),
-  sourceLost: event('source_lost', 'warning', 'A source of keys cannot be followed', SECOND),
-  sourceTrouble: event('source_trouble', 'warning', 'A source of keys is followed with difficulty', SECOND),
-  sourceEasy: event('source_easy', 'warning', 'A source of keys is followed without difficulty again', SECOND),
-  noKeys: event(
+  sourceLive: state('source', 'source_live', 'info', 'A source of keys is followed', SECOND),
+  sourceLost: state('source', 'source_lost', 'warning', 'A source of keys cannot be followed', SECOND),
+  sourceTrouble: state(
+    'source trouble',
+    'source_trouble',
+    'warning',
+    'A source of keys is followed with difficulty',
+    SECOND,
+  ),
+  sourceEasy: state(
+    'source trouble',
+    'source_easy',
+    'warning',
+    'A source of keys is followed without difficulty again',
+    SECOND,
+  ),
+  noKeys: state(
+    'keys',
     'no_keys',
     'warning',
     'No key was found: nothing is routed. Is the prefix right, and may the user read it?',
     SECOND,
   ),
-  keysFound: event('keys_found', 'warning', 'Keys were found', SECOND),
+  keysFound: state('keys', 'keys_found', 'warning', 'Keys were found', SECOND),
   configApplied: event('config_applied', 'info', 'Routes are in force'),
   configFailed: event('config_failed', 'error', 'A routing table could not be made: the one before stays', SECOND),
   problem: event('problem', 'warning', 'A key is not as it should be', SECOND / 20, 20),
   problems: event('problems', 'warning', 'More keys are not as they should be, or are in order again', SECOND),
   problemGone: event('problem_gone', 'info', 'A key is in order again or gone', SECOND / 20, 20),
 
-  serverDown: event('server_down', 'warning', 'Health check failed: the server is down', 10 * SECOND),
-  serverUp: event('server_up', 'warning', 'Health check is good: the server is up again', 10 * SECOND),
-  serverEjected: event('server_ejected', 'warning', 'Server ejected', 10 * SECOND),
-  serverReturned: event('server_returned', 'warning', 'Server serves again after its ejection', 10 * SECOND),
-  serverUnreachable: event('server_unreachable', 'warning', 'A server cannot be reached', SECOND, 1),
-  failoverOn: event('failover_on', 'warning', 'Another backend stands in for one', SECOND),
-  failoverOff: event('failover_off', 'warning', 'A backend serves by itself again', SECOND),
-  breakerTripped: event('breaker_tripped', 'warning', 'Circuit breaker tripped', SECOND),
+  serverAdded: event('server_added', 'info', 'A server is new', SECOND / 20, 20),
+  serverRemoved: event('server_removed', 'info', 'A server is gone', SECOND / 20, 20),
+  serverDraining: event('server_draining', 'info', 'A server gets no new requests', SECOND / 20, 20),
+  serverDown: state('server', 'server_down', 'warning', 'A server is down', 10 * SECOND),
+  serverUp: state('server', 'server_up', 'warning', 'A server is up again', 10 * SECOND),
+  serverEjected: state('ejection', 'server_ejected', 'warning', 'Server ejected', 10 * SECOND),
+  serverReturned: state(
+    'ejection',
+    'server_returned',
+    'warning',
+    'Server serves again after its ejection',
+    10 * SECOND,
+  ),
+  backendEmpty: state('backend', 'backend_empty', 'error', 'A backend has no server that can be used'),
+  backendBack: state('backend', 'backend_back', 'error', 'A backend has servers again'),
+  failoverOn: state('failover', 'failover_on', 'warning', 'Another backend stands in for one', SECOND),
+  failoverOff: state('failover', 'failover_off', 'warning', 'A backend serves by itself again', SECOND),
+  breakerTripped: state('breaker', 'breaker_tripped', 'warning', 'Circuit breaker tripped: all requests are refused'),
+  breakerRecovering: state('breaker', 'breaker_recovering', 'warning', 'Circuit breaker lets some requests in'),
+  breakerStandby: state('breaker', 'breaker_standby', 'warning', 'Circuit breaker lets all requests in again'),
 
   certificateTrouble: event('certificate_trouble', 'warning', 'A certificate is not as it should be', SECOND),
   certificateGood: event('certificate_good', 'warning', 'A certificate is in order again', SECOND),
-  ticketKeysAlone: event('ticket_keys_alone', 'warning', 'TLS session ticket keys are not shared', SECOND),
-  ticketKeysShared: event('ticket_keys_shared', 'warning', 'TLS session ticket keys are shared again', SECOND),
+  ticketKeysAlone: state(
+    'ticket keys',
+    'ticket_keys_alone',
+    'warning',
+    'TLS session ticket keys are not shared',
+    SECOND,
+  ),
+  ticketKeysShared: state(
+    'ticket keys',
+    'ticket_keys_shared',
+    'warning',
+    'TLS session ticket keys are shared again',
+    SECOND,
+  ),
   nodes: event('nodes', 'info', 'Live nodes are counted: limits are divided among them', SECOND),
-  nodesLost: event('nodes_lost', 'warning', 'Live nodes cannot be counted: limits stay divided as they are', SECOND),
-  nodesBack: event('nodes_back', 'warning', 'Live nodes are counted again', SECOND),
-  keySetLost: event('key_set_lost', 'warning', 'The keys of tokens cannot be fetched: those from before stay', SECOND),
-  keySetLive: event('key_set_live', 'warning', 'The keys of tokens are fetched again', SECOND),
+  nodesLost: state(
+    'nodes',
+    'nodes_lost',
+    'warning',
+    'Live nodes cannot be counted: limits stay divided as they are',
+    SECOND,
+  ),
+  nodesBack: state('nodes', 'nodes_back', 'warning', 'Live nodes are counted again', SECOND),
+  keySetLost: state(
+    'key set',
+    'key_set_lost',
+    'warning',
+    'The keys of tokens cannot be fetched: those from before stay',
+    SECOND,
+  ),
+  keySetLive: state('key set', 'key_set_live', 'warning', 'The keys of tokens are fetched again', SECOND),
 
   workerFailed: event('worker_failed', 'error', 'worker failed', SECOND),
   workerReplaced: event('worker_replaced', 'error', 'A worker has ended and is replaced', SECOND),

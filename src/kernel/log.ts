@@ -41,6 +41,8 @@ export type LogRecord = {
   readonly fields: LogFields;
   readonly perMs: number;
   readonly burst: number;
+  /** See LogEvent. */
+  readonly of: string;
   /** Lines like it that were left out since the last one. */
   readonly suppressed: number;
 };
@@ -94,12 +96,35 @@ function print({ level, text, event, fields, suppressed }: LogRecord): boolean {
   return target.push(isForJournal ? JOURNAL_LEVELS[level] + line : line);
 }
 
+/** By state and object, the newest line of each that was left out. */
+const lastOf = new Map<string, LogRecord>();
+const MOST_LAST = 10_000;
+
+/** It comes when its rate allows, unless another state was told meanwhile. */
+function tellLater(name: string, record: LogRecord): void {
+  const isFirst = !lastOf.has(name);
+  if (isFirst && lastOf.size >= MOST_LAST) return;
+  lastOf.set(name, record);
+  if (!isFirst) return;
+  const tell = (): void => {
+    const last = lastOf.get(name);
+    lastOf.delete(name);
+    // It was counted as one that is left out.
+    if (last !== undefined) submit({ ...last, suppressed: -1 });
+  };
+  setTimeout(tell, record.perMs).unref();
+}
+
 function submit(record: LogRecord): void {
   const now = performance.now();
-  const { perMs, burst, event, object } = record;
-  const name = event === '' ? record.text : `${event} ${object}`;
+  const { perMs, burst, event, object, of } = record;
+  const name = event === '' ? record.text : `${of === '' ? event : of} ${object}`;
   const suppressed = rates.take(name, perMs, burst, record.suppressed, now);
-  if (suppressed < 0) return;
+  if (suppressed < 0) {
+    if (of !== '') tellLater(name, record);
+    return;
+  }
+  lastOf.delete(name);
   const lines = record.level === 'debug' ? debugBudget : budget;
   if (record.level !== 'fatal' && !lines.take(now)) return;
   const accepted = sink(suppressed === record.suppressed ? record : { ...record, suppressed });
@@ -107,14 +132,14 @@ function submit(record: LogRecord): void {
 }
 
 function tellHeld(lines: number): boolean {
-  const { level, text, name, perMs, burst } = EVENTS.linesHeld;
-  return sink({ level, text, event: name, object: '', fields: { lines }, perMs, burst, suppressed: 0 });
+  const { level, text, name, perMs, burst, of } = EVENTS.linesHeld;
+  return sink({ level, text, event: name, object: '', fields: { lines }, perMs, burst, of, suppressed: 0 });
 }
 
 function writerOf(level: LineLevel): LogFunction {
   const perMs = level === 'debug' || level === 'fatal' ? 0 : TEXT_PER_MS;
   return (text, fields = NO_FIELDS) => {
-    submit({ level, text, event: '', object: '', fields, perMs, burst: TEXT_BURST, suppressed: 0 });
+    submit({ level, text, event: '', object: '', fields, perMs, burst: TEXT_BURST, of: '', suppressed: 0 });
   };
 }
 
@@ -125,9 +150,9 @@ export const log: Log = {
   warn: writerOf('warning'),
   error: writerOf('error'),
   fatal: writerOf('fatal'),
-  event: ({ name, level: usual, text, perMs, burst }, object, fields, level = usual) => {
+  event: ({ name, level: usual, text, perMs, burst, of }, object, fields, level = usual) => {
     if (RANKS[level] < lowest) return;
-    submit({ level, text, event: name, object, fields, perMs, burst, suppressed: 0 });
+    submit({ level, text, event: name, object, fields, perMs, burst, of, suppressed: 0 });
   },
 };
 

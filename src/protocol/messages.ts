@@ -205,6 +205,20 @@ export type ToWorker =
 /** `failing`: so many failed tries in a row that it is to be ejected. The others end the trial of an ejected server. */
 export type ServerEvent = 'failing' | 'recovered' | 'trialFailed';
 
+/** Tries with a server have failed. Slots of src/shared/slots.ts. */
+export type ServerFailed = {
+  readonly kind: 'serverFailed';
+  readonly backend: number;
+  readonly server: number;
+  /** `connect`: no connection came about; `request`: one did, and brought no answer. */
+  readonly by: 'connect' | 'request';
+  readonly reason: string;
+  /** Of the system, for the last of them; '' for nothing. */
+  readonly detail: string;
+  /** Since the last message. */
+  readonly tries: number;
+};
+
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'applied'; readonly generation: number }
@@ -214,6 +228,7 @@ export type FromWorker =
   | { readonly kind: 'checkPassword'; readonly id: number; readonly password: string; readonly hash: string }
   /** A token names a key that is not in that set. When it is fetched again, or is not to be, a `keySets` that names it answers. */
   | { readonly kind: 'wantKeySet'; readonly url: string }
+  | ServerFailed
   /** Slots of src/shared/slots.ts. */
   | { readonly kind: 'server'; readonly event: ServerEvent; readonly backend: number; readonly server: number }
   | {

@@ -69,7 +69,7 @@ test('requests for whose servers none is left are 503, and no server is blamed',
   const first = await Promise.race(asked.map(({ head }) => head));
   assert.equal(first.status, 503);
   await tsuji.hasSaid(/event=limit_reached .*object=servers/);
-  assert.doesNotMatch(tsuji.output, /event=server_(unreachable|ejected)/);
+  assert.doesNotMatch(tsuji.output, /event=server_(down|ejected)/);
   for (const { leave } of asked) leave();
   await waitFor(async () => (await openExchanges(tsuji)) === 0, 'them to end');
   assert.equal(String((await whole(session.ask({ host }))).body), 'fine');

@@ -1,6 +1,7 @@
 /** What an operator sees of tsuji at the default level, in order and bounded in rate. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -71,29 +72,48 @@ test('what a key brings neither ends its line nor moves a terminal', async () =>
   tsuji.delete('frontends/evil');
 });
 
-test('a server that cannot be reached is one line per backend and second, however many requests fail', async (t) => {
-  const dead = `http://${OWN_HOST}:${await freePort()}`;
-  const host = await addRoute(tsuji, [dead]);
+test('an outage is told at once and once, however many requests fail, and so is its end', async (t) => {
+  const port = await freePort();
+  const url = `http://${OWN_HOST}:${port}`;
+  const host = await addRoute(tsuji, [url]);
+  const backend = host.split('.')[0];
   const client = await rawClient(t, tsuji.port);
-  const begun = performance.now();
   for (let i = 0; i < 100; i++) {
     client.send(get(host));
     assert.equal((await response(client)).status, 502);
   }
+  const place = new RegExp(`backend=${backend} server=s1 url="${url}" by=connect`);
   await told(
     tsuji,
-    'server_unreachable',
+    'server_down',
     /level=warning/,
-    new RegExp(`url="${dead}" reason="the server cannot be reached" detail=".*ECONNREFUSED`),
+    place,
+    /reason="the server cannot be reached" detail=".*ECONNREFUSED/,
   );
-  const most = 1 + Math.ceil((performance.now() - begun) / 1_000);
-  const lines = linesOf(tsuji, 'server_unreachable').length;
-  assert.ok(lines <= most, `${lines} lines, ${most} allowed`);
+  await told(tsuji, 'backend_empty', /level=error/, new RegExp(`backend=${backend} frontends=${backend}`));
+  const server = createServer((_, answer) => answer.end('well'));
+  t.after(() => server.close());
+  await new Promise<void>((resolve) => server.listen(port, OWN_HOST, resolve));
   await waitFor(async () => {
     client.send(get(host));
     await response(client);
-    return linesOf(tsuji, 'server_unreachable').some((line) => /suppressed=\d+/.test(line));
-  }, 'a later line to say how many were left out');
+    return linesOf(tsuji, 'backend_back').length > 0;
+  }, 'the end to be told');
+  await told(tsuji, 'server_up', /level=warning/, place, /up_of=1\/1/);
+  await told(tsuji, 'backend_back', /level=error/);
+  const lines = linesOf(tsuji, 'server_down').filter((line) => place.test(line));
+  assert.equal(lines.length, 1, lines.join('\n'));
+});
+
+test('servers that come, are to get nothing new, and go are told', async () => {
+  const host = await addRoute(tsuji, ['http://127.0.0.1:1']);
+  const servers = `backends/${host.split('.')[0]}/servers`;
+  tsuji.set(`${servers}/s2/url`, 'http://127.0.0.1:2');
+  await told(tsuji, 'server_added', /level=info/, /server=s2 url="http:\/\/127.0.0.1:2"/);
+  tsuji.set(`${servers}/s2/draining`, 'true');
+  await told(tsuji, 'server_draining', /level=info/, /server=s2/);
+  tsuji.delete(`${servers}/s2`);
+  await told(tsuji, 'server_removed', /level=info/, /server=s2/);
 });
 
 test('a server that breaks is ejected and comes back, and both are told alike', async (t) => {
@@ -117,7 +137,7 @@ test('a server that breaks is ejected and comes back, and both are told alike', 
     await ask();
     return linesOf(tsuji, 'server_ejected').some((line) => place.test(line));
   }, 'the server to be ejected');
-  await told(tsuji, 'server_ejected', /level=warning/, place, /for_ms=1000 in_a_row=1/);
+  await told(tsuji, 'server_ejected', /level=warning/, place, /for_ms=1000 in_a_row=1 ejected_of=1\/2/);
   breaks = false;
   await waitFor(async () => {
     await ask();

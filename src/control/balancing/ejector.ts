@@ -14,8 +14,9 @@
  * again makes room, and without it the newcomer's share would fail for as long as the others' times have grown to.
  */
 import { timerSpan } from '../../kernel/durations.ts';
-import { EVENTS } from '../../kernel/events.ts';
+import { EVENTS, type LogEvent } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
+import type { LogFields } from '../../kernel/log-line.ts';
 import type { Backend, Server } from '../../model/model.ts';
 import type { ServerEvent } from '../../protocol/messages.ts';
 import { DOWN, EJECTED, IN, TRIAL, TRYING } from '../../shared/server-state.ts';
@@ -124,8 +125,7 @@ export class Ejector {
     this.records.set(slot, record);
     this.counts.set(slot, this.count(slot) + 1);
     this.set(backend, slot, EJECTED);
-    const fields = { backend: backend.name, server: server.name, url: server.url };
-    log.event(EVENTS.serverEjected, `${backend.name} ${server.url}`, { ...fields, for_ms: ms, in_a_row: record.row });
+    this.tell(EVENTS.serverEjected, backend, server, { for_ms: ms, in_a_row: record.row });
   }
 
   /** Another server of its backend fails, and may not be ejected beside this one. */
@@ -153,7 +153,7 @@ export class Ejector {
     const backend = this.shared.model().backends.get(record.backend);
     const servers = backend === undefined ? [] : slottedServers(this.shared, backend);
     const found = servers.find((server) => server.slot === slot);
-    if (found !== undefined) tellReturned(backend!, found.server);
+    if (found !== undefined) this.tell(EVENTS.serverReturned, backend!, found.server, {});
   }
 
   private returned(backend: Backend, { server, slot }: SlottedServer): void {
@@ -162,9 +162,16 @@ export class Ejector {
       stopTimers(record);
       record.returnedAt = performance.now();
     }
-    tellReturned(backend, server);
+    this.tell(EVENTS.serverReturned, backend, server, {});
     this.options.onReturn(backend, slot);
     this.options.onChange();
+  }
+
+  private tell(event: LogEvent, backend: Backend, { name: server, url }: Server, more: LogFields): void {
+    const slots = slottedServers(this.shared, backend);
+    const out = slots.filter(({ slot }) => this.shared.state.ejection(slot) !== IN).length;
+    const fields = { backend: backend.name, server, url, ...more, ejected_of: `${out}/${backend.servers.length}` };
+    log.event(event, `${backend.name} ${url}`, fields);
   }
 
   private setNamed(record: Ejection, slot: number, ejection: number): void {
@@ -190,8 +197,4 @@ function stopTimers(record: Ejection): void {
 /** Is it waiting for, or in, its trial? */
 export function isOnTrial(ejection: number): boolean {
   return ejection === TRIAL || ejection === TRYING;
-}
-
-function tellReturned({ name: backend }: Backend, { name: server, url }: Server): void {
-  log.event(EVENTS.serverReturned, `${backend} ${url}`, { backend, server, url });
 }

@@ -3,11 +3,17 @@
  * stands in shared memory by slot (src/shared/server-state.ts), so it survives every change of keys.
  */
 import type { Backend, Model, Server } from '../../model/model.ts';
-import type { ServerEvent } from '../../protocol/messages.ts';
+import type { ServerEvent, ServerFailed } from '../../protocol/messages.ts';
+import { serverKey } from '../../shared/slots.ts';
 import { Ejector } from './ejector.ts';
-import type { SharedServers } from './server-slots.ts';
+import { FailingServers } from './failing-servers.ts';
+import { ServerLog } from './server-log.ts';
+import { isUsable, type SharedServers } from './server-slots.ts';
 import { type ServerStatus, serverStatus } from './server-status.ts';
 import { EffectiveWeights } from './weights.ts';
+
+/** The servers of a backend that can be used, of how many, as the log says it. */
+export type UpOf = (backend: Backend) => string;
 
 export type EjectionTimes = { readonly firstMs: number; readonly longestMs: number };
 
@@ -15,9 +21,16 @@ export class ServerControl {
   private readonly shared: SharedServers;
   private readonly ejector: Ejector;
   private readonly weights: EffectiveWeights;
+  private readonly failing: FailingServers;
+  private readonly log: ServerLog;
 
   constructor(shared: SharedServers, times: EjectionTimes, onChange: () => void) {
     this.shared = shared;
+    this.log = new ServerLog({ model: shared.model, isUsable: (backend, server) => this.isUsable(backend, server) });
+    this.failing = new FailingServers(shared, {
+      upOf: this.upOf,
+      onChange: (backend) => this.look(backend),
+    });
     this.weights = new EffectiveWeights(shared, onChange);
     this.ejector = new Ejector(shared, {
       ...times,
@@ -34,6 +47,33 @@ export class ServerControl {
   /** A table of this model is about to be made; all its servers have slots. */
   modelChanged(model: Model): void {
     this.weights.modelChanged(model);
+  }
+
+  /** What is known of servers of that backend has changed. */
+  look(backend: Backend): void {
+    this.log.look(backend);
+  }
+
+  /** Names of backends that are new, different or gone in the newest model. */
+  tellChanged(backends: Iterable<string>): void {
+    this.log.changed(backends);
+  }
+
+  readonly upOf: UpOf = (backend) => {
+    const { servers } = backend;
+    return `${servers.filter((server) => this.isUsable(backend, server)).length}/${servers.length}`;
+  };
+
+  /** Tries with a server have failed in a worker. */
+  failed(message: ServerFailed): void {
+    this.failing.heard(message);
+  }
+
+  private isUsable(backend: Backend, server: Server): boolean {
+    return (
+      isUsable(this.shared, backend, server) &&
+      !this.failing.isDown(this.shared.serverSlots.find(serverKey(backend.name, server.url)))
+    );
   }
 
   /** A worker has seen something of a server. */
@@ -56,6 +96,7 @@ export class ServerControl {
   forget(serverSlot: number): void {
     this.shared.state.reset(serverSlot);
     this.ejector.forget(serverSlot);
+    this.failing.forget(serverSlot);
   }
 
   status(backend: Backend, server: Server): ServerStatus {
@@ -64,6 +105,7 @@ export class ServerControl {
 
   stop(): void {
     this.ejector.stop();
+    this.failing.stop();
     this.weights.stop();
   }
 }

@@ -30,6 +30,8 @@ export type HealthCheckOptions = {
   /** A server went down or came up. */
   readonly onChange: () => void;
   /** A server that was down serves again. */
+  /** The servers of a backend that can be used, of how many, as the log says it. */
+  readonly upOf: (backend: Backend) => string;
   readonly onReturn: (backend: Backend, serverSlot: number) => void;
   /** 0 to below 1; for tests. */
   readonly random?: () => number;
@@ -243,17 +245,20 @@ export class HealthChecks {
     check.checkedAt = Date.now();
     check.last = result;
     const before = verdict.state;
+    const inRow = verdict.against + 1;
     if (!verdict.take(result.good, config.rise, config.fall)) return;
     check.since = check.checkedAt;
-    if (!result.good || before === 'down') this.tell(check, result);
     this.write(backend, slot, result.good ? UP : DOWN);
+    if (!result.good || before === 'down') this.tell(check, result, inRow);
     if (result.good && before === 'down') this.options.onReturn(backend, slot);
     this.options.onChange();
   }
 
-  private tell({ backend, server }: Check, { good, reason, seconds }: ProbeResult): void {
+  /** `inRow`: checks in a row that say so. */
+  private tell({ backend, server }: Check, { good, reason, seconds }: ProbeResult, inRow: number): void {
     const place = { backend: backend.name, server: server.name, url: server.url, by: 'check' };
-    const fields = { ...place, took_ms: Math.round(seconds * 1000), ...(good ? {} : { reason }) };
+    const found = { took_ms: Math.round(seconds * 1000), ...(good ? {} : { reason, fails: inRow }) };
+    const fields = { ...place, ...found, up_of: this.options.upOf(backend) };
     log.event(good ? EVENTS.serverUp : EVENTS.serverDown, `${backend.name} ${server.url}`, fields);
   }
 

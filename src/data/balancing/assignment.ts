@@ -12,8 +12,6 @@
 import { performance } from 'node:perf_hooks';
 import type { RequestHead } from '../../http/request-head.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
-import { EVENTS } from '../../kernel/events.ts';
-import { log } from '../../kernel/log.ts';
 import { hasStatus } from '../../middlewares/status-ranges.ts';
 import type { ServerEvent } from '../../protocol/messages.ts';
 import { IN, TRIAL } from '../../shared/server-state.ts';
@@ -40,14 +38,6 @@ const BREAKDOWNS: ReadonlySet<Fault> = new Set([
   FAULTS.upstreamClosed,
   FAULTS.unwritten,
   FAULTS.truncated,
-]);
-
-/** No connection to it comes about: that is worth a line (shared/spec logs §3.3). */
-const UNREACHABLE: ReadonlySet<Fault> = new Set([
-  FAULTS.dnsFailed,
-  FAULTS.connectRefused,
-  FAULTS.connectTimeout,
-  FAULTS.tlsFailed,
 ]);
 
 /** What is asked of a request that may go to a server once more. */
@@ -230,7 +220,10 @@ export class Assignment implements Waiter {
     const { server } = this;
     if (server === null || !this.counted) return;
     this.uncount(true);
-    if (UNREACHABLE.has(fault)) this.tellUnreachable(fault, server, detail);
+    // The end of a connection that had served before says nothing of the server.
+    if (!reused || !BREAKDOWNS.has(fault)) {
+      this.worker.failureReports.failed(fault, this.backend!.slot, server.slot, detail);
+    }
     this.tried = [...this.tried, server];
     if (BREAKDOWNS.has(fault) && !reused) this.hasFailed(server);
     else if (this.isTrial) this.postponeTrial(server);
@@ -364,11 +357,6 @@ export class Assignment implements Waiter {
   /** It ended without a word about the server: the next request tries it. */
   private postponeTrial(server: ServerView): void {
     if (this.worker.serverState.settleTrial(server.slot, TRIAL)) this.balancer!.rotation.changed();
-  }
-
-  private tellUnreachable({ text: reason }: Fault, { url }: ServerView, detail: string): void {
-    const { name: backend } = this.backend!;
-    log.event(EVENTS.serverUnreachable, backend, { backend, url, reason, detail });
   }
 
   private report(event: ServerEvent, server: ServerView): void {

@@ -11,12 +11,19 @@ test('what comes faster than once a second is one line, and the last state is al
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let now = 5_000;
   t.mock.method(performance, 'now', () => now);
-  const configLog = new ConfigLog({ fields: () => ({ frontends: 3 }), addresses: [':80', ':443'] });
+  const backends = new Map();
+  const model = { backends, frontends: new Map(), certificates: new Map() };
+  const options = { fields: () => ({ frontends: 3 }), addresses: [':80', ':443'] };
+  const configLog = new ConfigLog({ model: () => model, ...options });
   // A change of problems alone makes no table, and nothing waits for it.
   configLog.touch(NONE);
   now += 500;
   for (let generation = 1; generation <= 100; generation++) {
-    configLog.touch({ ...NONE, backends: new Set(['a', `b${generation}`]) });
+    // Nine of ten are gone again when the line comes, one was there before.
+    backends.set('a', generation);
+    if (generation % 10 === 1) backends.set(`b${generation}`, generation);
+    if (generation === 50) backends.delete('b1');
+    configLog.touch({ ...NONE, backends: new Set(['a', 'b1', `b${generation}`]) });
     now += 7;
     configLog.applied(generation);
     configLog.applied(generation);
@@ -25,9 +32,10 @@ test('what comes faster than once a second is one line, and the last state is al
   now += 1_000;
   t.mock.timers.tick(1_000);
   const told = lines.filter(({ event }) => event === 'config_applied');
+  const always = { event: 'config_applied', level: 'info', frontends: 3, apply_ms: 7 };
   assert.deepEqual(told, [
-    { event: 'config_applied', level: 'info', generation: 1, frontends: 3, changed: 2, merged: 1, apply_ms: 7 },
-    { event: 'config_applied', level: 'info', generation: 100, frontends: 3, changed: 100, merged: 99, apply_ms: 7 },
+    { ...always, generation: 1, added: 2, removed: 0, changed: 0, merged: 1 },
+    { ...always, generation: 100, added: 9, removed: 1, changed: 1, merged: 99 },
   ]);
   const reloads = lines.filter(({ event }) => event.startsWith('Server configuration reloaded on :'));
   assert.equal(reloads.length, 4);

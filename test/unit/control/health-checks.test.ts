@@ -58,6 +58,7 @@ function setUp(t: TestContext) {
     },
     onChange: () => changes++,
     onReturn: (_, slot) => returned.push(slot),
+    upOf: () => '0/1',
     random: () => 0,
   });
   t.after(() => checks.stop());
