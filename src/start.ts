@@ -6,36 +6,44 @@ import { ownCommit, ownVersion, runVersion } from './commands/version.ts';
 import { tellOwnError } from './control/guarded.ts';
 import { Launch } from './control/launch.ts';
 import { useLogSettings } from './control/log-settings.ts';
+import { Predecessor, Succession } from './control/succession.ts';
 import { timerSpan } from './kernel/durations.ts';
 import { reasonOf } from './kernel/errors.ts';
 import { EVENTS } from './kernel/events.ts';
 import { endLog, log, logWarningsOfNode, reopenLog } from './kernel/log.ts';
-import { type EndingSignal, onEndingSignal, onReopenSignal } from './kernel/signals.ts';
+import { type EndingSignal, onEndingSignal, onReopenSignal, onSuccessorSignal } from './kernel/signals.ts';
 import { type Parsed, parseFlags } from './settings/parse-flags.ts';
 
 type Run = Extract<Parsed, { kind: 'run' }>;
 
+/** SIGUSR2: a successor has taken over. */
+type Stop = (signal: EndingSignal | 'SIGUSR2') => Promise<void>;
+
 /** Drains and ends with exit code 0; a second signal ends the wait for running exchanges. */
-function stopOnSignal(launch: Launch): void {
+function stopOnSignal(launch: Launch, succession: Succession): Stop {
   let signals = 0;
-  const stop = async (signal: EndingSignal): Promise<void> => {
+  const stop: Stop = async (signal) => {
     if (++signals > 1) {
       await launch.stop(0);
       return;
     }
     const startedAt = performance.now();
+    const hasSuccessor = signal === 'SIGUSR2';
+    succession.end(hasSuccessor ? 'a successor has taken over' : 'tsuji is ending');
     const { requestAcceptGraceTimeoutMs, graceTimeOutMs } = launch.current;
-    log.event(EVENTS.drainBegin, '', { signal, accept_ms: requestAcceptGraceTimeoutMs, grace_ms: graceTimeOutMs });
-    launch.beginDrain();
-    if (requestAcceptGraceTimeoutMs > 0) {
-      await new Promise((resolve) => setTimeout(resolve, timerSpan(requestAcceptGraceTimeoutMs)));
-    }
+    // Nobody has to be told first that we go: the port stays.
+    const accept_ms = hasSuccessor ? 0 : requestAcceptGraceTimeoutMs;
+    log.event(EVENTS.drainBegin, '', { signal, accept_ms, grace_ms: graceTimeOutMs });
+    if (hasSuccessor) launch.handOver();
+    else launch.beginDrain();
+    if (accept_ms > 0) await new Promise((resolve) => setTimeout(resolve, timerSpan(accept_ms)));
     await launch.stop(graceTimeOutMs);
     process.exitCode = 0;
     log.event(EVENTS.stop, '', { code: 0, took_ms: Math.round(performance.now() - startedAt) });
     endLog();
   };
   onEndingSignal(stop);
+  return stop;
 }
 
 function tellStart({ settings, configFile, given }: Run, version: string): void {
@@ -66,18 +74,25 @@ function goOnAfterErrors(): void {
   }
 }
 
-async function run(parsed: Run): Promise<number> {
+async function run(parsed: Run, predecessor: Predecessor | null): Promise<number> {
   const { settings, withStored } = parsed;
   const version = ownVersion();
   useLogSettings(settings);
   logWarningsOfNode();
   onReopenSignal(reopenLog);
   tellStart(parsed, version);
-  const launch = new Launch(settings, withStored, version);
-  stopOnSignal(launch);
+  const launch = new Launch(settings, withStored, version, predecessor !== null);
+  const succession = new Succession();
+  const stop = stopOnSignal(launch, succession);
+  onSuccessorSignal(() => {
+    const patienceMs = launch.current.successorTimeoutMs;
+    succession.begin({ patienceMs, onReady: () => void stop('SIGUSR2') });
+  });
   try {
     await launch.run();
     goOnAfterErrors();
+    succession.allow();
+    predecessor?.tellReady();
     return 0;
   } catch (error) {
     log.fatal(reasonOf(error));
@@ -88,8 +103,9 @@ async function run(parsed: Run): Promise<number> {
 }
 
 async function runCommand(): Promise<number> {
+  const predecessor = Predecessor.from(process.env);
   const parsed = parseFlags(process.argv.slice(2), process.env);
-  if (parsed.kind === 'run' && parsed.command === 'run') return run(parsed);
+  if (parsed.kind === 'run' && parsed.command === 'run') return run(parsed, predecessor);
   onEndingSignal((signal) => process.exit(128 + constants.signals[signal]));
   switch (parsed.kind) {
     case 'help':

@@ -14,7 +14,7 @@ function textOf({ host, port }: Address): string {
 }
 
 /** Null when it can be listened on, otherwise why not. `shared`: as workers do, among themselves. */
-async function tryListening({ host, port }: Address, shared: boolean): Promise<NodeJS.ErrnoException | null> {
+export async function tryListening({ host, port }: Address, shared: boolean): Promise<NodeJS.ErrnoException | null> {
   const server = createServer();
   const error = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
     server.once('error', resolve);
@@ -33,10 +33,13 @@ export class AddressTrial {
   /** Those of the flags: they may be listened on already, by tsuji itself, and whether they can be shows at the start. */
   private readonly below: ReadonlySet<string>;
   private readonly portsBelow: ReadonlySet<number>;
+  private readonly isSuccessor: boolean;
   /** Address → why it cannot be listened on, null when it can. */
   private readonly found = new Map<string, string | null>();
 
-  constructor(below: Settings) {
+  /** `isSuccessor`: another tsuji may have them, which lets go of them when this one is ready. */
+  constructor(below: Settings, isSuccessor: boolean) {
+    this.isSuccessor = isSuccessor;
     const addresses = addressesOf(below).map(({ address }) => address);
     this.below = new Set(addresses.map(textOf));
     this.portsBelow = new Set(addresses.map(({ port }) => port));
@@ -48,7 +51,7 @@ export class AddressTrial {
     for (const { address, shared } of addressesOf(settings)) {
       const text = textOf(address);
       if (this.below.has(text) || this.found.has(text)) continue;
-      const error = await tryListening(address, shared);
+      const error = await tryListening(address, shared || this.isSuccessor);
       const isOwn = error?.code === 'EADDRINUSE' && this.portsBelow.has(address.port);
       this.found.set(text, error === null || isOwn ? null : reasonOf(error));
       isFault ||= this.found.get(text) !== null;

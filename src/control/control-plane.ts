@@ -91,6 +91,7 @@ export class ControlPlane {
   private following = false;
   private isDraining = false;
   private stopping = false;
+  private readonly stopped = Promise.withResolvers<void>();
 
   /**
    * `stored`: what was read of the settings in the store, before `follow` at the latest.
@@ -260,18 +261,21 @@ export class ControlPlane {
   }
 
   /**
-   * Resolves when every entrypoint and the admin address are listened on. No route is known before `follow`.
+   * Resolves when every entrypoint and the admin address are listened on. No route is known before `follow`, unless this is
+   * a successor: it has routes before it listens, since others serve meanwhile.
    * @throws TsujiError when an address cannot be listened on or a worker does not boot
    */
-  async start(): Promise<void> {
+  async start(isSuccessor: boolean): Promise<void> {
     await this.certificateList.start();
+    if (this.stopping) return;
+    if (isSuccessor) await this.loadRoutes();
     if (this.stopping) return;
     await this.fleet.start();
     // A signal may have come while the workers booted.
     if (this.stopping) return;
     this.tellEntryPoints();
     if (this.admin !== null) {
-      const { port } = await this.admin.listen();
+      const { port } = await this.admin.listen(isSuccessor);
       if (this.stopping) return;
       const { host, path } = this.settings.web!;
       log.event(EVENTS.adminListening, '', { address: joined(host, port), path });
@@ -279,9 +283,21 @@ export class ControlPlane {
     this.ticketRing.start();
   }
 
+  /** Until the first table was made. What workers boot with is the newest one. */
+  private async loadRoutes(): Promise<void> {
+    if (this.sourceList.length === 0) return;
+    this.follow();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const leave = this.changes.add(() => {
+      if (this.publisher.generation > 0) resolve();
+    });
+    await Promise.race([promise, this.stopped.promise]);
+    leave();
+  }
+
   /** Routes follow as the sources answer. */
   follow(): void {
-    if (this.stopping) return;
+    if (this.stopping || this.following) return;
     this.following = true;
     for (const source of this.sourceList) {
       // An error of ours is none of the source, which would take it for a lost connection.
@@ -306,11 +322,18 @@ export class ControlPlane {
     this.changes.notify();
   }
 
+  /** A successor serves: whoever asks how tsuji is should ask that one. `stop` follows. */
+  handOver(): void {
+    this.beginDrain();
+    void this.admin?.close();
+  }
+
   /** Ends everything; exchanges that run may end within `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     const wasAsked = this.isDraining;
     this.isDraining = true;
     this.stopping = true;
+    this.stopped.resolve();
     await this.drain(graceMs, wasAsked);
     this.configLog.stop();
     this.reconciler.stop();

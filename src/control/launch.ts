@@ -37,6 +37,8 @@ export class Launch {
   private readonly settings: Settings;
   private readonly withStored: WithStored;
   private readonly version: string;
+  /** Another tsuji serves on the same addresses until this one does. */
+  private readonly isSuccessor: boolean;
   private readonly sourceLog = new SourceLog();
   private readonly reader: StoredKeysReader;
   /** What the service manager hears. */
@@ -48,10 +50,11 @@ export class Launch {
   private draining = false;
 
   /** @throws TsujiError for TLS settings that cannot be used */
-  constructor(settings: Settings, withStored: WithStored, version: string) {
+  constructor(settings: Settings, withStored: WithStored, version: string, isSuccessor: boolean) {
     this.settings = settings;
     this.withStored = withStored;
     this.version = version;
+    this.isSuccessor = isSuccessor;
     this.inForce = settings;
     this.reader = new StoredKeysReader(settings, this.sourceLog);
   }
@@ -71,6 +74,8 @@ export class Launch {
     const hasOthers = (this.settings.etcd?.endpoints.length ?? 0) > 1;
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise<null>((resolve) => {
+      // Without its routes a successor is of no use: its predecessor has the patience for it.
+      if (this.isSuccessor) return;
       timer = setTimeout(resolve, hasOthers ? PATIENCE_WITH_OTHERS_MS : PATIENCE_MS, null);
     });
     const early = await Promise.race([reading, patience, this.stopped.promise]);
@@ -104,6 +109,13 @@ export class Launch {
     this.plane?.beginDrain();
   }
 
+  /** A successor serves, and is asked from now on how tsuji is. `stop` follows. */
+  handOver(): void {
+    this.draining = true;
+    this.service.succeeded();
+    this.plane?.handOver();
+  }
+
   /** Ends everything; exchanges that run may end within `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     this.stopping = true;
@@ -112,7 +124,7 @@ export class Launch {
   }
 
   private async judge(keys: ReadonlyMap<string, string>): Promise<Settings> {
-    const addresses = new AddressTrial(this.settings);
+    const addresses = new AddressTrial(this.settings, this.isSuccessor);
     const check = (settings: Settings): void => {
       checkFiles(settings);
       addresses.check(settings);
@@ -134,7 +146,7 @@ export class Launch {
     }
     this.plane = new ControlPlane(settings, this.version, this.reader, this.sourceLog);
     if (this.draining) this.plane.beginDrain();
-    await this.plane.start();
+    await this.plane.start(this.isSuccessor);
     this.service.watch(this.plane);
   }
 }

@@ -91,7 +91,7 @@ export class WorkerFleet {
   private entryPoints: readonly EntryPoint[];
   private question = 0;
   private stopping = false;
-  private allEnded: (() => void) | null = null;
+  private readonly allEnded = Promise.withResolvers<void>();
 
   constructor(options: FleetOptions) {
     this.options = options;
@@ -197,15 +197,13 @@ export class WorkerFleet {
       cut();
     }
     this.options.onChange();
-    await new Promise<void>((resolve) => {
-      this.allEnded = resolve;
-      this.checkEnded();
-    });
+    this.checkEnded();
+    await this.allEnded.promise;
     clearTimeout(force);
   }
 
   private checkEnded(): void {
-    if (this.allEnded !== null && this.members.every((member) => member.thread === null)) this.allEnded();
+    if (this.members.every((member) => member.thread === null)) this.allEnded.resolve();
   }
 
   private boot(member: Member): Promise<void> {

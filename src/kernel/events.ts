@@ -159,6 +159,9 @@ export const EVENTS = Object.freeze({
   ownError: event('own_error', 'error', 'An error inside tsuji: what it was about ends, all else goes on', SECOND),
 
   notifyFailed: event('notify_failed', 'warning', 'The service manager cannot be told how tsuji is', 60 * SECOND, 1),
+  successorStarted: event('successor_started', 'info', 'A successor is started'),
+  successorReady: event('successor_ready', 'info', 'The successor serves: this process lets go'),
+  successorFailed: event('successor_failed', 'error', 'No successor takes over: this process serves on', SECOND),
   drainBegin: event('drain_begin', 'info', 'Stopping'),
   drainStep: event('drain_step', 'info', 'Waiting for running requests'),
   drainEnd: event('drain_end', 'info', 'All requests have ended'),

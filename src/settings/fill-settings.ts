@@ -267,6 +267,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     retryAttempts: given.enabled('retry') ? given.integer('retry.attempts') : null,
     requestAcceptGraceTimeoutMs: given.duration('lifeCycle.requestAcceptGraceTimeout'),
     graceTimeOutMs: graceTimeOutMs > 0 ? graceTimeOutMs : given.duration('lifeCycle.graceTimeOut'),
+    successorTimeoutMs: given.duration('lifeCycle.successorTimeout'),
     providersThrottleMs: given.duration('providersThrottleDuration'),
     maxIdleConnsPerHost: given.integer('maxIdleConnsPerHost') || GO_IDLE_CONNECTIONS,
     upstreamPipelining: fillPipelining(given),

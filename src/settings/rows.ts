@@ -102,6 +102,7 @@ const ROWS_IN_FORCE: readonly Row[] = [
       idleTimeout                               duration  0      Older name of --respondingTimeouts.idleTimeout; wins when above 0
       lifeCycle.requestAcceptGraceTimeout       duration  0      Keep accepting for so long after SIGTERM
       lifeCycle.graceTimeOut                    duration  10s    Let running requests finish for so long after that
+      lifeCycle.successorTimeout                duration  60s    For a successor (SIGUSR2) to serve; then it is ended; 0: no limit
       graceTimeOut                              duration  0      Older name of --lifeCycle.graceTimeOut; wins when above 0
     `,
   ),

@@ -84,6 +84,8 @@ export type Settings = {
   readonly ejectionMaxTimeMs: number;
   readonly requestAcceptGraceTimeoutMs: number;
   readonly graceTimeOutMs: number;
+  /** In which a successor must be ready; 0: for ever. */
+  readonly successorTimeoutMs: number;
   /** 0: no throttle. */
   readonly providersThrottleMs: number;
   readonly maxIdleConnsPerHost: number;

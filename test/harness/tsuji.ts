@@ -157,6 +157,30 @@ export class Tsuji {
     this.child.kill(signal);
   }
 
+  /** Has it be replaced by a successor, whose process id it gives; resolves when the old process has ended. */
+  async succeed(): Promise<number> {
+    this.kill('SIGUSR2');
+    await waitFor(
+      () => this.child.exitCode !== null,
+      () => `a successor to take over, it said:\n${this.output.slice(-4_000)}`,
+    );
+    return Number(/event=successor_ready pid=(\d+)/.exec(this.output)?.[1] ?? 0);
+  }
+
+  /** Ends it and what it has started; resolves when nothing of it is left. */
+  async end(): Promise<void> {
+    for (const [, pid] of this.output.matchAll(/event=successor_started pid=(\d+)/g)) {
+      try {
+        process.kill(Number(pid), 'SIGKILL');
+      } catch {
+        // It has ended already.
+      }
+    }
+    if (this.exit !== null) return;
+    this.kill('SIGKILL');
+    await this.ended();
+  }
+
   async ended(): Promise<{ code: number | null; signal: string | null }> {
     await waitFor(() => this.exit !== null, 'tsuji to end');
     return this.exit!;
@@ -167,10 +191,7 @@ export class Tsuji {
 export async function startTsuji(t: { after(fn: () => unknown): unknown }, options: TsujiOptions = {}): Promise<Tsuji> {
   const tsuji = new Tsuji(options);
   t.after(async () => {
-    if (tsuji.exit === null) {
-      tsuji.kill('SIGKILL');
-      await tsuji.ended();
-    }
+    await tsuji.end();
     rmSync(tsuji.folder, { recursive: true, force: true });
   });
   await waitFor(

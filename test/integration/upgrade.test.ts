@@ -1,10 +1,15 @@
 /** Ending and upgrading under load: who asks is answered, on both engines and in whatever manner connections are used. */
 import assert from 'node:assert/strict';
-import test, { before, describe, type TestContext } from 'node:test';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { before, type TestContext } from 'node:test';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, type RawServer, startRawServer } from '../harness/raw.ts';
-import { routeKeys, startTsuji, type Tsuji, type TsujiOptions } from '../harness/tsuji.ts';
+import { freePort, temporaryFolder } from '../harness/tools.ts';
+import { addRoute, routeKeys, startTsuji, type Tsuji } from '../harness/tsuji.ts';
 import { type Manner, Visitors } from '../harness/visitors.ts';
+import { waitFor } from '../harness/wait.ts';
+import { echoing, startWsServer, wsClient } from '../harness/websocket.ts';
 
 const HOST = 'nginx.example.com';
 /**
@@ -12,7 +17,7 @@ const HOST = 'nginx.example.com';
  * busy machine may take the processor away right there. Without that look it was some twenty of them each time.
  */
 const MOST_LOST = 2;
-const CLIENTS = 16;
+const MANNERS: readonly Manner[] = ['each', 'kept'];
 
 let server: RawServer;
 before(async () => {
@@ -23,28 +28,89 @@ before(async () => {
   server.server.unref();
 });
 
-function start(t: TestContext, engine: string, options: TsujiOptions = {}): Promise<Tsuji> {
-  const flags = [`--entryPoints=Name:http Address:${OWN_HOST}:0 Engine:${engine}`, ...(options.flags ?? [])];
-  return startTsuji(t, { keys: routeKeys([server.url], HOST), workers: 2, ...options, flags });
-}
-
 function lostOf({ failures }: Visitors): string {
   return failures.length <= MOST_LOST ? '' : failures.join(', ');
 }
 
-describe('under load', () => {
-  for (const engine of ['uws', 'tsuji']) {
-    for (const manner of ['each', 'kept'] as const satisfies readonly Manner[]) {
-      test(`SIGTERM resets nobody who was there before it: ${engine}, connections ${manner}`, async (t) => {
-        const tsuji = await start(t, engine);
-        const visitors = new Visitors(tsuji.port, HOST, manner).start(CLIENTS);
-        await visitors.more(300);
-        tsuji.kill('SIGTERM');
-        assert.deepEqual(await tsuji.ended(), { code: 0, signal: null });
-        await visitors.stop();
-        assert.equal(lostOf(visitors), '');
-        assert.ok(visitors.refused > 0);
-      });
-    }
+/** Ports that are known, since a successor has to find them. */
+async function startOnPorts(t: TestContext, flags: readonly string[] = []): Promise<Tsuji> {
+  return startTsuji(t, {
+    keys: routeKeys([server.url], HOST),
+    workers: 2,
+    flags: [
+      `--web.address=${OWN_HOST}:${await freePort()}`,
+      `--entryPoints=Name:uws Address:${OWN_HOST}:${await freePort()} Engine:uws`,
+      `--entryPoints=Name:tsuji Address:${OWN_HOST}:${await freePort()} Engine:tsuji`,
+      '--defaultEntryPoints=uws,tsuji',
+      ...flags,
+    ],
+  });
+}
+
+async function pidOf(tsuji: Tsuji): Promise<number> {
+  return ((await (await tsuji.api('/health')).json()) as { pid: number }).pid;
+}
+
+/** On both engines and in both manners. */
+function visit(tsuji: Tsuji, count: number): Visitors[] {
+  return [tsuji.portOf('uws'), tsuji.portOf('tsuji')].flatMap((port) =>
+    MANNERS.map((manner) => new Visitors(port, HOST, manner).start(count)),
+  );
+}
+
+test('SIGTERM under load resets nobody who was there before it', async (t) => {
+  const tsuji = await startOnPorts(t);
+  const groups = visit(tsuji, 8);
+  await Promise.all(groups.map((group) => group.more(200)));
+  tsuji.kill('SIGTERM');
+  assert.deepEqual(await tsuji.ended(), { code: 0, signal: null });
+  await Promise.all(groups.map((group) => group.stop()));
+  for (const group of groups) assert.deepEqual([lostOf(group), group.refused > 0], ['', true]);
+});
+
+test('SIGUSR2 under load: a successor takes over and nobody notices, and WebSockets live on until the old one ends', async (t) => {
+  const tsuji = await startOnPorts(t, ['--lifeCycle.graceTimeOut=1000h']);
+  const [uws, own] = [tsuji.portOf('uws'), tsuji.portOf('tsuji')];
+  const ws = await startWsServer(t, echoing);
+  const echo = await addRoute(tsuji, [ws.url]);
+  const clients = await Promise.all([uws, own].map((port) => wsClient(t, port, echo)));
+  const groups = visit(tsuji, 4);
+  const others = async (): Promise<unknown> => Promise.all(groups.map((group) => group.more(100)));
+  await others();
+  const before = await pidOf(tsuji);
+
+  const succeeding = tsuji.succeed();
+  await tsuji.hasSaid(/event=successor_ready/);
+  await others();
+  await waitFor(async () => (await pidOf(tsuji)) !== before, 'the successor at the admin address');
+  for (const client of clients) {
+    client.ws.send('still here');
+    assert.equal((await client.next()).data.toString(), 'still here');
+    client.ws.close();
+  }
+  assert.equal(await pidOf(tsuji), await succeeding);
+  assert.equal(tsuji.child.exitCode, 0);
+  await others();
+  await Promise.all(groups.map((group) => group.stop()));
+  for (const group of groups) assert.deepEqual([lostOf(group), group.refused], ['', 0]);
+});
+
+test('a successor that cannot start, or is not ready in time, ends, and the old one serves on and says why', async (t) => {
+  const folder = temporaryFolder();
+  t.after(() => folder.remove());
+  const file = join(folder.path, 'traefik.toml');
+  writeFileSync(file, 'debug = false\n');
+  for (const [flag, reason] of [
+    [`--configFile=${file}`, 'it ended with code 1'],
+    ['--lifeCycle.successorTimeout=1ms', 'not ready within 0.001 s'],
+  ]) {
+    const tsuji = await startOnPorts(t, [flag]);
+    writeFileSync(file, 'debug = maybe\n');
+    tsuji.kill('SIGUSR2');
+    await tsuji.hasSaid(new RegExp(`event=successor_failed pid=\\d+ reason="${reason}"`));
+    assert.equal(await pidOf(tsuji), tsuji.child.pid);
+    const visitors = new Visitors(tsuji.portOf('uws'), HOST, 'each').start(1);
+    await visitors.more(3);
+    await visitors.stop();
   }
 });

@@ -11,6 +11,7 @@ import { TsujiError } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import type { TicketKeyRing } from '../../protocol/messages.ts';
 import type { WebSettings } from '../../settings/settings.ts';
+import { tryListening } from '../address-trial.ts';
 import type { CertificateView, ControlView } from '../view.ts';
 import { AdminPages, type PagesOptions } from './admin-pages.ts';
 import { AdminConnection, type ConnectionOwner, type ConnectionTimes } from './connection.ts';
@@ -40,6 +41,9 @@ export type AdminOptions = PagesOptions & {
   /** A certificate or its problem has changed. */
   readonly onChange?: () => void;
 };
+
+/** Elsewhere a port has one listener, or the last one gets all that comes. */
+const CAN_SHARE = process.platform === 'linux';
 
 const LISTEN_REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is taken by another process',
@@ -83,24 +87,32 @@ export class AdminServer {
     this.server = createServer({ highWaterMark: READ_AHEAD_BYTES, noDelay: true }, (socket) => this.accept(socket));
   }
 
-  /** Throws TsujiError ADMIN_LISTEN with the address and the reason. */
-  async listen(): Promise<{ port: number }> {
+  /**
+   * The port is shared with a successor, and with nobody else. `isSuccessor`: somebody else has it already.
+   * @throws TsujiError ADMIN_LISTEN with the address and the reason
+   */
+  async listen(isSuccessor = false): Promise<{ port: number }> {
     const { address, host, port } = this.settings;
     await this.secure?.start();
-    await new Promise<void>((resolve, reject) => {
-      this.server.once('error', (error: NodeJS.ErrnoException) => {
-        const reason = LISTEN_REASONS[error.code ?? ''] ?? error.message;
-        reject(
-          new TsujiError('ADMIN_LISTEN', `cannot listen on ${address} (web.address): ${reason}`, { cause: error }),
-        );
-      });
-      this.server.listen(host === '' ? { port } : { host, port }, resolve);
-    });
+    const isTaken = isSuccessor || port === 0 ? null : await tryListening({ host, port }, false);
+    const error = isTaken ?? (await this.listenOn(host, port));
+    if (error !== null) {
+      const reason = LISTEN_REASONS[error.code ?? ''] ?? error.message;
+      throw new TsujiError('ADMIN_LISTEN', `cannot listen on ${address} (web.address): ${reason}`, { cause: error });
+    }
     this.server.removeAllListeners('error');
     this.server.on('error', (error) => log.error('the admin address had an error', { error: error.message }));
     this.tickedAt = performance.now();
     this.ticker = setInterval(() => this.tick(), TICK_MS).unref();
     return { port: (this.server.address() as AddressInfo).port };
+  }
+
+  private listenOn(host: string, port: number): Promise<NodeJS.ErrnoException | null> {
+    const { promise, resolve } = Promise.withResolvers<NodeJS.ErrnoException | null>();
+    this.server.once('error', resolve);
+    const at = { port, reusePort: CAN_SHARE };
+    this.server.listen(host === '' ? at : { ...at, host }, () => resolve(null));
+    return promise;
   }
 
   /** Resolves when the port is free again. */
