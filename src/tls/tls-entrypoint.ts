@@ -37,8 +37,15 @@ const V4_IN_V6 = '::ffff:';
 /** What node keeps for itself: the context that a new connection begins with. */
 type ServerInside = Server & { _sharedCreds: SecureContext };
 
+/**
+ * Node's choice, but with AES-128 before AES-256 in TLS 1.3, as Go and so Traefik have it and Mozilla advises: SHA-256 instead
+ * of SHA-384 makes a handshake cheaper (bench/README.md).
+ */
+const FIRST_SUITE = 'TLS_AES_128_GCM_SHA256';
+const CIPHERS = [FIRST_SUITE, ...DEFAULT_CIPHERS.split(':').filter((name) => name !== FIRST_SUITE)].join(':');
+
 function cipherList(tls: EntryPointTls): string {
-  const list = tls.cipherSuites.length > 0 ? tls.cipherSuites.join(':') : DEFAULT_CIPHERS;
+  const list = tls.cipherSuites.length > 0 ? tls.cipherSuites.join(':') : CIPHERS;
   // OpenSSL takes signatures with SHA-1, which TLS 1.1 and older need, at this level only.
   return tls.minVersion < 'TLSv1.2' ? `${list}:@SECLEVEL=0` : list;
 }

@@ -7,6 +7,8 @@ export type Handshake = {
   readonly name: string;
   readonly resumed: boolean;
   readonly protocol: string;
+  /** Cipher suite, as IANA names it; '' when the handshake failed. */
+  readonly suite: string;
   /** To resume with; null when the server gave none. */
   readonly session: Buffer | null;
   /** The OCSP response that was stapled. */
@@ -23,7 +25,7 @@ export async function handshake(port: number, options: ConnectionOptions = {}): 
   const socket = connect({ port, host: OWN_HOST, rejectUnauthorized: false, ...options });
   let session: Buffer | null = null;
   let staple: Buffer | null = null;
-  let shown = { name: '', resumed: false, protocol: '' };
+  let shown = { name: '', resumed: false, protocol: '', suite: '' };
   socket.on('OCSPResponse', (response: Buffer | null) => {
     staple = response === null || response.length === 0 ? null : response;
   });
@@ -37,7 +39,8 @@ export async function handshake(port: number, options: ConnectionOptions = {}): 
   socket.on('secureConnect', () => {
     const resumed = socket.isSessionReused();
     const subject = socket.getPeerCertificate().subject as { CN?: string } | undefined;
-    shown = { name: subject?.CN ?? '?', resumed, protocol: socket.getProtocol() ?? '' };
+    const suite = socket.getCipher().standardName;
+    shown = { name: subject?.CN ?? '?', resumed, protocol: socket.getProtocol() ?? '', suite };
     // A resumed session brings a new ticket only sometimes; with TLS 1.2 it came with the handshake.
     if (resumed || shown.protocol !== 'TLSv1.3' || session !== null) socket.end();
   });

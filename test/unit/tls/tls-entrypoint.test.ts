@@ -59,6 +59,14 @@ for (const by of HANDSHAKES) {
     assert.equal((await handshake(port)).name, 'fallback');
   });
 
+  test(`${by}: AES-128 is taken of a client that would rather have AES-256, and AES-256 of one that has nothing else`, async (t) => {
+    const { port } = await serve(t, by, ring(), [workerCertificate(made.a, { defaultOf: 1 })]);
+    const ciphers = 'TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256';
+    assert.equal((await handshake(port, { ciphers })).suite, 'TLS_AES_128_GCM_SHA256');
+    const only = 'TLS_AES_256_GCM_SHA384';
+    assert.equal((await handshake(port, { ciphers: only })).suite, only);
+  });
+
   test(`${by}: without SNI the address that the client came to picks the certificate`, async (t) => {
     const { port, store } = await serve(t, by, ring(), [
       workerCertificate(made.a),
