@@ -10,6 +10,7 @@ import { Predecessor, Succession } from './control/succession.ts';
 import { timerSpan } from './kernel/durations.ts';
 import { reasonOf } from './kernel/errors.ts';
 import { EVENTS } from './kernel/events.ts';
+import { LateTicks } from './kernel/late-ticks.ts';
 import { endLog, log, logWarningsOfNode, reopenLog } from './kernel/log.ts';
 import { type EndingSignal, onEndingSignal, onReopenSignal, onSuccessorSignal } from './kernel/signals.ts';
 import { type Parsed, parseFlags } from './settings/parse-flags.ts';
@@ -80,6 +81,7 @@ async function run(parsed: Run, predecessor: Predecessor | null): Promise<number
   useLogSettings(settings);
   logWarningsOfNode();
   onReopenSignal(reopenLog);
+  new LateTicks({ onJump: (by_ms) => log.event(EVENTS.clockJump, '', { by_ms }) });
   tellStart(parsed, version);
   const launch = new Launch(settings, withStored, version, predecessor !== null);
   const succession = new Succession();

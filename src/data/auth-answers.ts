@@ -23,6 +23,8 @@ function costOf({ yes: { fields, cookies } }: Kept): number {
 
 export class AuthAnswers {
   private readonly kept = new Remembered<Kept>(costOf);
+  /** Frontends whose auth server was told not to answer. */
+  readonly lost = new Set<string>();
 
   /** Stands for one question; `scope`: where it is asked, another text under other options. */
   static key(scope: string, question: unknown): string {

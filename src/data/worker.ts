@@ -7,6 +7,8 @@ import { hostname } from 'node:os';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import { FAULTS, reasonOf } from '../kernel/errors.ts';
+import { EVENTS } from '../kernel/events.ts';
+import { LateTicks } from '../kernel/late-ticks.ts';
 import { type LogLevel, log, logWarningsOfNode, sendLogTo, setLogLevel } from '../kernel/log.ts';
 import { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { Boot, FromWorker, ToWorker } from '../protocol/messages.ts';
@@ -132,6 +134,7 @@ let closing = false;
 /** Those of `context` while the heap is short; null while it is not. */
 let plans: WorkerContext['plans'] | null = null;
 let heapWatch: HeapWatch | null = null;
+let lateTicks: LateTicks | null = null;
 
 function post(message: FromWorker): void {
   boot.port.postMessage(message);
@@ -167,6 +170,7 @@ function closeHandles(): void {
   for (const listener of listeners) listener.close();
   held?.close();
   heapWatch?.stop();
+  lateTicks?.stop();
   pools.destroy();
   boot.port.close();
 }
@@ -295,6 +299,7 @@ async function start(): Promise<void> {
     await listener.listen();
   }
   heapWatch = new HeapWatch(heapOwner);
+  lateTicks = new LateTicks({ onLate: (lag_ms) => log.event(EVENTS.workerSlow, String(boot.index), { lag_ms }) });
   boot.port.on('message', receive);
   post({ kind: 'ready' });
   log.debug('worker is serving', { worker: boot.index });

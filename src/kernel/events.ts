@@ -99,8 +99,11 @@ export const EVENTS = Object.freeze({
   breakerRecovering: state('breaker', 'breaker_recovering', 'warning', 'Circuit breaker lets some requests in'),
   breakerStandby: state('breaker', 'breaker_standby', 'warning', 'Circuit breaker lets all requests in again'),
 
-  certificateTrouble: event('certificate_trouble', 'warning', 'A certificate is not as it should be', SECOND),
-  certificateGood: event('certificate_good', 'warning', 'A certificate is in order again', SECOND),
+  certificateLoaded: event('certificate_loaded', 'info', 'A certificate is served', SECOND / 20, 20),
+  certificateExpiring: event('certificate_expiring', 'warning', 'A certificate ends soon, or has ended'),
+  certificateFailed: state('certificate', 'certificate_failed', 'error', 'A certificate is not as it should be'),
+  certificateGood: state('certificate', 'certificate_good', 'error', 'A certificate is in order again'),
+  ocspFailed: state('certificate', 'ocsp_failed', 'warning', 'A certificate is served without a fresh OCSP response'),
   ticketKeysAlone: state(
     'ticket keys',
     'ticket_keys_alone',
@@ -136,6 +139,15 @@ export const EVENTS = Object.freeze({
   workerFailed: event('worker_failed', 'error', 'worker failed', SECOND),
   workerReplaced: event('worker_replaced', 'error', 'A worker has ended and is replaced', SECOND),
   workerBack: event('worker_back', 'error', 'A worker serves in the place of one that has ended', SECOND),
+  authUnreachable: state(
+    'auth',
+    'auth_unreachable',
+    'warning',
+    'An auth server does not say who may pass',
+    60 * SECOND,
+  ),
+  authBack: state('auth', 'auth_back', 'warning', 'An auth server says again who may pass', 60 * SECOND),
+  clockJump: event('clock_jump', 'warning', 'The clock of the system was set', 60 * SECOND, 1),
   /** Fields: worker, lag_ms. */
   workerSlow: event('worker_slow', 'warning', 'A worker does not answer', 60 * SECOND, 1),
   /** Fields: limit (a flag, or what is counted), object, value, refused. The object is the limit with what has reached it. */

@@ -2,7 +2,7 @@
  * One backend's circuit breaker while it serves, in a buffer of its own that main and all workers share. It is made by
  * main when a backend has an expression, lives through every change of other keys, and is let go with its expression.
  *
- *     byte 0    words  state, era, allowed, asked, trips, refused
+ *     byte 0    words  state, era, allowed, asked, trips, refused, refused before it tripped
  *     byte 32   doubles  until, since, next check           milliseconds of src/kernel/monotonic-clock.ts
  *     byte 64   lanes, one per worker, written by that worker alone; see breaker-statistics.ts
  *
@@ -31,6 +31,7 @@ const ALLOWED = 2;
 const ASKED = 3;
 const TRIPS = 4;
 const REFUSED = 5;
+const REFUSED_BEFORE = 6;
 const UNTIL = 4;
 const SINCE = 5;
 const NEXT_CHECK = 6;
@@ -42,8 +43,11 @@ const LOOKS = 10_000;
 export class BreakerState {
   private readonly words: Int32Array;
   private readonly doubles: Float64Array;
+  private readonly onChange: (state: number) => void;
 
-  constructor(buffer: SharedArrayBuffer) {
+  /** `onChange`: this call has changed the state. */
+  constructor(buffer: SharedArrayBuffer, onChange: (state: number) => void = () => {}) {
+    this.onChange = onChange;
     this.words = new Int32Array(buffer, 0, BREAKER_HEADER_BYTES / Int32Array.BYTES_PER_ELEMENT);
     this.doubles = new Float64Array(buffer, 0, BREAKER_HEADER_BYTES / Float64Array.BYTES_PER_ELEMENT);
   }
@@ -73,6 +77,11 @@ export class BreakerState {
 
   refused(): number {
     return Atomics.load(this.words, REFUSED) >>> 0;
+  }
+
+  /** Since it has tripped. */
+  refusedSince(): number {
+    return (this.words[REFUSED] - this.words[REFUSED_BEFORE]) >>> 0;
   }
 
   /** When it came into this state, 0 for ever. */
@@ -115,6 +124,7 @@ export class BreakerState {
     if (state === TRIPPED || !this.claim(state)) return false;
     Atomics.add(this.words, TRIPS, 1);
     Atomics.add(this.words, ERA, 1);
+    if (state === STANDBY) this.words[REFUSED_BEFORE] = this.words[REFUSED];
     this.become(TRIPPED, now, TRIPPED_MS);
     return true;
   }
@@ -129,6 +139,7 @@ export class BreakerState {
     this.words[ALLOWED] = 0;
     this.words[ASKED] = 0;
     Atomics.store(this.words, STATE, state);
+    this.onChange(state);
   }
 
   /** Passes while those that passed stay below their part of all: it rises from 0 to 50 % in the time of recovery. */

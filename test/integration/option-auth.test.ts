@@ -239,6 +239,10 @@ for (const engine of ENGINES) {
     for (const [name, host] of Object.entries(failing)) {
       const answer = await ask(engine, { host, fields: { authorization: 'Bearer joe' } });
       assert.deepEqual([answer.status, answer.body.length], [500, 0], name);
+      const frontend = host.split('.')[0];
+      await tsuji.hasSaid(
+        new RegExp(`level=warning .*event=auth_unreachable worker=\\d frontend=${frontend} address=.*reason=`),
+      );
     }
     const answer = await ask(engine, { host: none });
     assert.deepEqual([answer.status, answer.body.toString()], [500, 'Internal Server Error\n']);

@@ -281,7 +281,9 @@ exchangeTest(
     assert.ok((await metric(tsuji, 'tsuji_backend_breaker_refused_total', host)) >= 11);
     assert.match(
       tsuji.output,
-      new RegExp(`level=warning msg="Circuit breaker tripped" event=breaker_tripped worker=\\d backend=${name} `),
+      new RegExp(
+        `level=warning msg="Circuit breaker tripped: all requests are refused" event=breaker_tripped worker=\\d backend=${name} `,
+      ),
     );
   },
 );

@@ -1,10 +1,15 @@
 /** One configured certificate with what became of it, and how it is told to workers and operators. */
+import type { LineLevel } from '../../kernel/events.ts';
 import type { Problem } from '../../kernel/problems.ts';
 import type { WorkerCertificate } from '../../protocol/messages.ts';
 import type { CertificateView } from '../view.ts';
 import type { CertificatePairContent } from './certificate-pair.ts';
 
-export type EntryProblem = { readonly state: Problem['state']; readonly reason: string };
+export type EntryProblem = {
+  readonly kind: 'load' | 'shadowed' | 'expired' | 'early' | 'ocsp';
+  readonly state: Problem['state'];
+  readonly reason: string;
+};
 
 export type CertificateEntry = {
   /** The key below the prefix, or the entrypoint's option. */
@@ -35,10 +40,19 @@ export type CertificateEntry = {
   ocspProblem: string;
   /** As it was last told. */
   told: EntryProblem | null;
+  /** What the log was told of it (certificate-log.ts). */
+  readonly log: CertificateTold;
   /** Paths that are watched for it. */
   files: readonly string[];
   /** It is gone: what was read meanwhile is dropped. */
   removed: boolean;
+};
+
+export type CertificateTold = {
+  /** Of its trouble; null: it has none. */
+  level: LineLevel | null;
+  /** The last one of the steps to its end; -1: none. */
+  step: number;
 };
 
 export function newEntry(
@@ -55,6 +69,7 @@ export function newEntry(
     shadowedBy: '',
     ocspProblem: '',
     told: null,
+    log: { level: null, step: -1 },
     files: [],
     removed: false,
   };
@@ -67,19 +82,28 @@ function dateText(milliseconds: number): string {
 /** The gravest of what is wrong with it, null when all is well. `now`: Unix milliseconds. */
 export function problemOf(entry: CertificateEntry, now: number): EntryProblem | null {
   const { pair, loadProblem, shadowedBy, ocspProblem } = entry;
-  if (pair === null) return loadProblem === '' ? null : { state: 'rejected', reason: loadProblem };
-  if (loadProblem !== '') return { state: 'warned', reason: `${loadProblem}; the pair from before is still served` };
-  if (shadowedBy !== '') return { state: 'ignored', reason: `${shadowedBy} has the same names and comes first` };
+  if (pair === null) return loadProblem === '' ? null : { kind: 'load', state: 'rejected', reason: loadProblem };
+  if (loadProblem !== '') {
+    return { kind: 'load', state: 'warned', reason: `${loadProblem}; the pair from before is still served` };
+  }
+  if (shadowedBy !== '') {
+    return { kind: 'shadowed', state: 'ignored', reason: `${shadowedBy} has the same names and comes first` };
+  }
   if (pair.notAfter < now) {
-    return { state: 'warned', reason: `the certificate has expired on ${dateText(pair.notAfter)} UTC; it is served` };
+    return {
+      kind: 'expired',
+      state: 'warned',
+      reason: `the certificate has expired on ${dateText(pair.notAfter)} UTC; it is served`,
+    };
   }
   if (pair.notBefore > now) {
     return {
+      kind: 'early',
       state: 'warned',
       reason: `the certificate is not valid before ${dateText(pair.notBefore)} UTC; it is served`,
     };
   }
-  return ocspProblem === '' ? null : { state: 'warned', reason: ocspProblem };
+  return ocspProblem === '' ? null : { kind: 'ocsp', state: 'warned', reason: ocspProblem };
 }
 
 function shared(bytes: Uint8Array): Uint8Array {

@@ -10,14 +10,13 @@
 
 import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
 import { reasonOf } from '../../kernel/errors.ts';
-import { EVENTS } from '../../kernel/events.ts';
-import { log } from '../../kernel/log.ts';
 import type { Problem } from '../../kernel/problems.ts';
 import type { ConfiguredCertificate } from '../../model/model.ts';
 import type { WorkerCertificate } from '../../protocol/messages.ts';
 import { attempt, guarded, tellOwnError } from '../guarded.ts';
 import type { CertificateView } from '../view.ts';
 import { type CertificateEntry, newEntry, problemOf, viewOf, workerCertificate } from './certificate-entry.ts';
+import { tellExpiry, tellLoaded, tellProblem } from './certificate-log.ts';
 import { readPair } from './certificate-pair.ts';
 import { Defaults } from './defaults.ts';
 import { FileWatch } from './file-watch.ts';
@@ -166,6 +165,7 @@ export class Certificates {
     after.published = before.published;
     after.publishedPair = before.publishedPair;
     after.staple = before.staple;
+    Object.assign(after.log, before.log);
   }
 
   private forget(entry: CertificateEntry): void {
@@ -256,6 +256,7 @@ export class Certificates {
       if (next === entry.published) continue;
       if (entry.published !== null) removed.push(entry.published.id);
       if (next !== null) added.push(next);
+      if (next !== null && entry.publishedPair !== entry.pair) tellLoaded(entry);
       entry.published = next;
       entry.publishedPair = entry.pair;
     }
@@ -291,15 +292,16 @@ export class Certificates {
     const now = Date.now();
     for (const entry of this.all()) {
       const problem = problemOf(entry, now);
+      tellExpiry(entry, now);
       if (problem?.state === entry.told?.state && problem?.reason === entry.told?.reason) continue;
-      const level = (problem ?? entry.told)?.state === 'rejected' ? 'error' : 'warning';
       entry.told = problem;
-      const certificate = entry.from;
-      if (problem === null) log.event(EVENTS.certificateGood, certificate, { certificate }, level);
-      else log.event(EVENTS.certificateTrouble, certificate, { certificate, ...problem }, level);
+      tellProblem(entry, problem);
       if (entry.problemKey === '') continue;
       if (problem === null) this.problemsByKey.delete(entry.problemKey);
-      else this.problemsByKey.set(entry.problemKey, { key: entry.problemKey, ...problem });
+      else {
+        const { state, reason } = problem;
+        this.problemsByKey.set(entry.problemKey, { key: entry.problemKey, state, reason });
+      }
     }
   }
 }

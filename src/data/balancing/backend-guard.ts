@@ -5,16 +5,24 @@
  */
 import type { RequestHead } from '../../http/request-head.ts';
 import { FAULTS, type Fault, maxConnectionsFault } from '../../kernel/errors.ts';
-import { EVENTS } from '../../kernel/events.ts';
+import { EVENTS, type LogEvent } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import { monotonicMs } from '../../kernel/monotonic-clock.ts';
 import type { QueueOptions } from '../../middlewares/queue.ts';
+import { RECOVERING, STANDBY, TRIPPED } from '../../shared/breaker-state.ts';
 import type { MaxConnPolicy } from '../../table/options.ts';
 import type { BackendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Peer } from '../middleware.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import type { Place, Waiter } from './waiting-room.ts';
+
+/** By the states of src/shared/breaker-state.ts. */
+const CHANGES: Readonly<Record<number, LogEvent>> = {
+  [TRIPPED]: EVENTS.breakerTripped,
+  [RECOVERING]: EVENTS.breakerRecovering,
+  [STANDBY]: EVENTS.breakerStandby,
+};
 
 /** What was taken, for `leave`: the cell of TokenCounts, or one of these. */
 const UNCOUNTED = 0;
@@ -41,7 +49,9 @@ export class BackendGuard {
     this.breaker =
       breaker === undefined || buffer === undefined
         ? null
-        : new CircuitBreaker(buffer, breaker.condition, worker.index, monotonicMs);
+        : new CircuitBreaker(buffer, breaker.condition, worker.index, monotonicMs, (state, refused) =>
+            log.event(CHANGES[state], backend.name, { backend: backend.name, expression: breaker.expression, refused }),
+          );
     this.isAsked = isAsked;
     this.queue = (backend.policy!.options?.queue as QueueOptions | undefined) ?? null;
     this.limit = maxConn ?? null;
@@ -105,10 +115,7 @@ export class BackendGuard {
   leave(taken: number, status: number, seconds: number): void {
     if (taken > UNCOUNTED) this.worker.tokenCounts.release(this.worker.index, taken);
     if (taken === REFUSED_BY_BREAKER || this.breaker === null) return;
-    if (this.breaker.record(status, seconds)) {
-      const { name, policy } = this.backend;
-      log.event(EVENTS.breakerTripped, name, { backend: name, expression: policy!.breaker!.expression });
-    }
+    this.breaker.record(status, seconds);
   }
 }
 

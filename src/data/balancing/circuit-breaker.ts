@@ -16,11 +16,20 @@ export class CircuitBreaker {
   private readonly statistics: BreakerStatistics;
   private readonly now: () => number;
 
-  /** `buffer`: made for this condition; `lane`: of the worker; `now`: milliseconds of a clock that all workers share. */
-  constructor(buffer: SharedArrayBuffer, condition: BreakerCondition, lane: number, now: () => number) {
+  /**
+   * `buffer`: made for this condition; `lane`: of the worker; `now`: milliseconds of a clock that all workers share;
+   * `onChange`: this worker has changed the state, and since it tripped so many were refused.
+   */
+  constructor(
+    buffer: SharedArrayBuffer,
+    condition: BreakerCondition,
+    lane: number,
+    now: () => number,
+    onChange: (state: number, refused: number) => void = () => {},
+  ) {
     this.condition = condition;
     this.lane = lane;
-    this.state = new BreakerState(buffer);
+    this.state = new BreakerState(buffer, (state) => onChange(state, this.state.refusedSince()));
     this.statistics = new BreakerStatistics(buffer, condition);
     this.now = now;
   }
@@ -35,13 +44,13 @@ export class CircuitBreaker {
     return this.state.stateAt(this.now()) !== STANDBY;
   }
 
-  /** The response to a request that was admitted. True when it has tripped the breaker. */
-  record(status: number, seconds: number): boolean {
+  /** The response to a request that was admitted. */
+  record(status: number, seconds: number): void {
     const now = this.now();
     const { state, statistics } = this;
     const era = state.era();
     statistics.record(this.lane, era, now, status, status === SWITCHING_PROTOCOLS ? Number.NaN : seconds);
-    if (!state.isDue(now) || state.state() === TRIPPED) return false;
-    return statistics.holds(this.condition, era, now) && state.trip(now);
+    if (!state.isDue(now) || state.state() === TRIPPED) return;
+    if (statistics.holds(this.condition, era, now)) state.trip(now);
   }
 }

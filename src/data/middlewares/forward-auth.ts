@@ -6,6 +6,7 @@ import type { ResponseHead } from '../../http/response-head.ts';
 import { BODY_NONE } from '../../http/response-parser.ts';
 import { ResponseText } from '../../http/response-text.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import { compileRegex, type Regex } from '../../kernel/regex.ts';
 import type { ForwardAuthOptions } from '../../middlewares/forward-auth.ts';
@@ -36,6 +37,8 @@ export class ForwardAuth implements Middleware {
   private readonly backend: BackendView | null;
   private readonly regex: Regex | null;
   private readonly poolKey: string;
+  /** Whom it guards, for the log. */
+  private readonly guarded: { readonly frontend: string } | { readonly entrypoint: string };
   /** It is told the name of the request, whatever else. */
   private readonly idField: string;
   /** Of what is remembered: another text for every place, and for the same one under other options. */
@@ -51,6 +54,8 @@ export class ForwardAuth implements Middleware {
   ) {
     this.worker = worker;
     this.idField = idField;
+    const [entryPoint, frontend] = place;
+    this.guarded = frontend === null ? { entrypoint: worker.entryPoints[entryPoint].name } : { frontend };
     this.options = options;
     this.backend = backend;
     this.regex = options.authResponseHeadersRegex === '' ? null : compileRegex(options.authResponseHeadersRegex);
@@ -91,6 +96,26 @@ export class ForwardAuth implements Middleware {
       log.error('an auth server could not be asked', { error: String(error) });
       waiting.proceed(FAILED);
     }
+  }
+
+  /** It did not say whether a request may pass. */
+  tellLost(reason: string): void {
+    this.worker.authAnswers.lost.add(this.lostName);
+    log.event(EVENTS.authUnreachable, this.lostName, { ...this.guarded, address: this.shownAddress, reason });
+  }
+
+  tellBack(): void {
+    if (!this.worker.authAnswers.lost.delete(this.lostName)) return;
+    log.event(EVENTS.authBack, this.lostName, { ...this.guarded, address: this.shownAddress });
+  }
+
+  /** What stands behind the question mark may be a secret. */
+  private get shownAddress(): string {
+    return this.options.address.split('?', 1)[0];
+  }
+
+  private get lostName(): string {
+    return Object.values(this.guarded).join();
   }
 
   private pool() {
@@ -257,6 +282,7 @@ class Verdict implements SubrequestUser {
 
   subrequestEnded(): void {
     const { waiting, auth } = this;
+    auth.tellBack();
     if (!this.saysYes) {
       waiting.proceed(auth.noOf(this.status, this.text, Buffer.concat(this.chunks)));
       return;
@@ -273,7 +299,7 @@ class Verdict implements SubrequestUser {
   }
 
   private fail(reason: string): void {
-    log.debug('an auth server did not say whether a request may pass', { address: this.auth.options.address, reason });
+    this.auth.tellLost(reason);
     this.waiting.proceed(FAILED);
   }
 }

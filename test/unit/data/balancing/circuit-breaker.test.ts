@@ -14,18 +14,27 @@ function breakerOf(expression: string) {
   const condition = parseBreakerExpression(expression);
   const clock = { now: 1_000_000 };
   const buffer = createBreaker(condition, WORKERS);
+  /** Worker, state, refused. */
+  const told: number[][] = [];
   const workers = Array.from(
     { length: WORKERS },
-    (_, lane) => new CircuitBreaker(buffer, condition, lane, () => clock.now),
+    (_, lane) =>
+      new CircuitBreaker(
+        buffer,
+        condition,
+        lane,
+        () => clock.now,
+        (...change) => told.push([lane, ...change]),
+      ),
   );
   const statistics = new BreakerStatistics(buffer, condition);
-  return { clock, workers, state: new BreakerState(buffer), statistics, condition };
+  return { clock, workers, state: new BreakerState(buffer), statistics, condition, told };
 }
 
 test('one bad response as the first one trips it, for 10 s, and then it recovers for 10 s', () => {
-  const { clock, workers, state } = breakerOf('NetworkErrorRatio() > 0.5');
+  const { clock, workers, state, told } = breakerOf('NetworkErrorRatio() > 0.5');
   assert.ok(workers[0].admits());
-  assert.equal(workers[0].record(502, 0.01), true);
+  workers[0].record(502, 0.01);
   assert.equal(state.state(), TRIPPED);
   clock.now += 9999;
   assert.deepEqual(
@@ -44,6 +53,17 @@ test('one bad response as the first one trips it, for 10 s, and then it recovers
   clock.now += 1;
   assert.equal(workers[0].admits(), true);
   assert.equal(state.state(), STANDBY);
+  workers[0].record(502, 0.01);
+  assert.deepEqual(
+    told,
+    [
+      [0, TRIPPED, 0],
+      [1, RECOVERING, 3],
+      [0, STANDBY, 5],
+      [0, TRIPPED, 0],
+    ],
+    'each change is told once, by whoever has made it, with how many were refused since',
+  );
 });
 
 test('while it recovers a bad response trips it again, and what was before the trip is forgotten', () => {
@@ -59,7 +79,8 @@ test('while it recovers a bad response trips it again, and what was before the t
   workers[2].record(502, 0);
   assert.equal(state.state(), RECOVERING, 'half of them is not more than half');
   clock.now += 101;
-  assert.equal(workers[0].record(502, 0), true);
+  workers[2].record(502, 0);
+  assert.equal(state.state(), TRIPPED);
   assert.equal(state.trips(), 2);
 });
 
