@@ -36,8 +36,8 @@ COPY src/ src/
 USER 65532:65532
 EXPOSE 80 8080
 STOPSIGNAL SIGTERM
-# Asks /ping of the admin address, so it needs --web. With another --web.address or TLS there, give docker run its own --health-cmd.
+# Asks the tsuji of this container, whatever its flags are.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=15s --retries=3 \
-  CMD ["node", "/app/src/main.ts", "healthcheck", "--web"]
+  CMD ["node", "/app/src/main.ts", "healthcheck"]
 # The flags: scripts/node-flags.mjs.
 ENTRYPOINT ["node", "--use-largepages=silent", "--disable-sigusr1", "/app/src/main.ts"]

@@ -6,7 +6,7 @@ import { dirname, join, normalize } from 'node:path/posix';
  * `x` only as `new URL('…', import.meta.url)`, as for a worker; `x:type` only in `import type`.
  */
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  main: ['start', 'kernel'],
+  main: ['start', 'commands', 'kernel'],
   start: ['settings', 'commands', 'control', 'kernel'],
   commands: ['settings', 'kernel'],
   control: [

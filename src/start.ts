@@ -1,7 +1,6 @@
 /** The start: settings, control plane, the end by a signal; nothing else. */
 
 import { constants } from 'node:os';
-import { runHealthcheck } from './commands/healthcheck.ts';
 import { ownCommit, ownVersion, runVersion } from './commands/version.ts';
 import { tellOwnError } from './control/guarded.ts';
 import { Launch } from './control/launch.ts';
@@ -117,7 +116,7 @@ async function runCommand(): Promise<number> {
       process.stderr.write(`${parsed.message}\n`);
       return 1;
     case 'run':
-      return parsed.command === 'version' ? runVersion() : runHealthcheck(parsed.settings);
+      return runVersion();
   }
 }
 

@@ -1,57 +1,78 @@
-/** `tsuji healthcheck`: asks `/ping` of the tsuji that runs with the same flags (shared/spec cli-api §1.4). */
-import { request as requestPlain } from 'node:http';
-import { request as requestSecure } from 'node:https';
-import { isIPv6 } from 'node:net';
-import { reasonOf } from '../kernel/errors.ts';
-import type { Settings, WebSettings } from '../settings/settings.ts';
+/**
+ * `tsuji healthcheck`: asks the tsuji that runs with the same flags (shared/spec cli-api §1.4), or the only one here when none
+ * are given. It runs every few seconds for ever, so it loads next to nothing: the socket that every tsuji has on Linux
+ * (kernel/health-name.ts) is found by a name. Where there is none, `/ping` is asked, for which all settings are needed.
+ */
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { fingerprint, healthPrefix } from '../kernel/health-name.ts';
 
-const TIMEOUT_MS = 5000;
+const TIMEOUT_MS = 5_000;
+const MOST_ANSWER = 4_096;
 
-function pingUrl(web: WebSettings): string {
-  // Nobody can connect to "all interfaces"; the loopback is one of them.
-  const host = web.host === '' || web.host === '0.0.0.0' ? '127.0.0.1' : web.host === '::' ? '::1' : web.host;
-  return `${web.tls === null ? 'http' : 'https'}://${isIPv6(host) ? `[${host}]` : host}:${web.port}${web.path}ping`;
+/** Names of the sockets of all that run here. */
+function namesHere(): string[] {
+  const prefix = healthPrefix();
+  if (prefix === '') return [];
+  let table: string;
+  try {
+    table = readFileSync('/proc/net/unix', 'latin1');
+  } catch {
+    return [];
+  }
+  // A connection has the name of the socket that accepted it.
+  const names = new Set<string>();
+  for (const [, name] of table.matchAll(/ @(\S+)$/gm)) if (name.startsWith(prefix)) names.add(name);
+  return [...names];
 }
 
-/** Status of a HEAD request. The timeout is for the whole exchange; certificates are not verified, as in Traefik. */
-function headStatus(url: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const request = url.startsWith('https:') ? requestSecure : requestPlain;
-    const options = { method: 'HEAD', agent: false, signal, rejectUnauthorized: false } as const;
-    const asked = request(url, options, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
+/** One line, what it says; what went wrong otherwise. */
+function ask(name: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = '';
+    const socket = connect({ path: `\0${name}` });
+    const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${TIMEOUT_MS / 1_000} s`)), TIMEOUT_MS);
+    socket.setEncoding('utf8');
+    socket.on('data', (text: string) => {
+      if (answer.length < MOST_ANSWER) answer += text;
     });
-    asked.on('error', (error: NodeJS.ErrnoException) => {
-      if (signal.aborted) reject(new Error(`no answer within ${TIMEOUT_MS / 1000} s`));
-      // Several addresses that all refuse give an error without a message.
-      else reject(error.message === '' ? new Error(error.code ?? 'no connection') : error);
+    socket.on('error', (error) => {
+      answer = error.message;
     });
-    asked.end();
+    socket.on('close', () => {
+      clearTimeout(timer);
+      resolve(answer.trim());
+    });
   });
 }
 
-/** Prints what it found and gives the exit code: 0 when ping answers 200, else 1. */
-export async function runHealthcheck(settings: Settings): Promise<number> {
-  if (settings.web === null) {
-    process.stderr.write('healthcheck: /ping is off; give the flags that tsuji runs with, such as --web\n');
+/** The fingerprint is the last part but one. */
+function printOf(name: string): string {
+  return name.split('/').at(-2) ?? '';
+}
+
+/** Those that are meant. While one takes over from another there are two. */
+function meant(names: readonly string[], flags: readonly string[], env: NodeJS.ProcessEnv): string[] {
+  const wanted = fingerprint(flags, env);
+  const same = names.filter((name) => printOf(name) === wanted);
+  if (same.length > 0 || flags.length > 0) return same;
+  return new Set(names.map(printOf)).size === 1 ? [...names] : [];
+}
+
+/** Prints what it found and gives the exit code: 0 when it is well, else 1. */
+export async function runHealthcheck(flags: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const isQuestion = flags.some((flag) => /^(?:-h|--help)$/i.test(flag));
+  const names = isQuestion ? [] : namesHere();
+  const answers = await Promise.all(meant(names, flags, env).map(ask));
+  const good = answers.find((answer) => answer.startsWith('OK'));
+  if (good !== undefined) {
+    process.stdout.write(`${good}\n`);
+    return 0;
+  }
+  if (answers.length > 0) {
+    process.stderr.write(`healthcheck: ${answers[0] === '' ? 'no answer' : answers[0]}\n`);
     return 1;
   }
-  if (settings.web.port === 0) {
-    process.stderr.write('healthcheck: the port of --web.address is 0, so nobody knows where to ask\n');
-    return 1;
-  }
-  const url = pingUrl(settings.web);
-  try {
-    const status = await headStatus(url);
-    if (status === 200) {
-      process.stdout.write(`OK: ${url}\n`);
-      return 0;
-    }
-    process.stderr.write(`healthcheck: ${url} answered ${status}\n`);
-  } catch (error) {
-    process.stderr.write(`healthcheck: ${url}: ${reasonOf(error)}\n`);
-  }
-  return 1;
+  const { askPing } = await import('./ask-ping.ts');
+  return askPing(flags, env, names.length);
 }

@@ -21,6 +21,7 @@ import { ConfigLog } from './config-log.ts';
 import { attempt, guarded } from './guarded.ts';
 import { HealthChecks } from './health-checks/health-checks.ts';
 import { Prober } from './health-checks/probe.ts';
+import { HealthSocket } from './health-socket.ts';
 import { fetchKeySet } from './key-sets/fetch-key-set.ts';
 import { KeySets } from './key-sets/key-sets.ts';
 import { PasswordChecks } from './passwords/password-checks.ts';
@@ -83,6 +84,7 @@ export class ControlPlane {
   private readonly certificateList: Certificates;
   private readonly ticketRing: TicketRing;
   private readonly admin: AdminServer | null;
+  private readonly healthSocket: HealthSocket;
   private readonly sourceLog: SourceLog;
   private readonly configLog: ConfigLog;
   private readonly changes = new ChangeListeners();
@@ -249,6 +251,7 @@ export class ControlPlane {
       isFollowing: () => this.following,
       isDraining: () => this.isDraining,
     });
+    this.healthSocket = new HealthSocket(this.view, settings.web);
     this.admin =
       settings.web === null
         ? null
@@ -266,6 +269,7 @@ export class ControlPlane {
    * @throws TsujiError when an address cannot be listened on or a worker does not boot
    */
   async start(isSuccessor: boolean): Promise<void> {
+    this.healthSocket.start();
     await this.certificateList.start();
     if (this.stopping) return;
     if (isSuccessor) await this.loadRoutes();
@@ -325,6 +329,7 @@ export class ControlPlane {
   /** A successor serves: whoever asks how tsuji is should ask that one. `stop` follows. */
   handOver(): void {
     this.beginDrain();
+    this.healthSocket.stop();
     void this.admin?.close();
   }
 
@@ -346,6 +351,7 @@ export class ControlPlane {
     await this.nodes.stop();
     await Promise.all(this.sourceList.map((source) => source.stop()));
     this.changes.stop();
+    this.healthSocket.stop();
     await this.admin?.close();
     await this.tables.stop();
     await this.passwords.close();

@@ -23,7 +23,7 @@ usage: tsuji [version|healthcheck] [flags]
 
   tsuji               serve
   tsuji version       print the version, as --version does
-  tsuji healthcheck   ask /ping of a running tsuji; takes the flags it runs with; exit code 0 or 1
+  tsuji healthcheck   ask a running tsuji how it is; takes the flags it runs with; exit code 0 or 1
 
 Flags are written --name=value, in any case; a boolean needs no value. A flag that has others below
 it (--etcd) switches a section on with its defaults, and so does any flag below it. A DURATION is a

@@ -1,14 +1,17 @@
 /** Starting, stopping and failing (issue: SIGTERM drains, SIGKILL of a server or a broken worker ends nothing). */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
+import { freePort, type RunResult, run, startProcess, temporaryFolder } from '../harness/tools.ts';
 import { routeKeys, startTsuji, Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
 const FAULT_HOOK = new URL('../harness/fault-hook.ts', import.meta.url).href;
+const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 const HOST = 'nginx.example.com';
 const GET = `GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`;
 
@@ -79,6 +82,33 @@ for (const [moment, isThere] of [
     assert.doesNotMatch(tsuji.output, /level=(?:error|fatal)/);
   });
 }
+
+test('tsuji healthcheck asks the tsuji with the same flags, also without any admin pages', async (t) => {
+  const folder = temporaryFolder();
+  t.after(() => folder.remove());
+  const server = await startRawServer(t);
+  for (const [key, value] of Object.entries(routeKeys([server.url]))) {
+    mkdirSync(dirname(join(folder.path, key)), { recursive: true });
+    writeFileSync(join(folder.path, key), value);
+  }
+  const flags = [`--folder=${folder.path}`, `--entryPoints=Name:http Address:${OWN_HOST}:${await freePort()}`];
+  const tsuji = startProcess(process.execPath, [MAIN, ...flags, '--workers=1', '--lifeCycle.graceTimeOut=1000h']);
+  t.after(() => tsuji.end('SIGKILL'));
+  const healthcheck = (): Promise<RunResult> => run(process.execPath, [MAIN, 'healthcheck', ...flags.toReversed()]);
+  await waitFor(async () => (await healthcheck()).code === 0, 'it to be healthy');
+  assert.equal((await healthcheck()).stdout, `OK: tsuji ${tsuji.pid}\n`);
+
+  const client = await rawClient(t, Number(flags[1].split(':').at(-1)));
+  client.send(GET);
+  await (await server.next()).until('\r\n\r\n');
+  process.kill(tsuji.pid, 'SIGTERM');
+  await waitFor(() => tsuji.output().includes('event=drain_begin'), 'the drain');
+  const draining = await healthcheck();
+  assert.deepEqual([draining.code, draining.stderr], [1, 'healthcheck: not ready: draining\n']);
+  process.kill(tsuji.pid, 'SIGTERM');
+  await waitFor(() => tsuji.hasEnded(), 'a second signal to end it at once');
+  assert.match((await healthcheck()).stderr, /no tsuji runs here with these flags/);
+});
 
 test('SIGTERM ends with code 0 after the grace time although an exchange still hangs', async (t) => {
   const server = await startRawServer(t);

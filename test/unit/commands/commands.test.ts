@@ -2,20 +2,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { describe, type TestContext, test } from 'node:test';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type RunResult, run } from '../../harness/tools.ts';
 
 const SOURCES = pathToFileURL(`${import.meta.dirname}/../../../src/`);
 
 /** Runs a command in a process of its own, because it writes to standard output. */
 function tsuji(...argv: string[]): Promise<RunResult> {
-  const script = `
-    import { runHealthcheck } from '${new URL('commands/healthcheck.ts', SOURCES)}';
-    import { runVersion } from '${new URL('commands/version.ts', SOURCES)}';
-    import { parseFlags } from '${new URL('settings/parse-flags.ts', SOURCES)}';
-    const { command, settings } = parseFlags(process.argv.slice(1), {});
-    process.exitCode = command === 'version' ? runVersion() : await runHealthcheck(settings);`;
-  return run(process.execPath, ['--input-type=module', '--eval', script, '--', ...argv]);
+  return run(process.execPath, [fileURLToPath(new URL('main.ts', SOURCES)), ...argv]);
 }
 
 async function serve(t: TestContext, answer: RequestListener): Promise<number> {
@@ -75,10 +69,12 @@ describe('commands', { concurrency: 3 }, () => {
     assert.match(stderr, /no answer within 5 s/);
   });
 
-  test('healthcheck needs a ping that is on and has a known port', async () => {
-    const off = await tsuji('healthcheck', '--etcd');
-    assert.deepEqual([off.code, off.stderr.includes('/ping is off')], [1, true]);
-    const free = await tsuji('healthcheck', '--web.address=:0');
-    assert.deepEqual([free.code, free.stderr.includes('port of --web.address is 0')], [1, true]);
+  test('healthcheck says when nobody runs here with its flags, and takes no flags that are none', async () => {
+    for (const flag of ['--folder=/nowhere', '--web.address=:0']) {
+      const { code, stderr } = await tsuji('healthcheck', flag);
+      assert.deepEqual([code, stderr.includes('no tsuji runs here with these flags')], [1, true]);
+    }
+    assert.match((await tsuji('healthcheck', '--folders=/nowhere')).stderr, /unknown flag "--folders"/);
+    assert.match((await tsuji('healthcheck', '--help')).stdout, /tsuji healthcheck/);
   });
 });
