@@ -16,25 +16,25 @@ import { type Parsed, parseFlags } from './settings/parse-flags.ts';
 
 type Run = Extract<Parsed, { kind: 'run' }>;
 
-/** SIGUSR2: a successor has taken over. */
-type Stop = (signal: EndingSignal | 'SIGUSR2') => Promise<void>;
+/** SIGUSR2: the successor with that process id has taken over. */
+type Stop = (signal: EndingSignal | 'SIGUSR2', successor?: number) => Promise<void>;
 
 /** Drains and ends with exit code 0; a second signal ends the wait for running exchanges. */
 function stopOnSignal(launch: Launch, succession: Succession): Stop {
   let signals = 0;
-  const stop: Stop = async (signal) => {
+  const stop: Stop = async (signal, successor) => {
     if (++signals > 1) {
       await launch.stop(0);
       return;
     }
     const startedAt = performance.now();
-    const hasSuccessor = signal === 'SIGUSR2';
+    const hasSuccessor = successor !== undefined;
     succession.end(hasSuccessor ? 'a successor has taken over' : 'tsuji is ending');
     const { requestAcceptGraceTimeoutMs, graceTimeOutMs } = launch.current;
     // Nobody has to be told first that we go: the port stays.
     const accept_ms = hasSuccessor ? 0 : requestAcceptGraceTimeoutMs;
     log.event(EVENTS.drainBegin, '', { signal, accept_ms, grace_ms: graceTimeOutMs });
-    if (hasSuccessor) launch.handOver();
+    if (hasSuccessor) await launch.handOver(successor);
     else launch.beginDrain();
     if (accept_ms > 0) await new Promise((resolve) => setTimeout(resolve, timerSpan(accept_ms)));
     await launch.stop(graceTimeOutMs);
@@ -87,7 +87,7 @@ async function run(parsed: Run, predecessor: Predecessor | null): Promise<number
   const stop = stopOnSignal(launch, succession);
   onSuccessorSignal(() => {
     const patienceMs = launch.current.successorTimeoutMs;
-    succession.begin({ patienceMs, onReady: () => void stop('SIGUSR2') });
+    succession.begin({ patienceMs, onReady: (pid) => void stop('SIGUSR2', pid) });
   });
   try {
     await launch.run();

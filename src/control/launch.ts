@@ -109,10 +109,11 @@ export class Launch {
     this.plane?.beginDrain();
   }
 
-  /** A successor serves, and is asked from now on how tsuji is. `stop` follows. */
-  handOver(): void {
+  /** A successor, with that process id, serves, and is asked from now on how tsuji is. `stop` follows. */
+  async handOver(pid: number): Promise<void> {
     this.draining = true;
-    this.service.succeeded();
+    // We serve on until the service manager knows, which would take our end for that of the service.
+    await this.service.succeeded(pid);
     this.plane?.handOver();
   }
 

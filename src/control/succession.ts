@@ -52,8 +52,8 @@ export class Predecessor {
 export type SuccessionOptions = {
   /** In which a successor has to be ready; 0: for ever. */
   readonly patienceMs: number;
-  /** A successor serves: we drain. */
-  readonly onReady: () => void;
+  /** A successor, with that process id, serves: we drain. */
+  readonly onReady: (pid: number) => void;
 };
 
 export class Succession {
@@ -96,10 +96,11 @@ export class Succession {
     child.on('message', (message) => {
       if (message !== READY || this.child !== child) return;
       const after_ms = Math.round(performance.now() - startedAt);
-      log.event(EVENTS.successorReady, '', { pid: child.pid ?? 0, after_ms });
+      const pid = child.pid ?? 0;
+      log.event(EVENTS.successorReady, '', { pid, after_ms });
       this.letGo();
       child.unref();
-      options.onReady();
+      options.onReady(pid);
     });
   }
 

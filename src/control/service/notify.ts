@@ -36,6 +36,8 @@ const PROGRAM = 'systemd-notify';
 const PATIENCE_MS = 10_000;
 const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 30_000;
+/** For the last word: whoever waits for it ends, and the manager may hang. */
+const LAST_WORD_MS = 20_000;
 const MOST_REASON = 1_000;
 
 /** In the order in which they come; what comes while one is being sent goes out as one message behind it. */
@@ -45,6 +47,7 @@ export class ServiceNotifier {
   private sending = false;
   private silent: boolean;
   private failures = 0;
+  private allSent: (() => void) | null = null;
 
   /** Silent without NOTIFY_SOCKET: nobody wants to know. */
   constructor(env: Readonly<Record<string, string | undefined>>) {
@@ -62,10 +65,22 @@ export class ServiceNotifier {
     this.send();
   }
 
-  /** From now on somebody else speaks for the service: a process that took over from this one. */
-  fallSilent(): void {
+  /** Says this, and nothing behind it. Resolves when the manager has read it, or will not. */
+  async lastWord(state: ServiceState): Promise<void> {
+    if (this.silent) return;
+    const said = Promise.withResolvers<void>();
+    this.allSent = said.resolve;
+    const timer = setTimeout(said.resolve, LAST_WORD_MS);
+    this.notify(state);
+    await said.promise;
+    clearTimeout(timer);
+    this.fallSilent();
+  }
+
+  private fallSilent(): void {
     this.silent = true;
     this.waiting.clear();
+    this.allSent?.();
   }
 
   private add(words: Iterable<readonly [Name, string]>): void {
@@ -76,7 +91,11 @@ export class ServiceNotifier {
   }
 
   private send(): void {
-    if (this.sending || this.waiting.size === 0) return;
+    if (this.sending) return;
+    if (this.waiting.size === 0) {
+      this.allSent?.();
+      return;
+    }
     this.sending = true;
     const message = this.waiting;
     this.waiting = new Map();

@@ -93,11 +93,11 @@ export class ServiceReport {
     setInterval(() => this.drains({}), DRAIN_STEP_MS).unref();
   }
 
-  /** A successor serves, and speaks for the service from now on: that we drain is not its end. */
-  succeeded(): void {
+  /** A successor, with that process id, serves, and speaks for the service: once that is known, our end is not its end. */
+  async succeeded(pid: number): Promise<void> {
     this.isStopping = true;
     this.rest();
-    this.notifier.fallSilent();
+    await this.notifier.lastWord({ MAINPID: String(pid) });
   }
 
   private rest(): void {

@@ -39,7 +39,10 @@ function begin(t: TestContext, watchdog = 0) {
   const notifier = {
     isHeard: true,
     notify: (state: ServiceState) => told.push(state),
-    fallSilent: () => (silent = true),
+    lastWord: async (state: ServiceState) => {
+      told.push(state);
+      silent = true;
+    },
   };
   const report = new ServiceReport(notifier as unknown as ServiceNotifier, watchdog);
   const plane = fakePlane();
@@ -114,15 +117,15 @@ test('files that are read again are told only while it serves', (t) => {
   assert.deepEqual(told.slice(1), [{ RELOADING: '1' }, { READY: '1' }]);
 });
 
-test('one that has a successor says nothing more, so that its end is not that of the service', (t) => {
+test('one that has a successor says nothing more, so that its end is not that of the service', async (t) => {
   const { plane, report, told, isSilent, pass } = begin(t, 30_000);
   plane.loaded = true;
   plane.change();
-  report.succeeded();
+  await report.succeeded(77);
   report.stopping();
   plane.change();
   pass(60_000);
-  assert.equal(told.length, 1);
+  assert.deepEqual(told.slice(1), [{ MAINPID: '77' }]);
   assert.ok(isSilent());
 });
 
