@@ -87,6 +87,11 @@ function linkedStrings(bytes, sections, section) {
   return slice(bytes, strings.offset, strings.size, 'string table');
 }
 
+/** The n of GLIBC_2.n, 0 for other names. */
+function minorOf({ name }) {
+  return Number(/^GLIBC_2\.(\d+)/.exec(name)?.[1] ?? 0);
+}
+
 /** Every version that the object needs of libc.so.6; `at` is the entry's place within the section's data. */
 function readNeededVersions(needs, strings) {
   const versions = [];
@@ -114,6 +119,19 @@ function readNeededVersions(needs, strings) {
 }
 
 /**
+ * The ELF machine number of an object, and the newest glibc that it cannot do without, as the n of GLIBC_2.n. Throws
+ * ElfError when it is no such object, or is cut short.
+ */
+export function readNeeds(bytes) {
+  const header = readHeader(bytes);
+  const sections = readSections(bytes, header);
+  const needs = sectionOf(bytes, sections, SHT_GNU_VERNEED, 'version requirements');
+  const versions = readNeededVersions(needs, linkedStrings(bytes, sections, needs));
+  const minors = versions.filter(({ flags }) => !(flags & VER_FLG_WEAK)).map(minorOf);
+  return { machine: header.machine, glibcMinor: Math.max(0, ...minors) };
+}
+
+/**
  * Rewrites `bytes` (a whole 64-bit ELF object) in place, so that a glibc of version 2.`glibcMinor` loads it.
  * Returns how many entries changed; 0 when nothing was to do. Throws ElfError, and leaves `bytes` as they were, when the
  * file is no such object, is cut short, or needs something newer that has no older equal.
@@ -129,7 +147,7 @@ export function fitToGlibc(bytes, glibcMinor) {
 
   const oldestName = OLDEST_VERSION.get(header.machine);
   if (!oldestName) throw new ElfError(`the object is for an unknown machine (ELF number ${header.machine})`);
-  const tooNew = versions.filter(({ name }) => Number(/^GLIBC_2\.(\d+)/.exec(name)?.[1] ?? 0) > glibcMinor);
+  const tooNew = versions.filter((version) => minorOf(version) > glibcMinor);
   if (tooNew.length === 0) return 0;
   const oldest = versions.find(({ name }) => name === oldestName);
   if (!oldest) throw new ElfError(`the object needs nothing of ${oldestName}, so there is no version to fall back to`);

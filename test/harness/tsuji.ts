@@ -31,6 +31,8 @@ export type TsujiOptions = {
   /** File descriptors that it may have. */
   descriptors?: number;
   env?: Record<string, string>;
+  /** Runs this program, such as that of a release, instead of the sources. */
+  program?: string;
   /** Do not wait until the keys are routed. */
   noWait?: boolean;
 };
@@ -64,7 +66,7 @@ export class Tsuji {
     const has = (name: string): boolean => flags.some((flag) => flag.toLowerCase().startsWith(`--${name}`));
     const args = [
       ...(options.imports ?? []).flatMap((url) => ['--import', url]),
-      MAIN,
+      ...(options.program === undefined ? [MAIN] : []),
       ...(has('etcd') ? [] : [`--folder=${this.folder}`]),
       '--web',
       ...(has('web.address') ? [] : [`--web.address=${OWN_HOST}:0`]),
@@ -72,8 +74,9 @@ export class Tsuji {
       `--workers=${options.workers ?? 1}`,
       ...flags,
     ];
-    const limited = ['-c', `ulimit -n ${options.descriptors} && exec "$0" "$@"`, process.execPath, ...args];
-    const [command, words] = options.descriptors === undefined ? [process.execPath, args] : ['/bin/sh', limited];
+    const program = options.program ?? process.execPath;
+    const limited = ['-c', `ulimit -n ${options.descriptors} && exec "$0" "$@"`, program, ...args];
+    const [command, words] = options.descriptors === undefined ? [program, args] : ['/bin/sh', limited];
     this.child = spawn(command, words, {
       env: { ...process.env, NODE_TEST_CONTEXT: '', ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import test from 'node:test';
-import { ElfError, fitToGlibc } from '../../../scripts/elf-versions.mjs';
+import { ElfError, fitToGlibc, readNeeds } from '../../../scripts/elf-versions.mjs';
 import { type Host, readHost, uwsFolder, whyUnsupported } from '../../../scripts/uws-host.mjs';
 
 const DYNSYM = 11;
@@ -81,7 +81,9 @@ for (const [arch, shape] of [
 ] as const) {
   test(`on ${arch} a C23 symbol becomes the old one, and its version is no longer required`, () => {
     const object = makeObject(shape);
+    assert.deepEqual(readNeeds(object.bytes), { machine: shape.machine, glibcMinor: 38 });
     assert.equal(fitToGlibc(object.bytes, 36), 2);
+    assert.ok(readNeeds(object.bytes).glibcMinor <= 36);
     assert.equal(object.symbolName(), 'strtol');
     assert.equal(object.symbolVersion(), 2);
     assert.equal(object.newestFlags(), 2);

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { SERVE_FLAGS } from '../../../scripts/node-flags.mjs';
 import { run, startProcess, temporaryFolder, waitFor } from '../../harness/tools.ts';
 
 const WITH_DEPS = fileURLToPath(new URL('../../../scripts/with-deps.mjs', import.meta.url));
@@ -69,11 +68,6 @@ test('SIGHUP, SIGUSR1 and SIGUSR2 reach the child each time and end nothing', as
   await waitFor(() => child.hasEnded(), 'the end of the script');
   assert.equal(child.exitCode(), 5);
   assert.doesNotMatch(child.output(), /Debugger/);
-});
-
-test('the image starts Node as npm start does', () => {
-  const entry = /^ENTRYPOINT (.*)$/m.exec(readFileSync(new URL('../../../Dockerfile', import.meta.url), 'utf8'));
-  assert.deepEqual(JSON.parse(entry![1]), ['node', ...SERVE_FLAGS, '/app/src/main.ts']);
 });
 
 test('a child that dies of a signal gives 128 and the number of the signal', async (t) => {

@@ -1,0 +1,131 @@
+/**
+ * src → JavaScript files in one flat folder. By esbuild: one binary inside an npm package, no tree of plugins, and fast
+ * enough for a test.
+ *
+ * A file of src that is named by `new URL('….ts', import.meta.url)` starts a thread and becomes an entry; any other file or
+ * folder named so is read at run time and copied. Both get the name of their path with `-` for `/`, which those URLs are
+ * rewritten to, so that they hold wherever esbuild has put the code around them.
+ */
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const SRC = join(ROOT, 'src');
+const MODULES = join(ROOT, 'node_modules');
+
+const OWN_URL = /new URL\('([^'$]+)', import\.meta\.url\)/g;
+/** Left out: the addon cannot be bundled, and those that come behind it are looked for by others and may be missing. */
+const EXTERNAL = ['uWebSockets.js', '@napi-rs/nice', 'bufferutil', 'utf-8-validate'];
+/** What packages of CommonJS expect around them. */
+const BANNER =
+  "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url),__dirname=import.meta.dirname;";
+/** What bundled packages look for by their `__dirname`, which is the folder of the bundle then: where it is, and where they look. */
+const OF_PACKAGES: readonly (readonly [from: string, to: string])[] = [['etcd3/proto', '../proto']];
+/** The file that piscina starts its threads with, by its `__dirname` as well. */
+const PISCINA_WORKER = { in: join(MODULES, 'piscina/dist/worker.js'), out: 'worker' };
+
+export type Build = {
+  /** Of the commit. */
+  readonly commit: string;
+  /** Of the commit, ISO 8601. */
+  readonly time: string;
+};
+
+export type BundleOptions = {
+  /** A folder that is made, and into which only this writes. */
+  readonly out: string;
+  readonly build: Build;
+  /** Packages become part of the bundle; else they are looked for in `node_modules` at run time. */
+  readonly withPackages: boolean;
+};
+
+/** The flat name of a file or folder of src, or of one above it that src reads. */
+export function flatName(path: string): string {
+  const inside = relative(SRC, path);
+  if (inside.startsWith('..')) return basename(path);
+  return inside.replace(/\.ts$/, '.js').replaceAll(sep, '-');
+}
+
+/**
+ * The text with its own URLs rewritten, and the paths that they named. Throws when a file asks in another way where it is,
+ * since a bundle could not answer.
+ */
+export function rewriteUrls(text: string, path: string): { text: string; targets: string[] } {
+  const targets: string[] = [];
+  const rewritten = text.replace(OWN_URL, (_all, url: string) => {
+    const target = resolve(dirname(path), url);
+    targets.push(target);
+    return `new URL('./${flatName(target)}${url.endsWith('/') ? '/' : ''}', import.meta.url)`;
+  });
+  const rest = rewritten.replace(/new URL\('\.\/[^']+', import\.meta\.url\)/g, '');
+  if (/import\.meta\.(?:url|dirname|filename)/.test(rest)) {
+    throw new Error(`${relative(ROOT, path)}: only new URL('…', import.meta.url) with a fixed path survives bundling`);
+  }
+  return { text: rewritten, targets };
+}
+
+function ownUrls(): Plugin {
+  return {
+    name: 'own-urls',
+    setup(hooks) {
+      hooks.onLoad({ filter: /\.ts$/ }, ({ path }) => {
+        if (!path.startsWith(SRC + sep)) return undefined;
+        // A bundle is started by the launcher, never as a program.
+        const text = readFileSync(path, 'utf8').replace(/^#!.*/, '');
+        return { contents: rewriteUrls(text, path).text, loader: 'ts' };
+      });
+    },
+  };
+}
+
+/** Bundled files of packages → the folders of the packages, relative to the root of the work tree, sorted. */
+function packageFolders(inputs: readonly string[]): string[] {
+  const folders = inputs.flatMap((input) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.slice(1, 2) ?? []);
+  return [...new Set(folders)].sort();
+}
+
+/** Gives the folders of the packages that became part of it, relative to the root of the work tree. */
+export async function bundle({ out, build: { commit, time }, withPackages }: BundleOptions): Promise<string[]> {
+  const named = globSync('**/*.ts', { cwd: SRC }).flatMap((name) => {
+    const path = join(SRC, name);
+    return rewriteUrls(readFileSync(path, 'utf8'), path).targets;
+  });
+  const entries = [join(SRC, 'main.ts'), ...new Set(named.filter((path) => path.endsWith('.ts')))].sort();
+  mkdirSync(out, { recursive: true });
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: [
+      ...entries.map((path) => ({ in: path, out: flatName(path).replace(/\.js$/, '') })),
+      ...(withPackages ? [PISCINA_WORKER] : []),
+    ],
+    outdir: out,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    packages: withPackages ? 'bundle' : 'external',
+    external: EXTERNAL,
+    // Names and lines stay, for the stacks of errors that people send.
+    minifySyntax: true,
+    legalComments: 'none',
+    define: { TSUJI_BUILD: JSON.stringify({ commit, time }) },
+    banner: withPackages ? { js: BANNER } : {},
+    plugins: [ownUrls()],
+    metafile: true,
+    logLevel: 'warning',
+  });
+  for (const path of new Set(named.filter((path) => !path.endsWith('.ts')))) {
+    cpSync(path, join(out, flatName(path)), { recursive: true });
+  }
+  if (!withPackages) return [];
+  for (const [from, to] of OF_PACKAGES) {
+    const path = join(MODULES, from);
+    if (!existsSync(path) || !statSync(path).isDirectory())
+      throw new Error(`the package of ${from} has no such folder`);
+    cpSync(path, join(out, to), { recursive: true });
+  }
+  return packageFolders(Object.keys(metafile.inputs));
+}
