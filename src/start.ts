@@ -6,8 +6,9 @@ import { tellOwnError } from './control/guarded.ts';
 import { Launch } from './control/launch.ts';
 import { useLogSettings } from './control/log-settings.ts';
 import { Predecessor, Succession } from './control/succession.ts';
+import { tellListenFailure } from './control/worker-fleet.ts';
 import { timerSpan } from './kernel/durations.ts';
-import { reasonOf } from './kernel/errors.ts';
+import { ListenError, reasonOf } from './kernel/errors.ts';
 import { EVENTS } from './kernel/events.ts';
 import { LateTicks } from './kernel/late-ticks.ts';
 import { endLog, log, logWarningsOfNode, reopenLog } from './kernel/log.ts';
@@ -96,7 +97,8 @@ async function run(parsed: Run, predecessor: Predecessor | null): Promise<number
     predecessor?.tellReady();
     return 0;
   } catch (error) {
-    log.fatal(reasonOf(error));
+    if (error instanceof ListenError) tellListenFailure(error.failure);
+    else log.fatal(reasonOf(error));
     await launch.stop(0);
     endLog();
     return 1;

@@ -24,6 +24,7 @@ import { Prober } from './health-checks/probe.ts';
 import { HealthSocket } from './health-socket.ts';
 import { fetchKeySet } from './key-sets/fetch-key-set.ts';
 import { KeySets } from './key-sets/key-sets.ts';
+import { addressText } from './listening.ts';
 import { PasswordChecks } from './passwords/password-checks.ts';
 import { PlaneView } from './plane-view.ts';
 import { Publisher } from './publisher.ts';
@@ -52,11 +53,6 @@ const POOL_THREADS = 16;
 
 /** How often a drain that waits says so. */
 const DRAIN_STEP_MS = 5_000;
-
-/** `host:port`, an IPv6 address in brackets. */
-function joined(host: string, port: number): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
 
 export class ControlPlane {
   private readonly settings: Settings;
@@ -274,7 +270,7 @@ export class ControlPlane {
     if (this.stopping) return;
     if (isSuccessor) await this.loadRoutes();
     if (this.stopping) return;
-    await this.fleet.start();
+    await this.fleet.start(isSuccessor);
     // A signal may have come while the workers booted.
     if (this.stopping) return;
     this.tellEntryPoints();
@@ -282,7 +278,7 @@ export class ControlPlane {
       const { port } = await this.admin.listen(isSuccessor);
       if (this.stopping) return;
       const { host, path } = this.settings.web!;
-      log.event(EVENTS.adminListening, '', { address: joined(host, port), path });
+      log.event(EVENTS.adminListening, '', { address: addressText({ host, port }), path });
     }
     this.ticketRing.start();
   }
@@ -373,7 +369,7 @@ export class ControlPlane {
   private tellEntryPoints(): void {
     const { ports } = this.fleet;
     for (const [i, { name: entrypoint, host, engine, tls, proxyProtocol }] of this.settings.entryPoints.entries()) {
-      const address = joined(host, ports[i]);
+      const address = addressText({ host, port: ports[i] });
       const kind = { tls: tls !== null, engine, proxy_protocol: proxyProtocol !== null };
       log.event(EVENTS.listening, entrypoint, { entrypoint, address, ...kind });
     }

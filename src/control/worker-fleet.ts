@@ -7,12 +7,13 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { MessageChannel, type MessagePort, type ResourceLimits, SHARE_ENV, Worker } from 'node:worker_threads';
 import { timerSpan } from '../kernel/durations.ts';
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
-import { reasonOf, TsujiError } from '../kernel/errors.ts';
+import { ListenError, type ListenFailure, reasonOf, TsujiError } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log, relay } from '../kernel/log.ts';
 import type { Boot, BootOptions, BootTls, FromWorker, KeySet, ServerFailed, ToWorker } from '../protocol/messages.ts';
 import { attempt, guarded } from './guarded.ts';
 import { hearOut } from './hear-out.ts';
+import { addressText, listenReason, tryListening } from './listening.ts';
 import type { SharedBuffers } from './shared-memory.ts';
 import type { WorkerView } from './view.ts';
 
@@ -70,6 +71,18 @@ type Member = {
   restart: NodeJS.Timeout | null;
 };
 
+export function tellListenFailure(failure: ListenFailure): void {
+  log.event(EVENTS.listenFailed, failure.address, { ...failure });
+}
+
+/** Once for all workers, before they share it. @throws ListenError */
+async function checkAddress({ name: entrypoint, host, port }: EntryPoint): Promise<void> {
+  const error = await tryListening({ host, port }, false);
+  if (error === null) return;
+  const failure = { entrypoint, address: addressText({ host, port }), reason: listenReason(error, { host, port }) };
+  throw new ListenError('LISTEN_FAILED', failure);
+}
+
 /**
  * uWebSockets shares a port between workers only when it is told which: 'any' is settled here (`:0`, for tests). What is
  * put into `held` keeps it ours until the workers have it.
@@ -119,10 +132,12 @@ export class WorkerFleet {
   }
 
   /**
-   * Resolves when all workers listen.
+   * Resolves when all workers listen. `isSuccessor`: another tsuji listens there as well, for the moment.
+   * @throws ListenError for an address that cannot be listened on
    * @throws TsujiError WORKER_BOOT_FAILED with the worker's own words
    */
-  async start(): Promise<void> {
+  async start(isSuccessor: boolean): Promise<void> {
+    if (!isSuccessor) for (const entryPoint of this.entryPoints) await checkAddress(entryPoint);
     const held: Server[] = [];
     try {
       this.entryPoints = await Promise.all(this.entryPoints.map((entryPoint) => withPort(entryPoint, held)));
@@ -241,6 +256,7 @@ export class WorkerFleet {
     member.generation = this.options.onWelcome(member.index, 0);
     return new Promise((resolve, reject) => {
       let failure = '';
+      let listen: ListenFailure | null = null;
       const heard = (message: FromWorker): void => {
         if (message.kind === 'log') {
           Atomics.sub(waiting, 0, 1);
@@ -249,10 +265,12 @@ export class WorkerFleet {
         }
         if (message.kind === 'failed') {
           failure = message.message;
+          listen = message.listen;
           member.lost = message.open;
           // At the first boot the start itself fails, once for all workers, and gives the reason.
           const first = message.during === 'boot' && member.restarts === 0;
-          if (!first) this.tellFailure(member, message.during, failure, message.stack);
+          if (!first && listen === null) this.tellFailure(member, message.during, failure, message.stack);
+          if (!first && listen !== null) tellListenFailure(listen);
         }
         this.received(member, message);
         if (message.kind === 'ready') resolve();
@@ -267,6 +285,7 @@ export class WorkerFleet {
         this.ended(member, failure);
         // Told to stop before it was ready, it has done what it should.
         if (this.stopping) resolve();
+        else if (listen !== null) reject(new ListenError('LISTEN_FAILED', listen));
         else reject(new TsujiError('WORKER_BOOT_FAILED', failure === '' ? 'a worker ended while it booted' : failure));
       });
     });

@@ -6,7 +6,7 @@
 import { hostname } from 'node:os';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
-import { FAULTS, reasonOf } from '../kernel/errors.ts';
+import { FAULTS, ListenError, reasonOf } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { LateTicks } from '../kernel/late-ticks.ts';
 import { type LogLevel, log, logWarningsOfNode, sendLogTo, setLogLevel } from '../kernel/log.ts';
@@ -178,7 +178,8 @@ function closeHandles(): void {
 function fail(during: 'boot' | 'serving', error: unknown): void {
   if (closing) return;
   const stack = error instanceof Error ? (error.stack ?? '') : '';
-  post({ kind: 'failed', during, message: reasonOf(error), stack, open: context.openExchanges });
+  const listen = error instanceof ListenError ? error.failure : null;
+  post({ kind: 'failed', during, message: reasonOf(error), stack, listen, open: context.openExchanges });
   closeAll(FAULTS.internal);
 }
 

@@ -432,6 +432,19 @@ export class TsujiError extends Error {
   }
 }
 
+export type ListenFailure = { readonly entrypoint: string; readonly address: string; readonly reason: string };
+
+/** An address cannot be listened on. */
+export class ListenError extends TsujiError {
+  readonly failure: ListenFailure;
+
+  constructor(code: 'LISTEN_FAILED' | 'ADMIN_LISTEN', failure: ListenFailure, options?: ErrorOptions) {
+    const { entrypoint, address, reason } = failure;
+    super(code, `entrypoint ${entrypoint}: cannot listen on ${address}: ${reason}`, options);
+    this.failure = failure;
+  }
+}
+
 /** The text of anything that was thrown. */
 export function reasonOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

@@ -37,6 +37,7 @@ function state(of: string, name: string, level: LineLevel, text: string, perMs =
 export const EVENTS = Object.freeze({
   start: event('start', 'info', 'tsuji starts'),
   listening: event('listening', 'info', 'Listening'),
+  listenFailed: event('listen_failed', 'error', 'An address cannot be listened on', 10 * SECOND, 1),
   adminListening: event('admin_listening', 'info', 'Admin pages'),
   settingIgnored: event('setting_ignored', 'warning', 'A setting is not obeyed'),
   settingsStored: event('settings_stored', 'info', 'Settings in the store are above all others'),

@@ -23,6 +23,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
+import type { ListenFailure } from '../kernel/errors.ts';
 import type { LogRecord } from '../kernel/log.ts';
 import type { RequestIdMode } from '../kernel/request-id-mode.ts';
 import type { VerificationKey } from '../kernel/verification-keys.ts';
@@ -236,6 +237,8 @@ export type FromWorker =
       readonly during: 'boot' | 'serving';
       readonly message: string;
       readonly stack: string;
+      /** An address that could not be listened on; null when it was something else. */
+      readonly listen: ListenFailure | null;
       /** Exchanges that end with it. */
       readonly open: number;
     }

@@ -304,7 +304,7 @@ test('a taken port is named with its reason', async (t) => {
   const admin = new AdminServer(new FakeView(), webSettings({ address: `${OWN_HOST}:${port}`, port }));
   await assert.rejects(admin.listen(), {
     code: 'ADMIN_LISTEN',
-    message: `cannot listen on ${OWN_HOST}:${port} (web.address): the port is taken by another process`,
+    message: `entrypoint admin: cannot listen on ${OWN_HOST}:${port}: the port is taken by this process itself`,
   });
   await admin.close();
 });

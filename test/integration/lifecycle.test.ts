@@ -169,17 +169,30 @@ test('a port that is taken ends the start with code 1 and names the address', as
   assert.equal((await tsuji.ended()).code, 1);
   assert.match(
     tsuji.output,
-    new RegExp(`level=fatal msg="entrypoint web: cannot listen on ${OWN_HOST}:${server.port}`),
+    new RegExp(
+      `level=error msg="An address cannot be listened on" event=listen_failed entrypoint=web address="${OWN_HOST}:${server.port}" ` +
+        `reason="the port is taken by node \\(process ${process.pid}\\)"`,
+    ),
   );
 
   // Once, whatever the number of workers, and without a stack.
-  assert.equal(tsuji.output.match(/cannot listen on/g)?.length, 1);
+  assert.equal(tsuji.output.match(/cannot be listened on/g)?.length, 1);
   assert.doesNotMatch(tsuji.output, /stack=|\.ts:/);
 
   const admin = new Tsuji({ flags: [`--web.address=${OWN_HOST}:${server.port}`] });
   t.after(() => admin.kill('SIGKILL'));
   assert.equal((await admin.ended()).code, 1);
-  assert.match(admin.output, new RegExp(`level=fatal msg=".*${OWN_HOST}:${server.port}`));
+  const place = `event=listen_failed entrypoint=admin address="${OWN_HOST}:${server.port}"`;
+  assert.match(admin.output, new RegExp(`level=error .*${place}`));
+});
+
+test('a second tsuji on the same port says so, though the kernel would let both have it', async (t) => {
+  const first = await startTsuji(t);
+  const second = new Tsuji({ flags: [`--entryPoints=Name:http Address:${OWN_HOST}:${first.port}`] });
+  t.after(() => second.kill('SIGKILL'));
+  assert.equal((await second.ended()).code, 1);
+  const reason = `the port is taken by another tsuji \\(process ${first.child.pid}\\)`;
+  assert.match(second.output, new RegExp(`event=listen_failed entrypoint=http address=.*reason="${reason}"\\n$`));
 });
 
 test('a server that is killed and comes back is used again at once', async (t) => {

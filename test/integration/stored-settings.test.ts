@@ -111,7 +111,7 @@ test('while etcd cannot be reached tsuji listens, and it obeys the settings ther
   tsuji.adminPort = Number([...tsuji.output.matchAll(/event=admin_listening address="?\S*:(\d+)/g)].at(-1)![1]);
   const problems = await problemsOf(tsuji);
   assert.match(problems['/traefik/entrypoints/nowhere/address'], /"here" is not an address/);
-  const unusable = /cannot listen on 192.0.2.1:80.*EADDRNOTAVAIL/;
+  const unusable = /cannot listen on 192.0.2.1:80.*this machine does not have that address/;
   assert.match(problems['/traefik/entrypoints/elsewhere/address'], unusable);
   assert.match(problems['/traefik/web/address'], unusable);
   assert.match(

@@ -7,11 +7,11 @@
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { descriptorLimit } from '../../kernel/descriptors.ts';
-import { TsujiError } from '../../kernel/errors.ts';
+import { ListenError } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import type { TicketKeyRing } from '../../protocol/messages.ts';
 import type { WebSettings } from '../../settings/settings.ts';
-import { tryListening } from '../address-trial.ts';
+import { addressText, listenReason, tryListening } from '../listening.ts';
 import type { CertificateView, ControlView } from '../view.ts';
 import { AdminPages, type PagesOptions } from './admin-pages.ts';
 import { AdminConnection, type ConnectionOwner, type ConnectionTimes } from './connection.ts';
@@ -44,13 +44,6 @@ export type AdminOptions = PagesOptions & {
 
 /** Elsewhere a port has one listener, or the last one gets all that comes. */
 const CAN_SHARE = process.platform === 'linux';
-
-const LISTEN_REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'the port is taken by another process',
-  EACCES: 'this user may not listen on that port',
-  EADDRNOTAVAIL: 'this machine does not have that address',
-  ENOTFOUND: 'the name of the host does not resolve',
-};
 
 function connectionLimit(): number {
   const share = Math.floor(descriptorLimit() * SHARE_OF_DESCRIPTORS);
@@ -92,13 +85,17 @@ export class AdminServer {
    * @throws TsujiError ADMIN_LISTEN with the address and the reason
    */
   async listen(isSuccessor = false): Promise<{ port: number }> {
-    const { address, host, port } = this.settings;
+    const { host, port } = this.settings;
     await this.secure?.start();
     const isTaken = isSuccessor || port === 0 ? null : await tryListening({ host, port }, false);
     const error = isTaken ?? (await this.listenOn(host, port));
     if (error !== null) {
-      const reason = LISTEN_REASONS[error.code ?? ''] ?? error.message;
-      throw new TsujiError('ADMIN_LISTEN', `cannot listen on ${address} (web.address): ${reason}`, { cause: error });
+      const failure = {
+        entrypoint: 'admin',
+        address: addressText({ host, port }),
+        reason: listenReason(error, { host, port }),
+      };
+      throw new ListenError('ADMIN_LISTEN', failure, { cause: error });
     }
     this.server.removeAllListeners('error');
     this.server.on('error', (error) => log.error('the admin address had an error', { error: error.message }));

@@ -8,7 +8,7 @@ import { targetProblem } from '../../http/request-target.ts';
 import { isOptionalUpgrade } from '../../http/upgrade.ts';
 import { whenQueueIsEmpty } from '../../kernel/accept-queue.ts';
 import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
-import { FAULTS, reasonOf, TsujiError } from '../../kernel/errors.ts';
+import { FAULTS, ListenError, reasonOf } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { WorkerContext } from '../context.ts';
@@ -147,11 +147,10 @@ export class UwsListener implements Listener, AppServer {
     if (entryPoint.host === '') this.app.listen(entryPoint.port, listening);
     else this.app.listen(entryPoint.host, entryPoint.port, listening);
     if (this.socket === null) {
-      throw new TsujiError(
-        'LISTEN_FAILED',
-        `entrypoint ${entryPoint.name}: cannot listen on ${entryPoint.host}:${entryPoint.port}: the address is in use, ` +
-          'not of this host, or the port needs a privilege (CAP_NET_BIND_SERVICE)',
-      );
+      // It does not say why.
+      const reason = 'the address is in use, not of this host, or the port needs a privilege (CAP_NET_BIND_SERVICE)';
+      const { name: entrypoint, host, port } = entryPoint;
+      throw new ListenError('LISTEN_FAILED', { entrypoint, address: `${host}:${port}`, reason });
     }
   }
 

@@ -14,7 +14,7 @@ import { createServer as createTls, type TLSSocket, type Server as TlsServer } f
 import { RequestHead } from '../../../http/request-head.ts';
 import { whenQueueIsEmpty } from '../../../kernel/accept-queue.ts';
 import type { EntryPoint } from '../../../kernel/entrypoint-options.ts';
-import { reasonOf, TsujiError } from '../../../kernel/errors.ts';
+import { ListenError, reasonOf } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
 import type { TlsEntryPoint } from '../../../tls/tls-entrypoint.ts';
 import type { WorkerContext } from '../../context.ts';
@@ -94,7 +94,7 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
     return new Promise((resolve, reject) => {
       server.on('error', (error) => {
         reject(
-          new TsujiError('LISTEN_FAILED', `entrypoint ${name}: cannot listen on ${host}:${port}: ${reasonOf(error)}`),
+          new ListenError('LISTEN_FAILED', { entrypoint: name, address: `${host}:${port}`, reason: reasonOf(error) }),
         );
       });
       const at = { port, backlog: BACKLOG, reusePort: true };
