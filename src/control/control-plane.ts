@@ -18,13 +18,16 @@ import { bootOptions } from './boot-options.ts';
 import { ChangeListeners } from './change-listeners.ts';
 import { ClusterNodes } from './cluster/nodes.ts';
 import { ConfigLog } from './config-log.ts';
-import { attempt, guarded } from './guarded.ts';
+import { attempt } from './guarded.ts';
 import { HealthChecks } from './health-checks/health-checks.ts';
 import { Prober } from './health-checks/probe.ts';
 import { HealthSocket } from './health-socket.ts';
+import { KeyFeed } from './key-feed.ts';
 import { fetchKeySet } from './key-sets/fetch-key-set.ts';
 import { KeySets } from './key-sets/key-sets.ts';
 import { addressText } from './listening.ts';
+import type { RememberedSource } from './memory/snapshot-format.ts';
+import type { SnapshotKeeper } from './memory/snapshot-keeper.ts';
 import { PasswordChecks } from './passwords/password-checks.ts';
 import { PlaneView } from './plane-view.ts';
 import { Publisher } from './publisher.ts';
@@ -81,12 +84,12 @@ export class ControlPlane {
   private readonly ticketRing: TicketRing;
   private readonly admin: AdminServer | null;
   private readonly healthSocket: HealthSocket;
-  private readonly sourceLog: SourceLog;
+  private readonly feed: KeyFeed;
+  private readonly snapshot: SnapshotKeeper;
   private readonly configLog: ConfigLog;
   private readonly changes = new ChangeListeners();
   readonly view: PlaneView;
   private current: Model;
-  private following = false;
   private isDraining = false;
   private stopping = false;
   private readonly stopped = Promise.withResolvers<void>();
@@ -95,8 +98,14 @@ export class ControlPlane {
    * `stored`: what was read of the settings in the store, before `follow` at the latest.
    * @throws TsujiError for TLS settings that cannot be used
    */
-  constructor(settings: Settings, version: string, stored: StoredKeysReader, sourceLog: SourceLog) {
-    this.sourceLog = sourceLog;
+  constructor(
+    settings: Settings,
+    version: string,
+    stored: StoredKeysReader,
+    sourceLog: SourceLog,
+    snapshot: SnapshotKeeper,
+  ) {
+    this.snapshot = snapshot;
     // Read once, when the pool is first used.
     process.env.UV_THREADPOOL_SIZE ??= String(POOL_THREADS);
     this.settings = settings;
@@ -151,6 +160,13 @@ export class ControlPlane {
       onModel: (model, changed) => this.modelChanged(model, changed),
       throttleMs: settings.providersThrottleMs,
       place: prefix === '' ? settings.folder : prefix,
+    });
+    this.feed = new KeyFeed({
+      sources: this.sourceList,
+      reconciler: this.reconciler,
+      snapshot,
+      log: sourceLog,
+      onChange,
     });
     this.configLog = new ConfigLog({
       model: () => this.current,
@@ -230,6 +246,7 @@ export class ControlPlane {
       version,
       stored,
       sources: this.sourceList,
+      snapshot,
       model: () => this.current,
       tables: this.tables,
       publisher: this.publisher,
@@ -244,7 +261,7 @@ export class ControlPlane {
       breakers: this.breakers,
       healthChecks: this.healthChecks,
       changes: this.changes,
-      isFollowing: () => this.following,
+      isFollowing: () => this.feed.isStarted,
       isDraining: () => this.isDraining,
     });
     this.healthSocket = new HealthSocket(this.view, settings.web);
@@ -261,14 +278,14 @@ export class ControlPlane {
 
   /**
    * Resolves when every entrypoint and the admin address are listened on. No route is known before `follow`, unless this is
-   * a successor: it has routes before it listens, since others serve meanwhile.
+   * a successor: it has routes before it listens, `remembered` ones if need be, since others serve meanwhile.
    * @throws TsujiError when an address cannot be listened on or a worker does not boot
    */
-  async start(isSuccessor: boolean): Promise<void> {
+  async start(isSuccessor: boolean, remembered: readonly RememberedSource[]): Promise<void> {
     this.healthSocket.start();
     await this.certificateList.start();
     if (this.stopping) return;
-    if (isSuccessor) await this.loadRoutes();
+    if (isSuccessor) await this.loadRoutes(remembered);
     if (this.stopping) return;
     await this.fleet.start(isSuccessor);
     // A signal may have come while the workers booted.
@@ -284,9 +301,9 @@ export class ControlPlane {
   }
 
   /** Until the first table was made. What workers boot with is the newest one. */
-  private async loadRoutes(): Promise<void> {
+  private async loadRoutes(remembered: readonly RememberedSource[]): Promise<void> {
     if (this.sourceList.length === 0) return;
-    this.follow();
+    this.follow(remembered);
     const { promise, resolve } = Promise.withResolvers<void>();
     const leave = this.changes.add(() => {
       if (this.publisher.generation > 0) resolve();
@@ -295,25 +312,9 @@ export class ControlPlane {
     leave();
   }
 
-  /** Routes follow as the sources answer. */
-  follow(): void {
-    if (this.stopping || this.following) return;
-    this.following = true;
-    for (const source of this.sourceList) {
-      // An error of ours is none of the source, which would take it for a lost connection.
-      source.start({
-        snapshot: guarded('snapshot', (name, revision, entries) => {
-          this.sourceLog.snapshot(name, entries.size);
-          this.reconciler.snapshot(name, revision, entries);
-        }),
-        changes: guarded('changes', (name, revision, changes) => this.reconciler.changes(name, revision, changes)),
-        statusChanged: guarded('status of a source', (name) => {
-          this.sourceLog.saw(source.status());
-          this.reconciler.statusChanged(name);
-          this.changes.notify();
-        }),
-      });
-    }
+  /** Routes follow as the sources answer. `remembered`: what they begin with. */
+  follow(remembered: readonly RememberedSource[]): void {
+    if (!this.stopping) this.feed.start(remembered);
   }
 
   /** `/ping` answers 503 from now on, so that whoever asks stops sending; everything else works on. */
@@ -327,6 +328,8 @@ export class ControlPlane {
     this.beginDrain();
     this.healthSocket.stop();
     void this.admin?.close();
+    // The successor keeps it from now on.
+    void this.snapshot.stop();
   }
 
   /** Ends everything; exchanges that run may end within `graceMs`. */
@@ -345,7 +348,7 @@ export class ControlPlane {
     this.ticketRing.stop();
     this.keySets.stop();
     await this.nodes.stop();
-    await Promise.all(this.sourceList.map((source) => source.stop()));
+    await this.feed.stop();
     this.changes.stop();
     this.healthSocket.stop();
     await this.admin?.close();

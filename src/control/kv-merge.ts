@@ -40,6 +40,11 @@ export class KvMerge {
     return merged;
   }
 
+  /** All keys of one source, live. */
+  keysOf(source: SourceName): ReadonlyMap<string, string> {
+    return this.#mapOf(source);
+  }
+
   /** No source has a key. */
   get isEmpty(): boolean {
     return this.#inOrder.every((map) => map.size === 0);

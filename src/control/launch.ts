@@ -2,6 +2,9 @@
  * From settings to a running control plane. The store may hold settings as well, which count more than all others: they
  * are waited for, but not for ever, since whoever watches `/ping` must find somebody. When they come later and say
  * something else than what runs, the control plane is made anew; no route was known before.
+ *
+ * A store that does not answer at once is not waited for where a snapshot says what it had: then that is in force,
+ * settings and routes, until the store has been read.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { EVENTS } from '../kernel/events.ts';
@@ -10,7 +13,10 @@ import type { Settings } from '../settings/settings.ts';
 import type { WithStored } from '../settings/stored-settings.ts';
 import { AddressTrial } from './address-trial.ts';
 import { ControlPlane } from './control-plane.ts';
+import { tellOwnError } from './guarded.ts';
 import { useLogSettings } from './log-settings.ts';
+import type { RememberedSource } from './memory/snapshot-format.ts';
+import { SnapshotKeeper, snapshotPath } from './memory/snapshot-keeper.ts';
 import { serviceManager } from './service/notify.ts';
 import { ServiceReport, watchdogMs } from './service/report.ts';
 import { ENDPOINT_DEADLINE_MS } from './source/endpoint-loop.ts';
@@ -21,6 +27,8 @@ import { loadClientCAs } from './tls/client-cas.ts';
 
 /** After that tsuji listens by the settings that it has. */
 const PATIENCE_MS = 5_000;
+/** Where a snapshot has all that the store would say. */
+const PATIENCE_WITH_SNAPSHOT_MS = 250;
 /** Where one endpoint may hang: that takes its time, and the next one answers. */
 const PATIENCE_WITH_OTHERS_MS = ENDPOINT_DEADLINE_MS + 2_000;
 
@@ -33,6 +41,9 @@ function checkFiles({ entryPoints, etcd }: Settings): void {
   if (etcd?.tls) loadTls(etcd.tls);
 }
 
+/** All keys of the store, relative to the prefix. */
+type StoreKeys = ReadonlyMap<string, string>;
+
 export class Launch {
   private readonly settings: Settings;
   private readonly withStored: WithStored;
@@ -43,6 +54,7 @@ export class Launch {
   private readonly reader: StoredKeysReader;
   /** What the service manager hears. */
   readonly service = new ServiceReport(serviceManager, watchdogMs(process.env, process.pid));
+  private readonly snapshot: SnapshotKeeper;
   private plane: ControlPlane | null = null;
   private inForce: Settings;
   private readonly stopped = Promise.withResolvers<null>();
@@ -57,6 +69,8 @@ export class Launch {
     this.isSuccessor = isSuccessor;
     this.inForce = settings;
     this.reader = new StoredKeysReader(settings, this.sourceLog);
+    const path = snapshotPath(settings, process.env.STATE_DIRECTORY ?? '');
+    this.snapshot = new SnapshotKeeper(path, settings.etcd?.prefix ?? '', version);
   }
 
   /** Those of the command line until others have come. */
@@ -72,34 +86,34 @@ export class Launch {
     if (this.stopping) return;
     const reading = this.reader.read();
     const hasOthers = (this.settings.etcd?.endpoints.length ?? 0) > 1;
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<null>((resolve) => {
-      // Without its routes a successor is of no use: its predecessor has the patience for it.
-      if (this.isSuccessor) return;
-      timer = setTimeout(resolve, hasOthers ? PATIENCE_WITH_OTHERS_MS : PATIENCE_MS, null);
-    });
-    const early = await Promise.race([reading, patience, this.stopped.promise]);
-    clearTimeout(timer);
+    const patienceMs = hasOthers ? PATIENCE_WITH_OTHERS_MS : PATIENCE_MS;
+    const isRemembered = this.snapshot.open();
+    // A successor has time: its predecessor serves.
+    const firstMs = isRemembered && !this.isSuccessor ? PATIENCE_WITH_SNAPSHOT_MS : patienceMs;
+    let early = await this.within(firstMs, reading);
+    if (early === null && isRemembered && !this.stopping) {
+      const remembered = await this.snapshot.recall();
+      if (remembered !== null) {
+        await this.runRemembered(remembered, reading);
+        return;
+      }
+      early = await this.within(patienceMs - firstMs, reading);
+    }
+    // Without its routes a successor is of no use.
+    if (early === null && this.isSuccessor) early = await Promise.race([reading, this.stopped.promise]);
+    this.snapshot.close();
     if (this.stopping) return;
     if (early !== null) {
       const settings = await this.judge(early);
       if (this.stopping) return;
-      await this.start(settings);
+      await this.start(settings, []);
     } else {
       log.event(EVENTS.settingsMissing, '', {});
-      await this.start(this.settings);
-      const late = await Promise.race([reading, this.stopped.promise]);
-      if (late === null) return;
-      const settings = await this.judge(late);
-      if (this.stopping) return;
-      if (!isDeepStrictEqual(settings, this.settings)) {
-        log.event(EVENTS.settingsChanged, '', {});
-        await this.plane?.stop(0);
-        if (this.stopping) return;
-        await this.start(settings);
-      }
+      await this.start(this.settings, []);
+      const settings = await this.otherSettings(reading);
+      if (settings !== null) await this.restart(settings);
     }
-    this.plane?.follow();
+    this.plane?.follow([]);
   }
 
   /** `/ping` answers 503 from now on. */
@@ -124,7 +138,53 @@ export class Launch {
     await Promise.all([this.reader.stop(), this.plane?.stop(graceMs)]);
   }
 
-  private async judge(keys: ReadonlyMap<string, string>): Promise<Settings> {
+  /** null when it has not come by then, or tsuji was stopped. */
+  private async within<Value>(ms: number, awaited: Promise<Value>): Promise<Value | null> {
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<null>((resolve) => {
+      timer = setTimeout(resolve, ms, null);
+    });
+    const first = await Promise.race([awaited, patience, this.stopped.promise]);
+    clearTimeout(timer);
+    return first;
+  }
+
+  /** With all that the store had when it was last followed. */
+  private async runRemembered(sources: readonly RememberedSource[], reading: Promise<StoreKeys>): Promise<void> {
+    const known = this.reader.recall(sources);
+    const settings = await this.judge(known);
+    if (this.stopping) return;
+    await this.start(settings, sources);
+    this.plane?.follow(sources);
+    this.catchUp(reading, sources).catch((error: unknown) => tellOwnError('settings in the store', error));
+  }
+
+  /** The store answers again: what it says of tsuji itself counts. */
+  private async catchUp(reading: Promise<StoreKeys>, sources: readonly RememberedSource[]): Promise<void> {
+    const settings = await this.otherSettings(reading);
+    if (settings === null) return;
+    const statuses = this.plane?.view.sources() ?? [];
+    const isRemembered = (name: string): boolean =>
+      statuses.some((status) => status.name === name && status.remembered === true);
+    await this.restart(settings);
+    this.plane?.follow(sources.filter(({ name }) => isRemembered(name)));
+  }
+
+  /** Those of the store when they have come; null when they are those in force, or tsuji was stopped. */
+  private async otherSettings(reading: Promise<StoreKeys>): Promise<Settings | null> {
+    const late = await Promise.race([reading, this.stopped.promise]);
+    if (late === null) return null;
+    const settings = await this.judge(late);
+    return this.stopping || isDeepStrictEqual(settings, this.inForce) ? null : settings;
+  }
+
+  private async restart(settings: Settings): Promise<void> {
+    log.event(EVENTS.settingsChanged, '', {});
+    await this.plane?.stop(0);
+    if (!this.stopping) await this.start(settings, []);
+  }
+
+  private async judge(keys: StoreKeys): Promise<Settings> {
     const addresses = new AddressTrial(this.settings, this.isSuccessor);
     const check = (settings: Settings): void => {
       checkFiles(settings);
@@ -138,16 +198,17 @@ export class Launch {
     return stored.settings;
   }
 
-  private async start(settings: Settings): Promise<void> {
+  /** `remembered`: what a successor begins with. */
+  private async start(settings: Settings, remembered: readonly RememberedSource[]): Promise<void> {
     const told = new Set(this.plane === null ? [] : this.inForce.warnings);
     this.inForce = settings;
     useLogSettings(settings);
     for (const warning of settings.warnings) {
       if (!told.has(warning)) log.event(EVENTS.settingIgnored, warning, { reason: warning });
     }
-    this.plane = new ControlPlane(settings, this.version, this.reader, this.sourceLog);
+    this.plane = new ControlPlane(settings, this.version, this.reader, this.sourceLog, this.snapshot);
     if (this.draining) this.plane.beginDrain();
-    await this.plane.start(this.isSuccessor);
+    await this.plane.start(this.isSuccessor, remembered);
     this.service.watch(this.plane);
   }
 }

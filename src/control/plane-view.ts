@@ -11,6 +11,7 @@ import type { ChangeListeners } from './change-listeners.ts';
 import type { ClusterNodes } from './cluster/nodes.ts';
 import type { HealthChecks } from './health-checks/health-checks.ts';
 import type { KeySets } from './key-sets/key-sets.ts';
+import type { SnapshotKeeper, SnapshotStatus } from './memory/snapshot-keeper.ts';
 import type { Publisher } from './publisher.ts';
 import type { SharedMemory } from './shared-memory.ts';
 import { providerOf } from './source/from-settings.ts';
@@ -35,6 +36,7 @@ export type PlaneParts = {
   readonly version: string;
   readonly stored: StoredKeysReader;
   readonly sources: readonly Source[];
+  readonly snapshot: SnapshotKeeper;
   readonly model: () => Model;
   readonly tables: TableCycle;
   readonly publisher: Publisher;
@@ -106,6 +108,10 @@ export class PlaneView implements ControlView {
   sources(): SourceStatus[] {
     const { sources, stored, isFollowing } = this.parts;
     return isFollowing() ? sources.map((source) => source.status()) : stored.statuses();
+  }
+
+  snapshot(): SnapshotStatus | null {
+    return this.parts.snapshot.status();
   }
 
   workers(): WorkerView[] {

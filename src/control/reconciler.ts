@@ -79,6 +79,7 @@ export class Reconciler implements SourceSink {
   /** For what is due though nothing changes. */
   #dueTimer: NodeJS.Timeout | undefined = undefined;
   #stopped = false;
+  #hasRecalled = false;
   #published = false;
   /** It was told that there is no key. */
   #toldEmpty = false;
@@ -107,6 +108,17 @@ export class Reconciler implements SourceSink {
     if (this.#heard.size === 0) this.#firstHeardAt = performance.now();
     this.#heard.add(source);
     this.#take(this.#merge.replace(source, entries));
+  }
+
+  /** Keys of an earlier run: in force at once, until that source gives its own. Whatever else there is comes when it comes. */
+  recall(source: SourceName, entries: ReadonlyMap<string, string>): void {
+    this.#hasRecalled = true;
+    this.snapshot(source, '', entries);
+  }
+
+  /** All keys of one source, live. */
+  keysOf(source: SourceName): ReadonlyMap<string, string> {
+    return this.#merge.keysOf(source);
   }
 
   changes(source: SourceName, revision: string, changes: readonly Change[]): void {
@@ -160,6 +172,7 @@ export class Reconciler implements SourceSink {
 
   /** A v2 that is out of reach must not look like one without keys, or its routes would blink at every start. */
   #heardAll(): boolean {
+    if (this.#hasRecalled) return true;
     return this.#sources.every((source) => this.#heard.has(source.name) || source.status().state === 'absent');
   }
 

@@ -7,6 +7,7 @@ import type { StoredKeys } from '../model/other-keys.ts';
 import type { Settings } from '../settings/settings.ts';
 import { isStoredSetting, STORED_SECTIONS, type StoredSettings } from '../settings/stored-settings.ts';
 import { guarded } from './guarded.ts';
+import type { RememberedSource } from './memory/snapshot-format.ts';
 import { BACKOFF_LONGEST_MS } from './source/backoff.ts';
 import { EndpointMemory } from './source/endpoint-loop.ts';
 import { sourcesFrom } from './source/from-settings.ts';
@@ -27,10 +28,12 @@ export class StoredKeysReader implements StoredKeys {
   private readonly sources: readonly Source[];
   private readonly sourceLog: SourceLog;
   private readonly found = new Map<SourceName, ReadonlyMap<string, string>>();
+  private readonly remembered = new Map<SourceName, ReadonlyMap<string, string>>();
   /** Of the sources that have not answered, since the first that has. */
   private readonly failures = new Map<SourceName, number>();
   private keys: ReadonlyMap<string, string> = new Map();
   private problems: StoredSettings['problems'] = new Map();
+  private isQuiet = false;
   private settled: (() => void) | null = null;
   private grace: NodeJS.Timeout | null = null;
 
@@ -52,26 +55,33 @@ export class StoredKeysReader implements StoredKeys {
       for (const source of this.sources) {
         source.start({
           snapshot: guarded('stored settings', (name, _revision, entries) => {
-            this.sourceLog.snapshot(name, entries.size);
+            if (!this.isQuiet) this.sourceLog.snapshot(name, entries.size);
             this.found.set(name, entries);
             this.check();
           }),
           changes: () => {},
           statusChanged: guarded('stored settings', (name) => {
-            this.sourceLog.saw(source.status());
+            if (!this.isQuiet) this.sourceLog.saw(source.status());
             this.statusChanged(name);
           }),
         });
       }
     });
     await this.stop();
-    const merged = new Map<string, string>();
-    for (const { name } of this.sources) {
-      for (const [key, value] of this.found.get(name) ?? []) if (!merged.has(key)) merged.set(key, value);
-    }
+    const found = this.sources.flatMap(({ name }) => this.found.get(name) ?? this.remembered.get(name) ?? []);
     this.found.clear();
-    this.keys = new Map([...merged].filter(([key, value]) => isStoredSetting(key, value)));
-    return this.keys;
+    this.remembered.clear();
+    return this.take(found);
+  }
+
+  /**
+   * The same from what was remembered, which also stands for a source that has not answered when `read` resolves. Whoever
+   * follows the routes by it tells of the sources from now on.
+   */
+  recall(sources: readonly RememberedSource[]): ReadonlyMap<string, string> {
+    this.isQuiet = true;
+    for (const { name, entries } of sources) this.remembered.set(name, entries);
+    return this.take(this.sources.flatMap(({ name }) => this.remembered.get(name) ?? []));
   }
 
   /** Ends the reading; `read` does not resolve any more if it had not. */
@@ -91,6 +101,14 @@ export class StoredKeysReader implements StoredKeys {
     if (this.keys.get(key) !== value) return 'new or changed since the start: it is read when tsuji starts again';
     const entryPoint = key.split('/', 2).join('/');
     return this.problems.get(key) ?? this.problems.get(entryPoint) ?? '';
+  }
+
+  /** `maps`: in order of precedence. */
+  private take(maps: readonly ReadonlyMap<string, string>[]): ReadonlyMap<string, string> {
+    const merged = new Map<string, string>();
+    for (const map of maps) for (const [key, value] of map) if (!merged.has(key)) merged.set(key, value);
+    this.keys = new Map([...merged].filter(([key, value]) => isStoredSetting(key, value)));
+    return this.keys;
   }
 
   private statusChanged(name: SourceName): void {

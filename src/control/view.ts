@@ -2,6 +2,7 @@
 import type { Problem } from '../kernel/problems.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
 import type { ServerStatus } from './balancing/server-status.ts';
+import type { SnapshotStatus } from './memory/snapshot-keeper.ts';
 import type { SourceStatus } from './source/source.ts';
 
 export type EntryPointView = {
@@ -106,6 +107,8 @@ export interface ControlView {
   problemCount(): number;
   certificates(): readonly CertificateView[];
   sources(): readonly SourceStatus[];
+  /** null: the keys are not kept over a restart. */
+  snapshot(): SnapshotStatus | null;
   workers(): readonly WorkerView[];
   /** The newest published generation, 0 before the first. */
   generation(): number;

@@ -65,6 +65,20 @@ export const EVENTS = Object.freeze({
     'A source of keys is followed without difficulty again',
     SECOND,
   ),
+  snapshotUsed: event(
+    'snapshot_used',
+    'warning',
+    'The store does not answer: the routes are those of a snapshot until it does',
+  ),
+  snapshotRefused: event('snapshot_refused', 'error', 'The snapshot of the keys cannot be used: starting without it'),
+  snapshotFailed: state(
+    'snapshot',
+    'snapshot_failed',
+    'warning',
+    'The snapshot of the keys cannot be written: it is tried again',
+    60 * SECOND,
+  ),
+  snapshotKept: state('snapshot', 'snapshot_kept', 'warning', 'The snapshot of the keys is written again', 60 * SECOND),
   noKeys: state(
     'keys',
     'no_keys',

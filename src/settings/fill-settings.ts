@@ -254,6 +254,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     entryPoints,
     defaultEntryPoints,
     etcd,
+    snapshot: given.text('snapshot'),
     folder,
     web,
     tls: fillTls(given, etcd, entryPoints, warn),

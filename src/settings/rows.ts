@@ -53,6 +53,7 @@ const ROWS_IN_FORCE: readonly Row[] = [
       etcd.watch                   boolean  true            Follow changes; false: read once
       etcd.useAPIV3                boolean  false           Keys of the v3 API only
       etcd.constraints             list     -               More of --constraints
+      snapshot                     string   -               File that keeps the keys of etcd over a restart; off: none; without it, snapshot in $STATE_DIRECTORY
       etcd.username                string   -               User of etcd
       etcd.password                string   -               Password of that user
       etcd.tls                     section  false           Connect with TLS

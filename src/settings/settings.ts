@@ -64,6 +64,8 @@ export type Settings = {
   readonly entryPoints: readonly EntryPoint[];
   readonly defaultEntryPoints: readonly string[];
   readonly etcd: EtcdSettings | null;
+  /** The file for the keys of etcd over a restart; '' where the state directory has one, `off` for none. */
+  readonly snapshot: string;
   /** A folder as a store of keys; '' when not given. */
   readonly folder: string;
   readonly web: WebSettings | null;

@@ -10,6 +10,8 @@ export type TcpValve = {
   connections(): number;
   /** From now on nothing passes: bytes of open connections vanish, new connections are accepted and ignored. */
   shut(): void;
+  /** HTTP/2 passes no more, so that of an etcd only v2 answers; of new connections only. */
+  shutHttp2(): void;
   /** New connections pass again; those that were open while it was shut stay mute. */
   open(): void;
   close(): Promise<void>;
@@ -20,6 +22,7 @@ export async function startTcpValve(target: string): Promise<TcpValve> {
   const sockets = new Set<Socket>();
   const muted = new WeakSet<Socket>();
   let passing = true;
+  let passingHttp2 = true;
   const keep = (socket: Socket) => {
     sockets.add(socket);
     socket.on('error', () => socket.destroy());
@@ -34,6 +37,9 @@ export async function startTcpValve(target: string): Promise<TcpValve> {
     }
     const upstream = connect(Number(port), host);
     keep(upstream);
+    downstream.once('data', (chunk) => {
+      if (!passingHttp2 && chunk.toString('latin1').startsWith('PRI ')) muted.add(downstream);
+    });
     for (const [from, to] of [
       [downstream, upstream],
       [upstream, downstream],
@@ -52,8 +58,12 @@ export async function startTcpValve(target: string): Promise<TcpValve> {
       passing = false;
       for (const socket of sockets) muted.add(socket);
     },
+    shutHttp2() {
+      passingHttp2 = false;
+    },
     open() {
       passing = true;
+      passingHttp2 = true;
     },
     async close() {
       for (const socket of sockets) socket.destroy();

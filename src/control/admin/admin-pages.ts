@@ -16,7 +16,7 @@ import { HealthPage } from './health.ts';
 import { LiveWindow } from './live-numbers.ts';
 import { metricsPage } from './metrics-page.ts';
 import { Page, PageMaker, type PageText } from './page.ts';
-import { whyNotReady } from './readiness.ts';
+import { whatIsOld, whyNotReady } from './readiness.ts';
 import { type AdminRequest, takesGzip } from './request.ts';
 import { StaticFiles } from './static-files.ts';
 import { configurationStatus, liveStatus, wholeStatus } from './status.ts';
@@ -152,7 +152,7 @@ export class AdminPages {
   private readiness(reason: string, exchange: Exchange): void {
     const { request, connection } = exchange;
     const mayRead = this.admission.refusal(request, connection.peerAddress, 'guarded') === '';
-    if (reason === '') send(exchange, 200, TEXT_TYPE, 'ready\n');
+    if (reason === '') send(exchange, 200, TEXT_TYPE, `ready\n${mayRead ? whatIsOld(this.view) : ''}`);
     else send(exchange, 503, TEXT_TYPE, `not ready${mayRead ? `: ${reason}` : ''}\n`);
   }
 

@@ -127,11 +127,14 @@ function liveFields(view: ControlView, reader: MetricsReader, live: LiveWindow):
     [
       'sources',
       plain(
-        view.sources().map(({ name, state, revision, confirmedAt, restarts, error, tree, aliasProblem }) => {
-          return { name, state, revision, confirmedAt, restarts, error, tree, aliasProblem };
-        }),
+        view
+          .sources()
+          .map(({ name, state, revision, confirmedAt, restarts, error, remembered, tree, aliasProblem }) => {
+            return { name, state, revision, confirmedAt, restarts, error, remembered, tree, aliasProblem };
+          }),
       ),
     ],
+    ['snapshot', plain(view.snapshot())],
     ['windowSeconds', plain(live.seconds(now))],
     ['openUpstreamConnections', plain(reader.openUpstreamConnections())],
     ['entryPoints', plain(entryPoints(view, reader, live, now))],

@@ -10,7 +10,7 @@ import { ENDPOINT_DEADLINE_MS, EndpointMemory, followEndpoints } from './endpoin
 import { type EtcdV2Access, EtcdV2Client, V2_ABSENT, V2_FORBIDDEN, V2_OUTDATED } from './etcd-v2-client.ts';
 import { changesOf, entriesBelow, KeysByPath } from './etcd-v2-tree.ts';
 import { KeyTrees } from './key-trees.ts';
-import type { Source, SourceSink, SourceStatus } from './source.ts';
+import type { Recalled, Source, SourceSink, SourceStatus } from './source.ts';
 import { StatusKeeper } from './source-status.ts';
 import { loadTls } from './tls.ts';
 
@@ -53,6 +53,10 @@ export class EtcdV2Source implements Source {
     this.#memory = memory;
     this.#tuning = { ...TUNING, ...tuning };
     this.#trees = new KeyTrees(settings.prefix);
+  }
+
+  recall(recalled: Recalled): void {
+    this.#status.recalled(recalled);
   }
 
   start(sink: SourceSink): void {

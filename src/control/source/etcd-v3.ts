@@ -11,7 +11,7 @@ import { ENDPOINT_DEADLINE_MS, EndpointMemory, followEndpoints } from './endpoin
 import { EtcdV3Connection } from './etcd-v3-connection.ts';
 import { type KeyRange, type WatchTiming, watchRange } from './etcd-v3-watch.ts';
 import { KeyTrees } from './key-trees.ts';
-import type { Source, SourceSink, SourceStatus } from './source.ts';
+import type { Recalled, Source, SourceSink, SourceStatus } from './source.ts';
 import { StatusKeeper } from './source-status.ts';
 import { loadTls } from './tls.ts';
 
@@ -49,6 +49,10 @@ export class EtcdV3Source implements Source {
     this.#memory = memory;
     this.#tuning = { ...TUNING, ...tuning };
     this.#trees = new KeyTrees(settings.prefix);
+  }
+
+  recall(recalled: Recalled): void {
+    this.#status.recalled(recalled);
   }
 
   start(sink: SourceSink): void {

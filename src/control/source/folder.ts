@@ -11,7 +11,7 @@ import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { type FolderEntry, scanFolder } from './folder-scan.ts';
 import { KeyTrees } from './key-trees.ts';
-import type { Change, Source, SourceSink, SourceStatus } from './source.ts';
+import type { Change, Recalled, Source, SourceSink, SourceStatus } from './source.ts';
 import { StatusKeeper } from './source-status.ts';
 
 export type FolderTuning = {
@@ -61,6 +61,10 @@ export class FolderSource implements Source {
   constructor(root: string, tuning: Partial<FolderTuning> = {}) {
     this.#root = root;
     this.#tuning = { ...TUNING, ...tuning };
+  }
+
+  recall(recalled: Recalled): void {
+    this.#status.recalled(recalled);
   }
 
   start(sink: SourceSink): void {

@@ -1,5 +1,5 @@
 /** Keeps the status of one source and tells the sink when it changes. */
-import type { SourceName, SourceSink, SourceStatus } from './source.ts';
+import type { Recalled, SourceName, SourceSink, SourceStatus } from './source.ts';
 
 export class StatusKeeper {
   #status: SourceStatus;
@@ -17,6 +17,11 @@ export class StatusKeeper {
     this.#sink = sink;
   }
 
+  /** The keys of an earlier run are in force. */
+  recalled(recalled: Recalled): void {
+    this.#change({ ...recalled, state: 'stale', remembered: true });
+  }
+
   /** `tree`: in whose place of the prefix the keys are read, null for none; `problem`: of the alias, '' for none. */
   aliased(tree: string | null, problem: string): void {
     const { tree: _tree, aliasProblem: _problem, ...rest } = this.#status;
@@ -30,6 +35,8 @@ export class StatusKeeper {
 
   /** The store has just confirmed that `revision` is all there is. `error`: a trouble that leaves the source live. */
   confirmed(revision: string, error = ''): void {
+    const { remembered: _remembered, ...rest } = this.#status;
+    this.#status = rest;
     this.#change({ state: 'live', revision, confirmedAt: Date.now(), error });
   }
 

@@ -29,6 +29,8 @@ export type SourceStatus = {
   readonly restarts: number;
   /** The last error in words, '' while all is well. */
   readonly error: string;
+  /** The keys in force are those that an earlier run has kept; absent: they are its own. */
+  readonly remembered?: true;
   /** The prefix that an alias has put in the place of the configured one; absent: none (kv-schema §9). */
   readonly tree?: string;
   /** Why the alias is not obeyed; absent: all is well. */
@@ -43,8 +45,13 @@ export interface SourceSink {
   statusChanged(source: SourceName): void;
 }
 
+/** What a source gave in an earlier run. */
+export type Recalled = Pick<SourceStatus, 'revision' | 'confirmedAt' | 'tree'>;
+
 export interface Source {
   readonly name: SourceName;
+  /** Before `start`: the sink has the keys of an earlier run, and the source is `stale` until it answers. */
+  recall(recalled: Recalled): void;
   /** Returns at once; calls the sink from then on until `stop` has resolved. */
   start(sink: SourceSink): void;
   stop(): Promise<void>;

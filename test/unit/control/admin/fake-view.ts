@@ -136,6 +136,9 @@ export class FakeView implements ControlView {
   sources(): readonly SourceStatus[] {
     return this.sourceList;
   }
+  snapshot(): null {
+    return null;
+  }
   workers(): readonly WorkerView[] {
     return this.workerList;
   }

@@ -1,0 +1,175 @@
+/**
+ * What this node remembers of the keys of etcd across its restarts (`--snapshot`): read when the store does not answer at
+ * the start, written while it is followed. One for the whole run, over all control planes of it.
+ */
+import { constants, existsSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { reasonOf, TsujiError } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
+import { log } from '../../kernel/log.ts';
+import { quoted } from '../../kernel/quote.ts';
+import type { Settings } from '../../settings/settings.ts';
+import type { Change, SourceName, SourceStatus } from '../source/source.ts';
+import {
+  type RememberedSource,
+  readSnapshot,
+  SNAPSHOT_REFUSED,
+  type Snapshot,
+  type SourceMark,
+} from './snapshot-format.ts';
+import { type SnapshotCounts, SnapshotWriter } from './snapshot-writer.ts';
+
+/** A larger one would not fit into the memory of the main thread either. */
+const MOST_BYTES = 1 << 30;
+/** Written by the group or by others. */
+const WRITABLE_BY_OTHERS = 0o022;
+const ROOT = 0;
+
+export type SnapshotStatus = SnapshotCounts & {
+  readonly path: string;
+  /** Unix milliseconds of what is on disk, 0 for nothing yet. */
+  readonly writtenAt: number;
+};
+
+/** The file that `--snapshot` means; '' for none. `stateDirectory`: what the service manager says, '' for nothing. */
+export function snapshotPath({ snapshot, etcd }: Settings, stateDirectory: string): string {
+  if (etcd === null || snapshot === 'off') return '';
+  if (snapshot !== '') return snapshot;
+  // Several, separated by colons (systemd.exec(5)).
+  const [first] = stateDirectory.split(':');
+  return first === '' ? '' : join(first, 'snapshot');
+}
+
+export type KeysOf = (source: SourceName) => ReadonlyMap<string, string>;
+
+/** Routes come from it, and private keys are in it: nobody else may have written it. */
+async function readOwn(path: string): Promise<Buffer | null> {
+  let file: Awaited<ReturnType<typeof open>>;
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  try {
+    const stats = await file.stat();
+    const { uid, mode, size } = stats;
+    if (!stats.isFile()) throw new TsujiError(SNAPSHOT_REFUSED, 'it is no file');
+    if (uid !== process.getuid!() && uid !== ROOT) {
+      throw new TsujiError(SNAPSHOT_REFUSED, `it belongs to another user (${uid})`);
+    }
+    if ((mode & WRITABLE_BY_OTHERS) !== 0) throw new TsujiError(SNAPSHOT_REFUSED, 'others than its owner may write it');
+    if (size > MOST_BYTES) throw new TsujiError(SNAPSHOT_REFUSED, `it has ${size} bytes; the most is ${MOST_BYTES}`);
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+function markOf({ name, revision, tree, confirmedAt }: SourceStatus): SourceMark {
+  return { name, revision, confirmedAt, ...(tree === undefined ? {} : { tree }) };
+}
+
+export class SnapshotKeeper {
+  private readonly path: string;
+  private readonly prefix: string;
+  private readonly version: string;
+  private writer: SnapshotWriter | null = null;
+  private file: Promise<Buffer | null> | null = null;
+
+  /** `path`: '' for none. `prefix`: of the keys. `version`: of this tsuji. */
+  constructor(path: string, prefix: string, version: string) {
+    this.path = path;
+    this.prefix = prefix;
+    this.version = version;
+  }
+
+  /** Begins to read the file; its content is looked at when it is asked for. False: there is none. */
+  open(): boolean {
+    if (this.path === '' || !existsSync(this.path)) return false;
+    this.file = readOwn(this.path);
+    // Told where it is awaited.
+    this.file.catch(() => undefined);
+    return true;
+  }
+
+  /** What the file says; null when there is none, or none that holds, which is told. */
+  async recall(): Promise<readonly RememberedSource[] | null> {
+    try {
+      const bytes = (await this.file) ?? null;
+      if (bytes === null) return null;
+      const snapshot = readSnapshot(bytes);
+      this.check(snapshot);
+      this.tell(snapshot);
+      return snapshot.sources;
+    } catch (error) {
+      log.event(EVENTS.snapshotRefused, '', { path: this.path, reason: reasonOf(error) });
+      return null;
+    } finally {
+      this.file = null;
+    }
+  }
+
+  /** It is not asked for any more: the store has answered. */
+  close(): void {
+    this.file = null;
+  }
+
+  /** The keys are followed from now on. `keysOf`: all of a source, live. */
+  follow(keysOf: KeysOf, remembered: readonly SourceMark[]): void {
+    if (this.path === '') return;
+    const header = { prefix: this.prefix, tsuji: this.version };
+    this.writer = new SnapshotWriter(this.path, header, keysOf);
+    // Not written before one of them gives something new, but with it.
+    this.writer.know(remembered);
+  }
+
+  /** Right after the keys have taken them over. */
+  replaced(status: SourceStatus, revision: string): void {
+    if (status.name !== 'folder') this.writer?.replaced({ ...markOf(status), revision, confirmedAt: Date.now() });
+  }
+
+  changed(status: SourceStatus, revision: string, changes: readonly Change[]): void {
+    if (status.name === 'folder') return;
+    this.writer?.changed({ ...markOf(status), revision, confirmedAt: Date.now() }, changes);
+  }
+
+  statusChanged(status: SourceStatus): void {
+    if (status.state === 'live' && status.name !== 'folder') this.writer?.confirmed(markOf(status));
+  }
+
+  /** null: none is kept. */
+  status(): SnapshotStatus | null {
+    const { path, writer } = this;
+    if (path === '') return null;
+    const { ok, failed } = writer?.counts ?? { ok: 0, failed: 0 };
+    return { path, ok, failed, writtenAt: writer?.writtenAt ?? 0 };
+  }
+
+  /** What is not written yet is. Nothing more afterwards, until `follow`. */
+  async stop(): Promise<void> {
+    const { writer } = this;
+    this.writer = null;
+    await writer?.stop();
+  }
+
+  private check({ header: { prefix } }: Snapshot): void {
+    if (prefix === this.prefix) return;
+    throw new TsujiError(
+      SNAPSHOT_REFUSED,
+      `it is of the prefix ${quoted(String(prefix))}, and not of ${quoted(this.prefix)}`,
+    );
+  }
+
+  private tell({ sources, damaged }: Snapshot): void {
+    const confirmedAt = Math.max(0, ...sources.map((source) => source.confirmedAt));
+    log.event(EVENTS.snapshotUsed, '', {
+      path: this.path,
+      revision: sources.map(({ name, revision }) => `${name}@${revision}`).join(' '),
+      keys: sources.reduce((sum, { entries }) => sum + entries.size, 0),
+      age_s: Math.max(0, Math.round((Date.now() - confirmedAt) / 1_000)),
+      ...(damaged === 0 ? {} : { damaged_bytes: damaged }),
+    });
+  }
+}
