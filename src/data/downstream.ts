@@ -59,8 +59,11 @@ export interface Downstream {
    * for the client; `downstreamWritable` comes when it is out.
    */
   end(trailers: string): boolean;
-  /** Breaks the connection, so that nobody takes the response for complete. */
-  abort(): void;
+  /**
+   * Breaks the connection, so that nobody takes the response for complete. `code` of HTTP/2 (src/http2/codes.ts): why, for
+   * clients who can be told.
+   */
+  abort(code: number): void;
   /** Stops and restarts the flow of `downstreamBody`. */
   pauseBody(): void;
   resumeBody(): void;

@@ -44,6 +44,14 @@ const CODE_NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(CODE).map(([name, code]) => [code, name.replace(/[A-Z]|(?<=[a-z])11/g, '_$&').toUpperCase()]),
 );
 
+/**
+ * What a client is told of a response that its server has reset with `code` behind its head. No other code is the client's
+ * business: they are about our connection with that server, and REFUSED_STREAM would say that nothing was done.
+ */
+export function passedCode(code: number): number {
+  return code === CODE.cancel || code === CODE.enhanceYourCalm ? code : CODE.internal;
+}
+
 /** For the log. */
 export function codeName(code: number): string {
   return CODE_NAMES.get(code) ?? String(code);

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:http2';
 import test, { after } from 'node:test';
+import { CODE } from '../../src/http2/codes.ts';
 import { startEngines, whole } from '../harness/engines.ts';
 import { exchangeTest, openExchanges, request, residentBytes, type Scope } from '../harness/exchanges.ts';
+import { startFrameServer } from '../harness/http2.ts';
 import {
   END_HEADERS,
   END_STREAM,
@@ -186,6 +188,28 @@ exchangeTest('an answer that the server breaks off is reset, not ended', tsuji, 
   client.get(1, host);
   assert.notEqual(await client.reset(1), NO_ERROR);
   assert.ok(client.of(FRAME.data, 1).every(({ flags }) => (flags & END_STREAM) === 0));
+});
+
+exchangeTest('the code of a server that resets its answer reaches the client where it is for it', tsuji, async (t) => {
+  let answering = 0;
+  const server = await startFrameServer(t as never, (connection, { type, stream }) => {
+    if (type !== FRAME.headers) return;
+    answering = stream;
+    connection.send(frame(FRAME.headers, END_HEADERS, stream, hpackField(':status', '200')));
+    connection.send(frame(FRAME.data, 0, stream, Buffer.from('half')));
+  });
+  const host = await addRoute(tsuji, [server.url]);
+  const client = await http2Raw(t as never, port);
+  const told: number[] = [];
+  const { cancel, enhanceYourCalm, refusedStream, protocol, internal } = CODE;
+  for (const code of [cancel, enhanceYourCalm, refusedStream, protocol]) {
+    const id = 2 * told.length + 1;
+    client.get(id, host);
+    await client.answered(id);
+    server.connections[0].send(frame(FRAME.rstStream, 0, answering, Buffer.from([0, 0, 0, code])));
+    told.push(await client.reset(id));
+  }
+  assert.deepEqual(told, [cancel, enhanceYourCalm, internal, internal]);
 });
 
 test('10 000 streams over four connections get each their own answer', async (t) => {

@@ -15,6 +15,7 @@ import { ANY_NAMES } from '../../http/name-bits.ts';
 import { GRPC_WEB, type RequestHead } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import { BODY_LENGTH } from '../../http/response-parser.ts';
+import { CODE } from '../../http2/codes.ts';
 import { ASCII } from '../../kernel/characters.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
@@ -331,23 +332,23 @@ export class HttpExchange
     if (this.running) this.breakOff(fault, detail);
   }
 
-  upstreamFailed(fault: Fault, detail: string): void {
+  upstreamFailed(fault: Fault, detail: string, code: number): void {
     const decision = this.serverSide.failed(fault, detail);
     this.response.forgetInterims();
     if (decision === RESEND) this.serverSide.resend();
     else if (decision === NEXT_SERVER && this.assignment.retry(this.counts)) this.nextTry.begin();
-    else if (this.phase >= ANSWERED || !this.nextTry.follows(fault)) this.breakOff(fault, detail);
+    else if (this.phase >= ANSWERED || !this.nextTry.follows(fault)) this.breakOff(fault, detail, code);
   }
 
-  /** The response cannot be had: a local reply, or a broken connection when its head is out. */
-  breakOff(fault: Fault, detail: string): void {
+  /** The response cannot be had: a local reply, or a broken connection when its head is out, `code` as of `abort`. */
+  breakOff(fault: Fault, detail: string, code: number = CODE.internal): void {
     this.abandon();
     const { frontend, assignment } = this;
     log.debug(fault.text, { backend: frontend?.backend.name ?? '', server: assignment.server?.url ?? '', detail });
     if (this.response.isBegun || fault === FAULTS.overBudget) {
       // A client that sends more than we can keep would not read an answer, and go on.
       this.broken(fault);
-      this.out.abort();
+      this.out.abort(code);
       this.finish();
     } else {
       this.flow.resume();
@@ -396,7 +397,7 @@ export class HttpExchange
     this.request.complete = false;
     try {
       this.abandon();
-      this.out.abort();
+      this.out.abort(CODE.internal);
     } finally {
       this.finish();
     }

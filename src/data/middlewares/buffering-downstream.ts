@@ -117,9 +117,9 @@ export class BufferingDownstream extends PassingDownstream implements SpoolUser 
     this.spool = null;
   }
 
-  override abort(): void {
+  override abort(code: number): void {
     this.forget();
-    super.abort();
+    super.abort(code);
   }
 
   override release(requestComplete: boolean): void {

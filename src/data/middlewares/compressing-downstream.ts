@@ -246,9 +246,9 @@ export class CompressingDownstream extends PassingDownstream implements BufferHo
     this.encoder?.resume();
   }
 
-  override abort(): void {
+  override abort(code: number): void {
     this.discard();
-    this.inner.abort();
+    this.inner.abort(code);
   }
 
   override release(requestComplete: boolean): void {

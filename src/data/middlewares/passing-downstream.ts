@@ -65,8 +65,8 @@ export class PassingDownstream extends TimerEntry implements Wrapper {
     this.events.downstreamWritable();
   }
 
-  abort(): void {
-    this.inner.abort();
+  abort(code: number): void {
+    this.inner.abort(code);
   }
 
   pauseBody(): void {

@@ -12,6 +12,7 @@
  */
 import { REQUEST_CHUNKED } from '../../http/request-head.ts';
 import { BODY_UNTIL_CLOSE, ResponseParser } from '../../http/response-parser.ts';
+import { CODE } from '../../http2/codes.ts';
 import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
@@ -393,7 +394,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
     const unwritten = this.outgoing !== '';
     if (this.behind.count > 0 && !unwritten) this.pool.avoidPipelining();
     this.destroy();
-    if (user !== null) user.upstreamFailed(unwritten ? FAULTS.unwritten : fault, detail);
+    if (user !== null) user.upstreamFailed(unwritten ? FAULTS.unwritten : fault, detail, CODE.internal);
     this.behind.fail(unwritten ? FAULTS.unwritten : FAULTS.upstreamClosed, detail);
   }
 }

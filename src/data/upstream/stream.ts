@@ -9,7 +9,7 @@
 
 import { NO_LENGTH, ResponseHead } from '../../http/response-head.ts';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, MAX_INTERIM } from '../../http/response-parser.ts';
-import { CODE, codeName } from '../../http2/codes.ts';
+import { CODE, codeName, passedCode } from '../../http2/codes.ts';
 import type { ResponseBlock } from '../../http2/response-block.ts';
 import { ReceiveWindow, WindowGrowth } from '../../http2/windows.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
@@ -377,7 +377,7 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
     // It wants no more of the request; its answer is whole.
     if (this.user === null || this.whole) return;
     const detail = `stream reset: ${codeName(code)}`;
-    if (this.answered) this.fail(FAULTS.truncated, detail);
+    if (this.answered) this.fail(FAULTS.truncated, detail, passedCode(code));
     else if (code === CODE.refusedStream) this.fail(FAULTS.streamRefused, detail);
     else if (code === CODE.http11Required && this.session.needsHttp1()) this.fail(FAULTS.streamRefused, detail);
     else this.fail(FAULTS.streamReset, detail);
@@ -393,11 +393,11 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
     else this.failAs(answered ? FAULTS.truncated : FAULTS.upstreamClosed, detail);
   }
 
-  private fail(fault: Fault, detail: string): void {
+  private fail(fault: Fault, detail: string, code: number = CODE.internal): void {
     const { user } = this;
     this.letGo();
     if (this.state !== CLOSED) this.reset(fault === FAULTS.badResponse ? CODE.protocol : CODE.cancel);
-    user?.upstreamFailed(fault, detail);
+    user?.upstreamFailed(fault, detail, code);
   }
 
   /** As `fail`, for the session. */

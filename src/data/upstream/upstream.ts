@@ -52,8 +52,11 @@ export interface UpstreamUser extends ResponseSink {
   upstreamConnected(upstream: Upstream): void;
   /** After a `write` that returned false. */
   upstreamWritable(): void;
-  /** The try has failed; the upstream is closed and no longer ours. `detail` is for the log. */
-  upstreamFailed(fault: Fault, detail: string): void;
+  /**
+   * The try has failed; the upstream is closed and no longer ours. `detail` is for the log; `code` of HTTP/2, for a client
+   * that has begun to get the response.
+   */
+  upstreamFailed(fault: Fault, detail: string, code: number): void;
   /** An error of ours while bytes of the server were dealt with. Ends the exchange, whatever state it is in. */
   crash(error: unknown): void;
 }

@@ -1,4 +1,5 @@
 /** What is done for the users of a connection: those that have left it, and those that it leaves. */
+import { CODE } from '../../http2/codes.ts';
 import type { Fault } from '../../kernel/errors.ts';
 import type { Upstream, UpstreamUser } from './upstream.ts';
 
@@ -6,7 +7,7 @@ import type { Upstream, UpstreamUser } from './upstream.ts';
 export function failAll(users: readonly UpstreamUser[], fault: Fault, detail: string): void {
   for (const user of users) {
     try {
-      user.upstreamFailed(fault, detail);
+      user.upstreamFailed(fault, detail, CODE.internal);
     } catch (error) {
       // The others must be told all the same.
       user.crash(error);

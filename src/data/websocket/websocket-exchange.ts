@@ -10,6 +10,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { RequestHead } from '../../http/request-head.ts';
+import { CODE } from '../../http2/codes.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
@@ -219,7 +220,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
       return;
     }
     // Half way from a response to a WebSocket.
-    this.downstream?.abort();
+    this.downstream?.abort(CODE.internal);
     this.relay.destroy();
   }
 
@@ -241,7 +242,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
 
   private abort(fault: Fault): void {
     this.cause = fault.cause;
-    this.downstream?.abort();
+    this.downstream?.abort(CODE.internal);
     this.finish();
   }
 

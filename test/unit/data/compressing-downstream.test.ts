@@ -9,6 +9,7 @@ import { Compression } from '../../../src/data/middlewares/compress.ts';
 import { CompressingDownstream } from '../../../src/data/middlewares/compressing-downstream.ts';
 import { CompressionLoad } from '../../../src/data/middlewares/compression-load.ts';
 import { FrontendRules } from '../../../src/data/middlewares/compression-rules.ts';
+import { CODE } from '../../../src/http2/codes.ts';
 import type { Coding } from '../../../src/kernel/codings.ts';
 import type { Fault } from '../../../src/kernel/errors.ts';
 import type { CompressOptions } from '../../../src/middlewares/compress.ts';
@@ -156,7 +157,7 @@ test('what an error of the client’s side throws out of the encoder ends its ex
     assert.equal(out.end(''), false);
     await waitFor(() => bench.events.crashes.length > 0, `the failed ${failing} to be told`);
     assert.equal(bench.events.crashes[0], `no ${failing} today`);
-    out.abort();
+    out.abort(CODE.internal);
     out.release(false);
     assert.deepEqual(bench.left, NOTHING);
   }
@@ -181,7 +182,7 @@ test('a response that was given up tells nothing any more, and another one is wh
   given.begin(HEAD, 1_000_000, false);
   given.write(TEXT);
   given.end('');
-  given.abort();
+  given.abort(CODE.internal);
   given.release(true);
   client.log.length = 0;
   client.bytes.length = 0;

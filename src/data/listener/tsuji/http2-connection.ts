@@ -313,7 +313,7 @@ export class Http2Connection extends TimerEntry implements ClientConnection, Wat
       exchange.begin(owner.index, owner.head);
     } catch (error) {
       exchange.crash(error);
-      stream.abort();
+      stream.abort(CODE.internal);
     }
   }
 

@@ -302,9 +302,9 @@ export class Http2Downstream implements Downstream, OutboxUser {
     else this.settle();
   }
 
-  abort(): void {
+  abort(code: number): void {
     this.live = false;
-    if (this.localOpen || this.remoteOpen) this.reset(this.tunnel ? CODE.cancel : CODE.internal);
+    if (this.localOpen || this.remoteOpen) this.reset(this.tunnel ? CODE.cancel : code);
   }
 
   /** Ends both sides. The exchange is not told. */

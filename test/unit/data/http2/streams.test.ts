@@ -331,7 +331,7 @@ test('a response that breaks off is reset', async () => {
   const { out } = memory.asked[0];
   out.begin('200 OK\r\n', 100);
   out.write(Buffer.from('half'));
-  out.abort();
+  out.abort(CODE.internal);
   assert.equal(await memory.reset(1), CODE.internal);
   finish(memory);
   await memory.ended();
