@@ -6,7 +6,7 @@
  * folder named so is read at run time and copied. Both get the name of their path with `-` for `/`, which those URLs are
  * rewritten to, so that they hold wherever esbuild has put the code around them.
  */
-import { cpSync, existsSync, globSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { cpSync, globSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
@@ -21,9 +21,18 @@ const EXTERNAL = ['uWebSockets.js', '@napi-rs/nice', 'bufferutil', 'utf-8-valida
 /** What packages of CommonJS expect around them. */
 const BANNER =
   "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url),__dirname=import.meta.dirname;";
-/** What bundled packages look for by their `__dirname`, which is the folder of the bundle then: where it is, and where they look. */
-const OF_PACKAGES: readonly (readonly [from: string, to: string])[] = [['etcd3/proto', '../proto']];
-/** The file that piscina starts its threads with, by its `__dirname` as well. */
+/**
+ * Files of packages that look for others by their own place, which is the folder of the bundle then, and what they find there:
+ * `[from, to]`, or null for what tsuji never asks of them. Any other such file is refused.
+ */
+const LOOKS_AROUND: ReadonlyMap<string, readonly [from: string, to: string] | null> = new Map([
+  ['etcd3/lib/connection-pool.js', ['etcd3/proto', '../proto']],
+  // Bundled as an entry of that name.
+  ['piscina/dist/index.js', null],
+  ['@grpc/grpc-js/build/src/channelz.js', null],
+  ['@grpc/grpc-js/build/src/orca.js', null],
+]);
+/** The file that piscina starts its threads with. */
 const PISCINA_WORKER = { in: join(MODULES, 'piscina/dist/worker.js'), out: 'worker' };
 
 export type Build = {
@@ -80,6 +89,23 @@ function ownUrls(): Plugin {
   };
 }
 
+/** Copies what bundled files of packages look for. `inputs`: relative to the root of the work tree. */
+function copyLookedFor(inputs: readonly string[], out: string): void {
+  for (const input of inputs) {
+    if (!input.startsWith('node_modules/')) continue;
+    if (
+      !/\b__dirname\b|\b__filename\b|\bimport\.meta\.(?:url|dirname|filename)\b/.test(
+        readFileSync(join(ROOT, input), 'utf8'),
+      )
+    )
+      continue;
+    const found = LOOKS_AROUND.get(input.slice('node_modules/'.length));
+    if (found === undefined)
+      throw new Error(`${input} looks for files around it: scripts/release/bundle.ts has to know them`);
+    if (found !== null) cpSync(join(MODULES, found[0]), join(out, found[1]), { recursive: true });
+  }
+}
+
 /** Bundled files of packages → the folders of the packages, relative to the root of the work tree, sorted. */
 function packageFolders(inputs: readonly string[]): string[] {
   const folders = inputs.flatMap((input) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.slice(1, 2) ?? []);
@@ -121,11 +147,6 @@ export async function bundle({ out, build: { commit, time }, withPackages }: Bun
     cpSync(path, join(out, flatName(path)), { recursive: true });
   }
   if (!withPackages) return [];
-  for (const [from, to] of OF_PACKAGES) {
-    const path = join(MODULES, from);
-    if (!existsSync(path) || !statSync(path).isDirectory())
-      throw new Error(`the package of ${from} has no such folder`);
-    cpSync(path, join(out, to), { recursive: true });
-  }
+  copyLookedFor(Object.keys(metafile.inputs), out);
   return packageFolders(Object.keys(metafile.inputs));
 }

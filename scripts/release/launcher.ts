@@ -5,8 +5,13 @@ import { SERVE_FLAGS } from '../node-flags.mjs';
 export function launcherText(): string {
   return `#!/bin/sh
 # Starts tsuji with the Node beside it, in the place of this shell, so that signals reach tsuji itself.
-self=$(readlink -f -- "$0") || exit 1
-home=\${self%/*}
+self=$0
+while [ -L "$self" ]; do
+  link=$(readlink -- "$self")
+  case $link in /*) self=$link ;; *) self=$(dirname -- "$self")/$link ;; esac
+done
+# A folder that is a link stays one: when it leads to another version, SIGUSR2 starts that.
+home=$(cd -- "$(dirname -- "$self")" && pwd -L) || exit 1
 # What V8 has compiled is kept for the next start, in the folder of the service manager or the user's own. Node keeps
 # apart what another Node, processor or user has made, and does without where it cannot write.
 cache=\${CACHE_DIRECTORY:-}

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { flatName, ROOT, rewriteUrls } from '../../../scripts/release/bundle.ts';
 import { controlText, debianChangelog } from '../../../scripts/release/deb.ts';
+import { launcherText } from '../../../scripts/release/launcher.ts';
 import { type Bom, shippedBom } from '../../../scripts/release/sbom.ts';
 import { normalise } from '../../../scripts/release/tree.ts';
-import { temporaryFolder } from '../../harness/tools.ts';
+import { run, temporaryFolder } from '../../harness/tools.ts';
 
 const COMPILER = join(ROOT, 'src/control/compiler.ts');
 
@@ -92,4 +93,33 @@ test('modes and times of a tree depend on nobody', (t) => {
     ['644', 1_000_000],
   ]);
   assert.equal(lstatSync(join(folder.path, 'link')).mtimeMs, 1_000_000);
+});
+
+test('the launcher goes through links to the program, keeps a link to its folder, and says where to keep what is compiled', async (t) => {
+  const folder = temporaryFolder();
+  t.after(() => folder.remove());
+  const at = (name: string): string => join(folder.path, name);
+  mkdirSync(at('v1'));
+  mkdirSync(at('bin'));
+  writeFileSync(at('v1/tsuji'), launcherText());
+  writeFileSync(at('v1/node'), '#!/bin/sh\nprintf "%s\\n" "$0" "$NODE_COMPILE_CACHE" "$@"\n');
+  for (const name of ['v1/tsuji', 'v1/node']) chmodSync(at(name), 0o755);
+  symlinkSync('v1', at('current'));
+  symlinkSync('../current/tsuji', at('bin/tsuji'));
+  symlinkSync(at('bin/tsuji'), at('tsuji'));
+
+  const start = async (env: Record<string, string>): Promise<string[]> => {
+    // env -i: nothing of the environment of this test.
+    const words = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    const { stdout } = await run('env', ['-i', 'PATH=/usr/bin:/bin', ...words, at('tsuji'), '--a b', '']);
+    return stdout.split('\n');
+  };
+  const [node, cache, ...words] = await start({});
+  assert.deepEqual([node, cache], [at('current/node'), '']);
+  assert.deepEqual(words.slice(-4), [at('current/js/main.js'), '--a b', '', '']);
+  const cacheOf = async (env: Record<string, string>): Promise<string> => (await start(env))[1];
+  assert.equal(await cacheOf({ HOME: folder.path }), at('.cache/tsuji/compiled'));
+  assert.equal(await cacheOf({ HOME: at('nowhere') }), '');
+  assert.equal(await cacheOf({ HOME: folder.path, CACHE_DIRECTORY: '/c:/d' }), '/c/compiled');
+  assert.equal(await cacheOf({ CACHE_DIRECTORY: '/c', NODE_COMPILE_CACHE: '/mine' }), '/mine');
 });
