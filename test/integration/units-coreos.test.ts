@@ -124,6 +124,7 @@ const CONTAINER_KEYS: Readonly<Record<string, RegExp>> = {
   ContainerName: /^\w+$/,
   PublishPort: /^([\d.]+:)?\d+:\d+$/,
   Exec: /^--/,
+  Volume: /^[\w-]+:\/[\w/]+:U$/,
   Sysctl: /^[\w.]+=\d+$/,
   Ulimit: /^nofile=\d+:\d+$/,
   DropCapability: /^all$/,
