@@ -1,6 +1,7 @@
 /** Is the folder for bodies there (`--buffering.dir`)? One that comes later will do, so that nothing but a word is lost. */
 import { accessSync, constants } from 'node:fs';
 import { reasonOf } from '../kernel/errors.ts';
+import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 
 /** `folder`: '' for that of temporary files, which is not looked at. */
@@ -10,9 +11,7 @@ export function checkBufferFolder(folder: string): void {
     // The dot makes it a folder.
     accessSync(`${folder}/.`, constants.W_OK | constants.X_OK);
   } catch (error) {
-    log.warn('bodies cannot be kept there now: long ones are answered with 500 (--buffering.dir)', {
-      folder,
-      reason: reasonOf(error),
-    });
+    const reason = `bodies cannot be kept there now, and long ones are answered with 500: ${reasonOf(error)}`;
+    log.event(EVENTS.settingRefused, folder, { setting: 'buffering.dir', path: folder, reason });
   }
 }

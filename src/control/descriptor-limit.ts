@@ -1,5 +1,6 @@
 /** How many connections the system lets this process have. */
 import { readFileSync } from 'node:fs';
+import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 
 /**
@@ -9,6 +10,8 @@ import { log } from '../kernel/log.ts';
 const RESERVE = 96;
 const RESERVE_PER_WORKER = 16;
 const LEAST = 16;
+/** Connections: with less it is worth a line. */
+const FEW = 1_000;
 
 /** The text of `/proc/self/limits` → descriptors; null when it does not say, or there is no limit. */
 export function descriptorLimit(limits: string): number | null {
@@ -27,6 +30,9 @@ export function mostConnections(workers: number): number {
   const limit = descriptorLimit(limits);
   if (limit === null) return 0;
   const most = Math.max(limit - RESERVE - RESERVE_PER_WORKER * workers, LEAST);
-  if (most < 1_000) log.warn('few file descriptors: raise the limit (ulimit -n)', { limit, clients: most >> 1 });
+  if (most < FEW) {
+    const needed = RESERVE + RESERVE_PER_WORKER * workers + FEW;
+    log.event(EVENTS.fewOpenFiles, '', { limit, clients: most >> 1, needed });
+  }
   return most;
 }

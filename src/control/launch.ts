@@ -14,7 +14,7 @@ import type { WithStored } from '../settings/stored-settings.ts';
 import { AddressTrial } from './address-trial.ts';
 import { ControlPlane } from './control-plane.ts';
 import { tellOwnError } from './guarded.ts';
-import { useLogSettings } from './log-settings.ts';
+import { tellWarning, useLogSettings } from './log-settings.ts';
 import type { RememberedSource } from './memory/snapshot-format.ts';
 import { SnapshotKeeper, snapshotPath } from './memory/snapshot-keeper.ts';
 import { serviceManager } from './service/notify.ts';
@@ -204,7 +204,7 @@ export class Launch {
     this.inForce = settings;
     useLogSettings(settings);
     for (const warning of settings.warnings) {
-      if (!told.has(warning)) log.event(EVENTS.settingIgnored, warning, { reason: warning });
+      if (!told.has(warning)) tellWarning(warning);
     }
     this.plane = new ControlPlane(settings, this.version, this.reader, this.sourceLog, this.snapshot);
     if (this.draining) this.plane.beginDrain();

@@ -2,9 +2,14 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { reasonOf } from '../kernel/errors.ts';
+import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/gs;
+
+function refuse(item: string, reason: string): void {
+  log.event(EVENTS.settingRefused, `rootCAs ${item}`, { setting: 'rootCAs', item, reason });
+}
 
 /** The PEM text of one item, or '' with an entry in the log. */
 function read(item: string): string {
@@ -12,7 +17,7 @@ function read(item: string): string {
     return readFileSync(item, 'utf8');
   } catch (error) {
     if (item.includes('-----BEGIN ')) return item;
-    log.error('An item of --rootCAs is neither a readable file nor PEM text', { item, reason: reasonOf(error) });
+    refuse(item, `neither a readable file nor PEM text: ${reasonOf(error)}`);
     return '';
   }
 }
@@ -22,7 +27,7 @@ function isCertificate(pem: string, item: string): boolean {
     new X509Certificate(pem);
     return true;
   } catch (error) {
-    log.error('A certificate of --rootCAs cannot be used', { item: shown(item), reason: reasonOf(error) });
+    refuse(shown(item), `a certificate in it cannot be used: ${reasonOf(error)}`);
     return false;
   }
 }
@@ -39,8 +44,7 @@ export function loadRootCAs(items: readonly string[]): string[] {
   return items.flatMap((item) => {
     const text = read(item);
     const found = text.match(CERTIFICATE) ?? [];
-    if (text !== '' && found.length === 0)
-      log.error('An item of --rootCAs holds no certificate', { item: shown(item) });
+    if (text !== '' && found.length === 0) refuse(shown(item), 'it holds no certificate');
     return found.filter((pem) => isCertificate(pem, item));
   });
 }

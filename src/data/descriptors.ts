@@ -77,8 +77,8 @@ export class Descriptors {
   }
 
   private tell(object: keyof typeof REFUSED, value: number): void {
-    log.event(EVENTS.limitReached, `file descriptors ${object}`, {
-      limit: 'file descriptors (ulimit -n)',
+    log.event(EVENTS.limitReached, `open_files ${object}`, {
+      limit: 'open_files',
       object,
       value,
       refused: REFUSED[object],

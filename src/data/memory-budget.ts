@@ -87,7 +87,12 @@ export class MemoryBudget {
     // First, so that it is not ended twice, and whatever its end does is not counted against the others.
     this.release(holder);
     this.metrics.overBudget();
-    log.event(EVENTS.limitReached, limit, { limit, value });
+    log.event(EVENTS.limitReached, limit, {
+      limit: 'memory',
+      object: limit,
+      value,
+      refused: 'whoever waits with most',
+    });
     holder.endOverBudget();
   }
 }

@@ -48,7 +48,7 @@ export class SpoolDisk {
   failed(fault: Fault, reason: string): void {
     if (fault === FAULTS.overDisk) {
       const limit = 'buffering.maxDisk';
-      log.event(EVENTS.limitReached, limit, { limit, value: this.use.bytes });
+      log.event(EVENTS.limitReached, limit, { limit, object: this.folder, value: this.use.bytes, refused: 'a body' });
     } else if (fault === FAULTS.diskFailed) {
       log.error('a body cannot be kept on disk', { folder: this.folder, reason });
     }

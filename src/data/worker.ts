@@ -189,9 +189,12 @@ const REFUSE_ALL: Plan = [{ request: () => localReply(FAULTS.overloaded) }];
 const heapOwner: HeapOwner = {
   heapIsShort() {
     if (plans === null) {
-      log.warn('a worker is short of memory, so it refuses what is new and ends whoever holds most', {
-        worker: boot.index,
-      });
+      const limit = {
+        limit: 'memory',
+        object: 'limits.workerHeap',
+        refused: 'all that is new, and whoever holds most',
+      };
+      log.event(EVENTS.limitReached, limit.object, limit);
       plans = context.plans;
       context.plans = boot.entryPoints.map(() => REFUSE_ALL);
     }

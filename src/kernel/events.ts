@@ -38,6 +38,12 @@ export const EVENTS = Object.freeze({
   start: event('start', 'info', 'tsuji starts'),
   listening: event('listening', 'info', 'Listening'),
   listenFailed: event('listen_failed', 'error', 'An address cannot be listened on', 10 * SECOND, 1),
+  /** Fields: limit (as it is), clients (for so many connections), needed. */
+  fewOpenFiles: event(
+    'few_open_files',
+    'warning',
+    'There are few file descriptors: raise the limit (ulimit -n, LimitNOFILE=)',
+  ),
   adminListening: event('admin_listening', 'info', 'Admin pages'),
   settingIgnored: event('setting_ignored', 'warning', 'A setting is not obeyed'),
   settingsStored: event('settings_stored', 'info', 'Settings in the store are above all others'),
@@ -165,7 +171,7 @@ export const EVENTS = Object.freeze({
   clockJump: event('clock_jump', 'warning', 'The clock of the system was set', 60 * SECOND, 1),
   /** Fields: worker, lag_ms. */
   workerSlow: event('worker_slow', 'warning', 'A worker does not answer', 60 * SECOND, 1),
-  /** Fields: limit (a flag, or what is counted), object, value, refused. The object is the limit with what has reached it. */
+  /** Fields: limit (what is counted), object (what has reached it), value, refused. */
   limitReached: event(
     'limit_reached',
     'warning',

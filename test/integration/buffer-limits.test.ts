@@ -53,7 +53,11 @@ async function fill({ client }: { client: Peer }, tsuji: Tsuji): Promise<void> {
 }
 
 const toldOfLimit = (tsuji: Tsuji, limit: string): Promise<void> =>
-  tsuji.hasSaid(new RegExp(`level=warning .* event=limit_reached worker=0 limit="?${limit}"? value=\\d+`));
+  tsuji.hasSaid(
+    new RegExp(
+      `level=warning .* event=limit_reached worker=0 (limit=memory object=${limit}|limit="${limit}" object=\\S+) value=\\d+`,
+    ),
+  );
 
 exchangeTest('a WebSocket that waits with more than its own limit is closed with 1013', ofConnection, async (t) => {
   const tsuji = ofConnection;

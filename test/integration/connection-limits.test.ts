@@ -69,7 +69,9 @@ for (const name of ['own', 'tls'] as const) {
     }
     for (let i = 0; i < 2; i++) assert.equal(await serves(await open(t, name, '127.0.0.1')), false);
     assert.equal(await refused(), before + 2);
-    await tsuji.hasSaid(new RegExp(`event=limit_reached .*limit=limits.connectionsPerAddress .*entrypoint=${name}`));
+    await tsuji.hasSaid(
+      new RegExp(`event=limit_reached .*limit=connections .*entrypoint=${name} setting=limits.connectionsPerAddress`),
+    );
     assert.equal(await serves(await open(t, name, '127.0.0.2')), true);
     first[0].destroy();
     await waitFor(async () => await serves(await open(t, name, '127.0.0.1')), 'the place of one that has left');
@@ -95,7 +97,9 @@ for (const name of ['http', 'own', 'tls'] as const) {
       return served.every(Boolean);
     }, 'those of the tests before to be gone');
     assert.equal(await serves(await open(t, name, '127.0.1.100')), false);
-    await tsuji.hasSaid(new RegExp(`event=limit_reached .*limit=limits.connections .*entrypoint=${name}`));
+    await tsuji.hasSaid(
+      new RegExp(`event=limit_reached .*limit=connections .*entrypoint=${name} setting=limits.connections\n`),
+    );
     for (const client of clients) assert.equal(await serves(client), true);
     clients[0].destroy();
     await waitFor(async () => await serves(await open(t, name, '127.0.1.101')), 'a place');

@@ -42,7 +42,7 @@ for (const engine of HTTP1_ENGINES) {
       }
     }
     assert.match(await tsuji.metrics(), /^tsuji_connections_refused_total [1-9]/m);
-    await tsuji.hasSaid(/event=limit_reached .*limit="file descriptors/);
+    await tsuji.hasSaid(/event=limit_reached .*limit=open_files/);
     assert.ok((await cpu()) - before < 5, 'it spins');
     for (const client of [early, ...clients]) client.destroy();
     await waitFor(async () => {

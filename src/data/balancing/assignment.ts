@@ -12,6 +12,8 @@
 import { performance } from 'node:perf_hooks';
 import type { RequestHead } from '../../http/request-head.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
+import { log } from '../../kernel/log.ts';
 import { hasStatus } from '../../middlewares/status-ranges.ts';
 import type { ServerEvent } from '../../protocol/messages.ts';
 import { IN, TRIAL } from '../../shared/server-state.ts';
@@ -299,6 +301,8 @@ export class Assignment implements Waiter {
   private spends(counts: boolean): boolean {
     if (this.balancer!.budget!.take(performance.now())) return true;
     if (counts) this.worker.metrics.retryRefused(this.backend!.slot);
+    const { name: object } = this.backend!;
+    log.event(EVENTS.limitReached, `retry_budget ${object}`, { limit: 'retry_budget', object, refused: 'more tries' });
     return false;
   }
 

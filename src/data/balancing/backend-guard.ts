@@ -95,7 +95,9 @@ export class BackendGuard {
     if (this.queue !== null && limit.amount > 0) return this.enterQueue(this.queue, token, waiter);
     const { tokenCounts, index } = this.worker;
     this.taken = tokenCounts.take(index, this.backend.slot, token, limit.amount);
-    return this.taken === UNCOUNTED ? this.refusal : null;
+    if (this.taken !== UNCOUNTED) return null;
+    this.tellLimit('maxconn', limit.amount, 'requests of sources that have as many in progress');
+    return this.refusal;
   }
 
   private enterQueue({ places, timeoutMs }: QueueOptions, token: string, waiter: Waiter): Fault | Place | null {
@@ -103,7 +105,14 @@ export class BackendGuard {
     const taken = tokenCounts.takeOrWait(index, this.backend.slot, token, this.limit!.amount, places);
     if (taken < 0) return waitingRoom.enter(-taken, timeoutMs, waiter);
     this.taken = taken;
-    return taken === UNCOUNTED ? FAULTS.queueFull : null;
+    if (taken !== UNCOUNTED) return null;
+    this.tellLimit('queue', places, 'requests for which there is no place left');
+    return FAULTS.queueFull;
+  }
+
+  private tellLimit(limit: string, value: number, refused: string): void {
+    const object = this.backend.name;
+    log.event(EVENTS.limitReached, `${limit} ${object}`, { limit, object, value, refused });
   }
 
   /** Somebody has waited too long, which is a refusal as well. */

@@ -66,10 +66,12 @@ export class ConnectionLimits {
   private refused(limit: string, value: number, object: string): void {
     this.metrics.clientRefused();
     log.event(EVENTS.limitReached, `${limit} ${this.entryPoint}`, {
-      limit,
+      limit: 'connections',
       object,
       value,
+      refused: 'new connections',
       entrypoint: this.entryPoint,
+      setting: limit,
     });
   }
 }

@@ -269,7 +269,8 @@ export class UwsListener implements Listener, AppServer {
 
   private end(response: HttpResponse, limit: string, value: number): void {
     this.worker.metrics.overBudget();
-    log.event(EVENTS.limitReached, limit, { limit, value });
+    const object = this.entryPoint.name;
+    log.event(EVENTS.limitReached, `${limit} ${object}`, { limit, object, value, refused: 'a client' });
     response.close();
   }
 

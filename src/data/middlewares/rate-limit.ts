@@ -2,6 +2,7 @@
 import type { RequestHead } from '../../http/request-head.ts';
 import { goDuration } from '../../kernel/durations.ts';
 import { rateLimitedFault } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
 import { networkOf } from '../../kernel/ip-ranges.ts';
 import { log } from '../../kernel/log.ts';
 import { monotonicMs } from '../../kernel/monotonic-clock.ts';
@@ -13,6 +14,7 @@ import { localReply, type Reply } from '../reply.ts';
 import { forwardedAddress } from './client-address.ts';
 
 const NANOSECOND_MS = 1e-6;
+const REQUESTS = 'requests of sources that ask too often';
 
 /** What is told to whoever asks too often: the time that one token of that rate takes. */
 function refusalOf({ perTokenMs }: Rate): Reply {
@@ -61,7 +63,13 @@ export class RateLimit implements Middleware {
     const refusing = rateBuckets.take(this.limit, this.sourceOf(head, exchange), this.rates, monotonicMs());
     if (rateBuckets.forgot) this.tellForgotten();
     if (refusing < 0) return null;
-    log.debug('request refused', { reason: 'its source asks too often', frontend: this.frontend });
+    const { frontend } = this;
+    log.debug('request refused', { reason: 'its source asks too often', frontend });
+    log.event(EVENTS.limitReached, `ratelimit ${frontend}`, {
+      limit: 'ratelimit',
+      object: frontend,
+      refused: REQUESTS,
+    });
     return this.refusals[refusing];
   }
 
@@ -82,8 +90,8 @@ export class RateLimit implements Middleware {
 
   private tellForgotten(): void {
     this.worker.rateBuckets.forgot = false;
-    log.warn('more sources ask than there is room for: some begin anew with a full bucket', {
-      frontend: this.frontend,
-    });
+    const { frontend: object } = this;
+    const refused = 'nobody: some sources begin anew with a full bucket';
+    log.event(EVENTS.limitReached, `sources ${object}`, { limit: 'ratelimit sources', object, refused });
   }
 }

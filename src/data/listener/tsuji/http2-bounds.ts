@@ -43,7 +43,7 @@ export class Http2Bounds {
     const bit = 1 << PROTECTIONS.indexOf(reason);
     if ((this.told & bit) !== 0) return;
     this.told |= bit;
-    log.event(EVENTS.limitReached, reason, { limit: reason, client: connection.peer });
+    log.event(EVENTS.limitReached, reason, { limit: reason, object: connection.peer, refused: 'a client' });
   }
 
   /** So many bytes have come. */
