@@ -4,7 +4,7 @@
  * which is there wherever systemd is (5 ms of another CPU each). A unit has to say NotifyAccess=all for that. It stays until
  * the manager has read the message, so that the manager still sees whose it is.
  */
-import { spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { reasonOf } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
@@ -38,7 +38,6 @@ const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 30_000;
 /** For the last word: whoever waits for it ends, and the manager may hang. */
 const LAST_WORD_MS = 20_000;
-const MOST_REASON = 1_000;
 
 /** In the order in which they come; what comes while one is being sent goes out as one message behind it. */
 export class ServiceNotifier {
@@ -100,32 +99,32 @@ export class ServiceNotifier {
     const message = this.waiting;
     this.waiting = new Map();
     const words = Array.from(message, ([name, value]) => `${name}=${value}`);
-    // Nothing of this may keep the process from ending.
-    const child = spawn(PROGRAM, words, { env: this.env, stdio: ['ignore', 'ignore', 'pipe'], timeout: PATIENCE_MS });
-    child.unref();
-    (child.stderr as Socket).unref();
-    let reason = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      if (reason.length < MOST_REASON) reason += text;
-    });
-    child.once('error', (error) => {
-      // It is not there. Whoever waits for READY=1 would end us for its absence: that is for a person to mend.
-      log.event(EVENTS.notifyFailed, this.env.NOTIFY_SOCKET!, { reason: reasonOf(error) });
-      this.fallSilent();
-    });
-    child.once('close', (code, signal) => {
-      this.sending = false;
-      if (code === 0) {
-        this.failures = 0;
-        this.send();
-        return;
-      }
-      if (this.silent) return;
-      log.event(EVENTS.notifyFailed, this.env.NOTIFY_SOCKET!, {
-        reason: reason.trim() || `${PROGRAM} ended with ${signal ?? code}`,
-      });
-      this.sendAgain(message);
-    });
+    const sent = (error: Error | null, complaint: string): void => this.sent(message, error, complaint);
+    try {
+      const options = { env: this.env, timeout: PATIENCE_MS };
+      const child = execFile(PROGRAM, words, options, (error, _, complaint) => sent(error, complaint));
+      // Nothing of this may keep the process from ending.
+      child.unref();
+      for (const pipe of [child.stdout, child.stderr]) (pipe as Socket | null)?.unref();
+    } catch (error) {
+      // There was no memory for a process, or no descriptor.
+      sent(error as Error, '');
+    }
+  }
+
+  private sent(message: ReadonlyMap<Name, string>, error: NodeJS.ErrnoException | null, complaint: string): void {
+    this.sending = false;
+    if (error === null) {
+      this.failures = 0;
+      this.send();
+      return;
+    }
+    if (this.silent) return;
+    const reason = complaint.trim() || reasonOf(error);
+    log.event(EVENTS.notifyFailed, this.env.NOTIFY_SOCKET!, { reason });
+    // It is not there. Whoever waits for READY=1 will end us for that: it is for a person to mend.
+    if (error.code === 'ENOENT' || error.code === 'EACCES') this.fallSilent();
+    else this.sendAgain(message);
   }
 
   private sendAgain(message: ReadonlyMap<Name, string>): void {
