@@ -2,7 +2,7 @@
  * What a listener engine gives to an exchange: the client's side of one request. Everything above it (routing,
  * balancing, upstream, metrics) exists once; an engine implements this contract and feeds `DownstreamEvents`.
  *
- * Order of calls: `inform` any number of times; then `begin` once, `write` any number of times and `end` once, or `respond`
+ * Order of calls: `inform` any number of times; then `sealFields` where there are such, and `begin` once, `write` any number of times and `end` once, or `respond`
  * alone; `abort` at any time. `release` comes last and gives the object back to its engine.
  */
 import type { X509Certificate } from 'node:crypto';
@@ -32,6 +32,8 @@ export interface Downstream {
    * understand it, drops it.
    */
   inform(head: string | Uint8Array): void;
+  /** Fields of the final head that may go into no table on their way (RFC 7541 §6.2.3): names between blanks. Before that head. */
+  sealFields?(names: string): void;
   /**
    * The whole response at once.
    * `head`: `200 OK\r\nname: value\r\n…`, without framing and last CRLF; as bytes when some are above 0x7F.

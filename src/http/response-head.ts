@@ -97,6 +97,8 @@ export class ResponseHead {
   nonAscii = false;
   /** Names that fields in `text` may have (name-bits.ts). */
   names = 0;
+  /** Of HTTP/2: names between blanks, of fields that go into no table on their way (RFC 7541 §6.2.3). */
+  neverIndexed = '';
   contentLength: number = NO_LENGTH;
   chunked = false;
   /** The server will take another request on this connection. */

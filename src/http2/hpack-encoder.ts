@@ -150,12 +150,13 @@ export class HpackEncoder {
   /**
    * Adds the fields of `name: value\r\n…` from `from` on, a character per byte; the last CRLF may be missing. Names become
    * lower case, blanks around values go, and so do fields of one connection. Of up to MAX_QUICK characters the result is
-   * no longer than they are, but for a byte in 255 and a few, and is written without a break.
+   * no longer than they are, but for a byte in 255 and a few, and is written without a break. `neverIndexed`: names between
+   * blanks, of fields that go into no table on their way.
    */
-  lines(out: ByteOutput, text: string, from: number): void {
+  lines(out: ByteOutput, text: string, from: number, neverIndexed = ''): void {
     const length = text.length - from;
-    if (length > MAX_QUICK) {
-      this.longLines(out, text, from);
+    if (length > MAX_QUICK || neverIndexed !== '') {
+      this.longLines(out, text, from, neverIndexed);
       return;
     }
     out.reserve(length + (length >> 7) + SLACK);
@@ -173,17 +174,20 @@ export class HpackEncoder {
     out.at = at;
   }
 
-  private longLines(out: ByteOutput, text: string, from: number): void {
+  private longLines(out: ByteOutput, text: string, from: number, neverIndexed: string): void {
     for (const line of text.slice(from).split('\r\n')) {
       const colon = line.indexOf(':');
-      if (colon > 0) this.field(out, line.slice(0, colon).toLowerCase(), trimBlanks(line, colon + 1));
+      if (colon <= 0) continue;
+      const name = line.slice(0, colon).toLowerCase();
+      const form = neverIndexed.includes(` ${name} `) ? NEVER_INDEXED : NOT_INDEXED;
+      this.field(out, name, trimBlanks(line, colon + 1), form);
     }
   }
 
-  /** A field by itself; `name` in lower case. */
-  field(out: ByteOutput, name: string, value: string): void {
+  /** A field by itself; `name` in lower case, `form` as of `writeField`. */
+  field(out: ByteOutput, name: string, value: string, form = NOT_INDEXED): void {
     if (ONE_CONNECTION.has(name)) return;
-    writeField(out, NOT_INDEXED, name, value);
+    writeField(out, form, name, value);
   }
 }
 

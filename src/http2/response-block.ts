@@ -54,10 +54,12 @@ export class ResponseBlock implements FieldSink {
     head.contentLength = NO_LENGTH;
     head.problem = '';
     head.names = 0;
+    head.neverIndexed = '';
   }
 
   field(field: Field): boolean {
     if (++this.fields > MAX_FIELDS || this.lines.length > MAX_HEAD_BYTES) return this.refuse(TOO_LONG);
+    if (field.neverIndexed && this.head !== null) this.head.neverIndexed += ` ${field.name} `;
     if (field.kind === FIELD.plain && field.problem === '' && this.head !== null) {
       if (!field.ascii) this.plain = false;
       this.head.names |= field.bit;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:http2';
 import test, { after } from 'node:test';
 import { CODE } from '../../src/http2/codes.ts';
+import { HpackDecoder } from '../../src/http2/hpack-decoder.ts';
 import { startEngines, whole } from '../harness/engines.ts';
 import { exchangeTest, openExchanges, request, residentBytes, type Scope } from '../harness/exchanges.ts';
 import { startFrameServer } from '../harness/http2.ts';
@@ -188,6 +189,31 @@ exchangeTest('an answer that the server breaks off is reset, not ended', tsuji, 
   client.get(1, host);
   assert.notEqual(await client.reset(1), NO_ERROR);
   assert.ok(client.of(FRAME.data, 1).every(({ flags }) => (flags & END_STREAM) === 0));
+});
+
+exchangeTest('what a server wants in no table goes into none towards the client', tsuji, async (t) => {
+  const secret = hpackField('x-secret', '1');
+  secret[0] = 0x10;
+  const fields = Buffer.concat([hpackField(':status', '200'), secret, hpackField('x-open', '2')]);
+  const server = await startFrameServer(t as never, (connection, { type, stream }) => {
+    if (type === FRAME.headers) connection.send(frame(FRAME.headers, END_STREAM | END_HEADERS, stream, fields));
+  });
+  const client = await http2Raw(t as never, port);
+  client.get(1, await addRoute(tsuji, [server.url]));
+  await client.answered(1);
+  const [{ payload }] = client.of(FRAME.headers, 1);
+  const seen: [string, boolean][] = [];
+  const problem = new HpackDecoder().decode(payload, 0, payload.length, {
+    field: ({ name, neverIndexed }) => seen.push([name, neverIndexed]) > 0,
+  });
+  assert.equal(problem, '');
+  assert.deepEqual(
+    seen.filter(([name]) => name.startsWith('x-')),
+    [
+      ['x-secret', true],
+      ['x-open', false],
+    ],
+  );
 });
 
 exchangeTest('the code of a server that resets its answer reaches the client where it is for it', tsuji, async (t) => {

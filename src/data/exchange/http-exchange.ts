@@ -260,6 +260,7 @@ export class HttpExchange
   }
 
   hasAnswer(head: ResponseHead, text: string | Uint8Array, framing: number): void {
+    if (head.neverIndexed !== '') this.out.sealFields?.(head.neverIndexed);
     this.response.take(text, head, framing);
     this.phase = ANSWERED;
     const { policy } = this;

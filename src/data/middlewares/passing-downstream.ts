@@ -65,6 +65,10 @@ export class PassingDownstream extends TimerEntry implements Wrapper {
     this.events.downstreamWritable();
   }
 
+  sealFields(names: string): void {
+    this.inner.sealFields?.(names);
+  }
+
   abort(code: number): void {
     this.inner.abort(code);
   }

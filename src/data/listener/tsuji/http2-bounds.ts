@@ -80,6 +80,12 @@ export class Http2Bounds {
     this.waste.gain(1);
   }
 
+  /** The client has agreed on HTTP/2, and its preface does not come. */
+  saidNothing(): void {
+    this.protects('slow_head');
+    this.connection.fail(CODE.noError, 'a preface that does not come');
+  }
+
   /** `ms` have passed since the last look. */
   look(ms: number): void {
     const { connection } = this;

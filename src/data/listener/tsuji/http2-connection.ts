@@ -98,6 +98,8 @@ export class Http2Connection extends TimerEntry implements ClientConnection, Wat
     this.output.settings(SETTINGS);
     this.output.windowUpdate(0, MAX_WINDOW - DEFAULT_WINDOW);
     owner.watch.add(this);
+    const { wheel, options } = owner.worker;
+    if (options.headerTimeoutMs > 0) wheel.arm(this, options.headerTimeoutMs);
     socket.begin(this);
   }
 
@@ -131,6 +133,7 @@ export class Http2Connection extends TimerEntry implements ClientConnection, Wat
         return end;
       }
     }
+    if (this.prefaceAt === PREFACE.length && this.state === SERVES) this.worker.wheel.cancel(this);
     return at;
   }
 
@@ -196,7 +199,8 @@ export class Http2Connection extends TimerEntry implements ClientConnection, Wat
   }
 
   override expired(): void {
-    if (this.state === ANNOUNCED) this.leave();
+    if (this.state === SERVES) this.bounds.saidNothing();
+    else if (this.state === ANNOUNCED) this.leave();
     // A slow client still gets what was written, or the watch ends it.
     else if (this.socket.backlog > 0) this.worker.wheel.arm(this, LINGER_MS);
     else this.socket.close();
@@ -319,9 +323,9 @@ export class Http2Connection extends TimerEntry implements ClientConnection, Wat
 
   // What streams ask for.
 
-  sendHead(id: number, status: number, text: string, more: string, endStream: boolean): void {
+  sendHead(id: number, status: number, text: string, more: string, sealed: string, endStream: boolean): void {
     this.bounds.useful();
-    this.output.head(id, status, text, more, endStream);
+    this.output.head(id, status, text, more, sealed, endStream);
   }
 
   sendTrailers(id: number, lines: string): void {

@@ -66,6 +66,8 @@ export class Http2Downstream implements Downstream, OutboxUser {
   /** All of the response is with the outbox. */
   private ending = false;
   private passing = false;
+  /** Names of fields, see `sealFields`. */
+  private sealed = '';
   private readonly care = new Http2Care();
 
   constructor(events: DownstreamEvents) {
@@ -93,6 +95,7 @@ export class Http2Downstream implements Downstream, OutboxUser {
     this.mute = false;
     this.left = UNKNOWN_LENGTH;
     this.ending = false;
+    this.sealed = '';
     this.care.begin();
     if (endStream) return;
     const length = head.problem === '' && head.body === REQUEST_LENGTH ? head.contentLength : -1;
@@ -218,7 +221,11 @@ export class Http2Downstream implements Downstream, OutboxUser {
   // What the exchange sends.
 
   inform(head: string | Uint8Array): void {
-    if (this.isOpen && !this.answering) this.connection.sendHead(this.id, statusOf(head), textOf(head), '', false);
+    if (this.isOpen && !this.answering) this.connection.sendHead(this.id, statusOf(head), textOf(head), '', '', false);
+  }
+
+  sealFields(names: string): void {
+    this.sealed = names;
   }
 
   respond(head: string | Uint8Array, length: number, body: Uint8Array | string | null, headLength: number): void {
@@ -255,7 +262,7 @@ export class Http2Downstream implements Downstream, OutboxUser {
       const priority = headField(text, 'priority');
       if (priority !== '') this.outbox.prioritize(priority);
     }
-    this.connection.sendHead(this.id, status, text, more, ends);
+    this.connection.sendHead(this.id, status, text, more, this.sealed, ends);
     if (ends) this.bodyEnded();
   }
 
@@ -266,7 +273,7 @@ export class Http2Downstream implements Downstream, OutboxUser {
     const lines = lineEnd < 0 ? '' : withoutFields(`${text.slice(lineEnd + 2)}\r\n`, HANDSHAKE);
     this.answering = true;
     this.tunnel = true;
-    this.connection.sendHead(this.id, 200, `200 OK\r\n${lines}`, '', false);
+    this.connection.sendHead(this.id, 200, `200 OK\r\n${lines}`, '', '', false);
     this.upload.paused = false;
     this.passLater();
   }

@@ -37,15 +37,15 @@ export class Http2Output {
     this.socket = socket;
   }
 
-  /** `text`: `200 OK\r\nname: value\r\n…`, as `Downstream.respond` has it; `more`: further lines. */
-  head(id: number, status: number, text: string, more: string, endStream: boolean): void {
+  /** `text`: `200 OK\r\nname: value\r\n…`, as `Downstream.respond` has it; `more`: further lines; `sealed`: as of `sealFields`. */
+  head(id: number, status: number, text: string, more: string, sealed: string, endStream: boolean): void {
     const { encoder } = this;
     const lineEnd = text.indexOf('\r\n');
     const isLong = text.length + more.length > MAX_QUICK;
     const out = isLong ? scratch : this.socket.out;
     const mark = isLong ? 0 : writer.beginHeaders(out, id, endStream);
     encoder.status(out, status);
-    if (lineEnd >= 0) encoder.lines(out, text, lineEnd + 2);
+    if (lineEnd >= 0) encoder.lines(out, text, lineEnd + 2, sealed);
     if (more !== '') encoder.lines(out, more, 0);
     this.finishBlock(isLong, id, endStream, mark);
   }

@@ -5,7 +5,7 @@ import { TUNNEL, UNKNOWN_LENGTH } from '../../../../src/data/downstream.ts';
 import { localReply } from '../../../../src/data/reply.ts';
 import { FAULTS } from '../../../../src/kernel/errors.ts';
 import { frame, hpackField } from '../../../harness/http2-frames.ts';
-import { block, CODE, FLAG, FRAME, Http2Memory, type MemoryOptions } from '../../../harness/http2-memory.ts';
+import { block, CODE, FLAG, FRAME, Http2Memory, type MemoryOptions, PREFACE } from '../../../harness/http2-memory.ts';
 
 const HEADERS_END = FLAG.endHeaders | FLAG.endStream;
 const WINDOW = 65_535;
@@ -457,6 +457,13 @@ test('times: SETTINGS, idle connections, half heads, and streams and connections
   for (let i = 0; i < 10; i++) unsettled.connection.look(1_000);
   assert.equal(await unsettled.goaway(), CODE.settingsTimeout);
   await unsettled.ended();
+
+  const silent = new Http2Memory({ headerTimeoutMs: 5_000 });
+  silent.send(Buffer.from(PREFACE.slice(0, 10)));
+  silent.wheel.turn(performance.now() + 6_000);
+  assert.equal(await silent.goaway(), CODE.noError);
+  assert.ok(silent.socket.endSent);
+  await silent.ended();
 
   const idle = started({ clientIdleMs: 5_000 });
   idle.get(1);
