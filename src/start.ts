@@ -8,11 +8,17 @@ import { useLogSettings } from './control/log-settings.ts';
 import { Predecessor, Succession } from './control/succession.ts';
 import { tellListenFailure } from './control/worker-fleet.ts';
 import { timerSpan } from './kernel/durations.ts';
-import { ListenError, reasonOf } from './kernel/errors.ts';
+import { ListenError, reasonOf, TsujiError } from './kernel/errors.ts';
 import { EVENTS } from './kernel/events.ts';
 import { LateTicks } from './kernel/late-ticks.ts';
 import { endLog, log, logWarningsOfNode, reopenLog } from './kernel/log.ts';
-import { type EndingSignal, onEndingSignal, onReopenSignal, onSuccessorSignal } from './kernel/signals.ts';
+import {
+  type EndingSignal,
+  onEndingSignal,
+  onReloadSignal,
+  onReopenSignal,
+  onSuccessorSignal,
+} from './kernel/signals.ts';
 import { type Parsed, parseFlags } from './settings/parse-flags.ts';
 
 type Run = Extract<Parsed, { kind: 'run' }>;
@@ -75,17 +81,25 @@ function goOnAfterErrors(): void {
   }
 }
 
+/** @throws TsujiError for flags, variables or a file that cannot be used */
+function readAgain(): Run {
+  const parsed = parseFlags(process.argv.slice(2), process.env);
+  if (parsed.kind === 'run') return parsed;
+  throw new TsujiError('BAD_SETTING', parsed.kind === 'error' ? parsed.message.split('\n')[0] : 'help was asked for');
+}
+
 async function run(parsed: Run, predecessor: Predecessor | null): Promise<number> {
-  const { settings, withStored } = parsed;
+  const { settings } = parsed;
   const version = ownVersion();
   useLogSettings(settings);
   logWarningsOfNode();
   onReopenSignal(reopenLog);
   new LateTicks({ onJump: (by_ms) => log.event(EVENTS.clockJump, '', { by_ms }) });
   tellStart(parsed, version);
-  const launch = new Launch(settings, withStored, version, predecessor !== null);
+  const launch = new Launch(parsed, version, predecessor !== null);
   const succession = new Succession();
   const stop = stopOnSignal(launch, succession);
+  onReloadSignal(() => launch.reload(readAgain));
   onSuccessorSignal(() => {
     const patienceMs = launch.current.successorTimeoutMs;
     succession.begin({ patienceMs, onReady: (pid) => void stop('SIGUSR2', pid) });

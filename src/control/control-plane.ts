@@ -82,6 +82,8 @@ export class ControlPlane {
   private readonly sourceList: readonly Source[];
   private readonly certificateList: Certificates;
   private readonly ticketRing: TicketRing;
+  /** Of each entrypoint. */
+  private clientCAs: readonly (readonly string[])[];
   private readonly admin: AdminServer | null;
   private readonly healthSocket: HealthSocket;
   private readonly feed: KeyFeed;
@@ -177,7 +179,7 @@ export class ControlPlane {
       this.backendSlots.retire(generation);
       this.serverSlots.retire(generation);
     });
-    const clientCAs = settings.entryPoints.map(loadClientCAs);
+    this.clientCAs = settings.entryPoints.map(loadClientCAs);
     this.certificateList = new Certificates({
       entryPoints: settings.entryPoints,
       fetchesOcsp: settings.tls.ocsp,
@@ -212,7 +214,7 @@ export class ControlPlane {
       entryPoints: settings.entryPoints,
       options: bootOptions(settings, rootCAs),
       tls: () => ({
-        clientCAs,
+        clientCAs: this.clientCAs,
         certificates: this.certificateList.published(),
         ticketKeys: this.ticketRing.ring(),
       }),
@@ -315,6 +317,24 @@ export class ControlPlane {
   /** Routes follow as the sources answer. `remembered`: what they begin with. */
   follow(remembered: readonly RememberedSource[]): void {
     if (!this.stopping) this.feed.start(remembered);
+  }
+
+  /**
+   * Resolves when certificates, keys, and files that frontends and backends name were read again, where they have changed;
+   * what cannot be used is a problem of its object.
+   */
+  async rereadFiles(): Promise<void> {
+    await Promise.all([this.certificateList.lookNow(), this.files.lookNow(), this.admin?.rereadFiles()]);
+  }
+
+  /**
+   * Takes on what of changed settings a running control plane can, and reads authorities of client certificates again.
+   * @throws TsujiError for authorities that cannot be used; then nothing has changed
+   */
+  reload({ logLevel, entryPoints, web }: Settings): void {
+    this.clientCAs = entryPoints.map(loadClientCAs);
+    if (web !== null) this.admin?.reload(web);
+    this.fleet.reload(logLevel, entryPoints, this.clientCAs);
   }
 
   /** `/ping` answers 503 from now on, so that whoever asks stops sending; everything else works on. */

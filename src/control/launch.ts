@@ -7,8 +7,10 @@
  * settings and routes, until the store has been read.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { reasonOf } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
+import { changesBetween, type Reading, type SettingChange, takenOn } from '../settings/changes.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { WithStored } from '../settings/stored-settings.ts';
 import { AddressTrial } from './address-trial.ts';
@@ -44,9 +46,17 @@ function checkFiles({ entryPoints, etcd }: Settings): void {
 /** All keys of the store, relative to the prefix. */
 type StoreKeys = ReadonlyMap<string, string>;
 
+/** The settings without those of the store. */
+export type Reread = Reading & { readonly withStored: WithStored };
+
 export class Launch {
   private readonly settings: Settings;
   private readonly withStored: WithStored;
+  /** Of the store, that were put on top; null: they were not read. */
+  private storedKeys: StoreKeys | null = null;
+  private reloading = Promise.resolve();
+  /** What was written of the settings in force, but for those of the store. */
+  private texts: Reread['texts'];
   private readonly version: string;
   /** Another tsuji serves on the same addresses until this one does. */
   private readonly isSuccessor: boolean;
@@ -62,8 +72,9 @@ export class Launch {
   private draining = false;
 
   /** @throws TsujiError for TLS settings that cannot be used */
-  constructor(settings: Settings, withStored: WithStored, version: string, isSuccessor: boolean) {
+  constructor({ settings, texts, withStored }: Reread, version: string, isSuccessor: boolean) {
     this.settings = settings;
+    this.texts = texts;
     this.withStored = withStored;
     this.version = version;
     this.isSuccessor = isSuccessor;
@@ -184,7 +195,53 @@ export class Launch {
     if (!this.stopping) await this.start(settings, []);
   }
 
+  /** Files are read again, one time after the other. `reread`: the settings, without those of the store. */
+  reload(reread: () => Reread): Promise<void> {
+    this.reloading = this.reloading.then(() => this.reloadOnce(reread)).catch((error) => tellOwnError('reload', error));
+    return this.reloading;
+  }
+
+  private async reloadOnce(reread: () => Reread): Promise<void> {
+    const { plane } = this;
+    if (plane === null || this.stopping || this.draining) {
+      log.event(EVENTS.reloadFailed, '', { reason: 'tsuji does not serve' });
+      return;
+    }
+    this.service.reloading();
+    const startedAt = performance.now();
+    await plane.rereadFiles();
+    let changes: readonly SettingChange[] = [];
+    try {
+      changes = this.takeOn(reread(), plane);
+    } catch (error) {
+      log.event(EVENTS.reloadFailed, '', { reason: reasonOf(error) });
+    }
+    for (const { setting, isLive } of changes) {
+      const in_force = isLive ? 'now' : 'after a restart';
+      log.event(EVENTS.settingChanged, setting, { setting, in_force }, isLive ? 'info' : 'warning');
+    }
+    log.event(EVENTS.reloaded, '', { changed: changes.length, took_ms: Math.round(performance.now() - startedAt) });
+    this.service.reloaded();
+  }
+
+  /** @throws TsujiError for settings that cannot be used; then nothing has changed */
+  private takeOn({ settings, texts, withStored }: Reread, plane: ControlPlane): SettingChange[] {
+    const stored = this.storedKeys === null ? settings : withStored(this.storedKeys, checkFiles).settings;
+    checkFiles(stored);
+    const [before, after] = [
+      { settings: this.inForce, texts: this.texts },
+      { settings: stored, texts },
+    ];
+    const next = takenOn(before, after);
+    plane.reload(next.settings);
+    this.inForce = next.settings;
+    this.texts = next.texts;
+    useLogSettings(next.settings);
+    return changesBetween(before, after);
+  }
+
   private async judge(keys: StoreKeys): Promise<Settings> {
+    this.storedKeys = keys;
     const addresses = new AddressTrial(this.settings, this.isSuccessor);
     const check = (settings: Settings): void => {
       checkFiles(settings);

@@ -41,6 +41,11 @@ export class WatchedFiles {
     return textOf(path);
   }
 
+  /** Resolves when whoever reads a file that has changed was told. */
+  lookNow(): Promise<void> {
+    return this.watch.lookNow();
+  }
+
   stop(): void {
     this.watch.stop();
   }

@@ -102,6 +102,7 @@ export class WorkerFleet {
   private readonly options: FleetOptions;
   private readonly members: Member[] = [];
   private entryPoints: readonly EntryPoint[];
+  private logLevel: string;
   private question = 0;
   private stopping = false;
   private readonly allEnded = Promise.withResolvers<void>();
@@ -109,6 +110,7 @@ export class WorkerFleet {
   constructor(options: FleetOptions) {
     this.options = options;
     this.entryPoints = options.entryPoints;
+    this.logLevel = options.logLevel;
     for (let index = 0; index < options.count; index++) {
       this.members.push({
         index,
@@ -156,6 +158,13 @@ export class WorkerFleet {
   /** To those that still boot as well: what has changed since their boot record was made waits for them. */
   broadcastSinceBoot(message: ToWorker): void {
     for (const member of this.members) member.port?.postMessage(message);
+  }
+
+  /** For those that serve and all that boot from now on; where they listen stays. */
+  reload(logLevel: string, entryPoints: readonly EntryPoint[], clientCAs: BootTls['clientCAs']): void {
+    this.logLevel = logLevel;
+    this.entryPoints = entryPoints.map((entryPoint, index) => ({ ...entryPoint, port: this.entryPoints[index].port }));
+    this.broadcastSinceBoot({ kind: 'reloaded', logLevel, entryPoints: this.entryPoints, clientCAs });
   }
 
   send(index: number, message: ToWorker): void {
@@ -228,7 +237,7 @@ export class WorkerFleet {
     member.lost = 0;
     const data: Boot = {
       index: member.index,
-      logLevel: this.options.logLevel,
+      logLevel: this.logLevel,
       entryPoints: this.entryPoints,
       options: this.options.options,
       tls: this.options.tls(),

@@ -42,9 +42,10 @@ export type WorkerContext = {
   /** Of this worker; its lane in everything that has lanes. */
   readonly index: number;
   readonly options: BootOptions;
-  readonly entryPoints: readonly EntryPoint[];
+  /** Others in their place, with other options, when files were read again. */
+  entryPoints: readonly EntryPoint[];
   /** Whom each entrypoint believes; null: everybody. */
-  readonly trusts: readonly (Trust | null)[];
+  trusts: readonly (Trust | null)[];
   /** What names all requests, where their frontend has no word of its own. */
   readonly requestIds: RequestIds;
   /** What each entrypoint does to its requests; null for one that lets everything through as it is. */

@@ -83,7 +83,7 @@ const context: WorkerContext = {
   index: boot.index,
   options: boot.options,
   entryPoints: boot.entryPoints,
-  trusts: boot.entryPoints.map(({ forwardedHeaders }) => Trust.of(forwardedHeaders)),
+  trusts: [],
   requestIds: new RequestIds(boot.options.requestId),
   plans: [],
   wheel,
@@ -134,6 +134,8 @@ let closing = false;
 /** Those of `context` while the heap is short; null while it is not. */
 let plans: WorkerContext['plans'] | null = null;
 let heapWatch: HeapWatch | null = null;
+/** That of `context`. */
+let table: SharedArrayBuffer | null = null;
 let lateTicks: LateTicks | null = null;
 
 function post(message: FromWorker): void {
@@ -233,13 +235,37 @@ function drain(): void {
   drainedWhenIdle();
 }
 
+/** Plans of frontends are made with the table: they look at entrypoints as well. */
+function useTable(buffer: SharedArrayBuffer): void {
+  table = buffer;
+  context.table = new RoutingTable(buffer, boot.options.keepTrailingSlash);
+}
+
+function useEntryPoints(entryPoints: readonly EntryPoint[]): void {
+  context.entryPoints = entryPoints;
+  context.trusts = entryPoints.map(({ forwardedHeaders }) => Trust.of(forwardedHeaders));
+  const made = entryPoints.map((_, index) => entryPointPlan(context, index));
+  if (plans === null) context.plans = made;
+  else plans = made;
+}
+
+function reload({ logLevel, entryPoints, clientCAs }: Extract<ToWorker, { kind: 'reloaded' }>): void {
+  setLogLevel(logLevel as LogLevel);
+  for (const [index, tls] of context.tls.entries()) tls?.renew(clientCAs[index]);
+  useEntryPoints(entryPoints);
+  if (table !== null) useTable(table);
+}
+
 function receive(message: ToWorker): void {
   switch (message.kind) {
     case 'table':
       context.breakers = message.breakers;
-      context.table = new RoutingTable(message.table, boot.options.keepTrailingSlash);
-      pools.keepOnly(context.table);
+      useTable(message.table);
+      pools.keepOnly(context.table!);
       post({ kind: 'applied', generation: message.generation });
+      return;
+    case 'reloaded':
+      reload(message);
       return;
     case 'certificates':
       certificates.apply(message.added, message.removed);
@@ -284,7 +310,7 @@ async function start(): Promise<void> {
   logWarningsOfNode();
   sendLogToMain();
   certificates.apply(boot.tls.certificates, []);
-  context.plans = boot.entryPoints.map((_, index) => entryPointPlan(context, index));
+  useEntryPoints(boot.entryPoints);
   // Loaded also when no entrypoint asks for it: a host where it cannot be is told of at once.
   const uws = await loadUws();
   const ofUws = boot.entryPoints.filter(({ engine }) => engine === 'uws');

@@ -192,6 +192,9 @@ export const EVENTS = Object.freeze({
   ownError: event('own_error', 'error', 'An error inside tsuji: what it was about ends, all else goes on', SECOND),
 
   notifyFailed: event('notify_failed', 'warning', 'The service manager cannot be told how tsuji is', 60 * SECOND, 1),
+  settingChanged: event('setting_changed', 'info', 'A setting has changed'),
+  reloaded: event('reloaded', 'info', 'Files were read again'),
+  reloadFailed: event('reload_failed', 'error', 'What was read again cannot be used: what was in force stays'),
   successorStarted: event('successor_started', 'info', 'A successor is started'),
   successorReady: event('successor_ready', 'info', 'The successor serves: this process lets go'),
   successorFailed: event('successor_failed', 'error', 'No successor takes over: this process serves on', SECOND),

@@ -14,6 +14,7 @@
  *     main ◀── drained ───────────  worker      nothing runs any more; the worker ends by itself
  *     main ── stop ───────────────▶ worker      close everything now; the worker ends by itself
  *     main ── ping ───────────────▶ worker      at any time after boot; `pong` back, unless its loop is stuck
+ *     main ── reloaded ───────────▶ worker      files were read again (SIGHUP)
  *     main ◀── checkPassword ─────  worker      and `passwordChecked` back
  *     main ◀── wantKeySet ────────  worker      and `keySets` back, when they were fetched again
  *     main ◀── server ────────────  worker      a server breaks its connections, or a trial of an ejected one has ended
@@ -199,6 +200,14 @@ export type ToWorker =
   /** `removed`: URLs that no frontend needs. */
   | { readonly kind: 'keySets'; readonly changed: readonly KeySet[]; readonly removed: readonly string[] }
   | { readonly kind: 'passwordChecked'; readonly id: number; readonly isRight: boolean }
+  | {
+      readonly kind: 'reloaded';
+      readonly logLevel: string;
+      /** With what may change while they are listened on: who may ask, what is done to requests. */
+      readonly entryPoints: readonly EntryPoint[];
+      /** As in `BootTls`. */
+      readonly clientCAs: BootTls['clientCAs'];
+    }
   | { readonly kind: 'ping'; readonly question: number }
   | { readonly kind: 'drain' }
   | { readonly kind: 'stop' };

@@ -83,6 +83,15 @@ export class Given {
     return [...new Set(names)].sort();
   }
 
+  /** What was written, by name; not of entrypoints. */
+  written(): Map<string, string> {
+    const texts = new Map<string, string>();
+    for (const [name, { row, texts: own }] of this.#entries) {
+      if (row.kind !== 'entrypoint') texts.set(row.name.endsWith('*') ? name : row.name, own.join());
+    }
+    return texts;
+  }
+
   has(name: string): boolean {
     const key = name.toLowerCase();
     return this.#entries.has(key) || (key === 'entrypoints' && this.#entryPoints.size > 0);

@@ -29,6 +29,8 @@ export type Parsed =
       readonly configFile: string;
       /** Names of the settings that are not left to their defaults. */
       readonly given: readonly string[];
+      /** What was written of them, by flag; may hold secrets. Entrypoints are not among them. */
+      readonly texts: ReadonlyMap<string, string>;
       /** The same with what a store of keys says on top of it. Keys are relative to the prefix. */
       readonly withStored: WithStored;
     }
@@ -192,6 +194,7 @@ export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv): Par
       settings: fillSettings(given, warnings),
       configFile,
       given: given.names(),
+      texts: given.written(),
       withStored: (keys, check) => withStored(layer, keys, check),
     };
   } catch (error) {

@@ -21,6 +21,7 @@ import {
   type TLSSocket,
   type TlsOptions,
 } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import type { EntryPointTls } from '../kernel/entrypoint-options.ts';
 import { reasonOf } from '../kernel/errors.ts';
 import { log } from '../kernel/log.ts';
@@ -52,17 +53,20 @@ function cipherList(tls: EntryPointTls): string {
 
 export class TlsEntryPoint {
   private readonly entryPoint: number;
-  private readonly options: TlsOptions;
+  private options: TlsOptions;
+  /** What does not change with the authorities. */
+  private readonly tls: EntryPointTls;
   private readonly sniStrict: boolean;
   private readonly store: CertificateStore;
   private readonly tickets: TicketKeys;
-  private readonly contexts: SecureContexts;
+  private contexts: SecureContexts;
+  private clientCAs: readonly string[];
   /** null: clients are asked for no certificate. */
   readonly clientCertificate: 'required' | 'optional' | null;
   /** By id: contexts that a connection begins with, for clients without SNI. */
   private readonly firstContexts = new Map<number, SecureContext | null>();
   /** For handshakes that no certificate is for: it has none, so they fail as they should. */
-  private readonly bare: SecureContext;
+  private bare: SecureContext;
   private readonly servers = new Set<Server>();
 
   /** @param clientCAs PEM texts of the authorities of client certificates; empty: none are asked for */
@@ -77,9 +81,30 @@ export class TlsEntryPoint {
     this.sniStrict = tls.sniStrict;
     this.store = store;
     this.tickets = tickets;
+    this.tls = tls;
+    this.clientCAs = clientCAs;
     this.contexts = new SecureContexts(clientCAs);
     this.clientCertificate = clientCAs.length === 0 ? null : tls.clientCA!.optional ? 'optional' : 'required';
-    this.options = {
+    this.options = this.optionsWith(clientCAs);
+    this.bare = this.firstContext(null)!;
+    store.onChange((removed) => this.changed(removed));
+  }
+
+  /** Handshakes from now on ask for certificates of these authorities. Open connections stay. */
+  renew(clientCAs: readonly string[]): void {
+    // Whether any are asked for is settled when it is listened on.
+    if (clientCAs.length === 0 || isDeepStrictEqual(clientCAs, this.clientCAs)) return;
+    this.clientCAs = clientCAs;
+    this.contexts = new SecureContexts(clientCAs);
+    this.options = this.optionsWith(clientCAs);
+    this.firstContexts.clear();
+    this.bare = this.firstContext(null)!;
+    this.changed([]);
+  }
+
+  private optionsWith(clientCAs: readonly string[]): TlsOptions {
+    const { tls } = this;
+    return {
       minVersion: tls.minVersion,
       maxVersion: 'TLSv1.3',
       ciphers: cipherList(tls),
@@ -102,8 +127,6 @@ export class TlsEntryPoint {
         .slice(0, 32),
       SNICallback: (name, callback) => this.pick(name, callback),
     };
-    this.bare = this.firstContext(null)!;
-    store.onChange((removed) => this.changed(removed));
   }
 
   /** For `createSecureServer` and its kin. */

@@ -70,7 +70,7 @@ export class Tsuji {
       ...(has('etcd') ? [] : [`--folder=${this.folder}`]),
       '--web',
       ...(has('web.address') ? [] : [`--web.address=${OWN_HOST}:0`]),
-      ...(has('entrypoints') ? [] : [`--entryPoints=Name:http Address:${OWN_HOST}:0`]),
+      ...(has('entrypoints') || has('configfile') ? [] : [`--entryPoints=Name:http Address:${OWN_HOST}:0`]),
       `--workers=${options.workers ?? 1}`,
       ...flags,
     ];

@@ -53,11 +53,12 @@ export class AdminPages {
   readonly maker = new PageMaker();
   private readonly healthMaker = new PageMaker();
   private readonly view: ControlView;
-  private readonly settings: WebSettings;
+  private settings: WebSettings;
+  private readonly checkPassword: (password: string, hash: string) => Promise<boolean>;
   private readonly keepTrailingSlash: boolean;
-  private readonly admission: Admission;
+  private admission: Admission;
   /** null: everybody may read who was let in by its address. */
-  private readonly auth: AdminAuth | null;
+  private auth: AdminAuth | null;
   private readonly reader: MetricsReader;
   private readonly live: LiveWindow;
   private readonly health: HealthPage;
@@ -71,7 +72,8 @@ export class AdminPages {
     this.settings = settings;
     this.keepTrailingSlash = options.keepTrailingSlash ?? false;
     this.admission = new Admission(settings, ownNames(settings));
-    this.auth = settings.users === null ? null : new AdminAuth(settings.users, options.checkPassword ?? never);
+    this.checkPassword = options.checkPassword ?? never;
+    this.auth = this.authOf(settings);
     this.reader = new MetricsReader(() => view.metricsLanes());
     this.live = new LiveWindow(this.reader, performance.now());
     this.health = new HealthPage(view, this.reader);
@@ -81,6 +83,17 @@ export class AdminPages {
       onChange: (listener: () => void) => view.onChange(listener),
     };
     this.events = new EventHub(content, this.maker, options.maxEventClients ?? 64);
+  }
+
+  /** Who may read them, and by which names, is as these say from now on. */
+  reload(settings: WebSettings): void {
+    this.settings = settings;
+    this.admission = new Admission(settings, ownNames(settings));
+    this.auth = this.authOf(settings);
+  }
+
+  private authOf({ users }: WebSettings): AdminAuth | null {
+    return users === null ? null : new AdminAuth(users, this.checkPassword);
   }
 
   /** Another second has passed. `lag`: seconds that it was late. */

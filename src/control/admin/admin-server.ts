@@ -137,6 +137,20 @@ export class AdminServer {
     return this.secure?.views() ?? [];
   }
 
+  /** Resolves when certificates whose files have changed were read. */
+  async rereadFiles(): Promise<void> {
+    await this.secure?.lookNow();
+  }
+
+  /**
+   * Where it listens stays.
+   * @throws TsujiError BAD_ENTRY_POINT for authorities that cannot be read; then nothing has changed
+   */
+  reload(settings: WebSettings): void {
+    if (settings.tls !== null) this.secure?.renew(settings.tls);
+    this.pages.reload(settings);
+  }
+
   /** All handshakes from now on use the new keys of session tickets. */
   rotateTicketKeys(ring: TicketKeyRing): void {
     this.secure?.rotate(ring);

@@ -26,6 +26,7 @@ function endsOf({ localAddress, localPort, remoteAddress, remotePort }: Socket):
 export class SecureFront {
   private readonly certificates: Certificates;
   private readonly tickets: TicketKeys;
+  private readonly served: TlsEntryPoint;
   private readonly server: Server;
   /** What is to be done with connections whose handshake is under way. */
   private readonly pending = new Map<string, (socket: TLSSocket) => void>();
@@ -44,12 +45,12 @@ export class SecureFront {
       onChange,
     });
     this.tickets = new TicketKeys(ring);
-    const served = new TlsEntryPoint(0, tls, loadClientCAs(entryPoint), store, this.tickets);
+    this.served = new TlsEntryPoint(0, tls, loadClientCAs(entryPoint), store, this.tickets);
     const options = { handshakeTimeout: timerSpan(handshakeMs), ALPNProtocols: ['http/1.1'] };
-    this.server = createServer({ ...served.serverOptions(), ...options });
+    this.server = createServer({ ...this.served.serverOptions(), ...options });
     // The connection that was accepted is destroyed with it, which is all that there is to do.
     this.server.on('tlsClientError', (_error, socket) => socket.destroy());
-    served.attach(this.server, (socket) => this.secured(socket));
+    this.served.attach(this.server, (socket) => this.secured(socket));
   }
 
   /** Resolves when there is a certificate to show. */
@@ -59,6 +60,16 @@ export class SecureFront {
 
   stop(): void {
     this.certificates.stop();
+  }
+
+  /** Resolves when certificates whose files have changed were read. */
+  lookNow(): Promise<void> {
+    return this.certificates.lookNow();
+  }
+
+  /** @throws TsujiError BAD_ENTRY_POINT for authorities that cannot be read; those from before stay */
+  renew(tls: EntryPointTls): void {
+    this.served.renew(loadClientCAs({ name: NAME, tls }));
   }
 
   rotate(ring: TicketKeyRing): void {

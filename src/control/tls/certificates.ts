@@ -93,6 +93,12 @@ export class Certificates {
     this.stapler.start();
   }
 
+  /** Resolves when those whose files have changed were read. */
+  async lookNow(): Promise<void> {
+    await this.watch.lookNow();
+    await this.idle;
+  }
+
   stop(): void {
     this.stopped = true;
     if (this.expiry !== null) clearInterval(this.expiry);

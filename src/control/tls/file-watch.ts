@@ -39,6 +39,11 @@ export class FileWatch<User> {
     if (file.users.size === 0) this.files.delete(path);
   }
 
+  /** Looks at all of them at once, rather than by and by. */
+  async lookNow(): Promise<void> {
+    await Promise.all([...this.files.keys()].map((path) => this.look(path)));
+  }
+
   stop(): void {
     this.stopped = true;
     if (this.timer !== null) clearTimeout(this.timer);
