@@ -1,1 +1,2 @@
 export const SERVE_FLAGS: readonly string[];
+export const ASK_FLAGS: readonly string[];

@@ -4,3 +4,5 @@
  * SIGUSR1: whoever can reach its port commands the process.
  */
 export const SERVE_FLAGS = ['--use-largepages=silent', '--disable-sigusr1'];
+/** For what asks something and ends: to move Node's code into large pages costs more than all the rest of that. */
+export const ASK_FLAGS = ['--disable-sigusr1'];

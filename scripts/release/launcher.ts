@@ -1,5 +1,5 @@
 /** The program `tsuji` of a release. */
-import { SERVE_FLAGS } from '../node-flags.mjs';
+import { ASK_FLAGS, SERVE_FLAGS } from '../node-flags.mjs';
 
 /** A script for every POSIX shell. */
 export function launcherText(): string {
@@ -18,6 +18,9 @@ cache=\${CACHE_DIRECTORY:-}
 cache=\${cache%%:*}
 if [ -z "$cache" ] && [ -n "\${HOME:-}" ] && [ -O "$HOME" ]; then cache=\${XDG_CACHE_HOME:-$HOME/.cache}/tsuji; fi
 if [ -n "$cache" ]; then export NODE_COMPILE_CACHE="\${NODE_COMPILE_CACHE-$cache/compiled}"; fi
-exec "$home/node" ${SERVE_FLAGS.join(' ')} "$home/js/main.js" "$@"
+case \${1:-} in
+healthcheck | version | --version | --help | -h) exec "$home/node" ${ASK_FLAGS.join(' ')} "$home/js/main.js" "$@" ;;
+*) exec "$home/node" ${SERVE_FLAGS.join(' ')} "$home/js/main.js" "$@" ;;
+esac
 `;
 }

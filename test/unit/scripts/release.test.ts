@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { ASK_FLAGS, SERVE_FLAGS } from '../../../scripts/node-flags.mjs';
 import { flatName, ROOT, rewriteUrls } from '../../../scripts/release/bundle.ts';
 import { controlText, debianChangelog } from '../../../scripts/release/deb.ts';
 import { launcherText } from '../../../scripts/release/launcher.ts';
@@ -108,15 +109,16 @@ test('the launcher goes through links to the program, keeps a link to its folder
   symlinkSync('../current/tsuji', at('bin/tsuji'));
   symlinkSync(at('bin/tsuji'), at('tsuji'));
 
-  const start = async (env: Record<string, string>): Promise<string[]> => {
+  const start = async (env: Record<string, string>, ...args: string[]): Promise<string[]> => {
     // env -i: nothing of the environment of this test.
     const words = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-    const { stdout } = await run('env', ['-i', 'PATH=/usr/bin:/bin', ...words, at('tsuji'), '--a b', '']);
+    const { stdout } = await run('env', ['-i', 'PATH=/usr/bin:/bin', ...words, at('tsuji'), ...args]);
     return stdout.split('\n');
   };
-  const [node, cache, ...words] = await start({});
+  const [node, cache, ...words] = await start({}, '--a b', '');
   assert.deepEqual([node, cache], [at('current/node'), '']);
-  assert.deepEqual(words.slice(-4), [at('current/js/main.js'), '--a b', '', '']);
+  assert.deepEqual(words, [...SERVE_FLAGS, at('current/js/main.js'), '--a b', '', '']);
+  assert.deepEqual((await start({}, 'version')).slice(2), [...ASK_FLAGS, at('current/js/main.js'), 'version', '']);
   const cacheOf = async (env: Record<string, string>): Promise<string> => (await start(env))[1];
   assert.equal(await cacheOf({ HOME: folder.path }), at('.cache/tsuji/compiled'));
   assert.equal(await cacheOf({ HOME: at('nowhere') }), '');
