@@ -11,11 +11,13 @@ import { RULE_WAIT_MS } from '../model/rule-wait.ts';
 import type { Settings } from '../settings/settings.ts';
 import { SlotRegistry } from '../shared/slots.ts';
 import { AdminServer } from './admin/admin-server.ts';
+import { AppliedRevisions, type Revisions } from './applied-revisions.ts';
 import { Breakers } from './balancing/breakers.ts';
 import { ServerControl } from './balancing/server-control.ts';
 import type { SharedServers } from './balancing/server-slots.ts';
 import { bootOptions } from './boot-options.ts';
 import { ChangeListeners } from './change-listeners.ts';
+import { NodeReport } from './cluster/node-report.ts';
 import { ClusterNodes } from './cluster/nodes.ts';
 import { ConfigLog } from './config-log.ts';
 import { attempt } from './guarded.ts';
@@ -75,6 +77,7 @@ export class ControlPlane {
   private readonly passwords = new PasswordChecks();
   private readonly keySets: KeySets;
   private readonly nodes: ClusterNodes;
+  private readonly nodeReport: NodeReport;
   private readonly files = new WatchedFiles((object) => this.reconciler.rebuild(object));
   private readonly publisher: Publisher;
   readonly fleet: WorkerFleet;
@@ -90,6 +93,7 @@ export class ControlPlane {
   private readonly snapshot: SnapshotKeeper;
   private readonly configLog: ConfigLog;
   private readonly changes = new ChangeListeners();
+  private readonly applied = new AppliedRevisions();
   readonly view: PlaneView;
   private current: Model;
   private isDraining = false;
@@ -151,14 +155,18 @@ export class ControlPlane {
     this.tables = new TableCycle({
       feed: new TableFeed(names, this.backendSlots, this.serverSlots),
       model: () => this.current,
-      onTold: () => this.followTold(),
+      onTold: (generation) => this.followTold(generation),
       onTable: (generation, table, breakers) => this.publisher.publish(generation, table, breakers),
       onRefused: (refused) => this.reconciler.refuse(refused),
-      onChange,
+      onChange: () => {
+        this.settle();
+        onChange();
+      },
     });
     this.reconciler = new Reconciler({
       sources: this.sourceList,
       builder,
+      onTaken: (revisions) => this.taken(revisions),
       onModel: (model, changed) => this.modelChanged(model, changed),
       throttleMs: settings.providersThrottleMs,
       place: prefix === '' ? settings.folder : prefix,
@@ -200,6 +208,9 @@ export class ControlPlane {
       },
       onChange,
     });
+    // Who reads once does not follow, and is in step with nobody.
+    this.nodeReport = new NodeReport(settings.etcd?.watch === true ? settings.etcd : null, () => this.view.state());
+    this.changes.add(() => this.nodeReport.touch());
     this.keySets = new KeySets({
       prefix,
       onProblems: onChange,
@@ -225,6 +236,7 @@ export class ControlPlane {
       onWelcome: (index, generation) => this.publisher.welcome(index, generation),
       onApplied: () => {
         this.publisher.acknowledged();
+        this.settle();
         if (this.view.settled()) this.configLog.applied(this.publisher.generation);
         onChange();
       },
@@ -253,8 +265,10 @@ export class ControlPlane {
       tables: this.tables,
       publisher: this.publisher,
       fleet: this.fleet,
+      applied: this.applied,
       certificates: this.certificateList,
       nodes: this.nodes,
+      nodeReport: this.nodeReport,
       keySets: this.keySets,
       admin: () => this.admin,
       memory,
@@ -316,7 +330,9 @@ export class ControlPlane {
 
   /** Routes follow as the sources answer. `remembered`: what they begin with. */
   follow(remembered: readonly RememberedSource[]): void {
-    if (!this.stopping) this.feed.start(remembered);
+    if (this.stopping) return;
+    this.feed.start(remembered);
+    this.nodeReport.start();
   }
 
   /**
@@ -367,9 +383,10 @@ export class ControlPlane {
     this.certificateList.stop();
     this.ticketRing.stop();
     this.keySets.stop();
-    await this.nodes.stop();
+    await Promise.all([this.nodes.stop(), this.nodeReport.stop()]);
     await this.feed.stop();
     this.changes.stop();
+    this.applied.stop();
     this.healthSocket.stop();
     await this.admin?.close();
     await this.tables.stop();
@@ -409,6 +426,17 @@ export class ControlPlane {
     return { revision, ...counts, problems: this.view.problemCount() };
   }
 
+  /** A model follows right away, or there is nothing in it that workers must be told. */
+  private taken(revisions: Revisions): void {
+    this.applied.took(revisions);
+    setImmediate(() => this.settle());
+  }
+
+  private settle(): void {
+    this.applied.settle(this.fleet.appliedGeneration(), this.tables.isBusy);
+    this.changes.notify();
+  }
+
   private modelChanged(model: Model, changed: ModelChange): void {
     this.current = model;
     attempt('log of changes', () => this.configLog.touch(changed));
@@ -423,7 +451,8 @@ export class ControlPlane {
   }
 
   /** Right after the builder was told of a model, which may have changed when its table is made. */
-  private followTold(): BreakerBuffers {
+  private followTold(generation: number): BreakerBuffers {
+    this.applied.tell(generation);
     this.servers.modelChanged(this.current);
     this.healthChecks.follow(this.current.backends);
     return this.breakers.follow(this.current.backends);

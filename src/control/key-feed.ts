@@ -37,7 +37,7 @@ export class KeyFeed {
       const source = sources.find(({ name }) => name === mark.name);
       if (source === undefined) continue;
       source.recall(mark);
-      reconciler.recall(mark.name, entries);
+      reconciler.recall(mark.name, mark.revision, entries);
     }
     snapshot.follow((name) => reconciler.keysOf(name), remembered);
     for (const source of sources) this.startSource(source);

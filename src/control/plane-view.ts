@@ -4,10 +4,14 @@ import type { Backend, Model, Server } from '../model/model.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { SlotRegistry } from '../shared/slots.ts';
 import type { AdminServer } from './admin/admin-server.ts';
+import { whyNotReady } from './admin/readiness.ts';
+import type { AppliedRevisions, Revisions } from './applied-revisions.ts';
 import type { Breakers } from './balancing/breakers.ts';
 import type { ServerControl } from './balancing/server-control.ts';
 import type { ServerStatus } from './balancing/server-status.ts';
 import type { ChangeListeners } from './change-listeners.ts';
+import type { NodeList, NodeReport } from './cluster/node-report.ts';
+import type { NodeState } from './cluster/node-state.ts';
 import type { ClusterNodes } from './cluster/nodes.ts';
 import type { HealthChecks } from './health-checks/health-checks.ts';
 import type { KeySets } from './key-sets/key-sets.ts';
@@ -15,7 +19,7 @@ import type { SnapshotKeeper, SnapshotStatus } from './memory/snapshot-keeper.ts
 import type { Publisher } from './publisher.ts';
 import type { SharedMemory } from './shared-memory.ts';
 import { providerOf } from './source/from-settings.ts';
-import type { Source, SourceStatus } from './source/source.ts';
+import type { Source, SourceName, SourceStatus } from './source/source.ts';
 import type { StoredKeysReader } from './stored-keys.ts';
 import type { TableCycle } from './table-cycle.ts';
 import type { Certificates } from './tls/certificates.ts';
@@ -41,8 +45,10 @@ export type PlaneParts = {
   readonly tables: TableCycle;
   readonly publisher: Publisher;
   readonly fleet: WorkerFleet;
+  readonly applied: AppliedRevisions;
   readonly certificates: Certificates;
   readonly nodes: ClusterNodes;
+  readonly nodeReport: NodeReport;
   readonly keySets: KeySets;
   /** null: there is none. */
   readonly admin: () => AdminServer | null;
@@ -140,6 +146,32 @@ export class PlaneView implements ControlView {
     );
     const what = this.parts.isFollowing() ? 'the keys' : 'the settings in the store';
     return { ready: false, reason: `${what} have not been read yet (${errors.join('; ')})` };
+  }
+
+  applied(): Revisions {
+    return this.parts.applied.applied;
+  }
+
+  waitApplied(source: SourceName, revision: number, ms: number): Promise<boolean> | null {
+    return this.parts.applied.wait(source, revision, ms);
+  }
+
+  /** What the other nodes are told. */
+  state(): Omit<NodeState, 'id' | 'name' | 'address'> {
+    const { web } = this.parts.settings;
+    return {
+      admin: web === null ? '' : web.address,
+      version: this.version,
+      startedAt: this.startedAt,
+      notReady: whyNotReady(this),
+      generation: this.generation(),
+      applied: Object.fromEntries(this.applied()),
+      problems: this.problemCount(),
+    };
+  }
+
+  nodes(): Promise<NodeList> {
+    return this.parts.nodeReport.list();
   }
 
   reloads(): number {

@@ -30,6 +30,8 @@ export type ReconcilerOptions = {
   readonly place?: string;
   /** Called with the first model, even an empty one, and then with every one that differs from the one before. */
   readonly onModel: (model: Model, changed: ModelChange) => void;
+  /** All that was received of these revisions is in the model from now on; before `onModel`, if that follows. */
+  readonly onTaken?: (revisions: ReadonlyMap<SourceName, string>) => void;
   /** The quiet that ends a batch. */
   readonly coalesceMs?: number;
   /** The longest time that a change waits for quiet. */
@@ -66,6 +68,7 @@ export class Reconciler implements SourceSink {
   readonly #sources: readonly Pick<Source, 'name' | 'status'>[];
   readonly #builder: ModelBuilder;
   readonly #onModel: (model: Model, changed: ModelChange) => void;
+  readonly #onTaken: (revisions: ReadonlyMap<SourceName, string>) => void;
   readonly #coalesceMs: number;
   readonly #maxWaitMs: number;
   readonly #throttleMs: number;
@@ -73,6 +76,8 @@ export class Reconciler implements SourceSink {
   readonly #merge: KvMerge;
   readonly #place: string;
   readonly #heard = new Set<SourceName>();
+  /** Of what each source has given. */
+  readonly #revisions = new Map<SourceName, string>();
   /** Newest value of each key that changed since the last model. */
   #pending = new Map<string, string | null>();
   #timer: NodeJS.Timeout | undefined = undefined;
@@ -94,6 +99,7 @@ export class Reconciler implements SourceSink {
     this.#sources = options.sources;
     this.#builder = options.builder;
     this.#onModel = options.onModel;
+    this.#onTaken = options.onTaken ?? (() => {});
     this.#coalesceMs = options.coalesceMs ?? 2;
     this.#maxWaitMs = options.maxWaitMs ?? 10;
     this.#throttleMs = options.throttleMs ?? 0;
@@ -107,13 +113,14 @@ export class Reconciler implements SourceSink {
     log.debug('Snapshot of keys', { source, revision, keys: entries.size });
     if (this.#heard.size === 0) this.#firstHeardAt = performance.now();
     this.#heard.add(source);
+    this.#revisions.set(source, revision);
     this.#take(this.#merge.replace(source, entries));
   }
 
   /** Keys of an earlier run: in force at once, until that source gives its own. Whatever else there is comes when it comes. */
-  recall(source: SourceName, entries: ReadonlyMap<string, string>): void {
+  recall(source: SourceName, revision: string, entries: ReadonlyMap<string, string>): void {
     this.#hasRecalled = true;
-    this.snapshot(source, '', entries);
+    this.snapshot(source, revision, entries);
   }
 
   /** All keys of one source, live. */
@@ -124,6 +131,7 @@ export class Reconciler implements SourceSink {
   changes(source: SourceName, revision: string, changes: readonly Change[]): void {
     if (this.#stopped) return;
     log.debug('Changes of keys', { source, revision, keys: changes.length });
+    this.#revisions.set(source, revision);
     this.#take(this.#merge.apply(source, changes));
   }
 
@@ -155,7 +163,6 @@ export class Reconciler implements SourceSink {
   }
 
   #take(changes: readonly Change[]): void {
-    if (this.#published && changes.length === 0) return;
     if (this.#pending.size === 0) this.#waitingSince = performance.now();
     for (const { key, value } of changes) this.#pending.set(key, value);
     this.#schedule();
@@ -215,6 +222,7 @@ export class Reconciler implements SourceSink {
     this.#pending = new Map();
     const { dueInMs } = update;
     if (dueInMs !== null) this.#dueTimer = setTimeout(() => this.#tryToPublish(), timerSpan(dueInMs));
+    this.#onTaken(new Map(this.#revisions));
     tellProblems(update);
     this.#tellWhetherEmpty();
     if (this.#published && update.model === before) return;

@@ -23,7 +23,7 @@ export type TableCycleOptions = {
   /** The newest one. */
   readonly model: () => Model;
   /** The builder was told of `model()`, all of whose servers have slots: what goes with the table is made. */
-  readonly onTold: () => BreakerBuffers;
+  readonly onTold: (generation: number) => BreakerBuffers;
   readonly onTable: (generation: number, table: SharedArrayBuffer, breakers: BreakerBuffers) => void;
   /** The table is without these. */
   readonly onRefused: (refused: readonly Refused[]) => void;
@@ -96,12 +96,12 @@ export class TableCycle {
     try {
       const { change, refused } = feed.next(model(), generation);
       const left = [...refused];
-      let breakers = onTold();
+      let breakers = onTold(generation);
       // A builder that must be told all is told of the newest model.
       const built = await this.compiler.compile(change, () => {
         const all = feed.all(model(), generation);
         left.push(...all.refused);
-        breakers = onTold();
+        breakers = onTold(generation);
         return all.change;
       });
       feed.made(generation);

@@ -1,9 +1,11 @@
 /** What the admin pages may see of the control plane: questions only, nothing here changes anything. */
 import type { Problem } from '../kernel/problems.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
+import type { Revisions } from './applied-revisions.ts';
 import type { ServerStatus } from './balancing/server-status.ts';
+import type { NodeList } from './cluster/node-report.ts';
 import type { SnapshotStatus } from './memory/snapshot-keeper.ts';
-import type { SourceStatus } from './source/source.ts';
+import type { SourceName, SourceStatus } from './source/source.ts';
 
 export type EntryPointView = {
   readonly name: string;
@@ -118,6 +120,12 @@ export interface ControlView {
   settled(): boolean;
   /** Once ready, it stays so: what was loaded is in force also while no source answers. */
   loaded(): LoadedView;
+  /** Of each source, the revision that every worker routes by. */
+  applied(): Revisions;
+  /** True as soon as that is so of `revision`, false when it was not within `ms`; null: too many wait already. */
+  waitApplied(source: SourceName, revision: number, ms: number): Promise<boolean> | null;
+  /** All live nodes of the prefix, this one first. */
+  nodes(): Promise<NodeList>;
   /** Counts of published tables. */
   reloads(): number;
   /** From SIGTERM on: /ping answers 503. */

@@ -10,6 +10,7 @@ import type { ControlView } from '../view.ts';
 import { AdminAuth, CHALLENGE } from './admin-auth.ts';
 import { Admission, ownNames, type PageAccess } from './admission.ts';
 import { apiReply, isApiPath } from './api.ts';
+import { ConfigWait } from './config-wait.ts';
 import type { AdminConnection, Fields } from './connection.ts';
 import { EventHub } from './events.ts';
 import { HealthPage } from './health.ts';
@@ -51,6 +52,7 @@ type Exchange = { readonly request: AdminRequest; readonly connection: AdminConn
 export class AdminPages {
   /** Everything but `/health`, which is small and must not wait for large pages. */
   readonly maker = new PageMaker();
+  private readonly configWait: ConfigWait;
   private readonly healthMaker = new PageMaker();
   private readonly view: ControlView;
   private settings: WebSettings;
@@ -69,6 +71,7 @@ export class AdminPages {
 
   constructor(view: ControlView, settings: WebSettings, options: PagesOptions) {
     this.view = view;
+    this.configWait = new ConfigWait(view);
     this.settings = settings;
     this.keepTrailingSlash = options.keepTrailingSlash ?? false;
     this.admission = new Admission(settings, ownNames(settings));
@@ -214,6 +217,13 @@ export class AdminPages {
       await made(exchange, this.maker, 'status', JSON_TYPE, () => wholeStatus(view, reader, live));
     } else if (path.length === 1 && path[0] === 'events') {
       this.stream(exchange);
+    } else if (path.length === 1 && path[0] === 'nodes') {
+      send(exchange, 200, JSON_TYPE, `${JSON.stringify(await view.nodes())}\n`);
+    } else if (path.length === 2 && path[0] === 'config' && path[1] === 'wait') {
+      const { target } = exchange.request;
+      const mark = target.indexOf('?');
+      const { status, text } = await this.configWait.answer(mark < 0 ? '' : target.slice(mark + 1));
+      send(exchange, status, JSON_TYPE, text);
     } else {
       await made(exchange, this.maker, `api ${JSON.stringify(path)}`, JSON_TYPE, () => {
         const text = apiReply(view, path);

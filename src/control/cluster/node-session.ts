@@ -22,8 +22,8 @@ export type NodeSession = {
   readonly signal: AbortSignal;
 };
 
-/** Rejects when the lease has ended or cannot be kept. */
-async function keepAlive(connection: EtcdV3Connection, lease: string, signal: AbortSignal): Promise<never> {
+/** Rejects when the lease has ended or cannot be kept, or `signal` is aborted. */
+export async function keepLease(connection: EtcdV3Connection, lease: string, signal: AbortSignal): Promise<never> {
   const stream = await new LeaseClient(connection).leaseKeepAlive();
   const lost = Promise.withResolvers<never>();
   lost.promise.catch(() => {});
@@ -80,7 +80,7 @@ export async function liveAsNode(session: NodeSession): Promise<never> {
   const parts: Promise<never>[] = [];
   try {
     await new KVClient(connection).put({ key: Buffer.from(`${place}/${id}`), value: Buffer.from(hostname()), lease });
-    parts.push(keepAlive(connection, lease, either), watchNodes(session, either));
+    parts.push(keepLease(connection, lease, either), watchNodes(session, either));
     return await Promise.race(parts);
   } finally {
     over.abort();

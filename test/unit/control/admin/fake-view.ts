@@ -1,6 +1,8 @@
 /** A control plane made of plain values that a test changes; `changed()` tells the listeners. */
 
+import type { Revisions } from '../../../../src/control/applied-revisions.ts';
 import type { ServerStatus } from '../../../../src/control/balancing/server-status.ts';
+import type { NodeList } from '../../../../src/control/cluster/node-report.ts';
 import type { SourceStatus } from '../../../../src/control/source/source.ts';
 import type {
   BreakerView,
@@ -135,6 +137,15 @@ export class FakeView implements ControlView {
   }
   sources(): readonly SourceStatus[] {
     return this.sourceList;
+  }
+  nodes(): Promise<NodeList> {
+    return Promise.resolve({ nodes: [], more: 0, reason: '' });
+  }
+  applied(): Revisions {
+    return new Map();
+  }
+  waitApplied(): Promise<boolean> {
+    return Promise.resolve(false);
   }
   snapshot(): null {
     return null;

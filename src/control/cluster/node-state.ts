@@ -1,0 +1,66 @@
+/** What a node tells of itself (node-report.ts): small, and nothing that a reader of etcd may not know. */
+import type { SourceName } from '../source/source.ts';
+
+export type NodeState = {
+  /** Of the process. */
+  readonly id: string;
+  /** Of the host. */
+  readonly name: string;
+  /** From which it reaches etcd, '' when that is not known. */
+  readonly address: string;
+  /** `host:port` of its admin pages, '' for none. */
+  readonly admin: string;
+  readonly version: string;
+  /** Unix milliseconds. */
+  readonly startedAt: number;
+  /** '' when it is ready for traffic, else why not. */
+  readonly notReady: string;
+  readonly generation: number;
+  /** Of each source, what every worker of it routes by. */
+  readonly applied: Readonly<Partial<Record<SourceName, string>>>;
+  readonly problems: number;
+};
+
+/** Of a text that another version may have written. */
+const LONGEST_TEXT = 200;
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value.slice(0, LONGEST_TEXT) : '';
+}
+
+function countOf(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) ? value : 0;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Whatever somebody has written there: fields that are not as they should be are empty. */
+export function readNodeState(id: string, value: string): NodeState {
+  let read: unknown = null;
+  try {
+    read = JSON.parse(value);
+  } catch {
+    // Not of ours; it is listed all the same, because it is counted.
+  }
+  const fields = isObject(read) ? read : {};
+  const applied: Partial<Record<SourceName, string>> = {};
+  if (isObject(fields.applied)) {
+    for (const name of ['etcdv3', 'etcdv2', 'folder'] as const) {
+      if (typeof fields.applied[name] === 'string') applied[name] = textOf(fields.applied[name]);
+    }
+  }
+  return {
+    id: textOf(id),
+    name: textOf(fields.name),
+    address: textOf(fields.address),
+    admin: textOf(fields.admin),
+    version: textOf(fields.version),
+    startedAt: countOf(fields.startedAt),
+    notReady: isObject(read) ? textOf(fields.notReady) : 'it does not say how it is',
+    generation: countOf(fields.generation),
+    applied,
+    problems: countOf(fields.problems),
+  };
+}
