@@ -55,6 +55,7 @@ class Client implements Downstream {
   readonly sendsHeads = false;
   readonly maxStatus = 999;
   readonly writesDate = true;
+  readonly httpVersion = '1.1';
   readonly respondsUpTo = 65_536;
   readonly secure = false;
   private readonly bytes = Buffer.alloc(4_096);
@@ -85,6 +86,8 @@ class Client implements Downstream {
 /** A connection that is always idle. */
 class Server implements Upstream {
   readonly mayRefuse = false;
+  readonly protocol = '1.1';
+  readonly peer = '';
   readonly backlog = 0;
   /** Of the head that was sent last. */
   readonly bytes = Buffer.alloc(4_096);

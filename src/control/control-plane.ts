@@ -10,6 +10,7 @@ import type { Model } from '../model/model.ts';
 import { RULE_WAIT_MS } from '../model/rule-wait.ts';
 import type { Settings } from '../settings/settings.ts';
 import { SlotRegistry } from '../shared/slots.ts';
+import { AccessLogControl } from './access-log/access-log.ts';
 import { AdminServer } from './admin/admin-server.ts';
 import { AppliedRevisions, type Revisions } from './applied-revisions.ts';
 import { Breakers } from './balancing/breakers.ts';
@@ -81,6 +82,7 @@ export class ControlPlane {
   private readonly files = new WatchedFiles((object) => this.reconciler.rebuild(object));
   private readonly publisher: Publisher;
   readonly fleet: WorkerFleet;
+  private readonly accessLog: AccessLogControl | null;
   private readonly reconciler: Reconciler;
   private readonly sourceList: readonly Source[];
   private readonly certificateList: Certificates;
@@ -218,6 +220,7 @@ export class ControlPlane {
       onChange: (changed, removed) => this.fleet.broadcastSinceBoot({ kind: 'keySets', changed, removed }),
       onAnswer: (index, changed, removed) => this.fleet.send(index, { kind: 'keySets', changed, removed }),
     });
+    this.accessLog = settings.accessLog === null ? null : new AccessLogControl(settings.accessLog, settings.workers);
     this.fleet = new WorkerFleet({
       count: settings.workers,
       logLevel: settings.logLevel,
@@ -231,6 +234,7 @@ export class ControlPlane {
       }),
       keySets: () => this.keySets.published(),
       shared: memory.buffers,
+      accessLog: this.accessLog,
       lanes: memory.lanes,
       openOf: (index) => memory.openExchanges(index),
       onWelcome: (index, generation) => this.publisher.welcome(index, generation),
@@ -272,6 +276,7 @@ export class ControlPlane {
       keySets: this.keySets,
       admin: () => this.admin,
       memory,
+      accessLog: this.accessLog,
       backendSlots: this.backendSlots,
       servers: this.servers,
       breakers: this.breakers,
@@ -302,6 +307,7 @@ export class ControlPlane {
     await this.certificateList.start();
     if (this.stopping) return;
     if (isSuccessor) await this.loadRoutes(remembered);
+    await this.accessLog?.start();
     if (this.stopping) return;
     await this.fleet.start(isSuccessor);
     // A signal may have come while the workers booted.
@@ -391,6 +397,7 @@ export class ControlPlane {
     await this.admin?.close();
     await this.tables.stop();
     await this.passwords.close();
+    await this.accessLog?.stop();
   }
 
   /** `wasAsked`: it is the drain of a signal, and no failed or other start. */

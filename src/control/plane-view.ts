@@ -3,6 +3,7 @@ import type { Problem } from '../kernel/problems.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { SlotRegistry } from '../shared/slots.ts';
+import type { AccessLogControl, AccessLogView } from './access-log/access-log.ts';
 import type { AdminServer } from './admin/admin-server.ts';
 import { whyNotReady } from './admin/readiness.ts';
 import type { AppliedRevisions, Revisions } from './applied-revisions.ts';
@@ -53,6 +54,7 @@ export type PlaneParts = {
   /** null: there is none. */
   readonly admin: () => AdminServer | null;
   readonly memory: SharedMemory;
+  readonly accessLog: AccessLogControl | null;
   readonly backendSlots: SlotRegistry;
   readonly servers: ServerControl;
   readonly breakers: Breakers;
@@ -218,6 +220,10 @@ export class PlaneView implements ControlView {
 
   openExchanges(): number {
     return this.parts.memory.openExchanges();
+  }
+
+  accessLog(): AccessLogView | null {
+    return this.parts.accessLog?.view ?? null;
   }
 
   metricsLanes(): readonly SharedArrayBuffer[] {

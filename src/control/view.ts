@@ -1,6 +1,8 @@
 /** What the admin pages may see of the control plane: questions only, nothing here changes anything. */
+
 import type { Problem } from '../kernel/problems.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
+import type { AccessLogView } from './access-log/access-log.ts';
 import type { Revisions } from './applied-revisions.ts';
 import type { ServerStatus } from './balancing/server-status.ts';
 import type { NodeList } from './cluster/node-report.ts';
@@ -140,6 +142,8 @@ export interface ControlView {
   serverStatus(backend: Backend, server: Server): ServerStatus;
   /** null: the server is not checked. */
   health(backend: string, url: string): HealthView | null;
+  /** null: there is none. */
+  accessLog(): AccessLogView | null;
   /** One lane of src/shared/metrics.ts per worker. */
   metricsLanes(): readonly SharedArrayBuffer[];
   /** Calls back, at most a few times a second, after any of the above has changed. Returns what ends it. */

@@ -11,6 +11,7 @@ import { ListenError, type ListenFailure, reasonOf, TsujiError } from '../kernel
 import { EVENTS } from '../kernel/events.ts';
 import { log, relay } from '../kernel/log.ts';
 import type { Boot, BootOptions, BootTls, FromWorker, KeySet, ServerFailed, ToWorker } from '../protocol/messages.ts';
+import type { AccessLogControl } from './access-log/access-log.ts';
 import { attempt, guarded } from './guarded.ts';
 import { hearOut } from './hear-out.ts';
 import { addressText, listenReason, tryListening } from './listening.ts';
@@ -36,6 +37,8 @@ export type FleetOptions = {
   /** As they are when a worker boots. */
   readonly keySets: () => readonly KeySet[];
   readonly shared: SharedBuffers;
+  /** null: there is none. */
+  readonly accessLog: AccessLogControl | null;
   /** One lane per worker. */
   readonly lanes: readonly SharedArrayBuffer[];
   /** Exchanges that are open in it. */
@@ -244,6 +247,7 @@ export class WorkerFleet {
       keySets: this.options.keySets(),
       ...this.options.shared,
       metrics: this.options.lanes[member.index],
+      accessLog: this.options.accessLog?.bootOf(member.index) ?? null,
       logQueue,
       port: port2,
     };

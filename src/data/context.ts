@@ -14,6 +14,7 @@ import type { TokenCounts } from '../shared/token-counts.ts';
 import type { RoutingTable } from '../table/reader.ts';
 import type { CertificateStore } from '../tls/certificate-store.ts';
 import type { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
+import type { AccessLog } from './access-log/access-log.ts';
 import type { AuthAnswers } from './auth-answers.ts';
 import type { FailureReports } from './balancing/failure-reports.ts';
 import type { RetryBudgets } from './balancing/retry-budget.ts';
@@ -72,6 +73,8 @@ export type WorkerContext = {
   readonly report: (message: FromWorker) => void;
   readonly failureReports: FailureReports;
   readonly metrics: MetricsLane;
+  /** null: there is none. */
+  readonly accessLog: AccessLog | null;
   readonly heldBodies: HeldBodies;
   readonly budget: MemoryBudget;
   readonly disk: SpoolDisk;

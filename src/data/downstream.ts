@@ -8,6 +8,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { NO_LENGTH } from '../http/response-head.ts';
 import type { Fault } from '../kernel/errors.ts';
+import type { TlsFacts } from './socket/tls-facts.ts';
 
 /** How the body of a response is framed towards the client. */
 export const NO_BODY = -1;
@@ -26,6 +27,8 @@ export interface Downstream {
   readonly respondsUpTo: number;
   /** The client's connection is encrypted. */
   readonly secure: boolean;
+  /** Requests of HTTP/1.0 are told by their head. */
+  readonly httpVersion: '1.1' | '2.0';
   /**
    * An interim response (RFC 9110 §15.2), never 101, and 100 only where `passesExpect` of the head says so; the final one
    * follows. `head` as for `respond`. It is only advice: an engine that cannot send it, or whose client would not
@@ -75,6 +78,10 @@ export interface Downstream {
   peerAddress(): string;
   /** What a client has presented by TLS and was verified, its own certificate first; empty for none. Absent: the engine knows of none. */
   clientCertificates?(): readonly X509Certificate[];
+  /** 0 where it is not known. Absent: the engine knows of none. */
+  peerPort?(): number;
+  /** Of its TLS; null in the clear. Absent: the engine does not tell. */
+  tlsFacts?(): TlsFacts | null;
 }
 
 /** A whole response, in pieces where `respond` may not be given it. False: as after `end`. */

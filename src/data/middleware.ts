@@ -48,6 +48,12 @@ export interface Scope extends Named {
   readonly clientTarget: string;
   /** Whose address counts instead of the peer's, '' for nobody's; null: the peer's. */
   clientAddress: string | null;
+  /** For the access log, which is told of a body that is packed on its way; null where there is none. */
+  readonly record: { packs(head: string, bytes: number): void } | null;
+  /** Whom its client says to be; '' for nobody. `cause` tells whether it was believed. */
+  user: string;
+  /** An answer of an auth server was still known; null: none was needed. */
+  authWasKnown: boolean | null;
   /** For a middleware whose `request` returns WAITS next. */
   wait(): Waiting;
   /** To a server of that backend instead of the frontend's own; only while the request comes in. */

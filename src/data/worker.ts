@@ -25,6 +25,7 @@ import { RoutingTable } from '../table/reader.ts';
 import { CertificateStore } from '../tls/certificate-store.ts';
 import { TicketKeys } from '../tls/ticket-keys.ts';
 import { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
+import { AccessLog } from './access-log/access-log.ts';
 import { AuthAnswers } from './auth-answers.ts';
 import { FailureReports } from './balancing/failure-reports.ts';
 import { RetryBudgets } from './balancing/retry-budget.ts';
@@ -105,6 +106,14 @@ const context: WorkerContext = {
   report: post,
   failureReports: new FailureReports(post),
   metrics,
+  accessLog:
+    boot.accessLog === null
+      ? null
+      : new AccessLog(
+          boot.accessLog,
+          boot.index,
+          boot.entryPoints.map(({ name }) => name),
+        ),
   heldBodies: new HeldBodies(),
   budget,
   disk: new SpoolDisk(bufferDisk.folder, new DiskUse(boot.diskUse, boot.index, bufferDisk.most), descriptors, metrics),

@@ -87,6 +87,13 @@ export function collectValues(lines: string, name: string, found: string[]): voi
   }
 }
 
+/** The first of them, '' for none. */
+export function firstValue(lines: string, name: string): string {
+  if (lines.startsWith(`${name}: `)) return restOfLine(lines, name.length + 2);
+  const at = lines.indexOf(`\n${name}: `);
+  return at < 0 ? '' : restOfLine(lines, at + name.length + 3);
+}
+
 /** A set of lower-case names. `length`: of all of them; absent where they differ. */
 export type Names = Pick<ReadonlySet<string>, 'has'> & { readonly length?: number };
 

@@ -209,6 +209,9 @@ export const EVENTS = Object.freeze({
     'A log file cannot be made anew: the old one is written on',
     SECOND,
   ),
+  accessLogFailed: event('access_log_failed', 'error', 'The access log cannot be written', SECOND),
+  /** Fields: path, count, reason. */
+  accessLogLost: event('access_log_lost', 'warning', 'Lines of the access log were lost', SECOND),
   libraryWarning: event('library_warning', 'warning', 'A library or Node warns', SECOND),
   linesHeld: event('lines_held', 'warning', 'Lines were held back: there are too many'),
 });

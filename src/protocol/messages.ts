@@ -23,6 +23,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads';
+import type { AccessLogOptions } from '../kernel/access-log-options.ts';
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import type { ListenFailure } from '../kernel/errors.ts';
 import type { LogRecord } from '../kernel/log.ts';
@@ -149,6 +150,13 @@ export type KeySet = {
   readonly keys: readonly VerificationKey[];
 };
 
+/** src/shared/access-log.ts; `ring`: this worker's. */
+export type BootAccessLog = {
+  readonly options: AccessLogOptions;
+  readonly words: SharedArrayBuffer;
+  readonly ring: SharedArrayBuffer;
+};
+
 export type Boot = {
   readonly index: number;
   readonly logLevel: string;
@@ -177,6 +185,8 @@ export type Boot = {
   readonly mirrorCounts: SharedArrayBuffer;
   /** This worker's lane of src/shared/metrics.ts */
   readonly metrics: SharedArrayBuffer;
+  /** null: there is none. */
+  readonly accessLog: BootAccessLog | null;
   /** One Int32: lines of this worker's log that main has not taken yet. */
   readonly logQueue: SharedArrayBuffer;
   readonly port: MessagePort;
@@ -211,6 +221,27 @@ export type ToWorker =
   | { readonly kind: 'ping'; readonly question: number }
   | { readonly kind: 'drain' }
   | { readonly kind: 'stop' };
+
+/** What the thread that writes the access log is started with. */
+export type LogWriterBoot = {
+  readonly options: AccessLogOptions;
+  /** src/shared/access-log.ts */
+  readonly buffers: { readonly words: SharedArrayBuffer; readonly rings: readonly SharedArrayBuffer[] };
+};
+
+/** To the thread that writes the access log. */
+export type ToLogWriter =
+  /** Under its name, which may be that of another file by now. */
+  | { readonly kind: 'reopen' }
+  /** What is there is written, then it ends. */
+  | { readonly kind: 'end' };
+
+export type FromLogWriter =
+  | { readonly kind: 'opened' | 'reopened' | 'ended' }
+  /** `reopenFailed`: what was open before is written on. `off`: nobody reads it any more. */
+  | { readonly kind: 'openFailed' | 'reopenFailed' | 'writeFailed' | 'off'; readonly reason: string }
+  /** So many lines since it was told last. */
+  | { readonly kind: 'lost'; readonly reason: string; readonly count: number };
 
 /** `failing`: so many failed tries in a row that it is to be ejected. The others end the trial of an ejected server. */
 export type ServerEvent = 'failing' | 'recovered' | 'trialFailed';

@@ -1,4 +1,5 @@
 /** Puts the given settings together: defaults, sections, what one setting means for another. */
+
 import { availableParallelism } from 'node:os';
 import { type Constraint, parseConstraint } from '../kernel/constraints.ts';
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
@@ -6,6 +7,7 @@ import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../kernel/log.ts';
 import { quoted } from '../kernel/quote.ts';
 import { isRequestIdMode, REQUEST_ID_MODES, type RequestIdMode } from '../kernel/request-id-mode.ts';
+import { fillAccessLog } from './access-log-settings.ts';
 import { fillEntryPoints } from './entrypoints.ts';
 import { fillEtcd } from './etcd-settings.ts';
 import type { Given } from './given.ts';
@@ -257,6 +259,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     snapshot: given.text('snapshot'),
     folder,
     web,
+    accessLog: fillAccessLog(given, etcd === null ? 'folder' : 'etcd', warn),
     tls: fillTls(given, etcd, entryPoints, warn),
     workers: fillWorkers(given),
     retryBudgetPercent: fillCount(given, 'retry.budget', 1000),

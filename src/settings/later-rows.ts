@@ -35,27 +35,6 @@ export const LATER_ROWS: readonly Row[] = [
     `,
   ),
   rows(
-    'Logs',
-    'later',
-    `
-      accessLog                             section   false   Write an access log
-      accessLog.filePath                    string    -       File of the access log
-      accessLog.format                      string    common  common or json
-      accessLog.bufferingSize               integer   0       Lines kept back before they are written
-      accessLog.filters                     section   false   Log only what one of these filters keeps
-      accessLog.filters.statusCodes         list      -       Log these status codes only
-      accessLog.filters.retryAttempts       boolean   false   Log requests that were retried
-      accessLog.filters.minDuration         duration  0       Log requests that took at least so long
-      accessLog.fields                      section   false   Choose the fields of a line
-      accessLog.fields.defaultMode          string    keep    keep or drop
-      accessLog.fields.names                string    -       Field=keep|drop, blank-separated
-      accessLog.fields.headers              section   false   Choose the header fields of a line
-      accessLog.fields.headers.defaultMode  string    keep    keep, drop or redact
-      accessLog.fields.headers.names        string    -       Header=keep|drop|redact, blank-separated
-      accessLogsFile                        string    -       Older name of --accessLog.filePath
-    `,
-  ),
-  rows(
     'Others',
     'later',
     `

@@ -159,6 +159,35 @@ const ROWS_IN_FORCE: readonly Row[] = [
     `,
   ),
   rows(
+    'Access log',
+    'now',
+    `
+      accessLog                                     section   false   Write a line for each request (see docs/logs.md)
+      accessLog.filePath                            string    -       File that they are appended to, instead of standard output; SIGUSR1 opens it anew
+      accessLog.format                              string    common  common, genericCLF, extended or json
+      accessLog.names                               string    1.7     Names and forms of Traefik 1.7, or of 3
+      accessLog.bufferingSize                       integer   0       Lines that may wait in one worker; 0: 8192. More are dropped and counted
+      accessLog.filters                             section   false   Switches the access log on: its filters do the rest
+      accessLog.filters.statusCodes                 list      -       Only these statuses or ranges: 404,500-599
+      accessLog.filters.retryAttempts               boolean   false   Only requests that were retried
+      accessLog.filters.minDuration                 duration  0       Only requests that took longer; with several filters one is enough
+      accessLog.fields                              section   false   Switches the access log on: its fields do the rest
+      accessLog.fields.defaultMode                  string    keep    keep or drop all fields that names does not name
+      accessLog.fields.names                        string    -       Field=keep|drop, blank-separated
+      accessLog.fields.headers                      section   false   Switches the access log on: its header fields do the rest
+      accessLog.fields.headers.defaultMode          string    -       keep, drop or redact; without it keep, with names=3 drop
+      accessLog.fields.headers.names                string    -       Header=keep|drop|redact, blank-separated
+      accessLog.fields.queryParameters              section   false   Switches the access log on: its mode does the rest
+      accessLog.fields.queryParameters.defaultMode  string    keep    keep or drop what stands behind the ? of a target
+      accessLog.addInternals                        boolean   false   Accepted with a warning: requests to the admin address have no line
+      accessLog.extras                              boolean   true    Our own fields in JSON
+      accessLog.sampling                            string    1       Share of the uneventful lines, 0 to 1
+      accessLog.syslog                              string    -       Syslog server instead of a file: udp://HOST:514 or tcp://HOST:601
+      accessLog.syslog.facility                     string    local0  Its facility
+      accessLogsFile                                string    -       Older name of --accessLog.filePath, which wins
+    `,
+  ),
+  rows(
     'Logs',
     'silent',
     `

@@ -1,4 +1,5 @@
 /** The settings of one run: filled and frozen, nothing optional. Made by parse-flags.ts from the rows of rows.ts. */
+import type { AccessLogOptions } from '../kernel/access-log-options.ts';
 import type { Constraint } from '../kernel/constraints.ts';
 import type { EntryPoint, EntryPointTls, TrustOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 import type { LogLevel } from '../kernel/log.ts';
@@ -69,6 +70,8 @@ export type Settings = {
   /** A folder as a store of keys; '' when not given. */
   readonly folder: string;
   readonly web: WebSettings | null;
+  /** null: none. */
+  readonly accessLog: AccessLogOptions | null;
   readonly tls: TlsServingSettings;
   readonly workers: number;
   /** Total tries; 0: as many as the backend has servers; null: no retry. */

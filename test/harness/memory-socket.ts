@@ -190,6 +190,14 @@ export class MemorySocket implements ByteSocket {
     return this.peer;
   }
 
+  peerPort(): number {
+    return 0;
+  }
+
+  tlsFacts(): null {
+    return null;
+  }
+
   clientCertificates(): readonly X509Certificate[] {
     return [];
   }

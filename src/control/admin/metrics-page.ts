@@ -1,6 +1,7 @@
 /** `/metrics`: the names of Traefik 1.7 (shared/spec cli-api §6) and our own under `tsuji_`. */
 import { CAUSES } from '../../kernel/causes.ts';
 import { MIRRORING, type MirroringOptions } from '../../middlewares/mirroring.ts';
+import { DROP_REASONS } from '../../shared/access-log.ts';
 import { type MetricsReader, ownerOf, type SeriesTotal } from '../../shared/metrics-reader.ts';
 import { MIRROR_RESULTS } from '../../shared/mirror-counts.ts';
 import { PROTECTIONS } from '../../shared/protections.ts';
@@ -247,6 +248,18 @@ function* optionFamilies(view: ControlView, reader: MetricsReader) {
   }
 }
 
+function* accessLogFamilies(view: ControlView) {
+  const accessLog = view.accessLog();
+  if (accessLog === null) return;
+  const { lines, bytes, dropped } = accessLog;
+  yield single('tsuji_access_log_lines_total', 'counter', 'Lines of the access log that were written.', lines);
+  yield single('tsuji_access_log_bytes_total', 'counter', 'Bytes of these.', bytes);
+  yield head('tsuji_access_log_dropped_total', 'counter', 'Lines of the access log that were lost.');
+  for (const [index, reason] of DROP_REASONS.entries()) {
+    yield sample('tsuji_access_log_dropped_total', labelText([['reason', reason]]), dropped[index]);
+  }
+}
+
 function* configFamilies(view: ControlView) {
   const appliedAt = view.appliedAt() / 1000;
   yield single('traefik_config_reloads_total', 'counter', 'Configurations that were published.', view.reloads());
@@ -310,6 +323,7 @@ export function* metricsPage(view: ControlView, reader: MetricsReader, lag: numb
   yield* healthFamilies(view);
   yield* protectionFamilies(view);
   yield* optionFamilies(view, reader);
+  yield* accessLogFamilies(view);
   yield* configFamilies(view);
   yield* certificateFamilies(view);
   yield* sourceFamilies(view);

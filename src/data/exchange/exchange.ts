@@ -12,6 +12,7 @@ import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import type { BackendView, FrontendView } from '../../table/views.ts';
+import type { ExchangeRecord } from '../access-log/exchange-record.ts';
 import { Assignment, QUEUED, type QueueUser } from '../balancing/assignment.ts';
 import { balancerOf } from '../balancing/balancer.ts';
 import { standIn } from '../balancing/stand-in.ts';
@@ -48,6 +49,8 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   private waiting: Wait | null = null;
   clientAddress: string | null = null;
   clientTarget = '';
+  user = '';
+  authWasKnown: boolean | null = null;
   requestId = '';
   replacedIds: readonly string[] | null = null;
   protected method = '';
@@ -60,6 +63,8 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   protected requestBytes = 0;
   protected responseBytes = 0;
   readonly marks = new Marks();
+  /** For the access log; null where there is none. */
+  readonly record: ExchangeRecord | null;
   /** null as long as no timeout is set. */
   timer: ExchangeTimer | null;
   /** From `open` to `finish`. */
@@ -82,6 +87,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     this.assignment = new Assignment(worker);
     this.nextTry = new NextTry(this, this.assignment, worker.wheel);
     this.timer = ExchangeTimer.for(worker, this);
+    this.record = worker.accessLog === null ? null : worker.accessLog.record();
   }
 
   abstract get client(): Downstream;
@@ -124,6 +130,8 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     this.frontend = null;
     this.backend = null;
     this.clientAddress = null;
+    this.user = '';
+    this.authWasKnown = null;
     this.requestId = '';
     this.replacedIds = null;
     this.stage = ENTRY_POINT;
@@ -136,6 +144,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     const { worker, entryPoint } = this;
     worker.trusts[entryPoint]?.judge(this.client, head);
     worker.requestIds.name(this, head);
+    if (this.record !== null) worker.accessLog!.begins(this.record, this.client, head);
     if (head.problem !== '') {
       log.debug('request refused', { reason: head.problem });
       this.replyFault(head.fault);
@@ -369,6 +378,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
       this.wrappers = null;
       this.passage?.reset();
       this.passage = null;
+      this.record?.forget();
       worker.openExchanges--;
       worker.metrics.exchangeClosed(this.entryPoint, this.method, this.protocol);
       worker.exchangeEnded();
@@ -397,6 +407,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     // First: what is in flight must be given back even where counting fails.
     assignment.end(outcome.status, outcome.seconds);
     outcome.count(worker.metrics);
+    if (this.record !== null) worker.accessLog!.ended(outcome, this);
     passage?.ended(outcome);
   }
 }

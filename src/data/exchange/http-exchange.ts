@@ -108,6 +108,7 @@ export class HttpExchange
 
   protected admitted(head: RequestHead): void {
     this.request.takeText(head, this.downstream, this.worker.serverLine);
+    this.record?.forwards(head.fields, this.request.forwarded);
     this.readmitted(head);
   }
 
@@ -221,8 +222,10 @@ export class HttpExchange
   }
 
   responseHead(head: ResponseHead, framing: number): void {
-    this.connection!.headArrived();
+    const upstream = this.connection!;
+    upstream.headArrived();
     this.marks.answered();
+    if (this.record !== null) this.record.answered(head.status, head.text, upstream);
     const isJudged = this.assignment.judgesAnswers || (this.policy !== null && this.policy.repetition !== null);
     if (isJudged) {
       if (this.nextTry.followsAnswer(head.status, head.text)) return;
@@ -253,6 +256,7 @@ export class HttpExchange
       text = seen;
       nonAscii ||= this.passage.addedNonAscii;
     }
+    this.record?.sends(text);
     this.hasAnswer(head, sendable(text, nonAscii), framing);
     if (head.status > this.out.maxStatus) {
       this.breakOff(FAULTS.badResponse, `the status ${head.status}, which the protocol of the client does not have`);
@@ -287,6 +291,7 @@ export class HttpExchange
     }
     const { passage } = this;
     const seen = passage?.looksAtResponses ? passage.switching(text, this.protocol === PROTOCOL.websocket) : text;
+    this.record?.sends(seen);
     this.timer?.stop();
     // Limits are for bodies, and what flows now is none.
     this.policy = null;
@@ -370,6 +375,7 @@ export class HttpExchange
   }
 
   sendReply(text: string, body: string | Uint8Array, length: number, closes: boolean): void {
+    this.record?.sends(text);
     this.responseBytes = this.isBodiless ? 0 : length;
     if (this.response.reply(this.out, text, body, length, this.isBodiless, closes)) this.finish();
     else this.phase = ANSWERED;

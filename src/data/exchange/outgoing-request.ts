@@ -61,6 +61,8 @@ export class OutgoingRequest {
   private line = '';
   private host = '';
   private rest = '';
+  /** The forwarded lines in it. */
+  forwarded = '';
   private body = REQUEST_NO_BODY;
   /** Of the body: what waits for a connection, and what was sent on one that may refuse it. */
   private pieces: Buffer[] = [];
@@ -103,7 +105,8 @@ export class OutgoingRequest {
     const target = head.latin1 ? Buffer.from(head.target).toString('latin1') : head.target;
     this.line = `${head.method} ${target} HTTP/1.1\r\nhost: `;
     this.host = head.host;
-    let rest = `\r\n${head.fields}${head.forwardedLines(downstream.peerAddress(), downstream.secure, serverLine)}`;
+    this.forwarded = head.forwardedLines(downstream.peerAddress(), downstream.secure, serverLine);
+    let rest = `\r\n${head.fields}${this.forwarded}`;
     if (this.expectsContinue) rest = EXPECT_LINE + rest;
     else if (head.passesExpect && head.expect !== '' && !head.expectsContinue)
       rest = `\r\nexpect: ${head.expect}${rest}`;

@@ -47,6 +47,7 @@ export class UwsDownstream extends UwsRequest implements Downstream, WatchedClie
   readonly sendsHeads = false;
   readonly maxStatus = 999;
   readonly writesDate = true;
+  readonly httpVersion = '1.1';
   readonly respondsUpTo = PIECE_BYTES;
   readonly secure: boolean;
   private readonly recycle: (pair: UwsDownstream) => void;

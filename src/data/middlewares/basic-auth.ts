@@ -41,6 +41,7 @@ export class BasicAuth implements Middleware {
     if (fields.length !== 1) return REFUSAL;
     const name = this.recent.nameIn(fields[0]);
     if (name === undefined) return this.judge(exchange, head, fields[0]);
+    exchange.user = name;
     this.admit(head, name);
     return null;
   }
@@ -49,6 +50,7 @@ export class BasicAuth implements Middleware {
     const credentials = basicCredentials(field);
     if (credentials === null) return REFUSAL;
     const { name, password } = credentials;
+    exchange.user = name;
     const own = this.hashes.get(name);
     const hash = own === undefined || own === '' ? this.nobodysHash : own;
     // Nobody gets in where there is nobody to be known.

@@ -146,6 +146,7 @@ export class CompressingDownstream extends PassingDownstream implements BufferHo
       const encoded = load.encode({ coding, level }, body);
       this.exchange.worker.metrics.compressed(coding, length, encoded.length);
       compressed(fields, coding);
+      this.exchange.record?.packs(fields.text, encoded.length);
       inner.respond(like(head, fields), encoded.length, encoded, NO_LENGTH, close);
     }
   }
@@ -316,6 +317,7 @@ export class CompressingDownstream extends PassingDownstream implements BufferHo
     this.encoder = this.listenTo(createEncoder(coding, level));
     const fields = fieldsOf(this.head);
     compressed(fields, coding);
+    exchange.record?.packs(fields.text, 0);
     this.inner.begin(like(this.head, fields), UNKNOWN_LENGTH, this.close);
     return true;
   }
@@ -324,6 +326,7 @@ export class CompressingDownstream extends PassingDownstream implements BufferHo
     encoder.on('data', (chunk: Buffer) =>
       this.guarded(encoder, () => {
         this.exchange.worker.metrics.compressed(this.coding, 0, chunk.length);
+        this.exchange.record?.packs('', chunk.length);
         if (this.inner.write(chunk)) return;
         encoder.pause();
         this.stopped = true;

@@ -64,6 +64,7 @@ export class DigestAuth implements Middleware {
       return this.challenge(false);
     }
     const given = parametersOf(value.slice(7));
+    exchange.user = given?.get('username') ?? '';
     const verdict = given === null ? 'wrong' : this.verdict(given, head, exchange.clientTarget);
     if (verdict !== 'right') {
       log.debug('request refused', {

@@ -67,6 +67,7 @@ export class ForwardAuth implements Middleware {
   request(exchange: Scope, head: RequestHead): Reply | null | typeof WAITS {
     const key = this.cacheKey(head);
     const yes = key === '' ? null : this.worker.authAnswers.find(key);
+    exchange.authWasKnown = yes !== null;
     if (yes !== null) {
       this.admit(exchange, head, yes);
       return null;

@@ -27,6 +27,10 @@ export class PassingDownstream extends TimerEntry implements Wrapper {
     return this.inner.writesDate;
   }
 
+  get httpVersion(): '1.1' | '2.0' {
+    return this.inner.httpVersion;
+  }
+
   get respondsUpTo(): number {
     return this.inner.respondsUpTo;
   }

@@ -7,12 +7,15 @@
  *
  * Nothing is told within a call of the user's, so that no protocol is entered twice.
  */
+
 import type { X509Certificate } from 'node:crypto';
 import { ByteOutput } from '../../kernel/byte-output.ts';
 import { log } from '../../kernel/log.ts';
 import { writeTurn } from '../write-turn.ts';
 import type { ByteSocket, SocketUser } from './byte-socket.ts';
+import type { PeerName } from './handles.ts';
 import { readOnLater } from './read-turn.ts';
+import type { TlsFacts } from './tls-facts.ts';
 
 /** What one connection may bring before it waits for the next turn of the event loop. */
 const SHARE_BYTES = 262_144;
@@ -45,6 +48,7 @@ export abstract class BaseSocket implements ByteSocket {
   /** Of bytes that were given to the system, those that it has not taken. */
   protected underWay = 0;
   private address = '';
+  private port = 0;
   private user: SocketUser = NOBODY;
   /** Is told when it is closed, whoever its user is. */
   host: SocketHost | null = null;
@@ -73,6 +77,7 @@ export abstract class BaseSocket implements ByteSocket {
   abstract isPeerGone(): boolean;
   abstract keepAlive(ms: number): void;
   abstract clientCertificates(): readonly X509Certificate[];
+  abstract tlsFacts(): TlsFacts | null;
 
   /** Bytes come, or no more. Called again with the same. */
   protected abstract setReading(on: boolean): void;
@@ -84,7 +89,7 @@ export abstract class BaseSocket implements ByteSocket {
   protected abstract shutDown(): void;
   /** `gone` follows, later. */
   protected abstract closeDown(abruptly: boolean): void;
-  protected abstract askAddress(): string;
+  protected abstract askPeer(): PeerName;
 
   get backlog(): number {
     return this.underWay + this.out.length;
@@ -97,11 +102,22 @@ export abstract class BaseSocket implements ByteSocket {
   /** Whose connection it is, told by somebody who is believed. */
   isOf(address: string): void {
     this.address = plainAddress(address);
+    this.port = 0;
   }
 
   peerAddress(): string {
-    if (this.address === '' && !this.closed) this.address = plainAddress(this.askAddress());
+    if (this.address === '' && !this.closed) {
+      const { address, port } = this.askPeer();
+      this.address = plainAddress(address);
+      this.port = port;
+    }
     return this.address;
+  }
+
+  /** Somebody who tells the address does not tell the port. */
+  peerPort(): number {
+    this.peerAddress();
+    return this.port;
   }
 
   begin(user: SocketUser): void {

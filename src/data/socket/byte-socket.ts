@@ -6,6 +6,7 @@
  */
 import type { X509Certificate } from 'node:crypto';
 import type { ByteOutput } from '../../kernel/byte-output.ts';
+import type { TlsFacts } from './tls-facts.ts';
 
 export interface ByteSocket {
   readonly secure: boolean;
@@ -51,8 +52,12 @@ export interface ByteSocket {
   keepAlive(ms: number): void;
   /** As text, IPv4 without the clothes of IPv6; what a PROXY header has said counts more. */
   peerAddress(): string;
+  /** 0 where it is not known. */
+  peerPort(): number;
   /** What the peer has presented by TLS and was verified, its own certificate first; empty for none. */
   clientCertificates(): readonly X509Certificate[];
+  /** null in the clear, and when it is closed. */
+  tlsFacts(): TlsFacts | null;
 }
 
 export interface SocketUser {

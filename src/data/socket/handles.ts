@@ -36,7 +36,7 @@ export type RawHandle = {
   shutdown(request: object): number;
   close(closed: () => void): void;
   reset(closed: () => void): number;
-  getpeername(out: { address?: string }): number;
+  getpeername(out: { address?: string; port?: number }): number;
   getsockname(out: { address?: string }): number;
   setNoDelay(on: boolean): number;
   setKeepAlive(on: boolean, seconds: number): number;
@@ -57,6 +57,9 @@ type Binding = {
 };
 
 const STREAM = Symbol('stream');
+
+/** Whose connection it is. */
+export type PeerName = { readonly address: string; readonly port: number };
 
 const METHODS = ['readStart', 'readStop', 'useUserBuffer', 'writeBuffer', 'writev', 'shutdown', 'close'] as const;
 const TCP_METHODS = ['reset', 'getpeername', 'getsockname', 'setNoDelay', 'setKeepAlive'] as const;
@@ -231,11 +234,11 @@ export class StreamHandle {
     this.user.handleShut();
   }
 
-  /** '' when it is gone. */
-  peerAddress(): string {
-    const out: { address?: string } = {};
+  /** '' and 0 when it is gone. */
+  peer(): PeerName {
+    const out: { address?: string; port?: number } = {};
     if (!this.over) this.below.getpeername(out);
-    return out.address ?? '';
+    return { address: out.address ?? '', port: out.port ?? 0 };
   }
 
   /** The peer has reset it. */

@@ -2,12 +2,15 @@
  * A client's connection on a socket of node's, in the clear or over TLS: for whoever cannot have its handle. Slower than
  * that, and otherwise the same.
  */
+
 import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { recycle } from '../../kernel/byte-output.ts';
 import { verifiedCertificates } from '../../tls/verified-client.ts';
 import { BaseSocket } from './base-socket.ts';
+import type { PeerName } from './handles.ts';
+import { type TlsFacts, tlsFactsOf } from './tls-facts.ts';
 
 const NONE: readonly X509Certificate[] = [];
 
@@ -69,6 +72,11 @@ export class StreamSocket extends BaseSocket {
     return this.secure && !this.closed ? verifiedCertificates(this.socket as TLSSocket) : NONE;
   }
 
+  tlsFacts(): TlsFacts | null {
+    if (!this.secure || this.closed) return null;
+    return tlsFactsOf(this.socket as TLSSocket, this.clientCertificates());
+  }
+
   protected setReading(on: boolean): void {
     if (on) this.socket.resume();
     else this.socket.pause();
@@ -106,7 +114,8 @@ export class StreamSocket extends BaseSocket {
     else this.socket.destroy();
   }
 
-  protected askAddress(): string {
-    return this.socket.remoteAddress ?? '';
+  protected askPeer(): PeerName {
+    const { remoteAddress = '', remotePort = 0 } = this.socket;
+    return { address: remoteAddress, port: remotePort };
   }
 }

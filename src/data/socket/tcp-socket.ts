@@ -3,10 +3,12 @@
  * of the output until it is done; nothing that was read is ever written from where it was read to, since the next read
  * would overwrite it under the write.
  */
+
 import type { X509Certificate } from 'node:crypto';
 import { recycle } from '../../kernel/byte-output.ts';
 import { BaseSocket } from './base-socket.ts';
-import { type HandleUser, type RawHandle, readBuffer, reasonOfStatus, StreamHandle } from './handles.ts';
+import { type HandleUser, type PeerName, type RawHandle, readBuffer, reasonOfStatus, StreamHandle } from './handles.ts';
+import type { TlsFacts } from './tls-facts.ts';
 
 const NONE: readonly X509Certificate[] = [];
 
@@ -43,6 +45,10 @@ export class TcpSocket extends BaseSocket implements HandleUser {
 
   clientCertificates(): readonly X509Certificate[] {
     return NONE;
+  }
+
+  tlsFacts(): TlsFacts | null {
+    return null;
   }
 
   handleRead(length: number): void {
@@ -99,7 +105,7 @@ export class TcpSocket extends BaseSocket implements HandleUser {
     else this.handle.close();
   }
 
-  protected askAddress(): string {
-    return this.handle.peerAddress();
+  protected askPeer(): PeerName {
+    return this.handle.peer();
   }
 }

@@ -34,6 +34,9 @@ type TlsWrap = RawHandle & {
   verifyError(): Error | undefined;
   getPeerX509Certificate(): object | undefined;
   getPeerCertificate(abbreviated: boolean): { raw?: Buffer } | undefined;
+  getProtocol(): string | null;
+  getCipher(): { standardName?: string } | undefined;
+  isSessionReused(): boolean;
   destroySSL(): void;
   [HANDSHAKE]: TlsHandshake;
 };
@@ -59,6 +62,9 @@ const METHODS = [
   'verifyError',
   'getPeerX509Certificate',
   'getPeerCertificate',
+  'getProtocol',
+  'getCipher',
+  'isSessionReused',
   'destroySSL',
 ];
 
@@ -195,6 +201,18 @@ export class TlsHandshake {
   getPeerX509Certificate(): X509Certificate | undefined {
     const der = this.wrap.getPeerCertificate(true)?.raw;
     return der === undefined ? undefined : new X509Certificate(der);
+  }
+
+  getProtocol(): string | null {
+    return this.wrap.getProtocol();
+  }
+
+  getCipher(): { standardName?: string } | undefined {
+    return this.wrap.getCipher();
+  }
+
+  isSessionReused(): boolean {
+    return this.wrap.isSessionReused();
   }
 
   get isAdmitted(): boolean {

@@ -3,11 +3,13 @@
  * the output's memory is free at once, but one write at a time: the next waits for its end, which comes a turn later even
  * if the system took all.
  */
+
 import type { X509Certificate } from 'node:crypto';
 import type { TlsEntryPoint } from '../../tls/tls-entrypoint.ts';
 import { verifiedCertificates } from '../../tls/verified-client.ts';
 import { BaseSocket } from './base-socket.ts';
-import { type HandleUser, type RawHandle, readBuffer, reasonOfStatus, StreamHandle } from './handles.ts';
+import { type HandleUser, type PeerName, type RawHandle, readBuffer, reasonOfStatus, StreamHandle } from './handles.ts';
+import { type TlsFacts, tlsFactsOf } from './tls-facts.ts';
 import { type HandshakeUser, TlsHandshake } from './tls-handshake.ts';
 
 export interface SecuredUser {
@@ -85,6 +87,10 @@ export class TlsServerSocket extends BaseSocket implements HandleUser, Handshake
     return this.closed ? [] : verifiedCertificates(this.handshake);
   }
 
+  tlsFacts(): TlsFacts | null {
+    return this.closed ? null : tlsFactsOf(this.handshake, this.clientCertificates());
+  }
+
   handleRead(length: number): void {
     this.came(readBuffer, length);
   }
@@ -126,7 +132,7 @@ export class TlsServerSocket extends BaseSocket implements HandleUser, Handshake
     super.handleClosed();
   }
 
-  protected askAddress(): string {
-    return this.handle.peerAddress();
+  protected askPeer(): PeerName {
+    return this.handle.peer();
   }
 }

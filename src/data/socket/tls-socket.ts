@@ -3,11 +3,13 @@
  * errors and the end; bytes go past it. What is written is encrypted within the call, so the output's memory is free at
  * once, but one write at a time: the next waits for its end, which comes a turn later even if the system took all.
  */
+
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { verifiedCertificates } from '../../tls/verified-client.ts';
 import { BaseSocket } from './base-socket.ts';
-import { type HandleUser, type RawHandle, readBuffer, reasonOfStatus, StreamHandle } from './handles.ts';
+import { type HandleUser, type PeerName, type RawHandle, readBuffer, reasonOfStatus, StreamHandle } from './handles.ts';
+import { type TlsFacts, tlsFactsOf } from './tls-facts.ts';
 
 export class TlsSocket extends BaseSocket implements HandleUser {
   readonly secure = true;
@@ -52,6 +54,10 @@ export class TlsSocket extends BaseSocket implements HandleUser {
     return this.closed ? [] : verifiedCertificates(this.socket);
   }
 
+  tlsFacts(): TlsFacts | null {
+    return this.closed ? null : tlsFactsOf(this.socket, this.clientCertificates());
+  }
+
   handleRead(length: number): void {
     this.came(readBuffer, length);
   }
@@ -88,7 +94,7 @@ export class TlsSocket extends BaseSocket implements HandleUser {
     this.socket.destroy();
   }
 
-  protected askAddress(): string {
-    return this.handle.peerAddress();
+  protected askPeer(): PeerName {
+    return this.handle.peer();
   }
 }

@@ -17,7 +17,7 @@ import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
 import type { ConnectionOwner } from './connection-owner.ts';
-import { dialDetail } from './dial.ts';
+import { dialDetail, peerOf } from './dial.ts';
 import { ResponseWait } from './response-wait.ts';
 import { type SocketOwner, UpstreamSocket } from './socket.ts';
 import { silenceOf } from './timeouts.ts';
@@ -44,6 +44,7 @@ const LAST_CHUNK = '0\r\n\r\n';
 
 export class UpstreamConnection extends TimerEntry implements Upstream, SocketOwner {
   readonly mayRefuse = false;
+  readonly protocol = '1.1';
   /** Requests that it has served. */
   served = 0;
   readonly parser = new ResponseParser();
@@ -138,6 +139,10 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
     if (!this.answered && !this.socket.deaf) this.wait.forHead(this.upgrades);
     // The end of one direction of a tunnel; the other one goes on.
     else if (this.parser.head.status === 101) this.socket.end();
+  }
+
+  get peer(): string {
+    return peerOf(this.socket.raw);
   }
 
   get inFlight(): number {

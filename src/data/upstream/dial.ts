@@ -127,6 +127,12 @@ export class Dialer {
   }
 }
 
+/** Address and port that a socket is connected to, '' where it is not. Node asks the system once. */
+export function peerOf({ remoteAddress, remotePort }: Socket): string {
+  if (remoteAddress === undefined) return '';
+  return remoteAddress.includes(':') ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
+}
+
 /** The text of an error of a socket, for the log. */
 export function dialDetail(error: NodeJS.ErrnoException & { reason?: unknown }): string {
   if (error instanceof AggregateError) return error.errors.map(dialDetail).join('; ');

@@ -20,7 +20,7 @@ import { log } from '../../kernel/log.ts';
 import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { MemoryBudget } from '../memory-budget.ts';
 import { dialedSocket } from '../socket/dialed-socket.ts';
-import { dialDetail } from './dial.ts';
+import { dialDetail, peerOf } from './dial.ts';
 import type { PoolOwner } from './owner.ts';
 import { type FramesOwner, SessionFrames } from './session-frames.ts';
 import { type StreamOwner, UpstreamStream } from './stream.ts';
@@ -69,6 +69,7 @@ export class UpstreamSession extends TimerEntry implements StreamOwner, FramesOw
   private readonly streams = new Set<UpstreamStream>();
   /** Null while it dials. */
   private wire: SessionFrames | null = null;
+  peer = '';
   private state = DIALING;
   /** Streams that the server takes at a time. */
   private limit: number;
@@ -260,6 +261,7 @@ export class UpstreamSession extends TimerEntry implements StreamOwner, FramesOw
   use(): void {
     const { target } = this.sessions.pool;
     const scheme = target.secure ? 'https' : 'http';
+    this.peer = peerOf(this.socket);
     this.wire = new SessionFrames(this, dialedSocket(this.socket), scheme, target.authority);
     this.state = this.retired ? DRAINING : OPEN;
     this.idleSince = performance.now();

@@ -40,12 +40,15 @@ export interface StreamOwner {
   readonly frames: SessionFrames;
   /** The server does not answer this request in HTTP/2. Is there another way to it? */
   needsHttp1(): boolean;
+  /** As of Upstream. */
+  readonly peer: string;
   /** A stream is over. */
   forget(stream: UpstreamStream): void;
 }
 
 export class UpstreamStream extends TimerEntry implements Upstream, SessionStream, HeldBodyOwner {
   readonly mayRefuse = true;
+  readonly protocol = '2';
   /** 0 before it is opened. */
   id = 0;
   /** What may be sent of its body. */
@@ -147,6 +150,10 @@ export class UpstreamStream extends TimerEntry implements Upstream, SessionStrea
   write(chunk: Uint8Array): boolean {
     // A server that answers early may have ended it: nobody reads the rest.
     return this.state !== OPEN || chunk.length === 0 || this.outgoing.send(chunk, this, this.session.frames);
+  }
+
+  get peer(): string {
+    return this.session.peer;
   }
 
   get backlog(): number {

@@ -11,6 +11,10 @@ import type { Fault } from '../../kernel/errors.ts';
 export interface Upstream {
   /** The server may refuse the request without a look at it (RFC 9113 §8.7), so that it can be sent anew, body and all. */
   readonly mayRefuse: boolean;
+  /** What is spoken on it: `1.1` or `2`. */
+  readonly protocol: '1.1' | '2';
+  /** Address and port that it is connected to, '' where that is not known any more. */
+  readonly peer: string;
   /**
    * `head`: the whole request head as HTTP/1.1 text, up to its empty line; other protocols translate it. `body`:
    * REQUEST_NO_BODY, REQUEST_LENGTH or REQUEST_CHUNKED. `complete`: no body follows, so that the time for the response

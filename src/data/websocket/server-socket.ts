@@ -14,7 +14,7 @@ import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
 import type { ServerView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
-import { type DialTarget, dialDetail } from '../upstream/dial.ts';
+import { type DialTarget, dialDetail, peerOf } from '../upstream/dial.ts';
 import type { UpstreamTimeouts } from '../upstream/timeouts.ts';
 import { MAX_MESSAGE_BYTES } from './client-socket.ts';
 
@@ -190,6 +190,13 @@ export class ServerSocket extends TimerEntry {
   private flows(): boolean {
     if (this.merging && this.socket.writableLength >= MERGED_BYTES) this.flush();
     return !this.socket.writableNeedDrain;
+  }
+
+  readonly protocol = '1.1';
+
+  /** As of Upstream. */
+  get peer(): string {
+    return peerOf(this.socket);
   }
 
   /** Bytes that wait for the server. */

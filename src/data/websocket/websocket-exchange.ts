@@ -64,6 +64,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     this.target = asBytes(head.target);
     const { secure } = this.client;
     const forwarded = head.forwardedLines(this.client.peerAddress(), secure, serverLine);
+    this.record?.forwards(head.fields, forwarded);
     this.fields = requestFields(head.fields + forwarded);
     this.takePlace();
   }
@@ -121,6 +122,8 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     this.assignment.answered();
     const text = responseHead(101, 'Switching Protocols', raw, this.assignment.cookie);
     const seen = this.passage?.looksAtResponses ? this.passage.switching(text, true) : text;
+    this.record?.answered(101, text, this.server!);
+    this.record?.sends(seen);
     this.downstream!.upgrade(Buffer.from(seen, 'latin1'), relay);
     this.downstream = null;
     relay.start();
@@ -149,9 +152,11 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     this.assignment.answered();
     this.refusal = new Refusal(response, this.assignment.cookie, this);
     this.status = this.refusal.status;
+    this.record?.answered(this.status, this.refusal.head, this.server!);
     if (this.passage?.looksAtResponses) {
       this.refusal.head = this.passage.response(this.status, this.refusal.head, this.refusal.length, false)!;
     }
+    this.record?.sends(this.refusal.head);
     this.refusal.start(this.out, this.worker.draining);
   }
 
@@ -255,6 +260,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     const head = this.passage?.looksAtResponses
       ? this.passage.response(reply.status, reply.head, reply.length, true)!
       : reply.head;
+    this.record?.sends(head);
     if (sendWhole(this.out, head, reply.length, reply.body, '', close)) this.finish();
     else this.flushing = true;
   }

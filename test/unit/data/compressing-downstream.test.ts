@@ -32,6 +32,7 @@ class Client implements Downstream {
   readonly sendsHeads = true;
   readonly maxStatus = 999;
   readonly writesDate = false;
+  readonly httpVersion = '1.1';
   readonly respondsUpTo = Number.MAX_SAFE_INTEGER;
   readonly secure = false;
   readonly log: string[] = [];

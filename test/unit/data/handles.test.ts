@@ -216,7 +216,7 @@ for (const [name, pair] of MAKERS) {
       assert.equal(user.handle.queued, 0);
       assert.equal(user.handle.taken, 0);
       assert.equal(user.handle.isPeerGone(), true);
-      assert.equal(user.handle.peerAddress(), '');
+      assert.deepEqual(user.handle.peer(), { address: '', port: 0 });
       await waitFor(() => user.wrote.length === 1, 'the write to be given up');
       user.handle.shutDown();
       assert.ok(user.handle.write(Buffer.from('late')) < 0);

@@ -110,6 +110,7 @@ class User implements UpstreamUser {
 }
 
 class Session implements FramesOwner, StreamOwner {
+  readonly peer = '';
   readonly timeouts = NO_TIMEOUTS;
   readonly wheel = new TimerWheel();
   readonly budget = new MemoryBudget({ worker: 0, connection: 0 }, new MetricsLane(createMetricsLane([1])));

@@ -20,7 +20,7 @@ test('help names every flag once and fits 100 columns', () => {
 test('help shows defaults and says what is not supported yet', () => {
   const text = helpText();
   assert.match(text, /--etcd\.prefix=TEXT +The folder of the keys \(default: \/traefik\)/);
-  assert.match(text, /--accessLog +Write an access log \(not supported yet\)/);
+  assert.match(text, /--hostResolver +Resolve names of servers \(not supported yet\)/);
   assert.match(text, /--logLevel=TEXT, -l /);
 });
 

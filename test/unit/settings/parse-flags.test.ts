@@ -39,6 +39,7 @@ test('without flags the defaults hold, and it is said that there are no routes',
   const settings = settingsOf([]);
   assert.deepEqual(settings, {
     logLevel: 'INFO',
+    accessLog: null,
     log: { path: '', form: 'text' },
     entryPoints: [
       {
@@ -241,10 +242,10 @@ test('without entrypoints the one on port 80 takes everything, whatever the defa
 });
 
 test('flags that do nothing yet are accepted with one warning each', () => {
-  const flags = ['--accessLog', '--tracing.jaeger.samplingType=const', '--acme'];
+  const flags = ['--hostResolver', '--tracing.jaeger.samplingType=const', '--acme'];
   assert.deepEqual(
     settingsOf([...flags, '--folder=f']).warnings,
-    ['--accessLog', '--tracing.jaeger.samplingType', '--acme'].map(
+    ['--hostResolver', '--tracing.jaeger.samplingType', '--acme'].map(
       (flag) => `${flag} is accepted, but not supported yet`,
     ),
   );
@@ -412,10 +413,10 @@ test('settings come from the environment too, and flags win over it', () => {
 });
 
 test('a variable that means nothing or nothing yet is warned about, a bad value ends the start', () => {
-  const env = { TSUJI_WORKER: '1', TSUJI_ACCESSLOG: 'true', TSUJI_TRACING_JAEGER: 'x', TSUJI_FOLDER: 'f' };
+  const env = { TSUJI_WORKER: '1', TSUJI_HOSTRESOLVER: 'true', TSUJI_TRACING_JAEGER: 'x', TSUJI_FOLDER: 'f' };
   assert.deepEqual(settingsOf([], env).warnings, [
     'the environment variable TSUJI_WORKER is unknown; did you mean TSUJI_WORKERS?',
-    'TSUJI_ACCESSLOG is accepted, but not supported yet',
+    'TSUJI_HOSTRESOLVER is accepted, but not supported yet',
     'TSUJI_TRACING_JAEGER is accepted, but not supported yet',
   ]);
   assert.match(messageOf([], { TSUJI_WORKERS: 'x' }), /^TSUJI_WORKERS: "x" is not a whole number/);

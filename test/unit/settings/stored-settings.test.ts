@@ -110,7 +110,7 @@ test('a bad value is said of its key, and the others count', () => {
     'metrics/prometheus/buckets/0': '-1',
     'forwardingtimeouts/dialtimeout': 'soon',
     'defaultentrypoints/0': 'nobody',
-    'accesslog/format': 'json',
+    'hostresolver/cnameflattening': 'true',
     'web/adress': ':1',
     'entrypoints/x/address': ':81',
     'entrypoints/x/addres': ':80',
@@ -123,7 +123,7 @@ test('a bad value is said of its key, and the others count', () => {
   assert.match(reasons.loglevel, /"LOUD" is none of/);
   assert.match(reasons['metrics/prometheus/buckets/0'], /not a number above 0/);
   assert.match(reasons['forwardingtimeouts/dialtimeout'], /not a duration/);
-  assert.match(reasons['accesslog/format'], /not supported yet/);
+  assert.match(reasons['hostresolver/cnameflattening'], /not supported yet/);
   assert.match(reasons['web/adress'], /unknown setting/);
   assert.match(
     reasons['entrypoints/x/addres'],

@@ -5,6 +5,7 @@
  *     OPEN ──respond──▶ WHOLE          nothing of it waits for anybody any more, but its turn
  *       └─────end─────▶ ENDING ──out──▶ told
  */
+
 import type { X509Certificate } from 'node:crypto';
 import { fieldLine } from '../../../http/fields.ts';
 import { dateLine } from '../../../http/http-date.ts';
@@ -12,6 +13,7 @@ import type { RequestHead } from '../../../http/request-head.ts';
 import { ByteOutput } from '../../../kernel/byte-output.ts';
 import type { Fault } from '../../../kernel/errors.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL, UNKNOWN_LENGTH } from '../../downstream.ts';
+import type { TlsFacts } from '../../socket/tls-facts.ts';
 import type { BodyUser } from './http1-body.ts';
 import type { Http1Connection } from './http1-connection.ts';
 
@@ -66,6 +68,7 @@ export class Http1Downstream implements Downstream, BodyUser {
   readonly sendsHeads = true;
   readonly maxStatus = 999;
   readonly writesDate = false;
+  readonly httpVersion = '1.1';
   readonly respondsUpTo = Number.MAX_SAFE_INTEGER;
   secure = false;
   readonly events: Http1Exchange;
@@ -145,6 +148,14 @@ export class Http1Downstream implements Downstream, BodyUser {
 
   clientCertificates(): readonly X509Certificate[] {
     return this.connection!.socket.clientCertificates();
+  }
+
+  peerPort(): number {
+    return this.connection!.socket.peerPort();
+  }
+
+  tlsFacts(): TlsFacts | null {
+    return this.connection!.socket.tlsFacts();
   }
 
   private get out(): ByteOutput {

@@ -5,6 +5,7 @@
  *     the client's side    open ──END_STREAM, RST_STREAM──▶ closed
  *     ours                 open ──head ─▶ body ─▶ END_STREAM ──▶ closed     what the client does not take waits here
  */
+
 import type { X509Certificate } from 'node:crypto';
 import { hasField, headField, withoutFields } from '../../../http/fields.ts';
 import { httpDate } from '../../../http/http-date.ts';
@@ -14,6 +15,7 @@ import { FAULTS, type Fault } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
 import type { BootOptions } from '../../../protocol/messages.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL, UNKNOWN_LENGTH } from '../../downstream.ts';
+import type { TlsFacts } from '../../socket/tls-facts.ts';
 import { Http2Care } from './http2-care.ts';
 import type { Http2Connection } from './http2-connection.ts';
 import { Http2Outbox, type OutboxUser } from './http2-outbox.ts';
@@ -30,6 +32,7 @@ export class Http2Downstream implements Downstream, OutboxUser {
   readonly sendsHeads = true;
   readonly maxStatus = 599;
   readonly writesDate = false;
+  readonly httpVersion = '2.0';
   readonly respondsUpTo = Number.MAX_SAFE_INTEGER;
   secure = false;
   readonly events: DownstreamEvents;
@@ -391,6 +394,14 @@ export class Http2Downstream implements Downstream, OutboxUser {
 
   clientCertificates(): readonly X509Certificate[] {
     return this.connection.socket.clientCertificates();
+  }
+
+  peerPort(): number {
+    return this.connection.socket.peerPort();
+  }
+
+  tlsFacts(): TlsFacts | null {
+    return this.connection.socket.tlsFacts();
   }
 
   // What the watch asks.

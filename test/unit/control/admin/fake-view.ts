@@ -1,5 +1,6 @@
 /** A control plane made of plain values that a test changes; `changed()` tells the listeners. */
 
+import type { AccessLogView } from '../../../../src/control/access-log/access-log.ts';
 import type { Revisions } from '../../../../src/control/applied-revisions.ts';
 import type { ServerStatus } from '../../../../src/control/balancing/server-status.ts';
 import type { NodeList } from '../../../../src/control/cluster/node-report.ts';
@@ -66,6 +67,7 @@ export class FakeView implements ControlView {
   startedAt = Date.now();
   provider = 'etcd';
   prefix = '/traefik';
+  accessLogView: AccessLogView | null = null;
   readonly backends = new Map<string, Backend>();
   readonly frontends = new Map<string, Frontend>();
   readonly keyProblems = new Map<string, Problem>();
@@ -187,6 +189,10 @@ export class FakeView implements ControlView {
   limit(name: string): LimitView | null {
     return this.limits.get(name) ?? null;
   }
+  accessLog(): AccessLogView | null {
+    return this.accessLogView;
+  }
+
   metricsLanes(): readonly SharedArrayBuffer[] {
     return this.lanes;
   }

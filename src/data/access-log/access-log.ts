@@ -1,0 +1,217 @@
+/**
+ * The access log of one worker (shared/spec logs §1–§2): at the end of each exchange it fills the one entry that there is,
+ * asks whether it is wanted, and gives it to the ring, from which the writer takes it.
+ */
+import { Entry } from '../../access-log/entry.ts';
+import { LineRing, NOTABLE, USUAL } from '../../access-log/line-ring.ts';
+import { fieldModes } from '../../access-log/modes.ts';
+import { requestPath } from '../../access-log/request-path.ts';
+import { isAmong, isNotable, passes } from '../../access-log/selection.ts';
+import type { RequestHead } from '../../http/request-head.ts';
+import type { AccessLogOptions } from '../../kernel/access-log-options.ts';
+import { addressFamily } from '../../kernel/ip-ranges.ts';
+import type { ObservabilityOptions } from '../../middlewares/observability.ts';
+import type { BootAccessLog } from '../../protocol/messages.ts';
+import type { FrontendView } from '../../table/views.ts';
+import type { Downstream } from '../downstream.ts';
+import type { Outcome } from '../exchange/outcome.ts';
+import { ExchangeRecord, type RecordNeeds } from './exchange-record.ts';
+import { Places } from './place.ts';
+
+const NS_PER_MS = 1e6;
+const CONNECTION_FIELDS = [
+  'ClientAddr',
+  'ClientPort',
+  'TLSVersion',
+  'TLSCipher',
+  'TLSResumed',
+  'TLSClientSubject',
+] as const;
+
+/** Milliseconds → whole nanoseconds, below 0 as it is. */
+function ns(ms: number): number {
+  return ms < 0 ? -1 : Math.round(ms * NS_PER_MS);
+}
+
+/** Every element is an address, with a port or without (shared/spec logs §1.5). */
+function isChain(forwardedFor: string): boolean {
+  return forwardedFor.split(',').every((part) => {
+    const text = part.trim();
+    const bracketed = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(text);
+    if (bracketed !== null) return addressFamily(bracketed[1]) === 6;
+    if (addressFamily(text) !== 0) return true;
+    const colon = text.indexOf(':');
+    return colon > 0 && addressFamily(text.slice(0, colon)) === 4 && /^\d{1,5}$/.test(text.slice(colon + 1));
+  });
+}
+
+function needsOf(options: AccessLogOptions): RecordNeeds {
+  if (options.format !== 'json') return { connection: false, heads: false };
+  const keeps = fieldModes(options);
+  const { defaultMode, names } = options.headers;
+  return {
+    connection: CONNECTION_FIELDS.some(keeps),
+    heads: defaultMode !== 'drop' || names.some(([, mode]) => mode !== 'drop'),
+  };
+}
+
+/** What an exchange says of itself, besides its outcome. */
+export interface LoggedExchange {
+  readonly record: ExchangeRecord | null;
+  readonly user: string;
+  readonly authWasKnown: boolean | null;
+}
+
+export class AccessLog {
+  private readonly options: AccessLogOptions;
+  private readonly worker: number;
+  private readonly entryPoints: readonly string[];
+  private readonly ring: LineRing;
+  private readonly needs: RecordNeeds;
+  private readonly places: Places;
+  private readonly entry = new Entry();
+  private readonly is17: boolean;
+
+  /** `entryPoints`: their names. */
+  constructor({ options, words, ring }: BootAccessLog, worker: number, entryPoints: readonly string[]) {
+    this.options = options;
+    this.worker = worker;
+    this.entryPoints = entryPoints;
+    this.ring = new LineRing(options, words, ring);
+    this.needs = needsOf(options);
+    this.places = new Places(options.names, options.provider);
+    this.is17 = options.names === '1.7';
+  }
+
+  /** For one exchange, and all that it serves later. */
+  record(): ExchangeRecord {
+    return new ExchangeRecord(this.needs);
+  }
+
+  /** A request has come; `head` is valid only during the call. */
+  begins(record: ExchangeRecord, client: Downstream, head: RequestHead): void {
+    record.begin(this.ring.nextRequest(), client, head);
+  }
+
+  /** It is over. */
+  ended(outcome: Outcome, { record, user, authWasKnown }: LoggedExchange): void {
+    if (record === null || this.ring.isOff) return;
+    const own = outcome.frontend?.options?.observability as ObservabilityOptions | undefined;
+    if (own?.accessLogs === false) return;
+    const { entry, options } = this;
+    entry.status = outcome.status;
+    entry.retries = Math.max(outcome.tries - 1, 0);
+    entry.total = ns(outcome.marks.total);
+    entry.cause = outcome.cause;
+    if (!passes(options.filters, entry)) return;
+    const share = own?.sampling ?? options.sampling;
+    const notable = isNotable(options.filters, entry);
+    if (!notable && !isAmong(outcome.requestId === '' ? String(Math.random()) : outcome.requestId, share)) return;
+    entry.sampleRate = notable ? 1 : share;
+    this.fill(outcome, record, user);
+    entry.cacheHit = authWasKnown;
+    this.ring.put(entry, notable ? NOTABLE : USUAL);
+  }
+
+  private fill(outcome: Outcome, record: ExchangeRecord, user: string): void {
+    const { entry } = this;
+    this.fillTimes(outcome);
+    entry.clientAddress = record.peer;
+    entry.clientHost = record.forwardedFor !== '' && isChain(record.forwardedFor) ? record.forwardedFor : record.peer;
+    entry.clientPort = record.port;
+    // In 1.7 a name that was not let in is nobody's.
+    entry.user = this.is17 && outcome.cause === 'unauthorized' ? '' : user;
+    entry.latin1 = record.latin1;
+    entry.method = outcome.method;
+    entry.path = requestPath(record.target, this.options.queryParameters === 'keep');
+    entry.protocol = record.protocol;
+    entry.scheme = record.isSecure ? 'https' : 'http';
+    entry.host = record.host;
+    entry.requestBytes = outcome.requestBytes;
+    entry.sentBytes = record.packedBytes < 0 ? outcome.responseBytes : record.packedBytes;
+    entry.count = record.count;
+    entry.tries = outcome.tries;
+    this.fillPlace(outcome, record);
+    entry.entryPoint = this.entryPoints[outcome.entryPoint];
+    entry.worker = this.worker;
+    entry.requestId = outcome.requestId;
+    entry.reused = outcome.marks.isReused;
+    entry.upstreamProtocol = record.upstreamProtocol;
+    entry.upstreamAddress = record.upstreamAddress;
+    const { tls } = record;
+    entry.tlsVersion = tls === null ? '' : tls.version;
+    entry.tlsCipher = tls === null ? '' : tls.cipher;
+    entry.tlsResumed = tls?.resumed === true;
+    entry.tlsSubject = tls === null ? '' : tls.clientSubject;
+    entry.clientFields = record.clientFields;
+    entry.requestFields = record.requestFields;
+    entry.forwardedFields = record.forwardedFields;
+    entry.originHead = record.originHead;
+    entry.sentHead = record.sentHead;
+  }
+
+  /** The rest of the whole is what their sum lacks. */
+  private fillTimes({ marks }: Outcome): void {
+    const { entry } = this;
+    entry.now = marks.wall + marks.total;
+    entry.wall = marks.wall;
+    entry.guard = ns(marks.guard);
+    entry.queue = ns(marks.queue);
+    entry.connect = ns(marks.connect);
+    entry.lost = ns(marks.lost);
+    entry.firstByte = ns(marks.firstByte);
+    const sum =
+      Math.max(entry.guard, 0) +
+      Math.max(entry.queue, 0) +
+      Math.max(entry.connect, 0) +
+      Math.max(entry.lost, 0) +
+      Math.max(entry.firstByte, 0);
+    // Rounding may have made a little too much of them.
+    entry.total = Math.max(entry.total, sum);
+    entry.data = entry.total - sum;
+  }
+
+  private fillPlace(outcome: Outcome, record: ExchangeRecord): void {
+    const { entry, is17 } = this;
+    const { frontend, backend, server, tries } = outcome;
+    const last = server ?? outcome.marks.failed.at(-1)?.server ?? null;
+    entry.frontend = frontend === null ? '' : frontend.name;
+    entry.backend = backend === null ? '' : backend.name;
+    entry.server = last === null ? '' : last.name;
+    if (tries > 0 && frontend !== null && backend !== null && last !== null) {
+      const place = this.places.ofServer(frontend, backend);
+      entry.frontendName = place.frontend;
+      entry.backendName = place.backend;
+      entry.url = last.url;
+      entry.address = `${last.host.includes(':') ? `[${last.host}]` : last.host}:${last.port}`;
+      // What we say for a server that does not answer is said where its answer would be.
+      this.setOrigin(record.originStatus > 0 ? record.originStatus : outcome.status, outcome);
+      return;
+    }
+    this.fillReply(outcome, frontend, is17);
+  }
+
+  private fillReply(outcome: Outcome, frontend: FrontendView | null, is17: boolean): void {
+    const { entry } = this;
+    const { cause, entryPoint } = outcome;
+    const { frontend: name, backend, isOrigin } = this.places.ofReply(cause, this.entryPoints[entryPoint], frontend);
+    entry.frontendName = name;
+    entry.backendName = backend;
+    entry.url = isOrigin && is17 ? entry.path : '';
+    entry.address = '';
+    if (isOrigin) {
+      this.setOrigin(outcome.status, outcome);
+    } else {
+      entry.originStatus = 0;
+      entry.originBytes = 0;
+      entry.origin = -1;
+    }
+  }
+
+  private setOrigin(status: number, { responseBytes }: Outcome): void {
+    const { entry } = this;
+    entry.originStatus = status;
+    entry.originBytes = responseBytes;
+    entry.origin = entry.total - Math.max(entry.guard, 0);
+  }
+}

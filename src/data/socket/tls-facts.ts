@@ -1,0 +1,53 @@
+/** What is known of a client's TLS once its handshake is through: for whoever tells of it, asked once per connection. */
+import type { X509Certificate } from 'node:crypto';
+
+export type TlsFacts = {
+  /** `1.3` */
+  readonly version: string;
+  /** As IANA and Go name it. */
+  readonly cipher: string;
+  /** From a session before, without certificates. */
+  readonly resumed: boolean;
+  /** Of the certificate that the client has shown and that was verified, as Go prints it; '' for none. */
+  readonly clientSubject: string;
+};
+
+/** Node's TLSSocket, or the handle below one. */
+export interface TlsSource {
+  getProtocol(): string | null;
+  getCipher(): { readonly standardName?: string } | null | undefined;
+  isSessionReused(): boolean;
+}
+
+const facts = new WeakMap<TlsSource, TlsFacts>();
+
+/** RFC 2253 §2.4: what would be taken for the end of a value or of an attribute. */
+function escapedValue(value: string): string {
+  return value.replace(/[,+"\\<>;]|^[ #]| $/g, '\\$&');
+}
+
+/** Node has an attribute per line, in the order of the certificate; Go the last one first, with commas between. */
+function subjectText(subject: string): string {
+  return subject
+    .split('\n')
+    .reverse()
+    .map((attribute) => {
+      const equals = attribute.indexOf('=');
+      return equals < 0 ? attribute : `${attribute.slice(0, equals)}=${escapedValue(attribute.slice(equals + 1))}`;
+    })
+    .join(',');
+}
+
+export function tlsFactsOf(source: TlsSource, certificates: readonly X509Certificate[]): TlsFacts {
+  let known = facts.get(source);
+  if (known === undefined) {
+    known = {
+      version: (source.getProtocol() ?? '').replace(/^TLSv(\d)$/, 'TLSv$1.0').replace('TLSv', ''),
+      cipher: source.getCipher()?.standardName ?? '',
+      resumed: source.isSessionReused(),
+      clientSubject: certificates.length === 0 ? '' : subjectText(certificates[0].subject),
+    };
+    facts.set(source, known);
+  }
+  return known;
+}

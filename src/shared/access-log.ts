@@ -1,0 +1,103 @@
+/**
+ * What workers and the writer of the access log share: a ring of lines for each worker, a bell that wakes the writer, and
+ * counts.
+ *
+ *     words   off · bell · requests        Int32
+ *     64      lines · bytes                Float64, of the writer alone
+ */
+import { createByteRing, droppedRecords } from './byte-ring.ts';
+
+const OFF = 0;
+const BELL = 1;
+const REQUESTS = 2;
+const COUNTS_AT = 64;
+const LINES = 0;
+const BYTES = 1;
+const BYTES_IN_ALL = 128;
+
+/** Of lines that wait in one worker (shared/spec logs §2.6). */
+export const RING_BYTES = 4_194_304;
+/** The writer is woken when so many bytes wait in one worker, and every so many milliseconds. */
+export const FLUSH_BYTES = 65_536;
+export const FLUSH_MS = 100;
+/** A longer line is none. */
+export const MOST_LINE_BYTES = 65_536;
+
+/** Why a line was lost; their numbers are those of the ring. */
+export const DROP_REASONS = ['buffer_full', 'write_failed', 'too_long'] as const;
+export const BUFFER_FULL = 0;
+export const WRITE_FAILED = 1;
+export const TOO_LONG = 2;
+
+export type AccessLogBuffers = {
+  readonly words: SharedArrayBuffer;
+  /** One per worker, and the last for the main thread. */
+  readonly rings: readonly SharedArrayBuffer[];
+};
+
+export function createAccessLogBuffers(workers: number): AccessLogBuffers {
+  return {
+    words: new SharedArrayBuffer(BYTES_IN_ALL),
+    rings: Array.from({ length: workers + 1 }, () => createByteRing(RING_BYTES)),
+  };
+}
+
+/** Views of the words, for any thread. */
+export class AccessLogWords {
+  private readonly words: Int32Array;
+  private readonly counts: Float64Array;
+
+  constructor(words: SharedArrayBuffer) {
+    this.words = new Int32Array(words);
+    this.counts = new Float64Array(words, COUNTS_AT);
+  }
+
+  /** Nothing is written: lines need not be made. */
+  get isOff(): boolean {
+    return Atomics.load(this.words, OFF) !== 0;
+  }
+
+  set isOff(off: boolean) {
+    Atomics.store(this.words, OFF, off ? 1 : 0);
+  }
+
+  /** The number of one more request of this process, from 1. */
+  nextRequest(): number {
+    return (Atomics.add(this.words, REQUESTS, 1) + 1) >>> 0;
+  }
+
+  /** Wakes the writer. */
+  ring(): void {
+    Atomics.add(this.words, BELL, 1);
+    Atomics.notify(this.words, BELL);
+  }
+
+  get rings(): number {
+    return Atomics.load(this.words, BELL);
+  }
+
+  /** Until the bell is rung once more than `rings`, or for `ms`. */
+  async heard(rings: number, ms: number): Promise<void> {
+    const wait = Atomics.waitAsync(this.words, BELL, rings, ms);
+    if (wait.async) await wait.value;
+  }
+
+  /** Were written. */
+  wrote(lines: number, bytes: number): void {
+    this.counts[LINES] += lines;
+    this.counts[BYTES] += bytes;
+  }
+
+  get lines(): number {
+    return this.counts[LINES];
+  }
+
+  get bytes(): number {
+    return this.counts[BYTES];
+  }
+}
+
+/** What was lost, in the order of DROP_REASONS. */
+export function droppedLines({ rings }: AccessLogBuffers): number[] {
+  return DROP_REASONS.map((_, reason) => rings.reduce((sum, ring) => sum + droppedRecords(ring, reason), 0));
+}

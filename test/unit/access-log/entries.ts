@@ -1,0 +1,88 @@
+/** Entries and options for tests of the forms of the access log. */
+import { Entry } from '../../../src/access-log/entry.ts';
+import type { AccessLogOptions } from '../../../src/kernel/access-log-options.ts';
+
+export const OPTIONS: AccessLogOptions = {
+  format: 'common',
+  names: '1.7',
+  filePath: '',
+  syslog: null,
+  mostLines: 8_192,
+  filters: { statuses: [], retryAttempts: false, minDurationMs: 0 },
+  fields: { defaultMode: 'keep', names: [] },
+  headers: { defaultMode: 'keep', names: [] },
+  queryParameters: 'keep',
+  extras: false,
+  sampling: 1,
+  provider: 'etcd',
+};
+
+/** A request that a server has answered. */
+export function entry(changes: Partial<Entry> = {}): Entry {
+  return Object.assign(
+    new Entry(),
+    {
+      wall: Date.UTC(2026, 0, 2, 15, 4, 5, 120),
+      now: Date.UTC(2026, 0, 2, 15, 4, 5, 140),
+      guard: 0,
+      queue: 0,
+      connect: 1_000_000,
+      firstByte: 9_000_000,
+      data: 2_500_000,
+      total: 12_500_000,
+      origin: 12_500_000,
+      clientHost: '10.0.0.9',
+      clientAddress: '10.0.0.9',
+      clientPort: 4_711,
+      method: 'GET',
+      path: '/a?b=c',
+      protocol: 'HTTP/1.1',
+      host: 'foo.bar:8080',
+      status: 200,
+      sentBytes: 512,
+      originStatus: 200,
+      originBytes: 512,
+      count: 7,
+      tries: 1,
+      frontendName: 'frontend-Host-foo',
+      backendName: 'backend1',
+      url: 'http://10.0.0.1:80',
+      address: '10.0.0.1:80',
+      frontend: 'frontend-Host-foo',
+      backend: 'backend1',
+      server: 's1',
+      entryPoint: 'http',
+      cause: 'ok',
+      requestId: '019b0000-0000-7000-8000-000000000000',
+      upstreamProtocol: '1.1',
+      upstreamAddress: '10.0.0.1:80',
+      clientFields: 'referer: http://ref/\r\nuser-agent: curl/8\r\n',
+      requestFields: 'referer: http://ref/\r\nuser-agent: curl/8\r\n',
+      originHead: '200 OK\r\ncontent-type: text/plain',
+      sentHead: '200 OK\r\ncontent-type: text/plain\r\nX-B: 1',
+    },
+    changes,
+  );
+}
+
+/** An answer of ours before any server. */
+export const LOCAL: Partial<Entry> = {
+  tries: 0,
+  status: 503,
+  originStatus: 0,
+  originBytes: 0,
+  origin: -1,
+  queue: -1,
+  connect: -1,
+  firstByte: -1,
+  data: 12_500_000,
+  frontendName: '',
+  backendName: '',
+  url: '',
+  address: '',
+  cause: 'no_server',
+  server: '',
+  upstreamProtocol: '',
+  upstreamAddress: '',
+  originHead: '',
+};

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { Entry } from '../../../src/access-log/entry.ts';
+import { JsonFormat } from '../../../src/access-log/json-format.ts';
+import { Rfc3339Time } from '../../../src/access-log/times.ts';
+import type { AccessLogOptions } from '../../../src/kernel/access-log-options.ts';
+import { entry, LOCAL, OPTIONS } from './entries.ts';
+
+const local = new Rfc3339Time(true);
+
+function line(changes: Partial<Entry> = {}, options: Partial<AccessLogOptions> = {}): string {
+  return new JsonFormat({ ...OPTIONS, format: 'json', ...options }).line(entry(changes));
+}
+
+function parsed(changes: Partial<Entry> = {}, options: Partial<AccessLogOptions> = {}): Record<string, unknown> {
+  return JSON.parse(line(changes, options)) as Record<string, unknown>;
+}
+
+const OBJECT_URL =
+  '{"Scheme":"http","Opaque":"","User":null,"Host":"10.0.0.1:80","Path":"","RawPath":"","ForceQuery":false,' +
+  '"RawQuery":"","Fragment":"","RawFragment":""}';
+
+test('a line is that of Traefik 1.7', () => {
+  const { wall, now } = entry();
+  assert.equal(
+    line(),
+    `{"BackendAddr":"10.0.0.1:80","BackendName":"backend1","BackendURL":${OBJECT_URL},"ClientAddr":"10.0.0.9:4711",` +
+      '"ClientHost":"10.0.0.9","ClientPort":"4711","ClientUsername":"-","DownstreamContentSize":512,' +
+      '"DownstreamStatus":200,"DownstreamStatusLine":"200 OK","Duration":12500000,"FrontendName":"frontend-Host-foo",' +
+      '"OriginContentSize":512,"OriginDuration":12500000,"OriginStatus":200,"OriginStatusLine":"200 OK","Overhead":0,' +
+      '"RequestAddr":"foo.bar:8080","RequestContentSize":0,"RequestCount":7,"RequestHost":"foo.bar",' +
+      '"RequestLine":"GET /a?b=c HTTP/1.1","RequestMethod":"GET","RequestPath":"/a?b=c","RequestPort":"8080",' +
+      '"RequestProtocol":"HTTP/1.1","RetryAttempts":0,' +
+      `"StartLocal":"${local.at(wall)}","StartUTC":"2026-01-02T15:04:05.12Z",` +
+      '"downstream_Content-Type":"text/plain","downstream_X-B":"1","level":"info","msg":"",' +
+      '"origin_Content-Type":"text/plain","request_Referer":"http://ref/","request_User-Agent":"curl/8",' +
+      `"time":"${local.wholeAt(now)}"}\n`,
+  );
+});
+
+test('names and forms of Traefik 3', () => {
+  const three = { names: '3' as const, headers: { defaultMode: 'drop' as const, names: [] } };
+  const found = parsed(
+    { tlsVersion: '1.3', tlsCipher: 'TLS_AES_128_GCM_SHA256', scheme: 'https', traceId: 'ab' },
+    three,
+  );
+  for (const [key, value] of Object.entries({
+    RouterName: 'frontend-Host-foo',
+    ServiceName: 'backend1',
+    ServiceURL: 'http://10.0.0.1:80',
+    ServiceAddr: '10.0.0.1:80',
+    RequestScheme: 'https',
+    entryPointName: 'http',
+    TLSVersion: '1.3',
+    TLSCipher: 'TLS_AES_128_GCM_SHA256',
+    TraceId: 'ab',
+    trace_id: 'ab',
+    OriginStatus: 200,
+  })) {
+    assert.equal(found[key], value, key);
+  }
+  for (const key of ['RequestLine', 'DownstreamStatusLine', 'BackendURL', 'Cause']) assert.ok(!(key in found), key);
+  const ours = parsed(LOCAL, three);
+  assert.deepEqual([ours.OriginStatus, ours.OriginDuration, ours.OriginContentSize], [0, 0, 0]);
+});
+
+test('our fields stand among them, and can be switched off or dropped', () => {
+  const extras = { extras: true };
+  const found = parsed({ retries: 1, tries: 2, lost: 5, reused: true, cacheHit: false, sampleRate: 0.25 }, extras);
+  for (const [key, value] of Object.entries({
+    Cause: 'ok',
+    RequestId: '019b0000-0000-7000-8000-000000000000',
+    GuardDuration: 0,
+    QueueDuration: 0,
+    ConnectDuration: 1_000_000,
+    LostDuration: 5,
+    FirstByteDuration: 9_000_000,
+    DataDuration: 2_500_000,
+    Tries: 2,
+    RetryAttempts: 1,
+    ServerName: 's1',
+    EntryPointName: 'http',
+    Worker: 0,
+    Reused: true,
+    UpstreamProtocol: '1.1',
+    UpstreamAddr: '10.0.0.1:80',
+    SampleRate: 0.25,
+    CacheHit: false,
+  })) {
+    assert.equal(found[key], value, key);
+  }
+  assert.ok(!('Cause' in parsed({}, { ...extras, fields: { defaultMode: 'keep', names: [['Cause', 'drop']] } })));
+  const local = parsed(LOCAL, extras);
+  for (const key of ['QueueDuration', 'ConnectDuration', 'FirstByteDuration', 'LostDuration', 'Reused', 'SampleRate']) {
+    assert.ok(!(key in local), `${key} is absent where it was not reached`);
+  }
+});
+
+test('keys are sorted by their bytes, and each is there once', () => {
+  for (const names of ['1.7', '3'] as const) {
+    const keys = Object.keys(parsed({ traceId: 'a', spanId: 'b', tlsVersion: '1.3' }, { names, extras: true }));
+    assert.deepEqual(
+      keys,
+      [...keys].sort((one, other) => (one < other ? -1 : 1)),
+    );
+    const text = line({ traceId: 'a', spanId: 'b', tlsVersion: '1.3' }, { names, extras: true });
+    for (const key of keys) assert.equal(text.split(`"${key}":`).length, 2, key);
+  }
+});
+
+test('header fields: 1.7 takes the first value, 3 all; secrets are redacted unless they are asked for', () => {
+  const requestFields = 'x-a: 1\r\nx-a: 2\r\nauthorization: Basic x\r\ncookie: a=b\r\n';
+  const first = parsed({ requestFields });
+  assert.equal(first['request_X-A'], '1');
+  assert.equal(first.request_Authorization, 'REDACTED');
+  assert.equal(first.request_Cookie, 'REDACTED');
+  const names = [['cookie', 'keep'] as const, ['x-a', 'drop'] as const];
+  const asked = parsed({ requestFields }, { names: '3', headers: { defaultMode: 'keep', names } });
+  assert.equal(asked.request_Cookie, 'a=b');
+  assert.ok(!('request_X-A' in asked));
+  assert.equal(parsed({ requestFields }, { names: '3' })['request_X-A'], '1,2');
+});
+
+test('a block of fields that comes again is rendered as it was, and one like it is not taken for it', () => {
+  const format = new JsonFormat({ ...OPTIONS, format: 'json' });
+  const at = (value: string): unknown =>
+    (JSON.parse(format.line(entry({ requestFields: `x-a: ${value}\r\n` }))) as Record<string, unknown>)['request_X-A'];
+  assert.deepEqual(['aba', 'aba', 'bba', 'abb', 'aba'].map(at), ['aba', 'aba', 'bba', 'abb', 'aba']);
+});
+
+test('the path of a request as a URL of Go', () => {
+  const url = parsed({ ...LOCAL, url: '/a%20b/%22?x=<' }).BackendURL as Record<string, unknown>;
+  assert.deepEqual([url.Path, url.RawPath, url.RawQuery], ['/a b/"', '', 'x=<']);
+});
+
+test('statuses are called as Go calls them', () => {
+  assert.equal(parsed({ status: 413 }).DownstreamStatusLine, '413 Request Entity Too Large');
+  assert.equal(parsed({ status: 799 }).DownstreamStatusLine, '799 ');
+});
+
+test('a compressed body has its ratio', () => {
+  assert.equal(parsed({ originBytes: 300, sentBytes: 100 }).GzipRatio, 3);
+  assert.ok(!('GzipRatio' in parsed({ originBytes: 300, sentBytes: 0 })));
+});

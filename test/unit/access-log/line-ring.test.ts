@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { LineRing, NOTABLE, USUAL } from '../../../src/access-log/line-ring.ts';
+import type { AccessLogOptions } from '../../../src/kernel/access-log-options.ts';
+import { createAccessLogBuffers, droppedLines } from '../../../src/shared/access-log.ts';
+import { RingReader } from '../../../src/shared/byte-ring.ts';
+import { entry, OPTIONS } from './entries.ts';
+
+function ringOf(options: Partial<AccessLogOptions>) {
+  const buffers = createAccessLogBuffers(1);
+  const ring = new LineRing({ ...OPTIONS, ...options }, buffers.words, buffers.rings[0]);
+  const reader = new RingReader(buffers.rings[0]);
+  const lines = (): [number, string][] => {
+    const found: [number, string][] = [];
+    while (reader.next()) found.push([reader.tag, reader.bytes.toString('utf8', reader.start, reader.end)]);
+    reader.release();
+    return found;
+  };
+  return { ring, lines, dropped: () => droppedLines(buffers) };
+}
+
+test('lines arrive whole, in UTF-8, with what they are', () => {
+  const { ring, lines } = ringOf({});
+  ring.put(entry({ url: 'http://é:80' }), NOTABLE);
+  ring.put(entry(), USUAL);
+  const [[tag, first], [other]] = lines();
+  assert.deepEqual([tag, other], [NOTABLE, USUAL]);
+  assert.match(first, /"http:\/\/é:80" 12ms\n$/);
+});
+
+test('a line that finds no room is dropped and counted, and those before it stay', () => {
+  const { ring, lines, dropped } = ringOf({ mostLines: 2 });
+  for (let count = 1; count <= 5; count++) ring.put(entry({ count }), USUAL);
+  assert.deepEqual(
+    lines().map(([, line]) => / (\d+) "Host-foo"/.exec(line)![1]),
+    ['1', '2'],
+  );
+  assert.deepEqual(dropped(), [3, 0, 0]);
+  ring.put(entry({ count: 6 }), USUAL);
+  assert.equal(lines().length, 1);
+});
+
+test('a line that is too long goes without the fields of heads, and else not at all', () => {
+  const { ring, lines, dropped } = ringOf({ format: 'json' });
+  const requestFields = Array.from({ length: 9 }, (_, i) => `x-${i}: ${'v'.repeat(8_000)}\r\n`).join('');
+  ring.put(entry({ requestFields }), USUAL);
+  const [[, line]] = lines();
+  assert.ok(!line.includes('request_') && line.includes('"RequestPath"'));
+  const long = 'v'.repeat(8_000);
+  ring.put(
+    entry({ path: long, frontendName: long, backendName: long, url: `/${long}`, host: long, user: long, method: long }),
+    USUAL,
+  );
+  assert.equal(lines().length, 0);
+  assert.deepEqual(dropped(), [0, 0, 1]);
+});
