@@ -18,6 +18,7 @@ const MODULES = join(ROOT, 'node_modules');
 const OWN_URL = /new URL\('([^'$]+)', import\.meta\.url\)/g;
 /** Left out: the addon cannot be bundled, and those that come behind it are looked for by others and may be missing. */
 const EXTERNAL = ['uWebSockets.js', '@napi-rs/nice', 'bufferutil', 'utf-8-validate'];
+const OWN_PLACE = /\b__dirname\b|\b__filename\b|\bimport\.meta\.(?:url|dirname|filename)\b/;
 /** What packages of CommonJS expect around them. */
 const BANNER =
   "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url),__dirname=import.meta.dirname;";
@@ -69,7 +70,7 @@ export function rewriteUrls(text: string, path: string): { text: string; targets
     return `new URL('./${flatName(target)}${url.endsWith('/') ? '/' : ''}', import.meta.url)`;
   });
   const rest = rewritten.replace(/new URL\('\.\/[^']+', import\.meta\.url\)/g, '');
-  if (/import\.meta\.(?:url|dirname|filename)/.test(rest)) {
+  if (OWN_PLACE.test(rest)) {
     throw new Error(`${relative(ROOT, path)}: only new URL('…', import.meta.url) with a fixed path survives bundling`);
   }
   return { text: rewritten, targets };
@@ -93,15 +94,10 @@ function ownUrls(): Plugin {
 function copyLookedFor(inputs: readonly string[], out: string): void {
   for (const input of inputs) {
     if (!input.startsWith('node_modules/')) continue;
-    if (
-      !/\b__dirname\b|\b__filename\b|\bimport\.meta\.(?:url|dirname|filename)\b/.test(
-        readFileSync(join(ROOT, input), 'utf8'),
-      )
-    )
-      continue;
+    if (!OWN_PLACE.test(readFileSync(join(ROOT, input), 'utf8'))) continue;
     const found = LOOKS_AROUND.get(input.slice('node_modules/'.length));
     if (found === undefined)
-      throw new Error(`${input} looks for files around it: scripts/release/bundle.ts has to know them`);
+      throw new Error(`${input} looks for files around it, which scripts/release/bundle.ts must know`);
     if (found !== null) cpSync(join(MODULES, found[0]), join(out, found[1]), { recursive: true });
   }
 }

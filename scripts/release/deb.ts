@@ -2,7 +2,7 @@
  * The Debian package: what the tarball has, where Debian has such things. Built by dpkg-deb, which every Debian has; there
  * is nothing to compile, so debhelper would only be one more thing to install.
  */
-import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { OLDEST_GLIBC_MINOR } from '../uws-host.mjs';
@@ -50,8 +50,11 @@ export function debianChangelog(version: string, time: string): string {
 `;
 }
 
+/** In KiB, by the lengths of files alone: what folders and blocks add depends on the file system. */
 function sizeOf(folder: string): number {
-  return Number(runProgram('du', ['-sk', '--apparent-size', folder]).split('\t')[0]);
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const sizes = files.map((entry) => Math.ceil(statSync(join(entry.parentPath, entry.name)).size / 1024));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 /** Writes `file`. `work`: a folder for what it is made of. */

@@ -8,9 +8,7 @@ import { DEBIAN_ARCHITECTURES, makeDeb } from './deb.ts';
 import { ARCHITECTURES, lockedNode } from './node-package.ts';
 import { runProgram } from './run-program.ts';
 import { packageRefs, sbomText } from './sbom.ts';
-import { addonPath, type Bundled, makeProgram, makeTree, normalise } from './tree.ts';
-
-const UWS_PACKAGE = 'node_modules/uWebSockets.js';
+import { addonPath, type Bundled, makeProgram, makeTree, normalise, UWS } from './tree.ts';
 
 /** `epoch`: of the commit, in seconds; the time of all that is made. */
 export type Release = Build & { readonly version: string; readonly epoch: number };
@@ -101,7 +99,7 @@ export async function makeAll(dist: string, release: Release, say: Say): Promise
     const { name, version } = lockedNode(architecture);
     return `${name}@${version}`;
   });
-  const packages = [...packageRefs([...bundled.packages, UWS_PACKAGE]), ...nodes];
+  const packages = [...packageRefs([...bundled.packages, UWS]), ...nodes];
   writeFileSync(join(dist, `tsuji-${version}.cdx.json`), sbomText({ packages, files, time: release.time }));
   say(`dist/tsuji-${version}.cdx.json`);
   const made = readdirSync(dist, { withFileTypes: true }).filter((entry) => entry.isFile());

@@ -10,7 +10,8 @@ import { type Architecture, nodePackage } from './node-package.ts';
 
 /** The version of the modules of the Node that comes along: process.versions.modules. */
 const NODE_ABI = 137;
-const UWS = 'node_modules/uWebSockets.js';
+/** The package with the addon, relative to the root of the work tree and to the folder of a release alike. */
+export const UWS = 'node_modules/uWebSockets.js';
 const PROGRAMS = ['tsuji', 'node'];
 /** What the root of the work tree gives to who reads. */
 const PAPERS = ['LICENSE', 'README.md', 'CHANGELOG.md', 'docs', 'units'];
