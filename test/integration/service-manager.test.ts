@@ -38,11 +38,8 @@ test('the service manager hears when it serves, that all workers answer, and tha
     () => `WATCHDOG=1 in ${JSON.stringify(ear.messages())}`,
   );
   const [first] = ear.messages().filter((message) => message.includes('READY=1'));
-  assert.deepEqual(first.toSorted(), [
-    `MAINPID=${tsuji.child.pid}`,
-    'READY=1',
-    'STATUS=Serving with 2 of 2 workers: 1 frontends, 1 backends, 0 problems',
-  ]);
+  const status = 'STATUS=Serving with 2 of 2 workers: 1 frontends, 1 backends, 0 problems';
+  assert.ok(first.includes(status), first.join());
 
   writeFileSync(stuck, '');
   await tsuji.hasSaid(/event=worker_slow worker=1 lag_ms=\d+/);

@@ -123,8 +123,8 @@ export class ServiceReport {
     this.isReady = true;
     if (this.patience !== null) clearTimeout(this.patience);
     this.told = this.status();
-    // The process id: after a change of processes it is another one than the manager knows.
-    this.notifier.notify({ READY: '1', MAINPID: String(process.pid), STATUS: this.told });
+    // Not MAINPID: a successor may still be given up, and its end would be that of the service. Its predecessor says it.
+    this.notifier.notify({ READY: '1', STATUS: this.told });
   }
 
   private tellStatus(): void {
