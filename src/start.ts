@@ -107,8 +107,10 @@ async function run(parsed: Run, predecessor: Predecessor | null): Promise<number
   try {
     await launch.run();
     goOnAfterErrors();
-    succession.allow();
-    predecessor?.tellReady();
+    if (launch.serves) {
+      succession.allow();
+      predecessor?.tellReady();
+    }
     return 0;
   } catch (error) {
     if (error instanceof ListenError) tellListenFailure(error.failure);

@@ -127,6 +127,11 @@ export class Launch {
     this.plane?.follow([]);
   }
 
+  /** What `run` was to reach was reached, and nobody has ended it since. */
+  get serves(): boolean {
+    return this.plane !== null && !this.stopping && !this.draining;
+  }
+
   /** `/ping` answers 503 from now on. */
   beginDrain(): void {
     this.draining = true;
@@ -203,7 +208,7 @@ export class Launch {
 
   private async reloadOnce(reread: () => Reread): Promise<void> {
     const { plane } = this;
-    if (plane === null || this.stopping || this.draining) {
+    if (plane === null || !this.serves) {
       log.event(EVENTS.reloadFailed, '', { reason: 'tsuji does not serve' });
       return;
     }

@@ -95,22 +95,33 @@ test('SIGUSR2 under load: a successor takes over and nobody notices, and WebSock
   for (const group of groups) assert.deepEqual([lostOf(group), group.refused], ['', 0]);
 });
 
-test('a successor that cannot start, or is not ready in time, ends, and the old one serves on and says why', async (t) => {
+test('a successor that cannot start, is ended, or is not ready in time leaves the old one as it was, which says why', async (t) => {
   const folder = temporaryFolder();
   t.after(() => folder.remove());
   const file = join(folder.path, 'traefik.toml');
   writeFileSync(file, 'debug = false\n');
-  for (const [flag, reason] of [
-    [`--configFile=${file}`, 'it ended with code 1'],
-    ['--lifeCycle.successorTimeout=1ms', 'not ready within 0.001 s'],
-  ]) {
-    const tsuji = await startOnPorts(t, [flag]);
-    writeFileSync(file, 'debug = maybe\n');
-    tsuji.kill('SIGUSR2');
-    await tsuji.hasSaid(new RegExp(`event=successor_failed pid=\\d+ reason="${reason}"`));
-    assert.equal(await pidOf(tsuji), tsuji.child.pid);
-    const visitors = new Visitors(tsuji.portOf('uws'), HOST, 'each').start(1);
-    await visitors.more(3);
-    await visitors.stop();
-  }
+  const tsuji = await startOnPorts(t, [`--configFile=${file}`]);
+  const before = tsuji.child.pid;
+
+  writeFileSync(file, 'debug = maybe\n');
+  tsuji.kill('SIGUSR2');
+  await tsuji.hasSaid(/event=successor_failed pid=\d+ reason="it ended with code 1"/);
+
+  writeFileSync(file, 'debug = false\n');
+  tsuji.kill('SIGUSR2');
+  const started = /event=successor_started pid=(\d+)[\s\S]*event=successor_started pid=(\d+)/;
+  await tsuji.hasSaid(started);
+  process.kill(Number(started.exec(tsuji.output)![2]), 'SIGTERM');
+  await tsuji.hasSaid(/event=successor_failed pid=\d+ reason="it ended with (?:code 0|SIGTERM)"/);
+
+  writeFileSync(file, '[lifeCycle]\nsuccessorTimeout = "1ms"\n');
+  tsuji.kill('SIGHUP');
+  await tsuji.hasSaid(/setting=--lifeCycle.successorTimeout in_force=now/);
+  tsuji.kill('SIGUSR2');
+  await tsuji.hasSaid(/event=successor_failed pid=\d+ reason="not ready within 0.001 s"/);
+
+  assert.equal(await pidOf(tsuji), before);
+  const visitors = new Visitors(tsuji.portOf('uws'), HOST, 'each').start(1);
+  await visitors.more(3);
+  await visitors.stop();
 });
