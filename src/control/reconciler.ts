@@ -48,17 +48,25 @@ const RETRY_MS = 1_000;
 /** Of one update; the others are in the sum of all. */
 const MOST_PROBLEMS_TOLD = 20;
 
+const OBJECT = /\/((?:frontends|backends|tls)\/[^/]+)/;
+
 function levelOf({ state }: Problem): LineLevel {
   return state === 'rejected' ? 'error' : 'warning';
+}
+
+/** `frontends/F`, `backends/B` or `tls/C`; '' for a key of none. */
+function objectOf(key: string): string {
+  return OBJECT.exec(key)?.[1] ?? '';
 }
 
 function tellProblems({ appeared, mended, model }: ModelUpdate): void {
   for (const problem of appeared.slice(0, MOST_PROBLEMS_TOLD)) {
     const { key, state, reason } = problem;
-    log.event(EVENTS.problem, '', { key, state, reason }, levelOf(problem));
+    log.event(EVENTS.problem, '', { key, object: objectOf(key), state, reason }, levelOf(problem));
   }
   for (const problem of mended.slice(0, MOST_PROBLEMS_TOLD)) {
-    log.event(EVENTS.problemGone, '', { key: problem.key }, levelOf(problem));
+    const { key } = problem;
+    log.event(EVENTS.problemGone, '', { key, object: objectOf(key) }, levelOf(problem));
   }
   if (Math.max(appeared.length, mended.length) <= MOST_PROBLEMS_TOLD) return;
   log.event(EVENTS.problems, '', { appeared: appeared.length, gone: mended.length, total: model.problems.size });
@@ -201,7 +209,7 @@ export class Reconciler implements SourceSink {
     const { isEmpty } = this.#merge;
     if (isEmpty === this.#toldEmpty) return;
     this.#toldEmpty = isEmpty;
-    log.event(isEmpty ? EVENTS.noKeys : EVENTS.keysFound, '', { prefix: this.#place });
+    log.event(isEmpty ? EVENTS.noKeys : EVENTS.keysFound, this.#place, { prefix: this.#place });
   }
 
   #tryToPublish(): void {

@@ -5,7 +5,7 @@
  */
 import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
-import { EVENTS } from '../../kernel/events.ts';
+import { EVENTS, type LineLevel } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import { type Problem, shownKey } from '../../kernel/problems.ts';
 import type { NeededKeySet, OptionSet } from '../../middlewares/kind.ts';
@@ -24,6 +24,8 @@ const LONGEST_RETRY_MS = 300_000;
 const KEPT_MS = 86_400_000;
 /** Between fetches that unknown keys ask for. */
 const ASKED_MS = 60_000;
+
+import { kindOf } from '../kind-of-reason.ts';
 
 export type KeySetsOptions = {
   /** Of all keys, without a slash at its end. */
@@ -53,6 +55,8 @@ type Followed = {
   fetchedAt: number;
   beganAt: number;
   failures: number;
+  /** Its trouble as the log was told of it; null: it has none. */
+  told: { readonly level: LineLevel; readonly kind: string } | null;
   isFetching: boolean;
   timer: NodeJS.Timeout | null;
   /** Workers that wait for news. */
@@ -146,6 +150,7 @@ export class KeySets {
         fetchedAt: 0,
         beganAt: 0,
         failures: 0,
+        told: null,
         isFetching: false,
         timer: null,
         askers: new Set(),
@@ -192,7 +197,10 @@ export class KeySets {
 
   /** Returns when it is to be fetched again, milliseconds. */
   private came(set: Followed, { keys, maxAge }: FetchedKeySet): number {
-    if (set.failures > 0) log.event(EVENTS.keySetLive, set.url, { url: shownUrl(set.url), keys: keys.length });
+    if (set.told !== null) {
+      log.event(EVENTS.keySetLive, set.url, { url: shownUrl(set.url), keys: keys.length }, set.told.level);
+    }
+    set.told = null;
     set.failures = 0;
     set.fetchedAt = this.now();
     this.publish(set, keys);
@@ -207,7 +215,11 @@ export class KeySets {
       reason,
       ...(set.keys.length > 0 && { stale_s: Math.round(stale / 1000) }),
     };
-    log.event(EVENTS.keySetLost, set.url, fields, isOver ? 'error' : 'warning');
+    const trouble = { level: isOver ? 'error' : 'warning', kind: kindOf(reason) } as const;
+    if (set.told?.level !== trouble.level || set.told.kind !== trouble.kind) {
+      log.event(EVENTS.keySetLost, set.url, fields, trouble.level);
+    }
+    set.told = trouble;
     this.publish(set, isOver ? [] : set.keys);
     return Math.min(RETRY_MS * 2 ** set.failures++, LONGEST_RETRY_MS);
   }

@@ -5,15 +5,13 @@
  */
 import { EVENTS, type LineLevel } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
-import { shortened } from '../../kernel/quote.ts';
+import { kindOf } from '../kind-of-reason.ts';
 import type { SourceName, SourceStatus } from './source.ts';
 
 const ERROR_AFTER_MS = 60_000;
 const AGAIN_MS = 300_000;
 /** Different troubles of one outage that are told when they come up. */
 const MOST_KINDS = 20;
-/** So much of a trouble tells it from others. */
-const LONGEST_REASON = 1_000;
 
 class Told {
   isLive = false;
@@ -25,13 +23,6 @@ class Told {
   /** What was told of this outage, and of a trouble that leaves the source live. */
   readonly kinds = new Set<string>();
   keys = 0;
-}
-
-/** The same for two texts that differ only in an address, a time or a count. */
-function kindOf(reason: string): string {
-  // Word by word and not too long: a store, which may say what it likes, costs no more than the length of it.
-  const words = shortened(reason, LONGEST_REASON).replace(/\S+/g, (word) => (/.:\d/.test(word) ? '#' : word));
-  return words.replace(/\d+/g, '#');
 }
 
 export class SourceLog {

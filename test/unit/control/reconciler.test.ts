@@ -188,16 +188,16 @@ test('a problem is told once, again when it comes back, and its end at the level
   const [first, second, ...none] = lines.splice(0);
   assert.deepEqual(none, []);
   const { reason, ...rest } = first;
-  assert.deepEqual(rest, { event: 'problem', level: 'error', key, state: 'rejected' });
+  assert.deepEqual(rest, { event: 'problem', level: 'error', key, object: 'backends/b', state: 'rejected' });
   assert.match(String(reason), /^"nonsense" is not a URL/);
-  const unknown = { key: '/traefik/nonsense', state: 'ignored', reason: 'unknown key' };
+  const unknown = { key: '/traefik/nonsense', object: '', state: 'ignored', reason: 'unknown key' };
   assert.deepEqual(second, { event: 'problem', level: 'warning', ...unknown });
 
   reconciler.changes('etcdv3', '3', [server('s'), { key: 'nonsense', value: null }]);
   await until(() => published.length === 3);
   assert.deepEqual(lines.splice(0), [
-    { event: 'problem_gone', level: 'error', key },
-    { event: 'problem_gone', level: 'warning', key: '/traefik/nonsense' },
+    { event: 'problem_gone', level: 'error', key, object: 'backends/b' },
+    { event: 'problem_gone', level: 'warning', key: '/traefik/nonsense', object: '' },
   ]);
   reconciler.changes('etcdv3', '4', [bad]);
   await until(() => published.length === 4);
