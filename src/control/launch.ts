@@ -225,6 +225,8 @@ export class Launch {
       const in_force = isLive ? 'now' : 'after a restart';
       log.event(EVENTS.settingChanged, setting, { setting, in_force }, isLive ? 'info' : 'warning');
     }
+    // Behind those lines, which a higher level would swallow.
+    useLogSettings(this.inForce);
     log.event(EVENTS.reloaded, '', { changed: changes.length, took_ms: Math.round(performance.now() - startedAt) });
     this.service.reloaded();
   }
@@ -241,7 +243,6 @@ export class Launch {
     plane.reload(next.settings);
     this.inForce = next.settings;
     this.texts = next.texts;
-    useLogSettings(next.settings);
     return changesBetween(before, after);
   }
 
