@@ -20,10 +20,11 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'model',
     'rule',
     'middlewares',
+    'otlp',
     'http',
     'kernel',
   ],
-  data: ['access-log', 'protocol', 'table', 'shared', 'tls', 'middlewares', 'http2', 'http', 'kernel'],
+  data: ['access-log', 'protocol', 'table', 'shared', 'tls', 'middlewares', 'http2', 'otlp', 'http', 'kernel'],
   model: ['rule', 'middlewares', 'kernel'],
   table: ['rule:type', 'kernel'],
   rule: ['kernel'],
@@ -35,6 +36,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   shared: ['kernel'],
   http: ['kernel'],
   http2: ['http', 'kernel'],
+  otlp: ['kernel'],
   kernel: [],
 };
 

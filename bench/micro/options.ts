@@ -16,6 +16,7 @@ import { HttpExchange } from '../../src/data/exchange/http-exchange.ts';
 import { HeldBodies } from '../../src/data/exchange/outgoing-request.ts';
 import { KeySets } from '../../src/data/key-sets.ts';
 import { Passwords } from '../../src/data/passwords.ts';
+import { RequestIds } from '../../src/data/request-ids.ts';
 import type { Upstream } from '../../src/data/upstream/upstream.ts';
 import { VerifiedTokens } from '../../src/data/verified-tokens.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
@@ -130,6 +131,10 @@ class Subject {
     const worker: Partial<WorkerContext> = {
       options: { upstreamPipelining: 1, retryAttempts: null, ejectionFailures: 0 } as WorkerContext['options'],
       entryPoints: [{ name: 'http', tls: null }] as unknown as WorkerContext['entryPoints'],
+      trusts: [null],
+      requestIds: new RequestIds('on'),
+      tracer: null,
+      accessLog: null,
       plans: [null],
       wheel: new TimerWheel(),
       cursors: memory.cursors,

@@ -31,6 +31,7 @@ export function bootOptions(settings: Settings, rootCAs: readonly string[] | nul
     insecureSkipVerify: settings.insecureSkipVerify,
     rootCAs,
     requestId: settings.requestId,
+    tracing: settings.tracing?.options ?? null,
     keepTrailingSlash: settings.keepTrailingSlash,
     mostConnections: mostConnections(settings.workers),
   };

@@ -47,6 +47,7 @@ import { Certificates } from './tls/certificates.ts';
 import { loadClientCAs } from './tls/client-cas.ts';
 import { SharedTicketKeys } from './tls/shared-ticket-keys.ts';
 import { TicketRing } from './tls/ticket-ring.ts';
+import { SpanExporter } from './tracing/span-exporter.ts';
 import { WatchedFiles } from './watched-files.ts';
 import { WorkerFleet } from './worker-fleet.ts';
 import { workerHeap } from './worker-heap.ts';
@@ -80,6 +81,8 @@ export class ControlPlane {
   private readonly nodes: ClusterNodes;
   private readonly nodeReport: NodeReport;
   private readonly files = new WatchedFiles((object) => this.reconciler.rebuild(object));
+  /** null: there are no traces. */
+  private readonly spans: SpanExporter | null;
   private readonly publisher: Publisher;
   readonly fleet: WorkerFleet;
   private readonly accessLog: AccessLogControl | null;
@@ -221,6 +224,8 @@ export class ControlPlane {
       onAnswer: (index, changed, removed) => this.fleet.send(index, { kind: 'keySets', changed, removed }),
     });
     this.accessLog = settings.accessLog === null ? null : new AccessLogControl(settings.accessLog, settings.workers);
+    const { tracing, workers } = settings;
+    this.spans = tracing === null ? null : new SpanExporter(tracing, workers, version);
     this.fleet = new WorkerFleet({
       count: settings.workers,
       logLevel: settings.logLevel,
@@ -236,6 +241,7 @@ export class ControlPlane {
       shared: memory.buffers,
       accessLog: this.accessLog,
       lanes: memory.lanes,
+      spans: this.spans?.rings ?? [],
       openOf: (index) => memory.openExchanges(index),
       onWelcome: (index, generation) => this.publisher.welcome(index, generation),
       onApplied: () => {
@@ -250,6 +256,7 @@ export class ControlPlane {
           .then((isRight) => this.fleet.send(index, { kind: 'passwordChecked', id, isRight }));
       },
       onKeySet: (index, url) => this.keySets.asked(index, url),
+      onSpans: () => this.spans?.collect(),
       onServer: ({ event, backend, server }) => this.servers.received(event, backend, server),
       onServerFailed: (message) => this.servers.failed(message),
       onEnded: (index) => {
@@ -320,6 +327,7 @@ export class ControlPlane {
       log.event(EVENTS.adminListening, '', { address: addressText({ host, port }), path });
     }
     this.ticketRing.start();
+    this.spans?.start();
   }
 
   /** Until the first table was made. What workers boot with is the newest one. */
@@ -389,7 +397,7 @@ export class ControlPlane {
     this.certificateList.stop();
     this.ticketRing.stop();
     this.keySets.stop();
-    await Promise.all([this.nodes.stop(), this.nodeReport.stop()]);
+    await Promise.all([this.nodes.stop(), this.nodeReport.stop(), this.spans?.stop()]);
     await this.feed.stop();
     this.changes.stop();
     this.applied.stop();

@@ -26,6 +26,7 @@ import { SourceLog } from './source/source-log.ts';
 import { loadTls } from './source/tls.ts';
 import { StoredKeysReader } from './stored-keys.ts';
 import { loadClientCAs } from './tls/client-cas.ts';
+import { TRACING_TLS } from './tracing/span-exporter.ts';
 
 /** After that tsuji listens by the settings that it has. */
 const PATIENCE_MS = 5_000;
@@ -38,9 +39,10 @@ const PATIENCE_WITH_OTHERS_MS = ENDPOINT_DEADLINE_MS + 2_000;
  * What settings name outside of themselves, as far as a control plane would not start without it.
  * @throws TsujiError
  */
-function checkFiles({ entryPoints, etcd }: Settings): void {
+function checkFiles({ entryPoints, etcd, tracing }: Settings): void {
   for (const entryPoint of entryPoints) loadClientCAs(entryPoint);
   if (etcd?.tls) loadTls(etcd.tls);
+  if (tracing !== null) loadTls(tracing.tls, TRACING_TLS);
 }
 
 /** All keys of the store, relative to the prefix. */

@@ -11,6 +11,7 @@ import { createNonceCounts, NonceCounts } from '../shared/nonce-counts.ts';
 import { createRateBuckets, RateBuckets } from '../shared/rate-buckets.ts';
 import { createServerState, ServerState } from '../shared/server-state.ts';
 import { createTokenCounts, TokenCounts } from '../shared/token-counts.ts';
+import { createTraceBudget } from '../shared/trace-budget.ts';
 
 /** What all workers get alike. */
 export type SharedBuffers = Pick<
@@ -24,6 +25,7 @@ export type SharedBuffers = Pick<
   | 'diskUse'
   | 'nonceCounts'
   | 'mirrorCounts'
+  | 'traceBudget'
 >;
 
 export class SharedMemory {
@@ -59,6 +61,7 @@ export class SharedMemory {
       diskUse,
       nonceCounts,
       mirrorCounts,
+      traceBudget: createTraceBudget(),
     };
     this.lanes = Array.from({ length: workers }, () => createMetricsLane(metricsBuckets));
     this.cursors = new Int32Array(cursors);

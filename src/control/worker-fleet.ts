@@ -41,6 +41,8 @@ export type FleetOptions = {
   readonly accessLog: AccessLogControl | null;
   /** One lane per worker. */
   readonly lanes: readonly SharedArrayBuffer[];
+  /** Of spans, one per worker; empty without tracing. */
+  readonly spans: readonly SharedArrayBuffer[];
   /** Exchanges that are open in it. */
   readonly openOf: (index: number) => number;
   /** A worker boots or is ready and has a table of `generation`, 0 for none: what is newer is sent, its generation returned. */
@@ -50,6 +52,8 @@ export type FleetOptions = {
   readonly onPassword: (index: number, message: FromWorker & { readonly kind: 'checkPassword' }) => void;
   /** A worker wants a key set to be fetched again. */
   readonly onKeySet: (index: number, url: string) => void;
+  /** The ring of a worker has spans to be sent. */
+  readonly onSpans: () => void;
   readonly onServer: (message: FromWorker & { readonly kind: 'server' }) => void;
   readonly onServerFailed: (message: ServerFailed) => void;
   /** A worker has ended; it is replaced later, if at all. */
@@ -248,6 +252,7 @@ export class WorkerFleet {
       ...this.options.shared,
       metrics: this.options.lanes[member.index],
       accessLog: this.options.accessLog?.bootOf(member.index) ?? null,
+      spans: this.options.spans.at(member.index) ?? null,
       logQueue,
       port: port2,
     };
@@ -339,6 +344,9 @@ export class WorkerFleet {
         return;
       case 'wantKeySet':
         this.options.onKeySet(member.index, message.url);
+        return;
+      case 'spans':
+        this.options.onSpans();
         return;
       case 'server':
         this.options.onServer(message);

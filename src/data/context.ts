@@ -28,6 +28,7 @@ import type { Plan } from './middleware.ts';
 import type { Passwords } from './passwords.ts';
 import type { RequestIds } from './request-ids.ts';
 import type { SpoolDisk } from './spool-disk.ts';
+import type { Tracer } from './tracing/tracer.ts';
 import type { Trust } from './trust.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
 import type { VerifiedTokens } from './verified-tokens.ts';
@@ -49,6 +50,8 @@ export type WorkerContext = {
   trusts: readonly (Trust | null)[];
   /** What names all requests, where their frontend has no word of its own. */
   readonly requestIds: RequestIds;
+  /** null: there are no traces. */
+  readonly tracer: Tracer | null;
   /** What each entrypoint does to its requests; null for one that lets everything through as it is. */
   plans: readonly (Plan | null)[];
   readonly wheel: TimerWheel;

@@ -18,6 +18,7 @@ import type { Reply } from './reply.ts';
 import type { Named } from './request-ids.ts';
 import type { SpoolOwner } from './spool.ts';
 import type { Flow, SubrequestUser } from './subrequest-user.ts';
+import type { Trace } from './tracing/trace.ts';
 
 /** The answer of `request` that comes later: by what `Scope.wait` has given. */
 export const WAITS = Symbol('waits');
@@ -37,6 +38,8 @@ export interface Waiting {
 
 /** The exchange, as a middleware sees it. */
 export interface Scope extends Named {
+  /** null: it belongs to none. */
+  trace: Trace | null;
   /** What a wrapper needs of its worker; a middleware is made with all of it. */
   readonly worker: { readonly wheel: TimerWheel; readonly metrics: MetricsLane } & SpoolOwner;
   /** Index. */

@@ -14,7 +14,7 @@ import { FAULTS, type Fault } from '../kernel/errors.ts';
 import { log } from '../kernel/log.ts';
 import { TimerEntry } from '../kernel/timer-wheel.ts';
 import type { BufferingOptions } from '../middlewares/buffering.ts';
-import type { BackendView } from '../table/views.ts';
+import type { BackendView, ServerView } from '../table/views.ts';
 import { Assignment, QUEUED, type QueueUser, type Repeatable } from './balancing/assignment.ts';
 import { balancerOf } from './balancing/balancer.ts';
 import { Repetition } from './balancing/repetition.ts';
@@ -179,6 +179,19 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueU
     if (body === null) return;
     for (const chunk of body) this.connection?.write(chunk);
     this.connection?.endBody('');
+  }
+
+  /** The server that it is with; null for none, and where it goes to a pool that was named. */
+  get server(): ServerView | null {
+    return this.assignment?.server ?? null;
+  }
+
+  get peer(): string {
+    return this.connection?.peer ?? '';
+  }
+
+  get protocol(): Upstream['protocol'] {
+    return this.connection?.protocol ?? '1.1';
   }
 
   private get answered(): boolean {

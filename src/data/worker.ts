@@ -12,6 +12,7 @@ import { LateTicks } from '../kernel/late-ticks.ts';
 import { type LogLevel, log, logWarningsOfNode, sendLogTo, setLogLevel } from '../kernel/log.ts';
 import { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { Boot, FromWorker, ToWorker } from '../protocol/messages.ts';
+import { RingWriter } from '../shared/byte-ring.ts';
 import { DescriptorCounts } from '../shared/descriptor-counts.ts';
 import { DiskUse } from '../shared/disk-use.ts';
 import { LiveNodes } from '../shared/live-nodes.ts';
@@ -21,6 +22,7 @@ import { NonceCounts } from '../shared/nonce-counts.ts';
 import { RateBuckets } from '../shared/rate-buckets.ts';
 import { ServerLane, ServerState } from '../shared/server-state.ts';
 import { TokenCounts } from '../shared/token-counts.ts';
+import { TraceBudget } from '../shared/trace-budget.ts';
 import { RoutingTable } from '../table/reader.ts';
 import { CertificateStore } from '../tls/certificate-store.ts';
 import { TicketKeys } from '../tls/ticket-keys.ts';
@@ -51,6 +53,7 @@ import { RequestIds } from './request-ids.ts';
 import { handleProblem } from './socket/handles.ts';
 import { makesHandshakes } from './socket/tls-handshake.ts';
 import { SpoolDisk } from './spool-disk.ts';
+import { Tracer } from './tracing/tracer.ts';
 import { Trust } from './trust.ts';
 import { UpstreamPools } from './upstream/pools.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
@@ -61,6 +64,8 @@ import { VerifiedTokens } from './verified-tokens.ts';
  */
 const LINGER_MS = 250;
 
+/** Spans that may wait for main (shared/spec logs §5.5). */
+const MOST_SPANS = 2_048;
 /** Lines that may wait for main; it may be busy, but never keeps a worker waiting (shared/spec logs §3.4). */
 const LOG_QUEUE = 1_000;
 
@@ -86,6 +91,7 @@ const context: WorkerContext = {
   entryPoints: boot.entryPoints,
   trusts: [],
   requestIds: new RequestIds(boot.options.requestId),
+  tracer: tracerOf(boot),
   plans: [],
   wheel,
   cursors: new Int32Array(boot.cursors),
@@ -146,6 +152,17 @@ let heapWatch: HeapWatch | null = null;
 /** That of `context`. */
 let table: SharedArrayBuffer | null = null;
 let lateTicks: LateTicks | null = null;
+
+function tracerOf({ options: { tracing }, entryPoints, spans, traceBudget }: Boot): Tracer | null {
+  if (tracing === null || spans === null) return null;
+  return new Tracer({
+    options: tracing,
+    entryPoints: entryPoints.map(({ name }) => name),
+    ring: new RingWriter(spans, MOST_SPANS),
+    budget: new TraceBudget(traceBudget, tracing.maxPerSecond),
+    ringFills: () => post({ kind: 'spans' }),
+  });
+}
 
 function post(message: FromWorker): void {
   boot.port.postMessage(message);

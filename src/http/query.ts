@@ -38,3 +38,20 @@ export function withoutQueryName(query: string, name: string): string {
   if (from <= query.length) return rest + query.slice(from);
   return rest.slice(0, -1);
 }
+
+const REDACTED = 'REDACTED';
+
+/** With the values of all parameters but those of `safe` hidden; names stay, and what has no value. */
+export function redactedQuery(query: string, safe: ReadonlySet<string>): string {
+  let shown = '';
+  for (let start = 0; start <= query.length; ) {
+    let end = start;
+    while (end < query.length && query.charCodeAt(end) !== AMPERSAND && query.charCodeAt(end) !== SEMICOLON) end++;
+    const pair = query.slice(start, end);
+    const equals = pair.indexOf('=');
+    const hides = equals >= 0 && equals < pair.length - 1 && !safe.has(decodedQuery(pair.slice(0, equals)) ?? '');
+    shown += (hides ? `${pair.slice(0, equals + 1)}${REDACTED}` : pair) + query.slice(end, end + 1);
+    start = end + 1;
+  }
+  return shown;
+}

@@ -102,3 +102,16 @@ export function causeNumber(name: string): number {
   // Nearly all of them, and one look at a reference.
   return name === 'ok' ? 0 : (NUMBERS.get(name) ?? INTERNAL);
 }
+
+/** Of those whose response may have been whole, whoever has sent it. */
+const WHOLE: ReadonlySet<string> = new Set(['ok', 'error_page', 'auth_refused']);
+const BREAKING: ReadonlyMap<string, Cause> = new Map(
+  CAUSES.filter(({ name, status }) => status.includes(SENT) && !WHOLE.has(name)).map((cause) => [cause.name, cause]),
+);
+
+/** The exchange has that cause, and a response with `status` had begun and did not come to its end. */
+export function isBroken(cause: string, status: number): boolean {
+  if (cause === 'ok') return false;
+  const row = BREAKING.get(cause);
+  return row !== undefined && !row.status.includes(status);
+}

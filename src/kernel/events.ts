@@ -212,6 +212,9 @@ export const EVENTS = Object.freeze({
   accessLogFailed: event('access_log_failed', 'error', 'The access log cannot be written', SECOND),
   /** Fields: path, count, reason. */
   accessLogLost: event('access_log_lost', 'warning', 'Lines of the access log were lost', SECOND),
+  /** What was lost since the last line; count 0: nothing yet. */
+  spansLost: event('spans_lost', 'warning', 'Spans do not reach their collector', SECOND),
+  spansBack: event('spans_back', 'warning', 'Spans reach their collector again', SECOND),
   libraryWarning: event('library_warning', 'warning', 'A library or Node warns', SECOND),
   linesHeld: event('lines_held', 'warning', 'Lines were held back: there are too many'),
 });

@@ -18,6 +18,7 @@
  *     main ◀── checkPassword ─────  worker      and `passwordChecked` back
  *     main ◀── wantKeySet ────────  worker      and `keySets` back, when they were fetched again
  *     main ◀── server ────────────  worker      a server breaks its connections, or a trial of an ejected one has ended
+ *     main ◀── spans ─────────────  worker      there are some to be sent in its ring
  *     main ◀── log ───────────────  worker      a line of the log, which main writes
  *     main ◀── failed ────────────  worker      an uncaught error; the worker closes everything and ends
  */
@@ -28,6 +29,7 @@ import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import type { ListenFailure } from '../kernel/errors.ts';
 import type { LogRecord } from '../kernel/log.ts';
 import type { RequestIdMode } from '../kernel/request-id-mode.ts';
+import type { TracingOptions } from '../kernel/tracing-options.ts';
 import type { VerificationKey } from '../kernel/verification-keys.ts';
 
 export type RetryLimits = {
@@ -100,6 +102,8 @@ export type BootOptions = {
   readonly keepTrailingSlash: boolean;
   /** Of all frontends that do not say. */
   readonly requestId: RequestIdMode;
+  /** null: there are no traces. */
+  readonly tracing: TracingOptions | null;
   /** With clients and servers, of all workers together, as far as file descriptors go; 0: no limit. */
   readonly mostConnections: number;
   /** How long a client's connection may be idle; 0: for ever. uWebSockets has a time of its own. */
@@ -183,6 +187,10 @@ export type Boot = {
   readonly nonceCounts: SharedArrayBuffer;
   /** src/shared/mirror-counts.ts */
   readonly mirrorCounts: SharedArrayBuffer;
+  /** src/shared/trace-budget.ts */
+  readonly traceBudget: SharedArrayBuffer;
+  /** This worker's spans: src/shared/byte-ring.ts; null without tracing. */
+  readonly spans: SharedArrayBuffer | null;
   /** This worker's lane of src/shared/metrics.ts */
   readonly metrics: SharedArrayBuffer;
   /** null: there is none. */
@@ -282,5 +290,7 @@ export type FromWorker =
       /** Exchanges that end with it. */
       readonly open: number;
     }
+  /** There are spans in its ring, more than should wait. */
+  | { readonly kind: 'spans' }
   /** A line of the log, which main writes. */
   | { readonly kind: 'log'; readonly record: LogRecord };

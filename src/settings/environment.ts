@@ -16,6 +16,15 @@ export type EnvironmentSetting = {
   readonly origin: string;
 };
 
+/** Those of OpenTelemetry that say something: empty ones are as good as not set, as its specification has it. */
+export function readOtelVariables(env: NodeJS.ProcessEnv): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(env).flatMap(([name, text = '']) =>
+      name.startsWith('OTEL_') && text !== '' ? [[name, text] as const] : [],
+    ),
+  );
+}
+
 function variableOf(name: string): string {
   return PREFIX + name.replaceAll('.', '_').toUpperCase();
 }

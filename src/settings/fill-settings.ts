@@ -12,6 +12,7 @@ import { fillEntryPoints } from './entrypoints.ts';
 import { fillEtcd } from './etcd-settings.ts';
 import type { Given } from './given.ts';
 import type { EtcdSettings, Settings, TlsServingSettings } from './settings.ts';
+import { fillTracing } from './tracing-settings.ts';
 import { fillWeb } from './web-settings.ts';
 
 type Warn = (line: string) => void;
@@ -299,6 +300,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     allowMinWeightZero: given.boolean('allowMinWeightZero'),
     constraints: fillConstraints(given),
     requestId: fillRequestId(given),
+    tracing: fillTracing(given, warn),
     keepTrailingSlash: given.boolean('keepTrailingSlash'),
     metricsBuckets: fillBuckets(given),
     warnings: [...warnings],

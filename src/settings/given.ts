@@ -22,6 +22,12 @@ export class Given {
   readonly #entryPoints = new Map<string, EntryPointText>();
   readonly #dropped = new Set<string>();
   #webDropped = false;
+  /** Variables of OpenTelemetry, which count less than any flag. */
+  readonly otel: ReadonlyMap<string, string>;
+
+  constructor(otel: ReadonlyMap<string, string> = new Map()) {
+    this.otel = otel;
+  }
 
   /** Repeating appends for kinds that say so; otherwise the last one counts. */
   add(row: Row, name: string, text: string): void {

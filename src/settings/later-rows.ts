@@ -42,7 +42,9 @@ export const LATER_ROWS: readonly Row[] = [
       hostResolver.cnameFlattening  boolean  false             Follow CNAMEs when matching hosts
       hostResolver.resolvConfig     string   /etc/resolv.conf  File with the name servers
       hostResolver.resolvDepth      integer  5                 How many CNAMEs to follow
-      tracing.*                     any      -                 Send traces
+      tracing.zipkin.*              any      -                 Zipkin of 1.7: spans go by OTLP
+      tracing.jaeger.*              any      -                 Jaeger of 1.7: spans go by OTLP
+      tracing.datadog.*             any      -                 Datadog of 1.7: spans go by OTLP
       acme.*                        any      -                 Fetch certificates by ACME
     `,
   ),

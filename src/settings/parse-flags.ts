@@ -6,7 +6,7 @@
 import { TsujiError } from '../kernel/errors.ts';
 import { nearestName } from '../kernel/nearest.ts';
 import { quoted, shortened } from '../kernel/quote.ts';
-import { readEnvironment } from './environment.ts';
+import { readEnvironment, readOtelVariables } from './environment.ts';
 import { fillSettings } from './fill-settings.ts';
 import { parseBoolean, problemOf, sameValue, standsAlone } from './flag-values.ts';
 import { Given } from './given.ts';
@@ -156,7 +156,7 @@ function warnIfLater(row: Row, origin: string, text: string, warnings: Set<strin
 
 /** What was given to the process itself, not put together yet: flags over environment over traefik.toml. */
 function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv, withFile: boolean): Layer {
-  const given = new Given();
+  const given = new Given(readOtelVariables(env));
   const warnings = new Set<string>();
   const warn = (line: string): void => void warnings.add(line);
   const flags = readFlags(argv, warn);

@@ -194,6 +194,37 @@ const ROWS_IN_FORCE: readonly Row[] = [
       traefikLog  section  false  Accepted and ignored: only its flags count
     `,
   ),
+  rows(
+    'Traces',
+    'now',
+    `
+      tracing                                   section  false         Send traces to a collector by OTLP/HTTP
+      tracing.serviceName                       string   traefik       Name of this service there
+      tracing.otlp                              section  false         The same as --tracing
+      tracing.otlp.http                         section  false         The same as --tracing
+      tracing.otlp.http.endpoint                string   http://localhost:4318/v1/traces  The collector
+      tracing.otlp.http.headers                 list     -             Headers for it, name=value; also --tracing.otlp.http.headers.NAME
+      tracing.otlp.http.headers.*               string   -             One of them
+      tracing.otlp.http.encoding                string   protobuf      protobuf or json
+      tracing.otlp.http.tls                     section  false         Accepted: https:// of the endpoint switches TLS on
+      tracing.otlp.http.tls.ca                  string   -             Authorities to trust, instead of Node's: a PEM file or PEM text
+      tracing.otlp.http.tls.cert                string   -             Client certificate: a PEM file or PEM text
+      tracing.otlp.http.tls.key                 string   -             Key of the client certificate: a PEM file or PEM text
+      tracing.otlp.http.tls.insecureSkipVerify  boolean  false         Accept any certificate of the collector
+      tracing.sampleRate                        string   1.0           Share of the new traces that are kept, 0 to 1; a client's decision counts more
+      tracing.maxPerSecond                      integer  500           New traces that are kept in a second, of this node; 0: no bound
+      tracing.propagation                       list     tracecontext  Fields that are read and written: tracecontext, b3, b3multi, baggage
+      tracing.trust                             string   forwarded     Whose traces go on: forwarded as X-Forwarded-*, all, none
+      tracing.response                          boolean  false         Tell clients of their trace: traceresponse
+      tracing.capturedRequestHeaders            list     -             Headers of requests that spans have
+      tracing.capturedResponseHeaders           list     -             Headers of responses that spans have
+      tracing.safeQueryParams                   list     -             Parameters of a query whose values spans have
+      tracing.resourceAttributes                list     -             Attributes of this node, name=value; also --tracing.resourceAttributes.NAME
+      tracing.resourceAttributes.*              string   -             One of them
+      tracing.spanNameLimit                     integer  0             Characters of a span's name; 0: all
+      tracing.backend                           string   -             Of 1.7: zipkin adds b3multi; for all of them spans go by OTLP
+    `,
+  ),
 ].flat();
 
 /** Groups in the order of `--help`; in each the rows that work come first. */

@@ -5,6 +5,7 @@ import type { EntryPoint, EntryPointTls, TrustOptions, WhiteListOptions } from '
 import type { LogLevel } from '../kernel/log.ts';
 import type { LogForm } from '../kernel/log-line.ts';
 import type { RequestIdMode } from '../kernel/request-id-mode.ts';
+import type { TracingOptions } from '../kernel/tracing-options.ts';
 import type { User } from '../middlewares/auth.ts';
 
 export type TlsSettings = {
@@ -34,6 +35,19 @@ export type TlsServingSettings = {
   readonly ticketKeys: 'local' | 'etcd';
   /** Responders of certificates are asked for OCSP responses. */
   readonly ocsp: boolean;
+};
+
+export type TracingSettings = {
+  /** URL. */
+  readonly endpoint: string;
+  /** Sent with every batch; values may be secrets. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly tls: TlsSettings;
+  /** The longest that a span waits for others. */
+  readonly intervalMs: number;
+  /** Attributes of the resource, `service.name` among them. */
+  readonly resource: readonly (readonly [name: string, value: string])[];
+  readonly options: TracingOptions;
 };
 
 export type WebSettings = {
@@ -133,6 +147,8 @@ export type Settings = {
   readonly constraints: readonly Constraint[];
   readonly keepTrailingSlash: boolean;
   readonly requestId: RequestIdMode;
+  /** null: there are no traces. */
+  readonly tracing: TracingSettings | null;
   /** Upper bounds of the duration buckets, seconds, ascending. */
   readonly metricsBuckets: readonly number[];
   /** One line for each flag that was accepted but does nothing yet. */

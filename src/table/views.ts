@@ -10,6 +10,7 @@ import {
   FRONTEND,
   FRONTEND_PASS_HOST_HEADER,
   MODIFIER,
+  OPCODE,
   OPTIONS,
   OTHERS,
   SCHEMES,
@@ -139,6 +140,22 @@ export class ModifiersView {
   }
 }
 
+const PATHS: readonly number[] = [OPCODE.path, OPCODE.pathPrefix, OPCODE.pathTemplate, OPCODE.pathPrefixTemplate];
+const LITERALS: readonly number[] = [OPCODE.path, OPCODE.pathPrefix];
+
+/** The one text that the instructions of a program compare paths with; '' where there are several, or patterns. */
+function literalPathOf(sections: TableSections, program: number): string {
+  const { programs } = sections;
+  let text = '';
+  for (let word = program; word !== 0 && programs[word] !== OPCODE.end; word += 2 + 2 * programs[word + 1]) {
+    const opcode = programs[word];
+    if (!PATHS.includes(opcode)) continue;
+    if (text !== '' || programs[word + 1] !== 1 || !LITERALS.includes(opcode)) return '';
+    text = sections.stringAt(programs, word + 2);
+  }
+  return text;
+}
+
 export class FrontendView {
   readonly name: string;
   readonly passHostHeader: boolean;
@@ -147,6 +164,9 @@ export class FrontendView {
   readonly modifiers: ModifiersView | null;
   /** null: nothing is asked for. */
   readonly options: MiddlewareOptions | null;
+
+  /** What it asks of paths where that is one path or prefix, '' else. */
+  readonly literalPath: string;
 
   /** Those that its options name, by name; null: none. */
   readonly otherBackends: ReadonlyMap<string, BackendView> | null;
@@ -168,6 +188,7 @@ export class FrontendView {
     this.options =
       options === 0 ? null : readOptions<MiddlewareOptions>(sections.stringAt(programs, options + OPTIONS.text));
     this.isPlain = modifiers === 0 && options === 0;
+    this.literalPath = literalPathOf(sections, frontends[word + FRONTEND.program]);
     const others = options === 0 ? 0 : programs[options + OPTIONS.backendCount];
     if (others === 0) {
       this.otherBackends = null;

@@ -77,6 +77,8 @@ export class Http2Memory {
       heldBodies: new HeldBodies(),
       trusts: [null],
       requestIds: new RequestIds('off'),
+      tracer: null,
+      accessLog: null,
       plans: [[{ request }]],
       table: null,
       draining: false,

@@ -62,6 +62,12 @@ export interface LoggedExchange {
   readonly authWasKnown: boolean | null;
 }
 
+/** What decides whether a line is kept: the same for all nodes that see the trace, or the request. */
+function keyOf({ trace, requestId }: Outcome): string {
+  if (trace !== null) return trace.traceId;
+  return requestId === '' ? String(Math.random()) : requestId;
+}
+
 export class AccessLog {
   private readonly options: AccessLogOptions;
   private readonly worker: number;
@@ -106,7 +112,7 @@ export class AccessLog {
     if (!passes(options.filters, entry)) return;
     const share = own?.sampling ?? options.sampling;
     const notable = isNotable(options.filters, entry);
-    if (!notable && !isAmong(outcome.requestId === '' ? String(Math.random()) : outcome.requestId, share)) return;
+    if (!notable && !isAmong(keyOf(outcome), share)) return;
     entry.sampleRate = notable ? 1 : share;
     this.fill(outcome, record, user);
     entry.cacheHit = authWasKnown;
@@ -135,6 +141,8 @@ export class AccessLog {
     entry.entryPoint = this.entryPoints[outcome.entryPoint];
     entry.worker = this.worker;
     entry.requestId = outcome.requestId;
+    entry.traceId = outcome.trace?.traceId ?? '';
+    entry.spanId = outcome.trace?.spanId ?? '';
     entry.reused = outcome.marks.isReused;
     entry.upstreamProtocol = record.upstreamProtocol;
     entry.upstreamAddress = record.upstreamAddress;

@@ -11,6 +11,7 @@
 // The global of the same name is a getter: reading it costs more than the clock does.
 import { performance } from 'node:perf_hooks';
 import type { RequestHead } from '../../http/request-head.ts';
+import { retryAfterMs } from '../../http/retry-after.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
@@ -24,7 +25,7 @@ import type { BackendGuard } from './backend-guard.ts';
 import { type Balancer, balancerOf } from './balancer.ts';
 import { NO_HASH } from './choosers.ts';
 import type { Failover } from './failover.ts';
-import { pauseBefore, retryAfterMs, triesAllowed } from './retry.ts';
+import { pauseBefore, triesAllowed } from './retry.ts';
 import { mayTry } from './stand-in.ts';
 import { Place, type Waiter } from './waiting-room.ts';
 

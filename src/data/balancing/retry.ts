@@ -28,13 +28,6 @@ export function pauseBefore(n: number, tries: number, interval: number, random: 
   return interval * 2 ** (Math.max(n - 2, 0) / Math.max(tries - 1, 1)) * (0.5 + random);
 }
 
-/** What a Retry-After says (RFC 9110 §10.2.3), milliseconds; 0 when it says nothing. `now`: of the wall clock. */
-export function retryAfterMs(value: string, now: number): number {
-  if (/^[0-9]{1,9}$/.test(value)) return Number(value) * 1000;
-  const date = value === '' ? Number.NaN : Date.parse(value);
-  return Number.isNaN(date) ? 0 : Math.max(0, date - now);
-}
-
 /** In all, the first one included. `attempts`: of `--retry`, 0 for as many as there are servers; null: no retry. */
 export function triesAllowed(attempts: number | null, servers: number): number {
   if (attempts === null) return 1;

@@ -22,6 +22,7 @@ import { type Middleware, type Plan, WAITS, type Waiting } from '../middleware.t
 import { backendPlan, frontendPlan } from '../plan.ts';
 import { localReply, type Reply, slashRedirect } from '../reply.ts';
 import type { Flow, SubrequestUser } from '../subrequest-user.ts';
+import type { Trace } from '../tracing/trace.ts';
 import { BodyPolicy } from './body-policy.ts';
 import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
 import { Marks } from './marks.ts';
@@ -53,6 +54,9 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   authWasKnown: boolean | null = null;
   requestId = '';
   replacedIds: readonly string[] | null = null;
+  trace: Trace | null = null;
+  /** Of this exchange and all that it serves later; null without tracing. */
+  private readonly ownTrace: Trace | null;
   protected method = '';
   protected protocol: number = PROTOCOL.http;
   protected status = 0;
@@ -88,6 +92,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     this.nextTry = new NextTry(this, this.assignment, worker.wheel);
     this.timer = ExchangeTimer.for(worker, this);
     this.record = worker.accessLog === null ? null : worker.accessLog.record();
+    this.ownTrace = worker.tracer === null ? null : worker.tracer.makeTrace();
   }
 
   abstract get client(): Downstream;
@@ -145,6 +150,8 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     worker.trusts[entryPoint]?.judge(this.client, head);
     worker.requestIds.name(this, head);
     if (this.record !== null) worker.accessLog!.begins(this.record, this.client, head);
+    this.trace = this.ownTrace;
+    if (this.trace !== null) worker.tracer!.begin(this.trace, this, head);
     if (head.problem !== '') {
       log.debug('request refused', { reason: head.problem });
       this.replyFault(head.fault);
@@ -225,6 +232,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
 
   turn({ head, depth, out, link }: Crossroads, backend: BackendView, status: number): void {
     this.assignment.end(status, this.marks.sinceBegun() / 1_000);
+    this.trace?.leaves(this.backend!.name, this.marks.failed.length);
     // What the backend that is left has put around the client's side goes with it.
     this.passage?.leave(depth);
     this.policy?.leaveBackend();
@@ -390,6 +398,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     const { assignment, frontend, worker, passage } = this;
     outcome.entryPoint = this.entryPoint;
     outcome.requestId = this.requestId;
+    outcome.trace = this.trace;
     outcome.frontend = frontend;
     outcome.backend = this.backend ?? (frontend === null ? null : frontend.backend);
     outcome.server = assignment.server;
@@ -409,5 +418,6 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     outcome.count(worker.metrics);
     if (this.record !== null) worker.accessLog!.ended(outcome, this);
     passage?.ended(outcome);
+    if (this.trace !== null) worker.tracer!.finish(this.trace, outcome);
   }
 }

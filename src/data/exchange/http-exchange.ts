@@ -226,6 +226,7 @@ export class HttpExchange
     upstream.headArrived();
     this.marks.answered();
     if (this.record !== null) this.record.answered(head.status, head.text, upstream);
+    if (this.trace !== null) this.trace.answered(head.status, head.text);
     const isJudged = this.assignment.judgesAnswers || (this.policy !== null && this.policy.repetition !== null);
     if (isJudged) {
       if (this.nextTry.followsAnswer(head.status, head.text)) return;

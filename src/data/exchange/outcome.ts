@@ -8,6 +8,7 @@ import type { ObservabilityOptions } from '../../middlewares/observability.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import type { BackendView, FrontendView, ServerView } from '../../table/views.ts';
+import type { Trace } from '../tracing/trace.ts';
 import type { Marks } from './marks.ts';
 
 /** What Traefik counts where the server says nothing. */
@@ -24,6 +25,8 @@ export class Outcome {
   entryPoint = 0;
   /** '' for none (shared/spec logs §2.4). */
   requestId = '';
+  /** The trace that it belongs to; null without tracing. */
+  trace: Trace | null = null;
   /** Null where none was found, or it never came to routing. */
   frontend: FrontendView | null = null;
   /** Where it was sent to, or would have been; null without a frontend. */

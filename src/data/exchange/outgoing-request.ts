@@ -127,6 +127,19 @@ export class OutgoingRequest {
     return this.line + host + this.rest;
   }
 
+  /** The same with `lines` of this try alone. */
+  headWith(lines: string, frontend: FrontendView, server: ServerView): string {
+    const head = this.headFor(frontend, server);
+    const fields = head.length - this.rest.length + 2;
+    return head.slice(0, fields) + lines + head.slice(fields);
+  }
+
+  /** What is asked for. */
+  get target(): string {
+    const start = this.method.length + 1;
+    return this.line.slice(start, this.line.indexOf(' ', start));
+  }
+
   /** A server may see it twice. */
   get repeatable(): boolean {
     return this.body === REQUEST_NO_BODY && isRepeatable(this.method);

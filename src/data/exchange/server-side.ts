@@ -11,6 +11,7 @@ import type { BackendView, FrontendView, ServerView } from '../../table/views.ts
 import type { Assignment } from '../balancing/assignment.ts';
 import { RESEND, retryDecision } from '../balancing/retry.ts';
 import type { WorkerContext } from '../context.ts';
+import type { Trace } from '../tracing/trace.ts';
 import type { Upstream, UpstreamUser } from '../upstream/upstream.ts';
 import type { Marks } from './marks.ts';
 import type { OutgoingRequest } from './outgoing-request.ts';
@@ -22,6 +23,7 @@ export interface ServedExchange extends UpstreamUser {
   readonly worker: WorkerContext;
   readonly assignment: Assignment;
   readonly marks: Marks;
+  readonly trace: Trace | null;
   readonly frontend: FrontendView | null;
   /** One of phase.ts. */
   phase: number;
@@ -69,7 +71,7 @@ export class ServerSide {
         this.connection = shared;
         exchange.phase = SENT;
         this.wasSent = true;
-        shared.enqueue(exchange, request.headFor(exchange.frontend!, server), request.method);
+        shared.enqueue(exchange, this.headFor(shared), request.method);
         exchange.sentWhole();
         return;
       }
@@ -99,7 +101,16 @@ export class ServerSide {
     const { exchange } = this;
     exchange.phase = SENT;
     this.wasSent = true;
-    this.flow.send(upstream, this.request.headFor(exchange.frontend!, exchange.assignment.server!));
+    this.flow.send(upstream, this.headFor(upstream));
+  }
+
+  private headFor(upstream: Upstream): string {
+    const { exchange, request } = this;
+    const { trace } = exchange;
+    const server = exchange.assignment.server!;
+    if (trace === null) return request.headFor(exchange.frontend!, server);
+    const lines = trace.tryLines(exchange.marks.failed.length, upstream, request.target);
+    return request.headWith(lines, exchange.frontend!, server);
   }
 
   /** The try has failed. Returns what may follow, as `retryDecision`. */

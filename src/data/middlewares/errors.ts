@@ -92,7 +92,7 @@ export class ErrorPages implements Middleware {
     const target = pageTarget(page, head, status, client.secure);
     const fields = page.requestHeaders === null ? head.fields : onlyFields(head.fields, page.requestHeaders);
     const forwarded = head.forwardedLines(client.peerAddress(), client.secure, worker.serverLine);
-    const lines = withoutFields(fields, OWN_FIELDS) + forwarded;
+    const lines = withoutFields(fields, OWN_FIELDS) + forwarded + (exchange.trace?.ownLines ?? '');
     const text = { method: 'GET', target, host: '', lines, latin1: head.latin1, body: null, isCopy: false };
     const started = exchange.replace((user) =>
       Subrequest.toBackend(worker, backend, head, client, text, TIMEOUT_MS, user),

@@ -17,6 +17,8 @@ import { type Middleware, type Peer, type Scope, WAITS, type Waiting } from '../
 import { localReply, type Reply } from '../reply.ts';
 import { Subrequest, type SubrequestText } from '../subrequest.ts';
 import type { SubrequestUser } from '../subrequest-user.ts';
+import type { ServerCall } from '../tracing/server-call.ts';
+import type { Trace } from '../tracing/trace.ts';
 
 /** Fields that say how a connection is used, or that speak of a body that it is not sent. */
 const NOT_SENT: ReadonlySet<string> = new Set(['content-length', 'content-type', 'expect', 'te', 'upgrade']);
@@ -30,6 +32,11 @@ const FAILED: Reply = {
   cause: 'auth_error',
   closes: false,
 };
+
+function traceLines(trace: Trace | null, call: ServerCall | null): string {
+  if (trace === null) return '';
+  return call === null ? trace.ownLines : trace.linesOf(call.spanId);
+}
 
 export class ForwardAuth implements Middleware {
   readonly worker: WorkerContext;
@@ -85,9 +92,11 @@ export class ForwardAuth implements Middleware {
     const { worker } = this;
     const { client } = exchange;
     const { timeoutMs } = this.options;
-    const verdict = new Verdict(this, exchange, waiting, key);
+    const call = exchange.trace?.beginCall() ?? null;
+    const verdict = new Verdict(this, exchange, waiting, key, call);
     try {
-      const text = this.text(head, client);
+      const text = this.text(head, client, traceLines(exchange.trace, call));
+      call?.goesTo(this.options, text.target);
       verdict.request =
         this.backend === null
           ? Subrequest.toPool(worker, this.pool(), text, timeoutMs, verdict)
@@ -124,7 +133,8 @@ export class ForwardAuth implements Middleware {
     return this.worker.pools.apart(this.poolKey, { scheme, host, port, hostHeader }, tls);
   }
 
-  private text(head: RequestHead, client: Peer): SubrequestText {
+  /** `trace`: what it is told of the trace. */
+  private text(head: RequestHead, client: Peer, trace: string): SubrequestText {
     const { options } = this;
     const peer = client.peerAddress();
     const trusts = options.trustForwardHeader && head.trusted;
@@ -142,7 +152,7 @@ export class ForwardAuth implements Middleware {
       method: 'GET',
       target: options.target,
       host: options.hostHeader,
-      lines: this.fieldsOf(head) + forwarded,
+      lines: this.fieldsOf(head) + forwarded + trace,
       latin1: head.latin1,
       body: null,
       isCopy: false,
@@ -253,11 +263,13 @@ class Verdict implements SubrequestUser {
   private readonly key: string;
   private status = 0;
   private text = '';
+  private readonly call: ServerCall | null;
   private chunks: Buffer[] = [];
   private bytes = 0;
 
-  constructor(auth: ForwardAuth, exchange: Scope, waiting: Waiting, key: string) {
+  constructor(auth: ForwardAuth, exchange: Scope, waiting: Waiting, key: string, call: ServerCall | null) {
     this.auth = auth;
+    this.call = call;
     this.exchange = exchange;
     this.waiting = waiting;
     this.key = key;
@@ -266,6 +278,7 @@ class Verdict implements SubrequestUser {
   subrequestAnswered(head: ResponseHead, framing: number): void {
     this.status = head.status;
     this.text = head.text;
+    if (this.call !== null && this.request !== null) this.call.reached(this.request, this.request.server);
     if (framing === BODY_NONE) this.bytes = 0;
   }
 
@@ -273,6 +286,7 @@ class Verdict implements SubrequestUser {
     this.bytes += chunk.length;
     if (this.bytes > this.auth.options.maxResponseBodyBytes) {
       this.request?.cancel();
+      this.call?.ends(this.status, FAULTS.responseTooLarge);
       this.fail('its answer is longer than maxresponsebodybytes');
     } else if (!this.saysYes) this.chunks.push(Buffer.from(chunk));
   }
@@ -284,6 +298,7 @@ class Verdict implements SubrequestUser {
   subrequestEnded(): void {
     const { waiting, auth } = this;
     auth.tellBack();
+    this.call?.ends(this.status, null);
     if (!this.saysYes) {
       waiting.proceed(auth.noOf(this.status, this.text, Buffer.concat(this.chunks)));
       return;
@@ -296,6 +311,7 @@ class Verdict implements SubrequestUser {
   }
 
   subrequestFailed(fault: Fault, detail: string): void {
+    this.call?.ends(this.status, fault);
     this.fail(detail === '' ? fault.text : `${fault.text}: ${detail}`);
   }
 

@@ -94,7 +94,7 @@ export class Mirroring implements Middleware {
       method: head.method,
       target: head.target,
       host: this.frontend.passHostHeader ? head.host : '',
-      lines: `${head.fields}${forwarded}x-tsuji-mirror: ${this.frontend.name.replace(/[^\x21-\x7e]/g, '_')}\r\n`,
+      lines: `${head.fields}${forwarded}${exchange.trace?.ownLines ?? ''}x-tsuji-mirror: ${this.frontend.name.replace(/[^\x21-\x7e]/g, '_')}\r\n`,
       latin1: head.latin1,
       body: head.bodyFollows ? (this.options.mirrorBody ? body : []) : null,
       isCopy: true,

@@ -15,6 +15,7 @@ import type { IpStrategyOptions } from '../../middlewares/ip-strategy.ts';
 import type { JwtOptions } from '../../middlewares/jwt.ts';
 import type { LimitsOptions } from '../../middlewares/limits.ts';
 import type { MirroringOptions } from '../../middlewares/mirroring.ts';
+import type { ObservabilityOptions } from '../../middlewares/observability.ts';
 import type { RateLimitOptions } from '../../middlewares/rate-limit.ts';
 import type { RequestIdOptions } from '../../middlewares/request-id.ts';
 import type { SplitOptions } from '../../middlewares/split.ts';
@@ -45,6 +46,7 @@ import { RequestId } from './request-id.ts';
 import { RequestTime } from './request-timeouts.ts';
 import { SecurityHeaders } from './security-headers.ts';
 import { Split } from './split.ts';
+import { TraceResponse, Untraced } from './trace-response.ts';
 
 /** Where a middleware is made: a frontend's differ by entrypoint where they look at it. */
 export type Site = { readonly worker: WorkerContext; readonly entryPoint: number; readonly frontend: FrontendView };
@@ -77,6 +79,9 @@ function authOf(
 
 /** Before the modifiers of the path: what holds for every answer to its requests. */
 const OUTERMOST: readonly Step[] = [
+  maker<ObservabilityOptions>('observability', (options, { worker }) =>
+    worker.tracer === null || options.tracing ? null : new Untraced(),
+  ),
   maker<RequestIdOptions>('requestId', (options, { worker }) => new RequestId(options, worker)),
 ];
 
@@ -159,6 +164,8 @@ export function frontendSteps(worker: WorkerContext, entryPoint: number, fronten
 export function entryPointSteps(worker: WorkerContext, entryPoint: number): Middleware[] {
   const { redirect, auth, compress, whiteList, tls } = worker.entryPoints[entryPoint];
   const steps: Middleware[] = [];
+  const { tracer } = worker;
+  if (tracer !== null && TraceResponse.isAsked(tracer.options)) steps.push(new TraceResponse(tracer.options));
   if (compress) steps.push(Compress.ofEntryPoint());
   if (redirect !== null) steps.push(new Redirect(redirect, worker.entryPoints, tls !== null));
   if (auth !== null) steps.push(authOf(auth as AuthOptions, worker, entryPoint, null));

@@ -26,6 +26,9 @@ import { Refusal, type RefusalUser } from './refusal.ts';
 import { Relay } from './relay.ts';
 import { type HandshakeUser, ServerSocket } from './server-socket.ts';
 
+/** How a server is spoken to whose connection is to be made. */
+const NOT_YET = { peer: '', protocol: '1.1' } as const;
+
 export class WebSocketExchange extends Exchange implements DownstreamEvents, HandshakeUser, RefusalUser {
   readonly client: Downstream;
   protected out: Downstream;
@@ -101,7 +104,11 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
 
   private dial(server: ServerView): void {
     const host = this.frontend!.passHostHeader ? this.host : server.hostHeader;
-    const request = { target: this.target, fields: { host, ...this.fields } };
+    const { trace, target } = this;
+    let { fields } = this;
+    if (trace !== null)
+      fields = { ...fields, ...requestFields(trace.tryLines(this.marks.failed.length, NOT_YET, target)) };
+    const request = { target, fields: { host, ...fields } };
     this.marks.tryBegins(false);
     try {
       this.server = new ServerSocket(this.worker, server, request, this);
@@ -116,6 +123,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
   serverOpened(raw: readonly string[]): void {
     this.timer?.stop();
     this.marks.answered();
+    if (this.trace !== null) this.trace.answered(101, responseHead(101, '', raw));
     const relay = new Relay(this.server!, this.worker.budget, () => this.relayEnded());
     this.relay = relay;
     this.status = 101;
@@ -138,6 +146,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
 
   serverConnected(): void {
     this.marks.isConnected();
+    if (this.trace !== null) this.trace.tryReached(this.marks.failed.length, this.server!.peer);
   }
 
   serverRefused(response: IncomingMessage): void {
@@ -153,6 +162,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     this.refusal = new Refusal(response, this.assignment.cookie, this);
     this.status = this.refusal.status;
     this.record?.answered(this.status, this.refusal.head, this.server!);
+    if (this.trace !== null) this.trace.answered(this.status, this.refusal.head);
     if (this.passage?.looksAtResponses) {
       this.refusal.head = this.passage.response(this.status, this.refusal.head, this.refusal.length, false)!;
     }

@@ -7,11 +7,11 @@ import {
   NEXT_SERVER,
   pauseBefore,
   RESEND,
-  retryAfterMs,
   retryDecision,
   type Try,
   triesAllowed,
 } from '../../../../src/data/balancing/retry.ts';
+import { retryAfterMs } from '../../../../src/http/retry-after.ts';
 import { FAULTS } from '../../../../src/kernel/errors.ts';
 
 const FIRST: Try = {
