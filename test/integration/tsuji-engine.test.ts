@@ -480,7 +480,7 @@ test('a TLS entrypoint tells clients of cleartext HTTP what they did, and drops 
   const plain = await rawClient(t, tls);
   plain.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
   const got = await plain.untilClosed();
-  assert.match(got, /^HTTP\/1\.0 400 Bad Request\r\n/);
+  assert.match(got, /^HTTP\/1\.1 400 Bad Request\r\n/);
   assert.ok(got.endsWith('\r\n\r\nClient sent an HTTP request to an HTTPS server.\n'));
   for (const bytes of ['\x16\x03\x01\x00\x05hello', `\x16\x03\x01\x02\0${'\0'.repeat(512)}`]) {
     const broken = await rawClient(t, tls);

@@ -154,7 +154,7 @@ export class Http1Connection extends TimerEntry implements ClientConnection {
     else this.waiting = head.detached();
   }
 
-  private refuse(problem: string, fault = FAULTS.badRequest): void {
+  refuse(problem: string, fault = FAULTS.badRequest): void {
     const { head } = this.owner;
     this.reader.drop();
     refuseHead(head, problem, fault);

@@ -8,28 +8,18 @@
  */
 import type { Socket } from 'node:net';
 import type { TrustOptions } from '../../../kernel/entrypoint-options.ts';
-import { FAULTS } from '../../../kernel/errors.ts';
+import { FAULTS, type Fault } from '../../../kernel/errors.ts';
 import { IpRanges } from '../../../kernel/ip-ranges.ts';
 import { log } from '../../../kernel/log.ts';
 import { TimerEntry } from '../../../kernel/timer-wheel.ts';
 import type { WorkerContext } from '../../context.ts';
-import { localReply } from '../../reply.ts';
 import type { BaseSocket } from '../../socket/base-socket.ts';
 import type { ByteSocket, SocketUser } from '../../socket/byte-socket.ts';
 import type { StreamSocket } from '../../socket/stream-socket.ts';
 import type { TcpSocket } from '../../socket/tcp-socket.ts';
 import type { SecuredUser, TlsServerSocket } from '../../socket/tls-server-socket.ts';
-import { LINGER_MS } from '../linger.ts';
 import { INCOMPLETE, MALFORMED, readProxyHeader } from '../proxy-header.ts';
 import { recognize } from './first-bytes.ts';
-
-/** For whoever speaks plain HTTP to a port for TLS: it may speak any version. */
-const PLAIN_HTTP = plainHttp();
-
-function plainHttp(): string {
-  const { head, body, length } = localReply(FAULTS.plainHttp);
-  return `HTTP/1.0 ${head}\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${body}`;
-}
 
 /** A connection in the clear, which may come to carry TLS. */
 type AcceptedSocket = TcpSocket | StreamSocket;
@@ -59,6 +49,8 @@ export interface OpeningOwner {
   beginTls(opening: Opening, early: Buffer): void;
   /** HTTP is spoken on it. `preface`: HTTP/2 with prior knowledge. */
   serve(socket: ByteSocket, preface: boolean): void;
+  /** No protocol that could be served: its client is told so, in HTTP/1.1. */
+  refuse(socket: ByteSocket, problem: string, fault: Fault): void;
   openingOver(opening: Opening): void;
 }
 
@@ -69,7 +61,6 @@ export class Opening extends TimerEntry implements SocketUser, SecuredUser {
   private handshake: BaseSocket | null = null;
   private readonly owner: OpeningOwner;
   private awaitsProxy: boolean;
-  private refused = false;
 
   constructor(owner: OpeningOwner, socket: AcceptedSocket) {
     super();
@@ -82,7 +73,6 @@ export class Opening extends TimerEntry implements SocketUser, SecuredUser {
   }
 
   socketRead(bytes: Buffer, start: number, end: number): number {
-    if (this.refused) return end;
     let at = start;
     if (this.awaitsProxy) {
       const length = this.takeProxyHeader(bytes.subarray(start, end));
@@ -100,7 +90,8 @@ export class Opening extends TimerEntry implements SocketUser, SecuredUser {
     if (first === 'tls') {
       owner.beginTls(this, Buffer.from(bytes.subarray(at, end)));
     } else {
-      this.refuse();
+      this.done();
+      owner.refuse(socket, 'plain HTTP on a port for TLS', FAULTS.plainHttp);
     }
     return end;
   }
@@ -131,18 +122,9 @@ export class Opening extends TimerEntry implements SocketUser, SecuredUser {
     return owner.admits(socket) ? header.length : -1;
   }
 
-  /** Says that this is a port for TLS, and reads past what still comes for a moment. */
-  private refuse(): void {
-    const { socket } = this;
-    this.refused = true;
-    this.owner.worker.wheel.arm(this, LINGER_MS);
-    socket.out.text(PLAIN_HTTP);
-    socket.end();
-  }
-
   socketEnded(): void {
     // Whoever ends before it has said anything wants nothing.
-    if (!this.refused) this.close();
+    this.close();
   }
 
   socketDrained(): void {}

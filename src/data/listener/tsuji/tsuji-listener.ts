@@ -9,11 +9,13 @@
  * above is the same.
  * `Upgrade: h2c` is not taken: a server may ignore it (RFC 9110 §7.8), and RFC 9113 §3.1 has given it up.
  */
+
 import { createServer, type Server, Socket } from 'node:net';
 import { createServer as createTls, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { RequestHead } from '../../../http/request-head.ts';
 import { whenQueueIsEmpty } from '../../../kernel/accept-queue.ts';
 import type { EntryPoint } from '../../../kernel/entrypoint-options.ts';
+import type { Fault } from '../../../kernel/errors.ts';
 import { ListenError, reasonOf } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
 import type { TlsEntryPoint } from '../../../tls/tls-entrypoint.ts';
@@ -243,6 +245,13 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
   serve(socket: ByteSocket, preface: boolean): void {
     const speaksHttp2 = preface || socket.alpn === 'h2';
     this.connections.add(speaksHttp2 ? new Http2Connection(this, socket) : new Http1Connection(this, socket));
+  }
+
+  /** Its first request, whatever that is, is answered with `fault`. */
+  refuse(socket: ByteSocket, problem: string, fault: Fault): void {
+    const connection = new Http1Connection(this, socket);
+    this.connections.add(connection);
+    connection.refuse(problem, fault);
   }
 
   left(connection: ClientConnection): void {
