@@ -315,7 +315,10 @@ export class Http1Downstream implements Downstream, BodyUser {
     this.receiving = false;
     this.held?.clear();
     this.held = null;
-    if (!this.live) return;
+    if (!this.live) {
+      this.recycle();
+      return;
+    }
     this.events.downstreamAborted(why);
   }
 

@@ -1,164 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import type { WorkerContext } from '../../../../src/data/context.ts';
 import { NO_BODY, TUNNEL, UNKNOWN_LENGTH } from '../../../../src/data/downstream.ts';
-import type { ClientWatch, WatchedClient } from '../../../../src/data/listener/tsuji/client-watch.ts';
-import { Http1Connection } from '../../../../src/data/listener/tsuji/http1-connection.ts';
-import { Http1Downstream, type Http1Exchange } from '../../../../src/data/listener/tsuji/http1-downstream.ts';
-import type { EngineOwner } from '../../../../src/data/listener/tsuji/owner.ts';
-import { MemoryBudget } from '../../../../src/data/memory-budget.ts';
-import { RequestHead } from '../../../../src/http/request-head.ts';
-import type { Fault } from '../../../../src/kernel/errors.ts';
-import { TimerWheel } from '../../../../src/kernel/timer-wheel.ts';
-import { MemorySocket, type MemorySocketOptions } from '../../../harness/memory-socket.ts';
-
-const NO_LENGTH = -1;
-
-/** An exchange that a test answers itself, by the target of its request. */
-class Exchange implements Http1Exchange {
-  downstream!: Http1Downstream;
-  target = '';
-  problem = '';
-  tunnel = false;
-  expects = false;
-  body = '';
-  trailers = '';
-  complete = false;
-  aborted = 0;
-  writable = 0;
-  failure = '';
-  ended = false;
-  private readonly place: Place;
-
-  constructor(place: Place) {
-    this.place = place;
-  }
-
-  begin(_entryPoint: number, head: RequestHead): void {
-    Object.assign(this, { target: head.target, problem: head.problem, tunnel: head.tunnel });
-    Object.assign(this, { body: '', trailers: '', complete: !head.bodyFollows, aborted: 0, writable: 0, failure: '' });
-    this.ended = false;
-    this.expects = head.expectsContinue;
-    this.place.seen.push(this);
-    this.place.targets.push(head.target);
-    if (head.problem !== '') this.refuse(head.fault);
-    else if (this.target.startsWith('/now')) this.respond(this.target);
-  }
-
-  respond(text: string, close = false): void {
-    this.downstream.respond('200 OK', text.length, Buffer.from(text), NO_LENGTH, close);
-    this.release();
-  }
-
-  refuse({ status }: Fault): void {
-    this.downstream.respond(`${status} No`, 0, null, NO_LENGTH, true);
-    this.release();
-  }
-
-  release(): void {
-    this.ended = true;
-    this.downstream.release(this.complete);
-  }
-
-  downstreamTrailers(trailers: string): void {
-    this.trailers = trailers;
-  }
-
-  downstreamBody(chunk: Uint8Array, last: boolean): void {
-    this.body += Buffer.from(chunk).toString('latin1');
-    if (last) this.complete = true;
-  }
-
-  downstreamWritable(): void {
-    this.writable++;
-  }
-
-  downstreamAborted(): void {
-    this.aborted++;
-    this.release();
-  }
-
-  downstreamFailed(fault: Fault, detail: string): void {
-    this.failure = detail;
-    this.refuse(fault);
-  }
-
-  crash(error: unknown): void {
-    throw error;
-  }
-}
-
-/** A connection of which the test is the client and the exchanges. */
-class Place implements EngineOwner {
-  readonly wheel = new TimerWheel();
-  readonly worker: WorkerContext;
-  readonly index = 0;
-  readonly head = new RequestHead();
-  private readonly watched = new Set<WatchedClient>();
-  readonly watch = {
-    add: (client: WatchedClient) => this.watched.add(client),
-    delete: (client: WatchedClient) => this.watched.delete(client),
-  } as unknown as ClientWatch;
-  /** One may be there several times. */
-  readonly seen: Exchange[] = [];
-  readonly targets: string[] = [];
-  readonly socket: MemorySocket;
-  readonly connection: Http1Connection;
-  readonly budget = new MemoryBudget({ worker: 0, connection: 0 }, { buffered() {}, overBudget() {} } as never);
-  made = 0;
-  hasLeft = false;
-  private readonly free: Http1Downstream[] = [];
-
-  constructor(options: Record<string, number> = {}, socket: MemorySocketOptions = {}) {
-    const { wheel, budget } = this;
-    const times = { headerTimeoutMs: 10_000, uploadTimeoutMs: 1_000, downloadTimeoutMs: 1_000, clientIdleMs: 60_000 };
-    this.worker = { wheel, budget, options: { ...times, maxFields: 100, ...options } } as unknown as WorkerContext;
-    this.socket = new MemorySocket(socket);
-    this.connection = new Http1Connection(this, this.socket, this);
-  }
-
-  take(): Http1Downstream {
-    const free = this.free.pop();
-    if (free !== undefined) return free;
-    const exchange = new Exchange(this);
-    const pair = new Http1Downstream(this, exchange);
-    exchange.downstream = pair;
-    this.made++;
-    return pair;
-  }
-
-  give(pair: Http1Downstream): void {
-    this.free.push(pair);
-  }
-
-  left(): void {
-    this.hasLeft = true;
-  }
-
-  /** What has gone out until now. */
-  async sent(): Promise<string> {
-    await this.socket.settle();
-    assert.deepEqual(this.socket.crashes, []);
-    return this.socket.sentText();
-  }
-
-  /** Looks at progress for so long. */
-  async look(ms: number): Promise<void> {
-    for (const client of this.watched) client.look(ms);
-    await this.socket.settle();
-  }
-
-  async closed(): Promise<void> {
-    await this.socket.settle();
-    assert.ok(this.socket.closed && this.hasLeft, 'it is still there');
-    assert.equal(this.wheel.size, 0, 'a timer is left');
-    assert.equal(this.budget.heldBytes, 0);
-    // One whose request has not come to its end is not used again.
-    const lost = this.seen.filter(({ complete, downstream }) => !complete && !this.free.includes(downstream)).length;
-    assert.equal(this.free.length, this.made - lost, 'a pair is not free');
-  }
-}
+import { NO_LENGTH } from '../../../../src/http/response-head.ts';
+import { Http1Memory } from '../../../harness/http1-memory.ts';
 
 const HOST = 'Host: a.test\r\n';
 const get = (target: string, fields = ''): string => `GET ${target} HTTP/1.1\r\n${HOST}${fields}\r\n`;
@@ -171,7 +16,7 @@ const ok = (body: string, more = ''): string =>
   `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n${more}\r\n${body}`;
 
 test('requests behind each other are answered in their order, and use one pair again where they can', async () => {
-  const place = new Place();
+  const place = new Http1Memory();
   for (let i = 0; i < 5; i++) {
     place.socket.give(get(`/now${i}`));
     assert.equal(undated(await place.sent()), ok(`/now${i}`));
@@ -188,7 +33,7 @@ test('requests behind each other are answered in their order, and use one pair a
 });
 
 test('a drain waits for the request that may be on its way, on a connection that rests, and for a head in pieces', async () => {
-  const place = new Place();
+  const place = new Http1Memory();
   place.socket.give(get('/now1'));
   assert.equal(undated(await place.sent()), ok('/now1'));
   place.connection.drain();
@@ -208,7 +53,7 @@ test('a drain waits for the request that may be on its way, on a connection that
 });
 
 test('an answer in pieces that comes before its turn is held, up to a bound, and told of', async () => {
-  const place = new Place();
+  const place = new Http1Memory();
   place.socket.give(get('/a') + get('/b'));
   const [a, b] = place.seen;
   b.downstream.begin('200 OK', UNKNOWN_LENGTH, false);
@@ -228,7 +73,7 @@ test('an answer in pieces that comes before its turn is held, up to a bound, and
 });
 
 test('what is not harmless waits for those before it, and nothing is read meanwhile', async () => {
-  const place = new Place();
+  const place = new Http1Memory();
   place.socket.give(get('/a') + post('/b', 'body') + get('/c'));
   assert.deepEqual(place.targets, ['/a']);
   assert.ok(place.socket.unread > 0);
@@ -245,7 +90,7 @@ test('what is not harmless waits for those before it, and nothing is read meanwh
 });
 
 test('at most 32 requests run together', async () => {
-  const place = new Place();
+  const place = new Http1Memory();
   const many = Array.from({ length: 40 }, (_, i) => get(`/${i}`));
   place.socket.give(many.join(''));
   await place.sent();
@@ -262,7 +107,7 @@ test('at most 32 requests run together', async () => {
 test('two requests with bodies are the same wherever they are cut', async () => {
   const text = chunked('/a', '3\r\nabc\r\n2;x="y"\r\nde\r\n0\r\nT: u\r\n\r\n') + post('/b', 'fgh') + get('/now');
   for (let cut = 1; cut < text.length; cut++) {
-    const place = new Place();
+    const place = new Http1Memory();
     place.socket.give(text.slice(0, cut));
     await place.socket.settle(1);
     place.socket.give(text.slice(cut));
@@ -292,7 +137,7 @@ test('any requests cut anywhere are answered in order, and every exchange ends',
       fc.array(fc.nat(400), { maxLength: 4 }),
       async (all, cuts) => {
         const text = all.join('');
-        const place = new Place();
+        const place = new Http1Memory();
         let from = 0;
         const answerAll = async (): Promise<void> => {
           for (const exchange of [...place.seen].reverse()) {
@@ -319,7 +164,7 @@ test('any requests cut anywhere are answered in order, and every exchange ends',
 });
 
 test('who speaks HTTP/1.0 gets no chunks and no interim responses, and keeps its connection only when it asks for that', async () => {
-  const place = new Place();
+  const place = new Http1Memory();
   place.socket.give('GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n');
   place.seen[0].downstream.inform('103 Early Hints');
   place.seen[0].respond('a');
@@ -332,13 +177,13 @@ test('who speaks HTTP/1.0 gets no chunks and no interim responses, and keeps its
   place.seen[1].release();
   assert.equal(undated(await place.sent()), 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nbody');
   assert.ok(place.socket.endSent);
-  const other = new Place();
+  const other = new Http1Memory();
   other.socket.give('GET /now HTTP/1.0\r\n\r\nGET /now HTTP/1.0\r\n\r\n');
   assert.equal(undated(await other.sent()), ok('/now', 'Connection: close\r\n'));
 });
 
 test('a response says what its head and its body are, and gets a Date where it has none', async () => {
-  const place = new Place();
+  const place = new Http1Memory();
   const answer = async (head: string, length: number, headLength = NO_LENGTH): Promise<string> => {
     place.socket.give(get('/a'));
     const exchange = place.seen.at(-1)!;
@@ -364,7 +209,7 @@ test('who begins with another protocol than HTTP is not answered in HTTP', async
     ['GET / HTTQ/1.1\r\n\r\n', 'HTTP/1.1 400'],
     ['GET /\r\n\r\n', 'HTTP/1.1 400'],
   ]) {
-    const place = new Place();
+    const place = new Http1Memory();
     place.socket.give(text);
     if (answer === '') await place.closed();
     assert.equal((await place.sent()).slice(0, 12), answer, text);
@@ -372,7 +217,7 @@ test('who begins with another protocol than HTTP is not answered in HTTP', async
 });
 
 test('the expectation of a client is met by its server, or ends the connection', async () => {
-  const place = new Place();
+  const place = new Http1Memory();
   place.socket.give(`POST /a HTTP/1.1\r\n${HOST}Content-Length: 3\r\nExpect: 100-continue\r\n\r\n`);
   assert.equal(await place.sent(), '', 'nobody but the server says 100');
   place.seen[0].downstream.inform('100 Continue');
@@ -389,7 +234,7 @@ test('the expectation of a client is met by its server, or ends the connection',
 
 test('an upgrade holds what follows until the server agrees; behind a refusal nothing is served', async () => {
   const upgrade = get('/chat', 'Connection: Upgrade\r\nUpgrade: chat\r\n');
-  const place = new Place();
+  const place = new Http1Memory();
   place.socket.give(`${upgrade}early`);
   const [exchange] = place.seen;
   assert.deepEqual([exchange.tunnel, exchange.body, place.socket.unread], [true, '', 5]);
@@ -409,20 +254,20 @@ test('an upgrade holds what follows until the server agrees; behind a refusal no
   assert.equal(await place.sent(), 'bye');
   assert.ok(place.socket.endSent);
 
-  const other = new Place();
+  const other = new Http1Memory();
   other.socket.give(upgrade + get('/now'));
   assert.deepEqual(other.targets, ['/chat']);
   other.seen[0].respond('no');
   assert.equal(undated(await other.sent()), ok('no', 'Connection: close\r\n'));
   assert.deepEqual([other.targets, other.socket.endSent], [['/chat'], true]);
 
-  const behind = new Place();
+  const behind = new Http1Memory();
   behind.socket.give(get('/now') + get('/a') + upgrade);
   assert.deepEqual([behind.seen[2].target, behind.seen[2].tunnel], ['/chat', false]);
 });
 
 test('an upgrade with a body has its body first, and its tunnel behind it', async () => {
-  const place = new Place();
+  const place = new Http1Memory();
   place.socket.give(`${post('/attach', 'abc', 'Connection: Upgrade\r\nUpgrade: tcp\r\n')}raw`);
   const [exchange] = place.seen;
   assert.deepEqual([exchange.tunnel, exchange.body, exchange.complete], [true, 'abc', true]);
@@ -433,22 +278,22 @@ test('an upgrade with a body has its body first, and its tunnel behind it', asyn
 
 test('nothing is served behind a refusal, the last request, or an answer that ends the connection', async () => {
   const behind = get('/now');
-  const bad = new Place();
+  const bad = new Http1Memory();
   bad.socket.give(get('/a') + get('/b', 'X : y\r\n') + behind);
   bad.seen[0].respond('a');
   assert.equal(
     undated(await bad.sent()),
     `${ok('a')}HTTP/1.1 400 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
   );
-  const last = new Place();
+  const last = new Http1Memory();
   last.socket.give(get('/now', 'Connection: close\r\n') + behind);
   assert.equal(undated(await last.sent()), ok('/now', 'Connection: close\r\n'));
-  const ending = new Place();
+  const ending = new Http1Memory();
   ending.socket.give(get('/a'));
   ending.seen[0].respond('a', true);
   ending.socket.give(behind);
   assert.equal(undated(await ending.sent()), ok('a', 'Connection: close\r\n'));
-  const careless = new Place();
+  const careless = new Http1Memory();
   careless.socket.give(chunked('/a', 'x\r\n') + behind);
   assert.match(await careless.sent(), /^HTTP\/1\.1 400 /);
   for (const place of [bad, last, ending, careless]) {
@@ -461,7 +306,7 @@ test('nothing is served behind a refusal, the last request, or an answer that en
 });
 
 test('an answer before the end of an upload leaves the rest unread by anybody, and then the next request is served', async () => {
-  const place = new Place();
+  const place = new Http1Memory();
   place.socket.give(post('/a', 'x'.repeat(1_000)).slice(0, -500));
   place.seen[0].respond('early');
   assert.equal(undated(await place.sent()), ok('early'));
@@ -471,7 +316,7 @@ test('an answer before the end of an upload leaves the rest unread by anybody, a
 });
 
 test('a body that is paused waits unread, and goes on', async () => {
-  const place = new Place();
+  const place = new Http1Memory();
   place.socket.give(post('/a', 'abcdef').slice(0, -4));
   const [exchange] = place.seen;
   exchange.downstream.pauseBody();
@@ -484,7 +329,7 @@ test('a body that is paused waits unread, and goes on', async () => {
 });
 
 test('a client that has ended its side gets its answers, and then the end', async () => {
-  const place = new Place();
+  const place = new Http1Memory();
   place.socket.give(get('/a') + get('/b'));
   place.socket.giveEnd();
   place.seen[1].respond('b');
@@ -494,23 +339,23 @@ test('a client that has ended its side gets its answers, and then the end', asyn
 });
 
 test('a client that ends within a head or a body is told so, and its exchange hears of it', async () => {
-  const head = new Place();
+  const head = new Http1Memory();
   head.socket.give('GET / HT');
   head.socket.giveEnd();
   assert.match(await head.sent(), /^HTTP\/1\.1 400 /);
-  const body = new Place();
+  const body = new Http1Memory();
   body.socket.give(post('/a', 'abc').slice(0, -1));
   body.socket.giveEnd();
   assert.match(await body.sent(), /^HTTP\/1\.1 400 /);
   assert.match(body.seen[0].failure, /ended/);
-  const idle = new Place();
+  const idle = new Http1Memory();
   idle.socket.giveEnd();
   await idle.sent();
   assert.ok(idle.socket.endSent);
 });
 
 test('a connection that breaks ends all that runs on it', async () => {
-  const place = new Place();
+  const place = new Http1Memory();
   place.socket.give(get('/a') + get('/b') + post('/c', 'abc'));
   place.socket.fail('reset');
   await place.closed();
@@ -521,15 +366,15 @@ test('a connection that breaks ends all that runs on it', async () => {
 });
 
 test('a slow head is refused, silence is no request, and an idle connection ends', async () => {
-  const silent = new Place();
+  const silent = new Http1Memory();
   silent.connection.expired();
   assert.equal(await silent.sent(), '');
   await silent.closed();
-  const slow = new Place();
+  const slow = new Http1Memory();
   slow.socket.give('GET / HTTP/1.1\r\n');
   slow.connection.expired();
   assert.match(await slow.sent(), /^HTTP\/1\.1 408 /);
-  const idle = new Place();
+  const idle = new Http1Memory();
   idle.socket.give(get('/now'));
   await idle.sent();
   idle.connection.expired();
@@ -538,14 +383,14 @@ test('a slow head is refused, silence is no request, and an idle connection ends
 });
 
 test('who neither brings its body nor takes its answer is ended, who waits for a server is not', async () => {
-  const upload = new Place();
+  const upload = new Http1Memory();
   upload.socket.give(post('/a', 'abc').slice(0, -1));
   for (let i = 0; i < 4; i++) await upload.look(300);
   assert.equal(upload.seen[0].failure, '');
   await upload.look(300);
   assert.match(await upload.sent(), /^HTTP\/1\.1 408 /);
 
-  const download = new Place();
+  const download = new Http1Memory();
   download.socket.limit(0);
   download.socket.give(get('/a'));
   download.seen[0].respond('a');
@@ -553,14 +398,14 @@ test('who neither brings its body nor takes its answer is ended, who waits for a
   for (let i = 0; i < 6; i++) await download.look(300);
   await download.closed();
 
-  const waits = new Place();
+  const waits = new Http1Memory();
   waits.socket.give(get('/a'));
   for (let i = 0; i < 20; i++) await waits.look(300);
   assert.equal(waits.socket.closed, false);
 });
 
 test('a slow client holds its answer back, piece by piece, and its exchange ends when it has all', async () => {
-  const place = new Place();
+  const place = new Http1Memory();
   place.socket.limit(1_000);
   place.socket.give(get('/a'));
   const [{ downstream }] = place.seen;
@@ -583,7 +428,7 @@ test('a slow client holds its answer back, piece by piece, and its exchange ends
 });
 
 test('a client that does not take its answers is not read from', async () => {
-  const place = new Place();
+  const place = new Http1Memory();
   place.socket.limit(0);
   for (let i = 0; i < 4; i++) {
     place.socket.give(get('/a'));
@@ -598,7 +443,7 @@ test('a client that does not take its answers is not read from', async () => {
 });
 
 test('a flood of requests in one read takes its share of a turn, and the rest later', async () => {
-  const place = new Place();
+  const place = new Http1Memory();
   const count = 200;
   place.socket.give(get('/now').repeat(count));
   assert.ok(place.seen.length < 64, `${place.seen.length} at once`);
@@ -607,7 +452,7 @@ test('a flood of requests in one read takes its share of a turn, and the rest la
 });
 
 test('a broken answer breaks the connection', async () => {
-  const place = new Place();
+  const place = new Http1Memory();
   place.socket.give(get('/a'));
   place.seen[0].downstream.begin('200 OK', 10, false);
   place.seen[0].downstream.abort();
