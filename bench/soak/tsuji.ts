@@ -72,6 +72,8 @@ export class SoakedTsuji {
         `--folder=${keys.folder}`,
         `--entryPoints=Name:http Address:127.0.0.1:${port}`,
         '--web',
+        // Whose open connections say of which kind they are.
+        '--metrics.prometheus.names=both',
         `--web.address=127.0.0.1:${admin}`,
         `--workers=${workers}`,
         '--retry',

@@ -33,6 +33,7 @@ export function bootOptions(settings: Settings, rootCAs: readonly string[] | nul
     requestId: settings.requestId,
     tracing: settings.tracing?.options ?? null,
     keepTrailingSlash: settings.keepTrailingSlash,
+    metrics: settings.metrics,
     mostConnections: mostConnections(settings.workers),
   };
 }

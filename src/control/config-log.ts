@@ -16,6 +16,8 @@ export type ConfigLogOptions = {
   readonly model: () => Pick<Model, 'backends' | 'frontends' | 'certificates'>;
   /** What is in force now: looked at for each line. */
   readonly fields: () => LogFields;
+  /** A change is in force, so many seconds after it. */
+  readonly onApplied: (seconds: number) => void;
   /** Of the entrypoints. */
   readonly addresses: readonly string[];
 };
@@ -59,6 +61,7 @@ export class ConfigLog {
     this.merged += generation - this.generation;
     this.generation = generation;
     this.applyMs = this.changedAt === 0 ? 0 : Math.round(now - this.changedAt);
+    if (this.changedAt > 0) this.options.onApplied((now - this.changedAt) / 1_000);
     this.changedAt = 0;
     const wait = this.toldAt + SHORTEST_MS - now;
     if (wait <= 0) this.tell();

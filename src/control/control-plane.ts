@@ -2,6 +2,7 @@
  * The main thread's half of tsuji, put together: sources → reconciler → compiler → publisher → workers, and the admin
  * pages that look at them.
  */
+
 import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import type { LogFields } from '../kernel/log-line.ts';
@@ -13,6 +14,7 @@ import { SlotRegistry } from '../shared/slots.ts';
 import { AccessLogControl } from './access-log/access-log.ts';
 import { AdminServer } from './admin/admin-server.ts';
 import { AppliedRevisions, type Revisions } from './applied-revisions.ts';
+import { ApplyTimes } from './apply-times.ts';
 import { Breakers } from './balancing/breakers.ts';
 import { ServerControl } from './balancing/server-control.ts';
 import type { SharedServers } from './balancing/server-slots.ts';
@@ -69,7 +71,10 @@ export class ControlPlane {
   });
   private readonly serverSlots = new SlotRegistry({
     kind: 'server',
-    onReuse: (slot) => this.servers.forget(slot),
+    onReuse: (slot) => {
+      this.servers.forget(slot);
+      this.memory.forgetServer(slot);
+    },
   });
   private readonly memory: SharedMemory;
   private readonly breakers: Breakers;
@@ -97,6 +102,7 @@ export class ControlPlane {
   private readonly feed: KeyFeed;
   private readonly snapshot: SnapshotKeeper;
   private readonly configLog: ConfigLog;
+  private readonly applyTimes = new ApplyTimes();
   private readonly changes = new ChangeListeners();
   private readonly applied = new AppliedRevisions();
   readonly view: PlaneView;
@@ -121,7 +127,7 @@ export class ControlPlane {
     process.env.UV_THREADPOOL_SIZE ??= String(POOL_THREADS);
     this.settings = settings;
     const prefix = settings.etcd === null ? '' : settings.etcd.prefix;
-    const memory = new SharedMemory(settings.workers, settings.metricsBuckets);
+    const memory = new SharedMemory(settings.workers, settings.metrics.buckets);
     this.memory = memory;
     const onChange = (): void => this.changes.notify();
     this.breakers = new Breakers(settings.workers);
@@ -186,6 +192,7 @@ export class ControlPlane {
     this.configLog = new ConfigLog({
       model: () => this.current,
       fields: () => this.inForce(),
+      onApplied: (seconds) => this.applyTimes.observe(seconds),
       addresses: settings.entryPoints.map(({ address }) => address),
     });
     this.publisher = new Publisher((generation) => {
@@ -226,12 +233,13 @@ export class ControlPlane {
     this.accessLog = settings.accessLog === null ? null : new AccessLogControl(settings.accessLog, settings.workers);
     const { tracing, workers } = settings;
     this.spans = tracing === null ? null : new SpanExporter(tracing, workers, version);
+    const options = bootOptions(settings, rootCAs);
     this.fleet = new WorkerFleet({
       count: settings.workers,
       logLevel: settings.logLevel,
       heap: workerHeap(settings.workerHeapMb, settings.workers),
       entryPoints: settings.entryPoints,
-      options: bootOptions(settings, rootCAs),
+      options,
       tls: () => ({
         clientCAs: this.clientCAs,
         certificates: this.certificateList.published(),
@@ -242,6 +250,7 @@ export class ControlPlane {
       accessLog: this.accessLog,
       lanes: memory.lanes,
       spans: this.spans?.rings ?? [],
+      counts: memory.counts,
       openOf: (index) => memory.openExchanges(index),
       onWelcome: (index, generation) => this.publisher.welcome(index, generation),
       onApplied: () => {
@@ -261,7 +270,7 @@ export class ControlPlane {
       onServerFailed: (message) => this.servers.failed(message),
       onEnded: (index) => {
         this.servers.workerEnded(index, this.serverSlots.size);
-        memory.workerEnded(index);
+        memory.workerEnded(index, this.backendSlots.size);
       },
       onChange,
     });
@@ -285,6 +294,9 @@ export class ControlPlane {
       memory,
       accessLog: this.accessLog,
       backendSlots: this.backendSlots,
+      serverSlots: this.serverSlots,
+      applyTimes: this.applyTimes,
+      mostConnections: options.mostConnections,
       servers: this.servers,
       breakers: this.breakers,
       healthChecks: this.healthChecks,

@@ -1,12 +1,16 @@
 /** The control plane as the admin pages see it: each answer is looked up where it is known. */
+import type { CountBuffers, MetricsOptions } from '../kernel/metrics-options.ts';
 import type { Problem } from '../kernel/problems.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
 import type { Settings } from '../settings/settings.ts';
-import type { SlotRegistry } from '../shared/slots.ts';
+import { LabelReader } from '../shared/label-counts.ts';
+import { MetricsReader } from '../shared/metrics-reader.ts';
+import { SLOT_CAPACITY, type SlotRegistry, serverKey } from '../shared/slots.ts';
 import type { AccessLogControl, AccessLogView } from './access-log/access-log.ts';
 import type { AdminServer } from './admin/admin-server.ts';
 import { whyNotReady } from './admin/readiness.ts';
 import type { AppliedRevisions, Revisions } from './applied-revisions.ts';
+import type { ApplyTimes } from './apply-times.ts';
 import type { Breakers } from './balancing/breakers.ts';
 import type { ServerControl } from './balancing/server-control.ts';
 import type { ServerStatus } from './balancing/server-status.ts';
@@ -30,6 +34,7 @@ import type {
   ControlView,
   EntryPointView,
   HealthView,
+  LimitUse,
   LimitView,
   LoadedView,
   WorkerView,
@@ -56,6 +61,10 @@ export type PlaneParts = {
   readonly memory: SharedMemory;
   readonly accessLog: AccessLogControl | null;
   readonly backendSlots: SlotRegistry;
+  readonly serverSlots: SlotRegistry;
+  readonly applyTimes: ApplyTimes;
+  /** As file descriptors allow; 0: no limit is known. */
+  readonly mostConnections: number;
   readonly servers: ServerControl;
   readonly breakers: Breakers;
   readonly healthChecks: HealthChecks;
@@ -185,8 +194,7 @@ export class PlaneView implements ControlView {
   }
 
   backendName(slot: number): string {
-    const name = this.parts.backendSlots.nameOf(slot);
-    return this.model().backends.has(name) ? name : '';
+    return this.parts.backendSlots.nameOf(slot);
   }
 
   breaker(backend: string): BreakerView | null {
@@ -224,6 +232,51 @@ export class PlaneView implements ControlView {
 
   accessLog(): AccessLogView | null {
     return this.parts.accessLog?.view ?? null;
+  }
+
+  backendSlot(name: string): number {
+    return this.parts.backendSlots.find(name);
+  }
+
+  serverSlot(backend: string, url: string): number {
+    return this.parts.serverSlots.find(serverKey(backend, url));
+  }
+
+  countBuffers(): readonly CountBuffers[] {
+    return this.parts.memory.counts;
+  }
+
+  metricsOptions(): MetricsOptions {
+    return this.parts.settings.metrics;
+  }
+
+  applyTimes(): ApplyTimes {
+    return this.parts.applyTimes;
+  }
+
+  staleSeconds(): number {
+    const now = Date.now();
+    // What never was there has nothing that could be stale.
+    const stale = this.sources().filter(
+      ({ state, confirmedAt }) => state !== 'live' && state !== 'absent' && confirmedAt > 0,
+    );
+    return stale.reduce((longest, { confirmedAt }) => Math.max(longest, (now - confirmedAt) / 1_000), 0);
+  }
+
+  limitUses(): LimitUse[] {
+    const { memory, settings } = this.parts;
+    const reader = new MetricsReader(() => memory.lanes);
+    const uses: LimitUse[] = [
+      { name: 'open_files', value: this.parts.mostConnections, used: memory.descriptors() },
+      { name: 'series', value: 1, used: reader.fullness() },
+      { name: 'labels', value: 1, used: new LabelReader(() => memory.counts.map(({ labels }) => labels)).used() },
+      { name: 'worker_buffers', value: settings.bufferLimits.worker * settings.workers, used: reader.bufferedBytes() },
+      { name: 'disk', value: settings.bufferDisk.most, used: reader.bytesOnDisk() },
+      { name: 'backend_slots', value: SLOT_CAPACITY, used: this.parts.backendSlots.size },
+      { name: 'server_slots', value: SLOT_CAPACITY, used: this.parts.serverSlots.size },
+    ];
+    // Of what has none there is nothing to tell.
+    return uses.filter(({ value }) => value > 0);
   }
 
   metricsLanes(): readonly SharedArrayBuffer[] {

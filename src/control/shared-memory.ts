@@ -1,7 +1,11 @@
 /** The memory that main shares with its workers for as long as they live, and main's views of it. */
+
+import type { CountBuffers } from '../kernel/metrics-options.ts';
 import type { Boot } from '../protocol/messages.ts';
+import { BACKEND_STRIDE, forgetConnections } from '../shared/backend-counts.ts';
+import { createCountBuffers } from '../shared/count-buffers.ts';
 import { createCursors, forgetTurns } from '../shared/cursors.ts';
-import { createDescriptorCounts } from '../shared/descriptor-counts.ts';
+import { createDescriptorCounts, descriptorsInUse } from '../shared/descriptor-counts.ts';
 import { createDiskUse, forgetDiskUse } from '../shared/disk-use.ts';
 import { createLiveNodes, LiveNodes } from '../shared/live-nodes.ts';
 import { createMetricsLane } from '../shared/metrics-layout.ts';
@@ -9,7 +13,9 @@ import { forgetBackend, MetricsReader } from '../shared/metrics-reader.ts';
 import { createMirrorCounts, MirrorCounts } from '../shared/mirror-counts.ts';
 import { createNonceCounts, NonceCounts } from '../shared/nonce-counts.ts';
 import { createRateBuckets, RateBuckets } from '../shared/rate-buckets.ts';
+import { SERVER_STRIDE } from '../shared/server-counts.ts';
 import { createServerState, ServerState } from '../shared/server-state.ts';
+import { forgetSlot } from '../shared/slot-counts.ts';
 import { createTokenCounts, TokenCounts } from '../shared/token-counts.ts';
 import { createTraceBudget } from '../shared/trace-budget.ts';
 
@@ -32,6 +38,8 @@ export class SharedMemory {
   readonly buffers: SharedBuffers;
   /** Of metrics, one per worker. */
   readonly lanes: readonly SharedArrayBuffer[];
+  /** One per worker as well. */
+  readonly counts: readonly CountBuffers[];
   readonly cursors: Int32Array;
   readonly serverState: ServerState;
   readonly tokenCounts: TokenCounts;
@@ -64,6 +72,7 @@ export class SharedMemory {
       traceBudget: createTraceBudget(),
     };
     this.lanes = Array.from({ length: workers }, () => createMetricsLane(metricsBuckets));
+    this.counts = Array.from({ length: workers }, createCountBuffers);
     this.cursors = new Int32Array(cursors);
     this.serverState = new ServerState(serverState);
     this.tokenCounts = new TokenCounts(tokenCounts);
@@ -79,15 +88,37 @@ export class SharedMemory {
     return new MetricsReader(() => lanes).openExchanges().reduce((sum, { value }) => sum + value, 0);
   }
 
+  /** File descriptors of connections and bodies. */
+  descriptors(): number {
+    return descriptorsInUse(this.buffers.descriptorCounts);
+  }
+
   /** The slot has a new name. */
   forgetBackend(slot: number): void {
     forgetTurns(this.cursors, slot);
     this.tokenCounts.forget(slot);
     forgetBackend(this.lanes, slot);
+    forgetSlot(
+      this.counts.map(({ backends }) => new Float64Array(backends)),
+      BACKEND_STRIDE,
+      slot,
+    );
   }
 
-  /** A worker has ended, however it did: what it counted and held is given back. */
-  workerEnded(index: number): void {
+  /** As `forgetBackend`, of a server. */
+  forgetServer(slot: number): void {
+    forgetSlot(
+      this.counts.map(({ servers }) => new Float64Array(servers)),
+      SERVER_STRIDE,
+      slot,
+    );
+  }
+
+  /**
+   * A worker has ended, however it did: what it counted and held is given back. `backendSlots`: those below were ever given out.
+   */
+  workerEnded(index: number, backendSlots: number): void {
+    forgetConnections(new Float64Array(this.counts[index].backends), backendSlots);
     this.tokenCounts.laneDied(index);
     this.rateBuckets.laneDied(index);
     this.nonceCounts.laneDied(index);

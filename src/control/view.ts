@@ -1,5 +1,6 @@
 /** What the admin pages may see of the control plane: questions only, nothing here changes anything. */
 
+import type { CountBuffers, MetricsOptions } from '../kernel/metrics-options.ts';
 import type { Problem } from '../kernel/problems.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
 import type { AccessLogView } from './access-log/access-log.ts';
@@ -24,7 +25,14 @@ export type WorkerView = {
   readonly generation: number;
   /** How often a worker of this index was replaced after a failure. */
   readonly restarts: number;
+  /** Requests that ended with one of them. */
+  readonly lostExchanges: number;
+  /** Share of its time that its event loop was busy, since it was asked for last, 1 s at least; 0 to 1. */
+  readonly utilization: number;
 };
+
+/** A limit, and what of it is used: `open_files`, `series`. */
+export type LimitUse = { readonly name: string; readonly value: number; readonly used: number };
 
 /** What is known of one certificate; nothing of its key but the kind. */
 export type CertificateView = {
@@ -132,8 +140,11 @@ export interface ControlView {
   reloads(): number;
   /** From SIGTERM on: /ping answers 503. */
   draining(): boolean;
-  /** The name behind a slot of the metrics lanes, '' when there is none any more. */
+  /** The name behind a slot of the metrics lanes, also when it has left the model; '' when it never had one. */
   backendName(slot: number): string;
+  /** -1: it has none. */
+  backendSlot(name: string): number;
+  serverSlot(backend: string, url: string): number;
   /** null: the backend has none. */
   breaker(backend: string): BreakerView | null;
   limit(backend: string): LimitView | null;
@@ -146,6 +157,14 @@ export interface ControlView {
   accessLog(): AccessLogView | null;
   /** One lane of src/shared/metrics.ts per worker. */
   metricsLanes(): readonly SharedArrayBuffer[];
+  /** As many. */
+  countBuffers(): readonly CountBuffers[];
+  metricsOptions(): MetricsOptions;
+  /** From changes to the last worker that routes by them: seconds in all, and how often by APPLY_BOUNDS, not cumulative. */
+  applyTimes(): { readonly sum: number; readonly buckets: Float64Array };
+  /** For how long no source has confirmed what is in force; 0 while it is live. */
+  staleSeconds(): number;
+  limitUses(): readonly LimitUse[];
   /** Calls back, at most a few times a second, after any of the above has changed. Returns what ends it. */
   onChange(listener: () => void): () => void;
 }

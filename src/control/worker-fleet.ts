@@ -10,12 +10,14 @@ import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import { ListenError, type ListenFailure, reasonOf, TsujiError } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log, relay } from '../kernel/log.ts';
+import type { CountBuffers } from '../kernel/metrics-options.ts';
 import type { Boot, BootOptions, BootTls, FromWorker, KeySet, ServerFailed, ToWorker } from '../protocol/messages.ts';
 import type { AccessLogControl } from './access-log/access-log.ts';
 import { attempt, guarded } from './guarded.ts';
 import { hearOut } from './hear-out.ts';
 import { addressText, listenReason, tryListening } from './listening.ts';
 import type { SharedBuffers } from './shared-memory.ts';
+import { Utilization } from './utilization.ts';
 import type { WorkerView } from './view.ts';
 
 const WORKER_URL = new URL('../data/worker.ts', import.meta.url);
@@ -43,6 +45,7 @@ export type FleetOptions = {
   readonly lanes: readonly SharedArrayBuffer[];
   /** Of spans, one per worker; empty without tracing. */
   readonly spans: readonly SharedArrayBuffer[];
+  readonly counts: readonly CountBuffers[];
   /** Exchanges that are open in it. */
   readonly openOf: (index: number) => number;
   /** A worker boots or is ready and has a table of `generation`, 0 for none: what is newer is sent, its generation returned. */
@@ -72,6 +75,9 @@ type Member = {
   failures: number;
   /** Exchanges that its thread had when it failed. */
   lost: number;
+  /** Since start. */
+  lostExchanges: number;
+  readonly utilization: Utilization;
   readyAt: number;
   /** The last question (`ask`) that its thread has answered. */
   answered: number;
@@ -128,6 +134,8 @@ export class WorkerFleet {
         restarts: 0,
         failures: 0,
         lost: 0,
+        lostExchanges: 0,
+        utilization: new Utilization(),
         readyAt: 0,
         answered: 0,
         restart: null,
@@ -190,7 +198,10 @@ export class WorkerFleet {
   }
 
   views(): WorkerView[] {
-    return this.members.map(({ index, state, generation, restarts }) => ({ index, state, generation, restarts }));
+    return this.members.map((member) => {
+      const { index, state, generation, restarts, lostExchanges } = member;
+      return { index, state, generation, restarts, lostExchanges, utilization: member.utilization.now(member.thread) };
+    });
   }
 
   /** Every worker that serves, or boots with a table, routes by this generation or a newer one; 0 when there is none. */
@@ -253,6 +264,7 @@ export class WorkerFleet {
       metrics: this.options.lanes[member.index],
       accessLog: this.options.accessLog?.bootOf(member.index) ?? null,
       spans: this.options.spans.at(member.index) ?? null,
+      counts: this.options.counts[member.index],
       logQueue,
       port: port2,
     };
@@ -377,6 +389,7 @@ export class WorkerFleet {
       member.failures === 0 ? FIRST_RESTART_MS : Math.min(FIRST_RESTART_MS * 2 ** member.failures, MAX_RESTART_MS);
     member.failures++;
     member.restarts++;
+    member.lostExchanges += member.lost;
     const { index: worker, lost: lost_exchanges } = member;
     log.event(EVENTS.workerReplaced, String(worker), { worker, reason, lost_exchanges, wait_ms: wait });
     member.restart = setTimeout(() => {

@@ -22,6 +22,7 @@ import type { WaitingRoom } from './balancing/waiting-room.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { DigestNonces } from './digest-nonces.ts';
 import type { HeldBodies } from './exchange/outgoing-request.ts';
+import type { RequestCounts, WorkerCounts } from './exchange/request-counts.ts';
 import type { KeySets } from './key-sets.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { Plan } from './middleware.ts';
@@ -78,6 +79,8 @@ export type WorkerContext = {
   readonly metrics: MetricsLane;
   /** null: there is none. */
   readonly accessLog: AccessLog | null;
+  readonly counts: WorkerCounts;
+  readonly requestCounts: RequestCounts;
   readonly heldBodies: HeldBodies;
   readonly budget: MemoryBudget;
   readonly disk: SpoolDisk;

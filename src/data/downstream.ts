@@ -8,6 +8,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { NO_LENGTH } from '../http/response-head.ts';
 import type { Fault } from '../kernel/errors.ts';
+import type { TlsTraits } from '../kernel/tls-traits.ts';
 import type { TlsFacts } from './socket/tls-facts.ts';
 
 /** How the body of a response is framed towards the client. */
@@ -29,6 +30,8 @@ export interface Downstream {
   readonly secure: boolean;
   /** Requests of HTTP/1.0 are told by their head. */
   readonly httpVersion: '1.1' | '2.0';
+  /** What is known of that; null in the clear. Absent: the engine knows nothing. */
+  readonly tls?: TlsTraits | null;
   /**
    * An interim response (RFC 9110 §15.2), never 101, and 100 only where `passesExpect` of the head says so; the final one
    * follows. `head` as for `respond`. It is only advice: an engine that cannot send it, or whose client would not

@@ -3,6 +3,7 @@
  * that uWebSockets lets a thread end: everything closed and the loop run empty (DESIGN §6). `process.exit` or
  * `terminate` with open uWS handles would end the whole process.
  */
+
 import { hostname } from 'node:os';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
@@ -12,14 +13,17 @@ import { LateTicks } from '../kernel/late-ticks.ts';
 import { type LogLevel, log, logWarningsOfNode, sendLogTo, setLogLevel } from '../kernel/log.ts';
 import { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { Boot, FromWorker, ToWorker } from '../protocol/messages.ts';
+import { BackendCounts } from '../shared/backend-counts.ts';
 import { RingWriter } from '../shared/byte-ring.ts';
 import { DescriptorCounts } from '../shared/descriptor-counts.ts';
 import { DiskUse } from '../shared/disk-use.ts';
+import { LabelCounts } from '../shared/label-counts.ts';
 import { LiveNodes } from '../shared/live-nodes.ts';
 import { MetricsLane } from '../shared/metrics.ts';
 import { MirrorCounts } from '../shared/mirror-counts.ts';
 import { NonceCounts } from '../shared/nonce-counts.ts';
 import { RateBuckets } from '../shared/rate-buckets.ts';
+import { ServerCounts } from '../shared/server-counts.ts';
 import { ServerLane, ServerState } from '../shared/server-state.ts';
 import { TokenCounts } from '../shared/token-counts.ts';
 import { TraceBudget } from '../shared/trace-budget.ts';
@@ -36,6 +40,7 @@ import type { WorkerContext } from './context.ts';
 import { Descriptors } from './descriptors.ts';
 import { DigestNonces } from './digest-nonces.ts';
 import { HeldBodies } from './exchange/outgoing-request.ts';
+import { RequestCounts, type WorkerCounts } from './exchange/request-counts.ts';
 import { type HeapOwner, HeapWatch } from './heap-watch.ts';
 import { KeySets } from './key-sets.ts';
 import { HeldResponse } from './listener/held-response.ts';
@@ -50,6 +55,7 @@ import { Passwords } from './passwords.ts';
 import { entryPointPlan } from './plan.ts';
 import { localReply } from './reply.ts';
 import { RequestIds } from './request-ids.ts';
+import { SelfCounts } from './self-counts.ts';
 import { handleProblem } from './socket/handles.ts';
 import { makesHandshakes } from './socket/tls-handshake.ts';
 import { SpoolDisk } from './spool-disk.ts';
@@ -72,6 +78,11 @@ const LOG_QUEUE = 1_000;
 const boot = workerData as Boot;
 const listeners: Listener[] = [];
 const metrics = new MetricsLane(boot.metrics);
+const counts: WorkerCounts = {
+  servers: new ServerCounts(boot.counts.servers),
+  backends: new BackendCounts(boot.counts.backends),
+  labels: new LabelCounts(boot.counts.labels),
+};
 const wheel = new TimerWheel((armed) => metrics.timersArmed(armed));
 const descriptors = new Descriptors(
   new DescriptorCounts(boot.descriptorCounts, boot.index),
@@ -80,7 +91,7 @@ const descriptors = new Descriptors(
   () => pools.closeIdle(),
 );
 const budget = new MemoryBudget(boot.options.bufferLimits, metrics);
-const pools: UpstreamPools = new UpstreamPools(boot.options, wheel, metrics, descriptors, budget);
+const pools: UpstreamPools = new UpstreamPools(boot.options, wheel, metrics, counts.backends, descriptors, budget);
 const certificates = new CertificateStore();
 const tokenCounts = new TokenCounts(boot.tokenCounts);
 const ticketKeys = new TicketKeys(boot.tls.ticketKeys);
@@ -120,6 +131,8 @@ const context: WorkerContext = {
           boot.index,
           boot.entryPoints.map(({ name }) => name),
         ),
+  counts,
+  requestCounts: new RequestCounts(metrics, counts, boot.entryPoints, boot.options.metrics),
   heldBodies: new HeldBodies(),
   budget,
   disk: new SpoolDisk(bufferDisk.folder, new DiskUse(boot.diskUse, boot.index, bufferDisk.most), descriptors, metrics),
@@ -152,6 +165,7 @@ let heapWatch: HeapWatch | null = null;
 /** That of `context`. */
 let table: SharedArrayBuffer | null = null;
 let lateTicks: LateTicks | null = null;
+let selfCounts: SelfCounts | null = null;
 
 function tracerOf({ options: { tracing }, entryPoints, spans, traceBudget }: Boot): Tracer | null {
   if (tracing === null || spans === null) return null;
@@ -199,6 +213,7 @@ function closeHandles(): void {
   held?.close();
   heapWatch?.stop();
   lateTicks?.stop();
+  selfCounts?.stop();
   pools.destroy();
   boot.port.close();
 }
@@ -356,6 +371,7 @@ async function start(): Promise<void> {
   }
   heapWatch = new HeapWatch(heapOwner);
   lateTicks = new LateTicks({ onLate: (lag_ms) => log.event(EVENTS.workerSlow, String(boot.index), { lag_ms }) });
+  selfCounts = new SelfCounts(counts.labels, boot.index);
   boot.port.on('message', receive);
   post({ kind: 'ready' });
   log.debug('worker is serving', { worker: boot.index });

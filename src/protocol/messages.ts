@@ -28,6 +28,7 @@ import type { AccessLogOptions } from '../kernel/access-log-options.ts';
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import type { ListenFailure } from '../kernel/errors.ts';
 import type { LogRecord } from '../kernel/log.ts';
+import type { CountBuffers, MetricsOptions } from '../kernel/metrics-options.ts';
 import type { RequestIdMode } from '../kernel/request-id-mode.ts';
 import type { TracingOptions } from '../kernel/tracing-options.ts';
 import type { VerificationKey } from '../kernel/verification-keys.ts';
@@ -100,6 +101,7 @@ export type BootOptions = {
   /** PEM texts, one certificate each, that replace the system's roots; null: the system's. */
   readonly rootCAs: readonly string[] | null;
   readonly keepTrailingSlash: boolean;
+  readonly metrics: MetricsOptions;
   /** Of all frontends that do not say. */
   readonly requestId: RequestIdMode;
   /** null: there are no traces. */
@@ -195,6 +197,8 @@ export type Boot = {
   readonly metrics: SharedArrayBuffer;
   /** null: there is none. */
   readonly accessLog: BootAccessLog | null;
+  /** Of this worker: src/shared/count-buffers.ts */
+  readonly counts: CountBuffers;
   /** One Int32: lines of this worker's log that main has not taken yet. */
   readonly logQueue: SharedArrayBuffer;
   readonly port: MessagePort;

@@ -11,6 +11,7 @@ import { fillAccessLog } from './access-log-settings.ts';
 import { fillEntryPoints } from './entrypoints.ts';
 import { fillEtcd } from './etcd-settings.ts';
 import type { Given } from './given.ts';
+import { fillMetrics } from './metrics-settings.ts';
 import type { EtcdSettings, Settings, TlsServingSettings } from './settings.ts';
 import { fillTracing } from './tracing-settings.ts';
 import { fillWeb } from './web-settings.ts';
@@ -28,8 +29,6 @@ const MAX_WORKERS = 1024;
 const LONGEST_CHECK_MS = 86_400_000;
 /** Trials more often than that would be no ejection. */
 const SHORTEST_EJECTION_MS = 100;
-/** As many as a metrics lane has room for. */
-const MAX_BUCKETS = 32;
 const MIB = 1 << 20;
 /** A tebibyte: what is beyond all sense is a slip. */
 const MAX_CONNECTIONS = 10_000_000;
@@ -74,24 +73,6 @@ function fillWorkers(given: Given): number {
   const workers = given.integer('workers');
   if (workers < 1 || workers > MAX_WORKERS) throw bad('workers', `${workers} is not between 1 and ${MAX_WORKERS}`);
   return workers;
-}
-
-function fillBuckets(given: Given): number[] {
-  const older = given.has('web.metrics.prometheus.buckets') && !given.has('metrics.prometheus.buckets');
-  const flag = older ? 'web.metrics.prometheus.buckets' : 'metrics.prometheus.buckets';
-  const texts = given.list(flag).flatMap((item) => item.split(';'));
-  const buckets = texts
-    .map((text) => text.trim())
-    .filter((text) => text !== '')
-    .map((text) => {
-      const seconds = Number(text);
-      if (!Number.isFinite(seconds) || seconds <= 0) throw bad(flag, `${quoted(text)} is not a number above 0`);
-      return seconds;
-    });
-  const ascending = [...new Set(buckets)].sort((one, other) => one - other);
-  if (ascending.length === 0) throw bad(flag, 'it names no number');
-  if (ascending.length > MAX_BUCKETS) throw bad(flag, `${ascending.length} buckets are more than ${MAX_BUCKETS}`);
-  return ascending;
 }
 
 function fillDefaultEntryPoints(given: Given, entryPoints: readonly EntryPoint[], warn: Warn): string[] {
@@ -302,7 +283,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     requestId: fillRequestId(given),
     tracing: fillTracing(given, warn),
     keepTrailingSlash: given.boolean('keepTrailingSlash'),
-    metricsBuckets: fillBuckets(given),
+    metrics: fillMetrics(given),
     warnings: [...warnings],
   });
 }

@@ -135,7 +135,14 @@ const ROWS_IN_FORCE: readonly Row[] = [
       ping.entryPoint                 string   traefik  As --api.entryPoint, and the same one
       metrics.prometheus              section  false    Serve /metrics and /ping
       metrics.prometheus.entryPoint   string   traefik  As --api.entryPoint, and the same one
-      metrics.prometheus.buckets      list     0.001,0.0025,0.005,0.01,0.025,0.05,0.1,0.25,0.5,1,2.5,5,10  Upper bounds of the duration buckets, seconds
+      metrics.prometheus.names        string   3        Names of Traefik's series: of its version 3, 1.7, or both
+      metrics.prometheus.buckets      list     -        Upper bounds of the duration buckets, seconds; without it 12 from 0.001 to 10
+      metrics.prometheus.addEntryPointsLabels  boolean  true   Series of entrypoints
+      metrics.prometheus.addServicesLabels     boolean  true   Series of backends
+      metrics.prometheus.addRoutersLabels      boolean  false  Series of frontends
+      metrics.prometheus.providerSuffix        string   -      Behind their names, such as @etcd
+      metrics.prometheus.headerLabels.*        string   -      LABEL=HEADER: a label of requests_total with values of that header
+      metrics.prometheus.maxServers            integer  5000   Servers with series of their own; the others share one
       web.metrics.prometheus          section  false    The same as --web
       web.metrics.prometheus.buckets  list     -        Older name of --metrics.prometheus.buckets
     `,

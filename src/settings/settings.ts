@@ -1,9 +1,11 @@
 /** The settings of one run: filled and frozen, nothing optional. Made by parse-flags.ts from the rows of rows.ts. */
 import type { AccessLogOptions } from '../kernel/access-log-options.ts';
+
 import type { Constraint } from '../kernel/constraints.ts';
 import type { EntryPoint, EntryPointTls, TrustOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 import type { LogLevel } from '../kernel/log.ts';
 import type { LogForm } from '../kernel/log-line.ts';
+import type { MetricsOptions } from '../kernel/metrics-options.ts';
 import type { RequestIdMode } from '../kernel/request-id-mode.ts';
 import type { TracingOptions } from '../kernel/tracing-options.ts';
 import type { User } from '../middlewares/auth.ts';
@@ -149,8 +151,7 @@ export type Settings = {
   readonly requestId: RequestIdMode;
   /** null: there are no traces. */
   readonly tracing: TracingSettings | null;
-  /** Upper bounds of the duration buckets, seconds, ascending. */
-  readonly metricsBuckets: readonly number[];
+  readonly metrics: MetricsOptions;
   /** One line for each flag that was accepted but does nothing yet. */
   readonly warnings: readonly string[];
 };

@@ -13,6 +13,14 @@ export function createDescriptorCounts(workers: number): SharedArrayBuffer {
   return new SharedArrayBuffer(workers * LANE_WORDS * 4);
 }
 
+/** Of all workers. */
+export function descriptorsInUse(buffer: SharedArrayBuffer): number {
+  const words = new Int32Array(buffer);
+  let sum = 0;
+  for (let at = 0; at < words.length; at++) sum += Atomics.load(words, at);
+  return sum;
+}
+
 /** The side of one worker. */
 export class DescriptorCounts {
   private readonly words: Int32Array;

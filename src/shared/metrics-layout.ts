@@ -19,7 +19,9 @@
  *                         open exchanges                   worker, zero at boot
  *     6976     f64 × 32 entrypoints × 80 causes
  *                         exchanges ended                  worker
- *     27456    series     owner u32 · labels u32 ·         worker, when claimed
+ *     27456    i32 × 32 entrypoints
+ *                         open connections of clients      worker, zero at boot
+ *     27584    series     owner u32 · labels u32 ·         worker, when claimed
  *              f64 count · f64 duration sum ·              worker              s
  *              f64 request bytes · f64 response bytes ·    worker              bytes
  *              f64 × (buckets + 1)  not cumulative         worker
@@ -104,7 +106,8 @@ const OPEN_BYTE = 576;
 /** Room for more than there are, so that offsets stay. */
 export const MAX_CAUSES = 80;
 const ENDED_BYTE = 6976;
-const SERIES_BYTE = 27_456;
+const CONNECTIONS_BYTE = 27_456;
+const SERIES_BYTE = 27_584;
 export const OPEN_WORDS = MAX_ENTRY_POINTS * METHODS.length * PROTOCOLS.length;
 
 /** Offsets inside a record, in 8-byte words after its key. */
@@ -235,6 +238,14 @@ export class LaneView {
     return this.doubles[ENDED_BYTE / 8 + entryPoint * MAX_CAUSES + cause];
   }
 
+  setConnections(entryPoint: number, open: number): void {
+    this.words[CONNECTIONS_BYTE / 4 + entryPoint] = open;
+  }
+
+  connections(entryPoint: number): number {
+    return this.words[CONNECTIONS_BYTE / 4 + entryPoint];
+  }
+
   setBuffered(bytes: number): void {
     this.doubles[BUFFERED_DOUBLE] = bytes;
   }
@@ -258,6 +269,7 @@ export class LaneView {
     this.doubles[BUFFERED_DOUBLE] = 0;
     this.doubles[ON_DISK_DOUBLE] = 0;
     this.words.fill(0, this.openStart, this.openStart + OPEN_WORDS);
+    this.words.fill(0, CONNECTIONS_BYTE / 4, CONNECTIONS_BYTE / 4 + MAX_ENTRY_POINTS);
   }
 }
 

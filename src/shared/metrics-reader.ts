@@ -14,6 +14,7 @@ import {
   OTHER_BACKENDS,
   PROTOCOLS,
   protocolOf,
+  RESERVED_RECORDS,
   SERIES_BUCKETS,
   SERIES_COUNT,
   SERIES_REQUEST_BYTES,
@@ -201,6 +202,13 @@ export class MetricsReader {
     return sum;
   }
 
+  /** Connections of clients that are open. */
+  connections(entryPoint: number): number {
+    let sum = 0;
+    for (const { lane } of this.lanes()) sum += lane.connections(entryPoint);
+    return sum;
+  }
+
   openUpstreamConnections(): number {
     let sum = 0;
     for (const { lane } of this.lanes()) sum += lane.openUpstream();
@@ -252,6 +260,21 @@ export class MetricsReader {
       }
       return { coding, before, after };
     });
+  }
+
+  /** Of the room for series, 0 to 1: of the fullest lane. */
+  fullness(): number {
+    return this.lanes().reduce((most, { lane }) => Math.max(most, lane.seriesUsed() / lane.seriesCapacity), 0);
+  }
+
+  /** Requests that were counted with others since their lane was full. */
+  folded(): number {
+    let sum = 0;
+    for (const { lane } of this.lanes()) {
+      for (let i = 0; i < RESERVED_RECORDS; i++)
+        sum += lane.doubles[lane.seriesStart + i * lane.seriesStride + SERIES_COUNT];
+    }
+    return sum;
   }
 
   /** What was ended because too much waited. */

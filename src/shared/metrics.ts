@@ -116,6 +116,11 @@ export class MetricsLane {
     this.words[this.openWord(entryPoint, method, protocol)]--;
   }
 
+  /** How many connections of clients that entrypoint has now. */
+  connections(entryPoint: number, open: number): void {
+    this.lane.setConnections(entryPointOwner(entryPoint), open);
+  }
+
   upstreamOpened(): void {
     this.lane.addOpenUpstream(1);
   }

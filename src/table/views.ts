@@ -25,6 +25,8 @@ export class ServerView {
   readonly name: string;
   /** See src/shared/slots.ts. */
   readonly slot: number;
+  /** That of its backend. */
+  readonly backendSlot: number;
   readonly url: string;
   readonly scheme: TableServer['scheme'];
   /** To connect to; an IPv6 literal has no brackets. */
@@ -36,11 +38,12 @@ export class ServerView {
   /** Those of its backend; null: it has none. */
   readonly options: MiddlewareOptions | null;
 
-  constructor(sections: TableSections, index: number, options: MiddlewareOptions | null) {
+  constructor(sections: TableSections, index: number, backendSlot: number, options: MiddlewareOptions | null) {
     const { servers } = sections;
     const word = index * SERVER.words;
     this.name = sections.stringAt(servers, word + SERVER.name);
     this.slot = servers[word + SERVER.slot];
+    this.backendSlot = backendSlot;
     this.url = sections.stringAt(servers, word + SERVER.url);
     this.scheme = SCHEMES[servers[word + SERVER.scheme]];
     this.host = sections.stringAt(servers, word + SERVER.host);
@@ -86,7 +89,7 @@ export class BackendView {
     const first = backends[word + BACKEND.firstServer];
     const servers: ServerView[] = [];
     for (let i = 0; i < backends[word + BACKEND.serverCount]; i++) {
-      servers.push(new ServerView(sections, first + i, options));
+      servers.push(new ServerView(sections, first + i, this.slot, options));
     }
     this.servers = servers;
     const firstTurn = backends[word + BACKEND.firstTurn];

@@ -2,9 +2,11 @@
  * One HTTP/2 connection of the engine on a socket in memory, frame by frame, with real exchanges behind it. Requests for
  * `/now` are answered at once; all others wait for the test, which has the client's side of their exchange.
  */
+
 import assert from 'node:assert/strict';
 import type { WorkerContext } from '../../src/data/context.ts';
 import { HeldBodies } from '../../src/data/exchange/outgoing-request.ts';
+import { RequestCounts } from '../../src/data/exchange/request-counts.ts';
 import { ClientWatch } from '../../src/data/listener/tsuji/client-watch.ts';
 import { Http2Connection } from '../../src/data/listener/tsuji/http2-connection.ts';
 import type { Http2Downstream } from '../../src/data/listener/tsuji/http2-downstream.ts';
@@ -73,6 +75,7 @@ export class Http2Memory {
       options: all,
       wheel: this.wheel,
       metrics,
+      requestCounts: new RequestCounts(metrics, null as never, [], { headerLabels: [] } as never),
       budget: this.budget,
       heldBodies: new HeldBodies(),
       trusts: [null],

@@ -286,7 +286,7 @@ export async function smugglingTests(engine: 'uws' | 'tsuji'): Promise<void> {
   exchangeTest('every request that a server has seen was routed, and every exchange has ended', tsuji, async () => {
     const routed = async (): Promise<number> => {
       const lines = (await tsuji.metrics()).matchAll(
-        /^traefik_backend_requests_total\{[^}]*backend="backend1"[^}]*\} (\d+)$/gm,
+        /^traefik_service_requests_total\{[^}]*service="backend1"[^}]*\} (\d+)$/gm,
       );
       return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
     };

@@ -56,7 +56,7 @@ test('a dead server costs its turns a 502, and with --retry nobody notices', asy
   assert.deepEqual(await answers(t, plain, 4), ['alive', 'Bad Gateway', 'alive', 'Bad Gateway']);
   const retrying = await startTsuji(t, { keys: routeKeys([alive.url, NOBODY]), flags: ['--retry'] });
   assert.deepEqual(await answers(t, retrying, 4), ['alive', 'alive', 'alive', 'alive']);
-  assert.match(await retrying.metrics(), /traefik_backend_retries_total\{backend="backend1"\} [1-4]\n/);
+  assert.match(await retrying.metrics(), /traefik_service_retries_total\{service="backend1"\} [1-4]\n/);
 });
 
 test('with --retry an upload goes whole to the server that is alive', async (t) => {

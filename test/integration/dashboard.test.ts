@@ -54,7 +54,14 @@ function fullView(): FakeView {
     { name: 'etcdv3', state: 'live', ...source },
     { name: 'etcdv2', state: 'stale', ...source, restarts: 3, error: 'connect ECONNREFUSED 127.0.0.1:2379' },
   ];
-  view.workerList = [0, 1].map((index) => ({ index, state: 'serving', generation: 12, restarts: index }));
+  view.workerList = [0, 1].map((index) => ({
+    index,
+    state: 'serving',
+    generation: 12,
+    restarts: index,
+    lostExchanges: 0,
+    utilization: 0,
+  }));
   view.lanes.push(createMetricsLane([0.1, 1]));
   const lane = new MetricsLane(view.lanes[0]);
   for (let i = 0; i < 4000; i++) {

@@ -37,6 +37,7 @@ const COUNTERS: ReadonlySet<string> = new Set([
 const NOT_TRIED = new Set([
   'TimerWheel.turn',
   'MetricsLane.timersArmed',
+  'MetricsLane.connections',
   'UwsListener.listen',
   'UwsListener.stopListening',
   'UwsListener.close',

@@ -82,8 +82,8 @@ exchangeTest('a server whose check fails gets nothing more on any worker, until 
   assert.deepEqual(await bodies(t, host, 8), Array(8).fill('b'));
   const name = host.replace('.test', '');
   const page = await tsuji.metrics();
-  assert.match(page, new RegExp(`traefik_backend_server_up\\{backend="${name}",url="${a.url}"\\} 0\n`));
-  assert.match(page, new RegExp(`traefik_backend_server_up\\{backend="${name}",url="${b.url}"\\} 1\n`));
+  assert.match(page, new RegExp(`traefik_service_server_up\\{service="${name}",url="${a.url}"\\} 0\n`));
+  assert.match(page, new RegExp(`traefik_service_server_up\\{service="${name}",url="${b.url}"\\} 1\n`));
 
   // Nothing but another path is changed: who was down stays down all the time.
   tsuji.set(`backends/${name}/servers/s1/weight`, '2');

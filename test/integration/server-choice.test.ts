@@ -135,7 +135,7 @@ test('a draining server keeps its running request and its sticky clients, and ge
   );
   assert.match(
     await tsuji.metrics(),
-    new RegExp(`traefik_backend_server_up{backend="${nameOf(host)}",url="${a.url}"} 0\n`),
+    new RegExp(`traefik_service_server_up{service="${nameOf(host)}",url="${a.url}"} 0\n`),
   );
   slow[0].send(ok('late'));
   assert.equal((await running).body, 'late');
@@ -260,10 +260,10 @@ test('retries have a budget, and what it refuses is counted', async (t) => {
   // Ten in ten seconds; each request asks for two.
   for (let i = 0; i < 20; i++) assert.equal((await ask(host, '', retrying)).status, 502);
   const metrics = await retrying.metrics();
-  const count = (name: string): number =>
-    Number(new RegExp(`${name}{backend="${nameOf(host)}"} (\\d+)`).exec(metrics)?.[1]);
-  assert.equal(count('traefik_backend_retries_total'), 10);
-  assert.equal(count('tsuji_backend_retries_refused_total'), 15);
+  const count = (series: string): number =>
+    Number(new RegExp(`${series}="${nameOf(host)}"} (\\d+)`).exec(metrics)?.[1]);
+  assert.equal(count('traefik_service_retries_total{service'), 10);
+  assert.equal(count('tsuji_backend_retries_refused_total{backend'), 15);
 });
 
 test('leastconn passes over a server that is busy on another worker', async (t) => {

@@ -10,7 +10,7 @@ import { addRoute } from '../harness/tsuji.ts';
 import { untilStill, waitFor } from '../harness/wait.ts';
 import { accept } from '../harness/websocket.ts';
 
-const engines = await startEngines({ after });
+const engines = await startEngines({ after }, { flags: ['--metrics.prometheus.names=both'] });
 const { tsuji } = engines;
 const port = engines.port('tsuji');
 

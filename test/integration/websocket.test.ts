@@ -22,7 +22,7 @@ import {
   wsClient,
 } from '../harness/websocket.ts';
 
-const tsuji = await startTsuji({ after }, { workers: 1 });
+const tsuji = await startTsuji({ after }, { workers: 1, flags: ['--metrics.prometheus.names=both'] });
 const MIB = 1 << 20;
 
 /** A client and a server that are the two ends of one WebSocket. */
@@ -352,7 +352,7 @@ exchangeTest(
     assert.match(await tsuji.metrics(), /traefik_entrypoint_open_connections\{[^}]*protocol="websocket"[^}]*\} 1\n/);
     client.ws.close();
     await waitFor(async () => (await openExchanges(tsuji)) === 0, 'the exchange to end');
-    const line = /traefik_backend_requests_total\{[^}]*code="101"[^}]*protocol="websocket"[^}]*\} [1-9]/;
+    const line = /traefik_service_requests_total\{[^}]*code="101"[^}]*protocol="websocket"[^}]*\} [1-9]/;
     assert.match(await tsuji.metrics(), line);
   },
 );

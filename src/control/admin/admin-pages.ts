@@ -2,6 +2,7 @@
  * Which page answers which path of the admin address (shared/spec cli-api §5). Reads only: nothing here changes anything.
  * What says whether tsuji lives is made at once, everything else by the maker of pages.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import type { WebSettings } from '../../settings/settings.ts';
@@ -15,7 +16,8 @@ import type { AdminConnection, Fields } from './connection.ts';
 import { EventHub } from './events.ts';
 import { HealthPage } from './health.ts';
 import { LiveWindow } from './live-numbers.ts';
-import { metricsPage } from './metrics-page.ts';
+import { metricsPage, openMetricsPage } from './metrics/page.ts';
+import { MetricsSource } from './metrics/source.ts';
 import { Page, PageMaker, type PageText } from './page.ts';
 import { whatIsOld, whyNotReady } from './readiness.ts';
 import { type AdminRequest, takesGzip } from './request.ts';
@@ -25,6 +27,10 @@ import { configurationStatus, liveStatus, wholeStatus } from './status.ts';
 const JSON_TYPE = 'application/json; charset=UTF-8';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+const OPEN_METRICS_TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
+/** Different pages of metrics at a time, and how long one may take. */
+const MAX_SCRAPES = 2;
+const SCRAPE_MS = 10_000;
 const NOT_FOUND = '404 page not found\n';
 const EMPTY = Page.of('');
 
@@ -62,12 +68,13 @@ export class AdminPages {
   /** null: everybody may read who was let in by its address. */
   private auth: AdminAuth | null;
   private readonly reader: MetricsReader;
+  private readonly metrics: MetricsSource;
+  /** Who waits for which page of metrics. */
+  private readonly scrapes = new Map<string, number>();
   private readonly live: LiveWindow;
   private readonly health: HealthPage;
   private readonly events: EventHub;
   private readonly files = new StaticFiles();
-  /** Of the main thread's event loop, seconds. */
-  private lag = 0;
 
   constructor(view: ControlView, settings: WebSettings, options: PagesOptions) {
     this.view = view;
@@ -78,6 +85,7 @@ export class AdminPages {
     this.checkPassword = options.checkPassword ?? never;
     this.auth = this.authOf(settings);
     this.reader = new MetricsReader(() => view.metricsLanes());
+    this.metrics = new MetricsSource(view, this.reader);
     this.live = new LiveWindow(this.reader, performance.now());
     this.health = new HealthPage(view, this.reader);
     const content = {
@@ -101,7 +109,7 @@ export class AdminPages {
 
   /** Another second has passed. `lag`: seconds that it was late. */
   tick(now: number, lag: number): void {
-    this.lag = lag;
+    this.metrics.lag = lag;
     try {
       this.health.tick();
       this.live.tick(now);
@@ -191,9 +199,34 @@ export class AdminPages {
     } else if (first === 'health' && segments.length === 1) {
       await made(exchange, this.healthMaker, 'health', JSON_TYPE, () => [this.health.text()]);
     } else if (first === 'metrics' && segments.length === 1) {
-      await made(exchange, this.maker, 'metrics', METRICS_TYPE, () => metricsPage(this.view, this.reader, this.lag));
+      await this.scrape(exchange);
     } else {
       send(exchange, 404, TEXT_TYPE, NOT_FOUND);
+    }
+  }
+
+  /** Who asks for the same shares a page; more than two different ones are not made at a time (shared/spec logs §4.3). */
+  private async scrape(exchange: Exchange): Promise<void> {
+    const { metrics, scrapes } = this;
+    const isOpen = (exchange.request.fields.get('accept') ?? '').includes('application/openmetrics-text');
+    const gzips = takesGzip(exchange.request);
+    const name = `metrics${isOpen ? ' open' : ''}${gzips ? ' gzip' : ''}`;
+    const waiting = scrapes.get(name) ?? 0;
+    if (waiting === 0 && scrapes.size >= MAX_SCRAPES) {
+      unavailable(exchange, 'other pages of metrics are being made\n');
+      return;
+    }
+    scrapes.set(name, waiting + 1);
+    try {
+      const text = (): Iterable<string> => (isOpen ? openMetricsPage(metrics) : metricsPage(metrics));
+      const asked = this.maker.ask(name, text, gzips);
+      const page = await Promise.race([asked, delay(SCRAPE_MS, null, { ref: false })]);
+      if (page === null) unavailable(exchange, 'the page was not made in time\n');
+      else sendPage(exchange, isOpen ? OPEN_METRICS_TYPE : METRICS_TYPE, page);
+    } finally {
+      const left = scrapes.get(name)! - 1;
+      if (left > 0) scrapes.set(name, left);
+      else scrapes.delete(name);
     }
   }
 
@@ -249,9 +282,16 @@ async function made(exchange: Exchange, maker: PageMaker, name: string, type: st
     send(exchange, 404, TEXT_TYPE, NOT_FOUND);
     return;
   }
-  const body = takesGzip(exchange.request) ? await page.compressed() : page;
+  sendPage(exchange, type, takesGzip(exchange.request) ? await page.compressed() : page);
+}
+
+function sendPage(exchange: Exchange, type: string, body: Page): void {
   const fields = { ...COMMON, 'Content-Type': type, 'Cache-Control': 'no-store', Vary: 'Accept-Encoding' };
   exchange.connection.answer(200, body.gzipped ? { ...fields, 'Content-Encoding': 'gzip' } : fields, body);
+}
+
+function unavailable(exchange: Exchange, text: string): void {
+  send(exchange, 503, TEXT_TYPE, text, { 'Retry-After': 1 });
 }
 
 function send(exchange: Exchange, status: number, type: string, text: string, more: Fields = {}): void {

@@ -4,9 +4,10 @@
  * after a large one the main thread rests: however many ask, they cost it a bounded part of its time.
  */
 
+import { finished } from 'node:stream/promises';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { createGzip, type Gzip, gzip } from 'node:zlib';
 import { timerSpan } from '../../kernel/durations.ts';
 import { log } from '../../kernel/log.ts';
 
@@ -110,8 +111,41 @@ export class PagesInUse {
   }
 }
 
+/** Where the pieces of a page go while it is made. */
+class Pieces {
+  readonly list: Buffer[] = [];
+  private readonly coder: Gzip | null;
+
+  /** `gzips`: they are compressed at once, in zlib's threads, so that the page is never whole in memory as it was. */
+  constructor(gzips: boolean) {
+    this.coder = gzips ? createGzip({ level: 1 }) : null;
+    this.coder?.on('data', (bytes: Buffer) => this.list.push(bytes));
+  }
+
+  /** null, or until it is compressed. */
+  add(piece: string): Promise<void> | null {
+    const bytes = Buffer.from(piece);
+    if (this.coder === null) {
+      this.list.push(bytes);
+      return null;
+    }
+    const { coder } = this;
+    return new Promise((resolve, reject) => {
+      coder.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  async page(): Promise<Page> {
+    const { coder } = this;
+    if (coder === null) return new Page(this.list);
+    coder.end();
+    await finished(coder);
+    return new Page(this.list, true);
+  }
+}
+
 type Waiter = { readonly resolve: (page: Page | null) => void; readonly reject: (error: unknown) => void };
-type Asked = { readonly text: PageText; readonly waiters: Waiter[] };
+type Asked = { readonly text: PageText; readonly gzips: boolean; readonly waiters: Waiter[] };
 
 export class PageMaker {
   /** Since start, those that failed included. */
@@ -122,14 +156,14 @@ export class PageMaker {
 
   /**
    * The page that `text` says, null when it says that there is none. Two with one `name` must be the same page.
-   * Rejects with what `text` throws.
+   * Rejects with what `text` throws. `gzips`: it is wanted compressed and not otherwise.
    */
-  ask(name: string, text: PageText): Promise<Page | null> {
+  ask(name: string, text: PageText, gzips = false): Promise<Page | null> {
     return new Promise((resolve, reject) => {
       const waiter = { resolve, reject };
       const asked = this.asked.get(name);
       if (asked !== undefined) asked.waiters.push(waiter);
-      else this.asked.set(name, { text, waiters: [waiter] });
+      else this.asked.set(name, { text, gzips, waiters: [waiter] });
       if (this.working) return;
       this.working = true;
       void this.work();
@@ -139,12 +173,12 @@ export class PageMaker {
   private async work(): Promise<void> {
     // All that this turn of the event loop brings shares a page.
     await nextTurn();
-    for (const [name, { text, waiters }] of this.asked) {
+    for (const [name, { text, gzips, waiters }] of this.asked) {
       this.asked.delete(name);
       this.made++;
       let cost = 0;
       try {
-        const { page, spent } = await this.make(text);
+        const { page, spent } = await this.make(text, gzips);
         cost = spent;
         for (const { resolve } of waiters) resolve(page);
       } catch (error) {
@@ -155,18 +189,23 @@ export class PageMaker {
     this.working = false;
   }
 
-  private async make(text: PageText): Promise<{ page: Page | null; spent: number }> {
+  private async make(text: PageText, gzips: boolean): Promise<{ page: Page | null; spent: number }> {
     let began = performance.now();
     let spent = 0;
     const parts = text();
     if (parts === null) return { page: null, spent: 0 };
-    const pieces: Buffer[] = [];
+    const pieces = new Pieces(gzips);
     let piece = '';
     for (const part of parts) {
       piece += part;
       if (piece.length >= PIECE_BYTES) {
-        pieces.push(Buffer.from(piece));
+        const taken = pieces.add(piece);
         piece = '';
+        if (taken !== null) {
+          spent += performance.now() - began;
+          await taken;
+          began = performance.now();
+        }
       }
       const now = performance.now();
       if (now - began < SLICE_MS) continue;
@@ -174,7 +213,9 @@ export class PageMaker {
       await nextTurn();
       began = performance.now();
     }
-    if (piece !== '' || pieces.length === 0) pieces.push(Buffer.from(piece));
-    return { page: new Page(pieces), spent: spent + performance.now() - began };
+    const last = pieces.add(piece);
+    spent += performance.now() - began;
+    if (last !== null) await last;
+    return { page: await pieces.page(), spent };
   }
 }

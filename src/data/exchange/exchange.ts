@@ -64,6 +64,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   protected tries = 0;
   /** What its server says of it by gRPC; -1 for nothing. */
   protected grpcStatus = -1;
+  private headers: readonly string[] | null = null;
   protected requestBytes = 0;
   protected responseBytes = 0;
   readonly marks = new Marks();
@@ -158,6 +159,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
       return;
     }
     this.clientTarget = head.target;
+    if (this.worker.requestCounts.wantsHeaders) this.headers = this.worker.requestCounts.headersOf(head);
     const plan = worker.plans[entryPoint];
     if (plan !== null) this.walk(plan);
     this.advance(head);
@@ -402,6 +404,8 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     outcome.frontend = frontend;
     outcome.backend = this.backend ?? (frontend === null ? null : frontend.backend);
     outcome.server = assignment.server;
+    outcome.tls = this.client.tls ?? null;
+    outcome.headers = this.headers;
     outcome.protocol = this.protocol;
     outcome.method = this.method;
     outcome.status = this.status;
@@ -415,7 +419,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     outcome.responseBytes = this.responseBytes;
     // First: what is in flight must be given back even where counting fails.
     assignment.end(outcome.status, outcome.seconds);
-    outcome.count(worker.metrics);
+    worker.requestCounts.count(outcome);
     if (this.record !== null) worker.accessLog!.ended(outcome, this);
     passage?.ended(outcome);
     if (this.trace !== null) worker.tracer!.finish(this.trace, outcome);

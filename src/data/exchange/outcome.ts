@@ -3,9 +3,8 @@
  * worker, filled at the end of each exchange and valid only while it is passed around.
  */
 
-import { causeNumber } from '../../kernel/causes.ts';
+import type { TlsTraits } from '../../kernel/tls-traits.ts';
 import type { ObservabilityOptions } from '../../middlewares/observability.ts';
-import type { MetricsLane } from '../../shared/metrics.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import type { BackendView, FrontendView, ServerView } from '../../table/views.ts';
 import type { Trace } from '../tracing/trace.ts';
@@ -33,6 +32,10 @@ export class Outcome {
   backend: BackendView | null = null;
   /** That of the last try; null where there was none. */
   server: ServerView | null = null;
+  /** Of the client's connection; null in the clear, and where the engine does not know. */
+  tls: TlsTraits | null = null;
+  /** Values of `--metrics.prometheus.headerLabels`; null where there are none. */
+  headers: readonly string[] | null = null;
   /** One of PROTOCOL. */
   protocol: number = PROTOCOL.http;
   /** As received. */
@@ -57,14 +60,5 @@ export class Outcome {
   get code(): number {
     if (this.protocol < PROTOCOL.grpc) return this.status;
     return this.grpcStatus < 0 ? GRPC_UNKNOWN : this.grpcStatus;
-  }
-
-  /** Adds it to what a worker counts. */
-  count(metrics: MetricsLane): void {
-    const { method, code, protocol, seconds, requestBytes, responseBytes } = this;
-    metrics.entryPointDone(this.entryPoint, method, code, protocol, seconds, requestBytes, responseBytes);
-    metrics.ended(this.entryPoint, causeNumber(this.cause));
-    if (this.backend === null || !countsForBackend(this.frontend)) return;
-    metrics.backendDone(this.backend.slot, method, code, protocol, seconds, requestBytes, responseBytes);
   }
 }

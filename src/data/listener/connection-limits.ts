@@ -1,8 +1,11 @@
 /** How many connections clients may have, on one entrypoint of one worker; what comes beyond that is closed at once. */
+
 import { EVENTS } from '../../kernel/events.ts';
 import { networkOf } from '../../kernel/ip-ranges.ts';
 import { log } from '../../kernel/log.ts';
 import type { ConnectionLimits as Limits } from '../../protocol/messages.ts';
+import type { LabelCounts } from '../../shared/label-counts.ts';
+import { FAMILY } from '../../shared/label-families.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
 
 /** Whoever has one address of IPv6 has as many as this leaves. */
@@ -12,30 +15,53 @@ function ownerOf(address: string): string {
   return address.includes(':') ? networkOf(address, NETWORK_BITS) : address;
 }
 
+/**
+ * Why a connection of a client is closed before anything is served on it: `--limits.connections`, `--limits.connectionsPerAddress`,
+ * no file descriptor is left, the system could not accept it, its PROXY header is malformed.
+ */
+export type Rejection = 'connections' | 'address' | 'descriptors' | 'system' | 'proxy_header';
+
 export class ConnectionLimits {
   private readonly limits: Limits;
   private readonly entryPoint: string;
+  private readonly index: number;
   private readonly metrics: MetricsLane;
+  private readonly labels: LabelCounts;
+  /** Where those that were accepted are counted. */
+  private readonly accepts: number;
   private count = 0;
   private readonly byOwner = new Map<string, number>();
 
-  constructor(limits: Limits, entryPoint: string, metrics: MetricsLane) {
+  /** `index`: of the entrypoint with that name. */
+  constructor(limits: Limits, index: number, entryPoint: string, metrics: MetricsLane, labels: LabelCounts) {
     this.limits = limits;
+    this.index = index;
     this.entryPoint = entryPoint;
     this.metrics = metrics;
+    this.labels = labels;
+    this.accepts = labels.at(FAMILY.connections, [entryPoint]);
   }
 
   /** One was accepted. False: it is to be closed. `closed` is owed in either case. */
   accepted(): boolean {
     this.count++;
+    this.metrics.connections(this.index, this.count);
+    this.labels.add(this.accepts);
     const { total } = this.limits;
     if (total === 0 || this.count <= total) return true;
+    this.rejected('connections');
     this.refused('limits.connections', this.count, this.entryPoint);
     return false;
   }
 
   closed(): void {
     this.count--;
+    this.metrics.connections(this.index, this.count);
+  }
+
+  /** One is closed before anything was served on it. */
+  rejected(reason: Rejection): void {
+    this.labels.add(this.labels.at(FAMILY.rejected, [this.entryPoint, reason]));
   }
 
   /** Addresses are counted: `admits` is to be asked. */
@@ -49,6 +75,7 @@ export class ConnectionLimits {
     const owner = ownerOf(address);
     const count = (this.byOwner.get(owner) ?? 0) + 1;
     if (count > perAddress) {
+      this.rejected('address');
       this.refused('limits.connectionsPerAddress', count, address);
       return false;
     }

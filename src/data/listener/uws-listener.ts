@@ -96,7 +96,13 @@ export class UwsListener implements Listener, AppServer {
     this.uws = uws;
     this.worker = worker;
     this.index = index;
-    this.limits = new ConnectionLimits(worker.options.connectionLimits, entryPoint.name, worker.metrics);
+    this.limits = new ConnectionLimits(
+      worker.options.connectionLimits,
+      index,
+      entryPoint.name,
+      worker.metrics,
+      worker.counts.labels,
+    );
     this.entryPoint = entryPoint;
     const { peers, recycle } = this;
     this.downstreams = { worker, peers, secure: entryPoint.tls !== null, backlog, held, recycle };
@@ -110,7 +116,9 @@ export class UwsListener implements Listener, AppServer {
   connected(response: HttpResponse): void {
     this.accepts++;
     const takes = this.limits.accepted();
-    if (this.worker.descriptors.clientAccepted() && takes) this.peers.connected(response);
+    const hasRoom = this.worker.descriptors.clientAccepted();
+    if (takes && !hasRoom) this.limits.rejected('descriptors');
+    if (takes && hasRoom) this.peers.connected(response);
     else response.close();
   }
 

@@ -1,6 +1,8 @@
 /** A wrapper that changes nothing: what one that does something is made of. */
+
 import type { X509Certificate } from 'node:crypto';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
+import type { TlsTraits } from '../../kernel/tls-traits.ts';
 import type { Downstream } from '../downstream.ts';
 import type { Wrapper, WrapperEvents } from '../middleware.ts';
 
@@ -91,6 +93,10 @@ export class PassingDownstream extends TimerEntry implements Wrapper {
 
   peerAddress(): string {
     return this.inner.peerAddress();
+  }
+
+  get tls(): TlsTraits | null {
+    return this.inner.tls ?? null;
   }
 
   clientCertificates(): readonly X509Certificate[] {

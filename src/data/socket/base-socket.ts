@@ -11,6 +11,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { ByteOutput } from '../../kernel/byte-output.ts';
 import { log } from '../../kernel/log.ts';
+import type { TlsTraits } from '../../kernel/tls-traits.ts';
 import { writeTurn } from '../write-turn.ts';
 import type { ByteSocket, SocketUser } from './byte-socket.ts';
 import type { PeerName } from './handles.ts';
@@ -42,6 +43,7 @@ export abstract class BaseSocket implements ByteSocket {
   abstract readonly secure: boolean;
   abstract readonly alpn: string;
   abstract readonly serverName: string;
+  tls: TlsTraits | null = null;
   readonly out = new ByteOutput();
   closed = false;
   received = 0;

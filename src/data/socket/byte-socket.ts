@@ -6,10 +6,13 @@
  */
 import type { X509Certificate } from 'node:crypto';
 import type { ByteOutput } from '../../kernel/byte-output.ts';
+import type { TlsTraits } from '../../kernel/tls-traits.ts';
 import type { TlsFacts } from './tls-facts.ts';
 
 export interface ByteSocket {
   readonly secure: boolean;
+  /** Of TLS, once its handshake is through; else null. */
+  readonly tls?: TlsTraits | null;
   /** What ALPN has chosen, '' for nothing. */
   readonly alpn: string;
   /** Of TLS: the name that the client has asked for, '' for none. */

@@ -7,6 +7,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { recycle } from '../../kernel/byte-output.ts';
+import { type TlsConnection, tlsTraitsOf } from '../../kernel/tls-traits.ts';
 import { verifiedCertificates } from '../../tls/verified-client.ts';
 import { BaseSocket } from './base-socket.ts';
 import type { PeerName } from './handles.ts';
@@ -33,6 +34,7 @@ export class StreamSocket extends BaseSocket {
     this.secure = encrypted === true;
     this.alpn = alpnProtocol || '';
     this.serverName = servername || '';
+    if (this.secure) this.tls = tlsTraitsOf(socket as unknown as TlsConnection);
     socket.pause();
     socket.on('data', this.onData).on('end', this.onEnd).on('error', this.onError).on('close', this.onClose);
   }

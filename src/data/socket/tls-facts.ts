@@ -1,5 +1,7 @@
 /** What is known of a client's TLS once its handshake is through: for whoever tells of it, asked once per connection. */
+
 import type { X509Certificate } from 'node:crypto';
+import { type TlsConnection, tlsTraitsOf } from '../../kernel/tls-traits.ts';
 
 export type TlsFacts = {
   /** `1.3` */
@@ -12,14 +14,7 @@ export type TlsFacts = {
   readonly clientSubject: string;
 };
 
-/** Node's TLSSocket, or the handle below one. */
-export interface TlsSource {
-  getProtocol(): string | null;
-  getCipher(): { readonly standardName?: string } | null | undefined;
-  isSessionReused(): boolean;
-}
-
-const facts = new WeakMap<TlsSource, TlsFacts>();
+const facts = new WeakMap<TlsConnection, TlsFacts>();
 
 /** RFC 2253 §2.4: what would be taken for the end of a value or of an attribute. */
 function escapedValue(value: string): string {
@@ -38,13 +33,14 @@ function subjectText(subject: string): string {
     .join(',');
 }
 
-export function tlsFactsOf(source: TlsSource, certificates: readonly X509Certificate[]): TlsFacts {
+export function tlsFactsOf(source: TlsConnection, certificates: readonly X509Certificate[]): TlsFacts {
   let known = facts.get(source);
   if (known === undefined) {
+    const { version, cipher, resumed } = tlsTraitsOf(source);
     known = {
-      version: (source.getProtocol() ?? '').replace(/^TLSv(\d)$/, 'TLSv$1.0').replace('TLSv', ''),
-      cipher: source.getCipher()?.standardName ?? '',
-      resumed: source.isSessionReused(),
+      version,
+      cipher,
+      resumed,
       clientSubject: certificates.length === 0 ? '' : subjectText(certificates[0].subject),
     };
     facts.set(source, known);

@@ -6,7 +6,9 @@
  *
  * What node calls here it calls within OpenSSL: nothing is freed before its handle is closed, and nothing is thrown.
  */
+
 import { X509Certificate } from 'node:crypto';
+import { type TlsTraits, tlsTraitsOf } from '../../kernel/tls-traits.ts';
 // Sees to it that what TLS takes from the handle below is there.
 import 'node:tls';
 import type { SecureContext } from 'node:tls';
@@ -35,7 +37,7 @@ type TlsWrap = RawHandle & {
   getPeerX509Certificate(): object | undefined;
   getPeerCertificate(abbreviated: boolean): { raw?: Buffer } | undefined;
   getProtocol(): string | null;
-  getCipher(): { standardName?: string } | undefined;
+  getCipher(): { readonly standardName?: string; readonly name?: string } | undefined;
   isSessionReused(): boolean;
   destroySSL(): void;
   [HANDSHAKE]: TlsHandshake;
@@ -190,6 +192,11 @@ export class TlsHandshake {
 
   get alpn(): string {
     return this.wrap.getALPNNegotiatedProtocol() || '';
+  }
+
+  /** Once it is done. */
+  get traits(): TlsTraits {
+    return tlsTraitsOf(this);
   }
 
   /** A session that is resumed by TLS 1.3 verifies nothing by itself: there must be a certificate, too. */

@@ -17,6 +17,9 @@ export interface SecuredUser {
   secured(socket: TlsServerSocket): void;
 }
 
+/** As `failure`: the client has no certificate that lets it in. */
+export const NOT_ADMITTED = 'no client certificate';
+
 export class TlsServerSocket extends BaseSocket implements HandleUser, HandshakeUser {
   readonly secure = true;
   alpn = '';
@@ -26,6 +29,8 @@ export class TlsServerSocket extends BaseSocket implements HandleUser, Handshake
   /** Null: it was told, or there is nothing to tell. */
   private awaited: SecuredUser | null;
   private done = false;
+  /** Why the handshake came to nothing, '' while there is no reason. */
+  failure = '';
 
   /**
    * `carrier`: nobody reads from it any more. `alpn`: as on the wire, see `alpnList`. A handshake that does not end is for
@@ -50,11 +55,13 @@ export class TlsServerSocket extends BaseSocket implements HandleUser, Handshake
     try {
       const { handshake } = this;
       if (!handshake.isAdmitted) {
+        this.failure = NOT_ADMITTED;
         this.close();
         return;
       }
       this.alpn = handshake.alpn;
       this.serverName = handshake.serverName;
+      this.tls = handshake.traits;
       const { awaited } = this;
       this.awaited = null;
       awaited?.secured(this);
@@ -64,6 +71,7 @@ export class TlsServerSocket extends BaseSocket implements HandleUser, Handshake
   }
 
   handshakeFailed(reason: string): void {
+    if (!this.done) this.failure = reason;
     try {
       this.handleFailed(reason);
     } catch (error) {

@@ -10,6 +10,8 @@
  * first are sent anew elsewhere and the server is not pipelined to for a while; so a slow answer holds others up for that long
  * and no longer.
  */
+// The global of the same name is a getter: reading it costs more than the clock does.
+import { performance } from 'node:perf_hooks';
 import { REQUEST_CHUNKED } from '../../http/request-head.ts';
 import { BODY_UNTIL_CLOSE, ResponseParser } from '../../http/response-parser.ts';
 import { CODE } from '../../http2/codes.ts';
@@ -45,6 +47,9 @@ const LAST_CHUNK = '0\r\n\r\n';
 export class UpstreamConnection extends TimerEntry implements Upstream, SocketOwner {
   readonly mayRefuse = false;
   readonly protocol = '1.1';
+  /** Its server has ended it while it rested. */
+  wasEnded = false;
+  private dialedAt = 0;
   /** Requests that it has served. */
   served = 0;
   readonly parser = new ResponseParser();
@@ -81,6 +86,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
 
   /** The dial has begun: from now on it is timed. */
   dialing(): void {
+    this.dialedAt = performance.now();
     const { connectMs } = this.pool.timeouts;
     if (connectMs > 0) this.pool.wheel.arm(this, connectMs);
   }
@@ -283,6 +289,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
 
   serverReady(): void {
     if (this.state !== DIALING) return;
+    this.pool.counts.connected(performance.now() - this.dialedAt);
     if (this.pool.target.secure && this.socket.protocol === 'h2') {
       this.handOver();
       return;
@@ -374,6 +381,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   serverEnded(): void {
     if (this.state === CLOSED) return;
     if (this.user === null) {
+      this.wasEnded = true;
       this.destroy();
     } else if (this.state === DIALING) {
       this.fail(FAULTS.connectRefused, 'the connection was closed at once');
@@ -397,6 +405,8 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   private fail(fault: Fault, detail: string): void {
     const user = this.user;
     const unwritten = this.outgoing !== '';
+    if (this.state === DIALING) this.pool.counts.dialFailed(fault.cause);
+    if (this.user === null) this.wasEnded = true;
     if (this.behind.count > 0 && !unwritten) this.pool.avoidPipelining();
     this.destroy();
     if (user !== null) user.upstreamFailed(unwritten ? FAULTS.unwritten : fault, detail, CODE.internal);

@@ -5,15 +5,16 @@
  *
  *     idle  [ oldest … newest ]  ◀─ keep ── connection ── take ─▶     at most maxIdleConnsPerHost
  */
+
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
-import type { MetricsLane } from '../../shared/metrics.ts';
 import type { ServerView } from '../../table/views.ts';
 import type { MemoryBudget } from '../memory-budget.ts';
 import type { WriteTurn } from '../write-turn.ts';
 import { UpstreamConnection } from './connection.ts';
+import type { ConnectionCounts } from './connection-counts.ts';
 import type { ConnectionOwner } from './connection-owner.ts';
 import { ALPN_ANY, ALPN_HTTP1, type DialTarget } from './dial.ts';
 import { UpstreamSessions } from './sessions.ts';
@@ -48,7 +49,7 @@ export class UpstreamPool implements ConnectionOwner {
   /** Milliseconds of performance.now() until which the server is not pipelined to; 0: it is. */
   private pipeliningOffUntil = 0;
   readonly turn: WriteTurn;
-  private readonly metrics: MetricsLane;
+  readonly counts: ConnectionCounts;
 
   constructor(
     target: DialTarget,
@@ -57,7 +58,7 @@ export class UpstreamPool implements ConnectionOwner {
     wheel: TimerWheel,
     readBuffer: Buffer,
     turn: WriteTurn,
-    metrics: MetricsLane,
+    counts: ConnectionCounts,
     budget: MemoryBudget,
   ) {
     this.target = target;
@@ -66,9 +67,9 @@ export class UpstreamPool implements ConnectionOwner {
     this.wheel = wheel;
     this.readBuffer = readBuffer;
     this.turn = turn;
-    this.metrics = metrics;
+    this.counts = counts;
     this.budget = budget;
-    this.sessions = new UpstreamSessions(this, metrics);
+    this.sessions = new UpstreamSessions(this);
     this.shares = target.priorKnowledge;
   }
 
@@ -85,11 +86,13 @@ export class UpstreamPool implements ConnectionOwner {
     let connection = this.idle.pop();
     // On a busy machine our timer may be later than the server's: what is over for it would cost the client a 502.
     while (connection !== undefined && connection.deadline <= performance.now()) {
+      this.counts.closedIdle(false);
       connection.destroy();
       connection = this.idle.pop();
     }
     if (connection === undefined) return null;
     try {
+      this.isTaken();
       connection.use(user);
     } catch (error) {
       connection.destroy();
@@ -107,11 +110,17 @@ export class UpstreamPool implements ConnectionOwner {
     if (this.filling !== null && this.filling.inFlight > 0 && this.filling.inFlight < depth) return this.filling;
     const connection = this.idle.at(-1);
     if (connection === undefined) return null;
+    this.isTaken();
     this.turn.fills(this);
     this.turn.add(connection);
     this.idle.pop();
     this.filling = connection;
     return connection;
+  }
+
+  private isTaken(): void {
+    this.counts.awakes();
+    this.counts.reused();
   }
 
   turnEnded(): void {
@@ -129,7 +138,7 @@ export class UpstreamPool implements ConnectionOwner {
     const connection = new UpstreamConnection(this, user, upgrades || this.wantsHttp1 ? ALPN_HTTP1 : ALPN_ANY);
     this.all.add(connection);
     try {
-      this.metrics.upstreamOpened();
+      this.counts.opened();
       connection.dialing();
     } catch (error) {
       connection.destroy();
@@ -166,14 +175,17 @@ export class UpstreamPool implements ConnectionOwner {
   keep(connection: UpstreamConnection): boolean {
     if (this.closed || this.shares || this.idle.length >= this.options.maxIdleConnsPerHost) return false;
     this.idle.push(connection);
+    this.counts.rests();
     return true;
   }
 
   forget(connection: UpstreamConnection): void {
     if (!this.all.delete(connection)) return;
-    this.metrics.upstreamClosed();
+    this.counts.closed();
     const at = this.idle.lastIndexOf(connection);
-    if (at >= 0) this.idle.splice(at, 1);
+    if (at < 0) return;
+    this.idle.splice(at, 1);
+    this.counts.closedIdle(connection.wasEnded);
   }
 
   idleMs(announcedMs: number): number {

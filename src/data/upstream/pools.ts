@@ -1,14 +1,17 @@
 /** All pools of one worker, by server slot (src/shared/slots.ts), so that they outlive generations of the table. */
+
 import { performance } from 'node:perf_hooks';
 import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { OwnTrust } from '../../kernel/tls-trust.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
+import type { BackendCounts } from '../../shared/backend-counts.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
 import type { RoutingTable } from '../../table/reader.ts';
 import type { ServerView } from '../../table/views.ts';
 import type { Descriptors } from '../descriptors.ts';
 import type { MemoryBudget } from '../memory-budget.ts';
 import { writeTurn } from '../write-turn.ts';
+import { ConnectionCounts, NO_BACKEND } from './connection-counts.ts';
 import { Dialer, type DialTarget, type ServerAddress } from './dial.ts';
 import { UpstreamPool } from './pool.ts';
 import { type UpstreamTimeouts, upstreamTimeouts } from './timeouts.ts';
@@ -29,6 +32,7 @@ export class UpstreamPools {
   private readonly options: BootOptions;
   private readonly wheel: TimerWheel;
   private readonly metrics: MetricsLane;
+  private readonly counts: BackendCounts;
   private readonly dialer: Dialer;
   private readonly budget: MemoryBudget;
   /** For backends that say nothing. */
@@ -45,6 +49,7 @@ export class UpstreamPools {
     options: BootOptions,
     wheel: TimerWheel,
     metrics: MetricsLane,
+    counts: BackendCounts,
     descriptors: Descriptors,
     budget: MemoryBudget,
   ) {
@@ -52,6 +57,7 @@ export class UpstreamPools {
     this.options = options;
     this.wheel = wheel;
     this.metrics = metrics;
+    this.counts = counts;
     this.timeouts = upstreamTimeouts(null, options);
     this.dialer = new Dialer(options, wheel, descriptors);
   }
@@ -62,7 +68,11 @@ export class UpstreamPools {
       if (pool.server === server || this.isOf(pool, server)) return pool;
       this.letGo(pool);
     }
-    const made = this.made(this.dialer.target(server, ownTrust(server)), this.timeoutsOf(server));
+    const made = this.made(
+      this.dialer.target(server, ownTrust(server)),
+      this.timeoutsOf(server),
+      new ConnectionCounts(this.metrics, this.counts, server.backendSlot),
+    );
     made.server = server;
     this.bySlot.set(server.slot, made);
     return made;
@@ -76,7 +86,8 @@ export class UpstreamPools {
     const now = performance.now();
     let found = this.byKey.get(key);
     if (found === undefined) {
-      found = { pool: this.made(this.dialer.target(server, tls), this.timeouts), usedAt: now };
+      const counts = new ConnectionCounts(this.metrics, this.counts, NO_BACKEND);
+      found = { pool: this.made(this.dialer.target(server, tls), this.timeouts, counts), usedAt: now };
       this.byKey.set(key, found);
     }
     found.usedAt = now;
@@ -87,7 +98,7 @@ export class UpstreamPools {
     return options === null ? this.timeouts : upstreamTimeouts(options, this.options);
   }
 
-  private made(target: DialTarget, timeouts: UpstreamTimeouts): UpstreamPool {
+  private made(target: DialTarget, timeouts: UpstreamTimeouts, counts: ConnectionCounts): UpstreamPool {
     return new UpstreamPool(
       target,
       timeouts,
@@ -95,7 +106,7 @@ export class UpstreamPools {
       this.wheel,
       this.readBuffer,
       this.turn,
-      this.metrics,
+      counts,
       this.budget,
     );
   }

@@ -88,6 +88,9 @@ export class UpstreamSession extends TimerEntry implements StreamOwner, FramesOw
   private retired = false;
   /** Milliseconds of performance.now(). */
   private idleSince = 0;
+  private dialedAt = 0;
+  /** It is counted among those that rest. */
+  private rests = false;
 
   /** `socket`: one that dials, or (with `use`) one that is ready. */
   constructor(sessions: SessionOwner, socket: Socket) {
@@ -103,6 +106,7 @@ export class UpstreamSession extends TimerEntry implements StreamOwner, FramesOw
   dialing(): void {
     const { socket } = this;
     const { target } = this.sessions.pool;
+    this.dialedAt = performance.now();
     this.wheel.arm(this, this.timeouts.connectMs || NO_TIMEOUT_MS);
     if (target.secure) socket.on('connect', () => this.guard(this.accepted));
     socket.on(target.ready, () => this.guard(this.connected));
@@ -148,6 +152,7 @@ export class UpstreamSession extends TimerEntry implements StreamOwner, FramesOw
   take(user: UpstreamUser): UpstreamStream {
     const open = this.state === OPEN;
     if (open && this.streams.size === 0) this.wake();
+    if (open && this.taken > 0) this.sessions.pool.counts.reused();
     const stream = this.add(user);
     if (open) stream.use();
     return stream;
@@ -181,6 +186,8 @@ export class UpstreamSession extends TimerEntry implements StreamOwner, FramesOw
   }
 
   private rest(): void {
+    if (!this.rests) this.sessions.pool.counts.rests();
+    this.rests = true;
     this.idleSince = performance.now();
     this.wheel.cancel(this);
     this.wheel.arm(this, this.sessions.pool.idleMs(0));
@@ -188,6 +195,8 @@ export class UpstreamSession extends TimerEntry implements StreamOwner, FramesOw
 
   /** The first request after a rest. */
   private wake(): void {
+    if (this.rests) this.sessions.pool.counts.awakes();
+    this.rests = false;
     this.wheel.cancel(this);
     this.pinged = false;
     this.bytesSeen = this.frames.received;
@@ -252,6 +261,7 @@ export class UpstreamSession extends TimerEntry implements StreamOwner, FramesOw
       this.failDial(FAULTS.streamRefused, 'the server has chosen HTTP/1.1');
       return;
     }
+    this.sessions.pool.counts.connected(performance.now() - this.dialedAt);
     this.use();
     for (const stream of [...this.streams]) stream.ready();
     if (this.streams.size === 0) this.rest();
@@ -320,7 +330,7 @@ export class UpstreamSession extends TimerEntry implements StreamOwner, FramesOw
       return;
     }
     try {
-      this.closed();
+      this.closed(true);
     } finally {
       for (const stream of [...this.streams]) stream.orphaned(stream.id > 0, broken, reason);
     }
@@ -336,13 +346,16 @@ export class UpstreamSession extends TimerEntry implements StreamOwner, FramesOw
   private failDial(fault: Fault, detail: string): void {
     const waiting = [...this.streams];
     this.streams.clear();
+    this.sessions.pool.counts.dialFailed(fault.cause);
     this.closed();
     if (fault === FAULTS.streamRefused) this.sessions.pool.shareNoMore();
     for (const stream of waiting) stream.failAs(fault, detail);
   }
 
-  private closed(): void {
+  private closed(byServer = false): void {
     if (this.state === CLOSED) return;
+    if (this.rests) this.sessions.pool.counts.closedIdle(byServer);
+    this.rests = false;
     this.state = CLOSED;
     this.wheel.cancel(this);
     this.sessions.forget(this);

@@ -4,7 +4,6 @@
  */
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import type { MetricsLane } from '../../shared/metrics.ts';
 import { ALPN_ANY } from './dial.ts';
 import { type SessionOwner, UpstreamSession } from './session.ts';
 import type { UpstreamStream } from './stream.ts';
@@ -17,7 +16,6 @@ const BELIEVED_MS = 300_000;
 
 export class UpstreamSessions implements SessionOwner {
   readonly pool: SessionOwner['pool'];
-  private readonly metrics: MetricsLane;
   /** Those that take requests, dialing ones included. */
   private readonly usable: UpstreamSession[] = [];
   private readonly all = new Set<UpstreamSession>();
@@ -28,9 +26,8 @@ export class UpstreamSessions implements SessionOwner {
   /** Milliseconds of performance.now(): until then a session is not asked for more than `lastCount`. */
   private believedUntil = 0;
 
-  constructor(pool: SessionOwner['pool'], metrics: MetricsLane) {
+  constructor(pool: SessionOwner['pool']) {
     this.pool = pool;
-    this.metrics = metrics;
   }
 
   get size(): number {
@@ -103,7 +100,7 @@ export class UpstreamSessions implements SessionOwner {
     const session = new UpstreamSession(this, socket);
     this.all.add(session);
     this.usable.push(session);
-    this.metrics.upstreamOpened();
+    this.pool.counts.opened();
     return session;
   }
 
@@ -115,7 +112,7 @@ export class UpstreamSessions implements SessionOwner {
 
   forget(session: UpstreamSession): void {
     this.drop(session);
-    if (this.all.delete(session)) this.metrics.upstreamClosed();
+    if (this.all.delete(session)) this.pool.counts.closed();
   }
 
   /** Sessions without requests end now, the others with their last. */

@@ -5,8 +5,10 @@
  *        │                   ├──any other status──▶ REFUSED ──▶ ENDED     the response is its user's
  *        └───────────────────┴──error, timeout──▶ ENDED                   `serverFailed`
  */
+
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 // ws: the WebSocket client library with the widest use, without dependencies; it frames, masks and checks towards servers.
 import { type ClientOptions, type RawData, WebSocket } from 'ws';
 import { MAX_HEAD_BYTES } from '../../http/response-head.ts';
@@ -14,6 +16,7 @@ import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
 import type { ServerView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';
+import type { ConnectionCounts } from '../upstream/connection-counts.ts';
 import { type DialTarget, dialDetail, peerOf } from '../upstream/dial.ts';
 import type { UpstreamTimeouts } from '../upstream/timeouts.ts';
 import { MAX_MESSAGE_BYTES } from './client-socket.ts';
@@ -78,6 +81,8 @@ export class ServerSocket extends TimerEntry {
   private readonly ws: WebSocket;
   private readonly target: DialTarget;
   private readonly timeouts: UpstreamTimeouts;
+  private readonly counts: ConnectionCounts;
+  private readonly dialedAt: number;
   /** Set by the dial within the constructor. */
   private socket!: Socket;
   private state = DIALING;
@@ -92,7 +97,9 @@ export class ServerSocket extends TimerEntry {
     super();
     this.worker = worker;
     this.user = user;
-    const { target, timeouts } = worker.pools.of(server);
+    const { target, timeouts, counts } = worker.pools.of(server);
+    this.counts = counts;
+    this.dialedAt = performance.now();
     this.target = target;
     this.timeouts = timeouts;
     const options: ClientOptions & { maxHeaderSize: number; closeTimeout: number } = {
@@ -254,8 +261,8 @@ export class ServerSocket extends TimerEntry {
 
   /** The TLS handshake, if there is one, is timed by itself. */
   private accepted(): void {
-    this.socket.once('close', () => this.guard(() => this.worker.metrics.upstreamClosed()));
-    this.worker.metrics.upstreamOpened();
+    this.socket.once('close', () => this.guard(() => this.counts.closed()));
+    this.counts.opened();
     const { handshakeMs } = this.timeouts;
     if (this.state !== DIALING || !this.target.secure || handshakeMs === 0) return;
     this.worker.wheel.cancel(this);
@@ -265,6 +272,7 @@ export class ServerSocket extends TimerEntry {
   private connected(): void {
     if (this.state !== DIALING) return;
     this.state = ASKED;
+    this.counts.connected(performance.now() - this.dialedAt);
     this.worker.wheel.cancel(this);
     this.user.serverConnected();
     const { headMs, connectMs } = this.timeouts;
@@ -331,6 +339,7 @@ export class ServerSocket extends TimerEntry {
 
   private fail(fault: Fault, detail: string): void {
     const sent = this.state !== DIALING;
+    if (!sent) this.counts.dialFailed(fault.cause);
     this.destroy();
     this.user.serverFailed(fault, detail, sent);
   }

@@ -13,7 +13,7 @@ test('what comes faster than once a second is one line, and the last state is al
   t.mock.method(performance, 'now', () => now);
   const backends = new Map();
   const model = { backends, frontends: new Map(), certificates: new Map() };
-  const options = { fields: () => ({ frontends: 3 }), addresses: [':80', ':443'] };
+  const options = { fields: () => ({ frontends: 3 }), onApplied: () => {}, addresses: [':80', ':443'] };
   const configLog = new ConfigLog({ model: () => model, ...options });
   // A change of problems alone makes no table, and nothing waits for it.
   configLog.touch(NONE);

@@ -12,9 +12,11 @@ import { REQUEST_LENGTH, REQUEST_NO_BODY } from '../../../src/http/request-head.
 import { FAULTS, type Fault } from '../../../src/kernel/errors.ts';
 import { TimerWheel } from '../../../src/kernel/timer-wheel.ts';
 import type { BootOptions } from '../../../src/protocol/messages.ts';
+import { BACKEND_STRIDE, BackendCounts } from '../../../src/shared/backend-counts.ts';
 import { createDescriptorCounts, DescriptorCounts } from '../../../src/shared/descriptor-counts.ts';
 import { MetricsLane } from '../../../src/shared/metrics.ts';
 import { createMetricsLane } from '../../../src/shared/metrics-layout.ts';
+import { createSlotCounts } from '../../../src/shared/slot-counts.ts';
 import type { ServerView } from '../../../src/table/views.ts';
 import { literals, startFrameServer } from '../../harness/http2.ts';
 import { END_HEADERS, END_STREAM, FRAME, frame } from '../../harness/http2-frames.ts';
@@ -43,6 +45,7 @@ test('a connection whose time is over is not used, however late its timer is', (
     closed: false,
     shares: false,
     options: { maxIdleConnsPerHost: 9 },
+    counts: { rests() {}, awakes() {}, reused() {}, closedIdle() {} },
   });
   const now = performance.now();
   const [good, over, alsoOver] = [idle(now + 60_000), idle(now - 1), idle(now - 5_000)];
@@ -69,6 +72,7 @@ function poolsWith(options: BootOptions): UpstreamPools {
     options,
     new TimerWheel(),
     metrics,
+    new BackendCounts(createSlotCounts(BACKEND_STRIDE, 8)),
     new Descriptors(counts, 0, metrics, () => 0),
     new MemoryBudget({ worker: 0, connection: 0 }, metrics),
   );

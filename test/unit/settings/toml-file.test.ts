@@ -76,7 +76,7 @@ test('a whole file is read', (t) => {
   assert.deepEqual(settings.etcd?.endpoints, ['10.0.0.1:2379', '10.0.0.2:2379']);
   assert.equal(settings.etcd?.useApiV3, true);
   assert.notEqual(settings.web, null);
-  assert.deepEqual(settings.metricsBuckets, [0.1, 5]);
+  assert.deepEqual(settings.metrics.buckets, [0.1, 5]);
   assert.equal(settings.retryAttempts, 3);
   assert.equal(settings.dialTimeoutMs, 7_000);
   assert.equal(settings.graceTimeOutMs, 90_000);

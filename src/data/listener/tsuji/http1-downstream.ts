@@ -12,6 +12,7 @@ import { dateLine } from '../../../http/http-date.ts';
 import type { RequestHead } from '../../../http/request-head.ts';
 import { ByteOutput } from '../../../kernel/byte-output.ts';
 import type { Fault } from '../../../kernel/errors.ts';
+import type { TlsTraits } from '../../../kernel/tls-traits.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL, UNKNOWN_LENGTH } from '../../downstream.ts';
 import type { TlsFacts } from '../../socket/tls-facts.ts';
 import type { BodyUser } from './http1-body.ts';
@@ -156,6 +157,10 @@ export class Http1Downstream implements Downstream, BodyUser {
 
   tlsFacts(): TlsFacts | null {
     return this.connection!.socket.tlsFacts();
+  }
+
+  get tls(): TlsTraits | null {
+    return this.connection?.socket.tls ?? null;
   }
 
   private get out(): ByteOutput {

@@ -13,6 +13,7 @@ import { REQUEST_LENGTH, type RequestHead } from '../../../http/request-head.ts'
 import { CODE, MAX_FRAME } from '../../../http2/codes.ts';
 import { FAULTS, type Fault } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
+import type { TlsTraits } from '../../../kernel/tls-traits.ts';
 import type { BootOptions } from '../../../protocol/messages.ts';
 import { type Downstream, type DownstreamEvents, NO_BODY, TUNNEL, UNKNOWN_LENGTH } from '../../downstream.ts';
 import type { TlsFacts } from '../../socket/tls-facts.ts';
@@ -390,6 +391,10 @@ export class Http2Downstream implements Downstream, OutboxUser {
 
   peerAddress(): string {
     return this.connection.peer;
+  }
+
+  get tls(): TlsTraits | null {
+    return this.connection.socket.tls ?? null;
   }
 
   clientCertificates(): readonly X509Certificate[] {

@@ -6,7 +6,9 @@
  *                                              ├─ TLS ─▶ handshake ──▶ serve
  *                                              └─ neither: told so, ended
  */
+
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import type { TrustOptions } from '../../../kernel/entrypoint-options.ts';
 import { FAULTS, type Fault } from '../../../kernel/errors.ts';
 import { IpRanges } from '../../../kernel/ip-ranges.ts';
@@ -18,8 +20,10 @@ import type { ByteSocket, SocketUser } from '../../socket/byte-socket.ts';
 import type { StreamSocket } from '../../socket/stream-socket.ts';
 import type { TcpSocket } from '../../socket/tcp-socket.ts';
 import type { SecuredUser, TlsServerSocket } from '../../socket/tls-server-socket.ts';
+import type { Rejection } from '../connection-limits.ts';
 import { INCOMPLETE, MALFORMED, readProxyHeader } from '../proxy-header.ts';
 import { recognize } from './first-bytes.ts';
+import { type HandshakeCounts, TIMED_OUT } from './handshake-counts.ts';
 
 /** A connection in the clear, which may come to carry TLS. */
 type AcceptedSocket = TcpSocket | StreamSocket;
@@ -52,13 +56,20 @@ export interface OpeningOwner {
   /** No protocol that could be served: its client is told so, in HTTP/1.1. */
   refuse(socket: ByteSocket, problem: string, fault: Fault): void;
   openingOver(opening: Opening): void;
+  /** It is closed without having been served. */
+  rejected(reason: Rejection): void;
+  readonly handshakes: HandshakeCounts;
 }
 
 export class Opening extends TimerEntry implements SocketUser, SecuredUser {
   readonly socket: AcceptedSocket;
   /** What carries TLS, where a server of node's makes the handshake. */
   carrier: Socket | null = null;
-  private handshake: BaseSocket | null = null;
+  private handshake: TlsServerSocket | null = null;
+  /** Milliseconds of performance.now(). */
+  private handshakeAt = 0;
+  private timedOut = false;
+  private isDone = false;
   private readonly owner: OpeningOwner;
   private awaitsProxy: boolean;
 
@@ -88,6 +99,7 @@ export class Opening extends TimerEntry implements SocketUser, SecuredUser {
       return at;
     }
     if (first === 'tls') {
+      this.handshakeAt = performance.now();
       owner.beginTls(this, Buffer.from(bytes.subarray(at, end)));
     } else {
       this.done();
@@ -97,12 +109,13 @@ export class Opening extends TimerEntry implements SocketUser, SecuredUser {
   }
 
   /** From now on it is this socket whose handshake is awaited. */
-  goesOnWith(socket: BaseSocket): void {
+  goesOnWith(socket: TlsServerSocket): void {
     this.handshake = socket;
     socket.begin(this);
   }
 
   secured(socket: TlsServerSocket): void {
+    this.owner.handshakes.done(socket.tls, this.handshakeMs);
     this.done();
     this.owner.serve(socket, false);
   }
@@ -113,6 +126,7 @@ export class Opening extends TimerEntry implements SocketUser, SecuredUser {
     if (header === INCOMPLETE) return -1;
     const { owner, socket } = this;
     if (header === MALFORMED) {
+      owner.rejected('proxy_header');
       log.debug('connection refused', { reason: 'its PROXY header is malformed', peer: socket.peerAddress() });
       socket.close();
       return -1;
@@ -130,12 +144,21 @@ export class Opening extends TimerEntry implements SocketUser, SecuredUser {
   socketDrained(): void {}
 
   socketClosed(): void {
+    if (this.handshake !== null && !this.isDone) {
+      this.owner.handshakes.failed(this.timedOut ? TIMED_OUT : this.handshake.failure);
+    }
     this.done();
+  }
+
+  /** Since its handshake began. */
+  get handshakeMs(): number {
+    return performance.now() - this.handshakeAt;
   }
 
   socketCrashed(): void {}
 
   override expired(): void {
+    this.timedOut = true;
     this.close();
   }
 
@@ -146,6 +169,7 @@ export class Opening extends TimerEntry implements SocketUser, SecuredUser {
 
   /** It is known what is spoken on it, or it is closed. */
   done(): void {
+    this.isDone = true;
     this.owner.worker.wheel.cancel(this);
     this.owner.openingOver(this);
   }

@@ -27,9 +27,10 @@ import { StreamSocket } from '../../socket/stream-socket.ts';
 import { TcpSocket } from '../../socket/tcp-socket.ts';
 import { alpnList } from '../../socket/tls-handshake.ts';
 import { TlsServerSocket } from '../../socket/tls-server-socket.ts';
-import { ConnectionLimits } from '../connection-limits.ts';
+import { ConnectionLimits, type Rejection } from '../connection-limits.ts';
 import type { Listener } from '../listener.ts';
 import { ClientWatch } from './client-watch.ts';
+import { HandshakeCounts } from './handshake-counts.ts';
 import { Http1Connection } from './http1-connection.ts';
 import { HALF_CLOSED_MS } from './http1-limits.ts';
 import { Http2Connection } from './http2-connection.ts';
@@ -68,7 +69,8 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
   private readonly admitted = new Map<BaseSocket, string>();
   private readonly openings = new Set<Opening>();
   /** Those of which a server of node's makes the handshake, by their ends. */
-  private readonly handshakes = new Map<string, Opening>();
+  private readonly openingsOfNode = new Map<string, Opening>();
+  readonly handshakes: HandshakeCounts;
   private readonly connections = new Set<ClientConnection>();
   /** Connections that were accepted. */
   private accepts = 0;
@@ -82,7 +84,8 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
     const { uploadTimeoutMs, downloadTimeoutMs, connectionLimits } = worker.options;
     this.watch = new ClientWatch(worker.wheel, [uploadTimeoutMs, downloadTimeoutMs, HALF_CLOSED_MS]);
     this.proxyTrust = entryPoint.proxyProtocol === null ? null : new ProxyTrust(entryPoint.proxyProtocol);
-    this.limits = new ConnectionLimits(connectionLimits, entryPoint.name, worker.metrics);
+    this.limits = new ConnectionLimits(connectionLimits, index, entryPoint.name, worker.metrics, worker.counts.labels);
+    this.handshakes = new HandshakeCounts(worker.counts.labels, entryPoint.name);
     const tls = worker.tls[index];
     this.speaksTls = tls !== null;
     this.tls = tls === null ? null : this.makeTls(tls);
@@ -133,6 +136,7 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
   /** The process is out of file descriptors, or the system of something else: the client was closed by the system. */
   private readonly acceptFailed = (reason: string): void => {
     this.worker.metrics.clientRefused();
+    this.limits.rejected('system');
     log.warn('a connection could not be accepted', { entrypoint: this.entryPoint.name, reason });
   };
 
@@ -144,6 +148,7 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
       const takes = this.limits.accepted();
       const hasRoom = this.worker.descriptors.clientAccepted();
       socket.host = this;
+      if (takes && !hasRoom) this.limits.rejected('descriptors');
       if (!takes || !hasRoom) socket.close();
       else if (this.proxyTrust !== null || this.admits(socket)) this.openings.add(new Opening(this, socket));
     } catch (error) {
@@ -172,6 +177,10 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
     this.limits.left(address);
   }
 
+  rejected(reason: Rejection): void {
+    this.limits.rejected(reason);
+  }
+
   openingOver(opening: Opening): void {
     this.openings.delete(opening);
   }
@@ -180,7 +189,7 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
     const server = createTls({ ...tls.serverOptions(), ALPNProtocols: ALPN, handshakeTimeout: NEVER_MS });
     tls.attach(server, (socket) => this.secured(socket));
     // What a client makes of its handshake is its own business; the socket is closed already.
-    server.on('tlsClientError', () => {});
+    server.on('tlsClientError', (error: NodeJS.ErrnoException) => this.handshakes.failed(error.code ?? error.message));
     return server;
   }
 
@@ -219,9 +228,9 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
   private beginTlsOfNode(opening: Opening, carrier: Socket): void {
     opening.carrier = carrier;
     const ends = endsOf(carrier);
-    this.handshakes.set(ends, opening);
+    this.openingsOfNode.set(ends, opening);
     carrier.once('close', () => {
-      this.handshakes.delete(ends);
+      this.openingsOfNode.delete(ends);
       opening.done();
       this.socketGone(opening.socket);
     });
@@ -231,9 +240,10 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
   /** Within OpenSSL: what is thrown here would end the worker. */
   private secured(socket: TLSSocket): void {
     try {
-      const opening = this.handshakes.get(endsOf(socket));
-      opening?.done();
+      const opening = this.openingsOfNode.get(endsOf(socket));
       const made = new StreamSocket(socket);
+      this.handshakes.done(made.tls, opening?.handshakeMs ?? 0);
+      opening?.done();
       if (opening !== undefined) made.isOf(opening.socket.peerAddress());
       this.serve(made, false);
     } catch (error) {

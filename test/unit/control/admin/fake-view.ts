@@ -2,6 +2,7 @@
 
 import type { AccessLogView } from '../../../../src/control/access-log/access-log.ts';
 import type { Revisions } from '../../../../src/control/applied-revisions.ts';
+import { ApplyTimes } from '../../../../src/control/apply-times.ts';
 import type { ServerStatus } from '../../../../src/control/balancing/server-status.ts';
 import type { NodeList } from '../../../../src/control/cluster/node-report.ts';
 import type { SourceStatus } from '../../../../src/control/source/source.ts';
@@ -11,10 +12,12 @@ import type {
   ControlView,
   EntryPointView,
   HealthView,
+  LimitUse,
   LimitView,
   LoadedView,
   WorkerView,
 } from '../../../../src/control/view.ts';
+import type { CountBuffers, MetricsOptions } from '../../../../src/kernel/metrics-options.ts';
 import type { Problem } from '../../../../src/kernel/problems.ts';
 import type { Backend, Frontend, Server } from '../../../../src/model/model.ts';
 import type { WebSettings } from '../../../../src/settings/settings.ts';
@@ -81,9 +84,27 @@ export class FakeView implements ControlView {
   readonly healths = new Map<string, HealthView>();
   /** By slot. */
   backendNames: string[] = [];
+  /** By slot: backend and URL, a blank between them. */
+  serverNames: string[] = [];
+  readonly counts: CountBuffers[] = [];
+  metrics: MetricsOptions = {
+    names: 'both',
+    buckets: [0.1, 0.3, 1.2, 5],
+    entryPoints: true,
+    services: true,
+    routers: false,
+    suffix: '',
+    headerLabels: [],
+    maxServers: 5_000,
+  };
+  readonly times = new ApplyTimes();
+  stale = 0;
+  limitList: LimitUse[] = [];
   entryPointList: EntryPointView[] = [{ name: 'http', address: ':80', port: 8000 }];
   sourceList: SourceStatus[] = [];
-  workerList: WorkerView[] = [{ index: 0, state: 'serving', generation: 1, restarts: 0 }];
+  workerList: WorkerView[] = [
+    { index: 0, state: 'serving', generation: 1, restarts: 0, lostExchanges: 0, utilization: 0 },
+  ];
   /** By `backend/server`. */
   readonly serverStates = new Map<string, Partial<ServerStatus>>();
   generationNow = 1;
@@ -193,6 +214,27 @@ export class FakeView implements ControlView {
     return this.accessLogView;
   }
 
+  backendSlot(name: string): number {
+    return this.backendNames.indexOf(name);
+  }
+  serverSlot(backend: string, url: string): number {
+    return this.serverNames.indexOf(`${backend} ${url}`);
+  }
+  countBuffers(): readonly CountBuffers[] {
+    return this.counts;
+  }
+  metricsOptions(): MetricsOptions {
+    return this.metrics;
+  }
+  applyTimes(): ApplyTimes {
+    return this.times;
+  }
+  staleSeconds(): number {
+    return this.stale;
+  }
+  limitUses(): readonly LimitUse[] {
+    return this.limitList;
+  }
   metricsLanes(): readonly SharedArrayBuffer[] {
     return this.lanes;
   }

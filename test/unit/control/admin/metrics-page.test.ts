@@ -1,14 +1,24 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { metricsPage } from '../../../../src/control/admin/metrics-page.ts';
+import { metricsPage, openMetricsPage } from '../../../../src/control/admin/metrics/page.ts';
+import { MetricsSource } from '../../../../src/control/admin/metrics/source.ts';
+import { BackendCounts } from '../../../../src/shared/backend-counts.ts';
+import { createCountBuffers } from '../../../../src/shared/count-buffers.ts';
+import { LabelCounts } from '../../../../src/shared/label-counts.ts';
+import { FAMILY } from '../../../../src/shared/label-families.ts';
 import { MetricsLane } from '../../../../src/shared/metrics.ts';
 import { createMetricsLane, PROTOCOL } from '../../../../src/shared/metrics-layout.ts';
 import { MetricsReader } from '../../../../src/shared/metrics-reader.ts';
+import { ServerCounts } from '../../../../src/shared/server-counts.ts';
 import { type Family, parseExposition } from './exposition-parser.ts';
 import { backend, FakeView, frontend, server } from './fake-view.ts';
 
-function page(view: FakeView): Map<string, Family> {
-  return parseExposition([...metricsPage(view, new MetricsReader(() => view.lanes), 0.002)].join(''));
+function sourceOf(view: FakeView): MetricsSource {
+  return new MetricsSource(view, new MetricsReader(() => view.lanes));
+}
+
+function page(view: FakeView, source = sourceOf(view)): Map<string, Family> {
+  return parseExposition([...metricsPage(source)].join(''));
 }
 
 function value(families: Map<string, Family>, name: string, labels: Record<string, string> = {}): number | undefined {
@@ -90,7 +100,7 @@ test('sources, workers and rejected keys are told', () => {
     { name: 'etcdv3', state: 'stale', ...source },
     { name: 'etcdv2', state: 'absent', ...source },
   ];
-  view.workerList = [{ index: 0, state: 'serving', generation: 9, restarts: 2 }];
+  view.workerList = [{ index: 0, state: 'serving', generation: 9, restarts: 2, lostExchanges: 0, utilization: 0 }];
   view.reject('/traefik/backends/b/servers/s/url', 'no scheme');
   view.reject('/traefik/x', 'unknown key', 'ignored');
   const families = page(view);
@@ -106,7 +116,7 @@ test('sources, workers and rejected keys are told', () => {
 test('a large page comes in pieces', () => {
   const view = new FakeView();
   for (let i = 0; i < 3000; i++) view.put(backend(`backend${i}`, server('s', `http://10.0.0.1:${i + 1}`)));
-  const pieces = [...metricsPage(view, new MetricsReader(() => []), 0)];
+  const pieces = [...metricsPage(sourceOf(view))];
   assert.ok(pieces.length > 2);
   assert.equal(parseExposition(pieces.join('')).get('traefik_backend_server_up')?.samples.length, 3000);
 });
@@ -114,7 +124,8 @@ test('a large page comes in pieces', () => {
 test('copies for mirrors and what was compressed are told of where there are any', () => {
   const view = new FakeView();
   const none = page(view);
-  assert.equal(none.has('tsuji_mirror_requests_total') || none.has('tsuji_compression_bytes_total'), false);
+  const names = ['tsuji_mirror_requests_total', 'tsuji_compression_bytes_total'];
+  for (const name of names) assert.deepEqual(none.get(name)?.samples, []);
   const mirrors = [
     { name: 'a', backend: 'copies', percent: 50 },
     { name: 'b', backend: 'copies', percent: 50 },
@@ -134,4 +145,143 @@ test('copies for mirrors and what was compressed are told of where there are any
   const bytes = (encoding: string, side: string) =>
     value(families, 'tsuji_compression_bytes_total', { encoding, side });
   assert.deepEqual([bytes('br', 'in'), bytes('br', 'out'), bytes('gzip', 'in')], [2_000, 200, undefined]);
+});
+
+function counts(view: FakeView) {
+  const buffers = createCountBuffers();
+  view.counts.push(buffers);
+  return {
+    servers: new ServerCounts(buffers.servers),
+    backends: new BackendCounts(buffers.backends),
+    labels: new LabelCounts(buffers.labels),
+  };
+}
+
+test('names are those that are asked for, with the suffix of the provider', () => {
+  const view = new FakeView();
+  view.put(backend('b', server('s', 'http://10.0.0.1:80')));
+  view.backendNames = ['b'];
+  lane(view).backendDone(0, 'GET', 200, PROTOCOL.http, 0.2, 0, 0);
+  view.metrics = { ...view.metrics, names: '3', suffix: '@etcd' };
+  const three = page(view);
+  assert.equal(value(three, 'traefik_service_requests_total', { service: 'b@etcd', code: '200' }), 1);
+  assert.equal(value(three, 'traefik_service_server_up', { service: 'b@etcd' }), 1);
+  assert.deepEqual([three.has('traefik_backend_requests_total'), three.has('traefik_open_connections')], [false, true]);
+  view.metrics = { ...view.metrics, names: '1.7', suffix: '' };
+  const older = page(view);
+  assert.equal(value(older, 'traefik_backend_requests_total', { backend: 'b' }), 1);
+  const gone = ['traefik_service_requests_total', 'traefik_open_connections', 'traefik_entrypoint_requests_tls_total'];
+  assert.ok(gone.every((name) => !older.has(name)) && older.has('traefik_config_reloads_failure_total'));
+  view.metrics = { ...view.metrics, names: '3', services: false, entryPoints: false };
+  const few = [...page(view).keys()].filter((name) => /^traefik_(service|entrypoint)/.test(name));
+  assert.deepEqual(few, []);
+});
+
+test('calls of gRPC have its protocol and its status', () => {
+  const view = new FakeView();
+  const worker = lane(view);
+  worker.entryPointDone(0, 'POST', 0, PROTOCOL.grpc, 0.1, 0, 0);
+  worker.entryPointDone(0, 'POST', 14, PROTOCOL.grpcWeb, 0.1, 0, 0);
+  const families = page(view);
+  const count = (protocol: string, code: string) =>
+    value(families, 'traefik_entrypoint_requests_total', { protocol, code });
+  assert.deepEqual([count('grpc', '0'), count('grpc-web', '14')], [1, 1]);
+  assert.equal(new MetricsReader(() => view.lanes).summaries().get(0)?.errors, 1);
+});
+
+test('tries, connections and failures are told by backend and by server', () => {
+  const view = new FakeView();
+  const url = 'http://10.0.0.1:80';
+  view.put(backend('b', server('s', url)));
+  view.backendNames = ['b'];
+  view.serverNames = [`b ${url}`];
+  for (const { servers, backends } of [counts(view), counts(view)]) {
+    servers.answered(0, 204, 0.02);
+    servers.unanswered(0);
+    servers.failed(0);
+    backends.tryFailed(0, 'connect_failed');
+    backends.opened(0);
+    backends.connected(0, 0.004);
+    backends.idle(0, 1);
+    backends.dialFailed(0, 'never heard of');
+    backends.reused(-1);
+  }
+  const families = page(view);
+  const labels = { backend: 'b', url };
+  assert.equal(value(families, 'tsuji_server_requests_total', { ...labels, class: '2xx' }), 2);
+  assert.equal(value(families, 'tsuji_server_requests_total', { ...labels, class: 'none' }), 2);
+  assert.equal(value(families, 'tsuji_server_failures_total', labels), 2);
+  const buckets = ['0.005', '0.025', '+Inf'].map((le) =>
+    value(families, 'tsuji_server_request_duration_seconds_bucket', { ...labels, le }),
+  );
+  assert.deepEqual(buckets, [0, 2, 2]);
+  assert.equal(value(families, 'tsuji_backend_failures_total', { backend: 'b', cause: 'connect_failed' }), 2);
+  assert.equal(value(families, 'tsuji_upstream_connects_total', { backend: 'b' }), 2);
+  assert.equal(value(families, 'tsuji_upstream_reuses_total', { backend: 'b' }), 0);
+  assert.equal(value(families, 'tsuji_upstream_connect_failures_total', { backend: 'b', cause: 'internal' }), 2);
+  const open = (state: string) => value(families, 'tsuji_upstream_connections', { backend: 'b', state });
+  assert.deepEqual([open('idle'), open('active')], [2, 0]);
+});
+
+test('servers beyond the bound share a series, and those with requests come first', () => {
+  const view = new FakeView();
+  view.metrics = { ...view.metrics, maxServers: 2 };
+  const urls = [1, 2, 3, 4].map((i) => `http://10.0.0.${i}:80`);
+  view.put(backend('b', ...urls.map((url, i) => server(`s${i}`, url))));
+  view.serverNames = urls.map((url) => `b ${url}`);
+  const { servers } = counts(view);
+  const source = sourceOf(view);
+  servers.answered(3, 200, 0.01);
+  servers.answered(2, 200, 0.01);
+  const shown = (families: Map<string, Family>) =>
+    families.get('tsuji_server_requests_total')?.samples.map(({ labels, value: count }) => [labels.url, count]);
+  assert.deepEqual(shown(page(view, source)), [
+    [urls[2], 1],
+    [urls[3], 1],
+  ]);
+  servers.answered(0, 200, 0.01);
+  servers.answered(1, 200, 0.01);
+  const families = page(view, source);
+  assert.deepEqual(shown(families)?.at(-1), ['(other)', 2]);
+  assert.equal(value(families, 'tsuji_servers_folded'), 2);
+});
+
+test('what is gone is told once more, and then left out', () => {
+  const view = new FakeView();
+  view.put(backend('b', server('s', 'http://10.0.0.1:80')));
+  view.backendNames = ['b'];
+  const worker = lane(view);
+  worker.backendDone(0, 'GET', 200, PROTOCOL.http, 0.2, 0, 0);
+  const source = sourceOf(view);
+  const count = () => value(page(view, source), 'traefik_backend_requests_total', { backend: 'b' });
+  assert.equal(count(), 1);
+  view.backends.clear();
+  worker.backendDone(0, 'GET', 200, PROTOCOL.http, 0.2, 0, 0);
+  assert.deepEqual([count(), count()], [2, undefined]);
+  view.put(backend('b'));
+  assert.equal(count(), 2);
+});
+
+test('labels of headers replace those of requests_total, and have a bounded number of values', () => {
+  const view = new FakeView();
+  view.metrics = { ...view.metrics, names: '3', headerLabels: [{ label: 'tenant', header: 'x-tenant' }] };
+  const { labels } = counts(view);
+  for (let i = 0; i < 150; i++) {
+    labels.add(labels.at(FAMILY.entryPointHeaders, ['http', '200', 'GET', 'http', `t${i}`]));
+  }
+  const samples = page(view).get('traefik_entrypoint_requests_total')!.samples;
+  assert.equal(samples.length, 101);
+  assert.equal(samples.find((one) => one.labels.tenant === '(other)')?.value, 50);
+});
+
+test('OpenMetrics names families of counters without _total and ends with a mark', () => {
+  const view = new FakeView();
+  lane(view).entryPointDone(0, 'GET', 200, PROTOCOL.http, 0.2, 0, 0);
+  const text = [...openMetricsPage(sourceOf(view))].join('');
+  assert.ok(text.endsWith('\n# EOF\n'));
+  assert.match(text, /^# TYPE traefik_entrypoint_requests counter$/m);
+  assert.match(text, /^traefik_entrypoint_requests_total\{.*\} 1$/m);
+  const types = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)];
+  assert.ok(types.every(([, name, type]) => type !== 'counter' || !name.endsWith('_total')));
+  assert.match(text, /^# TYPE process_resident_memory_bytes gauge$/m);
 });

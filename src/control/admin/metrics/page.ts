@@ -1,0 +1,31 @@
+/** `/metrics`: names of Traefik 3, of 1.7 or of both, and our own under `tsuji_` (shared/spec logs §4, docs/metrics.md). */
+import { backendMetrics } from './backends.ts';
+import { accessLogMetrics, certificateMetrics, configMetrics, optionMetrics, sourceMetrics } from './configuration.ts';
+import { asOpenMetrics, family, labelText, OPEN_METRICS_END } from './exposition.ts';
+import { limitMetrics, listenerMetrics, workerMetrics } from './node.ts';
+import { processMetrics } from './process.ts';
+import { requestMetrics } from './requests.ts';
+import type { MetricsSource } from './source.ts';
+
+/** The page in parts. */
+export function* metricsPage(source: MetricsSource): Generator<string> {
+  const { view } = source;
+  yield* requestMetrics(source);
+  yield* backendMetrics(source);
+  yield* listenerMetrics(source);
+  yield* workerMetrics(source);
+  yield* optionMetrics(source);
+  yield* accessLogMetrics(source);
+  yield* configMetrics(source);
+  yield* certificateMetrics(source);
+  yield* sourceMetrics(source);
+  yield* limitMetrics(source);
+  yield* family('tsuji_build_info', 'gauge', 'Version of tsuji.', [[labelText([['version', view.version]]), 1]]);
+  yield* processMetrics(view.startedAt, source.lag);
+  source.remember();
+}
+
+export function* openMetricsPage(source: MetricsSource): Generator<string> {
+  for (const part of metricsPage(source)) yield asOpenMetrics(part);
+  yield OPEN_METRICS_END;
+}

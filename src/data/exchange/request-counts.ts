@@ -1,0 +1,151 @@
+/**
+ * Counts the outcomes of one worker's exchanges. With every one: its entrypoint, its cause, its backend and its server, each at a
+ * place that is known. Over TLS one more for its version and cipher; the rest only where a flag asks for it.
+ */
+
+import type { RequestHead } from '../../http/request-head.ts';
+import { causeNumber } from '../../kernel/causes.ts';
+import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
+import type { MetricsOptions } from '../../kernel/metrics-options.ts';
+import { MAX_TLS_TRAITS, type TlsTraits } from '../../kernel/tls-traits.ts';
+import type { BackendCounts } from '../../shared/backend-counts.ts';
+import type { LabelCounts } from '../../shared/label-counts.ts';
+import { FAMILY } from '../../shared/label-families.ts';
+import { type MetricsLane, methodNumber } from '../../shared/metrics.ts';
+import { METHODS, PROTOCOLS } from '../../shared/metrics-layout.ts';
+import type { ServerCounts } from '../../shared/server-counts.ts';
+import { bucketOf } from '../../shared/slot-counts.ts';
+import type { BackendView, FrontendView } from '../../table/views.ts';
+import { countsForBackend, type Outcome } from './outcome.ts';
+
+/** Where a worker counts beside its lane. */
+export type WorkerCounts = {
+  readonly servers: ServerCounts;
+  readonly backends: BackendCounts;
+  readonly labels: LabelCounts;
+};
+
+/** Distinct values of one header label; the others are one. */
+const MAX_HEADER_VALUES = 100;
+const MAX_VALUE_LENGTH = 128;
+const OTHER = '(other)';
+
+export class RequestCounts {
+  private readonly metrics: MetricsLane;
+  private readonly counts: WorkerCounts;
+  private readonly entryPoints: readonly EntryPoint[];
+  private readonly options: MetricsOptions;
+  /** Places by entrypoint and traits, 0 for none yet. */
+  private readonly entryPointTls: Int32Array;
+  /** Places by slot of the backend and traits. */
+  private readonly backendTls = new Map<number, number>();
+  /** Values that were seen of each header label. */
+  private readonly headerValues: readonly Set<string>[];
+
+  constructor(metrics: MetricsLane, counts: WorkerCounts, entryPoints: readonly EntryPoint[], options: MetricsOptions) {
+    this.metrics = metrics;
+    this.counts = counts;
+    this.entryPoints = entryPoints;
+    this.options = options;
+    this.entryPointTls = new Int32Array(entryPoints.length * MAX_TLS_TRAITS);
+    this.headerValues = options.headerLabels.map(() => new Set());
+  }
+
+  /** `headersOf` is to be asked. */
+  get wantsHeaders(): boolean {
+    return this.headerValues.length > 0;
+  }
+
+  /** Of a request, the values of the headers that are labels. */
+  headersOf(head: RequestHead): readonly string[] {
+    return this.options.headerLabels.map(({ header }, i) => {
+      const value = header === 'host' ? head.host : (head.values(header)[0] ?? '');
+      const seen = this.headerValues[i];
+      if (seen.has(value)) return value;
+      if (seen.size >= MAX_HEADER_VALUES || value.length > MAX_VALUE_LENGTH || value.includes('\0')) return OTHER;
+      seen.add(value);
+      return value;
+    });
+  }
+
+  count(outcome: Outcome): void {
+    const { metrics } = this;
+    const { entryPoint, method, code, protocol, seconds, requestBytes, responseBytes, backend, tls } = outcome;
+    metrics.entryPointDone(entryPoint, method, code, protocol, seconds, requestBytes, responseBytes);
+    metrics.ended(entryPoint, causeNumber(outcome.cause));
+    if (tls !== null) this.overTls(entryPoint, tls);
+    if (outcome.headers !== null)
+      this.byHeaders(FAMILY.entryPointHeaders, outcome, [this.entryPoints[entryPoint].name]);
+    if (backend === null || !countsForBackend(outcome.frontend)) return;
+    metrics.backendDone(backend.slot, method, code, protocol, seconds, requestBytes, responseBytes);
+    this.countTries(outcome);
+    if (tls !== null) this.backendOverTls(backend, tls);
+    if (outcome.headers !== null) this.byHeaders(FAMILY.backendHeaders, outcome, [backend.name]);
+    if (this.options.routers && outcome.frontend !== null) this.countFrontend(outcome, outcome.frontend, backend);
+  }
+
+  private countTries({ marks, server, status }: Outcome): void {
+    const { servers } = this.counts;
+    if (marks.failed.length > 0) this.countFailures(marks.failed, status);
+    if (server === null || marks.tryBegan < 0) return;
+    if (marks.headCame < 0) servers.unanswered(server.slot);
+    else servers.answered(server.slot, status, (marks.headCame - marks.connected) / 1_000);
+  }
+
+  private countFailures(failed: Outcome['marks']['failed'], status: number): void {
+    const { servers, backends } = this.counts;
+    for (const { server, fault, status: own, connected, headCame } of failed) {
+      if (headCame < 0) servers.unanswered(server.slot);
+      else servers.answered(server.slot, own === 0 ? status : own, (headCame - connected) / 1_000);
+      // One that was answered, and not liked, has not failed.
+      if (fault === null) continue;
+      servers.failed(server.slot);
+      backends.tryFailed(server.backendSlot, fault.cause);
+    }
+  }
+
+  private overTls(entryPoint: number, { number, version, cipher }: TlsTraits): void {
+    const { labels } = this.counts;
+    const at = entryPoint * MAX_TLS_TRAITS + number;
+    if (this.entryPointTls[at] === 0) {
+      this.entryPointTls[at] = labels.at(FAMILY.entryPointTls, [this.entryPoints[entryPoint].name, version, cipher]);
+    }
+    labels.add(this.entryPointTls[at]);
+  }
+
+  private backendOverTls({ slot, name }: BackendView, { number, version, cipher }: TlsTraits): void {
+    const { labels } = this.counts;
+    const key = slot * MAX_TLS_TRAITS + number;
+    let place = this.backendTls.get(key);
+    if (place === undefined) {
+      place = labels.at(FAMILY.backendTls, [name, version, cipher]);
+      this.backendTls.set(key, place);
+    }
+    labels.add(place);
+  }
+
+  private byHeaders(family: (typeof FAMILY)[keyof typeof FAMILY], outcome: Outcome, owner: readonly string[]): void {
+    const { labels } = this.counts;
+    labels.add(labels.at(family, [...owner, ...labelsOf(outcome), ...outcome.headers!]));
+  }
+
+  private countFrontend(outcome: Outcome, { name }: FrontendView, backend: BackendView): void {
+    const { labels } = this.counts;
+    const { seconds, requestBytes, responseBytes, tls } = outcome;
+    const { buckets } = this.options;
+    const owner = [name, backend.name];
+    const at = labels.at(FAMILY.frontends, [...owner, ...labelsOf(outcome)], 5 + buckets.length);
+    labels.add(at);
+    labels.add(at + 1, seconds);
+    labels.add(at + 2, requestBytes);
+    labels.add(at + 3, responseBytes);
+    labels.add(at + 4 + bucketOf(buckets, seconds));
+    if (tls !== null) labels.add(labels.at(FAMILY.frontendTls, [...owner, tls.version, tls.cipher]));
+    if (outcome.headers !== null) this.byHeaders(FAMILY.frontendHeaders, outcome, owner);
+  }
+}
+
+/** As the labels code, method and protocol. */
+function labelsOf({ code, method, protocol }: Outcome): readonly string[] {
+  return [String(code), METHODS[methodNumber(method)], PROTOCOLS[protocol] ?? PROTOCOLS[0]];
+}
