@@ -7,6 +7,9 @@ if (command === 'healthcheck') {
 } else if (command === 'wait') {
   const { runWait } = await import('./commands/wait.ts');
   process.exitCode = await runWait(process.argv.slice(3), process.env);
+} else if (command === 'confirm') {
+  const { runConfirm } = await import('./commands/confirm.ts');
+  process.exitCode = await runConfirm(process.argv.slice(3), process.env);
 } else {
   const { takeSignals } = await import('./kernel/signals.ts');
   takeSignals();

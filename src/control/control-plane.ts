@@ -10,6 +10,7 @@ import { ModelBuilder } from '../model/build-model.ts';
 import type { Model } from '../model/model.ts';
 import { RULE_WAIT_MS } from '../model/rule-wait.ts';
 import type { Settings } from '../settings/settings.ts';
+import { MetricsReader } from '../shared/metrics-reader.ts';
 import { SlotRegistry } from '../shared/slots.ts';
 import { AccessLogControl } from './access-log/access-log.ts';
 import { AdminServer } from './admin/admin-server.ts';
@@ -31,6 +32,8 @@ import { KeyFeed } from './key-feed.ts';
 import { fetchKeySet } from './key-sets/fetch-key-set.ts';
 import { KeySets } from './key-sets/key-sets.ts';
 import { addressText } from './listening.ts';
+import { BackendTraffic } from './memory/backend-traffic.ts';
+import { RemovalGuard } from './memory/removal-guard.ts';
 import type { RememberedSource } from './memory/snapshot-format.ts';
 import type { SnapshotKeeper } from './memory/snapshot-keeper.ts';
 import { PasswordChecks } from './passwords/password-checks.ts';
@@ -92,6 +95,7 @@ export class ControlPlane {
   readonly fleet: WorkerFleet;
   private readonly accessLog: AccessLogControl | null;
   private readonly reconciler: Reconciler;
+  private readonly guard: RemovalGuard;
   private readonly sourceList: readonly Source[];
   private readonly certificateList: Certificates;
   private readonly ticketRing: TicketRing;
@@ -174,9 +178,19 @@ export class ControlPlane {
         onChange();
       },
     });
+    const traffic = new BackendTraffic(new MetricsReader(() => memory.lanes), (slot) => this.backendSlots.nameOf(slot));
+    this.guard = new RemovalGuard({
+      limits: settings.guard,
+      frontends: () => this.current.frontends.size,
+      keysOf: (kind, name) => builder.keysOf(kind, name),
+      traffic,
+      onRelease: () => this.reconciler.again(),
+      onChange,
+    });
     this.reconciler = new Reconciler({
       sources: this.sourceList,
       builder,
+      admit: (changes) => this.guard.admit(changes),
       onTaken: (revisions) => this.taken(revisions),
       onModel: (model, changed) => this.modelChanged(model, changed),
       throttleMs: settings.providersThrottleMs,
@@ -286,6 +300,7 @@ export class ControlPlane {
       publisher: this.publisher,
       fleet: this.fleet,
       applied: this.applied,
+      guard: this.guard,
       certificates: this.certificateList,
       nodes: this.nodes,
       nodeReport: this.nodeReport,
@@ -403,6 +418,7 @@ export class ControlPlane {
     await this.drain(graceMs, wasAsked);
     this.configLog.stop();
     this.reconciler.stop();
+    this.guard.stop();
     this.files.stop();
     this.healthChecks.stop();
     this.servers.stop();

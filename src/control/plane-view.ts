@@ -20,6 +20,7 @@ import type { NodeState } from './cluster/node-state.ts';
 import type { ClusterNodes } from './cluster/nodes.ts';
 import type { HealthChecks } from './health-checks/health-checks.ts';
 import type { KeySets } from './key-sets/key-sets.ts';
+import type { HeldStatus, RemovalGuard } from './memory/removal-guard.ts';
 import type { SnapshotKeeper, SnapshotStatus } from './memory/snapshot-keeper.ts';
 import type { Publisher } from './publisher.ts';
 import type { SharedMemory } from './shared-memory.ts';
@@ -52,6 +53,7 @@ export type PlaneParts = {
   readonly publisher: Publisher;
   readonly fleet: WorkerFleet;
   readonly applied: AppliedRevisions;
+  readonly guard: RemovalGuard;
   readonly certificates: Certificates;
   readonly nodes: ClusterNodes;
   readonly nodeReport: NodeReport;
@@ -129,6 +131,14 @@ export class PlaneView implements ControlView {
 
   snapshot(): SnapshotStatus | null {
     return this.parts.snapshot.status();
+  }
+
+  held(): HeldStatus | null {
+    return this.parts.guard.status();
+  }
+
+  confirmHeld(): void {
+    this.parts.guard.confirm();
   }
 
   workers(): WorkerView[] {

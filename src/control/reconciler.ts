@@ -32,6 +32,8 @@ export type ReconcilerOptions = {
   readonly onModel: (model: Model, changed: ModelChange) => void;
   /** All that was received of these revisions is in the model from now on; before `onModel`, if that follows. */
   readonly onTaken?: (revisions: ReadonlyMap<SourceName, string>) => void;
+  /** Which of the changes may be in force now; absent: all. */
+  readonly admit?: (changes: ReadonlyMap<string, string | null>) => ReadonlyMap<string, string | null>;
   /** The quiet that ends a batch. */
   readonly coalesceMs?: number;
   /** The longest time that a change waits for quiet. */
@@ -76,6 +78,7 @@ export class Reconciler implements SourceSink {
   readonly #sources: readonly Pick<Source, 'name' | 'status'>[];
   readonly #builder: ModelBuilder;
   readonly #onModel: (model: Model, changed: ModelChange) => void;
+  readonly #admit: (changes: ReadonlyMap<string, string | null>) => ReadonlyMap<string, string | null>;
   readonly #onTaken: (revisions: ReadonlyMap<SourceName, string>) => void;
   readonly #coalesceMs: number;
   readonly #maxWaitMs: number;
@@ -107,6 +110,7 @@ export class Reconciler implements SourceSink {
     this.#sources = options.sources;
     this.#builder = options.builder;
     this.#onModel = options.onModel;
+    this.#admit = options.admit ?? ((changes) => changes);
     this.#onTaken = options.onTaken ?? (() => {});
     this.#coalesceMs = options.coalesceMs ?? 2;
     this.#maxWaitMs = options.maxWaitMs ?? 10;
@@ -154,6 +158,11 @@ export class Reconciler implements SourceSink {
     this.#stopped = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#dueTimer);
+  }
+
+  /** There may be more to admit. */
+  again(): void {
+    if (!this.#stopped) this.#schedule();
   }
 
   /** Something beside the keys of `frontends/F` or `backends/B` has changed. */
@@ -222,11 +231,12 @@ export class Reconciler implements SourceSink {
     const before = this.#builder.model;
     const { tree, problem } = this.#alias();
     this.#publishedAlias = this.#aliasText();
+    // Should the update fail, the builder is told the same once more.
+    this.#pending = new Map(this.#admit(this.#pending));
     const update = this.#builder.update(
       Array.from(this.#pending, ([key, value]) => ({ key, value })),
       { ...(tree === undefined ? {} : { tree }), aliasProblem: problem },
     );
-    // Not before that: should it fail, the builder is told the same once more.
     this.#pending = new Map();
     const { dueInMs } = update;
     if (dueInMs !== null) this.#dueTimer = setTimeout(() => this.#tryToPublish(), timerSpan(dueInMs));

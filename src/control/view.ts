@@ -1,4 +1,4 @@
-/** What the admin pages may see of the control plane: questions only, nothing here changes anything. */
+/** What the admin pages may see of the control plane: questions, and one word that a person has to say (`confirmHeld`). */
 
 import type { CountBuffers, MetricsOptions } from '../kernel/metrics-options.ts';
 import type { Problem } from '../kernel/problems.ts';
@@ -7,6 +7,7 @@ import type { AccessLogView } from './access-log/access-log.ts';
 import type { Revisions } from './applied-revisions.ts';
 import type { ServerStatus } from './balancing/server-status.ts';
 import type { NodeList } from './cluster/node-report.ts';
+import type { HeldStatus } from './memory/removal-guard.ts';
 import type { SnapshotStatus } from './memory/snapshot-keeper.ts';
 import type { SourceName, SourceStatus } from './source/source.ts';
 
@@ -121,6 +122,10 @@ export interface ControlView {
   sources(): readonly SourceStatus[];
   /** null: the keys are not kept over a restart. */
   snapshot(): SnapshotStatus | null;
+  /** What the guard against mass removal holds, null for nothing. */
+  held(): HeldStatus | null;
+  /** It is in force at once. The only thing here that changes anything. */
+  confirmHeld(): void;
   workers(): readonly WorkerView[];
   /** The newest published generation, 0 before the first. */
   generation(): number;

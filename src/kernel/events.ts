@@ -71,6 +71,8 @@ export const EVENTS = Object.freeze({
     'A source of keys is followed without difficulty again',
     SECOND,
   ),
+  configHeld: event('config_held', 'error', 'Too much would be gone at once: it stays until somebody confirms it'),
+  configReleased: event('config_released', 'error', 'What was held is held no more'),
   snapshotUsed: event(
     'snapshot_used',
     'warning',

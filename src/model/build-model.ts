@@ -21,7 +21,7 @@ import { buildFrontend, type FrontendOptions } from './build-frontend.ts';
 import type { Built } from './built.ts';
 import { Dependents } from './dependents.ts';
 import { DEFAULT_INTERVAL_MS } from './health-keys.ts';
-import { type Change, KvTree, type Touched } from './kv-tree.ts';
+import { type Change, KvTree, type ObjectKeys, type Touched } from './kv-tree.ts';
 import type { Model } from './model.ts';
 import { type LiveModel, type ModelUpdate, NextModel } from './next-model.ts';
 import { describeOther, isKnownOther, NO_STORED_KEYS, type StoredKeys } from './other-keys.ts';
@@ -141,6 +141,11 @@ export class ModelBuilder {
   }
 
   /** The model of all changes so far; empty before the first. */
+  /** Those of one object, as the model has them. */
+  keysOf(kind: 'backends' | 'frontends', name: string): ObjectKeys {
+    return this.#tree[kind].keys(name);
+  }
+
   get model(): Model {
     return this.#model;
   }

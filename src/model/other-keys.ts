@@ -1,6 +1,7 @@
 /** Keys that belong to no frontend, backend or certificate: what there is to say of them. */
 import { escapedName } from '../kernel/key-text.ts';
 import { isMarker, slashesReason, unknownReason } from '../kernel/problems.ts';
+import { guardKeyProblem } from './guard-keys.ts';
 import { OTHER_KEYS } from './schema.ts';
 
 /** Settings of tsuji itself as keys (kv-schema §12). They are read at the start, and here only talked about. */
@@ -31,6 +32,7 @@ export function describeOther(key: string, value: string, stored: StoredKeys): s
   if (slashes !== '') return slashes;
   const first = firstPart(key);
   if (stored.sections.has(first.toLowerCase())) return stored.problemOf(key, value);
+  if (first === 'guard') return guardKeyProblem(key, value);
   const known = OTHER_KEYS.get(first.toLowerCase());
   if (known !== undefined) return known;
   if (isMarker(key)) return '';

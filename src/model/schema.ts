@@ -125,6 +125,8 @@ export const OTHER_KEYS: ReadonlyMap<string, string> = new Map([
   ['alias', ''],
   // Ours: the keys of session tickets that nodes share (src/control/tls/shared-ticket-keys.ts).
   ['tsuji', ''],
+  // Ours: the guard against mass removal (guard-keys.ts).
+  ['guard', ''],
   // Written by Traefik itself in cluster mode, and left behind by it.
   ['leader', ''],
 ]);

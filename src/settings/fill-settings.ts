@@ -7,6 +7,7 @@ import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../kernel/log.ts';
 import { quoted } from '../kernel/quote.ts';
 import { isRequestIdMode, REQUEST_ID_MODES, type RequestIdMode } from '../kernel/request-id-mode.ts';
+import { parseShare } from '../kernel/share.ts';
 import { fillAccessLog } from './access-log-settings.ts';
 import { fillEntryPoints } from './entrypoints.ts';
 import { fillEtcd } from './etcd-settings.ts';
@@ -210,6 +211,13 @@ function fillWorkerHeap(given: Given): number {
   return mb;
 }
 
+function fillGuard(given: Given): Settings['guard'] {
+  const text = given.text('guard.removal');
+  const removal = text === '' ? null : parseShare(text);
+  if (text !== '' && removal === null) throw bad('guard.removal', `${quoted(text)} is no share from 0% to 100%`);
+  return { removal, graceMs: given.duration('guard.grace') };
+}
+
 function fillCount(given: Given, flag: string, most: number): number {
   const count = given.integer(flag);
   if (count < 0 || count > most) throw bad(flag, `${count} is not between 0 and ${most}`);
@@ -239,6 +247,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     defaultEntryPoints,
     etcd,
     snapshot: given.text('snapshot'),
+    guard: fillGuard(given),
     folder,
     web,
     accessLog: fillAccessLog(given, etcd === null ? 'folder' : 'etcd', warn),

@@ -19,12 +19,13 @@ const PLACEHOLDERS: Readonly<Record<RowKind, string>> = {
 
 const INTRODUCTION = `tsuji: an HTTP load balancer whose routes live in etcd
 
-usage: tsuji [version|healthcheck|wait] [flags]
+usage: tsuji [version|healthcheck|wait|confirm] [flags]
 
   tsuji               serve
   tsuji version       print the version, as --version does
   tsuji healthcheck   ask a running tsuji how it is; takes the flags it runs with; exit code 0 or 1
   tsuji wait R        wait until a running tsuji, or all of its prefix, routes by revision R of etcd
+  tsuji confirm       have a running tsuji obey what its guard against mass removal holds back
 
 Flags are written --name=value, in any case; a boolean needs no value. A flag that has others below
 it (--etcd) switches a section on with its defaults, and so does any flag below it. A DURATION is a

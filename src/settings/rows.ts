@@ -54,6 +54,8 @@ const ROWS_IN_FORCE: readonly Row[] = [
       etcd.useAPIV3                boolean  false           Keys of the v3 API only
       etcd.constraints             list     -               More of --constraints
       snapshot                     string   -               File that keeps the keys of etcd over a restart; off: none; without it, snapshot in $STATE_DIRECTORY
+      guard.removal                string   -               Hold changes that take away more than this share of the frontends at once (50%), or the last server of a busy backend
+      guard.grace                  duration  60s             How long they are held
       etcd.username                string   -               User of etcd
       etcd.password                string   -               Password of that user
       etcd.tls                     section  false           Connect with TLS

@@ -373,3 +373,17 @@ test('ping, livez and readyz are for everybody, whatever the name and the addres
     assert.deepEqual([refused.status, refused.body], [403, 'Forbidden'], name);
   }
 });
+
+test('what the guard holds is confirmed by a POST of this site, and by nothing else', async (t) => {
+  const view = tutorialView();
+  const { url, port } = await startAdmin(t, view);
+  const place = `${url}/api/guard/confirm`;
+  assert.equal((await get(place)).status, 404);
+  assert.equal((await get(place, { origin: 'http://evil.example' }, 'POST')).status, 403);
+  assert.equal(view.confirmed, 0);
+  const { status, body } = await get(place, { origin: `http://${OWN_HOST}:${port}` }, 'POST');
+  assert.deepEqual([status, JSON.parse(body)], [200, { confirmed: null }]);
+  assert.equal((await get(place, {}, 'POST')).status, 200);
+  assert.equal(view.confirmed, 2);
+  assert.equal((await get(`${url}/api/guard`, {}, 'POST')).status, 404);
+});

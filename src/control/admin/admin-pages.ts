@@ -1,5 +1,6 @@
 /**
- * Which page answers which path of the admin address (shared/spec cli-api §5). Reads only: nothing here changes anything.
+ * Which page answers which path of the admin address (shared/spec cli-api §5). Nothing here changes anything, but for
+ * `POST /api/guard/confirm`.
  * What says whether tsuji lives is made at once, everything else by the maker of pages.
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -149,6 +150,12 @@ export class AdminPages {
     }
     if (this.auth !== null && !(await this.auth.lets(exchange.request))) {
       send(exchange, 401, TEXT_TYPE, '401 Unauthorized\n', { 'WWW-Authenticate': CHALLENGE });
+      return;
+    }
+    if (method === 'POST' && segments?.join('/') === 'api/guard/confirm' && this.serves(segments)) {
+      const held = this.view.held();
+      this.view.confirmHeld();
+      send(exchange, 200, JSON_TYPE, `${JSON.stringify({ confirmed: held })}\n`);
       return;
     }
     if (segments === null || method !== 'GET') {

@@ -72,6 +72,8 @@ export class ConfigWait {
     const own = await view.waitApplied(source, revision, ms);
     const behind = own !== true || !ofAll ? [] : await this.waitForAll(question, deadline);
     if (own === null || behind === null) return error(503, 'too many wait already');
+    const held = view.held();
+    if (held !== null) behind.push(`${held.keys} deletions are held: ${held.reason}`);
     const applied = own && behind.length === 0;
     const now = view.applied().get(source) ?? '';
     const answer = { applied, source, wanted: String(revision), revision: now, generation: view.generation(), behind };

@@ -134,6 +134,7 @@ function liveFields(view: ControlView, reader: MetricsReader, live: LiveWindow):
           }),
       ),
     ],
+    ['held', plain(view.held())],
     ['snapshot', plain(view.snapshot())],
     ['windowSeconds', plain(live.seconds(now))],
     ['openUpstreamConnections', plain(reader.openUpstreamConnections())],

@@ -170,6 +170,13 @@ export class FakeView implements ControlView {
   waitApplied(): Promise<boolean> {
     return Promise.resolve(false);
   }
+  confirmed = 0;
+  confirmHeld(): void {
+    this.confirmed++;
+  }
+  held(): null {
+    return null;
+  }
   snapshot(): null {
     return null;
   }
