@@ -308,6 +308,7 @@ export class ControlPlane {
       admin: () => this.admin,
       memory,
       accessLog: this.accessLog,
+      spans: this.spans,
       backendSlots: this.backendSlots,
       serverSlots: this.serverSlots,
       applyTimes: this.applyTimes,

@@ -29,6 +29,7 @@ import type { Source, SourceName, SourceStatus } from './source/source.ts';
 import type { StoredKeysReader } from './stored-keys.ts';
 import type { TableCycle } from './table-cycle.ts';
 import type { Certificates } from './tls/certificates.ts';
+import type { SpanExporter } from './tracing/span-exporter.ts';
 import type {
   BreakerView,
   CertificateView,
@@ -38,6 +39,7 @@ import type {
   LimitUse,
   LimitView,
   LoadedView,
+  SpanCounts,
   WorkerView,
 } from './view.ts';
 import type { WorkerFleet } from './worker-fleet.ts';
@@ -62,6 +64,7 @@ export type PlaneParts = {
   readonly admin: () => AdminServer | null;
   readonly memory: SharedMemory;
   readonly accessLog: AccessLogControl | null;
+  readonly spans: SpanExporter | null;
   readonly backendSlots: SlotRegistry;
   readonly serverSlots: SlotRegistry;
   readonly applyTimes: ApplyTimes;
@@ -238,6 +241,10 @@ export class PlaneView implements ControlView {
 
   openExchanges(): number {
     return this.parts.memory.openExchanges();
+  }
+
+  spans(): SpanCounts | null {
+    return this.parts.spans?.counts ?? null;
   }
 
   accessLog(): AccessLogView | null {

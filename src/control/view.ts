@@ -105,6 +105,9 @@ export type LoadedView = {
   readonly reason: string;
 };
 
+/** Spans that a collector has taken, that found no room, and that it has not taken. */
+export type SpanCounts = { readonly exported: number; readonly dropped: number; readonly failed: number };
+
 export interface ControlView {
   readonly version: string;
   /** Unix milliseconds. */
@@ -160,6 +163,8 @@ export interface ControlView {
   health(backend: string, url: string): HealthView | null;
   /** null: there is none. */
   accessLog(): AccessLogView | null;
+  /** null: there are no traces. */
+  spans(): SpanCounts | null;
   /** One lane of src/shared/metrics.ts per worker. */
   metricsLanes(): readonly SharedArrayBuffer[];
   /** As many. */

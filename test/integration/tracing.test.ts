@@ -247,7 +247,7 @@ for (const engine of ['uws', 'tsuji'] as const) {
   });
 }
 
-test('a collector gets protobuf, compressed, with what was configured and who we are', () => {
+test('a collector gets protobuf, compressed, with what was configured and who we are', async () => {
   const [headers] = collector.headers;
   assert.deepEqual(
     [headers['content-type'], headers['content-encoding'], headers['x-key']],
@@ -258,6 +258,9 @@ test('a collector gets protobuf, compressed, with what was configured and who we
   assert.deepEqual([resource['service.name'], resource.zone, scope.name], ['edge', 'a', 'tsuji']);
   for (const name of ['service.version', 'service.instance.id', 'host.name']) assert.notEqual(resource[name] ?? '', '');
   assert.ok(!tsuji.output.includes('secret'));
+  const metrics = await tsuji.metrics();
+  assert.match(metrics, new RegExp(`^tsuji_spans_total\\{result="exported"\\} ${collector.spans.length}$`, 'm'));
+  assert.match(metrics, /^tsuji_spans_total\{result="dropped"\} 0$/m);
 });
 
 test('without tracing every field of a trace passes as it came; at the end spans in JSON go out, whatever the interval', async (t) => {

@@ -16,6 +16,7 @@ import type { TracingSettings } from '../../settings/settings.ts';
 import { createByteRing, droppedRecords, RingReader } from '../../shared/byte-ring.ts';
 import { tellOwnError } from '../guarded.ts';
 import { loadTls } from '../source/tls.ts';
+import type { SpanCounts } from '../view.ts';
 import { Collector } from './collector.ts';
 import { SpanQueue } from './span-queue.ts';
 
@@ -34,13 +35,10 @@ const TELL_MS = 60_000;
 export const TRACING_TLS = 'tracing.otlp.http.tls';
 const STOPS = 'tsuji stops';
 
-export type SpanCounts = { exported: number; dropped: number; failed: number };
-
 export class SpanExporter {
   /** Where workers write. */
   readonly rings: readonly SharedArrayBuffer[];
-  /** Spans that the collector has, that found no room, and that it did not take. */
-  readonly counts: SpanCounts = { exported: 0, dropped: 0, failed: 0 };
+  readonly counts = { exported: 0, dropped: 0, failed: 0 } satisfies SpanCounts;
   private readonly readers: readonly RingReader[];
   private readonly encoding: Encoding;
   private readonly collector: Collector;

@@ -104,6 +104,13 @@ export function* accessLogMetrics({ view }: MetricsSource): Generator<string> {
   yield* family('tsuji_access_log_dropped_total', 'counter', 'Lines of the access log that were lost.', lost);
 }
 
+export function* traceMetrics({ view }: MetricsSource): Generator<string> {
+  const counts = view.spans() ?? { exported: 0, dropped: 0, failed: 0 };
+  const rows = Object.entries(counts).map(([result, count]): Row => [`result="${result}"`, count]);
+  const help = 'Spans of traces: the collector has them, there was no room, it did not take them.';
+  yield* family('tsuji_spans_total', 'counter', help, rows);
+}
+
 export function* optionMetrics(source: MetricsSource): Generator<string> {
   const mirrored = yield* mirrorRows(source);
   yield* family('tsuji_mirror_requests_total', 'counter', 'Copies of requests for mirrors.', mirrored);

@@ -1,6 +1,13 @@
 /** `/metrics`: names of Traefik 3, of 1.7 or of both, and our own under `tsuji_` (shared/spec logs §4, docs/metrics.md). */
 import { backendMetrics } from './backends.ts';
-import { accessLogMetrics, certificateMetrics, configMetrics, optionMetrics, sourceMetrics } from './configuration.ts';
+import {
+  accessLogMetrics,
+  certificateMetrics,
+  configMetrics,
+  optionMetrics,
+  sourceMetrics,
+  traceMetrics,
+} from './configuration.ts';
 import { asOpenMetrics, family, labelText, OPEN_METRICS_END } from './exposition.ts';
 import { limitMetrics, listenerMetrics, workerMetrics } from './node.ts';
 import { processMetrics } from './process.ts';
@@ -16,6 +23,7 @@ export function* metricsPage(source: MetricsSource): Generator<string> {
   yield* workerMetrics(source);
   yield* optionMetrics(source);
   yield* accessLogMetrics(source);
+  yield* traceMetrics(source);
   yield* configMetrics(source);
   yield* certificateMetrics(source);
   yield* sourceMetrics(source);

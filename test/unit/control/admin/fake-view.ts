@@ -217,6 +217,10 @@ export class FakeView implements ControlView {
   limit(name: string): LimitView | null {
     return this.limits.get(name) ?? null;
   }
+  spans() {
+    return null;
+  }
+
   accessLog(): AccessLogView | null {
     return this.accessLogView;
   }
