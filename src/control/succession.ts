@@ -68,9 +68,13 @@ export class Succession {
   }
 
   begin(options: SuccessionOptions): void {
-    const obstacle = this.child === null ? this.obstacle : `successor ${this.child.pid} is starting already`;
-    if (obstacle !== '') {
-      log.event(EVENTS.successorFailed, '', { reason: obstacle });
+    if (this.child !== null) {
+      const reason = `successor ${this.child.pid} is starting already`;
+      log.event(EVENTS.signalIgnored, 'SIGUSR2', { signal: 'SIGUSR2', reason });
+      return;
+    }
+    if (this.obstacle !== '') {
+      log.event(EVENTS.successorFailed, '', { reason: this.obstacle });
       return;
     }
     let child: ChildProcess;
