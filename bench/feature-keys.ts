@@ -18,6 +18,20 @@ export const FIELDS = {
 
 const SHA1 = `{SHA}${createHash('sha1').update('secret').digest('base64')}`;
 
+/** Flags of an access log; `{folder}` is that of the run. */
+export const ACCESS_LOGS: readonly (readonly [name: string, flags: readonly string[]])[] = [
+  ['access log, common', ['--accessLog.filePath={folder}/access.log']],
+  ['access log, JSON', ['--accessLog.filePath={folder}/access.log', '--accessLog.format=json']],
+  [
+    'access log, JSON without header fields',
+    [
+      '--accessLog.filePath={folder}/access.log',
+      '--accessLog.format=json',
+      '--accessLog.fields.headers.defaultMode=drop',
+    ],
+  ],
+];
+
 /** Their keys, below a frontend. The first two ask for nothing. */
 export const FEATURES: readonly (readonly [name: string, keys: Readonly<Record<string, string>>])[] = [
   ['nothing', {}],

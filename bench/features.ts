@@ -1,6 +1,6 @@
-/** `npm run bench -- features`: what options of a frontend cost each request, measured in turns. */
+/** `npm run bench -- features`: what options of a frontend, and an access log, cost each request, measured in turns. */
 import { join } from 'node:path';
-import { FEATURES, FIELDS } from './feature-keys.ts';
+import { ACCESS_LOGS, FEATURES, FIELDS } from './feature-keys.ts';
 import { hasWrk } from './load.ts';
 import { chooseCores, describeMachine, machineText } from './machine.ts';
 import type { FeaturesOptions } from './options.ts';
@@ -23,7 +23,10 @@ export async function measureFeatures(
 ): Promise<void> {
   const small = SCENARIOS.find(({ name }) => name === 'small')!;
   const scenario = { ...small, fields: FIELDS, goals: [] };
-  const sides = FEATURES.map(([name, keys]) => tsujiAt(ROOT, name, [], keys));
+  const sides = [
+    ...FEATURES.map(([name, keys]) => tsujiAt(ROOT, name, [], keys)),
+    ...ACCESS_LOGS.map(([name, flags]) => tsujiAt(ROOT, name, flags)),
+  ];
   const machine = describeMachine();
   const cores = chooseCores(machine.cores, processes.pins);
   console.log(`${machineText(machine, cores, new Map())}\n`);

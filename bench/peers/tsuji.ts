@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { SERVE_FLAGS } from '../../scripts/node-flags.mjs';
 import type { Command } from '../processes.ts';
@@ -67,6 +67,7 @@ export function tsujiCommand(root: string, port: number, flags: readonly string[
  * @param more keys of every frontend, below it
  */
 export function tsujiAt(root: string, name: string, flags: readonly string[], more: Keys = {}): Peer {
+  let before = '';
   return {
     name,
     version() {
@@ -79,7 +80,11 @@ export function tsujiAt(root: string, name: string, flags: readonly string[], mo
     configure(site) {
       const keys = join(site.folder, 'keys');
       writeKeys(keys, site, more);
-      return tsujiCommand(root, site.port, [`--folder=${keys}`, ...flags]);
+      // Folders may be in memory: a log of megabytes goes before the next one comes.
+      if (before !== '') rmSync(join(before, 'access.log'), { force: true });
+      before = site.folder;
+      const told = flags.map((flag) => flag.replace('{folder}', site.folder));
+      return tsujiCommand(root, site.port, [`--folder=${keys}`, ...told]);
     },
   };
 }

@@ -9,15 +9,16 @@ import { jsonField } from './escaping.ts';
 import { headerMode } from './modes.ts';
 
 /** Blocks that are kept, each in the place that its length and its ends give it. */
-const PLACES = 1_024;
+const PLACES = 256;
 /** Longer ones are made anew each time. */
-const MOST_KEPT = 4_096;
+const MOST_KEPT = 2_048;
 const MOST_NAMES = 4_096;
 const LINE_END = '\r\n';
 
 /** What is made of all fields with one name. */
 type Named = { readonly name: string; readonly mode: HeaderMode };
-type Kept = { block: string; made: string };
+/** What was made of two blocks in a row; `more` may be ''. */
+type Kept = { readonly block: string; readonly more: string; readonly made: string };
 /** A value of the table below: canonical name, value. */
 type Field = { readonly name: string; readonly mode: HeaderMode; value: string };
 
@@ -31,22 +32,29 @@ function byName(one: Field, other: Field): number {
 }
 
 /** What was made of blocks with one prefix. */
-class KnownBlocks {
+export class KnownBlocks {
+  readonly prefix: string;
+  /** Of responses, each behind a status line. */
+  readonly isOfHeads: boolean;
   private readonly kept: (Kept | undefined)[] = new Array(PLACES).fill(undefined);
+
+  constructor(prefix: string, isOfHeads: boolean) {
+    this.prefix = prefix;
+    this.isOfHeads = isOfHeads;
+  }
 
   private placeOf(block: string): number {
     const { length } = block;
     return (length * 31 + block.charCodeAt(length >> 1) * 7 + block.charCodeAt(length - 3)) & (PLACES - 1);
   }
 
-  find(block: string): string | null {
+  find(block: string, more: string): string | null {
     const kept = this.kept[this.placeOf(block)];
-    return kept !== undefined && kept.block === block ? kept.made : null;
+    return kept !== undefined && kept.block === block && kept.more === more ? kept.made : null;
   }
 
-  keep(block: string, made: string): void {
-    if (block.length > MOST_KEPT) return;
-    this.kept[this.placeOf(block)] = { block, made };
+  keep(kept: Kept): void {
+    if (kept.block.length <= MOST_KEPT) this.kept[this.placeOf(kept.block)] = kept;
   }
 }
 
@@ -56,7 +64,6 @@ export class HeaderFields {
   private readonly options: AccessLogOptions;
   private readonly names: AccessLogNames;
   private readonly named = new Map<string, Named>();
-  private readonly blocks = new Map<string, KnownBlocks>();
 
   constructor(options: AccessLogOptions) {
     this.options = options;
@@ -66,28 +73,22 @@ export class HeaderFields {
   }
 
   /** Of the head of a response, whose text has one character per byte. */
-  ofHead(prefix: string, head: string): string {
-    const start = head.indexOf(LINE_END);
-    if (start < 0) return '';
-    return this.of(prefix, head, start + 2, true);
+  ofHead(known: KnownBlocks, head: string): string {
+    return head === '' ? '' : this.of(known, head, '', true);
   }
 
-  ofRequest({ requestFields, forwardedFields, latin1 }: Entry): string {
-    if (forwardedFields === '') return this.of('request_', requestFields, 0, latin1);
-    return this.of('request_', requestFields + forwardedFields, 0, latin1);
+  ofRequest(known: KnownBlocks, { requestFields, forwardedFields, latin1 }: Entry): string {
+    return this.of(known, requestFields, forwardedFields, latin1);
   }
 
-  private of(prefix: string, block: string, start: number, latin1: boolean): string {
-    if (block.length <= start) return '';
-    let known = this.blocks.get(prefix);
-    if (known === undefined) {
-      known = new KnownBlocks();
-      this.blocks.set(prefix, known);
-    }
-    const found = known.find(block);
+  private of(known: KnownBlocks, block: string, more: string, latin1: boolean): string {
+    const found = latin1 === known.isOfHeads ? known.find(block, more) : null;
     if (found !== null) return found;
-    const made = this.make(prefix, block, start, latin1);
-    known.keep(block, made);
+    // The status line of a response is none of its fields.
+    const start = known.isOfHeads ? block.indexOf(LINE_END) + 2 : 0;
+    const made = start === 1 ? '' : this.make(known.prefix, block + more, start, latin1);
+    // The same text means something else in a head of the other kind.
+    if (latin1 === known.isOfHeads) known.keep({ block, more, made });
     return made;
   }
 

@@ -6,33 +6,23 @@ import type { AccessLogOptions } from '../kernel/access-log-options.ts';
 import { decodedPath, encodedPath } from '../kernel/percent.ts';
 import type { Entry } from './entry.ts';
 import { jsonField, jsonString } from './escaping.ts';
-import { HeaderFields } from './header-fields.ts';
+import { HeaderFields, KnownBlocks } from './header-fields.ts';
 import { fieldModes, fieldNames } from './modes.ts';
 import { statusLine } from './status-text.ts';
 import { Rfc3339Time } from './times.ts';
 
-/** The value as JSON, '' where there is none. */
+/** `text`: escaped and in quotes; `plain`: in quotes, with nothing to escape; `raw`: JSON. Where it is '' the key is left out. */
+type Kind = 'text' | 'plain' | 'raw';
 type Value = (entry: Entry) => string | number;
-type Piece = readonly [key: string, value: Value];
+type Piece = readonly [key: string, kind: Kind, value: Value];
 
 const startUtc = new Rfc3339Time(false);
 const startLocal = new Rfc3339Time(true);
 const written = new Rfc3339Time(true);
 
-/** A string that is absent when it is empty. */
-function text(of: (entry: Entry) => string): Value {
-  return (entry) => {
-    const value = of(entry);
-    return value === '' ? '' : `"${jsonField(value, entry.latin1)}"`;
-  };
-}
-
 /** Nanoseconds, absent below 0. */
-function ns(of: (entry: Entry) => number): Value {
-  return (entry) => {
-    const value = of(entry);
-    return value < 0 ? '' : value;
-  };
+function ns(value: number): string | number {
+  return value < 0 ? '' : value;
 }
 
 /** `Host` and port of it, as Go splits them. */
@@ -81,111 +71,121 @@ function backendUrl({ url, latin1 }: Entry): string {
 }
 
 function clientAddress({ clientAddress: address, clientPort }: Entry): string {
-  return `"${address.includes(':') ? `[${address}]` : address}:${clientPort}"`;
+  return `${address.includes(':') ? `[${address}]` : address}:${clientPort}`;
 }
 
 /** Those of both versions, in no order. */
 function commonPieces({ names }: AccessLogOptions): Piece[] {
   const name = fieldNames(names);
   return [
-    ['StartUTC', ({ wall }) => `"${startUtc.at(wall)}"`],
-    ['StartLocal', ({ wall }) => `"${startLocal.at(wall)}"`],
-    ['Duration', ({ total }) => total],
-    ['Overhead', ({ total, origin }) => (origin < 0 ? total : total - origin)],
-    ['RequestCount', ({ count }) => count],
-    ['RetryAttempts', ({ retries }) => retries],
-    ['RequestAddr', text(({ host }) => host)],
-    ['RequestHost', text(({ host }) => (host === '' ? '' : hostOf(host)))],
-    ['RequestPort', text(({ host }) => (host === '' ? '' : portOf(host)))],
-    ['RequestMethod', ({ method, latin1 }) => `"${jsonField(method, latin1)}"`],
-    ['RequestPath', ({ path, latin1 }) => `"${jsonField(path, latin1)}"`],
-    ['RequestProtocol', ({ protocol }) => `"${protocol}"`],
-    ['RequestContentSize', ({ requestBytes }) => requestBytes],
-    ['ClientAddr', clientAddress],
-    ['ClientHost', text(({ clientHost }) => clientHost)],
-    ['ClientPort', ({ clientPort }) => `"${clientPort}"`],
-    ['ClientUsername', ({ user, latin1 }) => (user === '' ? '"-"' : `"${jsonField(user, latin1)}"`)],
-    ['DownstreamStatus', ({ status }) => status],
-    ['DownstreamContentSize', ({ sentBytes }) => sentBytes],
+    ['StartUTC', 'plain', ({ wall }) => startUtc.at(wall)],
+    ['StartLocal', 'plain', ({ wall }) => startLocal.at(wall)],
+    ['Duration', 'raw', ({ total }) => total],
+    ['Overhead', 'raw', ({ total, origin }) => (origin < 0 ? total : total - origin)],
+    ['RequestCount', 'raw', ({ count }) => count],
+    ['RetryAttempts', 'raw', ({ retries }) => retries],
+    ['RequestAddr', 'text', ({ host }) => host],
+    ['RequestHost', 'text', ({ host }) => hostOf(host)],
+    ['RequestPort', 'text', ({ host }) => (host === '' ? '' : portOf(host))],
+    ['RequestMethod', 'raw', ({ method, latin1 }) => `"${jsonField(method, latin1)}"`],
+    ['RequestPath', 'raw', ({ path, latin1 }) => `"${jsonField(path, latin1)}"`],
+    ['RequestProtocol', 'plain', ({ protocol }) => protocol],
+    ['RequestContentSize', 'raw', ({ requestBytes }) => requestBytes],
+    ['ClientAddr', 'plain', clientAddress],
+    ['ClientHost', 'text', ({ clientHost }) => clientHost],
+    ['ClientPort', 'plain', ({ clientPort }) => clientPort],
+    ['ClientUsername', 'text', ({ user }) => (user === '' ? '-' : user)],
+    ['DownstreamStatus', 'raw', ({ status }) => status],
+    ['DownstreamContentSize', 'raw', ({ sentBytes }) => sentBytes],
     [
       'GzipRatio',
+      'raw',
       ({ originStatus, originBytes, sentBytes }) =>
         originStatus > 0 && sentBytes !== 0 && originBytes !== sentBytes ? originBytes / sentBytes : '',
     ],
-    [name.frontend, text(({ frontendName }) => frontendName)],
-    [name.backend, text(({ backendName }) => backendName)],
-    [name.address, text(({ address }) => address)],
+    [name.frontend, 'text', ({ frontendName }) => frontendName],
+    [name.backend, 'text', ({ backendName }) => backendName],
+    [name.address, 'text', ({ address }) => address],
   ];
 }
 
 const PIECES_17: readonly Piece[] = [
-  ['OriginStatus', ({ originStatus }) => (originStatus > 0 ? originStatus : '')],
-  ['OriginContentSize', ({ originStatus, originBytes }) => (originStatus > 0 ? originBytes : '')],
-  ['OriginDuration', ({ originStatus, origin }) => (originStatus > 0 && origin >= 0 ? origin : '')],
-  ['OriginStatusLine', ({ originStatus }) => (originStatus > 0 ? `"${statusLine(originStatus)}"` : '')],
-  ['DownstreamStatusLine', ({ status }) => `"${statusLine(status)}"`],
+  ['OriginStatus', 'raw', ({ originStatus }) => (originStatus > 0 ? originStatus : '')],
+  ['OriginContentSize', 'raw', ({ originStatus, originBytes }) => (originStatus > 0 ? originBytes : '')],
+  ['OriginDuration', 'raw', ({ originStatus, origin }) => (originStatus > 0 ? ns(origin) : '')],
+  ['OriginStatusLine', 'plain', ({ originStatus }) => (originStatus > 0 ? statusLine(originStatus) : '')],
+  ['DownstreamStatusLine', 'plain', ({ status }) => statusLine(status)],
   [
     'RequestLine',
+    'raw',
     ({ method, path, protocol, latin1 }) => `"${jsonField(method, latin1)} ${jsonField(path, latin1)} ${protocol}"`,
   ],
-  ['BackendURL', backendUrl],
+  ['BackendURL', 'raw', backendUrl],
 ];
 
 const PIECES_3: readonly Piece[] = [
-  ['OriginStatus', ({ originStatus }) => originStatus],
-  ['OriginContentSize', ({ originStatus, originBytes }) => (originStatus > 0 ? originBytes : 0)],
-  ['OriginDuration', ({ origin }) => Math.max(origin, 0)],
-  ['RequestScheme', ({ scheme }) => `"${scheme}"`],
-  ['ServiceURL', text(({ url }) => url)],
-  ['entryPointName', text(({ entryPoint }) => entryPoint)],
-  ['TLSClientSubject', text(({ tlsSubject }) => tlsSubject)],
-  ['TraceId', text(({ traceId }) => traceId)],
-  ['SpanId', text(({ spanId }) => spanId)],
+  ['OriginStatus', 'raw', ({ originStatus }) => originStatus],
+  ['OriginContentSize', 'raw', ({ originStatus, originBytes }) => (originStatus > 0 ? originBytes : 0)],
+  ['OriginDuration', 'raw', ({ origin }) => Math.max(origin, 0)],
+  ['RequestScheme', 'plain', ({ scheme }) => scheme],
+  ['ServiceURL', 'text', ({ url }) => url],
+  ['entryPointName', 'text', ({ entryPoint }) => entryPoint],
+  ['TLSClientSubject', 'text', ({ tlsSubject }) => tlsSubject],
+  ['TraceId', 'plain', ({ traceId }) => traceId],
+  ['SpanId', 'plain', ({ spanId }) => spanId],
 ];
 
 /** Of TLS, and of a trace: Traefik 3 has them, so has 1.7 as ours. */
 const SHARED_PIECES: readonly Piece[] = [
-  ['TLSVersion', text(({ tlsVersion }) => tlsVersion)],
-  ['TLSCipher', text(({ tlsCipher }) => tlsCipher)],
-  ['trace_id', text(({ traceId }) => traceId)],
-  ['span_id', text(({ spanId }) => spanId)],
+  ['TLSVersion', 'plain', ({ tlsVersion }) => tlsVersion],
+  ['TLSCipher', 'plain', ({ tlsCipher }) => tlsCipher],
+  ['trace_id', 'plain', ({ traceId }) => traceId],
+  ['span_id', 'plain', ({ spanId }) => spanId],
 ];
 
 const OUR_PIECES: readonly Piece[] = [
-  ['Cause', ({ cause }) => `"${cause}"`],
-  ['RequestId', text(({ requestId }) => requestId)],
-  ['GuardDuration', ns(({ guard }) => guard)],
-  ['QueueDuration', ns(({ queue }) => queue)],
-  ['ConnectDuration', ns(({ connect }) => connect)],
-  ['LostDuration', ns(({ lost }) => lost)],
-  ['FirstByteDuration', ns(({ firstByte }) => firstByte)],
-  ['DataDuration', ns(({ data }) => data)],
-  ['Tries', ({ tries }) => tries],
-  ['ServerName', text(({ server }) => server)],
-  ['EntryPointName', text(({ entryPoint }) => entryPoint)],
-  ['Worker', ({ worker }) => worker],
-  ['Reused', ({ upstreamProtocol, reused }) => (upstreamProtocol === '' ? '' : String(reused))],
-  ['UpstreamProtocol', text(({ upstreamProtocol }) => upstreamProtocol)],
-  ['UpstreamAddr', text(({ upstreamAddress }) => upstreamAddress)],
-  ['SampleRate', ({ sampleRate }) => (sampleRate < 1 ? sampleRate : '')],
-  ['TLSResumed', ({ tlsVersion, tlsResumed }) => (tlsVersion === '' ? '' : String(tlsResumed))],
-  ['CacheHit', ({ cacheHit }) => (cacheHit === null ? '' : String(cacheHit))],
+  ['Cause', 'plain', ({ cause }) => cause],
+  ['RequestId', 'text', ({ requestId }) => requestId],
+  ['GuardDuration', 'raw', ({ guard }) => ns(guard)],
+  ['QueueDuration', 'raw', ({ queue }) => ns(queue)],
+  ['ConnectDuration', 'raw', ({ connect }) => ns(connect)],
+  ['LostDuration', 'raw', ({ lost }) => ns(lost)],
+  ['FirstByteDuration', 'raw', ({ firstByte }) => ns(firstByte)],
+  ['DataDuration', 'raw', ({ data }) => ns(data)],
+  ['Tries', 'raw', ({ tries }) => tries],
+  ['ServerName', 'text', ({ server }) => server],
+  ['EntryPointName', 'text', ({ entryPoint }) => entryPoint],
+  ['Worker', 'raw', ({ worker }) => worker],
+  ['Reused', 'raw', ({ upstreamProtocol, reused }) => (upstreamProtocol === '' ? '' : reused ? 'true' : 'false')],
+  ['UpstreamProtocol', 'plain', ({ upstreamProtocol }) => upstreamProtocol],
+  ['UpstreamAddr', 'plain', ({ upstreamAddress }) => upstreamAddress],
+  ['SampleRate', 'raw', ({ sampleRate }) => (sampleRate < 1 ? sampleRate : '')],
+  ['TLSResumed', 'raw', ({ tlsVersion, tlsResumed }) => (tlsVersion === '' ? '' : tlsResumed ? 'true' : 'false')],
+  ['CacheHit', 'raw', ({ cacheHit }) => (cacheHit === null ? '' : cacheHit ? 'true' : 'false')],
 ];
 
 const OUR_PIECES_3: readonly Piece[] = [
-  ['Frontend', text(({ frontend }) => frontend)],
-  ['Backend', text(({ backend }) => backend)],
+  ['Frontend', 'text', ({ frontend }) => frontend],
+  ['Backend', 'text', ({ backend }) => backend],
 ];
 
 /** Pieces of a line behind its `{`, each with a comma behind it; `time`, which has none, is among them. */
 type LinePiece = (entry: Entry) => string;
 
-function piece(key: string, value: Value, isLast: boolean): LinePiece {
-  const before = isLast ? `,${jsonString(key)}:` : `${jsonString(key)}:`;
-  const after = isLast ? '' : ',';
+function piece(key: string, kind: Kind, value: Value): LinePiece {
+  const isLast = key > 'time';
+  const quote = kind === 'raw' ? '' : '"';
+  const before = `${isLast ? ',' : ''}${jsonString(key)}:${quote}`;
+  const after = `${quote}${isLast ? '' : ','}`;
+  if (kind !== 'text') {
+    return (entry) => {
+      const made = value(entry);
+      return made === '' ? '' : before + made + after;
+    };
+  }
   return (entry) => {
-    const made = value(entry);
-    return made === '' ? '' : before + made + after;
+    const made = value(entry) as string;
+    return made === '' ? '' : before + jsonField(made, entry.latin1) + after;
   };
 }
 
@@ -201,16 +201,17 @@ function piecesOf(options: AccessLogOptions): LinePiece[] {
   const all = [...commonPieces(options), ...(is3 ? PIECES_3 : PIECES_17)];
   if (extras || is3) all.push(...SHARED_PIECES);
   if (extras) all.push(...OUR_PIECES, ...(is3 ? OUR_PIECES_3 : []));
-  const fields = all
-    .filter(([key]) => keeps(key))
-    .map(([key, value]) => [key, piece(key, value, key > 'time')] as const);
+  const fields = all.filter(([key]) => keeps(key)).map(([key, kind, value]) => [key, piece(key, kind, value)] as const);
   const headers = new HeaderFields(options);
+  const sent = new KnownBlocks('downstream_', true);
+  const origin = new KnownBlocks('origin_', true);
+  const request = new KnownBlocks('request_', false);
   const blocks: (readonly [string, LinePiece])[] = headers.isEmpty
     ? []
     : [
-        ['downstream_', ({ sentHead }) => headers.ofHead('downstream_', sentHead)],
-        ['origin_', ({ originHead }) => headers.ofHead('origin_', originHead)],
-        ['request_', (entry) => headers.ofRequest(entry)],
+        [sent.prefix, ({ sentHead }) => headers.ofHead(sent, sentHead)],
+        [origin.prefix, ({ originHead }) => headers.ofHead(origin, originHead)],
+        [request.prefix, (entry) => headers.ofRequest(request, entry)],
       ];
   const own: (readonly [string, LinePiece])[] = [
     ['level', () => '"level":"info","msg":"",'],
