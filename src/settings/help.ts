@@ -19,13 +19,16 @@ const PLACEHOLDERS: Readonly<Record<RowKind, string>> = {
 
 const INTRODUCTION = `tsuji: an HTTP load balancer whose routes live in etcd
 
-usage: tsuji [version|healthcheck|wait|confirm] [flags]
+usage: tsuji [COMMAND] [flags]
 
   tsuji               serve
   tsuji version       print the version, as --version does
   tsuji healthcheck   ask a running tsuji how it is; takes the flags it runs with; exit code 0 or 1
   tsuji wait R        wait until a running tsuji, or all of its prefix, routes by revision R of etcd
   tsuji confirm       have a running tsuji obey what its guard against mass removal holds back
+  tsuji history KEY   what happened to a key of etcd
+  tsuji diff          what differs between the keys at two revisions of etcd
+  tsuji rollback R    make the keys what they were at a revision of etcd; shows it unless --yes
 
 Flags are written --name=value, in any case; a boolean needs no value. A flag that has others below
 it (--etcd) switches a section on with its defaults, and so does any flag below it. A DURATION is a

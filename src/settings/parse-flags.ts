@@ -37,7 +37,7 @@ export type Parsed =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'error'; readonly message: string };
 
-const COMMANDS: readonly string[] = ['version', 'healthcheck', 'wait', 'confirm'];
+const COMMANDS: readonly string[] = ['version', 'healthcheck', 'wait', 'confirm', 'history', 'diff', 'rollback'];
 const LATER_COMMANDS: readonly string[] = ['storeconfig', 'bug'];
 
 type Flag = { readonly row: Row; readonly name: string; readonly text: string };

@@ -31,6 +31,17 @@ export interface WatchObserver {
 
 type WatchStream = Awaited<ReturnType<WatchClient['watch']>>;
 
+/** What was to be watched is not known any more. */
+export class WatchCompacted extends TsujiError {
+  /** The first that is. */
+  readonly revision: number;
+
+  constructor(wanted: number, revision: number) {
+    super('WATCH_LOST', `revision ${wanted} was compacted before it was read`);
+    this.revision = revision;
+  }
+}
+
 function failure(reason: string): TsujiError {
   return new TsujiError('WATCH_LOST', reason);
 }
@@ -98,7 +109,7 @@ class Watch {
 
   #receive(response: IWatchResponse): void {
     if (Number(response.compact_revision) > 0) {
-      this.#lost.reject(failure(`revision ${this.#delivered + 1} was compacted before it was read`));
+      this.#lost.reject(new WatchCompacted(this.#delivered + 1, Number(response.compact_revision)));
       return;
     }
     if (response.canceled) {
