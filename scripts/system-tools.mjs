@@ -14,11 +14,12 @@ const DEBIAN_PACKAGES = new Map([
   ['curl', 'curl'],
   ['openssl', 'openssl'],
   ['chromium', 'chromium'],
+  ['promtool', 'prometheus'],
 ]);
 export const TEST_TOOLS = [...DEBIAN_PACKAGES.keys()];
 
 /** Services that the packages would start; each is known to the system by its process name too. */
-const SERVICES = ['etcd', 'nginx'];
+const SERVICES = ['etcd', 'nginx', 'prometheus'];
 
 function runningProcesses() {
   const names = new Set();

@@ -2,6 +2,7 @@
  * Which middlewares an entrypoint and a frontend have, in the order in which a request passes them; their responses pass
  * them the other way round. The only list of them in the data plane (the order: shared/spec frontend-options §1.2).
  */
+
 import type { RedirectOptions, WhiteListOptions } from '../../kernel/entrypoint-options.ts';
 import type { AuthOptions } from '../../middlewares/auth.ts';
 import type { BufferingOptions } from '../../middlewares/buffering.ts';
@@ -25,6 +26,7 @@ import type { WorkerContext } from '../context.ts';
 import type { Middleware, ResponseFields } from '../middleware.ts';
 import { DEFAULT_FIELD } from '../request-ids.ts';
 import { AllowList } from './allow-list.ts';
+import { AuthCounts } from './auth-counts.ts';
 import { BasicAuth } from './basic-auth.ts';
 import { Buffering } from './buffering.ts';
 import { IpStrategy } from './client-address.ts';
@@ -121,7 +123,12 @@ const FRONTEND: readonly Step[] = [
   ),
   SECURITY,
   maker<ClientCertificateOptions>('passTLSClientCert', (options) => new ClientCertificateFields(options)),
+  maker<JwtOptions>('jwt', (_, { worker, frontend }) => new AuthCounts(worker.counts.labels, frontend.name, 'jwt')),
   maker<JwtOptions>('jwt', (options, { worker }) => new Jwt(options, worker)),
+  maker<AuthOptions>(
+    'auth',
+    ({ how }, { worker, frontend }) => new AuthCounts(worker.counts.labels, frontend.name, how.kind),
+  ),
   maker<AuthOptions>('auth', (options, { worker, entryPoint, frontend }) =>
     authOf(options, worker, entryPoint, frontend),
   ),

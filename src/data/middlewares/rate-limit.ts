@@ -1,4 +1,5 @@
 /** Lets a source ask a frontend only so often (shared/spec frontend-options §2.5), exact over all workers. */
+
 import type { RequestHead } from '../../http/request-head.ts';
 import { goDuration } from '../../kernel/durations.ts';
 import { rateLimitedFault } from '../../kernel/errors.ts';
@@ -7,6 +8,7 @@ import { networkOf } from '../../kernel/ip-ranges.ts';
 import { log } from '../../kernel/log.ts';
 import { monotonicMs } from '../../kernel/monotonic-clock.ts';
 import type { RateLimitOptions } from '../../middlewares/rate-limit.ts';
+import { FAMILY } from '../../shared/label-families.ts';
 import type { BucketLimit, Rate } from '../../shared/rate-buckets.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Middleware, Scope } from '../middleware.ts';
@@ -43,11 +45,14 @@ export class RateLimit implements Middleware {
   /** That `rates` are for. */
   private nodes = 1;
   private readonly frontend: string;
+  /** Where its refusals are counted. */
+  private readonly refused: number;
 
   constructor(options: RateLimitOptions, worker: WorkerContext, frontend: string) {
     this.options = options;
     this.worker = worker;
     this.frontend = frontend;
+    this.refused = worker.counts.labels.at(FAMILY.rateLimited, [frontend]);
     this.limit = worker.rateBuckets.limitOf(JSON.stringify([frontend, options.extractorFunc, options.rates]));
     this.whole = options.rates
       .map(({ periodMs, average, burst }) => ({ perTokenMs: periodMs / average, burst }))
@@ -64,6 +69,7 @@ export class RateLimit implements Middleware {
     if (rateBuckets.forgot) this.tellForgotten();
     if (refusing < 0) return null;
     const { frontend } = this;
+    this.worker.counts.labels.add(this.refused);
     log.debug('request refused', { reason: 'its source asks too often', frontend });
     log.event(EVENTS.limitReached, `ratelimit ${frontend}`, {
       limit: 'ratelimit',

@@ -6,13 +6,21 @@ import { family, type Histogram, histograms, labelText, type Row, single } from 
 import { hasNamesOf3 } from './requests.ts';
 import type { MetricsSource } from './source.ts';
 
+/** Does the series belong to something that is there? */
+function isKnown(source: MetricsSource, kind: LabelFamily, labels: readonly string[]): boolean {
+  return kind.labels[0] !== 'frontend' || source.knowsFrontend(labels[0]);
+}
+
 /** Counters of a family whose labels are named as they are counted. */
 export function* rowsOf(source: MetricsSource, kind: LabelFamily): Generator<Row> {
-  for (const { labels, values } of source.sums(kind)) yield [namedLabels(kind, labels), values[0]];
+  for (const { labels, values } of source.sums(kind)) {
+    if (isKnown(source, kind, labels)) yield [namedLabels(kind, labels), values[0]];
+  }
 }
 
 export function* histogramsOf(source: MetricsSource, kind: LabelFamily): Generator<Histogram> {
   for (const { labels, values } of source.sums(kind)) {
+    if (!isKnown(source, kind, labels)) continue;
     yield { labels: namedLabels(kind, labels), sum: values[0], values, at: 1 };
   }
 }
