@@ -181,6 +181,23 @@ export class RequestHead {
     return (this.names & bit) !== 0;
   }
 
+  /** Takes all fields of that lower-case name off, and gives their values. Not for framing, forwarding or hop-by-hop fields. */
+  take(name: string): readonly string[] {
+    const { lines } = this;
+    const start = `${name}: `;
+    const from = lines.startsWith(start) ? 0 : lines.indexOf(`\n${start}`) + 1;
+    if (from === 0 && !lines.startsWith(start)) return NONE;
+    const end = lines.indexOf('\r\n', from);
+    const value = lines.slice(from + start.length, end);
+    const values = [value];
+    this.lines = lines.slice(0, from) + lines.slice(end + 2);
+    // Nearly always that was the only one.
+    if (!lines.includes(`\n${start}`, end)) return values;
+    collectValues(this.lines, name, values);
+    this.lines = withoutFields(this.lines, new Set([name]));
+    return values;
+  }
+
   /** All values of a field as received; `name` is in lower case. `Host` is no field here. */
   values(name: string): readonly string[] {
     if ((this.names & bitOf(name)) === 0) return NONE;

@@ -1,6 +1,5 @@
 /** The fields of W3C Trace Context (w3c/trace-context spec/20-http_request_header_format.md), read without an expression over them. */
 import { CharacterSet, trimBlanks } from '../kernel/characters.ts';
-import { isZero } from '../kernel/random-hex.ts';
 
 /** What a peer says of the trace that its request belongs to. */
 export type RemoteContext = {
@@ -14,10 +13,12 @@ export type RemoteContext = {
   readonly debug: boolean;
 };
 
-export const HEX = new CharacterSet('09af');
+const HEX = new CharacterSet('09af');
 /** `00-<32>-<16>-<2>`; a later version may have more behind it, with a hyphen. */
 const LENGTH = 55;
 const HYPHEN = 0x2d;
+const ZERO = 0x30;
+const NINE = 0x39;
 const MAX_MEMBERS = 32;
 const MAX_KEY = 256;
 const MAX_VALUE = 256;
@@ -25,6 +26,17 @@ const KEY_START = new CharacterSet('az09');
 const KEY = new CharacterSet('az09', '_-*/@');
 /** Visible characters and blanks, but for `,` and `=`. */
 const VALUE = new CharacterSet('\x20\x2b\x2d\x3c\x3e\x7e');
+
+/** `text[start, end)` are lower-case hexadecimal digits, and not all of them 0. */
+function isId(text: string, start: number, end: number): boolean {
+  let bits = 0;
+  for (let at = start; at < end; at++) {
+    const code = text.charCodeAt(at);
+    if (!HEX.has(code)) return false;
+    bits |= code ^ ZERO;
+  }
+  return bits !== 0;
+}
 
 /** All of `text[start, end)` are lower-case hexadecimal digits. */
 export function isHex(text: string, start: number, end: number): boolean {
@@ -35,14 +47,13 @@ export function isHex(text: string, start: number, end: number): boolean {
 export function parseTraceparent(text: string): RemoteContext | null {
   if (text.length < LENGTH) return null;
   if (text.charCodeAt(2) !== HYPHEN || text.charCodeAt(35) !== HYPHEN || text.charCodeAt(52) !== HYPHEN) return null;
-  if (!isHex(text, 0, 2) || !isHex(text, 3, 35) || !isHex(text, 36, 52) || !isHex(text, 53, 55)) return null;
-  const version = text.slice(0, 2);
-  if (version === 'ff') return null;
-  if (text.length > LENGTH && (version === '00' || text.charCodeAt(LENGTH) !== HYPHEN)) return null;
-  const traceId = text.slice(3, 35);
-  const spanId = text.slice(36, 52);
-  if (isZero(traceId) || isZero(spanId)) return null;
-  return { traceId, spanId, sampled: (Number.parseInt(text[54], 16) & 1) === 1, debug: false };
+  if (!isHex(text, 0, 2) || !isId(text, 3, 35) || !isId(text, 36, 52) || !isHex(text, 53, 55)) return null;
+  if (text.startsWith('ff')) return null;
+  if (text.length > LENGTH && (text.startsWith('00') || text.charCodeAt(LENGTH) !== HYPHEN)) return null;
+  // Of `0` to `9` and of `a` to `f` every other one is odd, beginning with an even and an odd code.
+  const flags = text.charCodeAt(LENGTH - 1);
+  const sampled = (flags & 1) === (flags <= NINE ? 1 : 0);
+  return { traceId: text.slice(3, 35), spanId: text.slice(36, 52), sampled, debug: false };
 }
 
 function isMember(member: string, keys: Set<string>): boolean {

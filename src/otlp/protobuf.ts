@@ -25,6 +25,9 @@ const BYTES = 2;
 const FIXED32 = 5;
 /** What comes behind the attributes: their dropped count, the status and the flags. */
 const TAIL_BYTES = 24;
+/** Characters that are written one by one. */
+const SHORT = 128;
+const MOST_KEYS = 1_024;
 /** Of a text of the collector's. */
 const MAX_MESSAGE = 1_024;
 
@@ -43,8 +46,31 @@ function fieldSize(bytes: number): number {
   return 1 + varintSize(bytes) + bytes;
 }
 
+/** In UTF-8. Most texts are short and ASCII, for which a call out of JavaScript would cost more than they do. */
+function byteLength(text: string): number {
+  const { length } = text;
+  if (length > SHORT) return Buffer.byteLength(text);
+  for (let i = 0; i < length; i++) if (text.charCodeAt(i) > 0x7f) return Buffer.byteLength(text);
+  return length;
+}
+
+/** Field 1 of a KeyValue, by key: they come from closed sets and from the configuration. */
+const keyFields = new Map<string, Uint8Array>();
+
+function keyFieldOf(key: string): Uint8Array {
+  let field = keyFields.get(key);
+  if (field === undefined) {
+    const text = Buffer.from(key);
+    const out = Buffer.alloc(fieldSize(text.length));
+    new Writer(out).bytes(1, text);
+    field = new Uint8Array(out);
+    if (keyFields.size < MOST_KEYS) keyFields.set(key, field);
+  }
+  return field;
+}
+
 function valueSize(value: AttributeValue): number {
-  if (typeof value === 'string') return fieldSize(Buffer.byteLength(value));
+  if (typeof value === 'string') return fieldSize(byteLength(value));
   if (typeof value === 'boolean') return 2;
   if (typeof value === 'number') return 1 + varintSize(value);
   return fieldSize(arraySize(value));
@@ -55,7 +81,7 @@ function arraySize(values: readonly string[]): number {
 }
 
 function attributeSize([key, value]: Attribute): number {
-  return fieldSize(Buffer.byteLength(key)) + fieldSize(valueSize(value));
+  return keyFieldOf(key).length + fieldSize(valueSize(value));
 }
 
 /** Writes fields one behind the other; whoever writes has seen that there is room. */
@@ -88,8 +114,14 @@ class Writer {
   }
 
   text(field: number, text: string): void {
-    this.open(field, Buffer.byteLength(text));
-    this.at += this.out.write(text, this.at);
+    const bytes = byteLength(text);
+    this.open(field, bytes);
+    if (bytes !== text.length || bytes > SHORT) {
+      this.at += this.out.write(text, this.at);
+      return;
+    }
+    const { out } = this;
+    for (let i = 0; i < bytes; i++) out[this.at++] = text.charCodeAt(i);
   }
 
   hex(field: number, digits: string): void {
@@ -119,10 +151,14 @@ class Writer {
   }
 
   attribute(field: number, attribute: Attribute): void {
-    this.open(field, attributeSize(attribute));
-    this.text(1, attribute[0]);
-    this.open(2, valueSize(attribute[1]));
-    this.value(attribute[1]);
+    const [key, value] = attribute;
+    const keyField = keyFieldOf(key);
+    const bytes = valueSize(value);
+    this.open(field, keyField.length + fieldSize(bytes));
+    this.out.set(keyField, this.at);
+    this.at += keyField.length;
+    this.open(2, bytes);
+    this.value(value);
   }
 
   private value(value: AttributeValue): void {

@@ -16,6 +16,7 @@ import { modifyRequest } from '../../src/data/middlewares/path-modifiers.ts';
 import { RequestId } from '../../src/data/middlewares/request-id.ts';
 import { redirectReply, slashRedirect } from '../../src/data/reply.ts';
 import { RequestIds } from '../../src/data/request-ids.ts';
+import { ContextReader } from '../../src/data/tracing/context-reader.ts';
 import { requestFields as handshakeFields, isHandshake, responseHead } from '../../src/data/websocket/handshake.ts';
 import { acceptedCodings, namesGzip } from '../../src/http/accept-encoding.ts';
 import { basicCredentials } from '../../src/http/basic-credentials.ts';
@@ -30,7 +31,7 @@ import {
 import { cookieValue, cookieValues, withoutCookie } from '../../src/http/cookies.ts';
 import { withStrongForms } from '../../src/http/entity-tags.ts';
 import { hostProblem } from '../../src/http/host.ts';
-import { queryValues, withoutQueryName } from '../../src/http/query.ts';
+import { queryValues, redactedQuery, withoutQueryName } from '../../src/http/query.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import { RequestReader } from '../../src/http/request-reader.ts';
 import { absoluteTarget, originForm, targetProblem } from '../../src/http/request-target.ts';
@@ -279,6 +280,14 @@ const PLACES: Record<string, (text: string) => void> = {
   },
   'headers that are set': (text) => customRequestHeaders.request(scope, request('x-a', text)),
   'headers that are set in a response': (text) => customResponseHeaders.response(scope, responseText(text)),
+  'fields of a trace': (text) => {
+    for (const name of ['traceparent', 'tracestate', 'b3', 'x-b3-traceid']) {
+      const head = request(name, text);
+      head.add('traceparent', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01');
+      new ContextReader(['tracecontext', 'b3', 'b3multi', 'baggage']).read(head, true);
+    }
+  },
+  'a query whose values are hidden': (text) => redactedQuery(text, new Set(['a'])),
   'an id of a request': (text) => requestId.request(scope, request('x', text)),
   'a name and a password': (text) => basicCredentials(`Basic ${text}`),
   'a path that is modified': (text) => {

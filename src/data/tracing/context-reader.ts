@@ -67,10 +67,8 @@ export class ContextReader {
   private take(name: string): readonly string[] {
     const { head } = this;
     if (!head.mayHave(bitOf(name))) return NONE;
-    const values = head.values(name);
-    if (values.length === 0) return values;
+    const values = head.take(name);
     for (const value of values) this.given += `${name}: ${value}\r\n`;
-    head.setField(name, '');
     return values;
   }
 }

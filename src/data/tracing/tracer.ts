@@ -104,6 +104,8 @@ export class Tracer {
       this.spans++;
       this.bytes += length;
     }
+    // Heads are long, and the exchange may wait for its next request for ever.
+    trace.reset();
     if (this.spans < MANY_SPANS && this.bytes < MANY_BYTES) return;
     this.spans = 0;
     this.bytes = 0;
