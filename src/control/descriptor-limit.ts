@@ -1,5 +1,6 @@
 /** How many connections the system lets this process have. */
 import { readFileSync } from 'node:fs';
+import { TsujiError } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 
@@ -10,6 +11,9 @@ import { log } from '../kernel/log.ts';
 const RESERVE = 96;
 const RESERVE_PER_WORKER = 16;
 const LEAST = 16;
+/** Without these it could not even start. */
+const LEAST_OWN = 40;
+const LEAST_PER_WORKER = 12;
 /** Connections: with less it is worth a line. */
 const FEW = 1_000;
 
@@ -19,7 +23,10 @@ export function descriptorLimit(limits: string): number | null {
   return soft === null ? null : Number(soft[1]);
 }
 
-/** Connections with clients and servers together, of all workers; 0: no limit is known. */
+/**
+ * Connections with clients and servers together, of all workers; 0: no limit is known.
+ * @throws TsujiError when there are too few to start at all
+ */
 export function mostConnections(workers: number): number {
   let limits = '';
   try {
@@ -30,6 +37,14 @@ export function mostConnections(workers: number): number {
   const limit = descriptorLimit(limits);
   if (limit === null) return 0;
   const most = Math.max(limit - RESERVE - RESERVE_PER_WORKER * workers, LEAST);
+  const least = LEAST_OWN + LEAST_PER_WORKER * workers + LEAST;
+  if (limit < least) {
+    const needs = `tsuji with ${workers} workers needs ${least} at least, and ${FEW / 2} clients ${RESERVE + RESERVE_PER_WORKER * workers + FEW}`;
+    throw new TsujiError(
+      'FEW_OPEN_FILES',
+      `the limit of file descriptors is ${limit}: ${needs} (ulimit -n, LimitNOFILE=)`,
+    );
+  }
   if (most < FEW) {
     const needed = RESERVE + RESERVE_PER_WORKER * workers + FEW;
     log.event(EVENTS.fewOpenFiles, '', { limit, clients: most >> 1, needed });

@@ -4,13 +4,19 @@ import { EVENTS } from '../kernel/events.ts';
 import { log, setLogLevel, setLogOutput } from '../kernel/log.ts';
 import type { Settings } from '../settings/settings.ts';
 
+/** The file that was told not to be usable; settings may be put in force again. */
+let refused = '';
+
 /** A file that cannot be written is told, and standard output has the log. */
 export function useLogSettings({ logLevel, log: { path, form } }: Settings): void {
   setLogLevel(logLevel);
   try {
     setLogOutput(path, form);
+    refused = '';
   } catch (error) {
     setLogOutput('', form);
+    if (path === refused) return;
+    refused = path;
     log.event(EVENTS.settingRefused, path, { setting: 'traefikLog.filePath', path, reason: reasonOf(error) });
   }
 }

@@ -309,7 +309,9 @@ export class WorkerFleet {
       thread.on('error', (error) => {
         failure = error.message;
         member.lost = this.options.openOf(member.index);
-        this.tellFailure(member, member.readyAt > 0 ? 'serving' : 'boot', failure, '');
+        // At the first boot the start itself fails with these words.
+        const isFirst = member.readyAt === 0 && member.restarts === 0;
+        if (!isFirst) this.tellFailure(member, member.readyAt > 0 ? 'serving' : 'boot', failure, '');
       });
       hearOut(thread, port1, guarded('message of a worker', heard), () => {
         this.ended(member, failure);

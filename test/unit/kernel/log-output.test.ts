@@ -56,6 +56,10 @@ test('where it cannot be made anew, the file from before is written on', async (
   await waitFor(() => readFileSync(join(folder, 'old', 'tsuji.log'), 'utf8') === 'still here\n', 'the line');
 });
 
+test('a place where nothing can be made is an error, and not for ever', () => {
+  assert.throws(() => new LogOutput('/proc/nowhere/tsuji.log', nothingLost), /ENOENT/);
+});
+
 test('a reader that takes nothing costs lines, and neither time nor memory', async (t) => {
   const pipe = join(folderOf(t), 'pipe');
   assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
