@@ -44,6 +44,7 @@ export type SourceMark = {
   readonly revision: string;
   /** As in SourceStatus. */
   readonly tree?: string;
+  readonly aliasProblem?: string;
   /** Unix milliseconds at which the store last confirmed that this is all. */
   readonly confirmedAt: number;
 };
@@ -136,12 +137,13 @@ function refused(reason: string, cause?: unknown): TsujiError {
 
 function isMark(value: unknown): value is SourceMark {
   if (typeof value !== 'object' || value === null) return false;
-  const { name, revision, tree, confirmedAt } = value as Record<string, unknown>;
+  const { name, revision, tree, aliasProblem, confirmedAt } = value as Record<string, unknown>;
   return (
     SOURCES.has(name) &&
     typeof revision === 'string' &&
     typeof confirmedAt === 'number' &&
-    (tree === undefined || typeof tree === 'string')
+    (tree === undefined || typeof tree === 'string') &&
+    (aliasProblem === undefined || typeof aliasProblem === 'string')
   );
 }
 

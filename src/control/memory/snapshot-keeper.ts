@@ -67,8 +67,15 @@ async function readOwn(path: string): Promise<Buffer | null> {
   }
 }
 
-function markOf({ name, revision, tree, confirmedAt }: SourceStatus): SourceMark {
-  return { name, revision, confirmedAt, ...(tree === undefined ? {} : { tree }) };
+/** `revision`: of the keys that go with it. */
+export function markOf({ name, tree, aliasProblem }: SourceStatus, revision: string, confirmedAt: number): SourceMark {
+  return {
+    name,
+    revision,
+    confirmedAt,
+    ...(tree === undefined ? {} : { tree }),
+    ...(aliasProblem === undefined ? {} : { aliasProblem }),
+  };
 }
 
 export class SnapshotKeeper {
@@ -127,16 +134,18 @@ export class SnapshotKeeper {
 
   /** Right after the keys have taken them over. */
   replaced(status: SourceStatus, revision: string): void {
-    if (status.name !== 'folder') this.writer?.replaced({ ...markOf(status), revision, confirmedAt: Date.now() });
+    if (status.name !== 'folder') this.writer?.replaced(markOf(status, revision, Date.now()));
   }
 
   changed(status: SourceStatus, revision: string, changes: readonly Change[]): void {
     if (status.name === 'folder') return;
-    this.writer?.changed({ ...markOf(status), revision, confirmedAt: Date.now() }, changes);
+    this.writer?.changed(markOf(status, revision, Date.now()), changes);
   }
 
   statusChanged(status: SourceStatus): void {
-    if (status.state === 'live' && status.name !== 'folder') this.writer?.confirmed(markOf(status));
+    if (status.state === 'live' && status.name !== 'folder') {
+      this.writer?.confirmed(markOf(status, status.revision, status.confirmedAt));
+    }
   }
 
   /** null: none is kept. */

@@ -18,8 +18,9 @@ export class StatusKeeper {
   }
 
   /** The keys of an earlier run are in force. */
-  recalled(recalled: Recalled): void {
-    this.#change({ ...recalled, state: 'stale', remembered: true });
+  recalled({ revision, confirmedAt, tree, aliasProblem = '' }: Recalled): void {
+    this.aliased(tree ?? null, aliasProblem);
+    this.#change({ revision, confirmedAt, state: 'stale', remembered: true });
   }
 
   /** `tree`: in whose place of the prefix the keys are read, null for none; `problem`: of the alias, '' for none. */

@@ -46,7 +46,7 @@ export interface SourceSink {
 }
 
 /** What a source gave in an earlier run. */
-export type Recalled = Pick<SourceStatus, 'revision' | 'confirmedAt' | 'tree'>;
+export type Recalled = Pick<SourceStatus, 'revision' | 'confirmedAt' | 'tree' | 'aliasProblem'>;
 
 export interface Source {
   readonly name: SourceName;
