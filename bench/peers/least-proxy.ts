@@ -8,7 +8,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import { type HttpResponse, loadUws } from '../../src/data/listener/uws.ts';
-import { readDirectly, writeHead } from '../../src/data/upstream/direct-io.ts';
+import { readDirectly, writeHead } from '../../src/data/socket/direct-io.ts';
 
 const READ_BYTES = 262_144;
 const HEAD_END = '\r\n\r\n';

@@ -56,7 +56,7 @@ import { entryPointPlan } from './plan.ts';
 import { localReply } from './reply.ts';
 import { RequestIds } from './request-ids.ts';
 import { SelfCounts } from './self-counts.ts';
-import { handleProblem } from './socket/handles.ts';
+import { handleProblem } from './socket/self-test.ts';
 import { makesHandshakes } from './socket/tls-handshake.ts';
 import { SpoolDisk } from './spool-disk.ts';
 import { Tracer } from './tracing/tracer.ts';

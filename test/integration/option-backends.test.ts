@@ -1,10 +1,9 @@
 /** Frontends that send to other backends than their own: split and mirrors; who a client is; deny lists. */
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
 import test, { after } from 'node:test';
 import { type Ask, ENGINES, type Engine, startEngines } from '../harness/engines.ts';
 import { openExchanges } from '../harness/exchanges.ts';
-import { listening } from '../harness/listening.ts';
+import { bodyServer, listening } from '../harness/listening.ts';
 import { addRoute, under } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
@@ -12,9 +11,7 @@ type Seen = { name: string; method: string; host: string; body: string; mirror: 
 const seen: Seen[] = [];
 
 async function site(name: string, hangs = false): Promise<string> {
-  const server = createServer(async (request, response) => {
-    let body = '';
-    for await (const chunk of request) body += chunk;
+  const server = bodyServer((request, response, body) => {
     const mirror = request.headers['x-tsuji-mirror'] as string | undefined;
     seen.push({ name, method: request.method!, host: request.headers.host!, body, mirror });
     if (!hangs) response.end(name);

@@ -1,19 +1,17 @@
 /** Buffering of a backend, and requests that are sent once more (shared/spec frontend-options §2.7, §4.5). */
 import assert from 'node:assert/strict';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer } from 'node:http';
 import test, { after } from 'node:test';
 import { type Ask, bytesOf, ENGINES, type Engine, isHttp2, startEngines, whole } from '../harness/engines.ts';
 import { openExchanges } from '../harness/exchanges.ts';
-import { listening } from '../harness/listening.ts';
+import { bodyServer, listening } from '../harness/listening.ts';
 import { addRoute, under } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
 type Seen = { method: string; length: string | undefined; coding: string | undefined; body: string };
 const seen: Seen[] = [];
 let failures = 0;
-const server = createServer(async (request: IncomingMessage, response) => {
-  let body = '';
-  for await (const chunk of request) body += chunk;
+const server = bodyServer((request, response, body) => {
   const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
   seen.push({ method: request.method!, length, coding, body });
   if (request.url === '/flaky' && failures-- > 0) {

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import test, { after } from 'node:test';
 import { type Ask, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
 import { openExchanges } from '../harness/exchanges.ts';
-import { listening } from '../harness/listening.ts';
+import { bodyServer, listening } from '../harness/listening.ts';
 import { addRoute, under } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { startWsServer, wsClient } from '../harness/websocket.ts';
@@ -12,9 +12,7 @@ import { startWsServer, wsClient } from '../harness/websocket.ts';
 let healthy = true;
 let status = 200;
 async function site(name: string): Promise<string> {
-  const server = createServer(async (request, response) => {
-    let body = '';
-    for await (const chunk of request) body += chunk;
+  const server = bodyServer((request, response, body) => {
     if (request.url === '/health') response.writeHead(healthy ? 200 : 500).end();
     else response.writeHead(name === 'own' ? status : 200).end(`${name}:${body}`);
   });

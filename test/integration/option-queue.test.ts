@@ -1,10 +1,10 @@
 /** Requests that wait for a slot of their backend's maxconn (shared/spec frontend-options §2.8). */
 import assert from 'node:assert/strict';
-import { createServer, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import test, { after } from 'node:test';
 import { type Ask, type Asked, ENGINES, type Engine, startEngines, whole } from '../harness/engines.ts';
 import { armedTimers, openExchanges } from '../harness/exchanges.ts';
-import { listening } from '../harness/listening.ts';
+import { bodyServer, listening } from '../harness/listening.ts';
 import { addRoute } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { startWsServer, wsClient } from '../harness/websocket.ts';
@@ -12,9 +12,7 @@ import { startWsServer, wsClient } from '../harness/websocket.ts';
 type Open = { name: string; body: string; response: ServerResponse };
 /** Requests that the server has not answered, in order. */
 const open: Open[] = [];
-const server = createServer(async (request, response) => {
-  let body = '';
-  for await (const chunk of request) body += chunk;
+const server = bodyServer((request, response, body) => {
   open.push({ name: request.url!.slice(1), body, response });
 });
 const url = await listening({ after }, server);

@@ -1,11 +1,11 @@
 /** Answers of servers that are tried again (shared/spec frontend-options §3.8). */
 import assert from 'node:assert/strict';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import test, { after } from 'node:test';
 import { type Ask, ENGINES, type Engine, isHttp2, startEngines, whole } from '../harness/engines.ts';
 import { openExchanges } from '../harness/exchanges.ts';
 import { startHttp2Server } from '../harness/http2.ts';
-import { listening } from '../harness/listening.ts';
+import { bodyServer, listening } from '../harness/listening.ts';
 import { addRoute, under } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { startWsServer, wsClient } from '../harness/websocket.ts';
@@ -18,9 +18,7 @@ async function site(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
   name: string,
 ): Promise<string> {
-  const server = createServer(async (request, response) => {
-    let body = '';
-    for await (const chunk of request) body += chunk;
+  const server = bodyServer((request, response, body) => {
     seen.push({ server: name, method: request.method!, body });
     answer(request, response);
   });

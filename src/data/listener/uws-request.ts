@@ -12,8 +12,8 @@ import { FAULTS } from '../../kernel/errors.ts';
 import type { DownstreamEvents } from '../downstream.ts';
 import { TurnCount } from './event-turn.ts';
 import type { UwsLinger } from './linger.ts';
-import { MergedPieces, SMALL_BYTES } from './merged-pieces.ts';
 import type { SlowClientWatch } from './slow-client.ts';
+import { SMALL_BYTES, SmallPieces } from './small-pieces.ts';
 import type { HttpResponse } from './uws.ts';
 
 /**
@@ -39,7 +39,7 @@ export abstract class UwsRequest {
   /** We are inside the handler that brought the request. */
   protected inHandler = false;
   private readonly tinyPieces = new TurnCount();
-  protected readonly pieces = new MergedPieces(
+  protected readonly pieces = new SmallPieces(
     (merged) => this.events.downstreamBody(merged, false),
     (error) => this.events.crash(error),
   );

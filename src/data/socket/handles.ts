@@ -1,15 +1,15 @@
 /**
- * The handles below node's sockets: the only file of the engine that names insides of Node. Some mistakes with them end
+ * The handles below node's sockets. Some mistakes with them end
  * the whole process (a write request used twice, a second write under TLS, an `onread` that returns something): the flags
  * here make them impossible, whatever the callers do (test/unit/data/handles.test.ts makes each of those mistakes).
  *
- * The version of Node is pinned (package.json). Everything is checked when the module is loaded and once more by
- * `handlesWork`; where anything is missing the engine runs on node's sockets (stream-socket.ts).
+ * The version of Node is pinned (package.json). Everything is checked when it is loaded (stream-binding.ts) and once more by
+ * self-test.ts; where anything is missing the engine runs on node's sockets (stream-socket.ts).
  */
-import { randomBytes } from 'node:crypto';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
+import { has, METHODS, type StreamBinding, streamBinding, TCP_METHODS } from './stream-binding.ts';
 
 /**
  * What one read takes at most. All handles of a thread read into one buffer: reads are synchronous, one at a time, and
@@ -20,7 +20,6 @@ export const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
 
 const EPIPE = -32;
 const UV_EOF = -4095;
-const SELF_TEST_MS = 2_000;
 
 /** Not to be looked into elsewhere. */
 export type RawHandle = {
@@ -48,47 +47,12 @@ type ListeningHandle = RawHandle & { onconnection: (status: number, handle?: Raw
 /** One write, or one end. It belongs to it until `oncomplete`, which is only called of what was not done at once. */
 type Request = { oncomplete: unknown; stream: StreamHandle | null; kept: unknown };
 
-type Binding = {
-  readonly WriteWrap: new () => Request;
-  readonly ShutdownWrap: new () => Request;
-  readonly streamBaseState: Int32Array;
-  readonly kReadBytesOrError: number;
-  readonly kLastWriteWasAsync: number;
-};
-
 const STREAM = Symbol('stream');
 
 /** Whose connection it is. */
 export type PeerName = { readonly address: string; readonly port: number };
 
-const METHODS = ['readStart', 'readStop', 'useUserBuffer', 'writeBuffer', 'writev', 'shutdown', 'close'] as const;
-const TCP_METHODS = ['reset', 'getpeername', 'getsockname', 'setNoDelay', 'setKeepAlive'] as const;
-
-function has(object: object, methods: readonly string[]): boolean {
-  return methods.every((name) => typeof (object as Record<string, unknown>)[name] === 'function');
-}
-
-/** '' or what is missing. */
-let missing = '';
-
-function load(): Binding | null {
-  try {
-    const { binding } = process as unknown as { binding(name: string): unknown };
-    const stream = binding.call(process, 'stream_wrap') as Binding;
-    const { TCP } = binding.call(process, 'tcp_wrap') as { TCP: { prototype: object } };
-    const indexes = [stream.kReadBytesOrError, stream.kLastWriteWasAsync];
-    if (typeof stream.WriteWrap !== 'function' || typeof stream.ShutdownWrap !== 'function') missing = 'requests';
-    else if (!(stream.streamBaseState instanceof Int32Array) || !indexes.every(Number.isInteger)) missing = 'state';
-    else if (!has(TCP.prototype, METHODS) || !has(TCP.prototype, TCP_METHODS)) missing = 'methods';
-    return missing === '' ? stream : null;
-  } catch (error) {
-    missing = String(error);
-    return null;
-  }
-}
-
-const loaded = load();
-const binding = loaded as Binding;
+const binding = streamBinding as StreamBinding;
 
 export function reasonOfStatus(status: number): string {
   return getSystemErrorName(status);
@@ -178,7 +142,7 @@ export class StreamHandle {
   write(bytes: Uint8Array): number {
     if (bytes.length === 0) return 0;
     if (!this.mayWrite()) return EPIPE;
-    spare ??= new binding.WriteWrap();
+    spare ??= new binding.WriteWrap() as Request;
     return this.began(this.raw.writeBuffer(spare, bytes), bytes);
   }
 
@@ -186,7 +150,7 @@ export class StreamHandle {
   writeAll(pieces: readonly Uint8Array[]): number {
     if (pieces.length === 0) return 0;
     if (!this.mayWrite()) return EPIPE;
-    spare ??= new binding.WriteWrap();
+    spare ??= new binding.WriteWrap() as Request;
     return this.began(this.raw.writev(spare, pieces, true), pieces);
   }
 
@@ -226,7 +190,7 @@ export class StreamHandle {
     if (this.writing) throw new Error('a write is under way');
     if (this.over || this.isShut) return;
     this.isShut = true;
-    const request = new binding.ShutdownWrap();
+    const request = new binding.ShutdownWrap() as Request;
     request.oncomplete = shut;
     request.stream = this;
     if (this.raw.shutdown(request) === 0) return;
@@ -337,7 +301,7 @@ export function acceptHandles(
   failed: (reason: string) => void,
 ): boolean {
   const listening = (server as Server & { _handle?: ListeningHandle })._handle;
-  if (loaded === null || !listening || typeof listening.onconnection !== 'function') return false;
+  if (streamBinding === null || !listening || typeof listening.onconnection !== 'function') return false;
   // Connections inherit both: that saves each of them five system calls.
   listening.setNoDelay(true);
   listening.setKeepAlive(true, keepAliveMs / 1_000);
@@ -355,7 +319,7 @@ export function acceptHandles(
 export function takeHandle(socket: Socket): RawHandle | null {
   const owner = socket as Socket & { _handle?: RawHandle | null };
   const raw = owner._handle;
-  if (loaded === null || !raw || !has(raw, METHODS) || !has(raw, TCP_METHODS)) return null;
+  if (streamBinding === null || !raw || !has(raw, METHODS) || !has(raw, TCP_METHODS)) return null;
   owner._handle = null;
   return raw;
 }
@@ -363,69 +327,6 @@ export function takeHandle(socket: Socket): RawHandle | null {
 /** Of a connection whose handshake is through; null: it is only to be had as a stream. */
 export function tlsHandle(socket: TLSSocket): RawHandle | null {
   const raw = (socket as TLSSocket & { _handle?: RawHandle | null })._handle;
-  if (loaded === null || !raw || !has(raw, METHODS)) return null;
+  if (streamBinding === null || !raw || !has(raw, METHODS)) return null;
   return raw._parent !== undefined && has(raw._parent, TCP_METHODS) ? raw : null;
-}
-
-/** '' or why no handles are to be used: a connection to ourselves is accepted, read, answered and ended. */
-export async function handleProblem(): Promise<string> {
-  if (loaded === null) return `node has no ${missing}`;
-  const server = createServer();
-  const secret = randomBytes(32);
-  const { promise, resolve } = Promise.withResolvers<string>();
-  const timer = setTimeout(() => resolve('a connection to ourselves is not answered'), SELF_TEST_MS);
-  const close: (() => void)[] = [() => server.close(), () => clearTimeout(timer)];
-  server.on('error', (error) => resolve(error.message));
-  server.listen({ port: 0, host: '127.0.0.1' }, () => {
-    const taken = acceptHandles(
-      server,
-      1_000,
-      (raw) => {
-        const echo = new Echo(raw);
-        close.push(() => echo.close());
-      },
-      resolve,
-    );
-    if (!taken) resolve('connections cannot be accepted as handles');
-    const client = connect({ port: (server.address() as { port: number }).port, host: '127.0.0.1' });
-    close.push(() => client.destroy());
-    let answer = Buffer.alloc(0);
-    client.on('error', (error) => resolve(error.message));
-    client.on('data', (chunk) => {
-      answer = Buffer.concat([answer, chunk]);
-    });
-    client.on('end', () => resolve(answer.equals(secret) ? '' : 'it is not answered with what was sent'));
-    client.end(secret);
-  });
-  const problem = await promise;
-  for (const step of close) step();
-  return problem;
-}
-
-/** Sends back what comes, and ends when its peer does. */
-class Echo implements HandleUser {
-  private readonly handle: StreamHandle;
-
-  constructor(raw: RawHandle) {
-    this.handle = new StreamHandle(raw, this, false);
-    this.handle.setReading(true);
-  }
-
-  handleRead(length: number): void {
-    this.handle.write(Buffer.from(readBuffer.subarray(0, length)));
-  }
-
-  handleEnded(): void {
-    this.handle.shutDown();
-  }
-
-  close(): void {
-    this.handle.close();
-  }
-
-  handleFailed(): void {}
-  handleWrote(): void {}
-  handleShut(): void {}
-  handleClosed(): void {}
-  handleCrashed(): void {}
 }

@@ -6,17 +6,17 @@
 
 import type { X509Certificate } from 'node:crypto';
 import { recycle } from '../../kernel/byte-output.ts';
-import { BaseSocket } from './base-socket.ts';
-import { type HandleUser, type PeerName, type RawHandle, readBuffer, reasonOfStatus, StreamHandle } from './handles.ts';
+import { HandleSocket } from './handle-socket.ts';
+import { type RawHandle, reasonOfStatus, StreamHandle } from './handles.ts';
 import type { TlsFacts } from './tls-facts.ts';
 
 const NONE: readonly X509Certificate[] = [];
 
-export class TcpSocket extends BaseSocket implements HandleUser {
+export class TcpSocket extends HandleSocket {
   readonly secure = false;
   readonly alpn = '';
   readonly serverName = '';
-  private readonly handle: StreamHandle;
+  protected readonly handle: StreamHandle;
   /** Pieces of the write that is under way. */
   private readonly lent: Uint8Array[] = [];
 
@@ -31,18 +31,6 @@ export class TcpSocket extends BaseSocket implements HandleUser {
     return this.handle.release();
   }
 
-  get taken(): number {
-    return this.handle.taken;
-  }
-
-  isPeerGone(): boolean {
-    return this.handle.isPeerGone();
-  }
-
-  keepAlive(ms: number): void {
-    this.handle.keepAlive(ms / 1_000);
-  }
-
   clientCertificates(): readonly X509Certificate[] {
     return NONE;
   }
@@ -51,19 +39,7 @@ export class TcpSocket extends BaseSocket implements HandleUser {
     return null;
   }
 
-  handleRead(length: number): void {
-    this.came(readBuffer, length);
-  }
-
-  protected setReading(on: boolean): void {
-    this.handle.setReading(on);
-  }
-
-  protected get isWriting(): boolean {
-    return this.handle.isWriting;
-  }
-
-  protected transmit(): string {
+  protected override transmit(): string {
     const { handle, out, lent } = this;
     const bytes = out.length;
     let status: number;
@@ -91,21 +67,8 @@ export class TcpSocket extends BaseSocket implements HandleUser {
     this.lent.length = 0;
   }
 
-  handleWrote(status: number): void {
+  override handleWrote(status: number): void {
     this.giveBack();
-    this.wrote(status < 0 ? reasonOfStatus(status) : '');
-  }
-
-  protected shutDown(): void {
-    this.handle.shutDown();
-  }
-
-  protected closeDown(abruptly: boolean): void {
-    if (abruptly) this.handle.reset();
-    else this.handle.close();
-  }
-
-  protected askPeer(): PeerName {
-    return this.handle.peer();
+    super.handleWrote(status);
   }
 }

@@ -1,8 +1,7 @@
 /**
  * The server's side of a TLS handshake over a TCP handle, without a socket of node's on top: those cost as much again as the
- * handshake itself, and some kilobytes for each connection (bench/README.md, handshakes). Beside handles.ts the only file
- * of the engine that names insides of Node; where anything is missing, node's servers make the handshakes
- * (tsuji-listener.ts).
+ * handshake itself, and some kilobytes for each connection (bench/README.md, handshakes). Where anything of it is missing,
+ * node's servers make the handshakes (tsuji-listener.ts).
  *
  * What node calls here it calls within OpenSSL: nothing is freed before its handle is closed, and nothing is thrown.
  */

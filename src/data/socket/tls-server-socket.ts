@@ -1,14 +1,10 @@
-/**
- * A client's connection over TLS, from the first byte of its handshake on. What is written is encrypted within the call, so
- * the output's memory is free at once, but one write at a time: the next waits for its end, which comes a turn later even
- * if the system took all.
- */
+/** A client's connection over TLS, from the first byte of its handshake on. */
 
 import type { X509Certificate } from 'node:crypto';
 import type { TlsEntryPoint } from '../../tls/tls-entrypoint.ts';
 import { verifiedCertificates } from '../../tls/verified-client.ts';
-import { BaseSocket } from './base-socket.ts';
-import { type HandleUser, type PeerName, type RawHandle, readBuffer, reasonOfStatus, StreamHandle } from './handles.ts';
+import { HandleSocket } from './handle-socket.ts';
+import { type RawHandle, StreamHandle } from './handles.ts';
 import { type TlsFacts, tlsFactsOf } from './tls-facts.ts';
 import { type HandshakeUser, TlsHandshake } from './tls-handshake.ts';
 
@@ -20,12 +16,12 @@ export interface SecuredUser {
 /** As `failure`: the client has no certificate that lets it in. */
 export const NOT_ADMITTED = 'no client certificate';
 
-export class TlsServerSocket extends BaseSocket implements HandleUser, HandshakeUser {
+export class TlsServerSocket extends HandleSocket implements HandshakeUser {
   readonly secure = true;
   alpn = '';
   serverName = '';
   private readonly handshake: TlsHandshake;
-  private readonly handle: StreamHandle;
+  protected readonly handle: StreamHandle;
   /** Null: it was told, or there is nothing to tell. */
   private awaited: SecuredUser | null;
   private done = false;
@@ -79,18 +75,6 @@ export class TlsServerSocket extends BaseSocket implements HandleUser, Handshake
     }
   }
 
-  get taken(): number {
-    return this.handle.taken;
-  }
-
-  isPeerGone(): boolean {
-    return this.handle.isPeerGone();
-  }
-
-  keepAlive(ms: number): void {
-    this.handle.keepAlive(ms / 1_000);
-  }
-
   clientCertificates(): readonly X509Certificate[] {
     return this.closed ? [] : verifiedCertificates(this.handshake);
   }
@@ -99,48 +83,13 @@ export class TlsServerSocket extends BaseSocket implements HandleUser, Handshake
     return this.closed ? null : tlsFactsOf(this.handshake, this.clientCertificates());
   }
 
-  handleRead(length: number): void {
-    this.came(readBuffer, length);
-  }
-
-  protected setReading(on: boolean): void {
+  protected override setReading(on: boolean): void {
     // A handshake is read to its end, whoever waits for it.
     this.handle.setReading(on || !this.done);
-  }
-
-  protected get isWriting(): boolean {
-    return this.handle.isWriting;
-  }
-
-  protected transmit(): string {
-    const { handle, out } = this;
-    const piece = out.firstPiece();
-    const status = handle.write(piece);
-    if (status < 0) return reasonOfStatus(status);
-    if (handle.queued > 0) this.underWay = piece.length;
-    out.dropFirst();
-    return '';
-  }
-
-  handleWrote(status: number): void {
-    this.wrote(status < 0 ? reasonOfStatus(status) : '');
-  }
-
-  protected shutDown(): void {
-    this.handle.shutDown();
-  }
-
-  protected closeDown(abruptly: boolean): void {
-    if (abruptly) this.handle.reset();
-    else this.handle.close();
   }
 
   override handleClosed(): void {
     this.handshake.free();
     super.handleClosed();
-  }
-
-  protected askPeer(): PeerName {
-    return this.handle.peer();
   }
 }

@@ -1,22 +1,21 @@
 /**
- * A client's connection over TLS, on the handle of a TLSSocket whose handshake node has made. Node's socket keeps the
- * errors and the end; bytes go past it. What is written is encrypted within the call, so the output's memory is free at
- * once, but one write at a time: the next waits for its end, which comes a turn later even if the system took all.
+ * A connection over TLS, on the handle of a TLSSocket whose handshake node has made. Node's socket keeps the errors and the
+ * end; bytes go past it.
  */
 
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { verifiedCertificates } from '../../tls/verified-client.ts';
-import { BaseSocket } from './base-socket.ts';
-import { type HandleUser, type PeerName, type RawHandle, readBuffer, reasonOfStatus, StreamHandle } from './handles.ts';
+import { HandleSocket } from './handle-socket.ts';
+import { type RawHandle, StreamHandle } from './handles.ts';
 import { type TlsFacts, tlsFactsOf } from './tls-facts.ts';
 
-export class TlsSocket extends BaseSocket implements HandleUser {
+export class TlsSocket extends HandleSocket {
   readonly secure = true;
   readonly alpn: string;
   readonly serverName: string;
   private readonly socket: TLSSocket;
-  private readonly handle: StreamHandle;
+  protected readonly handle: StreamHandle;
 
   /** Within `secureConnection`: nothing has come yet. */
   constructor(socket: TLSSocket, raw: RawHandle) {
@@ -38,18 +37,6 @@ export class TlsSocket extends BaseSocket implements HandleUser {
     }
   }
 
-  get taken(): number {
-    return this.handle.taken;
-  }
-
-  isPeerGone(): boolean {
-    return this.handle.isPeerGone();
-  }
-
-  keepAlive(ms: number): void {
-    this.handle.keepAlive(ms / 1_000);
-  }
-
   clientCertificates(): readonly X509Certificate[] {
     return this.closed ? [] : verifiedCertificates(this.socket);
   }
@@ -58,43 +45,9 @@ export class TlsSocket extends BaseSocket implements HandleUser {
     return this.closed ? null : tlsFactsOf(this.socket, this.clientCertificates());
   }
 
-  handleRead(length: number): void {
-    this.came(readBuffer, length);
-  }
-
-  protected setReading(on: boolean): void {
-    this.handle.setReading(on);
-  }
-
-  protected get isWriting(): boolean {
-    return this.handle.isWriting;
-  }
-
-  protected transmit(): string {
-    const { handle, out } = this;
-    const piece = out.firstPiece();
-    const status = handle.write(piece);
-    if (status < 0) return reasonOfStatus(status);
-    if (handle.queued > 0) this.underWay = piece.length;
-    out.dropFirst();
-    return '';
-  }
-
-  handleWrote(status: number): void {
-    this.wrote(status < 0 ? reasonOfStatus(status) : '');
-  }
-
-  protected shutDown(): void {
-    this.handle.shutDown();
-  }
-
   /** Abruptly or not: an end without close_notify is what tells a peer that something is missing. */
-  protected closeDown(): void {
+  protected override closeDown(): void {
     this.handle.letGo();
     this.socket.destroy();
-  }
-
-  protected askPeer(): PeerName {
-    return this.handle.peer();
   }
 }

@@ -10,8 +10,8 @@
  */
 import type { OnReadOpts, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { readDirectly, writeHead } from '../socket/direct-io.ts';
 import type { DialTarget } from './dial.ts';
-import { readDirectly, writeHead } from './direct-io.ts';
 
 /** What a connection may bring before it waits for the next turn: two reads. */
 const SHARE_BYTES = 524_288;

@@ -12,12 +12,12 @@ import { connect as connectTls, createServer as createTls, type TLSSocket } from
 import {
   acceptHandles,
   type HandleUser,
-  handleProblem,
   type RawHandle,
   readBuffer,
   StreamHandle,
   tlsHandle,
 } from '../../../src/data/socket/handles.ts';
+import { handleProblem } from '../../../src/data/socket/self-test.ts';
 import { makeAuthority } from '../../harness/tls.ts';
 import { temporaryFolder } from '../../harness/tools.ts';
 import { waitFor } from '../../harness/wait.ts';

@@ -7,7 +7,7 @@
 export const SMALL_BYTES = 2_048;
 const MERGED_BYTES = 16_384;
 
-export class MergedPieces {
+export class SmallPieces {
   private readonly pass: (merged: Uint8Array) => void;
   private readonly failed: (error: unknown) => void;
   private buffer: Buffer | null = null;

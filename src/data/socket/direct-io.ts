@@ -6,11 +6,11 @@
  * although nearly every head goes out at once, in the same system call. Past it, one such object serves all heads that
  * do. Of a read, the stream's own callback looks up what `onread` is and restarts a timer that we do not use.
  *
- * This is an inside of Node: the version is pinned (package.json), everything is checked when the module loads, and
- * where anything is missing the stream is used.
+ * Where anything of it is missing the stream is used.
  */
 import type { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
+import { streamBinding } from './stream-binding.ts';
 
 type WriteRequest = { oncomplete: ((status: number) => void) | null; socket: Socket | null };
 /** Called with the handle as `this`; how much was read, or why nothing was, stands in `streamBaseState`. */
@@ -21,29 +21,8 @@ type Handle = {
   writeUtf8String(request: WriteRequest, text: string): number;
   readStop(): number;
 };
-type StreamBinding = {
-  readonly WriteWrap: new () => WriteRequest;
-  readonly streamBaseState: Int32Array;
-  readonly kLastWriteWasAsync: number;
-  readonly kReadBytesOrError: number;
-};
 type Innards = Socket & { readonly _handle: Handle | null; readonly encrypted?: boolean };
 
-function loadBinding(): StreamBinding | null {
-  try {
-    const binding = (process as unknown as { binding(name: string): StreamBinding }).binding('stream_wrap');
-    const whole =
-      typeof binding.WriteWrap === 'function' &&
-      binding.streamBaseState instanceof Int32Array &&
-      Number.isInteger(binding.kLastWriteWasAsync) &&
-      Number.isInteger(binding.kReadBytesOrError);
-    return whole ? binding : null;
-  } catch {
-    return null;
-  }
-}
-
-const binding = loadBinding();
 /** Used again as long as writes complete at once. */
 let spare: WriteRequest | null = null;
 
@@ -64,7 +43,7 @@ function completed(this: WriteRequest, status: number): void {
  */
 function canWriteDirectly(socket: Innards): boolean {
   return (
-    binding !== null &&
+    streamBinding !== null &&
     socket.encrypted !== true &&
     socket.writableLength === 0 &&
     socket._handle !== null &&
@@ -78,8 +57,8 @@ export function writeHead(socket: Socket, head: string): void {
     socket.write(head, 'utf8');
     return;
   }
-  const { WriteWrap, streamBaseState, kLastWriteWasAsync } = binding!;
-  spare ??= new WriteWrap();
+  const { WriteWrap, streamBaseState, kLastWriteWasAsync } = streamBinding!;
+  spare ??= new WriteWrap() as WriteRequest;
   const request = spare;
   const status = (socket as Innards)._handle!.writeUtf8String(request, head);
   if (status !== 0) {
@@ -98,9 +77,9 @@ export function writeHead(socket: Socket, head: string): void {
  */
 export function readDirectly(socket: Socket, take: (length: number) => boolean): void {
   const handle = (socket as Innards)._handle;
-  if (binding === null || handle === null || (socket as Innards).encrypted === true) return;
+  if (streamBinding === null || handle === null || (socket as Innards).encrypted === true) return;
   if (typeof handle.onread !== 'function' || typeof handle.readStop !== 'function') return;
-  const { streamBaseState, kReadBytesOrError } = binding;
+  const { streamBaseState, kReadBytesOrError } = streamBinding;
   const before = handle.onread;
   handle.onread = function (bytes) {
     const length = streamBaseState[kReadBytesOrError];
