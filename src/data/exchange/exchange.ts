@@ -140,6 +140,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     this.authWasKnown = null;
     this.requestId = '';
     this.replacedIds = null;
+    this.trace = null;
     this.stage = ENTRY_POINT;
     this.passage = null;
     this.policy = null;

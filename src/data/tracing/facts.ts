@@ -36,7 +36,7 @@ function clientOf({ forwardedFor }: RequestHead, peer: string): string {
   return isIP(first) === 0 ? peer : first;
 }
 
-/** The attribute of a header, null where it did not come. */
+/** The attribute of a header; none where it did not come. */
 export function headerAttribute(side: 'request' | 'response', name: string, values: readonly string[]): Attribute[] {
   return values.length === 0 ? [] : [[`http.${side}.header.${name}`, values.slice(0, MAX_VALUES).map(cut)]];
 }
