@@ -296,7 +296,7 @@ test('a users file counts as it stands now, and no secret is shown anywhere', as
   const isNew = async (): Promise<boolean> => (await status('secret')) !== 200 && (await status('other')) === 200;
   await waitFor(isNew, 'the new password to count', 10_000);
   assert.equal(await status('secret'), 401);
-  writeFileSync(usersFile, 'filed:plain\n');
+  writeFileSync(usersFile, 'filed:unhashed\n');
   await waitFor(
     async () => (await tsuji.status()).problems.some(({ key }) => key.endsWith('auth/basic/usersfile')),
     'the problem',
@@ -306,7 +306,7 @@ test('a users file counts as it stands now, and no secret is shown anywhere', as
   await waitFor(async () => (await ask('uws', { host: basic })).status === 404, 'the frontend to be left out');
   for (const path of ['/api', '/api/status', '/metrics']) {
     const text = await (await tsuji.api(path)).text();
-    for (const secret of ['a2688e031', '$apr1$', '{SHA}', '$2b$', 'qUqP5cyx', 'plain']) {
+    for (const secret of ['a2688e031', '$apr1$', '{SHA}', '$2b$', 'qUqP5cyx', 'unhashed']) {
       assert.ok(!text.includes(secret), `${path} shows ${secret}`);
     }
   }
