@@ -14,17 +14,29 @@ const PLACES = 256;
 const MOST_KEPT = 2_048;
 const MOST_NAMES = 4_096;
 const LINE_END = '\r\n';
+/** Each request has another one, so it stands apart. */
+const REQUEST_ID = 'x-request-id';
 
 /** What is made of all fields with one name. */
 type Named = { readonly name: string; readonly mode: HeaderMode };
-/** What was made of two blocks in a row; `more` may be ''. */
-type Kept = { readonly block: string; readonly more: string; readonly made: string };
+/** What is made of some fields: those before the request id, and those behind it. */
+type Made = { readonly before: string; readonly after: string };
+/** The same of two blocks in a row; `more` may be ''. */
+type Kept = Made & { readonly block: string; readonly more: string };
 /** A value of the table below: canonical name, value. */
 type Field = { readonly name: string; readonly mode: HeaderMode; value: string };
 
 /** `user-agent` → `User-Agent`, as Go's textproto does it. */
 function canonical(name: string): string {
   return name.toLowerCase().replace(/(^|-)[a-z]/g, (start) => start.toUpperCase());
+}
+
+const NOTHING: Made = Object.freeze({ before: '', after: '' });
+const REDACTED = 'REDACTED';
+
+/** What is put together of pieces would be gone through piece by piece each time that it is written. */
+function inOnePiece(text: string): string {
+  return Buffer.from(text).toString();
 }
 
 function byName(one: Field, other: Field): number {
@@ -48,9 +60,9 @@ export class KnownBlocks {
     return (length * 31 + block.charCodeAt(length >> 1) * 7 + block.charCodeAt(length - 3)) & (PLACES - 1);
   }
 
-  find(block: string, more: string): string | null {
+  find(block: string, more: string): Made | null {
     const kept = this.kept[this.placeOf(block)];
-    return kept !== undefined && kept.block === block && kept.more === more ? kept.made : null;
+    return kept !== undefined && kept.block === block && kept.more === more ? kept : null;
   }
 
   keep(kept: Kept): void {
@@ -74,25 +86,35 @@ export class HeaderFields {
 
   /** Of the head of a response, whose text has one character per byte. */
   ofHead(known: KnownBlocks, head: string): string {
-    return head === '' ? '' : this.of(known, head, '', true);
+    if (head === '') return '';
+    const { before, after } = this.of(known, head, '', true);
+    return before + after;
   }
 
-  ofRequest(known: KnownBlocks, { requestFields, forwardedFields, latin1 }: Entry): string {
-    return this.of(known, requestFields, forwardedFields, latin1);
+  ofRequest(known: KnownBlocks, { requestFields, forwardedFields, requestId, latin1 }: Entry): string {
+    const line = `${REQUEST_ID}: ${requestId}\r\n`;
+    const isOurs = requestId !== '' && requestFields.endsWith(line);
+    const block = isOurs ? requestFields.slice(0, -line.length) : requestFields;
+    const { before, after } = this.of(known, block, forwardedFields, latin1);
+    if (!isOurs) return before + after;
+    const { name, mode } = this.nameOf(REQUEST_ID);
+    if (mode === 'drop') return before + after;
+    return `${before}"${known.prefix}${name}":"${mode === 'redact' ? REDACTED : jsonField(requestId, false)}",${after}`;
   }
 
-  private of(known: KnownBlocks, block: string, more: string, latin1: boolean): string {
-    const found = latin1 === known.isOfHeads ? known.find(block, more) : null;
+  private of(known: KnownBlocks, block: string, more: string, latin1: boolean): Made {
+    // The same text means something else in a head of the other kind.
+    const isUsual = latin1 === known.isOfHeads;
+    const found = isUsual ? known.find(block, more) : null;
     if (found !== null) return found;
     // The status line of a response is none of its fields.
     const start = known.isOfHeads ? block.indexOf(LINE_END) + 2 : 0;
-    const made = start === 1 ? '' : this.make(known.prefix, block + more, start, latin1);
-    // The same text means something else in a head of the other kind.
-    if (latin1 === known.isOfHeads) known.keep({ block, more, made });
+    const made = start === 1 ? NOTHING : this.make(known.prefix, block + more, start, latin1);
+    if (isUsual) known.keep({ block, more, before: inOnePiece(made.before), after: inOnePiece(made.after) });
     return made;
   }
 
-  private make(prefix: string, block: string, start: number, latin1: boolean): string {
+  private make(prefix: string, block: string, start: number, latin1: boolean): Made {
     const fields = new Map<string, Field>();
     for (let at = start; at < block.length; ) {
       const found = block.indexOf(LINE_END, at);
@@ -100,12 +122,16 @@ export class HeaderFields {
       this.add(fields, block, at, end);
       at = end + 2;
     }
-    let made = '';
+    const id = canonical(REQUEST_ID);
+    let before = '';
+    let after = '';
     for (const { name, mode, value } of [...fields.values()].sort(byName)) {
-      const shown = mode === 'redact' ? 'REDACTED' : jsonField(value, latin1);
-      made += `"${prefix}${jsonField(name, latin1)}":"${shown}",`;
+      const shown = mode === 'redact' ? REDACTED : jsonField(value, latin1);
+      const field = `"${prefix}${jsonField(name, latin1)}":"${shown}",`;
+      if (name <= id) before += field;
+      else after += field;
     }
-    return made;
+    return { before, after };
   }
 
   private add(fields: Map<string, Field>, block: string, start: number, end: number): void {

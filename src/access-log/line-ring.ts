@@ -55,7 +55,6 @@ export class LineRing {
     const at = this.ring.begin(most);
     if (at < 0) {
       this.ring.drop(BUFFER_FULL);
-      this.words.ring();
       return;
     }
     const length = (this.ring.bytes as Utf8Writer).utf8Write(line, at, most);
@@ -63,7 +62,7 @@ export class LineRing {
     this.unheard += length;
     if (this.unheard < FLUSH_BYTES) return;
     this.unheard = 0;
-    this.words.ring();
+    this.words.ringIfAsleep();
   }
 
   private isLong(line: string): boolean {

@@ -2,7 +2,7 @@
  * What workers and the writer of the access log share: a ring of lines for each worker, a bell that wakes the writer, and
  * counts.
  *
- *     words   off · bell · requests        Int32
+ *     words   off · bell · requests · asleep        Int32
  *     64      lines · bytes                Float64, of the writer alone
  */
 import { createByteRing, droppedRecords } from './byte-ring.ts';
@@ -10,6 +10,8 @@ import { createByteRing, droppedRecords } from './byte-ring.ts';
 const OFF = 0;
 const BELL = 1;
 const REQUESTS = 2;
+/** The writer waits for the bell. */
+const ASLEEP = 3;
 const COUNTS_AT = 64;
 const LINES = 0;
 const BYTES = 1;
@@ -72,14 +74,21 @@ export class AccessLogWords {
     Atomics.notify(this.words, BELL);
   }
 
+  /** The same, unless it is at work and comes to what is new by itself: a bell costs as much as some lines. */
+  ringIfAsleep(): void {
+    if (Atomics.load(this.words, ASLEEP) !== 0) this.ring();
+  }
+
   get rings(): number {
     return Atomics.load(this.words, BELL);
   }
 
   /** Until the bell is rung once more than `rings`, or for `ms`. */
   async heard(rings: number, ms: number): Promise<void> {
+    Atomics.store(this.words, ASLEEP, 1);
     const wait = Atomics.waitAsync(this.words, BELL, rings, ms);
     if (wait.async) await wait.value;
+    Atomics.store(this.words, ASLEEP, 0);
   }
 
   /** Were written. */

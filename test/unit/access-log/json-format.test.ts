@@ -142,3 +142,23 @@ test('a compressed body has its ratio', () => {
   assert.equal(parsed({ originBytes: 300, sentBytes: 100 }).GzipRatio, 3);
   assert.ok(!('GzipRatio' in parsed({ originBytes: 300, sentBytes: 0 })));
 });
+
+test('the request id, which is another one each time, stands in its place among the others', () => {
+  const format = new JsonFormat({ ...OPTIONS, format: 'json' });
+  for (const requestId of ['one', 'two', 'one']) {
+    const requestFields = `x-token: t\r\naccept: a\r\nx-request-id: ${requestId}\r\n`;
+    const line = format.line(entry({ requestId, requestFields, forwardedFields: 'x-real-ip: 10.0.0.9\r\n' }));
+    assert.ok(
+      line.includes(
+        `"request_Accept":"a","request_X-Real-Ip":"10.0.0.9","request_X-Request-Id":"${requestId}","request_X-Token":"t","time"`,
+      ),
+      line,
+    );
+  }
+  const dropping = new JsonFormat({
+    ...OPTIONS,
+    format: 'json',
+    headers: { defaultMode: 'keep', names: [['x-request-id', 'drop']] },
+  });
+  assert.ok(!dropping.line(entry({ requestId: 'one', requestFields: 'x-request-id: one\r\n' })).includes('Request-Id'));
+});
