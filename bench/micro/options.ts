@@ -8,12 +8,14 @@
  * day. Here the rounds alternate too, in CPU time of this process, and the least of each is what the machine can do when
  * nobody disturbs.
  */
+
 import { SharedMemory } from '../../src/control/shared-memory.ts';
 import { RetryBudgets } from '../../src/data/balancing/retry-budget.ts';
 import type { WorkerContext } from '../../src/data/context.ts';
 import type { Downstream } from '../../src/data/downstream.ts';
 import { HttpExchange } from '../../src/data/exchange/http-exchange.ts';
 import { HeldBodies } from '../../src/data/exchange/outgoing-request.ts';
+import { RequestCounts } from '../../src/data/exchange/request-counts.ts';
 import { KeySets } from '../../src/data/key-sets.ts';
 import { Passwords } from '../../src/data/passwords.ts';
 import { RequestIds } from '../../src/data/request-ids.ts';
@@ -21,11 +23,15 @@ import type { Upstream } from '../../src/data/upstream/upstream.ts';
 import { VerifiedTokens } from '../../src/data/verified-tokens.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import { ResponseParser } from '../../src/http/response-parser.ts';
+import type { MetricsOptions } from '../../src/kernel/metrics-options.ts';
 import { TimerWheel } from '../../src/kernel/timer-wheel.ts';
 import { buildFrontend } from '../../src/model/build-frontend.ts';
+import { BackendCounts } from '../../src/shared/backend-counts.ts';
+import { LabelCounts } from '../../src/shared/label-counts.ts';
 import { LiveNodes } from '../../src/shared/live-nodes.ts';
 import { MetricsLane } from '../../src/shared/metrics.ts';
 import { RateBuckets } from '../../src/shared/rate-buckets.ts';
+import { ServerCounts } from '../../src/shared/server-counts.ts';
 import { ServerLane } from '../../src/shared/server-state.ts';
 import { RoutingTable } from '../../src/table/reader.ts';
 import { writeTable } from '../../src/table/writer.ts';
@@ -111,6 +117,8 @@ class Server implements Upstream {
 
 const memory = new SharedMemory(1, [0.1, 0.3, 1.2, 5]);
 
+const OPTIONS = { headerLabels: [], routers: false } as unknown as MetricsOptions;
+
 /** One worker for a frontend with these keys. */
 class Subject {
   least = Number.POSITIVE_INFINITY;
@@ -127,6 +135,13 @@ class Subject {
     const passwords = new Passwords(({ kind, ...question }) => {
       if (kind === 'checkPassword') setImmediate(() => passwords.checked((question as { id: number }).id, true));
     });
+    const { servers, backends, labels } = memory.counts[0];
+    const counts = {
+      servers: new ServerCounts(servers),
+      backends: new BackendCounts(backends),
+      labels: new LabelCounts(labels),
+    };
+    const metrics = new MetricsLane(memory.lanes[0]);
     // What no exchange here comes to is missing.
     const worker: Partial<WorkerContext> = {
       options: { upstreamPipelining: 1, retryAttempts: null, ejectionFailures: 0 } as WorkerContext['options'],
@@ -147,12 +162,15 @@ class Subject {
       keySets: new KeySets([], () => {}),
       verifiedTokens: new VerifiedTokens(),
       retryBudgets: new RetryBudgets({ ratio: 0, perSecond: 0 }),
-      metrics: new MetricsLane(memory.lanes[0]),
+      metrics,
       heldBodies: new HeldBodies(),
       pools: { of: () => pool } as unknown as WorkerContext['pools'],
       serverLine: 'x-forwarded-server: bench\r\n',
       table: tableOf(keys),
       draining: false,
+      ending: null,
+      counts,
+      requestCounts: new RequestCounts(metrics, counts, [], OPTIONS),
       openExchanges: 0,
       exchangeEnded: () => {},
     };
