@@ -3,9 +3,10 @@
  * what a slow reader or disk has not taken stands in a row of bounded length, and beyond that lines are refused. (A
  * library for this writes in the thread pool, where a pipe that nobody reads would keep the process from ending.)
  */
-import { closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, write } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, write } from 'node:fs';
 import { Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { makeFolder } from './make-folder.ts';
 
 const STDOUT = 1;
 /** Lines, of 4 KiB at most. */
@@ -91,16 +92,9 @@ export function isJournal(env: NodeJS.ProcessEnv): boolean {
   return env.JOURNAL_STREAM === `${dev}:${ino}`;
 }
 
-/** One by one: node's own `recursive` never ends where the system says that an existing folder is not there (`/proc`). */
-function makeFolders(path: string): void {
-  if (existsSync(path)) return;
-  makeFolders(dirname(path));
-  mkdirSync(path, FOLDER_MODE);
-}
-
 /** The file to append to; its folders are made. @throws as `fs` does */
 function opened(path: string): number {
-  makeFolders(dirname(path));
+  makeFolder(dirname(path), FOLDER_MODE);
   return openSync(path, FLAGS, FILE_MODE);
 }
 

@@ -5,8 +5,9 @@
  * By node's own `writeSync` in a thread that does nothing else: sonic-boom, the usual writer, takes lines apart when it has
  * more than 16 KiB, and goes on after an error only when it is given more.
  */
-import { closeSync, constants, fstatSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder } from '../../kernel/make-folder.ts';
 import type { LineBatch } from './line-batch.ts';
 import type { LineOutput } from './line-output.ts';
 
@@ -38,7 +39,7 @@ export class FileOutput implements LineOutput {
       this.use(STDOUT);
       return;
     }
-    mkdirSync(dirname(this.path), { recursive: true, mode: FOLDER_MODE });
+    makeFolder(dirname(this.path), FOLDER_MODE);
     const opened = openSync(this.path, FLAGS, FILE_MODE);
     this.close();
     this.use(opened);

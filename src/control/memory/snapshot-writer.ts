@@ -8,11 +8,12 @@
  *
  * Nothing else suffers when it cannot be written: that is told, counted and tried again.
  */
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { reasonOf } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
+import { makeFolder } from '../../kernel/make-folder.ts';
 import type { Change, SourceName } from '../source/source.ts';
 import {
   changesBlock,
@@ -209,7 +210,7 @@ export class SnapshotWriter {
   private async writeBase(): Promise<void> {
     await this.file?.close();
     this.file = null;
-    await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(this.path), 0o700);
     const next = `${this.path}.${process.pid}`;
     // Left behind by a process of this number that was killed.
     await rm(next, { force: true });
