@@ -58,7 +58,7 @@ export class RequestIds {
     if (given.length === 1 && isId(given[0]) && (mode === 'pass' || (this.trust ?? head.trusted))) {
       exchange.requestId = given[0];
     } else if (mode === 'on') {
-      if (exchange.requestId === '') exchange.requestId = uuidV7(exchange.marks.wall);
+      if (exchange.requestId === '') exchange.requestId = uuidV7(Math.floor(exchange.marks.wall));
       if (given.length > 0) head.setField(field, '');
       head.addLines(`${field}: ${exchange.requestId}\r\n`, bit);
       exchange.replacedIds = given;
