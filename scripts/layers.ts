@@ -41,7 +41,9 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files that a layer may not import although it may import their folder. */
-const CLOSED: Readonly<Record<string, RegExp>> = { data: /^table\/writer/ };
+const CLOSED: Readonly<Record<string, RegExp>> = {
+  data: /^table\/(?:writer|written|builder|merge|records|salvage|candidates|assemble)/,
+};
 
 type Reference = { readonly line: number; readonly target: string; readonly kind: 'value' | 'type' | 'url' };
 

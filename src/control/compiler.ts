@@ -1,37 +1,48 @@
 /**
- * Compiles routing tables in a thread of its own, one after the other.
+ * Makes tables of changes, one after the other.
  *
- * The thread is kept while idle: starting it takes many times as long as a small table, and a change is to be live in
- * milliseconds. That costs the memory of one more thread.
+ *     change ──────────────▶ TableBuilder ─▶ overlay           here: it costs the change, and a hop to another thread more
+ *     a very large one ────▶ make-base.task ─▶ base            in a thread of its own, in pieces
+ *     an overlay has grown ▶ make-base.task ─▶ the next base   the same, while overlays go on
  */
 import { Piscina } from 'piscina';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { log } from '../kernel/log.ts';
-import type { TableChange } from '../table/input.ts';
-import type { BuiltTable } from '../table/salvage.ts';
-import { weigh } from '../table/weight.ts';
+import { TableBuilder } from '../table/builder.ts';
+import type { TableChange, Tables } from '../table/input.ts';
+import { type BuiltTables, builtTables } from '../table/salvage.ts';
+import { tellOwnError } from './guarded.ts';
+import type { BasePiece, MadeBase } from './make-base.task.ts';
+
+/**
+ * Objects in an overlay: beyond that it becomes a base, or part of the next one. Each costs about a microsecond per table,
+ * on the main thread; a base of 100 000 frontends costs some seconds of another one.
+ */
+export const MOST_OVERLAID = 2_048;
+/** Objects in one message to the thread. */
+const PIECE = 2_048;
+/** That thread is kept for so long without work. */
+const IDLE_MS = 5_000;
+/** After a base that could not be made. */
+const RETRY_MS = 30_000;
 
 export class TableCompiler {
-  private readonly pool = new Piscina<TableChange, BuiltTable | null>({
-    filename: new URL('./compile-table.task.ts', import.meta.url).href,
-    minThreads: 1,
-    maxThreads: 1,
-  });
-
-  constructor() {
-    // A thread that dies between two tables is replaced by the pool; without a listener it would end the process.
-    this.pool.on('error', (error) => log.error('The compiler thread ended', { error: reasonOf(error) }));
-  }
+  private readonly builder = new TableBuilder();
+  private pool: Piscina<Tables | BasePiece, MadeBase | null> | null = null;
+  private tables: Tables | null = null;
+  /** A base is being made of an overlay that has grown. */
+  private isMerging = false;
+  private mergeAfter = 0;
 
   /**
-   * The table after a change, without the objects that none can be made with. `all`: all there is as one change, asked for when the thread does not know the table that
-   * the change starts from. Throws TsujiError COMPILE_FAILED with the reason; the next change must then start from nothing.
+   * The tables after a change, without the objects that none can be made with. Throws TsujiError COMPILE_FAILED with the
+   * reason; what was changed must then be told again.
    */
-  async compile(change: TableChange, all: () => TableChange): Promise<BuiltTable> {
+  async compile(change: TableChange): Promise<BuiltTables> {
     try {
-      const built = (await this.pool.run(change)) ?? (await this.pool.run(all()));
-      if (built === null) throw new Error('the compiler took a whole table for a step');
-      weigh(built.table);
+      const built = sizeOf(change) > MOST_OVERLAID ? await this.rebuilt(change) : builtTables(this.builder, change);
+      this.tables = built.tables;
+      this.keepShort();
       return built;
     } catch (thrown) {
       throw new TsujiError(
@@ -44,6 +55,79 @@ export class TableCompiler {
 
   /** Lets what runs end. */
   async close(): Promise<void> {
-    await this.pool.close();
+    await this.pool?.close();
   }
+
+  private async rebuilt(change: TableChange): Promise<BuiltTables> {
+    const pieces = piecesOf(change);
+    const { tables } = this;
+    let made: MadeBase | null = null;
+    for (let piece = 0; piece < pieces.length; piece++) {
+      const isLast = piece === pieces.length - 1;
+      made = await this.inThread({ tables: piece === 0 ? tables : null, change: pieces[piece], piece, isLast });
+    }
+    if (made === null) throw new Error('the thread has made no base');
+    const { base, refused } = made;
+    this.builder.rebase(base);
+    return { tables: { base, overlay: null }, refused };
+  }
+
+  private keepShort(): void {
+    const { tables, builder } = this;
+    if (tables === null || builder.size <= MOST_OVERLAID) return;
+    if (tables.overlay === null) builder.rebase(tables.base);
+    else if (!this.isMerging && performance.now() >= this.mergeAfter) {
+      void this.merge(tables).catch((error: unknown) => tellOwnError('bases', error));
+    }
+  }
+
+  /** What is changed meanwhile lies over the next base as over this one. */
+  private async merge(tables: Tables): Promise<void> {
+    this.isMerging = true;
+    try {
+      const made = await this.inThread(tables);
+      this.builder.rebase(made!.base);
+    } catch (error) {
+      this.mergeAfter = performance.now() + RETRY_MS;
+      log.warn('what has changed could not be made part of the routing table, and is kept beside it', {
+        reason: reasonOf(error),
+      });
+    } finally {
+      this.isMerging = false;
+    }
+  }
+
+  private inThread(task: Tables | BasePiece): Promise<MadeBase | null> {
+    this.pool ??= this.start();
+    return this.pool.run(task);
+  }
+
+  private start(): Piscina<Tables | BasePiece, MadeBase | null> {
+    const pool = new Piscina<Tables | BasePiece, MadeBase | null>({
+      filename: new URL('./make-base.task.ts', import.meta.url).href,
+      minThreads: 0,
+      maxThreads: 1,
+      idleTimeout: IDLE_MS,
+    });
+    // A thread that dies between two tasks is replaced by the pool; without a listener it would end the process.
+    pool.on('error', (error) => log.error('The compiler thread ended', { error: reasonOf(error) }));
+    return pool;
+  }
+}
+
+function sizeOf({ backends, frontends, goneBackends, goneFrontends }: TableChange): number {
+  return backends.length + frontends.length + goneBackends.length + goneFrontends.length;
+}
+
+/** What is gone comes with the first one. */
+function piecesOf({ generation, backends, frontends, goneBackends, goneFrontends }: TableChange): TableChange[] {
+  const none = { backends: [], frontends: [], goneBackends: [], goneFrontends: [] };
+  const pieces: TableChange[] = [{ ...none, generation, goneBackends, goneFrontends }];
+  for (let i = 0; i < backends.length; i += PIECE) {
+    pieces.push({ ...none, generation, backends: backends.slice(i, i + PIECE) });
+  }
+  for (let i = 0; i < frontends.length; i += PIECE) {
+    pieces.push({ ...none, generation, frontends: frontends.slice(i, i + PIECE) });
+  }
+  return pieces;
 }

@@ -46,7 +46,7 @@ import { sourcesFrom } from './source/from-settings.ts';
 import type { Source } from './source/source.ts';
 import type { SourceLog } from './source/source-log.ts';
 import type { StoredKeysReader } from './stored-keys.ts';
-import { type BreakerBuffers, TableCycle } from './table-cycle.ts';
+import { TableCycle } from './table-cycle.ts';
 import { TableFeed } from './table-feed.ts';
 import { Certificates } from './tls/certificates.ts';
 import { loadClientCAs } from './tls/client-cas.ts';
@@ -171,7 +171,7 @@ export class ControlPlane {
       feed: new TableFeed(names, this.backendSlots, this.serverSlots),
       model: () => this.current,
       onTold: (generation) => this.followTold(generation),
-      onTable: (generation, table, breakers) => this.publisher.publish(generation, table, breakers),
+      onTables: (generation, tables) => this.publisher.publish(generation, tables, this.breakers.take()),
       onRefused: (refused) => this.reconciler.refuse(refused),
       onChange: () => {
         this.settle();
@@ -487,6 +487,7 @@ export class ControlPlane {
     attempt('log of servers', () => this.servers.tellChanged(changed.backends));
     this.servers.touch(changed.backends);
     this.healthChecks.touch(changed.backends);
+    this.breakers.touch(changed.backends);
     attempt('live nodes', () => this.nodes.follow(model.frontends, changed.frontends));
     attempt('key sets', () => this.keySets.follow(model.frontends, changed.frontends));
     attempt('certificates', () => this.certificateList.apply(model.certificates, changed.certificates));
@@ -495,10 +496,10 @@ export class ControlPlane {
   }
 
   /** Right after the builder was told of a model, which may have changed when its table is made. */
-  private followTold(generation: number): BreakerBuffers {
+  private followTold(generation: number): void {
     this.applied.tell(generation);
     this.servers.modelChanged(this.current);
     this.healthChecks.follow(this.current.backends);
-    return this.breakers.follow(this.current.backends);
+    this.breakers.follow(this.current.backends);
   }
 }

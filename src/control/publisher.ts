@@ -1,8 +1,9 @@
 /**
- * Hands each new table to all workers and follows their acknowledgements. The newest table is kept for workers that
+ * Hands new tables to all workers and follows their acknowledgements. The newest are kept for workers that
  * come later; an older one is forgotten, and with the last worker that leaves it the memory is freed.
  */
-import type { ToWorker } from '../protocol/messages.ts';
+import type { BreakerChange } from '../protocol/messages.ts';
+import type { Tables } from '../table/input.ts';
 import type { WorkerFleet } from './worker-fleet.ts';
 
 export class Publisher {
@@ -12,7 +13,8 @@ export class Publisher {
   appliedAt = 0;
   /** Published tables. */
   count = 0;
-  private table: Extract<ToWorker, { kind: 'table' }> | null = null;
+  private tables: Tables | null = null;
+  private readonly breakers = new Map<string, SharedArrayBuffer>();
   private fleet: WorkerFleet | null = null;
   private readonly onApplied: (generation: number) => void;
 
@@ -25,17 +27,21 @@ export class Publisher {
     this.fleet = fleet;
   }
 
-  /** `breakers`: of the backends in the table, by name. */
-  publish(generation: number, table: SharedArrayBuffer, breakers: ReadonlyMap<string, SharedArrayBuffer>): void {
+  publish(generation: number, tables: Tables, breakers: BreakerChange): void {
     this.generation = generation;
-    this.table = { kind: 'table', generation, table, breakers };
+    this.tables = tables;
+    for (const name of breakers.gone) this.breakers.delete(name);
+    for (const [name, buffer] of breakers.put) this.breakers.set(name, buffer);
     this.count++;
-    this.fleet?.broadcast(this.table);
+    this.fleet?.broadcast({ kind: 'table', generation, ...tables, breakers });
   }
 
   /** A worker boots or has come up: unless it has the newest table, it gets it. Returns its generation, 0 for none. */
   welcome(index: number, generation: number): number {
-    if (this.table !== null && this.generation !== generation) this.fleet?.send(index, this.table);
+    if (this.tables !== null && this.generation !== generation) {
+      const breakers = { isAll: true, put: this.breakers, gone: [] };
+      this.fleet?.send(index, { kind: 'table', generation: this.generation, ...this.tables, breakers });
+    }
     return this.generation;
   }
 

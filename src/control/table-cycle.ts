@@ -6,6 +6,7 @@ import { reasonOf } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import type { Model } from '../model/model.ts';
+import type { Tables } from '../table/input.ts';
 import type { Refused } from '../table/salvage.ts';
 import { TableCompiler } from './compiler.ts';
 import { attempt, tellOwnError } from './guarded.ts';
@@ -15,17 +16,14 @@ import type { TableFeed } from './table-feed.ts';
 /** After a table that could not be made. */
 const RETRY_MS = 1_000;
 
-/** By name of their backend. */
-export type BreakerBuffers = ReadonlyMap<string, SharedArrayBuffer>;
-
 export type TableCycleOptions = {
   readonly feed: TableFeed;
   /** The newest one. */
   readonly model: () => Model;
-  /** The builder was told of `model()`, all of whose servers have slots: what goes with the table is made. */
-  readonly onTold: (generation: number) => BreakerBuffers;
-  readonly onTable: (generation: number, table: SharedArrayBuffer, breakers: BreakerBuffers) => void;
-  /** The table is without these. */
+  /** Tables of `model()` are about to be made; all its servers have slots. */
+  readonly onTold: (generation: number) => void;
+  readonly onTables: (generation: number, tables: Tables) => void;
+  /** The tables are without these. */
   readonly onRefused: (refused: readonly Refused[]) => void;
   /** It rests or works. */
   readonly onChange: () => void;
@@ -92,22 +90,15 @@ export class TableCycle {
 
   /** False when it could not be made. */
   private async make(generation: number): Promise<boolean> {
-    const { feed, model, onTold, onTable, onRefused } = this.options;
+    const { feed, model, onTold, onTables, onRefused } = this.options;
     try {
       const { change, refused } = feed.next(model(), generation);
-      const left = [...refused];
-      let breakers = onTold(generation);
-      // A builder that must be told all is told of the newest model.
-      const built = await this.compiler.compile(change, () => {
-        const all = feed.all(model(), generation);
-        left.push(...all.refused);
-        breakers = onTold(generation);
-        return all.change;
-      });
-      feed.made(generation);
+      onTold(generation);
+      const built = await this.compiler.compile(change);
+      feed.made();
       if (this.stopped) return true;
-      onTable(generation, built.table, breakers);
-      onRefused([...left, ...built.refused]);
+      onTables(generation, built.tables);
+      onRefused([...refused, ...built.refused]);
       return true;
     } catch (error) {
       feed.failed();

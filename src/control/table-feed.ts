@@ -1,7 +1,4 @@
-/**
- * Models → what the table builder is told: only what changed, with names as numbers. The builder may have lost what it
- * was told before, since its thread can be replaced: then all is told again.
- */
+/** Models → what the table builder is told: only what changed, with names as numbers. */
 import type { StickyOptions } from '../kernel/balancing-options.ts';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { backendsOf } from '../middlewares/kinds.ts';
@@ -88,8 +85,8 @@ export class TableFeed {
   private readonly frontends = new Set<string>();
   /** Backend → the servers whose slots are held for it. */
   private readonly held = new Map<string, readonly string[]>();
-  /** The generation that the builder has; 0: nothing that we know of. */
-  private base = 0;
+  /** What the builder was told since the last table that was made. */
+  private last: Pick<ModelChange, 'backends' | 'frontends'> = { backends: new Set(), frontends: new Set() };
 
   /**
    * `entryPoints`: names, whose index is their bit, as in the boot record of a worker. Throws TsujiError
@@ -113,38 +110,23 @@ export class TableFeed {
     for (const name of changed.frontends) this.frontends.add(name);
   }
 
-  /** The step from the last table that was made. */
-  next(model: Model, generation: number): Told {
-    if (this.base === 0) return this.all(model, generation);
-    return this.tell(model, this.base, generation, this.backends, this.frontends);
+  /** A table was made of the last step. */
+  made(): void {
+    this.last = { backends: new Set(), frontends: new Set() };
   }
 
-  /** All there is, for a builder that knows nothing. */
-  all(model: Model, generation: number): Told {
-    const { backends, frontends } = model;
-    return this.tell(model, 0, generation, new Set([...this.held.keys(), ...backends.keys()]), frontends.keys());
-  }
-
-  /** The table of that generation was made. */
-  made(generation: number): void {
-    this.base = generation;
-  }
-
-  /** It was not, and who knows how far the builder came. */
+  /** Of a table that could not be made, all that there was new is told once more. */
   failed(): void {
-    this.base = 0;
+    this.touch(this.last);
   }
 
-  private tell(
-    model: Model,
-    base: number,
-    generation: number,
-    backends: Iterable<string>,
-    frontends: Iterable<string>,
-  ): Told {
+  /** The step from what was told before. */
+  next(model: Model, generation: number): Told {
+    const backends = new Set(this.backends);
+    const frontends = new Set(this.frontends);
+    this.last = { backends, frontends };
     const change = {
       generation,
-      base,
       backends: [] as TableBackend[],
       frontends: [] as NamedFrontend[],
       goneBackends: [] as string[],

@@ -94,7 +94,7 @@ export type WorkerContext = {
   /** Null until the first table has come: everything is 503 then, since nobody knows yet what there is. */
   table: RoutingTable | null;
   /** Of the backends of that table, by name: src/shared/breaker-state.ts */
-  breakers: ReadonlyMap<string, SharedArrayBuffer>;
+  readonly breakers: Map<string, SharedArrayBuffer>;
   /** Nothing new is accepted; responses ask their client to close. */
   draining: boolean;
   /** Why what is open ends with the worker, from the moment at which that is cut; null before. */

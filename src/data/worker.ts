@@ -162,8 +162,6 @@ let closing = false;
 /** Those of `context` while the heap is short; null while it is not. */
 let plans: WorkerContext['plans'] | null = null;
 let heapWatch: HeapWatch | null = null;
-/** That of `context`. */
-let table: SharedArrayBuffer | null = null;
 let lateTicks: LateTicks | null = null;
 let selfCounts: SelfCounts | null = null;
 
@@ -276,10 +274,14 @@ function drain(): void {
   drainedWhenIdle();
 }
 
-/** Plans of frontends are made with the table: they look at entrypoints as well. */
-function useTable(buffer: SharedArrayBuffer): void {
-  table = buffer;
-  context.table = new RoutingTable(buffer, boot.options.keepTrailingSlash);
+function useTables({ generation, base, overlay, breakers }: Extract<ToWorker, { kind: 'table' }>): void {
+  if (breakers.isAll) context.breakers.clear();
+  for (const name of breakers.gone) context.breakers.delete(name);
+  for (const [name, buffer] of breakers.put) context.breakers.set(name, buffer);
+  const table: RoutingTable = new RoutingTable(base, boot.options.keepTrailingSlash, overlay, context.table);
+  context.table = table;
+  pools.leave(table.leftServers);
+  post({ kind: 'applied', generation });
 }
 
 function useEntryPoints(entryPoints: readonly EntryPoint[]): void {
@@ -294,16 +296,14 @@ function reload({ logLevel, entryPoints, clientCAs }: Extract<ToWorker, { kind: 
   setLogLevel(logLevel as LogLevel);
   for (const [index, tls] of context.tls.entries()) tls?.renew(clientCAs[index]);
   useEntryPoints(entryPoints);
-  if (table !== null) useTable(table);
+  // Plans of frontends look at entrypoints as well.
+  context.table?.forgetViews();
 }
 
 function receive(message: ToWorker): void {
   switch (message.kind) {
     case 'table':
-      context.breakers = message.breakers;
-      useTable(message.table);
-      pools.keepOnly(context.table!);
-      post({ kind: 'applied', generation: message.generation });
+      useTables(message);
       return;
     case 'reloaded':
       reload(message);

@@ -5,7 +5,7 @@
  *
  *     main ── boot (workerData) ──▶ worker
  *     main ◀── ready ─────────────  worker      listening, or `failed` and the worker ends
- *     main ── table ──────────────▶ worker      at any time after boot
+ *     main ── table ──────────────▶ worker      at any time after boot; the first one has all breakers
  *     main ── certificates ───────▶ worker      some are new, different or gone; those of the boot record come first
  *     main ── keySets ────────────▶ worker      keys of tokens, the same way
  *     main ── ticketKeys ─────────▶ worker      a rotation
@@ -204,13 +204,23 @@ export type Boot = {
   readonly port: MessagePort;
 };
 
+/** Of backends that have a circuit breaker, by name: src/shared/breaker-state.ts */
+export type BreakerChange = {
+  /** There are no others. */
+  readonly isAll: boolean;
+  readonly put: ReadonlyMap<string, SharedArrayBuffer>;
+  readonly gone: readonly string[];
+};
+
 export type ToWorker =
   | {
       readonly kind: 'table';
       readonly generation: number;
-      readonly table: SharedArrayBuffer;
-      /** Of its backends that have a circuit breaker, by name: src/shared/breaker-state.ts */
-      readonly breakers: ReadonlyMap<string, SharedArrayBuffer>;
+      /** That of the message before it, while that stands. */
+      readonly base: SharedArrayBuffer;
+      /** What has changed since the base was made; null: nothing. */
+      readonly overlay: SharedArrayBuffer | null;
+      readonly breakers: BreakerChange;
     }
   | {
       readonly kind: 'certificates';

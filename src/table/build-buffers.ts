@@ -60,6 +60,17 @@ export class StringHeap {
     return byteLength;
   }
 
+  /** Adds bytes that are such a text. Returns their number. */
+  addBytes(from: Uint8Array, offset: number, byteLength: number): number {
+    if (this.length + byteLength > this.bytes.length) this.grow(this.length + byteLength);
+    const { bytes, length } = this;
+    // Most are short: a loop costs less than the call of `set` with a view.
+    if (byteLength > 64) bytes.set(from.subarray(offset, offset + byteLength), length);
+    else for (let i = 0; i < byteLength; i++) bytes[length + i] = from[offset + i];
+    this.length += byteLength;
+    return byteLength;
+  }
+
   /** Writes the text behind the end, where the next text will overwrite it; returns its length in bytes. */
   place(text: string): number {
     const start = this.length;

@@ -164,12 +164,15 @@ function writeHashIndex(words: WordBuffer, codes: readonly number[], lengths: re
   return index;
 }
 
-type HostEntry = {
-  readonly hash: number;
-  readonly offset: number;
-  readonly byteLength: number;
-  readonly list: CandidateList;
-};
+/** Where a text stands in the heap. */
+export type TextPlace = { readonly offset: number; readonly byteLength: number };
+
+type HostEntry = TextPlace & { readonly hash: number; readonly list: CandidateList };
+
+export interface HostTexts {
+  /** Of the host of a candidate. */
+  hostText(host: string): TextPlace;
+}
 
 export type WrittenCandidates = {
   readonly words: WordBuffer;
@@ -180,7 +183,7 @@ export type WrittenCandidates = {
   readonly suffixIndex: number;
 };
 
-export class CandidateIndex {
+export class CandidateIndex implements HostTexts {
   private readonly heap: StringHeap;
   private readonly byHost = new Map<string, HostEntry>();
   private readonly bySuffix = new Map<number, CandidateList>();
@@ -233,6 +236,10 @@ export class CandidateIndex {
       suffixIndex = writeHashIndex(words, codes, this.suffixLengths.ascending());
     }
     return { words, hostIndex, anyHost, suffixIndex };
+  }
+
+  hostText(host: string): TextPlace {
+    return this.hostEntry(host);
   }
 
   private hostEntry(host: string): HostEntry {

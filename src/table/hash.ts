@@ -11,6 +11,8 @@ export const HASH_PATH = 1;
 export const HASH_PREFIX = 2;
 /** From its last byte to its first, so that every suffix of a host has its hash on the way. */
 export const HASH_SUFFIX = 3;
+/** Of a frontend or backend. */
+export const HASH_NAME = 4;
 
 export function hashByte(hash: number, byte: number): number {
   return Math.imul(hash ^ byte, 0x01000193);

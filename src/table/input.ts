@@ -51,16 +51,19 @@ export type NamedFrontend = Omit<TableFrontend, 'backend' | 'otherBackends'> & {
   readonly otherBackends?: readonly string[];
 };
 
-/** The step from one table to the next. */
+/** A step: what is new, different or gone. */
 export type TableChange = {
   readonly generation: number;
-  /** The generation that it starts from; 0: from nothing, with all that there is. */
-  readonly base: number;
-  /** New ones and different ones. */
   readonly backends: readonly TableBackend[];
   readonly frontends: readonly NamedFrontend[];
   readonly goneBackends: readonly string[];
   readonly goneFrontends: readonly string[];
+};
+
+/** What workers route by: a base, and what has changed since it was made; null: nothing. */
+export type Tables = {
+  readonly base: SharedArrayBuffer;
+  readonly overlay: SharedArrayBuffer | null;
 };
 
 export type TableInput = {

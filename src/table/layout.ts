@@ -1,6 +1,9 @@
 /**
- * Where every word of the shared routing table stands: the only file with offsets. A table is written once (by
- * writer.ts, in the compiler's thread), then only read (by reader.ts, in every worker), so that nobody needs a lock.
+ * Where every word of the shared routing table stands: the only file with offsets. A table is written once, then only read
+ * (by reader.ts, in every worker), so that nobody needs a lock.
+ *
+ * There are two kinds of one form: a **base** is whole in itself; an **overlay** has what is new, different or gone since
+ * its base was made, and is only understood together with it (README.md).
  *
  *     ┌────────────┐ 0
  *     │ header     │   magic, format version, generation, size, place of every section
@@ -13,6 +16,11 @@
  *     │ hostIndex  │   hash table: host ──▶ candidates
  *     │ candidates │   which frontends to try, ascending
  *     │ strings    │   UTF-8, no terminators
+ *     │ filings    │   records, one per frontend: what only writers ask
+ *     │ names      │   of a base: hash tables, name ──▶ frontend, name ──▶ backend
+ *     │ hidden     │   of an overlay: bit i: frontend i of the base is replaced or gone
+ *     │ places     │   of an overlay: per frontend, before which one of the base it stands
+ *     │ moved      │   of an overlay: which backends of the base it replaces
  *     └────────────┘ total bytes
  *
  * Words are 32 bits in the order of the machine; sections begin at multiples of 8 bytes. Words written by: the writer
@@ -23,7 +31,7 @@
 /** The bytes `TSUJ` on a little-endian machine. */
 export const MAGIC = 0x4a555354;
 /** To be raised with every change in this file. */
-export const FORMAT_VERSION = 6;
+export const FORMAT_VERSION = 7;
 
 export const WORD_BYTES = 4;
 export const SECTION_ALIGNMENT = 8;
@@ -42,7 +50,13 @@ export const HEADER = {
   anyHostCandidates: 5,
   /** Reference to a suffix index, 0: no host template has a literal suffix. */
   suffixIndex: 6,
-  sections: 7,
+  /** The generation of the base that this is an overlay of, two words; 0: it is a base. */
+  base: 7,
+  /** The generation of the base that this one was made of, together with an overlay; 0: of another source. */
+  origin: 9,
+  /** Since that generation texts and programs were only added: tables that agree in it share their words' places. */
+  writtenAnew: 11,
+  sections: 13,
 } as const;
 
 export const SECTION = {
@@ -54,8 +68,14 @@ export const SECTION = {
   hostIndex: 5,
   candidates: 6,
   strings: 7,
+  filings: 8,
+  frontendNames: 9,
+  backendNames: 10,
+  hidden: 11,
+  places: 12,
+  moved: 13,
 } as const;
-export const SECTION_COUNT = 8;
+export const SECTION_COUNT = 14;
 export const HEADER_WORDS = HEADER.sections + 2 * SECTION_COUNT;
 
 /** What routing reads comes first, and a record never crosses a cache line. */
@@ -64,6 +84,7 @@ export const FRONTEND = {
   entryPoints: 0,
   /** Reference to a program, 0: no condition beyond the host. */
   program: 1,
+  /** Its index; in an overlay ~index for one of the base, whether that was replaced or not. So in lists of backends, too. */
   backend: 2,
   flags: 3,
   name: 4,
@@ -74,6 +95,28 @@ export const FRONTEND = {
   words: 8,
 } as const;
 export const FRONTEND_PASS_HOST_HEADER = 1;
+
+/** Of each frontend, beside its record. */
+export const FILING = {
+  /** A float of 64 bits: what comes first in global order, names aside. */
+  rank: 0,
+  /** The low word of the generation in which it was put. */
+  version: 2,
+  /** Word index in `programs` of KEYS; 0: nothing finds it. */
+  keys: 3,
+  words: 4,
+} as const;
+
+/**
+ * What a frontend is found by (find-keys.ts), in `programs`: three lists of pairs of words, each behind its length, which is
+ * -1 where there is no such condition.
+ *
+ *     hosts │ text │ … │ suffixes │ hash, length │ … │ paths │ hash, length │ …
+ */
+export const NO_KEYS = -1;
+
+/** Backends of the base that an overlay replaces, ascending: which one, by which of its own. */
+export const MOVED = { from: 0, to: 1, words: 2 } as const;
 
 /** Of a frontend, in `programs`. */
 export const OPTIONS = {
@@ -101,9 +144,13 @@ export const BACKEND = {
   policy: 9,
   /** Word index in `programs` of OTHERS; 0: its options name no other backend. */
   others: 11,
-  words: 12,
+  /** The low word of the generation in which it was put. */
+  version: 12,
+  words: 13,
 } as const;
 export const BACKEND_ALL_WEIGHTS_ZERO = 1;
+/** It has been there; nobody names it. */
+export const BACKEND_GONE = 2;
 
 export const SERVER = {
   slot: 0,

@@ -7,11 +7,14 @@ import type { TableSections } from './sections.ts';
 
 export class Operands {
   private readonly sections: TableSections;
-  private readonly texts = new Map<number, string>();
-  private readonly regexes = new Map<number, Regex | null>();
+  private readonly texts: Map<number, string>;
+  private readonly regexes: Map<number, Regex | null>;
 
-  constructor(sections: TableSections) {
+  /** `before`: of a table whose words stand in the same places, so that what was made of them is good here, too. */
+  constructor(sections: TableSections, before: Operands | null) {
     this.sections = sections;
+    this.texts = before?.texts ?? new Map<number, string>();
+    this.regexes = before?.regexes ?? new Map<number, Regex | null>();
   }
 
   /** The string whose two words begin at that word of the programs. */

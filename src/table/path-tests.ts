@@ -9,11 +9,6 @@ const PATTERN = 2;
 const SUFFIX = 4;
 const TEMPLATE_WORDS = 6;
 
-/** How far the path of the request at hand has been looked at. */
-const PATH_UNREAD = 0;
-const PATH_READ = 1;
-const PATH_INVALID = 2;
-
 /** `first` and `end` are words of the programs: the strings of one instruction. */
 export class PathTests {
   private readonly text: RequestText;
@@ -21,8 +16,6 @@ export class PathTests {
   private readonly strings: Uint8Array;
   private readonly operands: Operands;
   private readonly keepTrailingSlash: boolean;
-  private rawPath = '';
-  private state = PATH_UNREAD;
 
   constructor(
     text: RequestText,
@@ -36,20 +29,6 @@ export class PathTests {
     this.strings = strings;
     this.operands = operands;
     this.keepTrailingSlash = keepTrailingSlash;
-  }
-
-  begin(rawPath: string): void {
-    this.rawPath = rawPath;
-    this.state = PATH_UNREAD;
-  }
-
-  /** Makes `text.path` ready, at most once per request; false when no path rule can match it. */
-  read(): boolean {
-    if (this.state === PATH_UNREAD) {
-      this.text.setPath(this.rawPath);
-      this.state = this.text.pathLength < 0 ? PATH_INVALID : PATH_READ;
-    }
-    return this.state === PATH_READ;
   }
 
   hasPrefix(first: number, end: number): boolean {

@@ -4,7 +4,7 @@ import { Operands } from './operands.ts';
 import { PathTests } from './path-tests.ts';
 import { firstQueryValue } from './query.ts';
 import { NO_FIELDS, type RequestFields } from './request-fields.ts';
-import { RequestText } from './request-text.ts';
+import type { RequestText } from './request-text.ts';
 import type { TableSections } from './sections.ts';
 
 /** Words of a template: prefix, pattern, suffix. */
@@ -14,36 +14,33 @@ const TEMPLATE_WORDS = 6;
 const VALUE = 2;
 
 export class ProgramRunner {
-  readonly text = new RequestText();
+  /** Shared with the other table that a request is looked up in. */
+  readonly text: RequestText;
   /** After a match: a final slash differs, so that the answer is a redirect to the other form (rules §7). */
   redirectSlash = false;
   private readonly programs: Int32Array;
   private readonly strings: Uint8Array;
-  private readonly operands: Operands;
+  readonly operands: Operands;
   private readonly path: PathTests;
   private method = '';
   private host = '';
   private fields = NO_FIELDS;
 
-  constructor(sections: TableSections, keepTrailingSlash: boolean) {
+  /** `before`: of a table whose words stand in the same places. */
+  constructor(sections: TableSections, text: RequestText, keepTrailingSlash: boolean, before: Operands | null) {
     const { programs, strings } = sections;
+    this.text = text;
     this.programs = programs;
     this.strings = strings;
-    this.operands = new Operands(sections);
-    this.path = new PathTests(this.text, programs, strings, this.operands, keepTrailingSlash);
+    this.operands = new Operands(sections, before);
+    this.path = new PathTests(text, programs, strings, this.operands, keepTrailingSlash);
   }
 
-  begin(method: string, host: string, rawPath: string, fields: RequestFields): void {
+  /** `text` is of the same request. */
+  begin(method: string, host: string, fields: RequestFields): void {
     this.method = method;
     this.host = host;
     this.fields = fields;
-    this.path.begin(rawPath);
-    this.text.setHost(host);
-  }
-
-  /** Makes `text.path` ready, at most once per request; false when no path rule can match it. */
-  readPath(): boolean {
-    return this.path.read();
   }
 
   /** Do all instructions from that word of the section hold? Sets `redirectSlash`. */
@@ -55,7 +52,7 @@ export class ProgramRunner {
       const first = word + 2;
       word = first + 2 * programs[word + 1];
       if (opcode === OPCODE.path || opcode === OPCODE.pathTemplate) {
-        if (!path.read()) return false;
+        if (!this.text.readPath()) return false;
         const found = opcode === OPCODE.path ? path.findPath(first, word) : path.findPathTemplate(first, word);
         if (found < 0) return false;
         redirect ||= path.slashDiffers(found);
@@ -70,13 +67,13 @@ export class ProgramRunner {
   private holds(opcode: number, first: number, end: number): boolean {
     switch (opcode) {
       case OPCODE.pathPrefix:
-        return this.path.read() && this.path.hasPrefix(first, end);
+        return this.text.readPath() && this.path.hasPrefix(first, end);
       case OPCODE.method:
         return this.matchesMethod(first, end);
       case OPCODE.hostTemplate:
         return this.matchesHostTemplate(first, end);
       case OPCODE.pathPrefixTemplate:
-        return this.path.read() && this.path.hasPrefixTemplate(first, end);
+        return this.text.readPath() && this.path.hasPrefixTemplate(first, end);
       case OPCODE.header:
         return this.hasField(first);
       case OPCODE.headerRegexp:

@@ -1,6 +1,6 @@
 /**
  * Host and path of a request as the bytes that rules are compared with (shared/spec rules §2, §8), in two buffers that
- * live as long as their table. The common case is one loop over the text; everything unusual goes the slow way beside it.
+ * live as long as their worker. The common case is one loop over the text; everything unusual goes the slow way beside it.
  */
 import { textOf } from '../kernel/percent.ts';
 import { HASH_HOST, HASH_START, hashByte, hashEnd } from './hash.ts';
@@ -40,6 +40,11 @@ export function canonicalHost(field: string): string {
   return isName ? text.slice(0, colon).trim() : text;
 }
 
+/** How far the path of the request at hand has been looked at. */
+const PATH_UNREAD = 0;
+const PATH_READ = 1;
+const PATH_INVALID = 2;
+
 export class RequestText {
   host = new Uint8Array(256);
   hostLength = 0;
@@ -49,6 +54,24 @@ export class RequestText {
   pathLength = 0;
   /** null: not yet asked for. */
   private decodedText: string | null = null;
+  private rawPath = '';
+  private pathState = PATH_UNREAD;
+
+  /** `host`, `path`: as received; the path without its query. */
+  begin(host: string, path: string): void {
+    this.rawPath = path;
+    this.pathState = PATH_UNREAD;
+    this.setHost(host);
+  }
+
+  /** Makes `path` ready, at most once per request; false when no path rule can match it. */
+  readPath(): boolean {
+    if (this.pathState === PATH_UNREAD) {
+      this.setPath(this.rawPath);
+      this.pathState = this.pathLength < 0 ? PATH_INVALID : PATH_READ;
+    }
+    return this.pathState === PATH_READ;
+  }
 
   /** Takes the Host field as received. */
   setHost(field: string): void {

@@ -1,14 +1,19 @@
 /**
  * Reads a finished table once more, in the thread that wrote it: every number that a reader follows must stay inside
- * its section, so that a fault of the writer ends there and never in a worker. Costs one pass over the words.
+ * its section, so that a fault of the writer ends there and never in a worker. Costs one pass over the words; of an overlay
+ * and its base, over those of the overlay.
  */
 import { TsujiError } from '../kernel/errors.ts';
+import type { Tables } from './input.ts';
 import {
   BACKEND,
   CANDIDATE_LIST,
+  FILING,
   FRONTEND,
   HOST_CELL,
   MODIFIER_OPERANDS,
+  MOVED,
+  NO_KEYS,
   OPCODE,
   OPERANDS,
   OPTIONS,
@@ -21,6 +26,9 @@ import {
 } from './layout.ts';
 import { TableSections } from './sections.ts';
 
+/** Of KEYS. */
+const KEY_LISTS = 3;
+
 function check(condition: boolean, what: string): void {
   if (!condition) throw new TsujiError('TABLE_CORRUPT', `the routing table is corrupt: ${what}`);
 }
@@ -28,13 +36,21 @@ function check(condition: boolean, what: string): void {
 class Validator {
   private readonly sections: TableSections;
   private readonly frontendCount: number;
+  /** What an overlay lies over; null: it is a base. */
+  private readonly base: TableSections | null;
 
-  constructor(sections: TableSections) {
+  constructor(sections: TableSections, base: TableSections | null) {
     this.sections = sections;
+    this.base = base;
     this.frontendCount = sections.frontends.length / FRONTEND.words;
   }
 
   run(): void {
+    check(this.sections.base === (this.base?.generation ?? 0), 'it does not belong to its base');
+    this.checkFilings();
+    this.checkOverBase();
+    this.checkNames(this.sections.frontendNames, this.frontendCount);
+    this.checkNames(this.sections.backendNames, this.sections.backendCount);
     this.checkBackends();
     this.checkServers();
     this.checkFrontends();
@@ -42,6 +58,69 @@ class Validator {
     this.checkCandidates(this.sections.anyHostCandidates);
     const { suffixIndex } = this.sections;
     if (suffixIndex !== 0) this.checkHashIndex(suffixIndex, (code) => this.checkCandidates(code));
+  }
+
+  private checkFilings(): void {
+    const { filings, frontends, programs } = this.sections;
+    check(filings.length / FILING.words === frontends.length / FRONTEND.words, 'a frontend is not filed');
+    for (let frontend = 0; frontend < this.frontendCount; frontend++) {
+      const rank = this.sections.rankOf(frontend);
+      check(!Number.isNaN(rank), 'a frontend has no rank');
+      check(frontend === 0 || rank <= this.sections.rankOf(frontend - 1), 'frontends are out of order');
+      const keys = filings[frontend * FILING.words + FILING.keys];
+      check(keys >= 0 && keys < programs.length, 'the keys of a frontend lie outside');
+      if (keys !== 0) this.checkKeys(keys);
+    }
+  }
+
+  private checkKeys(keys: number): void {
+    const { programs } = this.sections;
+    let word = keys;
+    for (let list = 0; list < KEY_LISTS; list++) {
+      const count = programs[word++];
+      check(count >= NO_KEYS && word + 2 * count <= programs.length, 'the keys of a frontend lie outside');
+      if (list === 0) for (let i = 0; i < count; i++) this.checkString(programs, word + 2 * i);
+      word += 2 * Math.max(count, 0);
+    }
+  }
+
+  /** The sections that only overlays have. */
+  private checkOverBase(): void {
+    const { hidden, places, moved, backends } = this.sections;
+    const frontends = this.base?.frontendCount ?? 0;
+    const backendCount = this.base?.backendCount ?? 0;
+    check(hidden.length === Math.ceil(frontends / 32), 'it hides frontends outside of its base');
+    check(places.length === (this.base === null ? 0 : this.frontendCount), 'a frontend has no place in the base');
+    for (let i = 0; i < places.length; i++) {
+      check(places[i] >= (i === 0 ? 0 : places[i - 1]) && places[i] <= frontends, 'places are out of order');
+    }
+    check(moved.length % MOVED.words === 0, 'a moved backend is incomplete');
+    for (let word = 0, before = -1; word < moved.length; word += MOVED.words) {
+      const from = moved[word + MOVED.from];
+      const to = moved[word + MOVED.to];
+      check(from > before && from < backendCount, 'moved backends are out of order');
+      check(to >= 0 && to < backends.length / BACKEND.words, 'a backend was moved to none');
+      before = from;
+    }
+  }
+
+  private checkNames(cells: Int32Array, count: number): void {
+    if (this.base !== null) {
+      check(cells.length === 0, 'an overlay has a table of names');
+      return;
+    }
+    check(cells.length >= 2 && Number.isInteger(Math.log2(cells.length)), 'a table of names has a wrong size');
+    let empty = 0;
+    for (const cell of cells) {
+      check(cell >= 0 && cell <= count, 'a name belongs to nothing');
+      if (cell === 0) empty += 1;
+    }
+    check(empty > 0, 'a table of names is full');
+  }
+
+  /** As in FRONTEND.backend. */
+  private isBackend(ref: number): boolean {
+    return ref >= 0 ? ref < this.sections.backendCount : ~ref < (this.base?.backendCount ?? 0);
   }
 
   private checkString(words: Int32Array, word: number): void {
@@ -85,12 +164,12 @@ class Validator {
   }
 
   private checkFrontends(): void {
-    const { frontends, backends } = this.sections;
+    const { frontends } = this.sections;
     check(frontends.length % FRONTEND.words === 0, 'a frontend is incomplete');
     for (let word = 0; word < frontends.length; word += FRONTEND.words) {
       this.checkString(frontends, word + FRONTEND.name);
       const backend = frontends[word + FRONTEND.backend];
-      check(backend >= 0 && backend < backends.length / BACKEND.words, 'a frontend has no backend');
+      check(this.isBackend(backend), 'a frontend has no backend');
       this.checkProgram(frontends[word + FRONTEND.program], OPERANDS);
       this.checkProgram(frontends[word + FRONTEND.modifiers], MODIFIER_OPERANDS);
       const options = frontends[word + FRONTEND.options];
@@ -108,13 +187,12 @@ class Validator {
 
   /** Of the backends that options name: so many as the word at `count` says, from `first` on. */
   private checkIndexes(count: number, first: number): void {
-    const { programs, backends } = this.sections;
+    const { programs } = this.sections;
     check(count > 0 && count < programs.length, 'the backends of options lie outside');
     const end = first + programs[count];
     check(end >= first && end <= programs.length, 'the backends of options lie outside');
     for (let word = first; word < end; word++) {
-      const backend = programs[word];
-      check(backend >= 0 && backend < backends.length / BACKEND.words, 'options name no backend');
+      check(this.isBackend(programs[word]), 'options name no backend');
     }
   }
 
@@ -195,6 +273,12 @@ class Validator {
 }
 
 /** Throws TsujiError TABLE_CORRUPT, naming what is wrong. */
-export function validateTable(buffer: SharedArrayBuffer): void {
-  new Validator(new TableSections(buffer)).run();
+export function validateTable(base: SharedArrayBuffer): void {
+  new Validator(new TableSections(base), null).run();
+}
+
+/** What is new of them: the overlay, or the base where there is none. Throws as `validateTable` does. */
+export function validateTables({ base, overlay }: Tables): void {
+  if (overlay === null) validateTable(base);
+  else new Validator(new TableSections(overlay), new TableSections(base)).run();
 }

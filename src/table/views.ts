@@ -1,6 +1,7 @@
 /**
- * What routing hands out. A view is made when its frontend or backend is first used and lives as long as the table, so
- * that a request only ever follows references; each class has one shape.
+ * What routing hands out. A view is made when its frontend or backend is first used and lives until that changes
+ * (view-shelf.ts), so that a request only ever follows references; each class has one shape. It keeps nothing of the table
+ * that it was made of, which may be gone long before it.
  */
 import { compileRegex, type Regex } from '../kernel/regex.ts';
 import type { TableServer } from './input.ts';
@@ -12,14 +13,13 @@ import {
   MODIFIER,
   OPCODE,
   OPTIONS,
-  OTHERS,
   SCHEMES,
   SERVER,
 } from './layout.ts';
 import { type BackendPolicy, type MiddlewareOptions, readOptions } from './options.ts';
 import type { TableSections } from './sections.ts';
 
-const NONE: readonly number[] = Object.freeze([]);
+const NONE: readonly BackendView[] = Object.freeze([]);
 
 export class ServerView {
   readonly name: string;
@@ -37,6 +37,8 @@ export class ServerView {
   readonly weight: number;
   /** Those of its backend; null: it has none. */
   readonly options: MiddlewareOptions | null;
+  /** Its backend has it no more: only who has begun before goes to it. */
+  isGone = false;
 
   constructor(sections: TableSections, index: number, backendSlot: number, options: MiddlewareOptions | null) {
     const { servers } = sections;
@@ -58,6 +60,10 @@ export class BackendView {
   readonly name: string;
   /** Its line of src/shared/cursors.ts, among others. */
   readonly slot: number;
+  /** As in BACKEND.version. */
+  readonly version: number;
+  /** It, or another that its options name, has changed: who asks for it now gets another view. */
+  isStale = false;
   readonly servers: readonly ServerView[];
   /** One full cycle of turns, each an index into `servers`. Empty without servers and when all weights are 0. */
   readonly schedule: Int32Array;
@@ -74,15 +80,16 @@ export class BackendView {
   plan: object | null | undefined = undefined;
   /** What a worker makes of it all when the backend is first used (src/data/balancing/balancer.ts). */
   balancer: object | null = null;
-  private readonly others: readonly number[];
-  private readonly backendAt: (index: number) => BackendView;
+  private others: readonly BackendView[] = NONE;
+  /** Those whose options name it. */
+  private readonly users = new Set<BackendView>();
 
-  /** `backendAt`: the view of the backend with that index. */
-  constructor(sections: TableSections, index: number, backendAt: (index: number) => BackendView) {
-    const { backends, programs } = sections;
+  constructor(sections: TableSections, index: number) {
+    const { backends } = sections;
     const word = index * BACKEND.words;
     this.name = sections.stringAt(backends, word + BACKEND.name);
     this.slot = backends[word + BACKEND.slot];
+    this.version = backends[word + BACKEND.version];
     this.policy = readOptions<BackendPolicy>(sections.stringAt(backends, word + BACKEND.policy));
     const options = this.policy?.options ?? null;
     this.isPlain = options === null;
@@ -94,23 +101,27 @@ export class BackendView {
     this.servers = servers;
     const firstTurn = backends[word + BACKEND.firstTurn];
     this.scheduleLength = backends[word + BACKEND.turnCount];
-    this.schedule = sections.schedules.subarray(firstTurn, firstTurn + this.scheduleLength);
+    this.schedule = sections.schedules.slice(firstTurn, firstTurn + this.scheduleLength);
     this.pipelining = backends[word + BACKEND.pipelining];
     this.allWeightsZero = (backends[word + BACKEND.flags] & BACKEND_ALL_WEIGHTS_ZERO) !== 0;
-    const others = backends[word + BACKEND.others];
-    const firstOther = others + OTHERS.backends;
-    this.others =
-      others === 0 ? NONE : [...programs.subarray(firstOther, firstOther + programs[others + OTHERS.count])];
-    this.backendAt = backendAt;
+  }
+
+  /** Those that its options name. */
+  setOthers(others: readonly BackendView[]): void {
+    if (others.length === 0) return;
+    this.others = others;
+    for (const other of others) other.users.add(this);
+  }
+
+  /** It is stale. Returns those that have become so with it. */
+  letGo(): readonly BackendView[] {
+    for (const other of this.others) other.users.delete(this);
+    return [...this.users];
   }
 
   /** One of those that its options name, null when there is none of that name. */
   other(name: string): BackendView | null {
-    for (const index of this.others) {
-      const view = this.backendAt(index);
-      if (view.name === name) return view;
-    }
-    return null;
+    return this.others.find((other) => other.name === name) ?? null;
   }
 }
 
@@ -178,10 +189,22 @@ export class FrontendView {
   /** Its requests go to their server as they come: no options, no modifiers. */
   readonly isPlain: boolean;
 
-  /** `backendAt`: the view of the backend with that index. */
-  constructor(sections: TableSections, index: number, backend: BackendView, backendAt: (index: number) => BackendView) {
+  /** As in FILING.version. */
+  readonly version: number;
+  /** Of the tables in which it was found to be good. */
+  checked = -1;
+
+  /** `others`: those that its options name. */
+  constructor(
+    sections: TableSections,
+    index: number,
+    version: number,
+    backend: BackendView,
+    others: readonly BackendView[],
+  ) {
     const { frontends, programs } = sections;
     const word = index * FRONTEND.words;
+    this.version = version;
     this.name = sections.stringAt(frontends, word + FRONTEND.name);
     this.passHostHeader = (frontends[word + FRONTEND.flags] & FRONTEND_PASS_HOST_HEADER) !== 0;
     this.backend = backend;
@@ -192,16 +215,13 @@ export class FrontendView {
       options === 0 ? null : readOptions<MiddlewareOptions>(sections.stringAt(programs, options + OPTIONS.text));
     this.isPlain = modifiers === 0 && options === 0;
     this.literalPath = literalPathOf(sections, frontends[word + FRONTEND.program]);
-    const others = options === 0 ? 0 : programs[options + OPTIONS.backendCount];
-    if (others === 0) {
-      this.otherBackends = null;
-      return;
-    }
-    const found = new Map<string, BackendView>();
-    for (let i = 0; i < others; i++) {
-      const other = backendAt(programs[options + OPTIONS.backends + i]);
-      found.set(other.name, other);
-    }
-    this.otherBackends = found;
+    this.otherBackends = others.length === 0 ? null : new Map(others.map((other) => [other.name, other]));
+  }
+
+  /** A backend of it is another by now. */
+  get usesStale(): boolean {
+    if (this.backend.isStale) return true;
+    if (this.otherBackends !== null) for (const other of this.otherBackends.values()) if (other.isStale) return true;
+    return false;
   }
 }

@@ -20,9 +20,7 @@ export function backendView(weights: readonly number[], policy?: BackendPolicy):
   }));
   const backend = { name: 'b', slot: 3, servers, pipelining: 0, ...(policy === undefined ? {} : { policy }) };
   const sections = new TableSections(writeTable({ generation: 1, backends: [backend], frontends: [] }));
-  return new BackendView(sections, 0, (index) => {
-    throw new Error(`there is no backend ${index}`);
-  });
+  return new BackendView(sections, 0);
 }
 
 /** `lanes`: one per worker. */

@@ -72,6 +72,7 @@ import { RequestEncoder } from '../../src/http2/request-encoder.ts';
 import { ResponseBlock } from '../../src/http2/response-block.ts';
 import { TimerWheel } from '../../src/kernel/timer-wheel.ts';
 import { MetricsLane } from '../../src/shared/metrics.ts';
+import { TableLayer } from '../../src/table/layer.ts';
 import { RoutingTable } from '../../src/table/reader.ts';
 
 type Method = (this: object, ...args: unknown[]) => unknown;
@@ -141,6 +142,7 @@ const CLASSES = {
   TimerWheel,
   MetricsLane,
   RoutingTable,
+  TableLayer,
 };
 
 function methodsOf(prototype: object): string[] {

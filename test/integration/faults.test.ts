@@ -62,7 +62,7 @@ const NOT_TRIED = new Set([
   'WriteTurn.flush',
   'UpstreamPool.turnEnded',
   'MetricsLane.openWord',
-  'UpstreamPools.keepOnly',
+  'UpstreamPools.leave',
   'UpstreamPools.destroy',
   // What lets go of a file, which is done once, and counts that.
   'Spool.close',

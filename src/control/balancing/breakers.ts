@@ -5,6 +5,7 @@
 import type { BreakerCondition } from '../../kernel/breaker-condition.ts';
 import { monotonicMs } from '../../kernel/monotonic-clock.ts';
 import type { Backend } from '../../model/model.ts';
+import type { BreakerChange } from '../../protocol/messages.ts';
 import { BreakerState, RECOVERING, TRIPPED } from '../../shared/breaker-state.ts';
 import { BreakerStatistics, createBreaker } from '../../shared/breaker-statistics.ts';
 import { attempt } from '../guarded.ts';
@@ -43,26 +44,40 @@ class Breaker {
 export class Breakers {
   readonly #workers: number;
   /** By name of the backend. */
-  #breakers = new Map<string, Breaker>();
+  readonly #breakers = new Map<string, Breaker>();
+  readonly #touched = new Set<string>();
+  /** What workers have not been told yet. */
+  readonly #untold = new Map<string, SharedArrayBuffer>();
+  readonly #gone = new Set<string>();
 
   constructor(workers: number) {
     this.#workers = workers;
   }
 
-  /** Of the next table. Returns the memory of its breakers by name of their backend. */
-  follow(backends: ReadonlyMap<string, Backend>): Map<string, SharedArrayBuffer> {
-    const next = new Map<string, Breaker>();
-    const buffers = new Map<string, SharedArrayBuffer>();
-    for (const backend of backends.values()) {
-      if (backend.circuitBreaker === undefined) continue;
-      attempt(`breaker of ${backend.name}`, () => {
-        const breaker = this.breakerOf(backend.name, backend.circuitBreaker!);
-        next.set(backend.name, breaker);
-        buffers.set(backend.name, breaker.buffer);
-      });
+  /** Backends that the next `follow` looks at. */
+  touch(backends: Iterable<string>): void {
+    for (const name of backends) this.#touched.add(name);
+  }
+
+  /** A table of these is about to be made. */
+  follow(backends: ReadonlyMap<string, Backend>): void {
+    for (const name of this.#touched) {
+      const circuitBreaker = backends.get(name)?.circuitBreaker;
+      if (circuitBreaker !== undefined) attempt(`breaker of ${name}`, () => this.breakerOf(name, circuitBreaker));
+      else if (this.#breakers.delete(name)) {
+        this.#untold.delete(name);
+        this.#gone.add(name);
+      }
     }
-    this.#breakers = next;
-    return buffers;
+    this.#touched.clear();
+  }
+
+  /** What workers must be told with the next table. */
+  take(): BreakerChange {
+    const change = { isAll: false, put: new Map(this.#untold), gone: [...this.#gone] };
+    this.#untold.clear();
+    this.#gone.clear();
+    return change;
   }
 
   /** null: the backend has none. */
@@ -70,9 +85,13 @@ export class Breakers {
     return this.#breakers.get(backend)?.view() ?? null;
   }
 
-  /** The one that it has, while the expression stays. */
-  private breakerOf(name: string, { expression, condition }: NonNullable<Backend['circuitBreaker']>): Breaker {
+  /** The one that it has stays while the expression does. */
+  private breakerOf(name: string, { expression, condition }: NonNullable<Backend['circuitBreaker']>): void {
     const known = this.#breakers.get(name);
-    return known?.expression === expression ? known : new Breaker(expression, condition, this.#workers, known);
+    if (known?.expression === expression) return;
+    const breaker = new Breaker(expression, condition, this.#workers, known);
+    this.#breakers.set(name, breaker);
+    this.#untold.set(name, breaker.buffer);
+    this.#gone.delete(name);
   }
 }

@@ -6,7 +6,6 @@ import type { OwnTrust } from '../../kernel/tls-trust.ts';
 import type { BootOptions } from '../../protocol/messages.ts';
 import type { BackendCounts } from '../../shared/backend-counts.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
-import type { RoutingTable } from '../../table/reader.ts';
 import type { ServerView } from '../../table/views.ts';
 import type { Descriptors } from '../descriptors.ts';
 import type { MemoryBudget } from '../memory-budget.ts';
@@ -74,7 +73,11 @@ export class UpstreamPools {
       new ConnectionCounts(this.metrics, this.counts, server.backendSlot),
     );
     made.server = server;
-    this.bySlot.set(server.slot, made);
+    if (server.isGone) {
+      // Nobody would let go of it later: it keeps no connection, and is forgotten with the next table.
+      made.retire();
+      this.retired.add(made);
+    } else this.bySlot.set(server.slot, made);
     return made;
   }
 
@@ -111,14 +114,12 @@ export class UpstreamPools {
     );
   }
 
-  /** A new table is in force: pools of servers that it does not know are let go. */
-  keepOnly(table: RoutingTable): void {
+  /** A new table is in force, without the servers of these slots. */
+  leave(slots: readonly number[]): void {
     this.letGoUnused();
-    if (this.bySlot.size === 0) return;
-    const known = new Set<number>();
-    table.forEachServerSlot((slot) => known.add(slot));
-    for (const [slot, pool] of this.bySlot) {
-      if (known.has(slot)) continue;
+    for (const slot of slots) {
+      const pool = this.bySlot.get(slot);
+      if (pool === undefined) continue;
       this.bySlot.delete(slot);
       this.letGo(pool);
     }

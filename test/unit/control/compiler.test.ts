@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { TableCompiler } from '../../../src/control/compiler.ts';
+import { MOST_OVERLAID, TableCompiler } from '../../../src/control/compiler.ts';
 import { TableFeed, type Told } from '../../../src/control/table-feed.ts';
 import type { Backend, Frontend, Model, Server } from '../../../src/model/model.ts';
 import { SlotRegistry } from '../../../src/shared/slots.ts';
-import type { TableChange } from '../../../src/table/input.ts';
+import type { TableChange, Tables } from '../../../src/table/input.ts';
 import { RoutingTable } from '../../../src/table/reader.ts';
 
 function server(name: string, port: number): Server {
@@ -49,21 +49,25 @@ function registries(capacity = 100): [SlotRegistry, SlotRegistry] {
   return [new SlotRegistry({ kind: 'backend', capacity }), new SlotRegistry({ kind: 'server', capacity })];
 }
 
+/** Everything as one step. */
+function toldAll(feed: TableFeed, of: Model, generation: number): Told {
+  feed.touch({ backends: new Set(of.backends.keys()), frontends: new Set(of.frontends.keys()) });
+  return feed.next(of, generation);
+}
+
 function allOf(of: Model, entryPoints: string[], slots: [SlotRegistry, SlotRegistry], generation: number): TableChange {
-  return new TableFeed(entryPoints, ...slots).all(of, generation).change;
+  return toldAll(new TableFeed(entryPoints, ...slots), of, generation).change;
 }
 
-function never(): never {
-  assert.fail('all was asked for');
+function readerOf({ base, overlay }: Tables): RoutingTable {
+  return new RoutingTable(base, false, overlay);
 }
 
-test('a model becomes a table in another thread, and its routes work', async (t) => {
+test('a model becomes a table, and its routes work', async (t) => {
   const compiler = new TableCompiler();
   t.after(() => compiler.close());
-  const table = new RoutingTable(
-    (await compiler.compile(allOf(small, ['http', 'https'], registries(), 4), never)).table,
-    false,
-  );
+  const { tables } = await compiler.compile(allOf(small, ['http', 'https'], registries(), 4));
+  const table = readerOf(tables);
   assert.equal(table.generation, 4);
   assert.equal(table.route(0, 'GET', 'f1.example', '/')?.backend.name, 'b2');
   assert.equal(table.route(1, 'GET', 'f1.example', '/')?.backend.name, 'b2');
@@ -88,7 +92,7 @@ test('tables come out in the order they were asked for, and one that fails costs
   const made: number[] = [];
   const results = await Promise.allSettled(
     [inputs[0], broken, inputs[2]].map(async (each) => {
-      await compiler.compile(each, never);
+      await compiler.compile(each);
       made.push(each.generation);
     }),
   );
@@ -107,12 +111,12 @@ test('a frontend that the reader would get lost in is left out, with the reason'
   t.after(() => compiler.close());
   const good = allOf(small, ['http'], registries(), 1);
   const lost = { ...good, frontends: good.frontends.map((each) => ({ ...each, backend: 'b7' })) };
-  const { table, refused } = await compiler.compile(lost, never);
+  const { tables, refused } = await compiler.compile(lost);
   assert.deepEqual(
     refused.map(({ name, reason }) => `${name}: ${reason}`),
     ['f1: frontend f1 has no backend b7', 'f2: frontend f2 has no backend b7'],
   );
-  assert.equal(new RoutingTable(table, false).route(0, 'GET', 'f1.example', '/'), null);
+  assert.equal(readerOf(tables).route(0, 'GET', 'f1.example', '/'), null);
 });
 
 test('slots survive generations, and entrypoints are bits in their given order', () => {
@@ -140,7 +144,7 @@ test('slots survive generations, and entrypoints are bits in their given order',
 test('more entrypoints or backends than there is room for are refused with the reason', () => {
   const names = Array.from({ length: 33 }, (_, i) => `e${i}`);
   assert.throws(() => allOf(small, names, registries(), 1), { code: 'TOO_MANY_ENTRY_POINTS' });
-  const { change, refused } = new TableFeed(['http'], ...registries(1)).all(small, 1);
+  const { change, refused } = toldAll(new TableFeed(['http'], ...registries(1)), small, 1);
   assert.deepEqual(
     refused.map(({ kind, name }) => `${kind}/${name}`),
     ['backends/b1', 'backends/b2'],
@@ -149,23 +153,68 @@ test('more entrypoints or backends than there is room for are refused with the r
   assert.deepEqual([change.backends, change.frontends, change.goneFrontends], [[], [], ['f1', 'f2']]);
 });
 
-test('a step from a table that the thread does not know is told again with all there is', async (t) => {
+/** `count` backends with a frontend each. */
+function many(count: number): Model {
+  const numbers = Array.from({ length: count }, (_, i) => i);
+  return model(
+    numbers.map((i) => ({ name: `b${i}`, method: 'wrr', pipelining: 0, servers: [server('s', i + 1)] })),
+    numbers.map((i) => frontend(`f${i}`, `b${i}`, ['http'])),
+  );
+}
+
+test('a very large step becomes a base in another thread, and small ones lie over it until they are part of the next', async (t) => {
   const compiler = new TableCompiler();
   t.after(() => compiler.close());
+  const of = many(MOST_OVERLAID);
+  const feed = new TableFeed(['http'], ...registries(10_000));
+  const first = await compiler.compile(toldAll(feed, of, 1).change);
+  assert.equal(first.tables.overlay, null);
+  let table = readerOf(first.tables);
+  const serverOf = (name: string) => table.route(0, 'GET', `${name}.example`, '/')?.backend.servers[0].port;
+  assert.deepEqual([serverOf('f0'), serverOf('f2047'), serverOf('f2048')], [1, 2048, undefined]);
+  feed.made();
+  let generation = 1;
+  let tables = first.tables;
+  /** A change per step, until there is another base. */
+  while (tables.base === first.tables.base && generation < 20_000) {
+    generation++;
+    const name = `b${generation % MOST_OVERLAID}`;
+    (of.backends as Map<string, Backend>).set(name, {
+      ...of.backends.get(name)!,
+      servers: [server('s', 10_000 + generation)],
+    });
+    const step = { backends: new Set([name]), frontends: new Set<string>() };
+    if (generation === 2) {
+      (of.frontends as Map<string, Frontend>).delete('f1');
+      step.frontends.add('f1');
+    }
+    feed.touch(step);
+    ({ tables } = await compiler.compile(feed.next(of, generation).change));
+    feed.made();
+    // So that the thread can answer.
+    if (generation > MOST_OVERLAID) await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.notEqual(tables.base, first.tables.base);
+  table = readerOf(tables);
+  assert.equal(serverOf('f1'), undefined);
+  assert.deepEqual([serverOf('f0'), serverOf('f5'), serverOf('f2047')].includes(undefined), false);
+  for (const [name, { servers }] of of.backends) {
+    if (name !== 'b1') assert.equal(serverOf(name.replace('b', 'f')), servers[0].port);
+  }
+});
+
+test('of a step that could not be made all is told once more', () => {
   const feed = new TableFeed(['http'], ...registries());
-  await compiler.compile(feed.next(small, 1).change, never);
-  feed.made(1);
+  toldAll(feed, small, 1);
+  feed.made();
   const renamed = { ...small, frontends: new Map([['f1', frontend('f1', 'b1', ['http'])]]) };
   feed.touch({ backends: new Set(), frontends: new Set(['f1', 'f2']) });
   const step = feed.next(renamed, 2).change;
-  assert.deepEqual([step.base, step.frontends.length, step.goneFrontends, step.backends], [1, 1, ['f2'], []]);
-  const other = new TableCompiler();
-  t.after(() => other.close());
-  for (const each of [compiler, other]) {
-    const table = new RoutingTable((await each.compile(step, () => feed.all(renamed, 2).change)).table, false);
-    assert.equal(table.route(0, 'GET', 'f1.example', '/')?.backend.name, 'b1');
-    assert.equal(table.route(0, 'GET', 'f2.example', '/'), null);
-  }
+  assert.deepEqual([step.frontends.length, step.goneFrontends, step.backends], [1, ['f2'], []]);
+  feed.failed();
+  assert.deepEqual(feed.next(renamed, 3).change, { ...step, generation: 3 });
+  feed.made();
+  assert.deepEqual(feed.next(renamed, 4).change.goneFrontends, []);
 });
 
 test('the slot of a server is free for others once its server is gone from every table, and not before', () => {
@@ -175,8 +224,9 @@ test('the slot of a server is free for others once its server is gone from every
     model([{ name: 'b', method: 'wrr', pipelining: 0, servers: ports.map((port) => server(`s${port}`, port)) }], []);
   const touched = { backends: new Set(['b']), frontends: new Set<string>() };
   const slotsOf = ({ change }: Told): number[] => change.backends[0].servers.map(({ slot }) => slot);
+  feed.touch(touched);
   assert.deepEqual(slotsOf(feed.next(of(1, 2), 1)), [0, 1]);
-  feed.made(1);
+  feed.made();
   // A server that no step names for a long time still has its slot.
   servers.retire(50);
   feed.touch(touched);
@@ -185,7 +235,7 @@ test('the slot of a server is free for others once its server is gone from every
   feed.failed();
   feed.touch(touched);
   assert.deepEqual(slotsOf(feed.next(of(2), 52)), [1]);
-  feed.made(52);
+  feed.made();
   servers.retire(52);
   feed.touch(touched);
   assert.deepEqual(slotsOf(feed.next(of(2, 3), 53)), [1, 0]);
@@ -198,7 +248,7 @@ test('the slot of a backend is free for others once every worker routes without 
   const step = (name: string, generation: number): Told => {
     feed.touch({ backends: new Set(['b1', 'b2']), frontends: new Set() });
     const told = feed.next(of(name), generation);
-    feed.made(generation);
+    feed.made();
     return told;
   };
   assert.deepEqual(step('b1', 1).refused, []);

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { StringHeap } from '../../../src/table/build-buffers.ts';
+import { TableBuilder } from '../../../src/table/builder.ts';
 import { CandidateIndex } from '../../../src/table/candidates.ts';
 import type { NamedFrontend, TableChange } from '../../../src/table/input.ts';
 import { RoutingTable } from '../../../src/table/reader.ts';
 import { withoutGuilty } from '../../../src/table/salvage.ts';
-import { TableBuilder } from '../../../src/table/writer.ts';
 import { poison } from '../../harness/poison.ts';
 import { backend, frontend, server } from './inputs.ts';
 
@@ -20,7 +20,6 @@ function named(name: string, backendName: string): NamedFrontend {
 function everything(frontends: readonly string[], backends: readonly string[] = ['b0', 'b1']): TableChange {
   return {
     generation: 7,
-    base: 0,
     backends: backends.map((name, slot) => backend({ name, slot, servers: [server({ name: `s${slot}`, slot })] })),
     frontends: frontends.map((name, i) => named(name, backends[i % backends.length])),
     goneBackends: [],
@@ -29,7 +28,7 @@ function everything(frontends: readonly string[], backends: readonly string[] = 
 }
 
 function served({ backends, frontends, ...rest }: TableChange): string[] {
-  const table = new RoutingTable(new TableBuilder().apply({ ...rest, backends, frontends })!, false);
+  const table = new RoutingTable(new TableBuilder().apply({ ...rest, backends, frontends }).base, false);
   return frontends.flatMap(({ name }) => table.route(0, 'GET', `${name}.example`, '/')?.name ?? []);
 }
 
