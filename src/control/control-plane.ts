@@ -300,6 +300,7 @@ export class ControlPlane {
       publisher: this.publisher,
       fleet: this.fleet,
       applied: this.applied,
+      received: (source) => this.reconciler.received(source),
       guard: this.guard,
       certificates: this.certificateList,
       nodes: this.nodes,

@@ -135,6 +135,11 @@ export class Reconciler implements SourceSink {
     this.snapshot(source, revision, entries);
   }
 
+  /** The revision that the source has given last, '' for none. */
+  received(source: SourceName): string {
+    return this.#revisions.get(source) ?? '';
+  }
+
   /** All keys of one source, live. */
   keysOf(source: SourceName): ReadonlyMap<string, string> {
     return this.#merge.keysOf(source);

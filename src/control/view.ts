@@ -142,6 +142,8 @@ export interface ControlView {
   applied(): Revisions;
   /** True as soon as that is so of `revision`, false when it was not within `ms`; null: too many wait already. */
   waitApplied(source: SourceName, revision: number, ms: number): Promise<boolean> | null;
+  /** As `applied`, but it moves on with the store while nothing of ours changes, so that nodes can be compared. */
+  appliedUpTo(): Revisions;
   /** All live nodes of the prefix, this one first. */
   nodes(): Promise<NodeList>;
   /** Counts of published tables. */

@@ -93,6 +93,10 @@ test('a node that starts while etcd is down serves what it knew, says so, and ca
       ['stale', true],
     ],
   );
+  const stale = await second.metrics();
+  assert.match(stale, /^tsuji_config_stale_seconds (?!0$)/m);
+  assert.match(stale, /^tsuji_snapshot_writes_total\{result="ok"\} \d/m);
+  assert.match(stale, /^tsuji_config_applied_revision\{source="etcdv3"\} \d/m);
 
   // While nobody could tell it, one server has moved, a route has gone, and the settings are as before.
   await put(etcd, 3, 'backends/a/servers/s/url', two);

@@ -139,7 +139,7 @@ class Watch {
     for (;;) {
       await sleep(timerSpan(this.#timing.probeMs), undefined, { signal: over });
       await this.#probe(stream);
-      this.#observer.confirmed(this.#delivered);
+      this.#observer.confirmed(this.#complete);
     }
   }
 

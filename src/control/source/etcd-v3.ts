@@ -156,8 +156,8 @@ export class EtcdV3Source implements Source {
     const over = AbortSignal.any([this.#stopping.signal, round.signal]);
     let newest = after;
     const ranges = this.#trees.ranges();
-    /** The watches that have confirmed since all had. */
-    const confirmed = new Set<string>();
+    /** The watches that have confirmed since all had, and up to which revision. */
+    const confirmed = new Map<string, number>();
     const watches = ranges.map((prefix) => {
       const observer = {
         events: (revision: number, events: readonly IEvent[]): void => {
@@ -166,9 +166,10 @@ export class EtcdV3Source implements Source {
           if (this.#deliver(sink, revision, prefix, events)) this.#status.confirmed(String(newest));
           else round.abort();
         },
-        confirmed: (): void => {
-          confirmed.add(prefix);
+        confirmed: (upTo: number): void => {
+          confirmed.set(prefix, upTo);
           if (confirmed.size < ranges.length) return;
+          newest = Math.max(newest, Math.min(...confirmed.values()));
           confirmed.clear();
           if (this.#trees.isRefused) round.abort();
           else this.#status.confirmed(String(newest));

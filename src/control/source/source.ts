@@ -21,7 +21,10 @@ export type SourceState = 'connecting' | 'live' | 'stale' | 'absent';
 export type SourceStatus = {
   readonly name: SourceName;
   readonly state: SourceState;
-  /** etcd revision (v3), etcd index (v2) or a counter of scans (folder), as text; '' before the first snapshot. */
+  /**
+   * Up to which we have all there is: etcd revision (v3), etcd index (v2) or a counter of scans (folder), as text; '' before the
+   * first snapshot. It moves on also when the store says that nothing of ours has changed.
+   */
   readonly revision: string;
   /** Unix milliseconds at which the store last confirmed that we are up to date; 0 for never. */
   readonly confirmedAt: number;

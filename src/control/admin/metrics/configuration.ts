@@ -33,6 +33,14 @@ export function* configMetrics(source: MetricsSource): Generator<string> {
   yield* histograms('tsuji_config_apply_duration_seconds', help, APPLY_BOUNDS, took);
   const stale = 'For how long no source has confirmed what is in force; 0 while it is live.';
   yield* single('tsuji_config_stale_seconds', 'gauge', stale, view.staleSeconds());
+  const upTo = [...view.appliedUpTo()].flatMap(([name, revision]): Row[] =>
+    revision === '' ? [] : [[labelText([['source', name]]), Number(revision)]],
+  );
+  const revisions = 'Revision of the store up to which every worker routes by all that there is.';
+  yield* family('tsuji_config_applied_revision', 'gauge', revisions, upTo);
+  const held = 'Deleted keys that the guard against mass removal keeps in force.';
+  yield* single('tsuji_config_held', 'gauge', held, view.held()?.keys ?? 0);
+  yield* snapshotFamilies(source);
   const problems = new Map<string, number>(PROBLEM_STATES.map((state) => [state, 0]));
   for (const { state } of view.problems()) problems.set(state, (problems.get(state) ?? 0) + 1);
   const rejected = problems.get('rejected')!;
@@ -46,6 +54,18 @@ export function* configMetrics(source: MetricsSource): Generator<string> {
   const counts = { frontends: frontends.size, backends: backends.size, servers, certificates: certificates.size };
   const objects = Object.entries(counts).map(([kind, count]): Row => [`kind="${kind}"`, count]);
   yield* family('tsuji_config_objects', 'gauge', 'What the configuration has.', objects);
+}
+
+function* snapshotFamilies({ view }: MetricsSource): Generator<string> {
+  const snapshot = view.snapshot();
+  const writes: Row[] = [];
+  const age: Row[] = [];
+  if (snapshot !== null) {
+    writes.push(['result="ok"', snapshot.ok], ['result="failed"', snapshot.failed]);
+    if (snapshot.writtenAt > 0) age.push(['', Math.max(0, Date.now() - snapshot.writtenAt) / 1_000]);
+  }
+  yield* family('tsuji_snapshot_age_seconds', 'gauge', 'Since the snapshot of the keys was written.', age);
+  yield* family('tsuji_snapshot_writes_total', 'counter', 'Writes of the snapshot of the keys.', writes);
 }
 
 /** Named as in Traefik 2 and later, where this metric comes from. */

@@ -5,6 +5,8 @@ import type { Revisions } from '../../../../src/control/applied-revisions.ts';
 import { ApplyTimes } from '../../../../src/control/apply-times.ts';
 import type { ServerStatus } from '../../../../src/control/balancing/server-status.ts';
 import type { NodeList } from '../../../../src/control/cluster/node-report.ts';
+import type { HeldStatus } from '../../../../src/control/memory/removal-guard.ts';
+import type { SnapshotStatus } from '../../../../src/control/memory/snapshot-keeper.ts';
 import type { SourceStatus } from '../../../../src/control/source/source.ts';
 import type {
   BreakerView,
@@ -164,8 +166,12 @@ export class FakeView implements ControlView {
   nodes(): Promise<NodeList> {
     return Promise.resolve({ nodes: [], more: 0, reason: '' });
   }
+  revisions: Revisions = new Map();
   applied(): Revisions {
-    return new Map();
+    return this.revisions;
+  }
+  appliedUpTo(): Revisions {
+    return this.revisions;
   }
   waitApplied(): Promise<boolean> {
     return Promise.resolve(false);
@@ -174,11 +180,13 @@ export class FakeView implements ControlView {
   confirmHeld(): void {
     this.confirmed++;
   }
-  held(): null {
-    return null;
+  heldNow: HeldStatus | null = null;
+  held(): HeldStatus | null {
+    return this.heldNow;
   }
-  snapshot(): null {
-    return null;
+  snapshotNow: SnapshotStatus | null = null;
+  snapshot(): SnapshotStatus | null {
+    return this.snapshotNow;
   }
   workers(): readonly WorkerView[] {
     return this.workerList;

@@ -113,6 +113,26 @@ test('sources, workers and rejected keys are told', () => {
   assert.equal(value(families, 'tsuji_config_keys_rejected'), 1);
 });
 
+test('what is held, what is kept over a restart, and how far the routes are is told', () => {
+  const view = new FakeView();
+  const names = ['tsuji_config_held', 'tsuji_snapshot_age_seconds', 'tsuji_config_applied_revision'];
+  const told = () => names.map((name) => value(page(view), name));
+  assert.deepEqual(told(), [0, undefined, undefined]);
+  view.heldNow = { reason: 'many', since: 1, until: 2, keys: 7, frontends: 3, backends: 2 };
+  view.snapshotNow = { path: '/s', ok: 4, failed: 1, writtenAt: 0 };
+  view.revisions = new Map([
+    ['etcdv3', '812'],
+    ['folder', ''],
+  ]);
+  assert.deepEqual(told(), [7, undefined, 812]);
+  view.snapshotNow = { ...view.snapshotNow, writtenAt: Date.now() - 60_000 };
+  const families = page(view);
+  assert.ok(Math.abs(value(families, 'tsuji_snapshot_age_seconds')! - 60) < 30);
+  const writes = ['ok', 'failed'].map((result) => value(families, 'tsuji_snapshot_writes_total', { result }));
+  assert.deepEqual(writes, [4, 1]);
+  assert.equal(families.get('tsuji_config_applied_revision')?.samples.length, 1);
+});
+
 test('a large page comes in pieces', () => {
   const view = new FakeView();
   for (let i = 0; i < 3000; i++) view.put(backend(`backend${i}`, server('s', `http://10.0.0.1:${i + 1}`)));
