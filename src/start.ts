@@ -2,7 +2,6 @@
 
 import { constants } from 'node:os';
 import { ownCommit, ownVersion, runVersion } from './commands/version.ts';
-import { tellOwnError } from './control/guarded.ts';
 import { Launch } from './control/launch.ts';
 import { useLogSettings } from './control/log-settings.ts';
 import { Predecessor, Succession } from './control/succession.ts';
@@ -12,6 +11,7 @@ import { ListenError, reasonOf, TsujiError } from './kernel/errors.ts';
 import { EVENTS } from './kernel/events.ts';
 import { LateTicks } from './kernel/late-ticks.ts';
 import { endLog, log, logWarningsOfNode, reopenLog } from './kernel/log.ts';
+import { tellOwnError } from './kernel/own-error.ts';
 import {
   type EndingSignal,
   onEndingSignal,

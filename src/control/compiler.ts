@@ -7,11 +7,12 @@
  */
 import { Piscina } from 'piscina';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
+import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
+import { tellOwnError } from '../kernel/own-error.ts';
 import { TableBuilder } from '../table/builder.ts';
 import type { TableChange, Tables } from '../table/input.ts';
 import { type BuiltTables, builtTables } from '../table/salvage.ts';
-import { tellOwnError } from './guarded.ts';
 import type { BasePiece, MadeBase } from './make-base.task.ts';
 
 /**
@@ -89,9 +90,7 @@ export class TableCompiler {
       this.builder.rebase(made!.base);
     } catch (error) {
       this.mergeAfter = performance.now() + RETRY_MS;
-      log.warn('what has changed could not be made part of the routing table, and is kept beside it', {
-        reason: reasonOf(error),
-      });
+      log.event(EVENTS.mergeFailed, '', { reason: reasonOf(error) });
     } finally {
       this.isMerging = false;
     }
@@ -110,7 +109,7 @@ export class TableCompiler {
       idleTimeout: IDLE_MS,
     });
     // A thread that dies between two tasks is replaced by the pool; without a listener it would end the process.
-    pool.on('error', (error) => log.error('The compiler thread ended', { error: reasonOf(error) }));
+    pool.on('error', (error) => tellOwnError('thread that makes bases', error));
     return pool;
   }
 }

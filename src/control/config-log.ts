@@ -1,6 +1,6 @@
 /** Tells the log that routes are in force, once a second at most; what came faster is told together at its end. */
 import { timerSpan } from '../kernel/durations.ts';
-import { EVENTS } from '../kernel/events.ts';
+import { configurationReloaded, EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import type { LogFields } from '../kernel/log-line.ts';
 import type { Model } from '../model/model.ts';
@@ -83,7 +83,7 @@ export class ConfigLog {
     const { generation, merged, applyMs: apply_ms } = this;
     const fields = { generation, ...this.options.fields(), ...this.takeChanges(), merged, apply_ms };
     log.event(EVENTS.configApplied, '', fields);
-    for (const address of this.options.addresses) log.info(`Server configuration reloaded on ${address}`);
+    for (const address of this.options.addresses) log.event(configurationReloaded(address), address, { address });
     this.merged = 0;
   }
 

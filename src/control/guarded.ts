@@ -2,14 +2,7 @@
  * The main thread serves no request, but without it nothing changes any more: an error of ours in a timer or an event ends
  * what it was about, and nothing else.
  */
-import { reasonOf } from '../kernel/errors.ts';
-import { EVENTS } from '../kernel/events.ts';
-import { log } from '../kernel/log.ts';
-
-export function tellOwnError(where: string, error: unknown): void {
-  const stack = error instanceof Error ? (error.stack ?? '') : '';
-  log.event(EVENTS.ownError, where, { in: where, error: reasonOf(error), stack });
-}
+import { tellOwnError } from '../kernel/own-error.ts';
 
 /** True when it went well; an error is told. `where`: what it is about, for the log. */
 export function attempt(where: string, step: () => void): boolean {

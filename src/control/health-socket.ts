@@ -4,6 +4,7 @@
  */
 import { createServer, type Server } from 'node:net';
 import { reasonOf } from '../kernel/errors.ts';
+import { EVENTS } from '../kernel/events.ts';
 import { healthName, healthPrefix } from '../kernel/health-name.ts';
 import { log } from '../kernel/log.ts';
 import { pingUrl } from '../settings/ping-url.ts';
@@ -28,7 +29,7 @@ export class HealthSocket {
     });
     this.server.maxConnections = MOST_CONNECTIONS;
     // Whoever took the name has no other purpose than that nobody hears of us; traffic is served all the same.
-    this.server.on('error', (error) => log.warn('tsuji healthcheck cannot be answered', { reason: reasonOf(error) }));
+    this.server.on('error', (error) => log.event(EVENTS.healthcheckUnanswered, '', { reason: reasonOf(error) }));
     this.server.unref();
   }
 

@@ -5,11 +5,12 @@
 import { reasonOf } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
+import { tellOwnError } from '../kernel/own-error.ts';
 import type { Model } from '../model/model.ts';
 import type { Tables } from '../table/input.ts';
 import type { Refused } from '../table/salvage.ts';
 import { TableCompiler } from './compiler.ts';
-import { attempt, tellOwnError } from './guarded.ts';
+import { attempt } from './guarded.ts';
 import type { ModelChange } from './reconciler.ts';
 import type { TableFeed } from './table-feed.ts';
 

@@ -50,7 +50,7 @@ export class SpoolDisk {
       const limit = 'buffering.maxDisk';
       log.event(EVENTS.limitReached, limit, { limit, object: this.folder, value: this.use.bytes, refused: 'a body' });
     } else if (fault === FAULTS.diskFailed) {
-      log.error('a body cannot be kept on disk', { folder: this.folder, reason });
+      log.event(EVENTS.spoolFailed, this.folder, { path: this.folder, reason });
     }
   }
 }

@@ -11,7 +11,7 @@ import { headField } from '../http/fields.ts';
 import { REQUEST_LENGTH, REQUEST_NO_BODY, type RequestHead } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import { FAULTS, type Fault } from '../kernel/errors.ts';
-import { log } from '../kernel/log.ts';
+import { tellOwnError } from '../kernel/own-error.ts';
 import { TimerEntry } from '../kernel/timer-wheel.ts';
 import type { BufferingOptions } from '../middlewares/buffering.ts';
 import type { BackendView, ServerView } from '../table/views.ts';
@@ -364,9 +364,7 @@ export class Subrequest extends TimerEntry implements UpstreamUser, Flow, QueueU
 
   /** An error of ours. */
   crash(error: unknown): void {
-    log.error('a request of our own failed', {
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    });
+    tellOwnError('request of our own', error);
     this.fail(FAULTS.internal, '');
   }
 }

@@ -337,7 +337,7 @@ async function mayUseHandles(): Promise<boolean> {
   if (process.env.TSUJI_SOCKETS === 'stream') return false;
   const reason = makesHandshakes ? await handleProblem() : 'TLS cannot be made on them';
   if (reason === '') return true;
-  log.warn('the handles of this node are not as they should be: its sockets are used, which is slower', { reason });
+  log.event(EVENTS.slowSockets, '', { reason });
   return false;
 }
 

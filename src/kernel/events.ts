@@ -96,7 +96,16 @@ export const EVENTS = Object.freeze({
   ),
   keysFound: state('keys', 'keys_found', 'warning', 'Keys were found', SECOND),
   configApplied: event('config_applied', 'info', 'Routes are in force'),
+  /** Its text is completed by configurationReloaded. Field: address. */
+  configurationReloaded: event('configuration_reloaded', 'info', 'Server configuration reloaded on'),
   configFailed: event('config_failed', 'error', 'A routing table could not be made: the one before stays', SECOND),
+  mergeFailed: event(
+    'merge_failed',
+    'warning',
+    'What has changed could not be made part of the routing table: it is kept beside it, and tried again',
+    60 * SECOND,
+    1,
+  ),
   problem: event('problem', 'warning', 'A key is not as it should be', SECOND / 20, 20),
   problems: event('problems', 'warning', 'More keys are not as they should be, or are in order again', SECOND),
   problemGone: event('problem_gone', 'info', 'A key is in order again or gone', SECOND / 20, 20),
@@ -171,6 +180,17 @@ export const EVENTS = Object.freeze({
   ),
   authBack: state('auth', 'auth_back', 'warning', 'An auth server says again who may pass', 60 * SECOND),
   clockJump: event('clock_jump', 'warning', 'The clock of the system was set', 60 * SECOND, 1),
+  /** The process is out of file descriptors, or the system of something else. */
+  acceptFailed: event('accept_failed', 'warning', 'A connection cannot be accepted', 60 * SECOND, 1),
+  spoolFailed: event('spool_failed', 'error', 'A body cannot be kept on disk', 60 * SECOND, 1),
+  slowSockets: event(
+    'slow_sockets',
+    'warning',
+    'The handles of this Node are not as they should be: its sockets are used, which is slower',
+    60 * SECOND,
+    1,
+  ),
+  healthcheckUnanswered: event('healthcheck_unanswered', 'warning', 'tsuji healthcheck gets no answer', 60 * SECOND, 1),
   /** Fields: worker, lag_ms. */
   workerSlow: event('worker_slow', 'warning', 'A worker does not answer', 60 * SECOND, 1),
   /** Fields: limit (what is counted), object (what has reached it), value, refused. */
@@ -220,3 +240,8 @@ export const EVENTS = Object.freeze({
   libraryWarning: event('library_warning', 'warning', 'A library or Node warns', SECOND),
   linesHeld: event('lines_held', 'warning', 'Lines were held back: there are too many'),
 });
+
+/** The line that scripts written for Traefik look for, word by word (shared/spec cli-api §8). */
+export function configurationReloaded(address: string): LogEvent {
+  return { ...EVENTS.configurationReloaded, text: `${EVENTS.configurationReloaded.text} ${address}` };
+}

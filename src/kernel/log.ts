@@ -1,12 +1,12 @@
 /**
- * The log: an event of the catalogue (events.ts), or a fixed text, with fields. Its lines are as logrus writes them
- * (log-line.ts), and bounded in number: of each event about one object, of each text, and of all together.
+ * The log: an event of the catalogue (events.ts) with its fields; a fixed text only at DEBUG, or as the last words. Its
+ * lines are as logrus writes them (log-line.ts), and bounded in number: of each event about one object, and of all together.
  *
- *     log.event, log.warn … ─▶ level ─▶ rate ─▶ budget ─▶ sink:  main: a line of its output (log-output.ts)
+ *     log.event, log.debug … ─▶ level ─▶ rate ─▶ budget ─▶ sink:  main: a line of its output (log-output.ts)
  *                                ▲                               worker: a bounded queue to main ─▶ relay ─┐
  *                                └──────────────────────────────────────────────────────────────────────────┘
  *
- * What a key or a peer brought goes into fields, never into the text. A level that is switched off is a no-op function,
+ * What a key or a peer brought goes into fields, never into the text. DEBUG that is switched off is a no-op function,
  * so a disabled call costs no test.
  */
 import { reasonOf } from './errors.ts';
@@ -22,9 +22,6 @@ export type LogFunction = (message: string, fields?: LogFields) => void;
 
 export type Log = {
   debug: LogFunction;
-  info: LogFunction;
-  warn: LogFunction;
-  error: LogFunction;
   /** For the last words before the process ends; does not end it. */
   fatal: LogFunction;
   /** `object`: what its rate is kept for, e.g. the URL of a server. */
@@ -49,9 +46,6 @@ export type LogRecord = {
 
 /** Lines per second of a whole process (shared/spec logs §3.4). */
 const LINES_PER_SECOND = 200;
-/** Of one text without an event. */
-const TEXT_PER_MS = 50;
-const TEXT_BURST = 20;
 const RANKS: Readonly<Record<LineLevel, number>> = { debug: 0, info: 1, warning: 2, error: 3, fatal: 4 };
 const NO_FIELDS: LogFields = Object.freeze({});
 
@@ -118,7 +112,7 @@ function tellLater(name: string, record: LogRecord): void {
 function submit(record: LogRecord): void {
   const now = performance.now();
   const { perMs, burst, event, object, of } = record;
-  const name = event === '' ? record.text : `${of === '' ? event : of} ${object}`;
+  const name = `${of === '' ? event : of} ${object}`;
   const suppressed = rates.take(name, perMs, burst, record.suppressed, now);
   if (suppressed < 0) {
     if (of !== '') tellLater(name, record);
@@ -136,19 +130,15 @@ function tellHeld(lines: number): boolean {
   return sink({ level, text, event: name, object: '', fields: { lines }, perMs, burst, of, suppressed: 0 });
 }
 
-function writerOf(level: LineLevel): LogFunction {
-  const perMs = level === 'debug' || level === 'fatal' ? 0 : TEXT_PER_MS;
+function writerOf(level: 'debug' | 'fatal'): LogFunction {
   return (text, fields = NO_FIELDS) => {
-    submit({ level, text, event: '', object: '', fields, perMs, burst: TEXT_BURST, of: '', suppressed: 0 });
+    submit({ level, text, event: '', object: '', fields, perMs: 0, burst: 0, of: '', suppressed: 0 });
   };
 }
 
 /** The process-wide log. It starts at INFO, the default of `--logLevel`. */
 export const log: Log = {
   debug: silent,
-  info: writerOf('info'),
-  warn: writerOf('warning'),
-  error: writerOf('error'),
   fatal: writerOf('fatal'),
   event: ({ name, level: usual, text, perMs, burst, of }, object, fields, level = usual) => {
     if (RANKS[level] < lowest) return;
@@ -159,9 +149,6 @@ export const log: Log = {
 export function setLogLevel(level: LogLevel): void {
   lowest = LOG_LEVELS.indexOf(level);
   log.debug = lowest <= RANKS.debug ? writerOf('debug') : silent;
-  log.info = lowest <= RANKS.info ? writerOf('info') : silent;
-  log.warn = lowest <= RANKS.warning ? writerOf('warning') : silent;
-  log.error = lowest <= RANKS.error ? writerOf('error') : silent;
 }
 
 /**

@@ -4,9 +4,9 @@
  *
  * Whoever has something to do at one registers a step. A signal without a step is told as a line of the log.
  */
-import { reasonOf } from './errors.ts';
 import { EVENTS } from './events.ts';
 import { log } from './log.ts';
+import { tellOwnError } from './own-error.ts';
 
 const ENDING = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
 const SERVING = ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
@@ -26,18 +26,13 @@ const steps: Readonly<Record<ServingSignal, Set<SignalStep>>> = {
   SIGUSR2: new Set(),
 };
 
-function tellError(signal: ServingSignal, error: unknown): void {
-  const stack = error instanceof Error ? (error.stack ?? '') : '';
-  log.event(EVENTS.ownError, signal, { in: signal, error: reasonOf(error), stack });
-}
-
 function serve(signal: ServingSignal): void {
   if (steps[signal].size === 0) log.event(EVENTS.signalIgnored, signal, { signal });
   for (const step of [...steps[signal]]) {
     try {
-      Promise.resolve(step()).catch((error: unknown) => tellError(signal, error));
+      Promise.resolve(step()).catch((error: unknown) => tellOwnError(signal, error));
     } catch (error) {
-      tellError(signal, error);
+      tellOwnError(signal, error);
     }
   }
 }

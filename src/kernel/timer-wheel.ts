@@ -14,7 +14,7 @@
 // The global of the same name is a getter: reading it costs more than the clock does.
 import { performance } from 'node:perf_hooks';
 
-import { log } from './log.ts';
+import { tellOwnError } from './own-error.ts';
 
 export const TICK_MS = 50;
 const SLOTS = 256;
@@ -149,7 +149,7 @@ function expire(entry: TimerEntry): void {
   try {
     entry.expired();
   } catch (error) {
-    log.error('a timer failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    tellOwnError('timer', error);
   }
 }
 

@@ -1,8 +1,7 @@
 /** Texts and compiled patterns of programs, made when they are first asked for and kept as long as their table. */
-import { reasonOf } from '../kernel/errors.ts';
-import { log } from '../kernel/log.ts';
-import { compileRegex, type Regex } from '../kernel/regex.ts';
 
+import { tellOwnError } from '../kernel/own-error.ts';
+import { compileRegex, type Regex } from '../kernel/regex.ts';
 import type { TableSections } from './sections.ts';
 
 export class Operands {
@@ -41,7 +40,7 @@ export class Operands {
     try {
       return compileRegex(pattern);
     } catch (error) {
-      log.error('a pattern of the routing table was refused', { pattern, reason: reasonOf(error) });
+      tellOwnError('pattern of a rule', error);
       return null;
     }
   }

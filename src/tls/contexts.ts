@@ -4,8 +4,8 @@
  */
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { reasonOf } from '../kernel/errors.ts';
-import { log } from '../kernel/log.ts';
 import type { WorkerCertificate } from '../protocol/messages.ts';
+import { tellRefused } from './certificate-trouble.ts';
 
 /** Kept per entrypoint; the one that was used longest ago makes room. */
 const MAX_CONTEXTS = 1000;
@@ -38,7 +38,7 @@ export class SecureContexts {
       // An empty list of authorities: without one node would load all that it knows, to verify nobody with them.
       return createSecureContext({ ...pemOf(certificate), ca: [...this.clientCAs], allowPartialTrustChain: true });
     } catch (error) {
-      log.error('OpenSSL refuses a certificate', { names: certificate.names.join(','), reason: reasonOf(error) });
+      tellRefused(certificate, `OpenSSL refuses it: ${reasonOf(error)}`);
       return null;
     }
   }

@@ -24,9 +24,9 @@ import {
 import { isDeepStrictEqual } from 'node:util';
 import type { EntryPointTls } from '../kernel/entrypoint-options.ts';
 import { reasonOf } from '../kernel/errors.ts';
-import { log } from '../kernel/log.ts';
 import type { WorkerCertificate } from '../protocol/messages.ts';
 import type { CertificateStore } from './certificate-store.ts';
+import { tellRefused } from './certificate-trouble.ts';
 import { pemOf, SecureContexts } from './contexts.ts';
 import type { TicketKeys } from './ticket-keys.ts';
 import { isAdmitted, type ShownCertificate } from './verified-client.ts';
@@ -210,7 +210,7 @@ export class TlsEntryPoint {
       return context;
     } catch (error) {
       if (certificate === null) throw error;
-      log.error('OpenSSL refuses a certificate', { names: certificate.names.join(','), reason: reasonOf(error) });
+      tellRefused(certificate, `OpenSSL refuses it: ${reasonOf(error)}`);
       return null;
     }
   }

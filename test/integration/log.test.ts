@@ -50,7 +50,11 @@ test('the start says what runs, where it listens, and that there is no key', asy
     'config_applied',
     /generation=1 revision=folder@\d+ frontends=0 backends=0 servers=0 certificates=0 problems=0/,
   );
-  await tsuji.hasSaid(new RegExp(`level=info msg="Server configuration reloaded on ${OWN_HOST}:0"\n`));
+  await tsuji.hasSaid(
+    new RegExp(
+      `level=info msg="Server configuration reloaded on ${OWN_HOST}:0" event=configuration_reloaded address="${OWN_HOST}:0"\n`,
+    ),
+  );
 });
 
 test('a key with a problem is told, and its end at the same level', async () => {

@@ -189,7 +189,7 @@ exchangeTest(
     const client = engines.client(t, 'tsuji');
     const answer = await whole(client.ask({ host: buffered, method: 'POST', body: BODY }));
     assert.equal(answer.status, 500);
-    await tsuji.hasSaid(/a body cannot be kept on disk.*ENOENT/);
+    await tsuji.hasSaid(/event=spool_failed .*ENOENT/);
     assert.equal((await whole(client.ask({ host: buffered, method: 'POST', body: Buffer.alloc(60_000) }))).status, 200);
   },
 );

@@ -256,7 +256,7 @@ test('a key that BoringSSL does not have is reported, and its clients get the de
   put(tsuji, 'a', files);
   await waitFor(async () => {
     await shown(tsuji, 'a.test');
-    return /Engine:uws cannot serve a certificate.*ed448/.test(tsuji.output);
+    return /event=certificate_failed .*Engine:uws cannot serve it: .*ed448/.test(tsuji.output);
   }, 'the report');
   assert.equal(await shown(tsuji, 'a.test'), 'TRAEFIK DEFAULT CERT');
   put(tsuji, 'a', made.first);

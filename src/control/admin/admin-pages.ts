@@ -4,8 +4,7 @@
  * What says whether tsuji lives is made at once, everything else by the maker of pages.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { reasonOf } from '../../kernel/errors.ts';
-import { log } from '../../kernel/log.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
 import type { WebSettings } from '../../settings/settings.ts';
 import { MetricsReader } from '../../shared/metrics-reader.ts';
 import type { ControlView } from '../view.ts';
@@ -115,7 +114,7 @@ export class AdminPages {
       this.health.tick();
       this.live.tick(now);
     } catch (error) {
-      log.error('the admin numbers cannot be read', { error: reasonOf(error) });
+      tellOwnError('admin numbers', error);
     }
   }
 
@@ -127,7 +126,7 @@ export class AdminPages {
   /** Answers exactly once. */
   answer(request: AdminRequest, connection: AdminConnection): void {
     this.route({ request, connection }).catch((error: unknown) => {
-      log.error('the admin address could not answer', { path: request.target, error: reasonOf(error) });
+      tellOwnError('admin page', error);
       send({ request, connection }, 500, TEXT_TYPE, 'Internal Server Error\n');
     });
   }

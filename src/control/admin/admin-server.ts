@@ -8,6 +8,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { descriptorLimit } from '../../kernel/descriptors.ts';
 import { ListenError } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { TicketKeyRing } from '../../protocol/messages.ts';
 import type { WebSettings } from '../../settings/settings.ts';
@@ -98,7 +99,9 @@ export class AdminServer {
       throw new ListenError('ADMIN_LISTEN', failure, { cause: error });
     }
     this.server.removeAllListeners('error');
-    this.server.on('error', (error) => log.error('the admin address had an error', { error: error.message }));
+    this.server.on('error', ({ message: reason }) =>
+      log.event(EVENTS.acceptFailed, 'admin', { entrypoint: 'admin', reason }),
+    );
     this.tickedAt = performance.now();
     this.ticker = setInterval(() => this.tick(), TICK_MS).unref();
     return { port: (this.server.address() as AddressInfo).port };

@@ -7,8 +7,7 @@
  * A page that cannot keep up misses events and gets the newest state once it has taken the last ones; nothing piles up.
  */
 import { timerSpan } from '../../kernel/durations.ts';
-import { reasonOf } from '../../kernel/errors.ts';
-import { log } from '../../kernel/log.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
 import type { AdminConnection, Fields } from './connection.ts';
 import type { Page, PageMaker } from './page.ts';
 
@@ -121,7 +120,7 @@ export class EventHub {
       while (this.clients.size > 0 && (this.isOutdated || this.hasNewClients()));
     } catch (error) {
       // The next heartbeat tries again.
-      log.error('the dashboard events cannot be made', { error: reasonOf(error) });
+      tellOwnError('dashboard events', error);
     }
     this.telling = false;
   }

@@ -9,6 +9,7 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import { promisify } from 'node:util';
 import { createGzip, type Gzip, gzip } from 'node:zlib';
 import { timerSpan } from '../../kernel/durations.ts';
+import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 
 const compress = promisify(gzip);
@@ -102,7 +103,8 @@ export class PagesInUse {
   private drop(page: Page): void {
     const users = this.users.get(page)!;
     this.forget(page);
-    log.warn('Clients of the admin address that read too slowly were closed', { clients: users.size });
+    const refused = 'clients of old pages, which read too slowly';
+    log.event(EVENTS.limitReached, 'pages', { limit: 'pages', object: 'admin', value: this.budget, refused });
     for (const user of users) user.destroy();
   }
 

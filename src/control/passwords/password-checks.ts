@@ -4,8 +4,9 @@
  */
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
-import { reasonOf } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
 import type { PasswordCheck } from './check-password.task.ts';
 
 /** Half of the processors, so that the other half is there for whoever has no password to be checked. */
@@ -22,13 +23,19 @@ export class PasswordChecks {
   async check(password: string, hash: string): Promise<boolean> {
     this.pool ??= this.start();
     if (this.pool.queueSize >= MAX_WAITING) {
-      log.warn('more passwords wait to be checked than there is room for', { waiting: MAX_WAITING });
+      const refused = 'passwords, which count as wrong';
+      log.event(EVENTS.limitReached, 'passwords', {
+        limit: 'passwords',
+        object: 'checks',
+        value: MAX_WAITING,
+        refused,
+      });
       return false;
     }
     try {
       return await this.pool.run({ password, hash });
     } catch (error) {
-      log.error('a password could not be checked', { error: reasonOf(error) });
+      tellOwnError('check of a password', error);
       return false;
     }
   }
@@ -41,7 +48,7 @@ export class PasswordChecks {
       idleTimeout: IDLE_MS,
     });
     // A thread that dies between two checks is replaced by the pool; without a listener it would end the process.
-    pool.on('error', (error) => log.error('a thread that checks passwords ended', { error: reasonOf(error) }));
+    pool.on('error', (error) => tellOwnError('thread that checks passwords', error));
     return pool;
   }
 

@@ -2,6 +2,7 @@
 import { EVENTS, type LineLevel } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { LogFields } from '../../kernel/log-line.ts';
+import { namesText } from '../../tls/certificate-trouble.ts';
 import type { CertificateEntry, EntryProblem } from './certificate-entry.ts';
 
 const DAY_MS = 86_400_000;
@@ -14,11 +15,9 @@ const STEPS: readonly { readonly days: number; readonly level: LineLevel }[] = [
   { days: 1, level: 'error' },
   { days: 0, level: 'error' },
 ];
-const MOST_NAMES = 10;
 
 function named({ pair, from }: CertificateEntry): { readonly names: string; readonly source: string } {
-  const names = pair?.names ?? [];
-  return { names: names.slice(0, MOST_NAMES).join(',') + (names.length > MOST_NAMES ? ',…' : ''), source: from };
+  return { names: namesText(pair?.names ?? []), source: from };
 }
 
 function ending(entry: CertificateEntry): LogFields {

@@ -10,10 +10,11 @@
 
 import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
 import { reasonOf } from '../../kernel/errors.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
 import type { Problem } from '../../kernel/problems.ts';
 import type { ConfiguredCertificate } from '../../model/model.ts';
 import type { WorkerCertificate } from '../../protocol/messages.ts';
-import { attempt, guarded, tellOwnError } from '../guarded.ts';
+import { attempt, guarded } from '../guarded.ts';
 import type { CertificateView } from '../view.ts';
 import { type CertificateEntry, newEntry, problemOf, viewOf, workerCertificate } from './certificate-entry.ts';
 import { tellExpiry, tellLoaded, tellProblem } from './certificate-log.ts';

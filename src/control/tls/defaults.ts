@@ -7,6 +7,7 @@
 
 import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
 import { reasonOf } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import { type CertificateEntry, newEntry } from './certificate-entry.ts';
 
@@ -69,7 +70,7 @@ export class Defaults {
       });
       this.entries.push(this.selfSigned);
     } catch (error) {
-      log.error('No self-signed certificate could be made', { reason: reasonOf(error) });
+      log.event(EVENTS.certificateFailed, 'self-signed', { names: '', source: 'self-signed', reason: reasonOf(error) });
     }
   }
 

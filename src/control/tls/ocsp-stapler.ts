@@ -6,7 +6,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { reasonOf, TsujiError } from '../../kernel/errors.ts';
-import { attempt, guarded, tellOwnError } from '../guarded.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
+import { attempt, guarded } from '../guarded.ts';
 import type { CertificateEntry } from './certificate-entry.ts';
 import type { CertificatePairContent } from './certificate-pair.ts';
 import { fileStamp, isPemText } from './pem-text.ts';

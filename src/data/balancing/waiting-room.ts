@@ -3,8 +3,8 @@
  * shared memory (src/shared/token-counts.ts): a slot that is given back belongs to the first that waits, and a bell tells its
  * worker, which looks here whose it is.
  */
-import { reasonOf } from '../../kernel/errors.ts';
-import { log } from '../../kernel/log.ts';
+
+import { tellOwnError } from '../../kernel/own-error.ts';
 import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { TokenCounts } from '../../shared/token-counts.ts';
 
@@ -83,7 +83,7 @@ export class WaitingRoom {
         if (this.places.size > 0) await this.counts.ring(this.lane, rings);
       }
     } catch (error) {
-      log.error('waiting for slots has failed', { error: reasonOf(error) });
+      tellOwnError('queue of a backend', error);
     } finally {
       this.listens = false;
     }

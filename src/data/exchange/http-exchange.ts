@@ -19,6 +19,7 @@ import { CODE } from '../../http2/codes.ts';
 import { ASCII } from '../../kernel/characters.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import { isIdempotent, NEXT_SERVER, RESEND } from '../balancing/retry.ts';
 import type { WorkerContext } from '../context.ts';
@@ -397,7 +398,7 @@ export class HttpExchange
 
   /** An error of ours: whatever state this is in, it ends, and nothing else suffers. */
   crash(error: unknown): void {
-    log.error('an exchange failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    tellOwnError('exchange', error);
     if (!this.running) return;
     this.cause = 'internal';
     this.status = FAULTS.internal.status;

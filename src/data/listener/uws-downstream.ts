@@ -9,8 +9,8 @@
  * on each side, and a response in pieces is over when its client has it.
  * What is written in one cork has to fit into it (`uws-cork.ts`).
  */
-import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
-import { log } from '../../kernel/log.ts';
+import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
 import type { TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Downstream } from '../downstream.ts';
@@ -225,7 +225,7 @@ export class UwsDownstream extends UwsRequest implements Downstream, WatchedClie
     try {
       if (this.response !== null) this.respondNow();
     } catch (error) {
-      log.error('a response failed', { error: reasonOf(error) });
+      tellOwnError('response', error);
       this.abort();
     }
     this.release(false);

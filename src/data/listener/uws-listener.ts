@@ -8,9 +8,10 @@ import { targetProblem } from '../../http/request-target.ts';
 import { isOptionalUpgrade } from '../../http/upgrade.ts';
 import { whenQueueIsEmpty } from '../../kernel/accept-queue.ts';
 import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
-import { FAULTS, ListenError, reasonOf } from '../../kernel/errors.ts';
+import { FAULTS, ListenError } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
 import type { WorkerContext } from '../context.ts';
 import { HttpExchange } from '../exchange/http-exchange.ts';
 import { isHandshake } from '../websocket/handshake.ts';
@@ -257,7 +258,7 @@ export class UwsListener implements Listener, AppServer {
       this.answered = 0;
     } catch (error) {
       // There is no exchange yet that it could end.
-      log.error('a request could not be begun', { error: reasonOf(error) });
+      tellOwnError('request that begins', error);
       response.close();
     }
     return false;

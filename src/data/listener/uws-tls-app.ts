@@ -12,9 +12,11 @@
  */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { reasonOf } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { WorkerCertificate } from '../../protocol/messages.ts';
 import type { CertificateStore } from '../../tls/certificate-store.ts';
+import { tellRefused } from '../../tls/certificate-trouble.ts';
 import { withPemFiles } from '../tls/pem-files.ts';
 import type { HttpResponse, TemplatedApp, Uws } from './uws.ts';
 
@@ -174,7 +176,7 @@ export class UwsTlsApp {
     try {
       this.answerMissing(hostname);
     } catch (error) {
-      log.error('a certificate cannot be served', { name: hostname, reason: reasonOf(error) });
+      log.event(EVENTS.certificateFailed, hostname, { names: hostname, reason: reasonOf(error) });
     }
   }
 
@@ -220,6 +222,6 @@ export class UwsTlsApp {
   private refuse(certificate: WorkerCertificate, reason: string): void {
     if (this.refused.has(certificate)) return;
     this.refused.add(certificate);
-    log.error('Engine:uws cannot serve a certificate', { names: certificate.names.join(','), reason });
+    tellRefused(certificate, `Engine:uws cannot serve it: ${reason}`);
   }
 }

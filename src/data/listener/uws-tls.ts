@@ -8,6 +8,7 @@
 
 import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
 import { reasonOf } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { WorkerCertificate } from '../../protocol/messages.ts';
 import type { CertificateStore } from '../../tls/certificate-store.ts';
@@ -95,7 +96,7 @@ export class UwsTls {
       if (this.current.isFor(this.fallback()) && this.current.staleNames().length === 0) return;
       this.replace(this.idle() ?? this.make());
     } catch (error) {
-      log.error('changed certificates cannot be served', { entrypoint: this.name, reason: reasonOf(error) });
+      log.event(EVENTS.certificateFailed, this.name, { entrypoint: this.name, reason: reasonOf(error) });
     }
   }
 

@@ -8,6 +8,7 @@ import { ResponseText } from '../../http/response-text.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
 import { compileRegex, type Regex } from '../../kernel/regex.ts';
 import type { ForwardAuthOptions } from '../../middlewares/forward-auth.ts';
 import type { BackendView } from '../../table/views.ts';
@@ -103,7 +104,7 @@ export class ForwardAuth implements Middleware {
           : Subrequest.toBackend(worker, this.backend, head, client, text, timeoutMs, verdict);
       exchange.keep(this, verdict);
     } catch (error) {
-      log.error('an auth server could not be asked', { error: String(error) });
+      tellOwnError('call of an auth server', error);
       waiting.proceed(FAILED);
     }
   }

@@ -3,8 +3,9 @@ import { hash, type KeyObject } from 'node:crypto';
 import { compactVerify } from 'jose';
 import type { RequestHead } from '../../http/request-head.ts';
 import { claimHas, claimText, parseToken, type Token, timeProblem } from '../../http/token.ts';
-import { FAULTS, reasonOf } from '../../kernel/errors.ts';
+import { FAULTS } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
 import type { JwtOptions } from '../../middlewares/jwt.ts';
 import type { WorkerContext } from '../context.ts';
 import { KeyRing } from '../key-sets.ts';
@@ -50,7 +51,7 @@ function settleLater(waiting: Waiting, verdict: () => Reply | null | typeof WAIT
   try {
     answer = verdict();
   } catch (error) {
-    log.error('a token could not be judged', { error: reasonOf(error) });
+    tellOwnError('judgement of a token', error);
     answer = localReply(FAULTS.internal);
   }
   if (answer !== WAITS) waiting.proceed(answer);

@@ -10,7 +10,7 @@
 
 import type { X509Certificate } from 'node:crypto';
 import { ByteOutput } from '../../kernel/byte-output.ts';
-import { log } from '../../kernel/log.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
 import type { TlsTraits } from '../../kernel/tls-traits.ts';
 import { writeTurn } from '../write-turn.ts';
 import type { ByteSocket, SocketUser } from './byte-socket.ts';
@@ -360,13 +360,11 @@ export abstract class BaseSocket implements ByteSocket {
   }
 
   handleCrashed(error: unknown): void {
-    log.error('a connection failed', {
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    });
+    tellOwnError('connection', error);
     try {
       this.user.socketCrashed(error);
     } catch (again) {
-      log.error('a connection failed', { error: again instanceof Error ? (again.stack ?? again.message) : '' });
+      tellOwnError('connection', again);
     }
     this.close();
   }

@@ -15,8 +15,8 @@ import { performance } from 'node:perf_hooks';
 import { REQUEST_CHUNKED } from '../../http/request-head.ts';
 import { BODY_UNTIL_CLOSE, ResponseParser } from '../../http/response-parser.ts';
 import { CODE } from '../../http2/codes.ts';
-import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
-import { log } from '../../kernel/log.ts';
+import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
 import type { ConnectionOwner } from './connection-owner.ts';
 import { dialDetail, peerOf } from './dial.ts';
@@ -112,7 +112,7 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
       this.behind.fail(FAULTS.upstreamClosed, 'the connection was given up');
     } finally {
       if (user !== null) user.crash(error);
-      else log.error('a connection to a server failed', { error: reasonOf(error) });
+      else tellOwnError('connection to a server', error);
     }
   }
 

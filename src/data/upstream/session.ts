@@ -15,8 +15,8 @@ import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { TLSSocket } from 'node:tls';
 import { CODE, codeName } from '../../http2/codes.ts';
-import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
-import { log } from '../../kernel/log.ts';
+import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
 import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';
 import type { MemoryBudget } from '../memory-budget.ts';
 import { dialedSocket } from '../socket/dialed-socket.ts';
@@ -126,7 +126,7 @@ export class UpstreamSession extends TimerEntry implements StreamOwner, FramesOw
   }
 
   crash(error: unknown): void {
-    log.error('a session with a server failed', { error: reasonOf(error) });
+    tellOwnError('session with a server', error);
     this.lose('the session was given up', false);
   }
 

@@ -6,7 +6,7 @@
  * a server sends without having been asked ends here as well: uWebSockets cannot send one.
  */
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
-import { log } from '../../kernel/log.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
 import type { BufferHolder, MemoryBudget } from '../memory-budget.ts';
 import type { ClientSocket, ClientSocketEvents } from './client-socket.ts';
 import { GOING_AWAY, isBroken, NO_REASON, relayedClose, TRY_AGAIN_LATER } from './close.ts';
@@ -218,7 +218,7 @@ export class Relay implements ClientSocketEvents, ServerSocketEvents, BufferHold
   }
 
   crash(error: unknown): void {
-    log.error('a WebSocket failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    tellOwnError('WebSocket', error);
     this.destroy();
   }
 }

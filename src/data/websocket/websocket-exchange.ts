@@ -13,6 +13,7 @@ import type { RequestHead } from '../../http/request-head.ts';
 import { CODE } from '../../http2/codes.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import type { ServerView } from '../../table/views.ts';
 import { NEXT_SERVER, retryDecision } from '../balancing/retry.ts';
@@ -241,7 +242,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
 
   /** An error of ours: whatever state this is in, it ends, and nothing else suffers. */
   crash(error: unknown): void {
-    log.error('a WebSocket failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    tellOwnError('WebSocket', error);
     if (this.status === 0) this.status = FAULTS.internal.status;
     this.cause = 'internal';
     this.destroy();

@@ -163,7 +163,7 @@ test('each thing that must not be fails a soak and is named', () => {
     [{ growth: { perMinute: Number.NaN, inAll: Number.NaN, least: 0, greatest: 0 } }, /memory has grown/],
     [{ restarts: 1 }, /1 workers/],
     [{ settled: false }, /newest table/],
-    [{ output: 'level=error msg="an exchange failed"' }, /an exchange failed/],
+    [{ output: 'level=error msg="An error inside tsuji" event=own_error' }, /own_error/],
     [{ complaints: 'a complete upload was wrong' }, /a complete upload was wrong/],
     [{ exit: 'none' }, /did not end with 0/],
     [{ exit: 1 }, /did not end with 0/],

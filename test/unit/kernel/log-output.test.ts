@@ -7,6 +7,9 @@ import { type TestContext, test } from 'node:test';
 import { isJournal, LogOutput } from '../../../src/kernel/log-output.ts';
 import { waitFor } from '../../harness/wait.ts';
 
+const log = new URL('../../../src/kernel/log.ts', import.meta.url).href;
+const events = new URL('../../../src/kernel/events.ts', import.meta.url).href;
+
 function folderOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'tsuji-log-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -85,13 +88,13 @@ test('a reader that takes nothing costs lines, and neither time nor memory', asy
 });
 
 test('standard output that nobody takes keeps the process neither from its work nor from its end', async (t) => {
-  const log = new URL('../../../src/kernel/log.ts', import.meta.url).href;
   const code = `
     import { endLog, log, setLogLevel } from '${log}';
+    import { EVENTS } from '${events}';
     setLogLevel('DEBUG');
     const text = 'x'.repeat(1_000);
     for (let i = 0; i < 150; i++) log.debug('a line', { i, text });
-    for (let i = 0; i < 150; i++) log.error('a line', { i, text });
+    for (let i = 0; i < 150; i++) log.event(EVENTS.problem, String(i), { i, text });
     setTimeout(() => { process.stderr.write('works on'); endLog(); }, 50);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'pipe'] });
   t.after(() => child.kill('SIGKILL'));
@@ -106,23 +109,25 @@ test('standard output that nobody takes keeps the process neither from its work 
 test('the journal is told by the device and the inode of standard output', () => {
   assert.equal(isJournal({}), false);
   assert.equal(isJournal({ JOURNAL_STREAM: '1:1' }), false);
-  const log = new URL('../../../src/kernel/log.ts', import.meta.url).href;
   const code = `
     import { fstatSync } from 'node:fs';
     import { log, setLogLevel, setLogOutput } from '${log}';
+    import { EVENTS } from '${events}';
     const { dev, ino } = fstatSync(1);
     process.env.JOURNAL_STREAM = dev + ':' + ino;
     setLogLevel('DEBUG');
     setLogOutput('', 'colours');
-    for (const level of ['debug', 'info', 'warn', 'error', 'fatal']) log[level]('text');`;
+    log.debug('text');
+    for (const level of ['info', 'warning', 'error']) log.event({ ...EVENTS.stop, text: 'text' }, '', {}, level);
+    log.fatal('text');`;
   const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
   assert.deepEqual(
     stdout.split('\n').map((line) => line.replace(/time="\S+" /, '')),
     [
       '<7>level=debug msg=text',
-      '<6>level=info msg=text',
-      '<4>level=warning msg=text',
-      '<3>level=error msg=text',
+      '<6>level=info msg=text event=stop',
+      '<4>level=warning msg=text event=stop',
+      '<3>level=error msg=text event=stop',
       '<3>level=fatal msg=text',
       '',
     ].map((line) => line.replace('msg=text', 'msg="text"')),

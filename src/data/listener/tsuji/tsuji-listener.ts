@@ -17,7 +17,9 @@ import { whenQueueIsEmpty } from '../../../kernel/accept-queue.ts';
 import type { EntryPoint } from '../../../kernel/entrypoint-options.ts';
 import type { Fault } from '../../../kernel/errors.ts';
 import { ListenError, reasonOf } from '../../../kernel/errors.ts';
+import { EVENTS } from '../../../kernel/events.ts';
 import { log } from '../../../kernel/log.ts';
+import { tellOwnError } from '../../../kernel/own-error.ts';
 import type { TlsEntryPoint } from '../../../tls/tls-entrypoint.ts';
 import type { WorkerContext } from '../../context.ts';
 import type { BaseSocket, SocketHost } from '../../socket/base-socket.ts';
@@ -137,7 +139,7 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
   private readonly acceptFailed = (reason: string): void => {
     this.worker.metrics.clientRefused();
     this.limits.rejected('system');
-    log.warn('a connection could not be accepted', { entrypoint: this.entryPoint.name, reason });
+    log.event(EVENTS.acceptFailed, this.entryPoint.name, { entrypoint: this.entryPoint.name, reason });
   };
 
   private accepted(source: RawHandle | Socket): void {
@@ -269,8 +271,6 @@ export class TsujiListener implements Listener, EngineOwner, OpeningOwner, Socke
   }
 
   private failed(error: unknown): void {
-    log.error('a connection failed', {
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    });
+    tellOwnError('connection of a client', error);
   }
 }
