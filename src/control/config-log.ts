@@ -30,8 +30,12 @@ export class ConfigLog {
     frontends: new Set(),
     certificates: new Set(),
   };
-  /** Objects that there were at the last line, each with its kind. */
-  private readonly told = new Set<string>();
+  /** Those that there were at the last line. */
+  private readonly told: Readonly<Record<Kind, Set<string>>> = {
+    backends: new Set(),
+    frontends: new Set(),
+    certificates: new Set(),
+  };
   /** performance.now() of the first change that is not in force yet, 0 for none. */
   private changedAt = 0;
   private applyMs = 0;
@@ -92,15 +96,15 @@ export class ConfigLog {
     const model = this.options.model();
     const counts = { added: 0, removed: 0, changed: 0 };
     for (const kind of KINDS) {
+      const told = this.told[kind];
       for (const name of this.touched[kind]) {
-        const object = `${kind}/${name}`;
-        const was = this.told.has(object);
+        const was = told.has(name);
         const is = model[kind].has(name);
         if (was && is) counts.changed++;
         else if (was) counts.removed++;
         else if (is) counts.added++;
-        if (is) this.told.add(object);
-        else this.told.delete(object);
+        if (is) told.add(name);
+        else told.delete(name);
       }
       this.touched[kind].clear();
     }

@@ -141,6 +141,7 @@ export class ControlPlane {
       backendSlots: this.backendSlots,
       serverSlots: this.serverSlots,
       model: () => this.current,
+      frontendsNaming: (backend) => builder.frontendsNaming(backend),
       onServers: (backend) => this.servers.look(backend),
     };
     const times = { firstMs: settings.ejectionTimeMs, longestMs: settings.ejectionMaxTimeMs };
@@ -463,11 +464,14 @@ export class ControlPlane {
   /** What the log says of the routes in force. */
   private inForce(): LogFields {
     const { backends, frontends, certificates } = this.current;
-    let servers = 0;
-    for (const backend of backends.values()) servers += backend.servers.length;
     const revisions = this.sourceList.map((source) => source.status()).filter(({ revision }) => revision !== '');
     const revision = revisions.map((status) => `${status.name}@${status.revision}`).join(' ');
-    const counts = { frontends: frontends.size, backends: backends.size, servers, certificates: certificates.size };
+    const counts = {
+      frontends: frontends.size,
+      backends: backends.size,
+      servers: this.servers.serverCount,
+      certificates: certificates.size,
+    };
     return { revision, ...counts, problems: this.view.problemCount() };
   }
 

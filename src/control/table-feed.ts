@@ -32,22 +32,26 @@ function stickyOptions({ cookie, secure, httpOnly, sameSite }: StickyOptions): S
   return { cookie, secure, httpOnly, sameSite };
 }
 
+/** `heldServers` gets the slots of its servers, as far as it comes. */
 function toTableBackend(
   backend: Backend,
   backendSlots: SlotRegistry,
   serverSlots: SlotRegistry,
   generation: number,
+  heldServers: number[],
 ): TableBackend {
+  const holdServer = (url: string): number => {
+    const slot = serverSlots.hold(serverKey(backend.name, url), generation);
+    heldServers.push(slot);
+    return slot;
+  };
   return {
     name: backend.name,
     slot: backendSlots.hold(backend.name, generation),
     pipelining: backend.pipelining,
     policy: policyOf(backend),
     ...(backend.options === undefined ? {} : { otherBackends: backendsOf(backend.options) }),
-    servers: backend.servers.map(({ draining: _, ...server }) => ({
-      ...server,
-      slot: serverSlots.hold(serverKey(backend.name, server.url), generation),
-    })),
+    servers: backend.servers.map(({ draining: _, ...server }) => ({ ...server, slot: holdServer(server.url) })),
   };
 }
 
@@ -83,8 +87,8 @@ export class TableFeed {
   private readonly serverSlots: SlotRegistry;
   private readonly backends = new Set<string>();
   private readonly frontends = new Set<string>();
-  /** Backend → the servers whose slots are held for it. */
-  private readonly held = new Map<string, readonly string[]>();
+  /** Backend → the slots of servers that are held for it. */
+  private readonly held = new Map<string, readonly number[]>();
   /** What the builder was told since the last table that was made. */
   private last: Pick<ModelChange, 'backends' | 'frontends'> = { backends: new Set(), frontends: new Set() };
 
@@ -139,18 +143,16 @@ export class TableFeed {
       const backend = model.backends.get(name);
       if (backend === undefined) {
         change.goneBackends.push(name);
-        this.backendSlots.release(name, generation);
+        this.backendSlots.release(this.backendSlots.find(name), generation);
         continue;
       }
       try {
-        this.held.set(
-          name,
-          backend.servers.map(({ url }) => serverKey(name, url)),
-        );
-        change.backends.push(toTableBackend(backend, this.backendSlots, this.serverSlots, generation));
+        const held: number[] = [];
+        this.held.set(name, held);
+        change.backends.push(toTableBackend(backend, this.backendSlots, this.serverSlots, generation, held));
       } catch (error) {
         this.letGo(name, generation);
-        this.backendSlots.release(name, generation);
+        this.backendSlots.release(this.backendSlots.find(name), generation);
         change.goneBackends.push(name);
         without.add(name);
         refused.push({ kind: 'backends', name, reason: reasonOf(error) });
@@ -173,7 +175,7 @@ export class TableFeed {
   }
 
   private letGo(backend: string, generation: number): void {
-    for (const server of this.held.get(backend) ?? []) this.serverSlots.release(server, generation);
+    for (const slot of this.held.get(backend) ?? []) this.serverSlots.release(slot, generation);
     this.held.delete(backend);
   }
 

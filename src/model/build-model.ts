@@ -150,6 +150,11 @@ export class ModelBuilder {
     return this.#model;
   }
 
+  /** Names of frontends, also of such as are left out, that name that backend, be it in their options. */
+  frontendsNaming(backend: string): Iterable<string> {
+    return this.#frontendsByBackend.usersOf(backend);
+  }
+
   /** `frontends/F` or `backends/B` is built anew with the next update: something beside their keys has changed. */
   rebuild(object: string): void {
     this.#toRebuild.add(object);

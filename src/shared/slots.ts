@@ -78,10 +78,9 @@ export class SlotRegistry {
     return slot;
   }
 
-  /** A name that was held is in no table of `generation` or later. */
-  release(name: string, generation: number): void {
-    const slot = this.slots.get(name);
-    if (slot === undefined || this.held[slot] !== true) return;
+  /** One that was held is in no table of `generation` or later. */
+  release(slot: number, generation: number): void {
+    if (this.held[slot] !== true) return;
     this.held[slot] = false;
     this.lastNamed[slot] = generation - 1;
   }

@@ -26,7 +26,12 @@ export class ServerControl {
 
   constructor(shared: SharedServers, times: EjectionTimes, onChange: () => void) {
     this.shared = shared;
-    this.log = new ServerLog({ model: shared.model, isUsable: (backend, server) => this.isUsable(backend, server) });
+    const { model, frontendsNaming } = shared;
+    this.log = new ServerLog({
+      model,
+      frontendsNaming,
+      isUsable: (backend, server) => this.isUsable(backend, server),
+    });
     this.failing = new FailingServers(shared, {
       upOf: this.upOf,
       onChange: (backend) => this.look(backend),
@@ -57,6 +62,11 @@ export class ServerControl {
   /** Names of backends that are new, different or gone in the newest model. */
   tellChanged(backends: Iterable<string>): void {
     this.log.changed(backends);
+  }
+
+  /** Of all backends that `tellChanged` was told of. */
+  get serverCount(): number {
+    return this.log.serverCount;
   }
 
   readonly upOf: UpOf = (backend) => {

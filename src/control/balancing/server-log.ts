@@ -8,6 +8,8 @@ import type { Backend, Model, Server } from '../../model/model.ts';
 
 export type ServerLogOptions = {
   readonly model: () => Model;
+  /** Names of those that name that backend, be it in their options, and of some that there are not. */
+  readonly frontendsNaming: (backend: string) => Iterable<string>;
   /** May requests be sent to it? */
   readonly isUsable: (backend: Backend, server: Server) => boolean;
 };
@@ -21,6 +23,8 @@ export class ServerLog {
   /** Those that were told to be without a server. */
   private readonly empty = new Set<string>();
   private isFirst = true;
+  /** Of all backends. */
+  serverCount = 0;
 
   constructor(options: ServerLogOptions) {
     this.options = options;
@@ -32,14 +36,12 @@ export class ServerLog {
     for (const name of names) {
       const before = this.backends.get(name);
       const after = backends.get(name);
+      this.serverCount += (after?.servers.length ?? 0) - (before?.servers.length ?? 0);
+      if (after === undefined) this.backends.delete(name);
+      else this.backends.set(name, after);
       if (!this.isFirst) tellServers(name, before?.servers ?? [], after?.servers ?? []);
-      if (after === undefined) {
-        this.backends.delete(name);
-        this.empty.delete(name);
-      } else {
-        this.backends.set(name, after);
-        this.look(after);
-      }
+      if (after === undefined) this.empty.delete(name);
+      else this.look(after);
     }
     this.isFirst = false;
   }
@@ -60,7 +62,8 @@ export class ServerLog {
 
   private frontendsOf(backend: string): string[] {
     const { frontends } = this.options.model();
-    return [...frontends.values()].filter((frontend) => frontend.backend === backend).map(({ name }) => name);
+    const naming = [...this.options.frontendsNaming(backend)];
+    return naming.filter((name) => frontends.get(name)?.backend === backend);
   }
 }
 

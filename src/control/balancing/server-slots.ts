@@ -13,6 +13,8 @@ export type SharedServers = {
   readonly serverSlots: SlotRegistry;
   /** The newest one. */
   readonly model: () => Model;
+  /** As in server-log.ts. */
+  readonly frontendsNaming: (backend: string) => Iterable<string>;
   /** What is known of servers of that backend has changed. Absent: nobody wants to know. */
   readonly onServers?: (backend: Backend) => void;
 };

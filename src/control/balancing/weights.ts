@@ -36,6 +36,8 @@ export class EffectiveWeights {
   private readonly shared: SharedServers;
   private readonly onChange: () => void;
   private readonly managed = new Map<string, Managed>();
+  /** Those of them whose weights move by themselves. */
+  private readonly moving = new Set<string>();
   private readonly touched = new Set<string>();
   private timer: NodeJS.Timeout | null = null;
   private steps = 0;
@@ -63,6 +65,7 @@ export class EffectiveWeights {
       return;
     }
     this.managed.delete(name);
+    this.moving.delete(name);
     // Its servers may still have weights of when it was managed, be that before it was away.
     if (backend !== undefined) this.write(backend, UNMANAGED);
   }
@@ -88,6 +91,7 @@ export class EffectiveWeights {
     if (this.timer !== null) clearInterval(this.timer);
     this.timer = null;
     this.managed.clear();
+    this.moving.clear();
   }
 
   private learn(backend: Backend): void {
@@ -117,8 +121,7 @@ export class EffectiveWeights {
 
   /** The timer runs only while something moves by itself. */
   private keepTime(): void {
-    let needed = false;
-    for (const { drr, starts } of this.managed.values()) needed ||= drr !== null || starts.size > 0;
+    const needed = this.moving.size > 0;
     if (needed && this.timer === null) {
       this.timer = setInterval(
         guarded('weights', () => this.step()),
@@ -135,9 +138,11 @@ export class EffectiveWeights {
     this.steps++;
     const secondOver = this.steps % STEPS_PER_SECOND === 0;
     const { backends } = this.shared.model();
-    for (const [name, managed] of this.managed) {
+    for (const name of this.moving) {
       const backend = backends.get(name);
-      if (backend !== undefined) attempt(`weights of ${name}`, () => this.move(backend, managed, secondOver));
+      const managed = this.managed.get(name);
+      if (backend !== undefined && managed !== undefined)
+        attempt(`weights of ${name}`, () => this.move(backend, managed, secondOver));
     }
     this.keepTime();
   }
@@ -170,6 +175,8 @@ export class EffectiveWeights {
       if (slowStartMs === undefined || now - since >= slowStartMs) starts.delete(slot);
     }
     if (starts.size !== startsBefore) this.onChange();
+    if (drr !== null || starts.size > 0) this.moving.add(backend.name);
+    else this.moving.delete(backend.name);
     const scale = starts.size > 0 ? 100 : 1;
     let changed = false;
     for (const { server, slot } of slottedServers(this.shared, backend)) {

@@ -42,6 +42,7 @@ function setUp(t: TestContext) {
     backendSlots: new SlotRegistry({ kind: 'backend' }),
     serverSlots: new SlotRegistry({ kind: 'server' }),
     model: () => assert.fail('nobody asks'),
+    frontendsNaming: () => assert.fail('nobody asks'),
   };
   /** Host → why it is bad. */
   const bad = new Map<string, string>();

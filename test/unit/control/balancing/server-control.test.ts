@@ -30,7 +30,7 @@ function setUp(t: TestContext, ...first: Server[]) {
   let isThere = true;
   const model = (): Model => ({ backends: new Map(isThere ? [['b', made]] : []) }) as unknown as Model;
   const control = new ServerControl(
-    { state, cursors, backendSlots, serverSlots, model },
+    { state, cursors, backendSlots, serverSlots, model, frontendsNaming: () => [] },
     { firstMs: 1000, longestMs: 4000 },
     () => {},
   );
