@@ -2,6 +2,7 @@
 import { request as requestPlain } from 'node:http';
 import { request as requestSecure } from 'node:https';
 import { text } from 'node:stream/consumers';
+import { timerSpan } from '../kernel/durations.ts';
 import { reasonOf } from '../kernel/errors.ts';
 import { parseFlags } from '../settings/parse-flags.ts';
 import { adminUrl } from '../settings/ping-url.ts';
@@ -23,7 +24,7 @@ export function adminPlace(flags: readonly string[], env: NodeJS.ProcessEnv): { 
 function ask(url: string, method: 'GET' | 'POST', ms: number): Promise<AdminAnswer> {
   return new Promise((resolve, reject) => {
     const request = url.startsWith('https:') ? requestSecure : requestPlain;
-    const signal = AbortSignal.timeout(ms);
+    const signal = AbortSignal.timeout(timerSpan(ms));
     const asked = request(url, { method, agent: false, signal, rejectUnauthorized: false }, (response) => {
       text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
     });

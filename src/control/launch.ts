@@ -7,6 +7,7 @@
  * settings and routes, until the store has been read.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { timerSpan } from '../kernel/durations.ts';
 import { reasonOf } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
@@ -160,7 +161,7 @@ export class Launch {
   private async within<Value>(ms: number, awaited: Promise<Value>): Promise<Value | null> {
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise<null>((resolve) => {
-      timer = setTimeout(resolve, ms, null);
+      timer = setTimeout(resolve, timerSpan(ms), null);
     });
     const first = await Promise.race([awaited, patience, this.stopped.promise]);
     clearTimeout(timer);

@@ -9,6 +9,7 @@
  * What a key or a peer brought goes into fields, never into the text. DEBUG that is switched off is a no-op function,
  * so a disabled call costs no test.
  */
+import { timerSpan } from './durations.ts';
 import { reasonOf } from './errors.ts';
 import { EVENTS, type LineLevel, type LogEvent } from './events.ts';
 import { type LogFields, type LogForm, logLine } from './log-line.ts';
@@ -106,7 +107,7 @@ function tellLater(name: string, record: LogRecord): void {
     // It was counted as one that is left out.
     if (last !== undefined) submit({ ...last, suppressed: -1 });
   };
-  setTimeout(tell, record.perMs).unref();
+  setTimeout(tell, timerSpan(record.perMs)).unref();
 }
 
 function submit(record: LogRecord): void {

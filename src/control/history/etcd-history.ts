@@ -3,6 +3,7 @@
  * happened to one key, and a way back.
  */
 import { type IEvent, type IRangeRequest, KVClient } from 'etcd3';
+import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf, TsujiError } from '../../kernel/errors.ts';
 import { keyText } from '../../kernel/key-text.ts';
 import type { EtcdSettings } from '../../settings/settings.ts';
@@ -172,7 +173,7 @@ export class EtcdHistory {
       if (now !== undefined) return last !== undefined && last.revision >= Number(now.mod_revision);
       return last?.value === null;
     };
-    const end = setTimeout(() => over.abort(), now === undefined ? SILENCE_MS : DEADLINE_MS);
+    const end = setTimeout(() => over.abort(), timerSpan(now === undefined ? SILENCE_MS : DEADLINE_MS));
     const observer = {
       events: (revision: number, list: readonly IEvent[]): void => {
         for (const { type, kv } of list) {

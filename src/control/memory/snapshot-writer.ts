@@ -10,6 +10,7 @@
  */
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
@@ -151,7 +152,7 @@ export class SnapshotWriter {
         this.writing = null;
         if (this.needsBase || this.hasNews) this.schedule(this.needsBase ? this.tuning.retryMs : this.tuning.delayMs);
       });
-    }, delayMs);
+    }, timerSpan(delayMs));
     this.timer.unref();
   }
 

@@ -4,8 +4,10 @@
  * which is there wherever systemd is (5 ms of another CPU each). A unit has to say NotifyAccess=all for that. It stays until
  * the manager has read the message, so that the manager still sees whose it is.
  */
+
 import { execFile } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
@@ -136,7 +138,7 @@ export class ServiceNotifier {
     setTimeout(() => {
       this.sending = false;
       this.send();
-    }, wait).unref();
+    }, timerSpan(wait)).unref();
   }
 }
 

@@ -6,8 +6,10 @@
  *       │        │        └─ later ◀─┘
  *       └────────┴─▶ dropped
  */
+
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { timerSpan } from '../../kernel/durations.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
@@ -94,7 +96,7 @@ export class SpanExporter {
       this.isDue = true;
       this.collect();
       this.tellLost();
-    }, this.intervalMs).unref();
+    }, timerSpan(this.intervalMs)).unref();
   }
 
   /** Some worker has many of them. */
@@ -177,7 +179,7 @@ export class SpanExporter {
     const ownMs = Math.min(FIRST_RETRY_MS * 2 ** tries, MAX_RETRY_MS) * (0.5 + Math.random() / 2);
     const ms = askedMs > 0 ? Math.min(askedMs, MAX_ASKED_MS) : ownMs;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.wake!(), ms);
+      const timer = setTimeout(() => this.wake!(), timerSpan(ms));
       this.wake = () => {
         clearTimeout(timer);
         this.wake = null;
