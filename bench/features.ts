@@ -5,7 +5,7 @@ import { hasWrk } from './load.ts';
 import { chooseCores, describeMachine, machineText } from './machine.ts';
 import type { FeaturesOptions } from './options.ts';
 import { startOrigin } from './origin.ts';
-import { tsujiAt } from './peers/tsuji.ts';
+import { LIKE_PEERS, tsujiAt } from './peers/tsuji.ts';
 import type { Processes } from './processes.ts';
 import { disturbances } from './report.ts';
 import { type Bench, runScenario } from './runner.ts';
@@ -24,8 +24,8 @@ export async function measureFeatures(
   const small = SCENARIOS.find(({ name }) => name === 'small')!;
   const scenario = { ...small, fields: FIELDS, goals: [] };
   const sides = [
-    ...FEATURES.map(([name, keys]) => tsujiAt(ROOT, name, [], keys)),
-    ...ACCESS_LOGS.map(([name, flags]) => tsujiAt(ROOT, name, flags)),
+    ...FEATURES.map(([name, keys]) => tsujiAt(ROOT, name, LIKE_PEERS, keys)),
+    ...ACCESS_LOGS.map(([name, flags]) => tsujiAt(ROOT, name, [...LIKE_PEERS, ...flags])),
   ];
   const machine = describeMachine();
   const cores = chooseCores(machine.cores, processes.pins);

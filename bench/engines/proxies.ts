@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { haproxyBackend, haproxyCommand } from '../peers/haproxy.ts';
 import { CLOSE_NEVER, NGINX_FORWARDED, nginxCommand, nginxUpstream } from '../peers/nginx.ts';
-import { tsujiCommand } from '../peers/tsuji.ts';
+import { LIKE_PEERS, tsujiCommand } from '../peers/tsuji.ts';
 import type { Command } from '../processes.ts';
 
 export type Pair = { readonly cert: string; readonly key: string };
@@ -113,6 +113,7 @@ function tsuji(root: string, name: string, engine: 'tsuji' | 'uws'): EngineProxy
         `--entryPoints=Name:http Address:127.0.0.1:${clear} Engine:${engine}`,
         `--entryPoints=Name:tls Address:127.0.0.1:${tls} Engine:${engine} TLS:${pair.cert},${pair.key}`,
         '--defaultEntryPoints=http,tls',
+        ...LIKE_PEERS,
       ]);
     },
   };

@@ -6,7 +6,7 @@ import { least } from './least.ts';
 import { nginx } from './nginx.ts';
 import type { Peer } from './peer.ts';
 import { traefik } from './traefik.ts';
-import { tsujiAt } from './tsuji.ts';
+import { LIKE_PEERS, tsujiAt } from './tsuji.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -15,8 +15,8 @@ export const PEERS: readonly Peer[] = [
   haproxy,
   caddy,
   traefik,
-  tsujiAt(ROOT, 'tsuji', []),
-  tsujiAt(ROOT, 'tsuji-pipelining', ['--upstream.pipelining=16']),
+  tsujiAt(ROOT, 'tsuji', LIKE_PEERS),
+  tsujiAt(ROOT, 'tsuji-pipelining', [...LIKE_PEERS, '--upstream.pipelining=16']),
   least('least', 1),
   least('least-pipelining', 16),
 ];

@@ -5,6 +5,9 @@ import { SERVE_FLAGS } from '../../scripts/node-flags.mjs';
 import type { Command } from '../processes.ts';
 import type { Peer, Site } from './peer.ts';
 
+/** What tsuji does unasked, and nginx and HAProxy do not: names for requests. `bench -- features` has what they cost. */
+export const LIKE_PEERS: readonly string[] = ['--requestId=off'];
+
 type Keys = Readonly<Record<string, string>>;
 
 /** `more`: keys of every frontend, below it. */
