@@ -6,7 +6,7 @@ import { mostConnections } from './descriptor-limit.ts';
 
 /** `rootCAs`: the texts of the files that the settings name, null for the system's. */
 export function bootOptions(settings: Settings, rootCAs: readonly string[] | null): BootOptions {
-  checkBufferFolder(settings.bufferDisk.folder);
+  checkBufferFolder(settings);
   return {
     retryAttempts: settings.retryAttempts,
     retryLimits: {

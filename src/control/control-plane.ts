@@ -146,7 +146,7 @@ export class ControlPlane {
     };
     const times = { firstMs: settings.ejectionTimeMs, longestMs: settings.ejectionMaxTimeMs };
     this.servers = new ServerControl(shared, times, onChange);
-    const rootCAs = settings.rootCAs === null ? null : loadRootCAs(settings.rootCAs);
+    const rootCAs = settings.rootCAs === null ? null : loadRootCAs(settings.rootCAs, settings.origins.rootCAs);
     this.healthChecks = new HealthChecks(shared, {
       probe: new Prober({ insecureSkipVerify: settings.insecureSkipVerify, rootCAs }).probe,
       onReturn: (backend, slot) => this.servers.returned(backend, slot),

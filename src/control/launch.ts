@@ -46,6 +46,11 @@ function checkFiles({ entryPoints, etcd, tracing }: Settings): void {
   if (tracing !== null) loadTls(tracing.tls, TRACING_TLS);
 }
 
+/** Wherever they were written. */
+function sameSettings(one: Settings, other: Settings): boolean {
+  return isDeepStrictEqual({ ...one, origins: null }, { ...other, origins: null });
+}
+
 /** All keys of the store, relative to the prefix. */
 type StoreKeys = ReadonlyMap<string, string>;
 
@@ -194,7 +199,7 @@ export class Launch {
     const late = await Promise.race([reading, this.stopped.promise]);
     if (late === null) return null;
     const settings = await this.judge(late);
-    return this.stopping || isDeepStrictEqual(settings, this.inForce) ? null : settings;
+    return this.stopping || sameSettings(settings, this.inForce) ? null : settings;
   }
 
   private async restart(settings: Settings): Promise<void> {
@@ -266,11 +271,11 @@ export class Launch {
 
   /** `remembered`: what a successor begins with. */
   private async start(settings: Settings, remembered: readonly RememberedSource[]): Promise<void> {
-    const told = new Set(this.plane === null ? [] : this.inForce.warnings);
+    const told = this.plane === null ? [] : this.inForce.warnings;
     this.inForce = settings;
     useLogSettings(settings);
     for (const warning of settings.warnings) {
-      if (!told.has(warning)) tellWarning(warning);
+      if (!told.some((one) => isDeepStrictEqual(one, warning))) tellWarning(warning);
     }
     this.plane = new ControlPlane(settings, this.version, this.reader, this.sourceLog, this.snapshot);
     if (this.draining) this.plane.beginDrain();

@@ -12,8 +12,7 @@ import type {
 import { TsujiError } from '../kernel/errors.ts';
 import { quoted } from '../kernel/quote.ts';
 import type { Given } from './given.ts';
-
-type Warn = (line: string) => void;
+import type { Warn } from './setting-warning.ts';
 
 const SECTION = 'accessLog';
 const FORMATS: readonly AccessLogFormat[] = ['common', 'genericCLF', 'extended', 'json'];
@@ -55,7 +54,7 @@ function fillStatuses(given: Given, warn: Warn): (readonly [number, number])[] {
   for (const item of items) {
     const [, low = '', high = low] = STATUS.exec(item) ?? [];
     if (low === '') {
-      warn(`--${flag}: ${quoted(item)} is no status and no range like 300-302: no line is chosen by its status`);
+      warn(flag, `${quoted(item)} is no status and no range like 300-302: no line is chosen by its status`);
       return [];
     }
     ranges.push([Number(low), Number(high)]);
@@ -80,25 +79,25 @@ function fillModes<Mode extends string>(
   spelled: (name: string) => string,
   warn: Warn,
 ): Modes<Mode> {
-  const modeOf = (text: string, what: string, otherwise: Mode): Mode => {
+  const [defaultFlag, namesFlag] = [`${SECTION}.${flag}.defaultMode`, `${SECTION}.${flag}.names`];
+  const modeOf = (text: string, setting: string, what: string, otherwise: Mode): Mode => {
     const mode = modes.find((each) => each === text.toLowerCase());
-    if (mode === undefined) warn(`--${SECTION}.${flag}: ${quoted(text)}${what} is none of ${modes.join(', ')}`);
+    if (mode === undefined) warn(setting, `${quoted(text)}${what} is none of ${modes.join(', ')}`);
     return mode ?? otherwise;
   };
-  const defaultFlag = `${SECTION}.${flag}.defaultMode`;
-  const defaultMode = given.has(defaultFlag) ? modeOf(given.text(defaultFlag), '', usual) : usual;
+  const defaultMode = given.has(defaultFlag) ? modeOf(given.text(defaultFlag), defaultFlag, '', usual) : usual;
   const items = given
-    .texts(`${SECTION}.${flag}.names`)
+    .texts(namesFlag)
     .flatMap((text) => text.split(/[\s,]+/))
     .filter((item) => item !== '');
   const names = items.flatMap((item): (readonly [string, Mode])[] => {
     const equals = item.indexOf('=');
     if (equals < 1) {
-      warn(`--${SECTION}.${flag}.names: ${quoted(item)} is not of the form Name=${modes.join('|')}`);
+      warn(namesFlag, `${quoted(item)} is not of the form Name=${modes.join('|')}`);
       return [];
     }
     const name = item.slice(0, equals);
-    return [[spelled(name), modeOf(item.slice(equals + 1), ` for ${quoted(name)}`, defaultMode)]];
+    return [[spelled(name), modeOf(item.slice(equals + 1), namesFlag, ` for ${quoted(name)}`, defaultMode)]];
   });
   return { defaultMode, names };
 }
@@ -145,8 +144,8 @@ function fillFormat(given: Given, names: AccessLogNames, warn: Warn): AccessLogF
   const text = given.text(`${SECTION}.format`);
   const format = FORMATS.find((known) => known.toLowerCase() === text.toLowerCase());
   if (format !== undefined) return format;
-  const known = `--${SECTION}.format: ${quoted(text)} is none of ${FORMATS.join(', ')}`;
-  warn(names === '3' ? `${known}: common is used` : `${known}: there is no access log`);
+  const instead = names === '3' ? 'common is used' : 'there is no access log';
+  warn(`${SECTION}.format`, `${quoted(text)} is none of ${FORMATS.join(', ')}: ${instead}`);
   return names === '3' ? 'common' : null;
 }
 
@@ -161,7 +160,7 @@ export function fillAccessLog(given: Given, provider: string, warn: Warn): Acces
   if (format === null) return null;
   const lower = (name: string): string => name.toLowerCase();
   if (given.boolean(`${SECTION}.addInternals`)) {
-    warn(`--${SECTION}.addInternals: the admin address is served apart, and its requests are not logged`);
+    warn(`${SECTION}.addInternals`, 'the admin address is served apart, and its requests are not logged');
   }
   return {
     format,

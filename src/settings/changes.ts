@@ -118,6 +118,7 @@ function settingsTakenOn(before: Settings, after: Settings): Settings {
   const { logLevel, log, graceTimeOutMs, requestAcceptGraceTimeoutMs, successorTimeoutMs } = after;
   return {
     ...before,
+    origins: after.origins,
     entryPoints,
     web:
       before.web === null || web === null

@@ -6,6 +6,7 @@ import { type FileText, REJECTED } from '../middlewares/kind.ts';
 import { parseKind } from '../middlewares/kinds.ts';
 import { OPTION_NAMES } from './entrypoint-text.ts';
 import type { OptionReader } from './option-reader.ts';
+import type { Warn } from './setting-warning.ts';
 
 const MAX_FILE_BYTES = 1_048_576;
 
@@ -34,7 +35,7 @@ function keyOf(option: string): string {
 }
 
 /** null: none is asked for. What is wrong refuses the entrypoint, by the option's own name. */
-export function fillAuth(options: OptionReader, warn: (line: string) => void): AuthOptions | null {
+export function fillAuth(options: OptionReader, warn: Warn): AuthOptions | null {
   const keys = new Map<string, string>();
   const optionOf = new Map<string, string>();
   for (const option of options.names()) {
@@ -65,7 +66,7 @@ export function fillAuth(options: OptionReader, warn: (line: string) => void): A
     key;
   for (const { key, state, reason } of problems.list) {
     if (state === 'rejected') options.refuse(named(key), reason);
-    warn(`--entryPoints: ${named(key)} of ${options.name}: ${reason}`);
+    warn(options.settingOf(named(key)), reason);
   }
   if (auth === null || auth === REJECTED) return options.refuse('Auth', 'it lets nobody in');
   if (auth.how.kind === 'none')

@@ -4,6 +4,7 @@ import { nearestName } from '../kernel/nearest.ts';
 import { quoted } from '../kernel/quote.ts';
 import { GO_CIPHER_SUITES, openSslName } from './cipher-suites.ts';
 import type { OptionReader } from './option-reader.ts';
+import type { Warn } from './setting-warning.ts';
 
 const VERSIONS: ReadonlyMap<string, TlsVersion> = new Map([
   ['VersionTLS10', 'TLSv1'],
@@ -21,7 +22,7 @@ function fillMinVersion(options: OptionReader): TlsVersion {
 }
 
 /** One that Node cannot speak any more is left out with a warning, as long as another one is left. */
-function fillCipherSuites(options: OptionReader, warn: (line: string) => void): readonly string[] {
+function fillCipherSuites(options: OptionReader, warn: Warn): readonly string[] {
   const known: string[] = [];
   for (const text of options.list('TLS.CipherSuites')) {
     const name = openSslName(text);
@@ -29,7 +30,7 @@ function fillCipherSuites(options: OptionReader, warn: (line: string) => void): 
       const near = nearestName(text, GO_CIPHER_SUITES);
       options.refuse('TLS.CipherSuites', `unknown ${quoted(text)}${near === null ? '' : `; did you mean ${near}?`}`);
     }
-    if (name === '') warn(`--entryPoints: TLS.CipherSuites of ${options.name}: ${text} is too weak and left out`);
+    if (name === '') warn(options.settingOf('TLS.CipherSuites'), `${text} is too weak and left out`);
     else known.push(name);
   }
   if (known.length === 0 && options.list('TLS.CipherSuites').length > 0) {
@@ -38,16 +39,16 @@ function fillCipherSuites(options: OptionReader, warn: (line: string) => void): 
   return known;
 }
 
-function fillClientCA(options: OptionReader, warn: (line: string) => void): EntryPointTls['clientCA'] {
+function fillClientCA(options: OptionReader, warn: Warn): EntryPointTls['clientCA'] {
   const older = options.list('ClientCAFiles');
   if (older.length > 0) {
-    if (options.has('CA')) warn(`--entryPoints: the older clientCAFiles of ${options.name} win over clientCA`);
+    if (options.has('CA')) warn(options.settingOf('CA'), 'the older ClientCAFiles win over it');
     return { files: older, optional: false };
   }
   const files = options.list('CA');
   const optional = options.boolean('CA.Optional');
   if (files.length > 0) return { files, optional };
-  if (options.asks('CA.Optional')) warn(`--entryPoints: CA.Optional of ${options.name} means nothing without CA`);
+  if (options.asks('CA.Optional')) warn(options.settingOf('CA.Optional'), 'it means nothing without CA');
   return null;
 }
 
@@ -67,12 +68,12 @@ const GUARDS = ['CA', 'ClientCAFiles', 'TLS.SniStrict'];
  * null without `TLS`; then the other options mean nothing, as in the original, but those that guard are refused.
  * @throws TsujiError BAD_ENTRY_POINT
  */
-export function fillEntryPointTls(options: OptionReader, warn: (line: string) => void): EntryPointTls | null {
+export function fillEntryPointTls(options: OptionReader, warn: Warn): EntryPointTls | null {
   if (!options.has('TLS')) {
     for (const option of options.names()) {
       if (!/^(?:TLS|CA|ClientCAFiles)(?:\.|$)/.test(option) || !options.asks(option)) continue;
       if (GUARDS.includes(option)) options.refuse(option, 'the entrypoint has no TLS; write TLS as well');
-      warn(`--entryPoints: ${option} of ${options.name} is ignored, because the entrypoint has no TLS`);
+      warn(options.settingOf(option), 'it is ignored, because the entrypoint has no TLS');
     }
     return null;
   }

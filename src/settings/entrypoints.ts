@@ -21,9 +21,8 @@ import { PATH_NAMES } from './entrypoint-paths.ts';
 import { type EntryPointText, LIST_OPTIONS, readEntryPointText, refuse } from './entrypoint-text.ts';
 import { fillEntryPointTls } from './entrypoint-tls.ts';
 import { OptionReader } from './option-reader.ts';
+import type { Warn } from './setting-warning.ts';
 import { checkUwsTls } from './uws-tls.ts';
-
-type Warn = (line: string) => void;
 
 /** As many as the bit mask of a frontend has bits. */
 export const MAX_ENTRY_POINTS = 32;
@@ -34,7 +33,7 @@ function fillRedirect(options: OptionReader, warn: Warn): RedirectOptions | null
   );
   const permanent = options.boolean('Redirect.Permanent');
   if (entryPoint !== '') {
-    if (regex !== '') warn(`--entryPoints: Redirect.Regex of ${options.name} is ignored: Redirect.EntryPoint wins`);
+    if (regex !== '') warn(options.settingOf('Redirect.Regex'), 'it is ignored: Redirect.EntryPoint wins');
     return { entryPoint, regex: '', replacement: '', permanent };
   }
   if (regex === '' && replacement === '') {
@@ -62,8 +61,7 @@ function fillWhiteList(options: OptionReader, warn: Warn): WhiteListOptions | nu
   const sourceRange = own.length > 0 ? own : older;
   const useXForwardedFor = options.boolean('WhiteList.UseXForwardedFor');
   if (sourceRange.length > 0) return { sourceRange, useXForwardedFor };
-  if (useXForwardedFor)
-    warn(`--entryPoints: WhiteList.UseXForwardedFor of ${options.name} means nothing without a list`);
+  if (useXForwardedFor) warn(options.settingOf('WhiteList.UseXForwardedFor'), 'it means nothing without a list');
   return null;
 }
 
@@ -104,7 +102,7 @@ function fillEngine(options: OptionReader, needsOurs: string): Engine {
 
 /**
  * One entrypoint.
- * @param warn takes one line for each option that means nothing here
+ * @param warn takes each option that means nothing here
  * @throws TsujiError BAD_ENTRY_POINT, naming the entrypoint, the option and why
  */
 export function fillEntryPoint(written: EntryPointText, warn: Warn): EntryPoint {

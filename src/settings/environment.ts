@@ -4,6 +4,7 @@ import { nearestName } from '../kernel/nearest.ts';
 import { problemOf } from './flag-values.ts';
 import type { Row } from './row.ts';
 import { ROWS } from './rows.ts';
+import type { Warn } from './setting-warning.ts';
 
 const PREFIX = 'TSUJI_';
 
@@ -12,8 +13,6 @@ export type EnvironmentSetting = {
   /** Lower case. */
   readonly name: string;
   readonly text: string;
-  /** The variable, for messages. */
-  readonly origin: string;
 };
 
 /** Those of OpenTelemetry that say something: empty ones are as good as not set, as its specification has it. */
@@ -40,10 +39,10 @@ function rowOf(variable: string): Row | undefined {
 
 /**
  * Empty variables count as not given: a compose file that passes an unset variable on makes it empty.
- * @param warn takes a line for each variable that belongs to no flag
+ * @param warn takes each variable that belongs to no flag
  * @throws TsujiError that names the variable and what is wrong with its value
  */
-export function readEnvironment(env: NodeJS.ProcessEnv, warn: (line: string) => void): EnvironmentSetting[] {
+export function readEnvironment(env: NodeJS.ProcessEnv, warn: Warn): EnvironmentSetting[] {
   const settings: EnvironmentSetting[] = [];
   for (const variable of Object.keys(env).sort()) {
     const value = env[variable] ?? '';
@@ -51,7 +50,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv, warn: (line: string) => 
     const row = rowOf(variable);
     if (row === undefined) {
       const near = nearestName(variable, ROWS_BY_VARIABLE.keys());
-      warn(`the environment variable ${variable} is unknown${near === null ? '' : `; did you mean ${near}?`}`);
+      warn(variable, `it is unknown${near === null ? '' : `; did you mean ${near}?`}`);
       continue;
     }
     // A variable cannot be repeated, so several entrypoints stand in one, a line each.
@@ -59,7 +58,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv, warn: (line: string) => 
     for (const text of texts) {
       const problem = problemOf(row, text);
       if (problem !== '') throw new TsujiError('BAD_VARIABLE', `${variable}: ${problem}`);
-      settings.push({ row, name: row.name.toLowerCase(), text, origin: variable });
+      settings.push({ row, name: row.name.toLowerCase(), text });
     }
   }
   return settings;

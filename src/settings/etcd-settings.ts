@@ -3,6 +3,7 @@ import { TsujiError } from '../kernel/errors.ts';
 import { quoted } from '../kernel/quote.ts';
 import { parseAddress } from './address.ts';
 import type { Given } from './given.ts';
+import type { Warn } from './setting-warning.ts';
 import type { EtcdSettings, TlsSettings } from './settings.ts';
 
 const DEFAULT_PORT = 2379;
@@ -44,13 +45,13 @@ function readTls(given: Given, schemes: readonly string[]): TlsSettings | null {
 }
 
 /** null when the provider is off. */
-export function fillEtcd(given: Given, warn: (line: string) => void): EtcdSettings | null {
+export function fillEtcd(given: Given, warn: Warn): EtcdSettings | null {
   if (!given.enabled('etcd')) return null;
   const endpoints = given.list('etcd.endpoint').map(readEndpoint);
   if (endpoints.length === 0) throw bad('etcd.endpoint', 'it names no endpoint; write host:port');
   const username = given.text('etcd.username');
   const password = given.text('etcd.password');
-  if (username === '' && password !== '') warn('--etcd.password is not used, because there is no --etcd.username');
+  if (username === '' && password !== '') warn('etcd.password', 'it is not used, because there is no --etcd.username');
   const path = given
     .text('etcd.prefix')
     .split('/')

@@ -13,11 +13,10 @@ import { fillEntryPoints } from './entrypoints.ts';
 import { fillEtcd } from './etcd-settings.ts';
 import type { Given } from './given.ts';
 import { fillMetrics } from './metrics-settings.ts';
+import type { Warn, Warnings } from './setting-warning.ts';
 import type { EtcdSettings, Settings, TlsServingSettings } from './settings.ts';
 import { fillTracing } from './tracing-settings.ts';
 import { fillWeb } from './web-settings.ts';
-
-type Warn = (line: string) => void;
 
 /** More in flight would make a request wait for too many others. */
 /** Of a worker: with less it could not even hold a larger table and its clients. */
@@ -57,7 +56,7 @@ function fillLogLevel(given: Given): LogLevel {
 function fillLog(given: Given, warn: Warn): Settings['log'] {
   const format = given.text('traefikLog.format').toLowerCase();
   if (format !== 'json' && format !== 'common') {
-    warn(`--traefikLog.format: ${quoted(format)} is neither common nor json: it is common`);
+    warn('traefikLog.format', `${quoted(format)} is neither common nor json: it is common`);
   }
   const form = format === 'json' ? 'json' : given.boolean('traefikLog.color') ? 'colours' : 'text';
   return { path: given.text('traefikLog.filePath') || given.text('traefikLogsFile'), form };
@@ -91,14 +90,13 @@ function fillDefaultEntryPoints(given: Given, entryPoints: readonly EntryPoint[]
   }
   if (!given.has('entryPoints')) {
     // The entrypoint that is there without being asked for takes everything, as in the original.
-    warn(
-      `--defaultEntryPoints: without --entryPoints there is only http; ${unknown.map(quoted).join(', ')} is left out`,
-    );
+    const names = unknown.map(quoted).join(', ');
+    warn('defaultEntryPoints', `without --entryPoints there is only http; ${names} is left out`);
     return entryPoints.map(({ name }) => name);
   }
   // `http`, the default, does not exist. With one entrypoint there is no doubt which one is meant.
   if (entryPoints.length === 1) return [entryPoints[0].name];
-  warn('no --defaultEntryPoints: frontends that name no entrypoint are not served');
+  warn('defaultEntryPoints', 'it is not given: frontends that name no entrypoint are not served');
   return [];
 }
 
@@ -133,7 +131,7 @@ function fillClientIdle(given: Given, entryPoints: readonly EntryPoint[], warn: 
     const ms = given.has(flag) ? given.duration(flag) : 0;
     if (ms === 0 || ms === UWS_IDLE_MS || ofUws.length === 0) continue;
     const where = `an idle connection of a client of ${ofUws.join(', ')}`;
-    warn(`--${flag} holds for Engine:tsuji only: ${where} is always closed after some ${UWS_IDLE_MS / 1000} s`);
+    warn(flag, `it holds for Engine:tsuji only: ${where} is always closed after some ${UWS_IDLE_MS / 1000} s`);
   }
   return given.duration('idleTimeout') || given.duration('respondingTimeouts.idleTimeout');
 }
@@ -148,7 +146,10 @@ function fillConnectionLimits(
   const perAddress = fillCount(given, 'limits.connectionsPerAddress', MAX_CONNECTIONS);
   const ofUws = entryPoints.filter(({ engine }) => engine === 'uws').map(({ name }) => name);
   if (perAddress > 0 && ofUws.length > 0) {
-    warn(`--limits.connectionsPerAddress holds for Engine:tsuji only: clients of ${ofUws.join(', ')} are not counted`);
+    warn(
+      'limits.connectionsPerAddress',
+      `it holds for Engine:tsuji only: clients of ${ofUws.join(', ')} are not counted`,
+    );
   }
   return { total, perAddress };
 }
@@ -178,7 +179,7 @@ function fillTls(
     if (!isAsked) continue;
     const why = `${ofUws.join(', ')} with Engine:uws ${reason}`;
     if (ofUws.length === secure.length) throw bad(flag, why);
-    warn(`--${flag} holds for Engine:tsuji only: ${why}`);
+    warn(flag, `it holds for Engine:tsuji only: ${why}`);
   }
   return tls;
 }
@@ -225,18 +226,18 @@ function fillCount(given: Given, flag: string, most: number): number {
 }
 
 /**
- * @param warnings those of parsing; one line each, and more are added here
+ * @param warnings those of parsing; more are added here
  * @throws TsujiError that names the flag and what is wrong with its value
  */
-export function fillSettings(given: Given, warnings: Set<string>): Settings {
-  const warn = (line: string): void => void warnings.add(line);
+export function fillSettings(given: Given, warnings: Warnings): Settings {
+  const warn: Warn = (setting, reason) => warnings.add(setting, given.originOf(setting), reason);
   const defined = fillEntryPoints(given.entryPoints(), warn);
   const { web, entryPoints } = fillWeb(given, defined, warn);
   const defaultEntryPoints = fillDefaultEntryPoints(given, entryPoints, warn);
   const etcd = fillEtcd(given, warn);
   const folder = given.text('folder');
   if (etcd === null && folder === '') {
-    warn('neither --etcd nor --folder is given: there are no routes, and every request is answered with 503');
+    warn('etcd', 'neither --etcd nor --folder is given: there are no routes, and every request is answered with 503');
   }
   const clientIdleMs = fillClientIdle(given, entryPoints, warn);
   const graceTimeOutMs = given.duration('graceTimeOut');
@@ -293,6 +294,7 @@ export function fillSettings(given: Given, warnings: Set<string>): Settings {
     tracing: fillTracing(given, warn),
     keepTrailingSlash: given.boolean('keepTrailingSlash'),
     metrics: fillMetrics(given),
-    warnings: [...warnings],
+    origins: given.origins(),
+    warnings: warnings.list(),
   });
 }

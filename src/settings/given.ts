@@ -2,15 +2,18 @@
 import { parseDuration, timerSpan } from '../kernel/durations.ts';
 import { type EntryPointText, readEntryPointText } from './entrypoint-text.ts';
 import { parseBoolean, parseInteger, parseList } from './flag-values.ts';
-import type { Row } from './row.ts';
+import { type Row, shownName } from './row.ts';
 import { findRow } from './rows.ts';
+import type { Origin } from './setting-warning.ts';
 import type { TreeSetting } from './settings-tree.ts';
+
+const OTEL_PREFIX = 'OTEL_';
+const ENTRY_POINTS = 'entryPoints';
 
 type Entry = {
   readonly row: Row;
   readonly texts: string[];
-  /** By a flag or the environment. */
-  readonly explicit: boolean;
+  readonly origin: Origin;
 };
 
 /**
@@ -19,7 +22,7 @@ type Entry = {
  */
 export class Given {
   readonly #entries = new Map<string, Entry>();
-  readonly #entryPoints = new Map<string, EntryPointText>();
+  readonly #entryPoints = new Map<string, { readonly written: EntryPointText; readonly origin: Origin }>();
   readonly #dropped = new Set<string>();
   #webDropped = false;
   /** Variables of OpenTelemetry, which count less than any flag. */
@@ -30,28 +33,28 @@ export class Given {
   }
 
   /** Repeating appends for kinds that say so; otherwise the last one counts. */
-  add(row: Row, name: string, text: string): void {
+  add(row: Row, name: string, text: string, origin: 'flag' | 'environment'): void {
     const key = name.toLowerCase();
     const entry = this.#entries.get(key);
-    if (entry === undefined) this.#entries.set(key, { row, texts: [text], explicit: true });
+    if (entry === undefined) this.#entries.set(key, { row, texts: [text], origin });
     else if (row.kind === 'list' || row.kind === 'entrypoint') entry.texts.push(text);
     else entry.texts[0] = text;
   }
 
   /** Takes the place of what was added before; of a list, item by item. */
-  put({ row, name, text, items }: TreeSetting): void {
+  put({ row, name, text, items }: TreeSetting, origin: 'file' | 'store'): void {
     if (items.size === 0) {
-      this.#entries.set(name, { row, texts: [text], explicit: false });
+      this.#entries.set(name, { row, texts: [text], origin });
       return;
     }
     const list = this.#entries.has(name) ? this.list(name) : [];
     for (const [index, item] of items) list[index] = item;
-    this.#entries.set(name, { row, texts: list.filter((item) => item !== undefined), explicit: false });
+    this.#entries.set(name, { row, texts: list.filter((item) => item !== undefined), origin });
   }
 
   /** Takes the place of one that has its name. */
-  putEntryPoint(written: EntryPointText): void {
-    this.#entryPoints.set(written.name, written);
+  putEntryPoint(written: EntryPointText, origin: 'file' | 'store'): void {
+    this.#entryPoints.set(written.name, { written, origin });
   }
 
   /** All that were asked for, or the one that is there when none was. */
@@ -59,8 +62,11 @@ export class Given {
     const texts = this.#entryPoints.size === 0 || this.#entries.has('entrypoints') ? this.texts('entryPoints') : [];
     const flags = texts.map(readEntryPointText);
     const places = new Set(flags.map(({ name }) => name));
-    const others = [...this.#entryPoints.values()].filter(({ name }) => !places.has(name));
-    const all = [...flags.map((flag) => this.#entryPoints.get(flag.name) ?? flag), ...others];
+    const others = Array.from(this.#entryPoints.values(), ({ written }) => written);
+    const all = [
+      ...flags.map((flag) => this.#entryPoints.get(flag.name)?.written ?? flag),
+      ...others.filter(({ name }) => !places.has(name)),
+    ];
     return all.filter(({ name }) => !this.#dropped.has(name));
   }
 
@@ -84,16 +90,34 @@ export class Given {
 
   /** Of all that were given, as `--help` writes them, in order. */
   names(): string[] {
-    const names = Array.from(this.#entries, ([name, { row }]) => (row.name.endsWith('*') ? name : row.name));
+    const names = Array.from(this.#entries, ([name, { row }]) => shownName(row, name));
     if (this.#entryPoints.size > 0) names.push('entryPoints');
     return [...new Set(names)].sort();
+  }
+
+  /** Where all that were given were written, by the names of `names`. */
+  origins(): Record<string, Origin> {
+    return Object.fromEntries(this.names().map((name) => [name, this.originOf(name)]));
+  }
+
+  /** Where it was written; of an option of an entrypoint (`entryPoints.http.TLS`) where that is. */
+  originOf(setting: string): Origin {
+    if (setting.startsWith(OTEL_PREFIX)) return 'environment';
+    const entry = this.#entries.get(setting.toLowerCase());
+    if (entry !== undefined) return entry.origin;
+    if (!setting.startsWith(ENTRY_POINTS)) return 'default';
+    const isAll = setting === ENTRY_POINTS;
+    const ofOne = [...this.#entryPoints].find(
+      ([name]) => isAll || `${setting}.`.startsWith(`${ENTRY_POINTS}.${name}.`),
+    );
+    return ofOne?.[1].origin ?? this.#entries.get(ENTRY_POINTS.toLowerCase())?.origin ?? 'default';
   }
 
   /** What was written, by name; not of entrypoints. */
   written(): Map<string, string> {
     const texts = new Map<string, string>();
     for (const [name, { row, texts: own }] of this.#entries) {
-      if (row.kind !== 'entrypoint') texts.set(row.name.endsWith('*') ? name : row.name, own.join());
+      if (row.kind !== 'entrypoint') texts.set(shownName(row, name), own.join());
     }
     return texts;
   }
@@ -119,7 +143,12 @@ export class Given {
     const parts = name.toLowerCase().split('.');
     for (let length = 1; length < parts.length; length++) {
       const entry = this.#entries.get(parts.slice(0, length).join('.'));
-      if (entry?.row.kind === 'section' && parseBoolean(entry.texts[0]) === true && entry.explicit) return true;
+      if (
+        entry?.row.kind === 'section' &&
+        parseBoolean(entry.texts[0]) === true &&
+        (entry.origin === 'flag' || entry.origin === 'environment')
+      )
+        return true;
     }
     return false;
   }

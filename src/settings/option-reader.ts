@@ -58,6 +58,11 @@ export class OptionReader {
     return texts;
   }
 
+  /** As the log calls it. */
+  settingOf(option: string): string {
+    return `entryPoints.${this.name}.${option}`;
+  }
+
   refuse(option: string, reason: string): never {
     return refuse(this.name, `${option}: ${reason}`, option);
   }

@@ -7,8 +7,8 @@ const OTHER_PROVIDERS: ReadonlySet<string> = new Set(
   ].flatMap((names) => names.split(' ')),
 );
 
-/** `written`: how its settings are called where they stand. '' when `name` is no such provider. */
-export function otherProviderNotice(name: string, written: string): string {
+/** '' when `name` is no such provider. */
+export function otherProviderNotice(name: string): string {
   if (!OTHER_PROVIDERS.has(name.toLowerCase())) return '';
-  return `${written} is ignored: routes come from etcd (--etcd) or a folder (--folder); Docker, Marathon, Consul and all other providers of Traefik are not built`;
+  return 'it is ignored: routes come from etcd (--etcd) or a folder (--folder); Docker, Marathon, Consul and all other providers of Traefik are not built';
 }

@@ -12,8 +12,9 @@ import { parseBoolean, problemOf, sameValue, standsAlone } from './flag-values.t
 import { Given } from './given.ts';
 import { helpText } from './help.ts';
 import { otherProviderNotice } from './other-providers.ts';
-import type { Row } from './row.ts';
+import { type Row, shownName } from './row.ts';
 import { findRow, ROWS, SHORT_NAMES } from './rows.ts';
+import { NOT_YET, type Origin, type Warn, Warnings } from './setting-warning.ts';
 import type { Settings } from './settings.ts';
 import { type Layer, type WithStored, withStored } from './stored-settings.ts';
 import { addTomlFile, findTomlFile } from './toml-file.ts';
@@ -128,13 +129,13 @@ function unexpected(argument: string, previous: string | undefined): TsujiError 
 }
 
 /** @throws TsujiError that names the flag and why */
-function readFlags(argv: readonly string[], warn: (line: string) => void): Flag[] {
+function readFlags(argv: readonly string[], warn: Warn): Flag[] {
   const flags: Flag[] = [];
   for (let index = 0; index < argv.length; index++) {
     const argument = argv[index];
     const section = /^--([a-z]+)(?:[.=]|$)/i.exec(argument)?.[1].toLowerCase() ?? '';
-    const notice = otherProviderNotice(section, `--${section}`);
-    if (notice !== '') warn(notice);
+    const notice = otherProviderNotice(section);
+    if (notice !== '') warn(section, notice);
     else if (argument.startsWith('--') && argument !== '--') flags.push(readLong(argument));
     else if (/^-[^-]/.test(argument)) flags.push(...readShort(argument, () => argv[++index]));
     else throw unexpected(argument, argv[index - 1]);
@@ -148,31 +149,30 @@ function readFlags(argv: readonly string[], warn: (line: string) => void): Flag[
   return flags;
 }
 
-function warnIfLater(row: Row, origin: string, text: string, warnings: Set<string>): void {
+function add({ row, name, text }: Flag, origin: 'flag' | 'environment', given: Given, warnings: Warnings): void {
+  given.add(row, name, text, origin);
   // To ask for what happens anyway is no reason for a warning.
-  if (row.support !== 'later' || sameValue(row, text, row.fallback)) return;
-  warnings.add(`${origin} is accepted, but not supported yet`);
+  if (row.support === 'later' && !sameValue(row, text, row.fallback)) {
+    warnings.add(shownName(row, name), origin, NOT_YET);
+  }
 }
 
 /** What was given to the process itself, not put together yet: flags over environment over traefik.toml. */
 function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv, withFile: boolean): Layer {
   const given = new Given(readOtelVariables(env));
-  const warnings = new Set<string>();
-  const warn = (line: string): void => void warnings.add(line);
-  const flags = readFlags(argv, warn);
+  const warnings = new Warnings();
+  const warn =
+    (origin: Origin): Warn =>
+    (setting, reason) =>
+      warnings.add(setting, origin, reason);
+  const flags = readFlags(argv, warn('flag'));
   const byFlag = new Set(flags.map(({ name }) => name.toLowerCase()));
-  const fromEnvironment = readEnvironment(env, (line) => warnings.add(line));
-  for (const { row, name, text, origin } of fromEnvironment) {
-    if (byFlag.has(name)) continue;
-    given.add(row, name, text);
-    warnIfLater(row, origin, text, warnings);
+  for (const setting of readEnvironment(env, warn('environment'))) {
+    if (!byFlag.has(setting.name)) add(setting, 'environment', given, warnings);
   }
-  for (const { row, name, text } of flags) {
-    given.add(row, name, text);
-    warnIfLater(row, `--${name}`, text, warnings);
-  }
-  const file = withFile ? findTomlFile(given.text('configFile'), env, warn) : null;
-  if (file !== null) addTomlFile(file, given, warn);
+  for (const flag of flags) add(flag, 'flag', given, warnings);
+  const file = withFile ? findTomlFile(given.text('configFile'), env, warn(given.originOf('configFile'))) : null;
+  if (file !== null) addTomlFile(file, given, warn('file'));
   return { given, warnings, configFile: file ?? '' };
 }
 

@@ -23,6 +23,11 @@ export type Row = {
   readonly help: string;
 };
 
+/** `name` of a flag, in any case, as it is told: of a family it is that of the member. */
+export function shownName(row: Row, name: string): string {
+  return row.name.endsWith('*') ? name : row.name;
+}
+
 const KINDS: ReadonlySet<string> = new Set<RowKind>([
   'section',
   'boolean',

@@ -9,6 +9,7 @@ import type { MetricsOptions } from '../kernel/metrics-options.ts';
 import type { RequestIdMode } from '../kernel/request-id-mode.ts';
 import type { TracingOptions } from '../kernel/tracing-options.ts';
 import type { User } from '../middlewares/auth.ts';
+import type { Origin, SettingWarning } from './setting-warning.ts';
 
 export type TlsSettings = {
   /** Each a path if such a file exists, else PEM text; '' when not given. */
@@ -154,6 +155,7 @@ export type Settings = {
   /** null: there are no traces. */
   readonly tracing: TracingSettings | null;
   readonly metrics: MetricsOptions;
-  /** One line for each flag that was accepted but does nothing yet. */
-  readonly warnings: readonly string[];
+  /** Where each of those that were given was written, by its name. */
+  readonly origins: Readonly<Record<string, Origin>>;
+  readonly warnings: readonly SettingWarning[];
 };

@@ -9,11 +9,12 @@ import { EntryPointError, type EntryPointText } from './entrypoint-text.ts';
 import { isGuarded } from './entrypoints.ts';
 import { fillSettings } from './fill-settings.ts';
 import type { Given } from './given.ts';
+import type { Warnings } from './setting-warning.ts';
 import type { Settings } from './settings.ts';
 import { NANOSECONDS, readSettingsTree, type SettingsTree } from './settings-tree.ts';
 
 /** Settings on their way to be put together. */
-export type Layer = { readonly given: Given; readonly warnings: Set<string>; readonly configFile: string };
+export type Layer = { readonly given: Given; readonly warnings: Warnings; readonly configFile: string };
 
 export type StoredSettings = {
   readonly settings: Settings;
@@ -69,7 +70,7 @@ function dropWeb(given: Given): void {
 function webGuards(settings: SettingsTree['settings']): Piece[] {
   if (settings.length === 0) return [];
   const put = (given: Given): void => {
-    for (const setting of settings) given.put(setting);
+    for (const setting of settings) given.put(setting, 'store');
   };
   return [{ key: settings[0].path, put, drop: dropWeb, later: false, entryPoint: null }];
 }
@@ -81,7 +82,7 @@ function piecesOf({ settings, entryPoints }: SettingsTree): Piece[] {
   return [
     ...entryPoints.map(({ path, written }) => ({
       key: path,
-      put: (given: Given): void => given.putEntryPoint(written),
+      put: (given: Given): void => given.putEntryPoint(written, 'store'),
       drop: isGuarded(written) ? (given: Given): void => given.dropEntryPoint(written.name) : nothing,
       later: false,
       entryPoint: written,
@@ -89,7 +90,7 @@ function piecesOf({ settings, entryPoints }: SettingsTree): Piece[] {
     ...webGuards(guards),
     ...others.map((setting) => ({
       key: setting.path,
-      put: (given: Given): void => given.put(setting),
+      put: (given: Given): void => given.put(setting, 'store'),
       drop: nothing,
       later: setting.row.support === 'later',
       entryPoint: null,
@@ -150,7 +151,8 @@ class Stack {
     for (const piece of dropped) piece.drop(given);
     for (const [name, reason] of this.lost) {
       given.dropEntryPoint(name);
-      warnings.add(`the entrypoint ${name} is not listened on: ${reason}`);
+      const setting = `entryPoints.${name}`;
+      warnings.add(setting, given.originOf(setting), `it is not listened on: ${reason}`, true);
     }
     const settings = fillSettings(given, warnings);
     this.check(settings);

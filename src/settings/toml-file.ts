@@ -10,6 +10,8 @@ import { reasonOf, TsujiError } from '../kernel/errors.ts';
 import { quoted } from '../kernel/quote.ts';
 import type { Given } from './given.ts';
 import { otherProviderNotice } from './other-providers.ts';
+import { shownName } from './row.ts';
+import { NOT_YET, type Warn } from './setting-warning.ts';
 import { readSettingsTree, SECONDS, UNKNOWN } from './settings-tree.ts';
 
 const FILE_NAME = 'traefik.toml';
@@ -35,11 +37,11 @@ function expanded(path: string, env: NodeJS.ProcessEnv): string {
  * The first of the places that has one; null for none, which is no error.
  * @param named what `--configFile` says, '' when it says nothing
  */
-export function findTomlFile(named: string, env: NodeJS.ProcessEnv, warn: (line: string) => void): string | null {
+export function findTomlFile(named: string, env: NodeJS.ProcessEnv, warn: Warn): string | null {
   if (named !== '') {
     const found = existing(expanded(named, env));
     if (found !== null) return found;
-    warn(`--configFile: there is no file ${quoted(named)}`);
+    warn('configFile', `there is no file ${quoted(named)}`);
   }
   const home = env.HOME ?? '';
   const places = ['/etc/traefik', ...(home === '' ? [] : [join(home, '.traefik')]), '.'];
@@ -88,10 +90,10 @@ function readDocument(file: string): TomlTable {
 
 /**
  * Adds what the file says and nothing else has said before. Its entrypoints count only when there are no others.
- * @param warn takes a line for each thing that means nothing to tsuji
+ * @param warn takes each thing that means nothing to tsuji
  * @throws TsujiError that names the file, the setting and what is wrong
  */
-export function addTomlFile(file: string, given: Given, warn: (line: string) => void): void {
+export function addTomlFile(file: string, given: Given, warn: Warn): void {
   const texts = new Map<string, string>();
   flatten(readDocument(file), '', texts);
   const { settings, entryPoints, problems } = readSettingsTree(texts, SECONDS);
@@ -108,13 +110,14 @@ export function addTomlFile(file: string, given: Given, warn: (line: string) => 
     unknown.add(isKnown ? name : section);
   }
   for (const name of unknown) {
-    warn(`${file}: ${otherProviderNotice(name, `[${name}]`) || `${name} is unknown and ignored`}`);
+    warn(name, otherProviderNotice(name) || 'it is unknown and ignored');
   }
-  if (!given.has('entryPoints')) for (const { written } of entryPoints) given.putEntryPoint(written);
-  else if (entryPoints.length > 0) warn(`${file}: its entrypoints are ignored, because there are --entryPoints`);
+  if (!given.has('entryPoints')) for (const { written } of entryPoints) given.putEntryPoint(written, 'file');
+  else if (entryPoints.length > 0)
+    warn('entryPoints', 'those of the file are ignored, because there are --entryPoints');
   for (const setting of settings) {
     const { name, row, text } = setting;
-    if (row.support === 'later' && text !== row.fallback) warn(`${file}: ${name} is accepted, but not supported yet`);
-    if (!given.has(name) && !given.resets(name)) given.put(setting);
+    if (row.support === 'later' && text !== row.fallback) warn(shownName(row, name), NOT_YET);
+    if (!given.has(name) && !given.resets(name)) given.put(setting, 'file');
   }
 }

@@ -14,9 +14,8 @@ import {
 } from '../kernel/tracing-options.ts';
 import { parseInteger } from './flag-values.ts';
 import type { Given } from './given.ts';
+import type { Warn } from './setting-warning.ts';
 import type { TlsSettings, TracingSettings } from './settings.ts';
-
-type Warn = (line: string) => void;
 
 const HTTP = 'tracing.otlp.http';
 const HEADERS = `${HTTP}.headers`;
@@ -137,9 +136,8 @@ function encodingOf(given: Given, warn: Warn): SpanEncoding {
   if (given.has(flag) || protocol === '') return oneOf(flag, given.text(flag), SPAN_ENCODINGS);
   const encoding = PROTOCOLS.get(protocol);
   if (encoding !== undefined) return encoding;
-  warn(
-    `OTEL_EXPORTER_OTLP_PROTOCOL: ${quoted(protocol)} is none of ${[...PROTOCOLS.keys()].join(', ')}: spans go by the first`,
-  );
+  const names = [...PROTOCOLS.keys()].join(', ');
+  warn('OTEL_EXPORTER_OTLP_PROTOCOL', `${quoted(protocol)} is none of ${names}: spans go by the first`);
   return 'protobuf';
 }
 
@@ -170,7 +168,7 @@ function intervalOf(given: Given, warn: Warn): number {
   const ms = parseInteger(text);
   if (ms !== null && ms >= 1 && ms <= LONGEST_INTERVAL_MS) return ms;
   if (text !== '')
-    warn(`${variable}: ${quoted(text)} is no number from 1 to ${LONGEST_INTERVAL_MS}: it is ${INTERVAL_MS}`);
+    warn(variable, `${quoted(text)} is no number from 1 to ${LONGEST_INTERVAL_MS}: it is ${INTERVAL_MS}`);
   return INTERVAL_MS;
 }
 
@@ -192,9 +190,11 @@ export function fillTracing(given: Given, warn: Warn): TracingSettings | null {
   const backend = oneOf('tracing.backend', given.text('tracing.backend').toLowerCase(), BACKENDS);
   if (backend !== '') {
     const also = backend === 'zipkin' ? ', and B3 fields are propagated' : ', and its fields pass as they are';
-    warn(`--tracing.backend=${backend}: spans go by OTLP to --${HTTP}.endpoint${also}`);
+    warn('tracing.backend', `${backend}: spans go by OTLP to --${HTTP}.endpoint${also}`);
   }
-  for (const name of NOT_OBEYED) if (otlpVariable(given, name) !== '') warn(`OTEL_EXPORTER_OTLP_${name} is not obeyed`);
+  for (const name of NOT_OBEYED) {
+    if (otlpVariable(given, name) !== '') warn(`OTEL_EXPORTER_OTLP_${name}`, 'it is not obeyed');
+  }
   const headers = headersOf(given);
   return {
     endpoint: endpointOf(given),

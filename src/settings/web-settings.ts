@@ -10,9 +10,8 @@ import type { AuthOptions, User } from '../middlewares/auth.ts';
 import { type Address, parseAddress, sameAddress } from './address.ts';
 import { refuse } from './entrypoint-text.ts';
 import type { Given } from './given.ts';
+import type { Warn } from './setting-warning.ts';
 import type { WebSettings } from './settings.ts';
-
-type Warn = (line: string) => void;
 
 /** The entrypoint that Traefik 1.7 makes for these pages, unless one of this name is defined. */
 const WEB_ENTRY_POINT = 'traefik';
@@ -74,11 +73,11 @@ function checkOwn(own: EntryPoint, others: readonly EntryPoint[], warn: Warn): v
   if (auth !== null && usersOf(own) === null)
     refuse(name, "Auth: tsuji's pages, which this entrypoint serves, have basic auth only", 'Auth');
   if (auth !== null && (auth as AuthOptions).headerField !== '')
-    warn(`--entryPoints: Auth.HeaderField of ${name} is ignored, because tsuji's pages tell nobody who asks`);
+    warn(`entryPoints.${name}.Auth.HeaderField`, "it is ignored, because tsuji's pages tell nobody who asks");
   if (proxyProtocol !== null)
     refuse(name, "ProxyProtocol: tsuji's pages, which this entrypoint serves, cannot read it");
   if (redirect !== null)
-    warn(`--entryPoints: Redirect of ${name} is ignored, because tsuji's pages are not redirected`);
+    warn(`entryPoints.${name}.Redirect`, "it is ignored, because tsuji's pages are not redirected");
   const redirecting = others.find((other) => other.redirect?.entryPoint === name);
   if (redirecting !== undefined) refuse(redirecting.name, `Redirect.EntryPoint: ${name} serves tsuji's pages only`);
 }

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { loadRootCAs } from '../../../src/control/root-cas.ts';
+import { captureLog } from '../../harness/log.ts';
 import { makeAuthority } from '../../harness/tls.ts';
 import { temporaryFolder } from '../../harness/tools.ts';
 
@@ -14,7 +15,12 @@ test('files and PEM texts give one text per certificate, and what cannot be used
   const bundle = join(folder.path, 'bundle.pem');
   const broken = first.replace(/.{20}(?=\n-----END)/s, '');
   writeFileSync(bundle, `# both\n${first}\n\n${broken}\n${second}\n`);
-  assert.deepEqual(loadRootCAs([bundle]), [first, second]);
-  assert.deepEqual(loadRootCAs([one.cert, second]), [first, second]);
-  assert.deepEqual(loadRootCAs([two.key, join(folder.path, 'missing'), 'nonsense', folder.path, broken]), []);
+  assert.deepEqual(loadRootCAs([bundle], 'flag'), [first, second]);
+  assert.deepEqual(loadRootCAs([one.cert, second], 'flag'), [first, second]);
+  const lines = captureLog();
+  assert.deepEqual(loadRootCAs([two.key, join(folder.path, 'missing'), 'nonsense', folder.path, broken], 'store'), []);
+  assert.deepEqual(
+    lines.map(({ event, setting, origin }) => [event, setting, origin].join(' ')),
+    new Array(5).fill('setting_refused rootCAs store'),
+  );
 });

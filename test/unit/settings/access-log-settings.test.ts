@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { AccessLogOptions } from '../../../src/kernel/access-log-options.ts';
 import { parseFlags } from '../../../src/settings/parse-flags.ts';
+import { warningTexts } from '../../harness/warnings.ts';
 
 type Read = { readonly options: AccessLogOptions | null; readonly warnings: readonly string[] };
 
@@ -9,7 +10,7 @@ function read(...flags: string[]): Read {
   const parsed = parseFlags(['--folder=/tmp', ...flags], {});
   if (parsed.kind === 'error') throw new Error(parsed.message);
   assert.ok(parsed.kind === 'run');
-  return { options: parsed.settings.accessLog, warnings: parsed.settings.warnings };
+  return { options: parsed.settings.accessLog, warnings: warningTexts(parsed.settings.warnings) };
 }
 
 function warned(flag: string, pattern: RegExp): AccessLogOptions | null {

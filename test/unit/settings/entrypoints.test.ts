@@ -17,8 +17,8 @@ const PLAIN = {
   proxyProtocol: null,
 };
 
-function unexpectedWarning(line: string): never {
-  throw new Error(`warned: ${line}`);
+function unexpectedWarning(setting: string, reason: string): never {
+  throw new Error(`warned: ${setting}: ${reason}`);
 }
 
 const GOOD: readonly (readonly [string, string, string, string, number])[] = [
@@ -183,23 +183,23 @@ test('users and their passwords are not shown when an entrypoint is refused', ()
 test('options of TLS without TLS are ignored with a warning', () => {
   const warnings: string[] = [];
   const text = 'Name:a Address::80 TLS.MinVersion:VersionTLS13 CA.Optional:true';
-  const { tls } = parseEntryPoint(text, (line) => warnings.push(line));
+  const { tls } = parseEntryPoint(text, (setting, reason) => warnings.push(`${setting}: ${reason}`));
   assert.equal(tls, null);
   assert.deepEqual(warnings.sort(), [
-    '--entryPoints: CA.Optional of a is ignored, because the entrypoint has no TLS',
-    '--entryPoints: TLS.MinVersion of a is ignored, because the entrypoint has no TLS',
+    'entryPoints.a.CA.Optional: it is ignored, because the entrypoint has no TLS',
+    'entryPoints.a.TLS.MinVersion: it is ignored, because the entrypoint has no TLS',
   ]);
 });
 
 test('a cipher suite that Node has no more is left out with a warning, and refused when no other is left', () => {
   const warnings: string[] = [];
   const text = 'Name:a Address::80 TLS TLS.CipherSuites:TLS_RSA_WITH_RC4_128_SHA';
-  const warn = (line: string): void => void warnings.push(line);
+  const warn = (setting: string, reason: string): void => void warnings.push(`${setting}: ${reason}`);
   assert.throws(() => parseEntryPoint(text, warn), /"a": TLS.CipherSuites: none of them is left/);
   assert.deepEqual(parseEntryPoint(`${text},TLS_AES_128_GCM_SHA256`, warn).tls?.cipherSuites, [
     'TLS_AES_128_GCM_SHA256',
   ]);
-  assert.match(warnings[0], /TLS_RSA_WITH_RC4_128_SHA is too weak/);
+  assert.match(warnings[0], /entryPoints.a.TLS.CipherSuites: TLS_RSA_WITH_RC4_128_SHA is too weak/);
 });
 
 test('a redirect to the entrypoint itself or to one that is not there is refused', () => {
@@ -243,8 +243,11 @@ test('two entrypoints of one name are refused', () => {
 test('of two options that contradict each other the one that wins is told', () => {
   const warnings: string[] = [];
   const text = 'Name:a Address::80 Redirect.EntryPoint:b Redirect.Regex:x Redirect.Replacement:y';
-  assert.equal(parseEntryPoint(text, (line) => warnings.push(line)).redirect?.entryPoint, 'b');
-  assert.match(warnings.join(), /Redirect.Regex of a is ignored: Redirect.EntryPoint wins/);
+  assert.equal(
+    parseEntryPoint(text, (setting, reason) => warnings.push(`${setting}: ${reason}`)).redirect?.entryPoint,
+    'b',
+  );
+  assert.match(warnings.join(), /^entryPoints.a.Redirect.Regex: it is ignored: Redirect.EntryPoint wins$/);
 });
 
 test('two entrypoints cannot listen on one address, but two free ports are two', () => {

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { parseFlags } from '../../../src/settings/parse-flags.ts';
 import { ROWS } from '../../../src/settings/rows.ts';
 import type { EtcdSettings, Settings } from '../../../src/settings/settings.ts';
+import { warningTexts } from '../../harness/warnings.ts';
 
 function settingsOf(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Settings {
   const parsed = parseFlags(argv, env);
@@ -108,7 +109,15 @@ test('without flags the defaults hold, and it is said that there are no routes',
       headerLabels: [],
       maxServers: 5_000,
     },
-    warnings: ['neither --etcd nor --folder is given: there are no routes, and every request is answered with 503'],
+    origins: {},
+    warnings: [
+      {
+        setting: 'etcd',
+        origin: 'default',
+        reason: 'neither --etcd nor --folder is given: there are no routes, and every request is answered with 503',
+        isRefused: false,
+      },
+    ],
   });
   assert.ok(Object.isFrozen(settings) && Object.isFrozen(settings.entryPoints[0]));
 });
@@ -230,7 +239,10 @@ test('the prefix of etcd has a slash in front and none behind, and the root is e
 });
 
 test('a password for etcd without a user is not used, and that is said', () => {
-  assert.match(settingsOf(['--etcd.password=p']).warnings.join(), /--etcd.password is not used/);
+  assert.match(
+    warningTexts(settingsOf(['--etcd.password=p']).warnings).join(),
+    /^etcd.password \(flag\): it is not used/,
+  );
 });
 
 test('default entrypoints must exist where both are given', () => {
@@ -241,21 +253,24 @@ test('default entrypoints must exist where both are given', () => {
   assert.deepEqual(settingsOf([entryPoint]).defaultEntryPoints, ['web']);
   const none = settingsOf(two);
   assert.deepEqual(none.defaultEntryPoints, []);
-  assert.match(none.warnings.join(), /frontends that name no entrypoint are not served/);
+  assert.match(
+    warningTexts(none.warnings).join(),
+    /^defaultEntryPoints \(default\): .*frontends that name no entrypoint are not served/,
+  );
 });
 
 test('without entrypoints the one on port 80 takes everything, whatever the defaults say', () => {
   const { entryPoints, defaultEntryPoints, warnings } = settingsOf(['--defaultEntryPoints=http,https', '--folder=f']);
   assert.deepEqual([entryPoints[0].port, defaultEntryPoints], [80, ['http']]);
-  assert.match(warnings.join(), /"https" is left out/);
+  assert.match(warningTexts(warnings).join(), /"https" is left out/);
 });
 
 test('flags that do nothing yet are accepted with one warning each', () => {
   const flags = ['--hostResolver', '--tracing.jaeger.samplingType=const', '--acme'];
   assert.deepEqual(
-    settingsOf([...flags, '--folder=f']).warnings,
-    ['--hostResolver', '--tracing.jaeger.samplingType', '--acme'].map(
-      (flag) => `${flag} is accepted, but not supported yet`,
+    warningTexts(settingsOf([...flags, '--folder=f']).warnings),
+    ['hostResolver', 'tracing.jaeger.samplingType', 'acme'].map(
+      (setting) => `${setting} (flag): it is accepted, but not supported yet`,
     ),
   );
 });
@@ -285,9 +300,9 @@ test('constraints of both flags count together, and one that is none ends the st
 test('an idle timeout holds where the engine has one, with a warning where it has not', () => {
   const node = '--entryPoints=Name:slow Address::81 Engine:tsuji';
   for (const flag of ['--respondingTimeouts.idleTimeout', '--idleTimeout']) {
-    assert.deepEqual(settingsOf(['--folder=f', `${flag}=180s`]).warnings, [
-      `${flag} holds for Engine:tsuji only: an idle connection of a client of http is always closed after some 32 s`,
-    ]);
+    const [{ setting, reason }, ...others] = settingsOf(['--folder=f', `${flag}=180s`]).warnings;
+    assert.deepEqual([`--${setting}`, others], [flag, []]);
+    assert.match(reason, /^it holds for Engine:tsuji only: an idle connection of a client of http is always closed/);
     assert.deepEqual(settingsOf(['--folder=f', `${flag}=32s`]).warnings, []);
     const settings = settingsOf(['--folder=f', node, '--defaultEntryPoints=slow', `${flag}=60s`]);
     assert.deepEqual([settings.warnings, settings.clientIdleMs], [[], 60_000]);
@@ -298,8 +313,8 @@ test('an idle timeout holds where the engine has one, with a warning where it ha
 
 test('connections of an address are counted where the engine tells of their end, with a warning where it does not', () => {
   const flag = '--limits.connectionsPerAddress=10';
-  assert.deepEqual(settingsOf(['--folder=f', flag]).warnings, [
-    '--limits.connectionsPerAddress holds for Engine:tsuji only: clients of http are not counted',
+  assert.deepEqual(warningTexts(settingsOf(['--folder=f', flag]).warnings), [
+    'limits.connectionsPerAddress (flag): it holds for Engine:tsuji only: clients of http are not counted',
   ]);
   const own = '--entryPoints=Name:own Address::81 Engine:tsuji';
   assert.deepEqual(settingsOf(['--folder=f', own, '--defaultEntryPoints=own', flag]).warnings, []);
@@ -314,9 +329,14 @@ test('what the TLS of uWebSockets has not is refused, or holds for the other ent
   ] as const) {
     assert.match(messageOf(['--etcd', fast, '--defaultEntryPoints=fast', flag]), reason);
     const { warnings } = settingsOf(['--etcd', fast, full, '--defaultEntryPoints=full', flag]);
-    assert.equal(warnings.filter((line) => /holds for Engine:tsuji only: fast with Engine:uws/.test(line)).length, 1);
+    assert.equal(
+      warnings.filter(({ reason }) => /holds for Engine:tsuji only: fast with Engine:uws/.test(reason)).length,
+      1,
+    );
     assert.ok(
-      !settingsOf(['--etcd', full, '--defaultEntryPoints=full', flag]).warnings.some((line) => /uws/.test(line)),
+      !settingsOf(['--etcd', full, '--defaultEntryPoints=full', flag]).warnings.some(({ reason }) =>
+        /uws/.test(reason),
+      ),
     );
   }
 });
@@ -423,10 +443,10 @@ test('settings come from the environment too, and flags win over it', () => {
 
 test('a variable that means nothing or nothing yet is warned about, a bad value ends the start', () => {
   const env = { TSUJI_WORKER: '1', TSUJI_HOSTRESOLVER: 'true', TSUJI_TRACING_JAEGER: 'x', TSUJI_FOLDER: 'f' };
-  assert.deepEqual(settingsOf([], env).warnings, [
-    'the environment variable TSUJI_WORKER is unknown; did you mean TSUJI_WORKERS?',
-    'TSUJI_HOSTRESOLVER is accepted, but not supported yet',
-    'TSUJI_TRACING_JAEGER is accepted, but not supported yet',
+  assert.deepEqual(warningTexts(settingsOf([], env).warnings), [
+    'TSUJI_WORKER (environment): it is unknown; did you mean TSUJI_WORKERS?',
+    'hostResolver (environment): it is accepted, but not supported yet',
+    'tracing.jaeger.* (environment): it is accepted, but not supported yet',
   ]);
   assert.match(messageOf([], { TSUJI_WORKERS: 'x' }), /^TSUJI_WORKERS: "x" is not a whole number/);
   assert.equal(parseFlags(['version'], { TSUJI_WORKERS: 'x' }).kind, 'run');
@@ -515,10 +535,9 @@ test('flags of providers that are not built are ignored with a line each, as the
     '--docker.endpoint=unix:///x',
     '--consulCatalog.prefix=y',
   ]);
-  assert.deepEqual(warnings, [
-    '--docker is ignored: routes come from etcd (--etcd) or a folder (--folder); Docker, Marathon, Consul and all other providers of Traefik are not built',
-    '--consulcatalog is ignored: routes come from etcd (--etcd) or a folder (--folder); Docker, Marathon, Consul and all other providers of Traefik are not built',
-  ]);
+  const notBuilt =
+    'it is ignored: routes come from etcd (--etcd) or a folder (--folder); Docker, Marathon, Consul and all other providers of Traefik are not built';
+  assert.deepEqual(warningTexts(warnings), [`docker (flag): ${notBuilt}`, `consulcatalog (flag): ${notBuilt}`]);
 });
 
 test('the log goes where and in the form that is asked for, and an unknown form is the common one', () => {
@@ -530,10 +549,15 @@ test('the log goes where and in the form that is asked for, and an unknown form 
   assert.deepEqual(logOf('--traefikLogsFile=/b', '--traefikLog.color'), { path: '/b', form: 'colours' });
   const { log, warnings } = settingsOf(['--traefikLog.format=xml', '--folder=f']);
   assert.equal(log.form, 'text');
-  assert.deepEqual(warnings, ['--traefikLog.format: "xml" is neither common nor json: it is common']);
+  assert.deepEqual(warningTexts(warnings), [
+    'traefikLog.format (flag): "xml" is neither common nor json: it is common',
+  ]);
 });
 
 test('which settings are not left to their defaults is known by name', () => {
   const parsed = parseFlags(['--etcd.password=secret', '--folder=f', '-d'], { TSUJI_WORKERS: '2', HOME: '' });
-  assert.deepEqual(parsed.kind === 'run' && parsed.given, ['debug', 'etcd.password', 'folder', 'workers']);
+  assert.ok(parsed.kind === 'run');
+  assert.deepEqual(parsed.given, ['debug', 'etcd.password', 'folder', 'workers']);
+  const [debug, password, folder, workers] = ['flag', 'flag', 'flag', 'environment'];
+  assert.deepEqual(parsed.settings.origins, { debug, 'etcd.password': password, folder, workers });
 });

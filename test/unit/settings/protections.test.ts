@@ -11,6 +11,7 @@ import { OPTION_NAMES } from '../../../src/settings/entrypoint-text.ts';
 import { parseFlags } from '../../../src/settings/parse-flags.ts';
 import type { Settings, WebSettings } from '../../../src/settings/settings.ts';
 import { temporaryFolder } from '../../harness/tools.ts';
+import { warningTexts } from '../../harness/warnings.ts';
 
 const HTTP = '--entryPoints=Name:http Address::80';
 
@@ -30,7 +31,7 @@ const NO_FILE = { refused: /"a" is no PEM text, and as a file: it cannot be read
 /** Each entrypoint of the test has them already. */
 const TWICE = { refused: /is given twice/ };
 const NEEDS_TLS = { refused: /the entrypoint has no TLS; write TLS as well/ };
-const IGNORED_WITHOUT_TLS = { warned: /is ignored, because the entrypoint has no TLS/ };
+const IGNORED_WITHOUT_TLS = { warned: /it is ignored, because the entrypoint has no TLS/ };
 
 /** Option with a value → what it needs besides, what becomes of it on an entrypoint of frontends and of the admin pages. */
 const TABLE: readonly (readonly [option: string, besides: string, frontends: Outcome, admin: Outcome])[] = [
@@ -53,10 +54,25 @@ const TABLE: readonly (readonly [option: string, besides: string, frontends: Out
   ['CA:', 'TLS', { refused: /it is empty/ }, { refused: /it is empty/ }],
   ['CA.Optional:true', 'TLS CA:ca.pem', 'kept', 'kept'],
   ['CA.Optional:true', 'TLS', { warned: /means nothing without CA/ }, { warned: /means nothing without CA/ }],
-  ['Redirect.EntryPoint:http', '', 'kept', { warned: /Redirect of traefik is ignored/ }],
-  ['Redirect.Regex:a', 'Redirect.Replacement:http://b', 'kept', { warned: /Redirect of traefik is ignored/ }],
-  ['Redirect.Replacement:http://b', 'Redirect.Regex:a', 'kept', { warned: /Redirect of traefik is ignored/ }],
-  ['Redirect.Permanent:true', 'Redirect.EntryPoint:http', 'kept', { warned: /Redirect of traefik is ignored/ }],
+  ['Redirect.EntryPoint:http', '', 'kept', { warned: /entryPoints.traefik.Redirect .*: it is ignored/ }],
+  [
+    'Redirect.Regex:a',
+    'Redirect.Replacement:http://b',
+    'kept',
+    { warned: /entryPoints.traefik.Redirect .*: it is ignored/ },
+  ],
+  [
+    'Redirect.Replacement:http://b',
+    'Redirect.Regex:a',
+    'kept',
+    { warned: /entryPoints.traefik.Redirect .*: it is ignored/ },
+  ],
+  [
+    'Redirect.Permanent:true',
+    'Redirect.EntryPoint:http',
+    'kept',
+    { warned: /entryPoints.traefik.Redirect .*: it is ignored/ },
+  ],
   ['WhiteList.SourceRange:10.0.0.0/8', '', 'kept', 'kept'],
   ['WhiteList.SourceRange:', '', { refused: /it is empty/ }, { refused: /it is empty/ }],
   ['WhiteListSourceRange:10.0.0.0/8', '', 'kept', 'kept'],
@@ -80,7 +96,12 @@ const TABLE: readonly (readonly [option: string, besides: string, frontends: Out
   ),
   ['Auth.Basic.RemoveHeader:on', '', 'kept', 'kept'],
   ['Auth.Digest.RemoveHeader:true', '', 'kept', BASIC_ONLY],
-  ['Auth.HeaderField:X', 'Auth.Basic.RemoveHeader:true', 'kept', { warned: /HeaderField of traefik is ignored/ }],
+  [
+    'Auth.HeaderField:X',
+    'Auth.Basic.RemoveHeader:true',
+    'kept',
+    { warned: /entryPoints.traefik.Auth.HeaderField .*: it is ignored/ },
+  ],
   ['Auth.HeaderField:X', '', { refused: /it names no basic, digest/ }, { refused: /it names no basic, digest/ }],
   ['Auth.Forward.Address:http://a', '', 'kept', BASIC_ONLY],
   ...(['TrustForwardHeader:true', 'AuthResponseHeaders:A'] as const).flatMap((option) => [
@@ -124,12 +145,12 @@ for (const [option, besides, frontends, admin] of TABLE) {
   test(`${option} with ${JSON.stringify(besides)} is not dropped in silence`, () => {
     const ofFrontends = (text: string): { of: EntryPoint; warnings: readonly string[] } => {
       const settings = settingsOf(HTTP, `--entryPoints=Name:more Address::81 ${text}`);
-      return { of: settings.entryPoints[1], warnings: settings.warnings };
+      return { of: settings.entryPoints[1], warnings: warningTexts(settings.warnings) };
     };
     const ofAdmin = (text: string): { of: WebSettings | null; warnings: readonly string[] } => {
       // Under its name it is the entrypoint of the pages; under another one it is another entrypoint.
       const settings = settingsOf('--api', HTTP, `--entryPoints=Name:traefik Address::81 ${text}`);
-      return { of: settings.web, warnings: settings.warnings };
+      return { of: settings.web, warnings: warningTexts(settings.warnings) };
     };
     checkOutcome(frontends, ofFrontends, [option, besides]);
     checkOutcome(admin, ofAdmin, [option, besides]);

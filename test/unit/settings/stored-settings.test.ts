@@ -200,7 +200,9 @@ test('an entrypoint that leads to one that is not listened on is not either, and
   const keys = { 'entrypoints/b/address': ':81', 'entrypoints/b/tls/minversion': 'none' };
   const result = stored(keys, ...flags, '--entryPoints=Name:c Address::82', '--defaultEntryPoints=a,b,c');
   assert.deepEqual(names(result), ['c']);
-  assert.match(result.settings.warnings.join(), /the entrypoint a is not listened on: Redirect.EntryPoint: "b"/);
+  const [{ setting, origin, reason, isRefused }] = result.settings.warnings;
+  assert.deepEqual([setting, origin, isRefused], ['entryPoints.a', 'flag', true]);
+  assert.match(reason, /^it is not listened on: Redirect.EntryPoint: "b"/);
 });
 
 test('a file that is not there costs the setting that names it', () => {

@@ -5,6 +5,7 @@ import test, { type TestContext } from 'node:test';
 import { parseFlags } from '../../../src/settings/parse-flags.ts';
 import type { Settings } from '../../../src/settings/settings.ts';
 import { temporaryFolder } from '../../harness/tools.ts';
+import { warningTexts } from '../../harness/warnings.ts';
 
 function fileWith(t: TestContext, text: string): string {
   const { path, remove } = temporaryFolder();
@@ -89,8 +90,9 @@ test('a whole file is read', (t) => {
   assert.deepEqual(https.tls?.cipherSuites, ['ECDHE-RSA-AES128-GCM-SHA256']);
   assert.deepEqual(https.tls?.certificates, [{ cert: 'b.crt', key: 'b.key' }]);
   assert.deepEqual(https.tls?.clientCA, { files: ['ca.pem'], optional: true });
-  const [docker, ...others] = settings.warnings.filter((line) => line.includes('docker'));
-  assert.match(docker, /\[docker\] is ignored: routes come from etcd .* or a folder .*Docker, Marathon, Consul/);
+  const [docker, ...others] = settings.warnings.filter(({ setting }) => setting.includes('docker'));
+  assert.deepEqual([docker.setting, docker.origin], ['docker', 'file']);
+  assert.match(docker.reason, /^it is ignored: routes come from etcd .* or a folder .*Docker, Marathon, Consul/);
   assert.deepEqual(others, []);
 });
 
@@ -124,7 +126,7 @@ test('the file is found in its folder, by a variable, and in the home of the use
   assert.equal(settingsOf([], { HOME: folder }).maxIdleConnsPerHost, 8);
   const none = settingsOf([`--configFile=${folder}/other.toml`], {});
   assert.equal(none.maxIdleConnsPerHost, 200);
-  assert.match(none.warnings.join(), /there is no file/);
+  assert.match(warningTexts(none.warnings).join(), /^configFile \(flag\): there is no file/);
   const parsed = parseFlags(['version'], { HOME: folder, TSUJI_CONFIGFILE: join(folder, 'nonsense') });
   assert.equal(parsed.kind, 'run');
 });
@@ -186,11 +188,14 @@ address = ":444"
   assert.deepEqual(http.forwardedHeaders, { insecure: false, trustedIPs: [] });
   assert.deepEqual(https.tls?.clientCA, { files: ['old.pem'], optional: false });
   assert.deepEqual(more.tls?.clientCA, { files: ['new.pem', 'other.pem'], optional: true });
-  assert.match(warnings.join(), /the older clientCAFiles of https win over clientCA/);
+  assert.match(warningTexts(warnings).join(), /entryPoints.https.CA \(file\): the older ClientCAFiles win over it/);
 });
 
 test('entrypoints of the file that flags replace are told', (t) => {
   const file = fileWith(t, '[entryPoints.http]\naddress = ":80"\n');
   const { warnings } = settingsOf(['-c', file, '--entryPoints=Name:x Address::81']);
-  assert.match(warnings.join(), /its entrypoints are ignored, because there are --entryPoints/);
+  assert.match(
+    warningTexts(warnings).join(),
+    /entryPoints \(file\): those of the file are ignored, because there are --entryPoints/,
+  );
 });
