@@ -115,7 +115,7 @@ class Server implements Upstream {
   abandon(): void {}
 }
 
-const memory = new SharedMemory(1, [0.1, 0.3, 1.2, 5]);
+const memory = new SharedMemory(1, [0.1, 0.3, 1.2, 5], false);
 
 const OPTIONS = { headerLabels: [], routers: false } as unknown as MetricsOptions;
 
@@ -140,6 +140,7 @@ class Subject {
       servers: new ServerCounts(servers),
       backends: new BackendCounts(backends),
       labels: new LabelCounts(labels),
+      exemplars: null,
     };
     const metrics = new MetricsLane(memory.lanes[0]);
     // What no exchange here comes to is missing.

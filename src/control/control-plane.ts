@@ -131,7 +131,7 @@ export class ControlPlane {
     process.env.UV_THREADPOOL_SIZE ??= String(POOL_THREADS);
     this.settings = settings;
     const prefix = settings.etcd === null ? '' : settings.etcd.prefix;
-    const memory = new SharedMemory(settings.workers, settings.metrics.buckets);
+    const memory = new SharedMemory(settings.workers, settings.metrics.buckets, settings.tracing !== null);
     this.memory = memory;
     const onChange = (): void => this.changes.notify();
     this.breakers = new Breakers(settings.workers);

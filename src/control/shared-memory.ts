@@ -48,8 +48,8 @@ export class SharedMemory {
   private readonly rateBuckets: RateBuckets;
   private readonly nonceCounts: NonceCounts;
 
-  /** `metricsBuckets`: upper bounds in seconds. */
-  constructor(workers: number, metricsBuckets: readonly number[]) {
+  /** `metricsBuckets`: upper bounds in seconds. `traces`: there are any. */
+  constructor(workers: number, metricsBuckets: readonly number[], traces: boolean) {
     const cursors = createCursors();
     const serverState = createServerState(workers);
     const tokenCounts = createTokenCounts(workers);
@@ -72,7 +72,8 @@ export class SharedMemory {
       traceBudget: createTraceBudget(),
     };
     this.lanes = Array.from({ length: workers }, () => createMetricsLane(metricsBuckets));
-    this.counts = Array.from({ length: workers }, createCountBuffers);
+    const exemplarBounds = traces ? metricsBuckets.length : null;
+    this.counts = Array.from({ length: workers }, () => createCountBuffers(exemplarBounds));
     this.cursors = new Int32Array(cursors);
     this.serverState = new ServerState(serverState);
     this.tokenCounts = new TokenCounts(tokenCounts);
@@ -97,7 +98,11 @@ export class SharedMemory {
   forgetBackend(slot: number): void {
     forgetTurns(this.cursors, slot);
     this.tokenCounts.forget(slot);
-    forgetBackend(this.lanes, slot);
+    forgetBackend(
+      this.lanes,
+      this.counts.map(({ exemplars }) => exemplars),
+      slot,
+    );
     forgetSlot(
       this.counts.map(({ backends }) => new Float64Array(backends)),
       BACKEND_STRIDE,

@@ -27,4 +27,6 @@ export type CountBuffers = {
   readonly backends: SharedArrayBuffer;
   /** src/shared/label-counts.ts */
   readonly labels: SharedArrayBuffer;
+  /** src/shared/exemplars.ts; null without tracing. */
+  readonly exemplars: SharedArrayBuffer | null;
 };

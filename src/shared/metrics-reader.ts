@@ -3,6 +3,7 @@
  * well, so the difference of two readings is right modulo 2^32.
  */
 import { CODINGS, type Coding } from '../kernel/codings.ts';
+import { Exemplars, type Place } from './exemplars.ts';
 import { LATENCY_BUCKETS } from './latency.ts';
 import {
   codeOf,
@@ -39,21 +40,6 @@ export function ownerOf(owner: number): MetricsOwner {
   return owner === OTHER_BACKENDS ? { kind: 'other' } : { kind: 'backend', slot: owner - FIRST_BACKEND };
 }
 
-export type SeriesTotal = {
-  readonly owner: number;
-  readonly method: string;
-  /** 0 where the code was none, or the lane was full; of gRPC its status. */
-  readonly code: number;
-  readonly protocol: string;
-  count: number;
-  /** Sum of the durations. */
-  seconds: number;
-  requestBytes: number;
-  responseBytes: number;
-  /** Not cumulative; the last one is what lies above all bounds. */
-  readonly buckets: Float64Array;
-};
-
 export type SummaryTotal = {
   readonly owner: number;
   count: number;
@@ -64,6 +50,9 @@ export type SummaryTotal = {
   retriesRefused: number;
 };
 
+/** More than there are labels of one owner. */
+const LABELS = 131_072;
+
 export type OpenExchanges = {
   readonly entryPoint: number;
   readonly method: string;
@@ -71,11 +60,67 @@ export type OpenExchanges = {
   readonly value: number;
 };
 
+/** One series over all workers: where it lies in each lane, which it never leaves. */
+export class Series {
+  readonly owner: number;
+  readonly method: string;
+  /** 0 where the code was none, or the lane was full; of gRPC its status. */
+  readonly code: number;
+  readonly protocol: string;
+  readonly records: Place[] = [];
+  private readonly doubles: Float64Array[] = [];
+  /** Of each record, in 8-byte words. */
+  private readonly starts: number[] = [];
+
+  constructor(owner: number, labels: number) {
+    this.owner = owner;
+    this.method = methodOf(labels);
+    this.code = codeOf(labels);
+    this.protocol = protocolOf(labels);
+  }
+
+  add(number: number, lane: LaneView, record: number): void {
+    this.records.push({ lane: number, record });
+    this.doubles.push(lane.doubles);
+    this.starts.push(lane.seriesStart + record * lane.seriesStride);
+  }
+
+  private sum(offset: number): number {
+    let sum = 0;
+    for (let i = 0; i < this.starts.length; i++) sum += this.doubles[i][this.starts[i] + offset];
+    return sum;
+  }
+
+  get count(): number {
+    return this.sum(SERIES_COUNT);
+  }
+
+  /** Sum of the durations. */
+  get seconds(): number {
+    return this.sum(SERIES_SECONDS);
+  }
+
+  get requestBytes(): number {
+    return this.sum(SERIES_REQUEST_BYTES);
+  }
+
+  get responseBytes(): number {
+    return this.sum(SERIES_RESPONSE_BYTES);
+  }
+
+  /** Into `sums`, not cumulative; the last one is what lies above all bounds. */
+  buckets(sums: Float64Array): void {
+    for (let bucket = 0; bucket < sums.length; bucket++) sums[bucket] = this.sum(SERIES_BUCKETS + bucket);
+  }
+}
+
 /** A lane with a map from owner to summary; records never move, so the map only grows. */
 class LaneReader {
   readonly buffer: SharedArrayBuffer;
   readonly lane: LaneView;
   readonly summaryOf = new Map<number, number>();
+  /** Series that were looked at. */
+  seriesSeen = 0;
   private seen = 0;
 
   constructor(buffer: SharedArrayBuffer) {
@@ -96,11 +141,18 @@ class LaneReader {
  * Main only: the slot has a new name, whose counts begin at 0. No worker routes to the old one any more; should an exchange
  * of it still end, that is one too many.
  */
-export function forgetBackend(lanes: readonly SharedArrayBuffer[], slot: number): void {
-  for (const buffer of lanes) {
+export function forgetBackend(
+  lanes: readonly SharedArrayBuffer[],
+  exemplars: readonly (SharedArrayBuffer | null)[],
+  slot: number,
+): void {
+  for (const [number, buffer] of lanes.entries()) {
     const lane = new LaneView(buffer);
+    const examples = exemplars[number] === null ? null : new Exemplars(exemplars[number]);
+    const buckets = lane.bounds.length + 1;
     for (let i = 0, used = lane.seriesUsed(); i < used; i++) {
-      forgetRecord(lane, lane.seriesStart + i * lane.seriesStride, lane.seriesStride, slot);
+      const isIts = forgetRecord(lane, lane.seriesStart + i * lane.seriesStride, lane.seriesStride, slot);
+      if (isIts) examples?.forget(i * buckets, buckets);
     }
     for (let i = 0, used = lane.summariesUsed(); i < used; i++) {
       forgetRecord(lane, lane.summaryStart + i * lane.summaryStride, lane.summaryStride, slot);
@@ -108,14 +160,18 @@ export function forgetBackend(lanes: readonly SharedArrayBuffer[], slot: number)
   }
 }
 
-/** All but its key. */
-function forgetRecord(lane: LaneView, start: number, length: number, slot: number): void {
-  if (lane.words[start * 2] === FIRST_BACKEND + slot) lane.doubles.fill(0, start + 1, start + length);
+/** All but its key. False: it belongs to another one. */
+function forgetRecord(lane: LaneView, start: number, length: number, slot: number): boolean {
+  if (lane.words[start * 2] !== FIRST_BACKEND + slot) return false;
+  lane.doubles.fill(0, start + 1, start + length);
+  return true;
 }
 
 export class MetricsReader {
   private readonly lanesNow: () => readonly SharedArrayBuffer[];
   private readers: LaneReader[] = [];
+  private allSeries: Series[] = [];
+  private byKey = new Map<number, Series>();
 
   constructor(lanes: () => readonly SharedArrayBuffer[]) {
     this.lanesNow = lanes;
@@ -127,18 +183,26 @@ export class MetricsReader {
     return lanes.length === 0 ? [] : lanes[0].lane.bounds;
   }
 
-  /** All series that were ever counted in. `ofEntryPoints`: only those of entrypoints. */
-  series(ofEntryPoints = false): SeriesTotal[] {
-    const totals = new Map<number, SeriesTotal>();
-    for (const { lane } of this.lanes()) {
-      for (let i = 0, used = lane.seriesUsed(); i < used; i++) {
-        const at = lane.seriesStart + i * lane.seriesStride;
-        const owner = lane.words[at * 2];
-        if (lane.doubles[at + SERIES_COUNT] === 0 || (ofEntryPoints && owner >= OTHER_BACKENDS)) continue;
-        addSeries(totals, lane, at, owner, lane.words[at * 2 + 1]);
+  /** All series that were ever counted in, in the order in which they were found; a new one is behind all others. */
+  series(): readonly Series[] {
+    for (const [number, reader] of this.lanes().entries()) this.learn(number, reader);
+    return this.allSeries.filter(({ count }) => count > 0);
+  }
+
+  private learn(number: number, reader: LaneReader): void {
+    const { lane } = reader;
+    for (const used = lane.seriesUsed(); reader.seriesSeen < used; reader.seriesSeen++) {
+      const at = (lane.seriesStart + reader.seriesSeen * lane.seriesStride) * 2;
+      const [owner, labels] = [lane.words[at], lane.words[at + 1]];
+      const key = owner * LABELS + labels;
+      let series = this.byKey.get(key);
+      if (series === undefined) {
+        series = new Series(owner, labels);
+        this.byKey.set(key, series);
+        this.allSeries.push(series);
       }
+      series.add(number, lane, reader.seriesSeen);
     }
-    return [...totals.values()];
   }
 
   /** By owner, those with at least one request or retry. */
@@ -289,32 +353,11 @@ export class MetricsReader {
     if (buffers.length !== this.readers.length || buffers.some((buffer, i) => buffer !== this.readers[i].buffer)) {
       const known = new Map(this.readers.map((reader) => [reader.buffer, reader]));
       this.readers = buffers.map((buffer) => known.get(buffer) ?? new LaneReader(buffer));
+      this.allSeries = [];
+      this.byKey = new Map();
+      for (const reader of this.readers) reader.seriesSeen = 0;
     }
     for (const reader of this.readers) reader.learn();
     return this.readers;
   }
-}
-
-function addSeries(totals: Map<number, SeriesTotal>, lane: LaneView, at: number, owner: number, labels: number): void {
-  const key = owner * 131_072 + labels;
-  let total = totals.get(key);
-  if (total === undefined) {
-    total = {
-      owner,
-      method: methodOf(labels),
-      code: codeOf(labels),
-      protocol: protocolOf(labels),
-      count: 0,
-      seconds: 0,
-      requestBytes: 0,
-      responseBytes: 0,
-      buckets: new Float64Array(lane.bounds.length + 1),
-    };
-    totals.set(key, total);
-  }
-  total.count += lane.doubles[at + SERIES_COUNT];
-  total.seconds += lane.doubles[at + SERIES_SECONDS];
-  total.requestBytes += lane.doubles[at + SERIES_REQUEST_BYTES];
-  total.responseBytes += lane.doubles[at + SERIES_RESPONSE_BYTES];
-  for (let i = 0; i < total.buckets.length; i++) total.buckets[i] += lane.doubles[at + SERIES_BUCKETS + i];
 }

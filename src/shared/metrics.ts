@@ -166,7 +166,8 @@ export class MetricsLane {
 
   /**
    * An exchange ended. `entryPoint`: its index; `code`: what the client was sent, of gRPC its status there; `seconds`: from
-   * the request head to the last byte of the response; sizes are those of the bodies.
+   * the request head to the last byte of the response; sizes are those of the bodies. Returns the place of its bucket, for its
+   * exemplar.
    */
   entryPointDone(
     entryPoint: number,
@@ -176,8 +177,8 @@ export class MetricsLane {
     seconds: number,
     requestBytes: number,
     responseBytes: number,
-  ): void {
-    this.done(entryPointOwner(entryPoint), method, code, protocol, seconds, requestBytes, responseBytes);
+  ): number {
+    return this.done(entryPointOwner(entryPoint), method, code, protocol, seconds, requestBytes, responseBytes);
   }
 
   /** An exchange ended for `cause`, a number of kernel/causes.ts. */
@@ -194,8 +195,8 @@ export class MetricsLane {
     seconds: number,
     requestBytes: number,
     responseBytes: number,
-  ): void {
-    this.done(backendOwner(backendSlot), method, code, protocol, seconds, requestBytes, responseBytes);
+  ): number {
+    return this.done(backendOwner(backendSlot), method, code, protocol, seconds, requestBytes, responseBytes);
   }
 
   /** A try after the first one. */
@@ -216,14 +217,15 @@ export class MetricsLane {
     seconds: number,
     requestBytes: number,
     responseBytes: number,
-  ): void {
-    const { doubles, bounds } = this;
+  ): number {
+    const { doubles, bounds, lane } = this;
     // One NaN would poison a sum for ever.
     const duration = seconds >= 0 && seconds < Number.MAX_SAFE_INTEGER ? seconds : 0;
     const least = protocol >= PROTOCOL.grpc ? 0 : 100;
     const status = code >= least && code <= 999 ? code | 0 : 0;
 
-    const series = this.series(owner, labelsOf(methodNumber(method), status, knownProtocol(protocol)));
+    const record = this.series(owner, labelsOf(methodNumber(method), status, knownProtocol(protocol)));
+    const series = lane.seriesStart + record * lane.seriesStride;
     doubles[series + SERIES_COUNT]++;
     doubles[series + SERIES_SECONDS] += duration;
     if (requestBytes > 0) doubles[series + SERIES_REQUEST_BYTES] += requestBytes;
@@ -236,14 +238,13 @@ export class MetricsLane {
     doubles[summary + SUMMARY_COUNT]++;
     if (isError(status, protocol)) doubles[summary + SUMMARY_ERRORS]++;
     this.words[summary * 2 + SUMMARY_LATENCY + latencyBucket(duration)]++;
+    return record * (bounds.length + 1) + bucket;
   }
 
-  /** Start of the series in 8-byte words. */
+  /** The number of the record of the series. */
   private series(owner: number, labels: number): number {
-    const { lane } = this;
-    let record = this.seriesIndex.find(owner, labels);
-    if (record < 0) record = this.claimSeries(owner, labels);
-    return lane.seriesStart + record * lane.seriesStride;
+    const record = this.seriesIndex.find(owner, labels);
+    return record < 0 ? this.claimSeries(owner, labels) : record;
   }
 
   private claimSeries(owner: number, labels: number): number {

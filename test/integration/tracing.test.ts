@@ -298,3 +298,30 @@ test('without tracing every field of a trace passes as it came; at the end spans
   );
   assert.equal(last.headers[0]['content-type'], 'application/json');
 });
+
+test('OpenMetrics has the last trace that was kept behind its bucket', async () => {
+  const { traceId, field } = parent();
+  const dropped = parent(false);
+  const host = await route();
+  await engines.ask('tsuji', { host, fields: { traceparent: field } });
+  await engines.ask('tsuji', { host, fields: { traceparent: dropped.field } });
+  const ask = async (accept: string): Promise<string> =>
+    (await fetch(`http://${OWN_HOST}:${tsuji.adminPort}/metrics`, { headers: { accept } })).text();
+  const exemplars = await waitFor(async () => {
+    const page = await ask('application/openmetrics-text');
+    assert.ok(!page.includes(dropped.traceId));
+    const lines = page.split('\n').filter((line) => line.includes(`# {trace_id="${traceId}"} `));
+    return lines.length < 2 ? null : lines;
+  }, 'two exemplars');
+  const service = host.split('.')[0];
+  assert.match(exemplars[0], /^traefik_entrypoint_request_duration_seconds_bucket\{.*entrypoint="tsuji",le=/);
+  assert.match(
+    exemplars[1],
+    new RegExp(`^traefik_service_request_duration_seconds_bucket\\{.*service="${service}",le=`),
+  );
+  for (const line of exemplars) {
+    const [, value, time] = /"\} ([\d.e-]+) (\d+\.\d{3})$/.exec(line)!;
+    assert.ok(Number(value) < 60 && Math.abs(Date.now() / 1_000 - Number(time)) < 60);
+  }
+  assert.ok(!(await ask('text/plain')).includes('trace_id'));
+});

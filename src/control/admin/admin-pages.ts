@@ -224,7 +224,7 @@ export class AdminPages {
     }
     scrapes.set(name, waiting + 1);
     try {
-      const text = (): Iterable<string> => (isOpen ? openMetricsPage(metrics) : metricsPage(metrics));
+      const text: PageText = () => (isOpen ? openMetricsPage(metrics) : metricsPage(metrics));
       const asked = this.maker.ask(name, text, gzips);
       const page = await Promise.race([asked, delay(SCRAPE_MS, null, { ref: false })]);
       if (page === null) unavailable(exchange, 'the page was not made in time\n');

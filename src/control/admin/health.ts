@@ -1,6 +1,6 @@
 /** `/health` in the shape of Traefik 1.7 (shared/spec cli-api §5.4): counts over all entrypoints, local replies included. */
 import { goDuration } from '../../kernel/durations.ts';
-import type { MetricsReader } from '../../shared/metrics-reader.ts';
+import { type MetricsReader, ownerOf } from '../../shared/metrics-reader.ts';
 import type { ControlView } from '../view.ts';
 import { jsonMap, jsonText } from './json.ts';
 
@@ -67,7 +67,8 @@ export class HealthPage {
 
   private totals(): Totals {
     const totals: Totals = { codes: new Map(), count: 0, seconds: 0, responseBytes: 0 };
-    for (const series of this.reader.series(true)) {
+    for (const series of this.reader.series()) {
+      if (ownerOf(series.owner).kind !== 'entryPoint') continue;
       const code = String(series.code);
       totals.codes.set(code, (totals.codes.get(code) ?? 0) + series.count);
       totals.count += series.count;

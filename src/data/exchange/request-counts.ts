@@ -9,6 +9,7 @@ import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
 import type { MetricsOptions } from '../../kernel/metrics-options.ts';
 import { MAX_TLS_TRAITS, type TlsTraits } from '../../kernel/tls-traits.ts';
 import type { BackendCounts } from '../../shared/backend-counts.ts';
+import type { Exemplars } from '../../shared/exemplars.ts';
 import type { LabelCounts } from '../../shared/label-counts.ts';
 import { FAMILY } from '../../shared/label-families.ts';
 import { type MetricsLane, methodNumber } from '../../shared/metrics.ts';
@@ -23,6 +24,8 @@ export type WorkerCounts = {
   readonly servers: ServerCounts;
   readonly backends: BackendCounts;
   readonly labels: LabelCounts;
+  /** null without tracing. */
+  readonly exemplars: Exemplars | null;
 };
 
 /** Distinct values of one header label; the others are one. */
@@ -71,13 +74,16 @@ export class RequestCounts {
   count(outcome: Outcome): void {
     const { metrics } = this;
     const { entryPoint, method, code, protocol, seconds, requestBytes, responseBytes, backend, tls } = outcome;
-    metrics.entryPointDone(entryPoint, method, code, protocol, seconds, requestBytes, responseBytes);
+    const { exemplars } = this.counts;
+    const place = metrics.entryPointDone(entryPoint, method, code, protocol, seconds, requestBytes, responseBytes);
+    if (exemplars !== null) setExemplar(exemplars, place, outcome);
     metrics.ended(entryPoint, causeNumber(outcome.cause));
     if (tls !== null) this.overTls(entryPoint, tls);
     if (outcome.headers !== null)
       this.byHeaders(FAMILY.entryPointHeaders, outcome, [this.entryPoints[entryPoint].name]);
     if (backend === null || !countsForBackend(outcome.frontend)) return;
-    metrics.backendDone(backend.slot, method, code, protocol, seconds, requestBytes, responseBytes);
+    const itsPlace = metrics.backendDone(backend.slot, method, code, protocol, seconds, requestBytes, responseBytes);
+    if (exemplars !== null) setExemplar(exemplars, itsPlace, outcome);
     this.countTries(outcome);
     if (tls !== null) this.backendOverTls(backend, tls);
     if (outcome.headers !== null) this.byHeaders(FAMILY.backendHeaders, outcome, [backend.name]);
@@ -143,6 +149,11 @@ export class RequestCounts {
     if (tls !== null) labels.add(labels.at(FAMILY.frontendTls, [...owner, tls.version, tls.cipher]));
     if (outcome.headers !== null) this.byHeaders(FAMILY.frontendHeaders, outcome, owner);
   }
+}
+
+/** Where its trace is kept. */
+function setExemplar(exemplars: Exemplars, place: number, { trace, seconds, marks }: Outcome): void {
+  if (trace?.isSampled) exemplars.set(place, trace.traceId, seconds, (marks.wall + marks.total) / 1_000);
 }
 
 /** As the labels code, method and protocol. */

@@ -24,7 +24,7 @@ import {
 } from '../../../shared/server-counts.ts';
 import type { ServerStatus } from '../../balancing/server-status.ts';
 import type { BreakerView, HealthView, LimitView } from '../../view.ts';
-import { family, histograms, labelText, PAUSE, type Row } from './exposition.ts';
+import { family, histograms, labelText, PAUSE, type Parts, type Row } from './exposition.ts';
 import { hasNamesOf3, hasNamesOf17 } from './requests.ts';
 import type { BackendRow, MetricsSource, ServerRow } from './source.ts';
 
@@ -32,7 +32,6 @@ const STATES = ['up', 'down', 'ejected', 'draining', 'unchecked'] as const;
 const BREAKER_STATES: Readonly<Record<BreakerView['state'], number>> = { standby: 0, recovering: 1, tripped: 2 };
 
 type State = {
-  /** Of Traefik 3, of 1.7 and ours. */
   readonly service: string;
   readonly backend: string;
   readonly own: string;
@@ -48,22 +47,16 @@ function stateOf({ state, up }: ServerStatus, health: HealthView | null): (typeo
   return health === null || health.state === 'unchecked' ? 'unchecked' : 'up';
 }
 
-function* states(source: MetricsSource): Generator<string, State[]> {
+function* states(source: MetricsSource): Parts<State[]> {
   const { view } = source;
   const found: State[] = [];
   for (const backend of [...view.model().backends.values()]) {
     yield PAUSE;
-    // Two servers with one URL are one series.
-    const seen = new Set<string>();
-    const name = source.named(backend.name);
-    for (const server of backend.servers) {
-      if (seen.has(server.url)) continue;
-      seen.add(server.url);
-      const url = labelText([['url', server.url]]);
+    for (const { server, service, backend: ofBackend, own } of source.serverTexts(backend)) {
       found.push({
-        service: `${labelText([['service', name]])},${url}`,
-        backend: `${labelText([['backend', name]])},${url}`,
-        own: `${labelText([['backend', backend.name]])},${url}`,
+        service,
+        backend: ofBackend,
+        own,
         status: view.serverStatus(backend, server),
         health: backend.healthCheck === undefined ? null : view.health(backend.name, server.url),
       });
@@ -84,7 +77,7 @@ function counted(labels: string, value: number): Row | null {
   return value > 0 ? [labels, value] : null;
 }
 
-function* stateFamilies(source: MetricsSource): Generator<string> {
+function* stateFamilies(source: MetricsSource): Parts {
   const all = yield* states(source);
   const up = 'Server that new requests are sent to.';
   const isUp = ({ status }: State): number => (status.up ? 1 : 0);
@@ -121,7 +114,7 @@ function* stateRows(all: readonly State[]): Generator<Row> {
   }
 }
 
-function* serverFamilies(rows: readonly ServerRow[]): Generator<string> {
+function* serverFamilies(rows: readonly ServerRow[]): Parts {
   yield* family('tsuji_server_requests_total', 'counter', 'Tries by the class of their answer.', classRows(rows));
   const failures = map(rows, ({ labels, counts }) => counted(labels, counts[SERVER_FAILURES]));
   yield* family('tsuji_server_failures_total', 'counter', 'Tries that failed, retried or not.', failures);
@@ -150,7 +143,7 @@ function* causeRows(rows: readonly BackendRow[], causes: readonly string[], at: 
   }
 }
 
-function* connectionFamilies(all: readonly BackendRow[]): Generator<string> {
+function* connectionFamilies(all: readonly BackendRow[]): Parts {
   // Backends that were never asked have nothing to tell.
   const rows = all.filter(({ counts }) => counts.some((count, i) => i < BACKEND_STRIDE && count !== 0));
   const failures = causeRows(rows, TRY_CAUSES, TRY_FAILURES);
@@ -190,7 +183,7 @@ function* closedRows(rows: readonly BackendRow[]): Generator<Row> {
   }
 }
 
-function* protectionFamilies({ view }: MetricsSource): Generator<string> {
+function* protectionFamilies({ view }: MetricsSource): Parts {
   const breakers: { labels: string; breaker: BreakerView }[] = [];
   const limits: { labels: string; limit: LimitView }[] = [];
   for (const name of [...view.model().backends.keys()]) {
@@ -217,7 +210,7 @@ function* protectionFamilies({ view }: MetricsSource): Generator<string> {
   yield* family('tsuji_backend_maxconn_refused_total', 'counter', 'Requests that maxconn refused.', over);
 }
 
-export function* backendMetrics(source: MetricsSource): Generator<string> {
+export function* backendMetrics(source: MetricsSource): Parts {
   yield* stateFamilies(source);
   const { rows, folded } = yield* source.serverRows();
   yield* serverFamilies(rows);

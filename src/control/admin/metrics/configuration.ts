@@ -5,7 +5,7 @@ import { DROP_REASONS } from '../../../shared/access-log.ts';
 import { FAMILY } from '../../../shared/label-families.ts';
 import { MIRROR_RESULTS } from '../../../shared/mirror-counts.ts';
 import { APPLY_BOUNDS } from '../../apply-times.ts';
-import { family, histograms, labelText, PAUSE, type Row, single } from './exposition.ts';
+import { family, histograms, labelText, PAUSE, type Parts, type Row, single } from './exposition.ts';
 import { histogramsOf, rowsOf } from './node.ts';
 import { hasNamesOf17 } from './requests.ts';
 import type { MetricsSource } from './source.ts';
@@ -13,7 +13,7 @@ import type { MetricsSource } from './source.ts';
 const FRONTENDS_PER_PAUSE = 256;
 const PROBLEM_STATES = ['rejected', 'defaulted', 'ignored'] as const;
 
-export function* configMetrics(source: MetricsSource): Generator<string> {
+export function* configMetrics(source: MetricsSource): Parts {
   const { view } = source;
   yield* single('traefik_config_reloads_total', 'counter', 'Configurations that were published.', view.reloads());
   const at = view.appliedAt() / 1000;
@@ -56,7 +56,7 @@ export function* configMetrics(source: MetricsSource): Generator<string> {
   yield* family('tsuji_config_objects', 'gauge', 'What the configuration has.', objects);
 }
 
-function* snapshotFamilies({ view }: MetricsSource): Generator<string> {
+function* snapshotFamilies({ view }: MetricsSource): Parts {
   const snapshot = view.snapshot();
   const writes: Row[] = [];
   const age: Row[] = [];
@@ -69,7 +69,7 @@ function* snapshotFamilies({ view }: MetricsSource): Generator<string> {
 }
 
 /** Named as in Traefik 2 and later, where this metric comes from. */
-export function* certificateMetrics({ view }: MetricsSource): Generator<string> {
+export function* certificateMetrics({ view }: MetricsSource): Parts {
   // One certificate that is configured twice is one series.
   const values = new Map<string, number>();
   for (const { commonName, serial, dnsNames, notAfter } of view.certificates()) {
@@ -85,7 +85,7 @@ export function* certificateMetrics({ view }: MetricsSource): Generator<string> 
   yield* family('traefik_tls_certs_not_after', 'gauge', help, values);
 }
 
-export function* sourceMetrics({ view }: MetricsSource): Generator<string> {
+export function* sourceMetrics({ view }: MetricsSource): Parts {
   // A store without this API is no fault, so it must not read as one that is down.
   const sources = view.sources().filter(({ state }) => state !== 'absent');
   const rows = (value: (one: (typeof sources)[number]) => number): Row[] =>
@@ -100,7 +100,7 @@ export function* sourceMetrics({ view }: MetricsSource): Generator<string> {
   yield* family('tsuji_source_restarts_total', 'counter', anew, restarts);
 }
 
-function* mirrorRows({ view }: MetricsSource): Generator<string, Row[]> {
+function* mirrorRows({ view }: MetricsSource): Parts<Row[]> {
   const found: Row[] = [];
   let seen = 0;
   for (const { name: frontend, options } of [...view.model().frontends.values()]) {
@@ -115,7 +115,7 @@ function* mirrorRows({ view }: MetricsSource): Generator<string, Row[]> {
   return found;
 }
 
-export function* accessLogMetrics({ view }: MetricsSource): Generator<string> {
+export function* accessLogMetrics({ view }: MetricsSource): Parts {
   const { lines, bytes, dropped } = view.accessLog() ?? { lines: 0, bytes: 0, dropped: [] };
   const written = 'Lines of the access log that were written.';
   yield* single('tsuji_access_log_lines_total', 'counter', written, lines);
@@ -124,14 +124,14 @@ export function* accessLogMetrics({ view }: MetricsSource): Generator<string> {
   yield* family('tsuji_access_log_dropped_total', 'counter', 'Lines of the access log that were lost.', lost);
 }
 
-export function* traceMetrics({ view }: MetricsSource): Generator<string> {
+export function* traceMetrics({ view }: MetricsSource): Parts {
   const counts = view.spans() ?? { exported: 0, dropped: 0, failed: 0 };
   const rows = Object.entries(counts).map(([result, count]): Row => [`result="${result}"`, count]);
   const help = 'Spans of traces: the collector has them, there was no room, it did not take them.';
   yield* family('tsuji_spans_total', 'counter', help, rows);
 }
 
-export function* optionMetrics(source: MetricsSource): Generator<string> {
+export function* optionMetrics(source: MetricsSource): Parts {
   const mirrored = yield* mirrorRows(source);
   yield* family('tsuji_mirror_requests_total', 'counter', 'Copies of requests for mirrors.', mirrored);
   const used = source.reader.compressed().filter(({ before }) => before > 0);

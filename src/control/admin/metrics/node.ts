@@ -2,7 +2,7 @@
 import type { LabelFamily } from '../../../shared/label-families.ts';
 import { FAMILY } from '../../../shared/label-families.ts';
 import { PROTECTIONS } from '../../../shared/protections.ts';
-import { family, type Histogram, histograms, labelText, type Row, single } from './exposition.ts';
+import { family, type Histogram, histograms, labelText, type Parts, type Row, single } from './exposition.ts';
 import { hasNamesOf3 } from './requests.ts';
 import type { MetricsSource } from './source.ts';
 
@@ -29,7 +29,7 @@ function namedLabels(kind: LabelFamily, labels: readonly string[]): string {
   return labelText(kind.labels.map((name, i) => [name, labels[i]]));
 }
 
-export function* listenerMetrics(source: MetricsSource): Generator<string> {
+export function* listenerMetrics(source: MetricsSource): Parts {
   const { reader, view } = source;
   if (hasNamesOf3(source) && source.options.entryPoints) {
     const open = view.entryPoints().map(({ name }, index): Row => {
@@ -68,7 +68,7 @@ export function* listenerMetrics(source: MetricsSource): Generator<string> {
   yield* family('tsuji_client_protection_total', 'counter', help, protections);
 }
 
-export function* workerMetrics(source: MetricsSource): Generator<string> {
+export function* workerMetrics(source: MetricsSource): Parts {
   const { reader, view } = source;
   const workers = view.workers();
   const ofWorkers = (value: (worker: (typeof workers)[number]) => number): Row[] =>
@@ -101,7 +101,7 @@ export function* workerMetrics(source: MetricsSource): Generator<string> {
   yield* family('tsuji_worker_gc_seconds_total', 'counter', gc, rowsOf(source, FAMILY.collections));
 }
 
-export function* limitMetrics(source: MetricsSource): Generator<string> {
+export function* limitMetrics(source: MetricsSource): Parts {
   const limits = source.view.limitUses();
   const rows = (value: (limit: (typeof limits)[number]) => number): Row[] =>
     limits.map((limit) => [labelText([['limit', limit.name]]), value(limit)]);

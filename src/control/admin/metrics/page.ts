@@ -8,16 +8,16 @@ import {
   sourceMetrics,
   traceMetrics,
 } from './configuration.ts';
-import { asOpenMetrics, family, labelText, OPEN_METRICS_END } from './exposition.ts';
+import { asOpenMetrics, family, labelText, OPEN_METRICS_END, type Parts } from './exposition.ts';
 import { limitMetrics, listenerMetrics, workerMetrics } from './node.ts';
 import { processMetrics } from './process.ts';
 import { requestMetrics } from './requests.ts';
 import type { MetricsSource } from './source.ts';
 
-/** The page in parts. */
-export function* metricsPage(source: MetricsSource): Generator<string> {
+/** The page in parts. `isOpen`: with what only OpenMetrics has. */
+export function* metricsPage(source: MetricsSource, isOpen = false): Parts {
   const { view } = source;
-  yield* requestMetrics(source);
+  yield* requestMetrics(source, isOpen);
   yield* backendMetrics(source);
   yield* listenerMetrics(source);
   yield* workerMetrics(source);
@@ -33,7 +33,7 @@ export function* metricsPage(source: MetricsSource): Generator<string> {
   source.remember();
 }
 
-export function* openMetricsPage(source: MetricsSource): Generator<string> {
-  for (const part of metricsPage(source)) yield asOpenMetrics(part);
+export function* openMetricsPage(source: MetricsSource): Parts {
+  for (const part of metricsPage(source, true)) yield asOpenMetrics(part);
   yield OPEN_METRICS_END;
 }

@@ -1,7 +1,7 @@
 /** Metrics of the process and of the main thread, named as the usual clients of Prometheus name them. */
 import { readdirSync } from 'node:fs';
 import { getHeapSpaceStatistics } from 'node:v8';
-import { family, labelText, type Row, single } from './exposition.ts';
+import { family, labelText, type Parts, type Row, single } from './exposition.ts';
 
 function openFiles(): number | null {
   try {
@@ -19,7 +19,7 @@ function* heapSpaces(): Generator<Row> {
 }
 
 /** `startedAt`: Unix milliseconds. `lag`: seconds that a timer of the main thread was late. */
-export function* processMetrics(startedAt: number, lag: number): Generator<string> {
+export function* processMetrics(startedAt: number, lag: number): Parts {
   const { user, system } = process.cpuUsage();
   yield* single('process_cpu_seconds_total', 'counter', 'CPU time of all threads.', (user + system) / 1e6);
   yield* single('process_resident_memory_bytes', 'gauge', 'Resident memory.', process.memoryUsage.rss());

@@ -2,12 +2,23 @@
 import { CAUSES } from '../../../kernel/causes.ts';
 import { type LabelledSum, OTHER } from '../../../shared/label-counts.ts';
 import { FAMILY, type LabelFamily } from '../../../shared/label-families.ts';
-import { ownerOf } from '../../../shared/metrics-reader.ts';
-import { family, type Histogram, histograms, labelText, type Row, single } from './exposition.ts';
-import type { Labelled, MetricsSource } from './source.ts';
+import { ownerOf, type Series } from '../../../shared/metrics-reader.ts';
+import {
+  exemplarText,
+  family,
+  type Histogram,
+  histograms,
+  labelText,
+  PAUSE,
+  type Parts,
+  type Row,
+  single,
+} from './exposition.ts';
+import type { MetricsSource, Named } from './source.ts';
 
 /** Values of one label of a header that have series of their own. */
 const MAX_HEADER_VALUES = 100;
+const SERIES_PER_PAUSE = 1_024;
 
 /** One Traefik name for requests of something: `traefik_service`, with its label. */
 type Kind = { readonly prefix: string; readonly label: string; readonly of: string };
@@ -16,15 +27,12 @@ const SERVICE: Kind = { prefix: 'traefik_service', label: 'service', of: 'a back
 const BACKEND: Kind = { prefix: 'traefik_backend', label: 'backend', of: 'a backend' };
 const ROUTER: Kind = { prefix: 'traefik_router', label: 'router', of: 'a frontend' };
 
-/** Series of one kind, all labels in `labels`. */
+/** Something that requests are counted of, all labels in `labels`. */
 type Counted = {
   readonly labels: string;
-  readonly count: number;
-  readonly seconds: number;
-  readonly requestBytes: number;
-  readonly responseBytes: number;
-  readonly values: Float64Array;
-  readonly at: number;
+  readonly sums: Pick<Series, 'count' | 'seconds' | 'requestBytes' | 'responseBytes' | 'buckets'>;
+  /** null: it has no exemplars. */
+  readonly series: Series | null;
 };
 
 export function hasNamesOf3({ options }: MetricsSource): boolean {
@@ -35,45 +43,58 @@ export function hasNamesOf17({ options }: MetricsSource): boolean {
   return options.names !== '3';
 }
 
-function withName(source: MetricsSource, { label }: Kind, all: readonly Labelled[]): Counted[] {
-  const suffixed = label !== 'entrypoint';
-  return all.map(({ name, labels, series }) => ({
-    labels: `${labels},${labelText([[label, suffixed ? source.named(name) : name]])}`,
-    count: series.count,
-    seconds: series.seconds,
-    requestBytes: series.requestBytes,
-    responseBytes: series.responseBytes,
-    values: series.buckets,
-    at: 0,
-  }));
+function* withName(source: MetricsSource, { label }: Kind, all: readonly Named[]): Parts<Counted[]> {
+  const counted: Counted[] = [];
+  for (const { name, series } of all) {
+    if (counted.length % SERIES_PER_PAUSE === 0) yield PAUSE;
+    counted.push({ labels: source.labelsOf(label, name, series), sums: series, series });
+  }
+  return counted;
 }
 
-function* rows(all: readonly Counted[], value: (one: Counted) => number): Generator<Row> {
-  for (const one of all) yield [one.labels, value(one)];
+function* rows(all: readonly Counted[], value: (sums: Counted['sums']) => number): Generator<Row> {
+  for (const { labels, sums } of all) yield [labels, value(sums)];
 }
 
-function* asHistograms(all: readonly Counted[]): Generator<Histogram> {
-  for (const { labels, seconds, values, at } of all) yield { labels, sum: seconds, values, at };
+/** `isExemplary`: there may be exemplars. */
+function* durations(source: MetricsSource, { prefix, of }: Kind, all: readonly Counted[], isExemplary: boolean): Parts {
+  const bounds = source.reader.bounds();
+  const exemplars = isExemplary ? source.exemplars() : null;
+  const values = new Float64Array(bounds.length + 1);
+  let current: Series | null = null;
+  function* histogramRows(): Generator<Histogram> {
+    for (const { labels, sums, series } of all) {
+      sums.buckets(values);
+      current = series;
+      yield { labels, sum: sums.seconds, values, at: 0 };
+    }
+  }
+  const exemplar =
+    exemplars === null
+      ? null
+      : (bucket: number): string => (current === null ? '' : exemplarText(exemplars.newest(current, bucket)));
+  const took = `Time that ${of} took for a request.`;
+  yield* histograms(`${prefix}_request_duration_seconds`, took, bounds, histogramRows(), exemplar);
 }
 
 function* requestFamilies(
   source: MetricsSource,
-  { prefix, of }: Kind,
+  kind: Kind,
   all: readonly Counted[],
   byHeaders: Iterable<Row> | null,
-): Generator<string> {
+  isOpen: boolean,
+): Parts {
+  const { prefix, of } = kind;
   const help = `Requests that ${of} answered.`;
   yield* family(`${prefix}_requests_total`, 'counter', help, byHeaders ?? rows(all, ({ count }) => count));
-  const bounds = source.reader.bounds();
-  const took = `Time that ${of} took for a request.`;
-  yield* histograms(`${prefix}_request_duration_seconds`, took, bounds, asHistograms(all));
+  yield* durations(source, kind, all, isOpen);
   const inBytes = rows(all, ({ requestBytes }) => requestBytes);
   yield* family(`${prefix}_requests_bytes_total`, 'counter', `Bytes in the bodies of requests to ${of}.`, inBytes);
   const outBytes = rows(all, ({ responseBytes }) => responseBytes);
   yield* family(`${prefix}_responses_bytes_total`, 'counter', `Bytes in the bodies of responses from ${of}.`, outBytes);
 }
 
-function* tlsFamily({ prefix, of }: Kind, all: Iterable<Row>): Generator<string> {
+function* tlsFamily({ prefix, of }: Kind, all: Iterable<Row>): Parts {
   yield* family(`${prefix}_requests_tls_total`, 'counter', `Requests over TLS that ${of} answered.`, all);
 }
 
@@ -124,6 +145,9 @@ function boundedValue({ history }: MetricsSource, label: number, value: string):
   return value;
 }
 
+/** Where the buckets of a frontend begin, behind its sums. */
+const FRONTEND_BUCKETS = 4;
+
 function frontendSeries(source: MetricsSource): Counted[] {
   return source.sums(FAMILY.frontends).flatMap(({ labels, values }) => {
     const [router, service, code, method, protocol] = labels;
@@ -136,11 +160,15 @@ function frontendSeries(source: MetricsSource): Counted[] {
       ['service', source.named(service)],
     ];
     const [count, seconds, requestBytes, responseBytes] = values;
-    return [{ labels: labelText(own), count, seconds, requestBytes, responseBytes, values, at: 4 }];
+    const buckets = (sums: Float64Array): void => {
+      sums.set(values.subarray(FRONTEND_BUCKETS, FRONTEND_BUCKETS + sums.length));
+    };
+    const sums = { count, seconds, requestBytes, responseBytes, buckets };
+    return [{ labels: labelText(own), sums, series: null }];
   });
 }
 
-function* openConnections(source: MetricsSource, all: readonly Labelled[], kind: Kind): Generator<string> {
+function* openConnections(source: MetricsSource, all: readonly Named[], kind: Kind): Parts {
   const { reader, view } = source;
   const entryPoints = view.entryPoints().map(({ name }) => name);
   const values = new Map<string, number>();
@@ -159,7 +187,7 @@ function* openConnections(source: MetricsSource, all: readonly Labelled[], kind:
   yield* family(`${kind.prefix}_open_connections`, 'gauge', `Requests in progress with ${kind.of}.`, values);
 }
 
-function* openBackends(source: MetricsSource): Generator<string> {
+function* openBackends(source: MetricsSource): Parts {
   const help = 'Requests in progress with a backend.';
   const values: Row[] = [];
   for (const backend of source.view.model().backends.values()) {
@@ -170,7 +198,7 @@ function* openBackends(source: MetricsSource): Generator<string> {
   yield* family('traefik_backend_open_connections', 'gauge', help, values);
 }
 
-function* retryFamilies(source: MetricsSource, retries: readonly (readonly [string, number])[]): Generator<string> {
+function* retryFamilies(source: MetricsSource, retries: readonly (readonly [string, number])[]): Parts {
   const named = (label: string): Row[] =>
     retries.map(([name, count]) => [labelText([[label, source.named(name)]]), count]);
   const help = 'Tries after the first one.';
@@ -180,7 +208,8 @@ function* retryFamilies(source: MetricsSource, retries: readonly (readonly [stri
   if (hasNamesOf17(source)) yield* family('traefik_backend_retries_total', 'counter', help, named('backend'));
 }
 
-export function* requestMetrics(source: MetricsSource): Generator<string> {
+/** `isOpen`: for OpenMetrics, which has exemplars. */
+export function* requestMetrics(source: MetricsSource, isOpen: boolean): Parts {
   const { reader, view, options } = source;
   const { entryPoints, backends } = yield* source.requests();
   const always = (): boolean => true;
@@ -192,9 +221,9 @@ export function* requestMetrics(source: MetricsSource): Generator<string> {
   const tlsLabels = ['tls_version', 'tls_cipher'];
 
   if (options.entryPoints) {
-    const counted = withName(source, ENTRY_POINT, entryPoints);
+    const counted = yield* withName(source, ENTRY_POINT, entryPoints);
     const headers = headerRows(source, FAMILY.entryPointHeaders, ['entrypoint'], always, plain);
-    yield* requestFamilies(source, ENTRY_POINT, counted, headers);
+    yield* requestFamilies(source, ENTRY_POINT, counted, headers, isOpen);
     if (hasNamesOf3(source)) {
       const sums = source.sums(FAMILY.entryPointTls);
       yield* tlsFamily(ENTRY_POINT, labelled(sums, ['entrypoint', ...tlsLabels], always));
@@ -204,9 +233,9 @@ export function* requestMetrics(source: MetricsSource): Generator<string> {
   for (const kind of [SERVICE, BACKEND]) {
     const is3 = kind === SERVICE;
     if (is3 ? !hasNamesOf3(source) || !options.services : !hasNamesOf17(source)) continue;
-    const counted = withName(source, kind, backends);
+    const counted = yield* withName(source, kind, backends);
     const headers = headerRows(source, FAMILY.backendHeaders, [kind.label], ofBackend, suffixFirst);
-    yield* requestFamilies(source, kind, counted, headers);
+    yield* requestFamilies(source, kind, counted, headers, isOpen);
     if (!is3) continue;
     const sums = source.sums(FAMILY.backendTls);
     yield* tlsFamily(kind, labelled(sums, ['service', ...tlsLabels], ofBackend, suffixFirst));
@@ -214,7 +243,7 @@ export function* requestMetrics(source: MetricsSource): Generator<string> {
   if (hasNamesOf17(source)) yield* openBackends(source);
   if (options.routers && hasNamesOf3(source)) {
     const headers = headerRows(source, FAMILY.frontendHeaders, ['router', 'service'], ofFrontend, suffixTwo);
-    yield* requestFamilies(source, ROUTER, frontendSeries(source), headers);
+    yield* requestFamilies(source, ROUTER, frontendSeries(source), headers, isOpen);
     const sums = source.sums(FAMILY.frontendTls);
     yield* tlsFamily(ROUTER, labelled(sums, ['router', 'service', ...tlsLabels], ofFrontend, suffixTwo));
   }

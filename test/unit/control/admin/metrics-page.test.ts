@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { family, type Parts, type Row } from '../../../../src/control/admin/metrics/exposition.ts';
 import { metricsPage, openMetricsPage } from '../../../../src/control/admin/metrics/page.ts';
 import { MetricsSource } from '../../../../src/control/admin/metrics/source.ts';
 import { BackendCounts } from '../../../../src/shared/backend-counts.ts';
 import { createCountBuffers } from '../../../../src/shared/count-buffers.ts';
+import { Exemplars } from '../../../../src/shared/exemplars.ts';
 import { LabelCounts } from '../../../../src/shared/label-counts.ts';
 import { FAMILY } from '../../../../src/shared/label-families.ts';
 import { MetricsLane } from '../../../../src/shared/metrics.ts';
@@ -17,8 +19,15 @@ function sourceOf(view: FakeView): MetricsSource {
   return new MetricsSource(view, new MetricsReader(() => view.lanes));
 }
 
+/** Parts that are bytes are valid until the next one. */
+function textOf(parts: Parts): string {
+  let text = '';
+  for (const part of parts) text += typeof part === 'string' ? part : Buffer.from(part).toString();
+  return text;
+}
+
 function page(view: FakeView, source = sourceOf(view)): Map<string, Family> {
-  return parseExposition([...metricsPage(source)].join(''));
+  return parseExposition(textOf(metricsPage(source)));
 }
 
 function value(families: Map<string, Family>, name: string, labels: Record<string, string> = {}): number | undefined {
@@ -136,9 +145,9 @@ test('what is held, what is kept over a restart, and how far the routes are is t
 test('a large page comes in pieces', () => {
   const view = new FakeView();
   for (let i = 0; i < 3000; i++) view.put(backend(`backend${i}`, server('s', `http://10.0.0.1:${i + 1}`)));
-  const pieces = [...metricsPage(sourceOf(view))];
-  assert.ok(pieces.length > 2);
-  assert.equal(parseExposition(pieces.join('')).get('traefik_backend_server_up')?.samples.length, 3000);
+  const source = sourceOf(view);
+  assert.ok([...metricsPage(source)].every((part) => part.length < 65_536));
+  assert.equal(parseExposition(textOf(metricsPage(source))).get('traefik_backend_server_up')?.samples.length, 3000);
 });
 
 test('copies for mirrors and what was compressed are told of where there are any', () => {
@@ -168,7 +177,7 @@ test('copies for mirrors and what was compressed are told of where there are any
 });
 
 function counts(view: FakeView) {
-  const buffers = createCountBuffers();
+  const buffers = createCountBuffers(null);
   view.counts.push(buffers);
   return {
     servers: new ServerCounts(buffers.servers),
@@ -297,11 +306,38 @@ test('labels of headers replace those of requests_total, and have a bounded numb
 test('OpenMetrics names families of counters without _total and ends with a mark', () => {
   const view = new FakeView();
   lane(view).entryPointDone(0, 'GET', 200, PROTOCOL.http, 0.2, 0, 0);
-  const text = [...openMetricsPage(sourceOf(view))].join('');
+  const text = textOf(openMetricsPage(sourceOf(view)));
   assert.ok(text.endsWith('\n# EOF\n'));
   assert.match(text, /^# TYPE traefik_entrypoint_requests counter$/m);
   assert.match(text, /^traefik_entrypoint_requests_total\{.*\} 1$/m);
   const types = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)];
   assert.ok(types.every(([, name, type]) => type !== 'counter' || !name.endsWith('_total')));
   assert.match(text, /^# TYPE process_resident_memory_bytes gauge$/m);
+});
+
+test('OpenMetrics has an exemplar behind a bucket, the other form has none', () => {
+  const view = new FakeView();
+  const buffers = createCountBuffers(4);
+  view.counts.push(buffers);
+  const place = lane(view).entryPointDone(0, 'GET', 200, PROTOCOL.http, 0.2, 0, 0);
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+  new Exemplars(buffers.exemplars!).set(place, traceId, 0.2, 1_700_000_000.5);
+  const lines = (text: string) => text.split('\n').filter((line) => line.includes('trace_id'));
+  const source = sourceOf(view);
+  assert.deepEqual(lines(textOf(openMetricsPage(source))), [
+    'traefik_entrypoint_request_duration_seconds_bucket{code="200",method="GET",protocol="http",entrypoint="http",le="0.3"} 1' +
+      ` # {trace_id="${traceId}"} 0.2 1700000000.500`,
+  ]);
+  assert.deepEqual(lines(textOf(metricsPage(source))), []);
+});
+
+test('numbers are written as they are, and names of any length', () => {
+  const name = `${'é€'.repeat(30_000)}`;
+  const values = [0, 7, 10, 99, 100, 2 ** 31 - 1, 2 ** 31, 2 ** 53 - 1, -0, -5, 0.25, 1e21, 1e-9];
+  const wanted = values.map((value) => `x{name="${name}"} ${Object.is(value, -0) ? '0' : value}`);
+  const rows = values.map((value): Row => [`name="${name}"`, value]);
+  const [, , ...lines] = textOf(family('x', 'gauge', 'Help.', rows)).split('\n');
+  assert.deepEqual(lines, [...wanted, '']);
+  const odd = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map((value): Row => ['', value]);
+  assert.match(textOf(family('x', 'gauge', 'Help.', odd)), /\nx NaN\nx \+Inf\nx -Inf\n$/);
 });
