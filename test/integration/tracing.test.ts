@@ -1,6 +1,7 @@
 /** Traces from a client to its server and to a collector (shared/spec logs §5). */
 import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
 import test, { after } from 'node:test';
 import { ENGINES, isHttp2, startEngines } from '../harness/engines.ts';
 import { listening } from '../harness/listening.ts';
@@ -90,7 +91,49 @@ const untraced = await route({ 'observability/tracing': 'false' });
 const guarded = await route({ 'auth/forward/address': `${auth}/check?token=1` });
 const refused = await route({ 'denylist/sourcerange': '0.0.0.0/0' });
 
+/** What everybody but the server itself was told of a request, by its path. */
+const others = new Map<string, IncomingHttpHeaders>();
+const letting = await listening(
+  { after },
+  createServer((request, response) => {
+    others.set('auth', request.headers);
+    response.end();
+  }),
+);
+const mirror = await listening(
+  { after },
+  createServer((request, response) => {
+    others.set('mirror', request.headers);
+    response.end();
+  }),
+);
+const [copied] = (await addRoute(tsuji, [mirror])).split('.');
+const h2c = createHttp2Server((request, response) => {
+  seen = request.headers;
+  response.end('over HTTP/2');
+});
+const http2Site = (await listening({ after }, h2c)).replace('http:', 'h2c:');
+const watched = await route({ 'auth/forward/address': letting, 'mirrors/m/backend': copied }, [http2Site]);
+
 for (const engine of ENGINES) {
+  test(`${engine}: an auth server, a mirror and a server that speaks HTTP/2 hear of one request by one name and one trace`, async () => {
+    const { traceId, field } = parent();
+    others.clear();
+    await engines.ask(engine, { host: watched, fields: { traceparent: field } });
+    await waitFor(() => others.size === 2, 'the auth server and the mirror');
+    const name = String(seen['x-request-id']);
+    assert.match(name, /^[0-9a-f-]{36}$/);
+    for (const [who, headers] of others) {
+      assert.equal(headers['x-request-id'], name, who);
+      assert.equal(told(headers).traceId, traceId, who);
+    }
+    const [exchange, call, attempt] = await collector.trace(traceId, 3);
+    assert.deepEqual([call.kind, call.parentId], [CLIENT, exchange.spanId]);
+    assert.deepEqual([attempt.kind, attempt.parentId, attempt.spanId], [CLIENT, exchange.spanId, told(seen).spanId]);
+    hasAll(attempt, { 'network.protocol.version': '2', 'http.response.status_code': 200 });
+    hasAll(exchange, { 'tsuji.request_id': name });
+  });
+
   test(`${engine}: a trace goes on from its client through a span for the exchange and one for the try`, async () => {
     const { traceId, spanId, field } = parent();
     const fields = {
