@@ -9,12 +9,16 @@
  *     X-Fault: trace                           none; the next X-Fault prints which methods were called in between
  */
 import { isMainThread } from 'node:worker_threads';
+import { AccessLog } from '../../src/data/access-log/access-log.ts';
+import { ExchangeRecord } from '../../src/data/access-log/exchange-record.ts';
 import { Assignment } from '../../src/data/balancing/assignment.ts';
 import { Exchange } from '../../src/data/exchange/exchange.ts';
 import { HttpExchange } from '../../src/data/exchange/http-exchange.ts';
+import { Marks } from '../../src/data/exchange/marks.ts';
 import { NextTry } from '../../src/data/exchange/next-try.ts';
 import { OutgoingRequest } from '../../src/data/exchange/outgoing-request.ts';
 import { OutgoingResponse } from '../../src/data/exchange/outgoing-response.ts';
+import { RequestCounts } from '../../src/data/exchange/request-counts.ts';
 import { RequestFlow } from '../../src/data/exchange/request-flow.ts';
 import { ServerSide } from '../../src/data/exchange/server-side.ts';
 import { SubstitutePage } from '../../src/data/exchange/substitute-page.ts';
@@ -38,11 +42,14 @@ import { UwsTlsApp } from '../../src/data/listener/uws-tls-app.ts';
 import { UwsClientSocket, UwsHandshake } from '../../src/data/listener/uws-websocket.ts';
 import { BufferingDownstream } from '../../src/data/middlewares/buffering-downstream.ts';
 import { ReadPieces } from '../../src/data/read-pieces.ts';
+import { RequestIds } from '../../src/data/request-ids.ts';
 import { BaseSocket } from '../../src/data/socket/base-socket.ts';
 import { TcpSocket } from '../../src/data/socket/tcp-socket.ts';
 import { TlsServerSocket } from '../../src/data/socket/tls-server-socket.ts';
 import { Spool } from '../../src/data/spool.ts';
 import { SpoolDisk } from '../../src/data/spool-disk.ts';
+import { Trace } from '../../src/data/tracing/trace.ts';
+import { Tracer } from '../../src/data/tracing/tracer.ts';
 import { UpstreamConnection } from '../../src/data/upstream/connection.ts';
 import { HeldBody } from '../../src/data/upstream/held-body.ts';
 import { OutgoingBody } from '../../src/data/upstream/outgoing-body.ts';
@@ -141,6 +148,13 @@ const CLASSES = {
   ResponseParser,
   TimerWheel,
   MetricsLane,
+  Marks,
+  RequestCounts,
+  RequestIds,
+  AccessLog,
+  ExchangeRecord,
+  Tracer,
+  Trace,
   RoutingTable,
   TableLayer,
 };

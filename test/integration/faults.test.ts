@@ -15,6 +15,8 @@ import { waitFor } from '../harness/wait.ts';
 
 const FAULT_HOOK = new URL('../harness/fault-hook.ts', import.meta.url).href;
 const HOST = 'faults.test';
+/** Nobody collects traces there. */
+const GONE = 'http://127.0.0.1:9';
 /** The longest that a client waits for an answer or an end. */
 const PATIENCE_MS = 2_000;
 const LONG_PATIENCE_MS = 10_000;
@@ -134,6 +136,13 @@ function head(method: string, path: string, fields: string): string {
 
 const SCENARIOS: readonly Scenario[] = [
   { what: 'a GET with a small answer', statuses: [200], send: (client, field) => client.send(head('GET', '/', field)) },
+  {
+    what: 'a GET with a line in the access log and a trace',
+    slow: true,
+    flags: ['--accessLog.filePath=/dev/null', '--accessLog.format=json', `--tracing.otlp.http.endpoint=${GONE}`],
+    statuses: [200],
+    send: (client, field) => client.send(head('GET', '/', field)),
+  },
   {
     what: 'requests in flight together',
     flags: ['--upstream.pipelining=4'],

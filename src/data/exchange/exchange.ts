@@ -10,6 +10,7 @@
 import type { RequestHead } from '../../http/request-head.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
 import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import type { BackendView, FrontendView } from '../../table/views.ts';
 import type { ExchangeRecord } from '../access-log/exchange-record.ts';
@@ -152,8 +153,12 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     worker.trusts[entryPoint]?.judge(this.client, head);
     worker.requestIds.name(this, head);
     if (this.record !== null) worker.accessLog!.begins(this.record, this.client, head);
-    this.trace = this.ownTrace;
-    if (this.trace !== null) worker.tracer!.begin(this.trace, this, head);
+    const { ownTrace } = this;
+    if (ownTrace !== null) {
+      worker.tracer!.begin(ownTrace, this, head);
+      // Not before it has begun: an exchange that ends without has no span.
+      this.trace = ownTrace;
+    }
     if (head.problem !== '') {
       log.debug('request refused', { reason: head.problem });
       this.replyFault(head.fault);
@@ -389,7 +394,6 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
       this.wrappers = null;
       this.passage?.reset();
       this.passage = null;
-      this.record?.forget();
       worker.openExchanges--;
       worker.metrics.exchangeClosed(this.entryPoint, this.method, this.protocol);
       worker.exchangeEnded();
@@ -421,8 +425,22 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     // First: what is in flight must be given back even where counting fails.
     assignment.end(outcome.status, outcome.seconds);
     worker.requestCounts.count(outcome);
-    if (this.record !== null) worker.accessLog!.ended(outcome, this);
     passage?.ended(outcome);
-    if (this.trace !== null) worker.tracer!.finish(this.trace, outcome);
+    if (this.record !== null || this.trace !== null) this.tell();
+  }
+
+  /** An error in what is told of it is none of the exchange, which is over. */
+  private tell(): void {
+    const { worker, record, trace } = this;
+    try {
+      try {
+        if (record !== null) worker.accessLog!.ended(outcome, this);
+        if (trace !== null) worker.tracer!.finish(trace, outcome);
+      } finally {
+        record?.forget();
+      }
+    } catch (error) {
+      tellOwnError('access log or trace', error);
+    }
   }
 }

@@ -67,8 +67,9 @@ export class ServerSide {
       const shared = pool.takeForTurn(depth);
       if (shared !== null) {
         this.isReused = true;
-        exchange.marks.tryBegins(true);
+        // What was taken is kept before anything else: an error in between would lose it.
         this.connection = shared;
+        exchange.marks.tryBegins(true);
         exchange.phase = SENT;
         this.wasSent = true;
         shared.enqueue(exchange, this.headFor(shared), request.method);
@@ -77,15 +78,11 @@ export class ServerSide {
       }
     }
     const idle = pool.take(exchange, request.tunnel);
-    exchange.marks.tryBegins(idle !== null);
-    if (idle === null) {
-      this.isReused = false;
-      this.connection = pool.dial(exchange, request.tunnel);
-    } else {
-      this.isReused = true;
-      this.connection = idle;
-      this.send(idle);
-    }
+    this.isReused = idle !== null;
+    this.connection = idle;
+    exchange.marks.tryBegins(this.isReused);
+    if (idle === null) this.connection = pool.dial(exchange, request.tunnel);
+    else this.send(idle);
   }
 
   /** As for `UpstreamUser`. */
