@@ -11,7 +11,7 @@ const FIELD =
 const HOST = /^[!$%&'()*+,\-.0-9:;=A-Z[\]_a-z~]+$/;
 const LENGTH = /^(?:0|[1-9][0-9]{0,14})$/;
 const CHUNK_SIZE = /^[1-9a-f][0-9a-f]{0,7}$/;
-const ONE_HOP = ['connection', 'keep-alive', 'proxy-connection', 'trailer', 'upgrade', 'expect'];
+const ONE_HOP = ['connection', 'keep-alive', 'proxy-connection', 'trailer', 'upgrade'];
 
 export type StrictRequest = {
   readonly id: number;
@@ -47,6 +47,10 @@ function parseHead(text: string): Head {
   const lengths = fields.get('content-length') ?? [];
   const codings = fields.get('transfer-encoding') ?? [];
   if (lengths.length + codings.length > 1) refuse('framing', text);
+  const expected = fields.get('expect') ?? [];
+  // It is for the server (RFC 9110 §10.1.1), where there is a body to be awaited.
+  const awaits = expected.join().toLowerCase() === '100-continue' && lengths.length + codings.length === 1;
+  if (expected.length > 0 && !awaits) refuse('expect', text);
   if (lengths.length === 1 && !LENGTH.test(lengths[0])) refuse('content-length', text);
   if (codings.length === 1 && codings[0] !== 'chunked') refuse('transfer-encoding', text);
   return {
