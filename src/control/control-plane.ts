@@ -41,6 +41,7 @@ import { PlaneView } from './plane-view.ts';
 import { Publisher } from './publisher.ts';
 import { type ModelChange, Reconciler } from './reconciler.ts';
 import { loadRootCAs } from './root-cas.ts';
+import { SeriesLimit } from './series-limit.ts';
 import { SharedMemory } from './shared-memory.ts';
 import { sourcesFrom } from './source/from-settings.ts';
 import type { Source } from './source/source.ts';
@@ -106,6 +107,7 @@ export class ControlPlane {
   private readonly feed: KeyFeed;
   private readonly snapshot: SnapshotKeeper;
   private readonly configLog: ConfigLog;
+  private readonly seriesLimit: SeriesLimit;
   private readonly applyTimes = new ApplyTimes();
   private readonly changes = new ChangeListeners();
   private readonly applied = new AppliedRevisions();
@@ -289,6 +291,7 @@ export class ControlPlane {
       },
       onChange,
     });
+    this.seriesLimit = new SeriesLimit(memory);
     this.publisher.attach(this.fleet);
     this.view = new PlaneView({
       settings,
@@ -358,6 +361,7 @@ export class ControlPlane {
     }
     this.ticketRing.start();
     this.spans?.start();
+    this.seriesLimit.start();
   }
 
   /** Until the first table was made. What workers boot with is the newest one. */
@@ -420,6 +424,7 @@ export class ControlPlane {
     this.stopped.resolve();
     await this.drain(graceMs, wasAsked);
     this.configLog.stop();
+    this.seriesLimit.stop();
     this.reconciler.stop();
     this.guard.stop();
     this.files.stop();

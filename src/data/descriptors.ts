@@ -4,8 +4,8 @@
  * served; a client beyond that is closed as soon as it is accepted, and a server is dialed, or a file opened for a body, only
  * within the whole.
  */
-import { EVENTS } from '../kernel/events.ts';
-import { log } from '../kernel/log.ts';
+
+import { tellLimit } from '../kernel/limit-log.ts';
 import type { DescriptorCounts } from '../shared/descriptor-counts.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
 
@@ -77,11 +77,6 @@ export class Descriptors {
   }
 
   private tell(object: keyof typeof REFUSED, value: number): void {
-    log.event(EVENTS.limitReached, `open_files ${object}`, {
-      limit: 'open_files',
-      object,
-      value,
-      refused: REFUSED[object],
-    });
+    tellLimit({ limit: 'open_files', object, value, what: REFUSED[object] });
   }
 }

@@ -34,7 +34,7 @@ export class FloodBudget {
 }
 
 /** Of the frames that one connection may send: all of this at once, as much per second, and for each useful frame. */
-const MAX_FRAMES = 10_000;
+export const MAX_FRAMES = 10_000;
 const FRAMES_PER_SECOND = 1_000;
 /** What one frame with fields, or one of ours that answers, allows. */
 export const USEFUL_FRAME = 10;

@@ -20,8 +20,8 @@ const COLLECT_EVERY = 40;
 const MIB = 1_048_576;
 
 export interface HeapOwner {
-  /** At each look while the heap is short. */
-  heapIsShort(): void;
+  /** At each look while the heap is short. `limit`: bytes. */
+  heapIsShort(limit: number): void;
   /** It is no longer. */
   heapHasRoom(): void;
   heapIsSpent(): void;
@@ -74,7 +74,7 @@ export class HeapWatch {
       this.owner.heapIsSpent();
     } else if (share >= SHORT) {
       this.short = true;
-      this.owner.heapIsShort();
+      this.owner.heapIsShort(this.limit);
     } else if (this.short) {
       this.short = false;
       this.owner.heapHasRoom();

@@ -3,8 +3,8 @@
  * clients, WebSocket messages. A holder says how much it holds whenever that changes; one that holds nothing never
  * comes here. Beyond the budget of the worker whoever holds most is ended; beyond that of a connection, its holder.
  */
-import { EVENTS } from '../kernel/events.ts';
-import { log } from '../kernel/log.ts';
+
+import { tellLimit } from '../kernel/limit-log.ts';
 import type { BufferLimits } from '../protocol/messages.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
 
@@ -87,12 +87,7 @@ export class MemoryBudget {
     // First, so that it is not ended twice, and whatever its end does is not counted against the others.
     this.release(holder);
     this.metrics.overBudget();
-    log.event(EVENTS.limitReached, limit, {
-      limit: 'memory',
-      object: limit,
-      value,
-      refused: 'whoever waits with most',
-    });
+    tellLimit({ limit: 'memory', object: limit, value, what: 'whoever waits with most' });
     holder.endOverBudget();
   }
 }

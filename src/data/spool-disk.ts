@@ -2,6 +2,7 @@
 import { tmpdir } from 'node:os';
 import { FAULTS, type Fault } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
+import { tellLimit } from '../kernel/limit-log.ts';
 import { log } from '../kernel/log.ts';
 import type { DiskUse } from '../shared/disk-use.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
@@ -47,8 +48,7 @@ export class SpoolDisk {
   /** A body could not be kept. */
   failed(fault: Fault, reason: string): void {
     if (fault === FAULTS.overDisk) {
-      const limit = 'buffering.maxDisk';
-      log.event(EVENTS.limitReached, limit, { limit, object: this.folder, value: this.use.bytes, refused: 'a body' });
+      tellLimit({ limit: 'buffering.maxDisk', object: this.folder, value: this.use.bytes, what: 'bodies' });
     } else if (fault === FAULTS.diskFailed) {
       log.event(EVENTS.spoolFailed, this.folder, { path: this.folder, reason });
     }

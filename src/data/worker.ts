@@ -10,6 +10,7 @@ import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import { FAULTS, ListenError, reasonOf } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { LateTicks } from '../kernel/late-ticks.ts';
+import { tellLimit } from '../kernel/limit-log.ts';
 import { type LogLevel, log, logWarningsOfNode, sendLogTo, setLogLevel } from '../kernel/log.ts';
 import { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { Boot, FromWorker, ToWorker } from '../protocol/messages.ts';
@@ -187,7 +188,9 @@ function sendLogToMain(): void {
   sendLogTo((record) => {
     if (Atomics.load(waiting, 0) >= LOG_QUEUE) return false;
     Atomics.add(waiting, 0, 1);
-    post({ kind: 'log', record: { ...record, fields: { worker: boot.index, ...record.fields } } });
+    // What is counted is that of all workers.
+    const fields = record.counts === '' ? { worker: boot.index, ...record.fields } : record.fields;
+    post({ kind: 'log', record: { ...record, fields } });
     return true;
   });
 }
@@ -230,14 +233,10 @@ function fail(during: 'boot' | 'serving', error: unknown): void {
 const REFUSE_ALL: Plan = [{ request: () => localReply(FAULTS.overloaded) }];
 
 const heapOwner: HeapOwner = {
-  heapIsShort() {
+  heapIsShort(value) {
     if (plans === null) {
-      const limit = {
-        limit: 'memory',
-        object: 'limits.workerHeap',
-        refused: 'all that is new, and whoever holds most',
-      };
-      log.event(EVENTS.limitReached, limit.object, limit);
+      const what = 'all that is new for a while, and whoever holds most';
+      tellLimit({ limit: 'memory', object: 'limits.workerHeap', value, what });
       plans = context.plans;
       context.plans = boot.entryPoints.map(() => REFUSE_ALL);
     }

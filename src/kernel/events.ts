@@ -20,6 +20,8 @@ export type LogEvent = {
    * as soon as it may, so that the log never ends with a state that is over. '' for what just happens.
    */
   readonly of: string;
+  /** The field that says how often it has come since the last line. '' for none: then `suppressed` says how many lines were left out. */
+  readonly counts: string;
 };
 
 const SECOND = 1_000;
@@ -27,11 +29,16 @@ const SECOND = 1_000;
 const BURST = 5;
 
 function event(name: string, level: LineLevel, text: string, perMs = 0, burst = BURST): LogEvent {
-  return Object.freeze({ name, level, text, perMs, burst, of: '' });
+  return Object.freeze({ name, level, text, perMs, burst, of: '', counts: '' });
 }
 
 function state(of: string, name: string, level: LineLevel, text: string, perMs = SECOND): LogEvent {
-  return Object.freeze({ name, level, text, perMs, burst: BURST, of });
+  return Object.freeze({ name, level, text, perMs, burst: BURST, of, counts: '' });
+}
+
+/** The first one at once, then the sum of what came since. */
+function sum(counts: string, name: string, level: LineLevel, text: string, perMs: number): LogEvent {
+  return Object.freeze({ name, level, text, perMs, burst: 1, of: name, counts });
 }
 
 export const EVENTS = Object.freeze({
@@ -193,13 +200,13 @@ export const EVENTS = Object.freeze({
   healthcheckUnanswered: event('healthcheck_unanswered', 'warning', 'tsuji healthcheck gets no answer', 60 * SECOND, 1),
   /** Fields: worker, lag_ms. */
   workerSlow: event('worker_slow', 'warning', 'A worker does not answer', 60 * SECOND, 1),
-  /** Fields: limit (what is counted), object (what has reached it), value, refused. */
-  limitReached: event(
+  /** To be told by `tellLimit` (limit-log.ts). */
+  limitReached: sum(
+    'refused',
     'limit_reached',
     'warning',
     'A limit is reached: what goes beyond it is refused or ended',
     60 * SECOND,
-    1,
   ),
 
   upgradeRefused: event(

@@ -25,8 +25,8 @@ export type Log = {
   debug: LogFunction;
   /** For the last words before the process ends; does not end it. */
   fatal: LogFunction;
-  /** `object`: what its rate is kept for, e.g. the URL of a server. */
-  event: (event: LogEvent, object: string, fields: LogFields, level?: LineLevel) => void;
+  /** `object`: what its rate is kept for, e.g. the URL of a server. `times`: it has come so often at once. */
+  event: (event: LogEvent, object: string, fields: LogFields, level?: LineLevel, times?: number) => void;
 };
 
 /** A line that is not written yet, as it goes from a worker to main. */
@@ -41,6 +41,7 @@ export type LogRecord = {
   readonly burst: number;
   /** See LogEvent. */
   readonly of: string;
+  readonly counts: string;
   /** Lines like it that were left out since the last one. */
   readonly suppressed: number;
 };
@@ -83,8 +84,15 @@ function use(next: LogOutput): LogOutput {
   return next;
 }
 
-function print({ level, text, event, fields, suppressed }: LogRecord): boolean {
-  const all = suppressed === 0 ? fields : { suppressed, ...fields };
+/** With how often it came, or how many lines were left out. */
+export function shownFields({ fields, counts, suppressed }: LogRecord): LogFields {
+  if (counts !== '') return { ...fields, [counts]: suppressed + 1 };
+  return suppressed === 0 ? fields : { suppressed, ...fields };
+}
+
+function print(record: LogRecord): boolean {
+  const { level, text, event } = record;
+  const all = shownFields(record);
   const target = output ?? use(new LogOutput('', lose));
   // The journal shows no colours.
   const line = logLine(new Date(), level, text, event, all, isForJournal && form === 'colours' ? 'text' : form);
@@ -127,13 +135,13 @@ function submit(record: LogRecord): void {
 }
 
 function tellHeld(lines: number): boolean {
-  const { level, text, name, perMs, burst, of } = EVENTS.linesHeld;
-  return sink({ level, text, event: name, object: '', fields: { lines }, perMs, burst, of, suppressed: 0 });
+  const { level, text, name, perMs, burst, of, counts } = EVENTS.linesHeld;
+  return sink({ level, text, event: name, object: '', fields: { lines }, perMs, burst, of, counts, suppressed: 0 });
 }
 
 function writerOf(level: 'debug' | 'fatal'): LogFunction {
   return (text, fields = NO_FIELDS) => {
-    submit({ level, text, event: '', object: '', fields, perMs: 0, burst: 0, of: '', suppressed: 0 });
+    submit({ level, text, event: '', object: '', fields, perMs: 0, burst: 0, of: '', counts: '', suppressed: 0 });
   };
 }
 
@@ -141,9 +149,9 @@ function writerOf(level: 'debug' | 'fatal'): LogFunction {
 export const log: Log = {
   debug: silent,
   fatal: writerOf('fatal'),
-  event: ({ name, level: usual, text, perMs, burst, of }, object, fields, level = usual) => {
+  event: ({ name, level: usual, text, perMs, burst, of, counts }, object, fields, level = usual, times = 1) => {
     if (RANKS[level] < lowest) return;
-    submit({ level, text, event: name, object, fields, perMs, burst, of, suppressed: 0 });
+    submit({ level, text, event: name, object, fields, perMs, burst, of, counts, suppressed: times - 1 });
   },
 };
 

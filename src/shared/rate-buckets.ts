@@ -20,7 +20,8 @@ export const RATES = 8;
 
 const SETS = 8_192;
 const WAYS = 8;
-const CELLS = SETS * WAYS;
+/** Sources that are known at once. */
+export const CELLS = SETS * WAYS;
 const KEY_WORDS = 4;
 const TIMES = 1 + RATES;
 const SEED_WORDS = 4;

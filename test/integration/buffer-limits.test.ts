@@ -55,7 +55,7 @@ async function fill({ client }: { client: Peer }, tsuji: Tsuji): Promise<void> {
 const toldOfLimit = (tsuji: Tsuji, limit: string): Promise<void> =>
   tsuji.hasSaid(
     new RegExp(
-      `level=warning .* event=limit_reached worker=0 (limit=memory object=${limit}|limit="${limit}" object=\\S+) value=\\d+`,
+      `level=warning .* event=limit_reached (limit=memory object=${limit}|limit=${limit} object=\\S+) value=\\d+ what=.* refused=\\d+`,
     ),
   );
 
@@ -196,6 +196,6 @@ for (const engine of UWS_ENGINES) {
       assert.equal((await response(other)).status, 404);
       return (await endedSoFar(narrow.tsuji)) > before;
     }, 'it to be ended');
-    await toldOfLimit(narrow.tsuji, 'unread answers');
+    await toldOfLimit(narrow.tsuji, 'unread_answers');
   });
 }

@@ -70,7 +70,7 @@ for (const name of ['own', 'tls'] as const) {
     for (let i = 0; i < 2; i++) assert.equal(await serves(await open(t, name, '127.0.0.1')), false);
     assert.equal(await refused(), before + 2);
     await tsuji.hasSaid(
-      new RegExp(`event=limit_reached .*limit=connections .*entrypoint=${name} setting=limits.connectionsPerAddress`),
+      new RegExp(`event=limit_reached limit=connections object=${name} .*setting=limits.connectionsPerAddress client=`),
     );
     assert.equal(await serves(await open(t, name, '127.0.0.2')), true);
     first[0].destroy();
@@ -98,7 +98,7 @@ for (const name of ['http', 'own', 'tls'] as const) {
     }, 'those of the tests before to be gone');
     assert.equal(await serves(await open(t, name, '127.0.1.100')), false);
     await tsuji.hasSaid(
-      new RegExp(`event=limit_reached .*limit=connections .*entrypoint=${name} setting=limits.connections\n`),
+      new RegExp(`event=limit_reached limit=connections object=${name} .*setting=limits.connections refused=\\d+\n`),
     );
     for (const client of clients) assert.equal(await serves(client), true);
     clients[0].destroy();

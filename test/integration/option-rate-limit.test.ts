@@ -67,6 +67,7 @@ for (const engine of ENGINES) {
     assert.equal(refused.status, 429);
     assert.equal(refused.body.toString(), 'max rate reached: retry-in 2m30s');
     assert.deepEqual([refused.fields['retry-after'], refused.fields['x-retry-in']], ['150', '2m30s']);
+    await tsuji.hasSaid(/event=limit_reached limit=ratelimit object=r\d+ value=0.00667 what=".*" refused=\d+\n/);
   });
 }
 

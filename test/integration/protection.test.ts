@@ -190,6 +190,7 @@ exchangeTest('what is in progress stays counted over changes, and another amount
   };
   await change('servers/s1/weight', '7');
   await refused(await ask(t, host), 2);
+  await tsuji.hasSaid(new RegExp(`event=limit_reached limit=maxconn object=${name} value=2 what=".*" refused=1\n`));
   await change('servers/s2/url', server.url.replace('127.0.0.1', 'localhost'));
   await refused(await ask(t, host), 2);
   await change('maxconn/amount', '3');

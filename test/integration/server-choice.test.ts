@@ -264,6 +264,10 @@ test('retries have a budget, and what it refuses is counted', async (t) => {
     Number(new RegExp(`${series}="${nameOf(host)}"} (\\d+)`).exec(metrics)?.[1]);
   assert.equal(count('traefik_service_retries_total{service'), 10);
   assert.equal(count('tsuji_backend_retries_refused_total{backend'), 15);
+  const line = new RegExp(
+    `event=limit_reached limit=retry_budget object=${nameOf(host)} value=10 what="more tries" refused=1\n`,
+  );
+  await retrying.hasSaid(line);
 });
 
 test('leastconn passes over a server that is busy on another worker', async (t) => {

@@ -27,7 +27,7 @@ const FLOODS: readonly (readonly [what: string, first: string, again: string, si
     'requests that are answered at once',
     '',
     'GET / HTTP/1.1\r\nHost: z\r\n\r\n'.repeat(8_000),
-    /limit="requests at once"/,
+    /limit=requests_at_once/,
   ],
   [
     'tiny chunks',

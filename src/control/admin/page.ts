@@ -9,8 +9,7 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import { promisify } from 'node:util';
 import { createGzip, type Gzip, gzip } from 'node:zlib';
 import { timerSpan } from '../../kernel/durations.ts';
-import { EVENTS } from '../../kernel/events.ts';
-import { log } from '../../kernel/log.ts';
+import { tellLimit } from '../../kernel/limit-log.ts';
 
 const compress = promisify(gzip);
 
@@ -106,8 +105,8 @@ export class PagesInUse {
   private drop(page: Page): void {
     const users = this.users.get(page)!;
     this.forget(page);
-    const refused = 'clients of old pages, which read too slowly';
-    log.event(EVENTS.limitReached, 'pages', { limit: 'pages', object: 'admin', value: this.budget, refused });
+    const what = 'clients of old pages, which read too slowly';
+    tellLimit({ limit: 'pages', object: 'admin', value: this.budget, what }, {}, users.size);
     for (const user of users) user.destroy();
   }
 

@@ -11,6 +11,7 @@ import { randomUUID } from 'node:crypto';
 import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
+import { tellLimit } from '../../kernel/limit-log.ts';
 import { log } from '../../kernel/log.ts';
 import type { Problem } from '../../kernel/problems.ts';
 import type { OptionSet } from '../../middlewares/kind.ts';
@@ -175,7 +176,7 @@ export class ClusterNodes {
     if (this.count === 0) return;
     this.aging = setInterval(() => {
       const limit = 'ratelimit_view';
-      log.event(EVENTS.limitReached, limit, { limit, object: 'live nodes', value: this.count });
+      tellLimit({ limit, object: 'live nodes', value: this.count, what: 'nobody: rates are divided as long ago' });
     }, OLD_MS).unref();
   }
 

@@ -4,8 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
-import { EVENTS } from '../../kernel/events.ts';
-import { log } from '../../kernel/log.ts';
+import { tellLimit } from '../../kernel/limit-log.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
 import type { PasswordCheck } from './check-password.task.ts';
 
@@ -23,13 +22,8 @@ export class PasswordChecks {
   async check(password: string, hash: string): Promise<boolean> {
     this.pool ??= this.start();
     if (this.pool.queueSize >= MAX_WAITING) {
-      const refused = 'passwords, which count as wrong';
-      log.event(EVENTS.limitReached, 'passwords', {
-        limit: 'passwords',
-        object: 'checks',
-        value: MAX_WAITING,
-        refused,
-      });
+      const what = 'passwords, which count as wrong';
+      tellLimit({ limit: 'passwords', object: 'checks', value: MAX_WAITING, what });
       return false;
     }
     try {

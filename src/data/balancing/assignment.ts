@@ -13,8 +13,7 @@ import { performance } from 'node:perf_hooks';
 import type { RequestHead } from '../../http/request-head.ts';
 import { retryAfterMs } from '../../http/retry-after.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
-import { EVENTS } from '../../kernel/events.ts';
-import { log } from '../../kernel/log.ts';
+import { tellLimit } from '../../kernel/limit-log.ts';
 import { hasStatus } from '../../middlewares/status-ranges.ts';
 import type { ServerEvent } from '../../protocol/messages.ts';
 import { IN, TRIAL } from '../../shared/server-state.ts';
@@ -303,7 +302,7 @@ export class Assignment implements Waiter {
     if (this.balancer!.budget!.take(performance.now())) return true;
     if (counts) this.worker.metrics.retryRefused(this.backend!.slot);
     const { name: object } = this.backend!;
-    log.event(EVENTS.limitReached, `retry_budget ${object}`, { limit: 'retry_budget', object, refused: 'more tries' });
+    tellLimit({ limit: 'retry_budget', object, value: this.balancer!.budget!.allowed, what: 'more tries' });
     return false;
   }
 

@@ -6,6 +6,7 @@
 import type { RequestHead } from '../../http/request-head.ts';
 import { FAULTS, type Fault, maxConnectionsFault } from '../../kernel/errors.ts';
 import { EVENTS, type LogEvent } from '../../kernel/events.ts';
+import { tellLimit } from '../../kernel/limit-log.ts';
 import { log } from '../../kernel/log.ts';
 import { monotonicMs } from '../../kernel/monotonic-clock.ts';
 import type { QueueOptions } from '../../middlewares/queue.ts';
@@ -96,7 +97,8 @@ export class BackendGuard {
     const { tokenCounts, index } = this.worker;
     this.taken = tokenCounts.take(index, this.backend.slot, token, limit.amount);
     if (this.taken !== UNCOUNTED) return null;
-    this.tellLimit('maxconn', limit.amount, 'requests of sources that have as many in progress');
+    const what = 'requests of sources that have as many in progress';
+    tellLimit({ limit: 'maxconn', object: this.backend.name, value: limit.amount, what });
     return this.refusal;
   }
 
@@ -106,13 +108,9 @@ export class BackendGuard {
     if (taken < 0) return waitingRoom.enter(-taken, timeoutMs, waiter);
     this.taken = taken;
     if (taken !== UNCOUNTED) return null;
-    this.tellLimit('queue', places, 'requests for which there is no place left');
+    const what = 'requests for which there is no place left';
+    tellLimit({ limit: 'queue', object: this.backend.name, value: places, what });
     return FAULTS.queueFull;
-  }
-
-  private tellLimit(limit: string, value: number, refused: string): void {
-    const object = this.backend.name;
-    log.event(EVENTS.limitReached, `${limit} ${object}`, { limit, object, value, refused });
   }
 
   /** Somebody has waited too long, which is a refusal as well. */

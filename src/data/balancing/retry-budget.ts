@@ -17,6 +17,8 @@ export class RetryBudget {
   private retries = 0;
   private requestsBefore = 0;
   private retriesBefore = 0;
+  /** Retries of the last 10 s, when one was last refused. */
+  allowed = 0;
 
   /** `now`: milliseconds of a clock that never goes back, here and below. */
   constructor(limits: RetryLimits, now: number) {
@@ -36,7 +38,11 @@ export class RetryBudget {
     const part = 1 - (now - this.since) / WINDOW_MS;
     const requests = this.requests + this.requestsBefore * part;
     const retries = this.retries + this.retriesBefore * part;
-    if (retries + 1 > this.limits.ratio * requests + (this.limits.perSecond * WINDOW_MS) / 1000) return false;
+    const allowed = this.limits.ratio * requests + (this.limits.perSecond * WINDOW_MS) / 1000;
+    if (retries + 1 > allowed) {
+      this.allowed = Math.floor(allowed);
+      return false;
+    }
     this.retries++;
     return true;
   }

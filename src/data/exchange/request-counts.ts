@@ -6,6 +6,7 @@
 import type { RequestHead } from '../../http/request-head.ts';
 import { causeNumber } from '../../kernel/causes.ts';
 import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
+import { tellLimit } from '../../kernel/limit-log.ts';
 import type { MetricsOptions } from '../../kernel/metrics-options.ts';
 import { MAX_TLS_TRAITS, type TlsTraits } from '../../kernel/tls-traits.ts';
 import type { BackendCounts } from '../../shared/backend-counts.ts';
@@ -65,7 +66,12 @@ export class RequestCounts {
       const value = header === 'host' ? head.host : (head.values(header)[0] ?? '');
       const seen = this.headerValues[i];
       if (seen.has(value)) return value;
-      if (seen.size >= MAX_HEADER_VALUES || value.length > MAX_VALUE_LENGTH || value.includes('\0')) return OTHER;
+      if (value.length > MAX_VALUE_LENGTH || value.includes('\0')) return OTHER;
+      if (seen.size >= MAX_HEADER_VALUES) {
+        const what = `requests with other values, counted as ${OTHER}`;
+        tellLimit({ limit: 'series', object: `values of ${header}`, value: MAX_HEADER_VALUES, what });
+        return OTHER;
+      }
       seen.add(value);
       return value;
     });

@@ -1,8 +1,7 @@
 /** How many connections clients may have, on one entrypoint of one worker; what comes beyond that is closed at once. */
 
-import { EVENTS } from '../../kernel/events.ts';
 import { networkOf } from '../../kernel/ip-ranges.ts';
-import { log } from '../../kernel/log.ts';
+import { tellLimit } from '../../kernel/limit-log.ts';
 import type { ConnectionLimits as Limits } from '../../protocol/messages.ts';
 import type { LabelCounts } from '../../shared/label-counts.ts';
 import { FAMILY } from '../../shared/label-families.ts';
@@ -50,7 +49,7 @@ export class ConnectionLimits {
     const { total } = this.limits;
     if (total === 0 || this.count <= total) return true;
     this.rejected('connections');
-    this.refused('limits.connections', this.count, this.entryPoint);
+    this.refused('limits.connections', this.count);
     return false;
   }
 
@@ -90,15 +89,10 @@ export class ConnectionLimits {
     else this.byOwner.delete(owner);
   }
 
-  private refused(limit: string, value: number, object: string): void {
+  /** `client`: whose limit it is, '' for all together. */
+  private refused(setting: string, value: number, client = ''): void {
     this.metrics.clientRefused();
-    log.event(EVENTS.limitReached, `${limit} ${this.entryPoint}`, {
-      limit: 'connections',
-      object,
-      value,
-      refused: 'new connections',
-      entrypoint: this.entryPoint,
-      setting: limit,
-    });
+    const more = client === '' ? { setting } : { setting, client };
+    tellLimit({ limit: 'connections', object: this.entryPoint, value, what: 'new connections' }, more);
   }
 }

@@ -10,6 +10,7 @@ import { whenQueueIsEmpty } from '../../kernel/accept-queue.ts';
 import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
 import { FAULTS, ListenError } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
+import { tellLimit } from '../../kernel/limit-log.ts';
 import { log } from '../../kernel/log.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
 import type { WorkerContext } from '../context.ts';
@@ -42,8 +43,8 @@ const MAX_ANSWERED = 2_048;
 const UNDECODED = '\ufffd';
 
 /** What is counted of them, in the log. */
-const UNREAD = 'unread answers';
-const ASKS_TOO_MUCH = 'requests at once';
+const UNREAD = 'unread_answers';
+const ASKS_TOO_MUCH = 'requests_at_once';
 
 /** By the length of the first field alone: any option of five letters is `close` to uWS. */
 function uwsCloses(request: HttpRequest): boolean {
@@ -279,7 +280,7 @@ export class UwsListener implements Listener, AppServer {
   private end(response: HttpResponse, limit: string, value: number): void {
     this.worker.metrics.overBudget();
     const object = this.entryPoint.name;
-    log.event(EVENTS.limitReached, `${limit} ${object}`, { limit, object, value, refused: 'a client' });
+    tellLimit({ limit, object, value, what: 'clients' });
     response.close();
   }
 

@@ -3,20 +3,20 @@
 import type { RequestHead } from '../../http/request-head.ts';
 import { goDuration } from '../../kernel/durations.ts';
 import { rateLimitedFault } from '../../kernel/errors.ts';
-import { EVENTS } from '../../kernel/events.ts';
 import { networkOf } from '../../kernel/ip-ranges.ts';
+import { tellLimit } from '../../kernel/limit-log.ts';
 import { log } from '../../kernel/log.ts';
 import { monotonicMs } from '../../kernel/monotonic-clock.ts';
 import type { RateLimitOptions } from '../../middlewares/rate-limit.ts';
 import { FAMILY } from '../../shared/label-families.ts';
-import type { BucketLimit, Rate } from '../../shared/rate-buckets.ts';
+import { type BucketLimit, CELLS, type Rate } from '../../shared/rate-buckets.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Middleware, Scope } from '../middleware.ts';
 import { localReply, type Reply } from '../reply.ts';
 import { forwardedAddress } from './client-address.ts';
 
 const NANOSECOND_MS = 1e-6;
-const REQUESTS = 'requests of sources that ask too often';
+const REQUESTS = 'requests of sources that ask too often: value is how often one may per second';
 
 /** What is told to whoever asks too often: the time that one token of that rate takes. */
 function refusalOf({ perTokenMs }: Rate): Reply {
@@ -24,6 +24,10 @@ function refusalOf({ perTokenMs }: Rate): Reply {
   const reply = localReply(rateLimitedFault(delay));
   const seconds = Math.max(1, Math.ceil(perTokenMs / 1000));
   return { ...reply, head: `${reply.head}\r\nRetry-After: ${seconds}\r\nX-Retry-In: ${delay}` };
+}
+
+function perSecondOf({ perTokenMs }: Rate): number {
+  return Number((1000 / perTokenMs).toPrecision(3));
 }
 
 /** What one of `nodes` allows of a rate, so that all together allow `factor` times that rate (shared/spec frontend-options §3.13). */
@@ -42,6 +46,8 @@ export class RateLimit implements Middleware {
   private readonly whole: readonly Rate[];
   private rates: readonly Rate[];
   private refusals: readonly Reply[];
+  /** For the log. */
+  private perSecond: readonly number[];
   /** That `rates` are for. */
   private nodes = 1;
   private readonly frontend: string;
@@ -60,6 +66,7 @@ export class RateLimit implements Middleware {
       .filter(({ perTokenMs }) => perTokenMs >= NANOSECOND_MS);
     this.rates = this.whole;
     this.refusals = this.rates.map(refusalOf);
+    this.perSecond = this.rates.map(perSecondOf);
   }
 
   request(exchange: Scope, head: RequestHead): Reply | null {
@@ -71,11 +78,7 @@ export class RateLimit implements Middleware {
     const { frontend } = this;
     this.worker.counts.labels.add(this.refused);
     log.debug('request refused', { reason: 'its source asks too often', frontend });
-    log.event(EVENTS.limitReached, `ratelimit ${frontend}`, {
-      limit: 'ratelimit',
-      object: frontend,
-      refused: REQUESTS,
-    });
+    tellLimit({ limit: 'ratelimit', object: frontend, value: this.perSecond[refusing], what: REQUESTS });
     return this.refusals[refusing];
   }
 
@@ -83,6 +86,7 @@ export class RateLimit implements Middleware {
     this.nodes = nodes;
     this.rates = this.whole.map((rate) => shareOf(rate, nodes, this.options.clusterFactor));
     this.refusals = this.rates.map(refusalOf);
+    this.perSecond = this.rates.map(perSecondOf);
   }
 
   private sourceOf(head: RequestHead, { client, clientAddress }: Scope): string {
@@ -97,7 +101,7 @@ export class RateLimit implements Middleware {
   private tellForgotten(): void {
     this.worker.rateBuckets.forgot = false;
     const { frontend: object } = this;
-    const refused = 'nobody: some sources begin anew with a full bucket';
-    log.event(EVENTS.limitReached, `sources ${object}`, { limit: 'ratelimit sources', object, refused });
+    const what = 'nobody: some sources begin anew with a full bucket';
+    tellLimit({ limit: 'ratelimit_sources', object, value: CELLS, what });
   }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EVENTS } from '../../../src/kernel/events.ts';
-import { log } from '../../../src/kernel/log.ts';
+import { tellLimit } from '../../../src/kernel/limit-log.ts';
+import { type LogRecord, log, relay, sendLogTo } from '../../../src/kernel/log.ts';
 import { captureLog } from '../../harness/log.ts';
 
 test('of a state that changes faster than lines may come the last one is told, and no other', (t) => {
@@ -31,4 +32,38 @@ test('of a state that changes faster than lines may come the last one is told, a
   change(true);
   pass(60_000);
   assert.equal(told().at(-1), 'server_up');
+});
+
+test('what a limit refuses is told at once, and then as the sum of each minute, of all workers', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let now = 1_000_000;
+  t.mock.method(performance, 'now', () => now);
+  const lines = captureLog();
+  const pass = (ms: number): void => {
+    now += ms;
+    t.mock.timers.tick(ms);
+  };
+  const refuse = (object: string, times?: number): void =>
+    tellLimit({ limit: 'ratelimit', object, value: 5, what: 'requests' }, {}, times);
+  const told = (): unknown[] => lines.splice(0).map(({ object, refused }) => `${object} ${refused}`);
+  refuse('f');
+  refuse('g', 7);
+  assert.deepEqual(told(), ['f 1', 'g 7']);
+  for (let i = 0; i < 1_000; i++) refuse('f');
+  // A line of a worker that stands for others as well.
+  let sent: LogRecord | null = null;
+  sendLogTo((record) => {
+    sent = record;
+    return true;
+  });
+  refuse('h', 12);
+  const inMain: LogRecord = { ...sent!, object: 'ratelimit f ', fields: { ...sent!.fields, object: 'f' } };
+  const after = captureLog();
+  relay(inMain);
+  assert.deepEqual(after, []);
+  pass(60_001);
+  const [{ event, level, value, what, refused }, ...more] = after;
+  assert.deepEqual([event, level, value, what, refused, more], ['limit_reached', 'warning', 5, 'requests', 1_012, []]);
+  pass(600_000);
+  assert.equal(after.length, 1, 'nothing was refused since');
 });

@@ -3,17 +3,45 @@
  * time without progress. Frames are counted against useful work, so that a client that is served never comes near the end.
  */
 import { CODE } from '../../../http2/codes.ts';
+import { MAX_BLOCK } from '../../../http2/frame-reader.ts';
 import { FAULTS } from '../../../kernel/errors.ts';
-import { EVENTS } from '../../../kernel/events.ts';
+import { tellLimit } from '../../../kernel/limit-log.ts';
 import { log } from '../../../kernel/log.ts';
 import type { BootOptions } from '../../../protocol/messages.ts';
 import { PROTECTIONS, type Protection } from '../../../shared/protections.ts';
-import { FloodBudget, frameBudget, TINY_DATA, USEFUL_FRAME } from '../../flood-budget.ts';
+import { FloodBudget, frameBudget, MAX_FRAMES, TINY_DATA, USEFUL_FRAME } from '../../flood-budget.ts';
 import { Progress } from '../progress.ts';
 import type { Http2Connection } from './http2-connection.ts';
 import * as limits from './http2-limits.ts';
 
 const KIB = 1_024;
+
+/** Frames, streams, fields, bytes or milliseconds. */
+function allowedOf(reason: Protection, options: BootOptions): number {
+  switch (reason) {
+    case 'control_frames':
+      return MAX_FRAMES;
+    case 'wasted_streams':
+      return limits.WASTE_BURST;
+    case 'header_block':
+      return MAX_BLOCK;
+    case 'fields':
+      return options.maxFields;
+    case 'streams':
+      return limits.MAX_STREAMS;
+    case 'heads':
+      return limits.CONNECTION_HEADS;
+    case 'unread_answers':
+      return limits.MAX_UNSENT_CONTROL;
+    case 'stalled_stream':
+    case 'stalled_connection':
+      return options.downloadTimeoutMs;
+    case 'slow_head':
+      return options.headerTimeoutMs;
+    case 'settings_timeout':
+      return limits.SETTINGS_ACK_MS;
+  }
+}
 
 export class Http2Bounds {
   private readonly connection: Http2Connection;
@@ -43,7 +71,10 @@ export class Http2Bounds {
     const bit = 1 << PROTECTIONS.indexOf(reason);
     if ((this.told & bit) !== 0) return;
     this.told |= bit;
-    log.event(EVENTS.limitReached, reason, { limit: reason, object: connection.peer, refused: 'a client' });
+    const { worker, owner } = connection;
+    const object = worker.entryPoints[owner.index].name;
+    const value = allowedOf(reason, this.options);
+    tellLimit({ limit: reason, object, value, what: 'clients' }, { client: connection.peer });
   }
 
   /** So many bytes have come. */
