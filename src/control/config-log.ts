@@ -49,10 +49,11 @@ export class ConfigLog {
     this.options = options;
   }
 
-  touch({ backends, frontends, certificates }: ModelChange): void {
+  /** `since`: performance.now() of the first of the changes. */
+  touch({ backends, frontends, certificates }: ModelChange, since: number): void {
     // Problems alone make no table.
     if (backends.size + frontends.size + certificates.size === 0) return;
-    if (this.changedAt === 0) this.changedAt = performance.now();
+    if (this.changedAt === 0) this.changedAt = since;
     for (const name of backends) this.touched.backends.add(name);
     for (const name of frontends) this.touched.frontends.add(name);
     for (const name of certificates) this.touched.certificates.add(name);

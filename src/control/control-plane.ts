@@ -195,7 +195,7 @@ export class ControlPlane {
       builder,
       admit: (changes) => this.guard.admit(changes),
       onTaken: (revisions) => this.taken(revisions),
-      onModel: (model, changed) => this.modelChanged(model, changed),
+      onModel: (model, changed, since) => this.modelChanged(model, changed, since),
       throttleMs: settings.providersThrottleMs,
       place: prefix === '' ? settings.folder : prefix,
     });
@@ -491,9 +491,9 @@ export class ControlPlane {
     this.changes.notify();
   }
 
-  private modelChanged(model: Model, changed: ModelChange): void {
+  private modelChanged(model: Model, changed: ModelChange, since: number): void {
     this.current = model;
-    attempt('log of changes', () => this.configLog.touch(changed));
+    attempt('log of changes', () => this.configLog.touch(changed, since));
     attempt('log of servers', () => this.servers.tellChanged(changed.backends));
     this.servers.touch(changed.backends);
     this.healthChecks.touch(changed.backends);

@@ -1,10 +1,13 @@
 /** The control plane as the admin pages see it: each answer is looked up where it is known. */
 import type { CountBuffers, MetricsOptions } from '../kernel/metrics-options.ts';
+import { monotonicMs } from '../kernel/monotonic-clock.ts';
 import type { Problem } from '../kernel/problems.ts';
+import { QUEUE, type QueueOptions } from '../middlewares/queue.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
 import type { Settings } from '../settings/settings.ts';
 import { LabelReader } from '../shared/label-counts.ts';
 import { MetricsReader } from '../shared/metrics-reader.ts';
+import { RATE_BUCKETS } from '../shared/rate-buckets.ts';
 import { SLOT_CAPACITY, type SlotRegistry, serverKey } from '../shared/slots.ts';
 import type { AccessLogControl, AccessLogView } from './access-log/access-log.ts';
 import type { AdminServer } from './admin/admin-server.ts';
@@ -302,9 +305,25 @@ export class PlaneView implements ControlView {
       { name: 'disk', value: settings.bufferDisk.most, used: reader.bytesOnDisk() },
       { name: 'backend_slots', value: SLOT_CAPACITY, used: this.parts.backendSlots.size },
       { name: 'server_slots', value: SLOT_CAPACITY, used: this.parts.serverSlots.size },
+      { name: 'ratelimit', value: RATE_BUCKETS, used: memory.rateBuckets.used(monotonicMs()) },
+      { name: 'queue', ...this.fullestQueue() },
     ];
     // Of what has none there is nothing to tell.
     return uses.filter(({ value }) => value > 0);
+  }
+
+  /** Of the requests that may wait for a place of their backend's. */
+  private fullestQueue(): { value: number; used: number } {
+    let fullest = { value: 0, used: 0 };
+    for (const { name, options } of this.model().backends.values()) {
+      const queue = options?.[QUEUE.name] as QueueOptions | undefined;
+      const slot = queue === undefined ? -1 : this.parts.backendSlots.find(name);
+      if (queue === undefined || slot < 0) continue;
+      const used = this.parts.memory.tokenCounts.waiting(slot);
+      const isFuller = used / queue.places > fullest.used / fullest.value;
+      if (isFuller || fullest.value === 0) fullest = { value: queue.places, used };
+    }
+    return fullest;
   }
 
   metricsLanes(): readonly SharedArrayBuffer[] {

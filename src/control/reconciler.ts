@@ -28,8 +28,11 @@ export type ReconcilerOptions = {
   readonly builder: ModelBuilder;
   /** What the keys stand below, as the log says it. */
   readonly place?: string;
-  /** Called with the first model, even an empty one, and then with every one that differs from the one before. */
-  readonly onModel: (model: Model, changed: ModelChange) => void;
+  /**
+   * Called with the first model, even an empty one, and then with every one that differs from the one before. `since`:
+   * performance.now() of the first change that it has.
+   */
+  readonly onModel: (model: Model, changed: ModelChange, since: number) => void;
   /** All that was received of these revisions is in the model from now on; before `onModel`, if that follows. */
   readonly onTaken?: (revisions: ReadonlyMap<SourceName, string>) => void;
   /** Which of the changes may be in force now; absent: all. */
@@ -77,7 +80,7 @@ function tellProblems({ appeared, mended, model }: ModelUpdate): void {
 export class Reconciler implements SourceSink {
   readonly #sources: readonly Pick<Source, 'name' | 'status'>[];
   readonly #builder: ModelBuilder;
-  readonly #onModel: (model: Model, changed: ModelChange) => void;
+  readonly #onModel: (model: Model, changed: ModelChange, since: number) => void;
   readonly #admit: (changes: ReadonlyMap<string, string | null>) => ReadonlyMap<string, string | null>;
   readonly #onTaken: (revisions: ReadonlyMap<SourceName, string>) => void;
   readonly #coalesceMs: number;
@@ -234,6 +237,7 @@ export class Reconciler implements SourceSink {
 
   #publish(): void {
     const before = this.#builder.model;
+    const since = this.#pending.size > 0 ? this.#waitingSince : performance.now();
     const { tree, problem } = this.#alias();
     this.#publishedAlias = this.#aliasText();
     // Should the update fail, the builder is told the same once more.
@@ -251,6 +255,6 @@ export class Reconciler implements SourceSink {
     if (this.#published && update.model === before) return;
     this.#published = true;
     this.#publishedAt = performance.now();
-    attempt('new model', () => this.#onModel(update.model, update));
+    attempt('new model', () => this.#onModel(update.model, update, since));
   }
 }

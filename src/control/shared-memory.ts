@@ -45,7 +45,7 @@ export class SharedMemory {
   readonly tokenCounts: TokenCounts;
   readonly liveNodes: LiveNodes;
   readonly mirrorCounts: MirrorCounts;
-  private readonly rateBuckets: RateBuckets;
+  readonly rateBuckets: RateBuckets;
   private readonly nonceCounts: NonceCounts;
 
   /** `metricsBuckets`: upper bounds in seconds. `traces`: there are any. */

@@ -1,31 +1,27 @@
-/** Which share of its time the event loop of a worker is busy. */
+/** Which share of its time the event loop of a worker is busy, for one who asks for it now and then. */
 import type { EventLoopUtilization } from 'node:perf_hooks';
-import type { Worker } from 'node:worker_threads';
 
 /** Of less it cannot be told. */
 const LEAST_MS = 1_000;
 
 export class Utilization {
-  private thread: Worker | null = null;
   private last: EventLoopUtilization | null = null;
-  private at = 0;
   private share = 0;
 
-  /** Since it was asked for last, if that is a second ago. `thread`: null when there is none. */
-  now(thread: Worker | null): number {
-    if (thread === null) return 0;
-    if (this.thread !== thread) {
-      this.thread = thread;
-      this.last = null;
-      this.share = 0;
-    }
-    const now = performance.now();
-    if (this.last !== null && now - this.at < LEAST_MS) return this.share;
-    const { eventLoopUtilization } = thread.performance;
-    const all = eventLoopUtilization();
-    this.share = (this.last === null ? all : eventLoopUtilization(all, this.last)).utilization;
+  /** Since the last time, if that is a second ago, 0 to 1. `all`: since the thread began; null when there is none. */
+  now(all: EventLoopUtilization | null): number {
+    if (all === null) return 0;
+    const before = this.last === null || sum(all) < sum(this.last) ? NOTHING : this.last;
+    const spent = sum(all) - sum(before);
+    if (before !== NOTHING && spent < LEAST_MS) return this.share;
+    this.share = spent > 0 ? (all.active - before.active) / spent : 0;
     this.last = all;
-    this.at = now;
     return this.share;
   }
+}
+
+const NOTHING: EventLoopUtilization = { active: 0, idle: 0, utilization: 0 };
+
+function sum({ active, idle }: EventLoopUtilization): number {
+  return active + idle;
 }

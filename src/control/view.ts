@@ -1,5 +1,6 @@
 /** What the admin pages may see of the control plane: questions, and one word that a person has to say (`confirmHeld`). */
 
+import type { EventLoopUtilization } from 'node:perf_hooks';
 import type { CountBuffers, MetricsOptions } from '../kernel/metrics-options.ts';
 import type { Problem } from '../kernel/problems.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
@@ -28,8 +29,8 @@ export type WorkerView = {
   readonly restarts: number;
   /** Requests that ended with one of them. */
   readonly lostExchanges: number;
-  /** Share of its time that its event loop was busy, since it was asked for last, 1 s at least; 0 to 1. */
-  readonly utilization: number;
+  /** Of its event loop since its thread began: looked at when it is called. null: there is no thread. */
+  readonly loop: () => EventLoopUtilization | null;
 };
 
 /** A limit, and what of it is used: `open_files`, `series`. */

@@ -4,6 +4,7 @@
  */
 
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import type { EventLoopUtilization } from 'node:perf_hooks';
 import { MessageChannel, type MessagePort, type ResourceLimits, SHARE_ENV, Worker } from 'node:worker_threads';
 import { timerSpan } from '../kernel/durations.ts';
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
@@ -17,7 +18,6 @@ import { attempt, guarded } from './guarded.ts';
 import { hearOut } from './hear-out.ts';
 import { addressText, listenReason, tryListening } from './listening.ts';
 import type { SharedBuffers } from './shared-memory.ts';
-import { Utilization } from './utilization.ts';
 import type { WorkerView } from './view.ts';
 
 const WORKER_URL = new URL('../data/worker.ts', import.meta.url);
@@ -77,7 +77,6 @@ type Member = {
   lost: number;
   /** Since start. */
   lostExchanges: number;
-  readonly utilization: Utilization;
   readyAt: number;
   /** The last question (`ask`) that its thread has answered. */
   answered: number;
@@ -135,7 +134,6 @@ export class WorkerFleet {
         failures: 0,
         lost: 0,
         lostExchanges: 0,
-        utilization: new Utilization(),
         readyAt: 0,
         answered: 0,
         restart: null,
@@ -200,7 +198,8 @@ export class WorkerFleet {
   views(): WorkerView[] {
     return this.members.map((member) => {
       const { index, state, generation, restarts, lostExchanges } = member;
-      return { index, state, generation, restarts, lostExchanges, utilization: member.utilization.now(member.thread) };
+      const loop = (): EventLoopUtilization | null => member.thread?.performance.eventLoopUtilization() ?? null;
+      return { index, state, generation, restarts, lostExchanges, loop };
     });
   }
 

@@ -206,6 +206,7 @@ function closeAll(why = FAULTS.drainDeadline): void {
     closeHandles();
     return;
   }
+  context.plans = boot.entryPoints.map(() => REFUSE_LATE);
   for (const webSocket of context.webSockets) webSocket.shutDown();
   setTimeout(closeHandles, LINGER_MS);
 }
@@ -229,8 +230,9 @@ function fail(during: 'boot' | 'serving', error: unknown): void {
   closeAll(FAULTS.internal);
 }
 
-/** In the place of what entrypoints do while the heap is short. */
+/** In the place of what entrypoints do while the heap is short, and behind the last call of a drain. */
 const REFUSE_ALL: Plan = [{ request: () => localReply(FAULTS.overloaded) }];
+const REFUSE_LATE: Plan = [{ request: () => localReply(FAULTS.draining) }];
 
 const heapOwner: HeapOwner = {
   heapIsShort(value) {
@@ -243,7 +245,7 @@ const heapOwner: HeapOwner = {
     context.budget.endLargest();
   },
   heapHasRoom() {
-    if (plans !== null) context.plans = plans;
+    if (plans !== null && !closing) context.plans = plans;
     plans = null;
   },
   heapIsSpent() {

@@ -385,6 +385,14 @@ export const FAULTS = Object.freeze({
     'Service Unavailable',
     'more is kept on disk than --buffering.maxDisk allows',
   ),
+  draining: fault(
+    'DRAINING',
+    'internal',
+    'never',
+    503,
+    'Service Unavailable',
+    'the request began when tsuji had ended all others',
+  ),
   drainDeadline: fault(
     'DRAIN_DEADLINE',
     'internal',

@@ -38,8 +38,9 @@ export const FAMILY = {
   backendHeaders: family('backend code method protocol'),
   frontendHeaders: family('frontend backend code method protocol'),
   rateLimited: family('frontend'),
-  auth: family('frontend kind result'),
-  authSeconds: family('frontend', AUTH_BOUNDS),
+  /** Of a frontend or of an entrypoint: the other one is ''. */
+  auth: family('frontend entrypoint kind result'),
+  authSeconds: family('frontend entrypoint', AUTH_BOUNDS),
   lag: family('worker', LAG_BOUNDS),
   collections: family('worker kind'),
   /** Bytes: gauges of a worker. */

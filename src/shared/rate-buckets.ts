@@ -41,6 +41,9 @@ export function createRateBuckets(): SharedArrayBuffer {
 /** One rate of a limit: so many milliseconds per token, and so many tokens at once. */
 export type Rate = { readonly perTokenMs: number; readonly burst: number };
 
+/** Buckets that are kept. */
+export const RATE_BUCKETS = CELLS;
+
 /** Whose buckets they are, so far. */
 export type BucketLimit = Int32Array;
 
@@ -102,6 +105,13 @@ export class RateBuckets {
     } finally {
       Atomics.store(this.locks, set, 0);
     }
+  }
+
+  /** Buckets that are not full: the others may be forgotten. `now`: as of `take`. */
+  used(now: number): number {
+    let used = 0;
+    for (let cell = 0; cell < CELLS; cell++) if (this.times[cell * TIMES] > now) used++;
+    return used;
   }
 
   private charge(cell: number, rates: readonly Rate[], now: number): number {

@@ -358,7 +358,7 @@ test('ready means that routes were loaded and nothing is being drained; alive is
   stranger.send('GET /readyz HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n');
   assert.match(await stranger.untilClosed(), /^HTTP\/1\.1 503 [\s\S]*\r\n\r\nnot ready\n$/);
   view.loadedNow = { ready: true, reason: '' };
-  view.workerList = [{ index: 0, state: 'starting', generation: 0, restarts: 1, lostExchanges: 0, utilization: 0 }];
+  view.workerList = [{ index: 0, state: 'starting', generation: 0, restarts: 1, lostExchanges: 0, loop: () => null }];
   assert.deepEqual(await seen(), [503, 'not ready: no worker is serving\n', ...unwell]);
   view.isDraining = true;
   assert.deepEqual(await seen(), [503, 'not ready: draining\n', ...unwell]);

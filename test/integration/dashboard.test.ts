@@ -60,7 +60,7 @@ function fullView(): FakeView {
     generation: 12,
     restarts: index,
     lostExchanges: 0,
-    utilization: 0,
+    loop: () => null,
   }));
   view.lanes.push(createMetricsLane([0.1, 1]));
   const lane = new MetricsLane(view.lanes[0]);

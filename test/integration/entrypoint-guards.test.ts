@@ -271,6 +271,15 @@ test('who passes the auth of the entrypoint is still asked by that of the fronte
 
 test('redirects and refusals are counted with their status', async () => {
   const metrics = await tsuji.metrics();
+  for (const [entryPoint, kind] of [
+    ['basic', 'basic'],
+    ['digest', 'digest'],
+    ['asking', 'forward'],
+  ]) {
+    const line = `^tsuji_auth_requests_total\\{entrypoint="${entryPoint}",kind="${kind}",result="(?:ok|refused)"\\} [1-9]`;
+    assert.match(metrics, new RegExp(line, 'm'));
+  }
+  assert.match(metrics, /^tsuji_auth_duration_seconds_count\{entrypoint="basic"\} [1-9]/m);
   assert.match(
     metrics,
     /entrypoint_requests_total\{code="403",method="GET",protocol="http",entrypoint="closed"\} [1-9]/,

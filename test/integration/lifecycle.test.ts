@@ -5,10 +5,11 @@ import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { OWN_HOST } from '../harness/own-host.ts';
-import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
+import { answering, ok, type RawConnection, rawClient, startRawServer } from '../harness/raw.ts';
 import { freePort, type RunResult, run, startProcess, temporaryFolder } from '../harness/tools.ts';
 import { routeKeys, startTsuji, Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
+import { accept, handshake } from '../harness/websocket.ts';
 
 const FAULT_HOOK = new URL('../harness/fault-hook.ts', import.meta.url).href;
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
@@ -110,15 +111,58 @@ test('tsuji healthcheck asks the tsuji with the same flags, also without any adm
   assert.match((await healthcheck()).stderr, /no tsuji runs here with these flags/);
 });
 
-test('SIGTERM ends with code 0 after the grace time although an exchange still hangs', async (t) => {
+test('SIGTERM ends with code 0 after the grace time although exchanges still hang, and each says why', async (t) => {
   const server = await startRawServer(t);
-  const tsuji = await startTsuji(t, { keys: routeKeys([server.url]), flags: ['--lifeCycle.graceTimeOut=300ms'] });
-  const client = await rawClient(t, tsuji.port);
-  client.send(GET);
-  await (await server.next()).until('\r\n\r\n');
+  const folder = temporaryFolder();
+  t.after(() => folder.remove());
+  const path = join(folder.path, 'access.log');
+  const tsuji = await startTsuji(t, {
+    keys: routeKeys([server.url]),
+    flags: [
+      `--entryPoints=Name:uws Address:${OWN_HOST}:0`,
+      `--entryPoints=Name:tsuji Address:${OWN_HOST}:0 Engine:tsuji`,
+      '--defaultEntryPoints=uws,tsuji',
+      '--lifeCycle.graceTimeOut=300ms',
+      '--accessLog.format=json',
+      `--accessLog.filePath=${path}`,
+    ],
+  });
+  const asks = async (entryPoint: string, text: string) => {
+    const client = await rawClient(t, tsuji.portOf(entryPoint));
+    client.send(text);
+    return client;
+  };
+  const clients: RawConnection[] = [];
+  for (const entryPoint of ['uws', 'tsuji']) {
+    clients.push(await asks(entryPoint, GET));
+    await (await server.next()).until('\r\n\r\n');
+    const begun = await asks(entryPoint, GET);
+    const upstream = await server.next();
+    await upstream.until('\r\n\r\n');
+    upstream.send('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf');
+    await begun.until('half');
+    clients.push(begun);
+  }
+  // Its goodbye is the last call: who begins to ask after it is told to come again.
+  const talking = await asks('uws', handshake(HOST));
+  const upstream = await server.next();
+  upstream.send(accept(await upstream.until('\r\n\r\n')));
+  await talking.until('\r\n\r\n');
+  const before = talking.received.length;
+  const late = await Promise.all(['uws', 'tsuji'].map((entryPoint) => asks(entryPoint, GET.slice(0, -4))));
   tsuji.kill('SIGTERM');
-  await client.untilClosed();
+  await waitFor(() => talking.received.length > before || talking.closed, 'the close frame', 10_000);
+  for (const client of late) client.send('\r\n\r\n');
+  for (const client of late) assert.match(await client.untilClosed(), /^HTTP\/1\.1 503 /);
+  for (const client of clients) await client.untilClosed();
   assert.deepEqual(await tsuji.ended(), { code: 0, signal: null });
+  const lines = readFileSync(path, 'utf8').trim().split('\n');
+  const told = lines.map((line) => {
+    const { Cause, DownstreamStatus } = JSON.parse(line);
+    return `${Cause} ${DownstreamStatus}`;
+  });
+  const deadlines = ['drain_deadline 101', ...['200', '200', '503', '503'].map((status) => `drain_deadline ${status}`)];
+  assert.deepEqual(told.sort(), [...deadlines, 'draining 503', 'draining 503']);
 });
 
 test('idle kept connections do not hold SIGTERM up', async (t) => {

@@ -103,6 +103,7 @@ export class Marks {
 
   /** There is a connection for the next try, or it begins to dial. */
   tryBegins(isReused: boolean): void {
+    if (this.headCame >= 0) this.loseAnswer();
     const now = this.look();
     this.queue = Math.max(this.queue, 0) + now - this.last;
     this.tryBegan = now;
@@ -112,6 +113,13 @@ export class Marks {
     if (this.connect < 0 && isReused) this.connect = 0;
     this.last = now;
     this.isLate = true;
+  }
+
+  /** What the try before was answered with is for nobody. */
+  private loseAnswer(): void {
+    const { connected, failed } = this.failed.at(-1)!;
+    this.lost = Math.max(this.lost, 0) + failed - connected;
+    this.last = failed;
   }
 
   /** The connection that was dialed can be written to. */
@@ -128,18 +136,17 @@ export class Marks {
     this.last = this.headCame;
   }
 
-  /** The try has come to nothing: as FailedTry says. */
+  /** The try has come to nothing: as FailedTry says. One that was answered keeps its times, unless another one follows. */
   tryFailed(server: ServerView, fault: Fault | null, status: number): void {
     if (this.tryBegan < 0) return;
     const now = performance.now();
     const { tryBegan, connected, headCame, isReused } = this;
     if (connected < 0) this.connect = Math.max(this.connect, 0) + now - tryBegan;
-    else this.lost = Math.max(this.lost, 0) + now - connected;
+    else if (headCame < 0) this.lost = Math.max(this.lost, 0) + now - connected;
     const one = { server, fault, status, began: tryBegan, connected, headCame, failed: now, isReused };
     this.failed = [...this.failed, one];
     this.tryBegan = -1;
-    this.headCame = -1;
-    this.last = now;
+    if (headCame < 0) this.last = now;
     this.isLate = false;
   }
 

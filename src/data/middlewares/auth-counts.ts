@@ -12,12 +12,12 @@ export class AuthCounts implements Middleware {
   private readonly results: Readonly<Record<'ok' | 'refused' | 'error', number>>;
   private readonly seconds: number;
 
-  /** `object`: the name of the frontend; `kind`: `basic`, `digest`, `forward`, `none` or `jwt`. */
-  constructor(labels: LabelCounts, object: string, kind: string) {
-    const place = (result: string): number => labels.at(FAMILY.auth, [object, kind, result]);
+  /** `whose`: the names of the frontend and of the entrypoint, one of them ''; `kind`: `basic`, `digest`, `forward`, `none` or `jwt`. */
+  constructor(labels: LabelCounts, whose: readonly [frontend: string, entryPoint: string], kind: string) {
+    const place = (result: string): number => labels.at(FAMILY.auth, [...whose, kind, result]);
     this.labels = labels;
     this.results = { ok: place('ok'), refused: place('refused'), error: place('error') };
-    this.seconds = labels.at(FAMILY.authSeconds, [object]);
+    this.seconds = labels.at(FAMILY.authSeconds, whose);
   }
 
   request(): null {

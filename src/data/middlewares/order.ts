@@ -79,6 +79,10 @@ function authOf(
   return new Asking(worker, how.users, headerField, how.removeHeader);
 }
 
+function authCounts({ counts }: WorkerContext, frontend: string, entryPoint: string, kind: string): AuthCounts {
+  return new AuthCounts(counts.labels, [frontend, entryPoint], kind);
+}
+
 /** Before the modifiers of the path: what holds for every answer to its requests. */
 const OUTERMOST: readonly Step[] = [
   maker<ObservabilityOptions>('observability', (options, { worker }) =>
@@ -123,12 +127,9 @@ const FRONTEND: readonly Step[] = [
   ),
   SECURITY,
   maker<ClientCertificateOptions>('passTLSClientCert', (options) => new ClientCertificateFields(options)),
-  maker<JwtOptions>('jwt', (_, { worker, frontend }) => new AuthCounts(worker.counts.labels, frontend.name, 'jwt')),
+  maker<JwtOptions>('jwt', (_, { worker, frontend }) => authCounts(worker, frontend.name, '', 'jwt')),
   maker<JwtOptions>('jwt', (options, { worker }) => new Jwt(options, worker)),
-  maker<AuthOptions>(
-    'auth',
-    ({ how }, { worker, frontend }) => new AuthCounts(worker.counts.labels, frontend.name, how.kind),
-  ),
+  maker<AuthOptions>('auth', ({ how }, { worker, frontend }) => authCounts(worker, frontend.name, '', how.kind)),
   maker<AuthOptions>('auth', (options, { worker, entryPoint, frontend }) =>
     authOf(options, worker, entryPoint, frontend),
   ),
@@ -169,13 +170,16 @@ export function frontendSteps(worker: WorkerContext, entryPoint: number, fronten
 }
 
 export function entryPointSteps(worker: WorkerContext, entryPoint: number): Middleware[] {
-  const { redirect, auth, compress, whiteList, tls } = worker.entryPoints[entryPoint];
+  const { name, redirect, auth, compress, whiteList, tls } = worker.entryPoints[entryPoint];
   const steps: Middleware[] = [];
   const { tracer } = worker;
   if (tracer !== null && TraceResponse.isAsked(tracer.options)) steps.push(new TraceResponse(tracer.options));
   if (compress) steps.push(Compress.ofEntryPoint());
   if (redirect !== null) steps.push(new Redirect(redirect, worker.entryPoints, tls !== null));
-  if (auth !== null) steps.push(authOf(auth as AuthOptions, worker, entryPoint, null));
+  if (auth !== null) {
+    const options = auth as AuthOptions;
+    steps.push(authCounts(worker, '', name, options.how.kind), authOf(options, worker, entryPoint, null));
+  }
   if (whiteList !== null) steps.push(new AllowList(whiteList));
   return steps;
 }

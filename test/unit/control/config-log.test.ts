@@ -16,14 +16,14 @@ test('what comes faster than once a second is one line, and the last state is al
   const options = { fields: () => ({ frontends: 3 }), onApplied: () => {}, addresses: [':80', ':443'] };
   const configLog = new ConfigLog({ model: () => model, ...options });
   // A change of problems alone makes no table, and nothing waits for it.
-  configLog.touch(NONE);
+  configLog.touch(NONE, now);
   now += 500;
   for (let generation = 1; generation <= 100; generation++) {
     // Nine of ten are gone again when the line comes, one was there before.
     backends.set('a', generation);
     if (generation % 10 === 1) backends.set(`b${generation}`, generation);
     if (generation === 50) backends.delete('b1');
-    configLog.touch({ ...NONE, backends: new Set(['a', 'b1', `b${generation}`]) });
+    configLog.touch({ ...NONE, backends: new Set(['a', 'b1', `b${generation}`]) }, now);
     now += 7;
     configLog.applied(generation);
     configLog.applied(generation);

@@ -39,7 +39,7 @@ const SETTINGS = {
   allowMinWeightZero: false,
 };
 
-type Published = { readonly at: number; readonly model: Model; readonly changed: ModelChange };
+type Published = { readonly at: number; readonly model: Model; readonly changed: ModelChange; readonly since: number };
 
 function start(t: TestContext, names: readonly SourceName[], options: Partial<ReconcilerOptions> = {}) {
   const sources = names.map((name) => new FakeSource(name));
@@ -48,7 +48,7 @@ function start(t: TestContext, names: readonly SourceName[], options: Partial<Re
   const reconciler = new Reconciler({
     sources,
     builder,
-    onModel: (model, changed) => published.push({ at: performance.now(), model, changed }),
+    onModel: (model, changed, since) => published.push({ at: performance.now(), model, changed, since }),
     ...options,
   });
   t.after(() => reconciler.stop());
@@ -95,6 +95,16 @@ test('what arrives together becomes one model, with the names of what changed', 
   assert.equal(serversOf(published[1].model).length, 5);
   assert.deepEqual([...published[1].changed.backends], ['b']);
   assert.deepEqual([...published[1].changed.frontends], []);
+});
+
+test('a model says since when its first change has waited', async (t) => {
+  const { reconciler, published } = start(t, ['etcdv3'], { coalesceMs: 30, maxWaitMs: 200 });
+  const before = performance.now();
+  reconciler.snapshot('etcdv3', '1', new Map([['backends/b/servers/s/url', 'http://s']]));
+  const after = performance.now();
+  await until(() => published.length > 0);
+  const [{ since, at }] = published;
+  assert.ok(since >= before && since <= after && at - since >= 25, `${before} ${since} ${after} ${at}`);
 });
 
 test('a stream of changes without quiet does not hold a model back', async (t) => {

@@ -8,8 +8,8 @@ import { MAX_CAUSES } from '../../../src/shared/metrics-layout.ts';
 const ALL_FAULTS = [...Object.values(FAULTS), maxConnectionsFault(1), deniedFault(403), rateLimitedFault('1s')];
 /** Of replies and ends that are no fault. */
 const OTHERS = ['ok', 'error_page', 'redirect', 'preflight', 'auth_refused', 'auth_error'];
-/** Nothing ends for these so far; their series stand at 0. */
-const UNUSED = ['draining', 'server_removed'];
+/** Nothing ends for it: requests with a server that is removed go on. Its series stand at 0. */
+const UNUSED = ['server_removed'];
 
 const rows = new Map(CAUSES.map((cause) => [cause.name, cause]));
 const src = new URL('../../../src/', import.meta.url);

@@ -20,6 +20,16 @@ test('a burst passes at once, then one more for each time that a token takes', (
   assert.equal(buckets.take(limit, 'a', rates, 1600), 0);
 });
 
+test('buckets that are not full are counted', () => {
+  const buckets = new RateBuckets(createRateBuckets(), 0);
+  const limit = buckets.limitOf('f');
+  for (const source of ['a', 'b', 'b']) buckets.take(limit, source, [rate(1000, 1, 10)], 1000);
+  assert.deepEqual(
+    [999, 1999, 2999, 3000].map((now) => buckets.used(now)),
+    [2, 2, 1, 0],
+  );
+});
+
 test('of several rates none is charged when one refuses, and the slowest that refuses is told', () => {
   const buckets = new RateBuckets(createRateBuckets(), 0);
   const limit = buckets.limitOf('f');

@@ -8,7 +8,7 @@ import type { MetricsSource } from './source.ts';
 
 /** Does the series belong to something that is there? */
 function isKnown(source: MetricsSource, kind: LabelFamily, labels: readonly string[]): boolean {
-  return kind.labels[0] !== 'frontend' || source.knowsFrontend(labels[0]);
+  return kind.labels[0] !== 'frontend' || labels[0] === '' || source.knowsFrontend(labels[0]);
 }
 
 /** Counters of a family whose labels are named as they are counted. */
@@ -25,8 +25,9 @@ export function* histogramsOf(source: MetricsSource, kind: LabelFamily): Generat
   }
 }
 
+/** An empty label is none. */
 function namedLabels(kind: LabelFamily, labels: readonly string[]): string {
-  return labelText(kind.labels.map((name, i) => [name, labels[i]]));
+  return labelText(kind.labels.map((name, i) => [name, labels[i]] as const).filter(([, value]) => value !== ''));
 }
 
 export function* listenerMetrics(source: MetricsSource): Parts {
@@ -85,7 +86,7 @@ export function* workerMetrics(source: MetricsSource): Parts {
   const lost = ofWorkers((worker) => worker.lostExchanges);
   const died = 'Requests in progress that ended with their worker.';
   yield* family('tsuji_worker_lost_exchanges_total', 'counter', died, lost);
-  const used = ofWorkers((worker) => worker.utilization);
+  const used = ofWorkers((worker) => source.utilization(worker));
   const busy = 'Share of its time that the event loop of a worker was busy, since the last page.';
   yield* family('tsuji_worker_loop_utilization', 'gauge', busy, used);
   const late = 'How late a timer of a worker was, asked every 100 ms.';

@@ -8,7 +8,8 @@ import type { LabelFamily } from '../../../shared/label-families.ts';
 import { type MetricsReader, ownerOf, type Series } from '../../../shared/metrics-reader.ts';
 import { SERVER_STRIDE } from '../../../shared/server-counts.ts';
 import { sumOfSlot } from '../../../shared/slot-counts.ts';
-import type { ControlView } from '../../view.ts';
+import { Utilization } from '../../utilization.ts';
+import type { ControlView, WorkerView } from '../../view.ts';
 import { labelText, PAUSE, type Parts } from './exposition.ts';
 
 const ITEMS_PER_PAUSE = 256;
@@ -48,6 +49,8 @@ export class MetricsSource {
   /** Of the main thread's event loop, seconds. */
   lag = 0;
   private readonly labelTexts = new Map<string, WeakMap<Series, { readonly name: string; readonly text: string }>>();
+  /** By worker. */
+  private readonly loops: Utilization[] = [];
   /** A backend that has changed is another object. */
   private readonly texts = new WeakMap<Backend, readonly ServerTexts[]>();
 
@@ -73,6 +76,12 @@ export class MetricsSource {
     const { backends, frontends } = this.view.model();
     this.history.backends = new Set(backends.keys());
     this.history.frontends = new Set(frontends.keys());
+  }
+
+  /** Of the event loop of a worker since the last page. */
+  utilization({ index, loop }: WorkerView): number {
+    this.loops[index] ??= new Utilization();
+    return this.loops[index].now(loop());
   }
 
   /** Of what falls into buckets; null where nothing is traced. */

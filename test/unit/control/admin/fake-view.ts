@@ -105,7 +105,7 @@ export class FakeView implements ControlView {
   entryPointList: EntryPointView[] = [{ name: 'http', address: ':80', port: 8000 }];
   sourceList: SourceStatus[] = [];
   workerList: WorkerView[] = [
-    { index: 0, state: 'serving', generation: 1, restarts: 0, lostExchanges: 0, utilization: 0 },
+    { index: 0, state: 'serving', generation: 1, restarts: 0, lostExchanges: 0, loop: () => null },
   ];
   /** By `backend/server`. */
   readonly serverStates = new Map<string, Partial<ServerStatus>>();

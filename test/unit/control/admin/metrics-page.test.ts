@@ -109,7 +109,7 @@ test('sources, workers and rejected keys are told', () => {
     { name: 'etcdv3', state: 'stale', ...source },
     { name: 'etcdv2', state: 'absent', ...source },
   ];
-  view.workerList = [{ index: 0, state: 'serving', generation: 9, restarts: 2, lostExchanges: 0, utilization: 0 }];
+  view.workerList = [{ index: 0, state: 'serving', generation: 9, restarts: 2, lostExchanges: 0, loop: () => null }];
   view.reject('/traefik/backends/b/servers/s/url', 'no scheme');
   view.reject('/traefik/x', 'unknown key', 'ignored');
   const families = page(view);

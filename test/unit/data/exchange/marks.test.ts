@@ -53,6 +53,17 @@ test('guards, the wait for a slot and the dial are told apart', () => {
   assert.deepEqual(durations(), [3, 10, 4, -1, 5, 1, 23]);
 });
 
+test('an answer that breaks off keeps the time to its first byte', () => {
+  marks.admitted();
+  marks.tryBegins(true);
+  after(5);
+  marks.answered();
+  after(4);
+  marks.tryFailed(server, FAULTS.truncated, 200);
+  after(1);
+  assert.deepEqual(durations(), [0, 0, 0, -1, 5, 5, 10]);
+});
+
 test('tries that have failed count for connecting, or as lost, and the pause before the next one as waiting', () => {
   marks.admitted();
   marks.tryBegins(false);
