@@ -11,7 +11,8 @@ const CUT_BYTES = 3;
 
 const PLAIN_QUOTED = /^[ !#-[\]-~]*$/;
 const PLAIN_BARE = /^[!#-[\]-~]*$/;
-const PLAIN_JSON = /^[ !#-%'-;=?-[\]-~]*$/;
+/** Nothing in it is escaped in a string of JSON. */
+export const PLAIN_JSON = /^[ !#-%'-;=?-[\]-~]*$/;
 
 /** Bytes that are no UTF-8 are lone surrogates in our texts (kernel/percent.ts). */
 const FIRST_BYTE = 0xdc80;

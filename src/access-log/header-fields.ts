@@ -6,152 +6,235 @@ import type { AccessLogNames, AccessLogOptions, HeaderMode } from '../kernel/acc
 import { trimBlanks } from '../kernel/characters.ts';
 import type { Entry } from './entry.ts';
 import { jsonField } from './escaping.ts';
+import { Known, owned } from './known.ts';
+import type { LineBytes } from './line-bytes.ts';
 import { headerMode } from './modes.ts';
 
-/** Blocks that are kept, each in the place that its length and its ends give it. */
-const PLACES = 256;
-/** Longer ones are made anew each time. */
+/** Longer blocks are gone through each time. */
 const MOST_KEPT = 2_048;
 const MOST_NAMES = 4_096;
 const LINE_END = '\r\n';
+const END = Buffer.from('",');
+const REDACTED = Buffer.from('REDACTED');
 /** Each request has another one, so it stands apart. */
 const REQUEST_ID = 'x-request-id';
+const ID_START = `${REQUEST_ID}: `;
+/** The line that it has, but for itself. */
+const ID_LINE_BYTES = ID_START.length + LINE_END.length;
+const FIRST_CHARACTERS = 6;
+/** More of them are sorted in another way. */
+const MOST_INSERTED = 32;
 
-/** What is made of all fields with one name. */
-type Named = { readonly name: string; readonly mode: HeaderMode };
-/** What is made of some fields: those before the request id, and those behind it. */
-type Made = { readonly before: string; readonly after: string };
-/** The same of two blocks in a row; `more` may be ''. */
-type Kept = Made & { readonly block: string; readonly more: string };
-/** A value of the table below: canonical name, value. */
-type Field = { readonly name: string; readonly mode: HeaderMode; value: string };
+/** All fields with one name. */
+class Named {
+  readonly name: string;
+  readonly mode: HeaderMode;
+  /** `"request_User-Agent":"` */
+  readonly before: Uint8Array;
+  /** As the first characters of the name sort. */
+  private readonly order: number;
+
+  constructor(name: string, mode: HeaderMode, prefix: string) {
+    this.name = name;
+    this.mode = mode;
+    this.before = Buffer.from(`"${prefix}${jsonField(name, true)}":"`);
+    let order = 0;
+    for (let i = 0; i < FIRST_CHARACTERS; i++) order = order * 256 + (i < name.length ? name.charCodeAt(i) & 0xff : 0);
+    this.order = order;
+  }
+
+  /** Below 0 where this one stands before the other. */
+  compare(other: Named): number {
+    if (this.order !== other.order) return this.order - other.order;
+    if (this.name === other.name) return 0;
+    return this.name < other.name ? -1 : 1;
+  }
+}
+
+/** One field of a block: where its value is, blanks and all. */
+type Field = { named: Named; start: number; end: number };
+/** Two blocks in a row, and what was made of them: up to the request id, and behind it. */
+type Kept = {
+  readonly block: string;
+  readonly more: string;
+  readonly latin1: boolean;
+  readonly before: Uint8Array;
+  readonly after: Uint8Array;
+};
+
+/** Are all dropped? */
+export function dropsAll({ headers }: AccessLogOptions): boolean {
+  return headers.defaultMode === 'drop' && headers.names.every(([, mode]) => mode === 'drop');
+}
 
 /** `user-agent` → `User-Agent`, as Go's textproto does it. */
 function canonical(name: string): string {
   return name.toLowerCase().replace(/(^|-)[a-z]/g, (start) => start.toUpperCase());
 }
 
-const NOTHING: Made = Object.freeze({ before: '', after: '' });
-const REDACTED = 'REDACTED';
-
-/** What is put together of pieces would be gone through piece by piece each time that it is written. */
-function inOnePiece(text: string): string {
-  return Buffer.from(text).toString();
+/** Of a block, from some of its characters: blocks that differ may share one, and then only one of them is kept. */
+function keyOf(block: string, more: string): number {
+  const { length } = block;
+  const middle = (block.charCodeAt(length >> 2) * 31 + block.charCodeAt(length >> 1)) * 31;
+  return (((middle + block.charCodeAt(length - 3)) * 31 + length) * 31 + more.length) | 0;
 }
 
-function byName(one: Field, other: Field): number {
-  return one.name < other.name ? -1 : 1;
+function lineEnd(text: string, from: number): number {
+  const end = text.indexOf(LINE_END, from);
+  return end < 0 ? text.length : end;
 }
 
-/** What was made of blocks with one prefix. */
-export class KnownBlocks {
+/** All with one prefix. */
+export class HeaderFields {
+  /** `request_` */
   readonly prefix: string;
   /** Of responses, each behind a status line. */
-  readonly isOfHeads: boolean;
-  private readonly kept: (Kept | undefined)[] = new Array(PLACES).fill(undefined);
-
-  constructor(prefix: string, isOfHeads: boolean) {
-    this.prefix = prefix;
-    this.isOfHeads = isOfHeads;
-  }
-
-  private placeOf(block: string): number {
-    const { length } = block;
-    return (length * 31 + block.charCodeAt(length >> 1) * 7 + block.charCodeAt(length - 3)) & (PLACES - 1);
-  }
-
-  find(block: string, more: string): Made | null {
-    const kept = this.kept[this.placeOf(block)];
-    return kept !== undefined && kept.block === block && kept.more === more ? kept : null;
-  }
-
-  keep(kept: Kept): void {
-    if (kept.block.length <= MOST_KEPT) this.kept[this.placeOf(kept.block)] = kept;
-  }
-}
-
-export class HeaderFields {
-  /** All are dropped. */
-  readonly isEmpty: boolean;
+  private readonly isOfHeads: boolean;
   private readonly options: AccessLogOptions;
   private readonly names: AccessLogNames;
+  private readonly requestId: Named;
+  /** By their names as they came. */
   private readonly named = new Map<string, Named>();
+  private readonly canonical = new Map<string, Named>();
+  private readonly known = new Known<Kept>();
+  /** Of the block that is gone through, in the order of their names; those beyond `count` are of others. */
+  private readonly fields: Field[] = [];
+  private count = 0;
 
-  constructor(options: AccessLogOptions) {
+  constructor(options: AccessLogOptions, prefix: string, isOfHeads: boolean) {
     this.options = options;
     this.names = options.names;
-    const { defaultMode, names } = options.headers;
-    this.isEmpty = defaultMode === 'drop' && names.every(([, mode]) => mode === 'drop');
+    this.prefix = prefix;
+    this.isOfHeads = isOfHeads;
+    this.requestId = this.nameOf(REQUEST_ID);
   }
 
   /** Of the head of a response, whose text has one character per byte. */
-  ofHead(known: KnownBlocks, head: string): string {
-    if (head === '') return '';
-    const { before, after } = this.of(known, head, '', true);
-    return before + after;
+  ofHead(head: string, out: LineBytes): void {
+    if (head !== '') this.write(head, '', true, '', out);
   }
 
-  ofRequest(known: KnownBlocks, { requestFields, forwardedFields, requestId, latin1 }: Entry): string {
-    const line = `${REQUEST_ID}: ${requestId}\r\n`;
-    const isOurs = requestId !== '' && requestFields.endsWith(line);
-    const block = isOurs ? requestFields.slice(0, -line.length) : requestFields;
-    const { before, after } = this.of(known, block, forwardedFields, latin1);
-    if (!isOurs) return before + after;
-    const { name, mode } = this.nameOf(REQUEST_ID);
-    if (mode === 'drop') return before + after;
-    return `${before}"${known.prefix}${name}":"${mode === 'redact' ? REDACTED : jsonField(requestId, false)}",${after}`;
+  ofRequest({ requestFields, forwardedFields, requestId, latin1 }: Entry, out: LineBytes): void {
+    const end = requestFields.length - ID_LINE_BYTES - requestId.length;
+    const isOurs = requestId !== '' && end >= 0 && requestFields.startsWith(ID_START, end);
+    if (!isOurs || !requestFields.startsWith(requestId, end + ID_START.length)) {
+      this.write(requestFields, forwardedFields, latin1, '', out);
+      return;
+    }
+    const block = requestFields.slice(0, end);
+    this.write(block, forwardedFields, latin1, this.requestId.mode === 'drop' ? '' : requestId, out);
   }
 
-  private of(known: KnownBlocks, block: string, more: string, latin1: boolean): Made {
-    // The same text means something else in a head of the other kind.
-    const isUsual = latin1 === known.isOfHeads;
-    const found = isUsual ? known.find(block, more) : null;
-    if (found !== null) return found;
+  /** `id`: the request id, which stands in neither; '' for none. */
+  private write(block: string, more: string, latin1: boolean, id: string, out: LineBytes): void {
+    const isKept = block.length + more.length <= MOST_KEPT;
+    const key = isKept ? keyOf(block, more) : 0;
+    const found = isKept ? this.known.find(key) : undefined;
+    if (found !== undefined && found.block === block && found.more === more && found.latin1 === latin1) {
+      out.constant(found.before);
+      if (id !== '') this.writeId(id, out);
+      out.constant(found.after);
+      return;
+    }
+    const text = more === '' ? block : block + more;
+    this.read(text);
+    const start = out.at;
+    const rest = this.writeFields(text, 0, latin1, this.requestId, out);
+    const idStart = out.at;
+    if (id !== '') this.writeId(id, out);
+    const idEnd = out.at;
+    this.writeFields(text, rest, latin1, null, out);
+    if (!isKept || out.isTooLong || !this.known.wants()) return;
+    const before = new Uint8Array(out.bytes.subarray(start, idStart));
+    const after = new Uint8Array(out.bytes.subarray(idEnd, out.at));
+    this.known.keep(key, { block: owned(block), more: owned(more), latin1, before, after });
+  }
+
+  private writeId(id: string, out: LineBytes): void {
+    out.constant(this.requestId.before);
+    if (this.requestId.mode === 'redact') out.constant(REDACTED);
+    else out.json(id, false);
+    out.constant(END);
+  }
+
+  /** The fields of a block, in their order, into `fields`. */
+  private read(text: string): void {
+    this.count = 0;
     // The status line of a response is none of its fields.
-    const start = known.isOfHeads ? block.indexOf(LINE_END) + 2 : 0;
-    const made = start === 1 ? NOTHING : this.make(known.prefix, block + more, start, latin1);
-    if (isUsual) known.keep({ block, more, before: inOnePiece(made.before), after: inOnePiece(made.after) });
-    return made;
-  }
-
-  private make(prefix: string, block: string, start: number, latin1: boolean): Made {
-    const fields = new Map<string, Field>();
-    for (let at = start; at < block.length; ) {
-      const found = block.indexOf(LINE_END, at);
-      const end = found < 0 ? block.length : found;
-      this.add(fields, block, at, end);
+    for (let at = this.isOfHeads ? lineEnd(text, 0) + 2 : 0; at < text.length; ) {
+      const end = lineEnd(text, at);
+      const colon = text.indexOf(':', at);
+      if (colon < 0) break;
+      if (colon < end) this.add(this.nameOf(text.slice(at, colon)), colon + 1, end);
       at = end + 2;
     }
-    const id = canonical(REQUEST_ID);
-    let before = '';
-    let after = '';
-    for (const { name, mode, value } of [...fields.values()].sort(byName)) {
-      const shown = mode === 'redact' ? REDACTED : jsonField(value, latin1);
-      const field = `"${prefix}${jsonField(name, latin1)}":"${shown}",`;
-      if (name <= id) before += field;
-      else after += field;
-    }
-    return { before, after };
+    this.sort();
   }
 
-  private add(fields: Map<string, Field>, block: string, start: number, end: number): void {
-    const colon = block.indexOf(':', start);
-    if (colon < 0 || colon >= end) return;
-    const { name, mode } = this.nameOf(block.slice(start, colon));
-    if (mode === 'drop') return;
-    const value = trimBlanks(block, colon + 1, end);
-    const before = fields.get(name);
-    if (before === undefined) fields.set(name, { name, mode, value });
-    else if (this.names === '3') before.value += `,${value}`;
+  private add(named: Named, start: number, end: number): void {
+    if (named.mode === 'drop') return;
+    const { fields } = this;
+    let field = fields[this.count];
+    if (field === undefined) {
+      field = { named, start, end };
+      fields.push(field);
+    } else {
+      field.named = named;
+      field.start = start;
+      field.end = end;
+    }
+    this.count++;
+  }
+
+  /** By their names; those with one name stay as they came. */
+  private sort(): void {
+    const { fields, count } = this;
+    if (count > MOST_INSERTED) {
+      const sorted = fields.slice(0, count).sort((one, other) => one.named.compare(other.named));
+      for (let i = 0; i < count; i++) fields[i] = sorted[i];
+      return;
+    }
+    for (let i = 1; i < count; i++) {
+      const field = fields[i];
+      let at = i;
+      for (; at > 0 && fields[at - 1].named.compare(field.named) > 0; at--) fields[at] = fields[at - 1];
+      fields[at] = field;
+    }
+  }
+
+  /** Those from index `from` on, up to those with the name `last`; returns the index of the first one behind. */
+  private writeFields(text: string, from: number, latin1: boolean, last: Named | null, out: LineBytes): number {
+    const { fields, count } = this;
+    let at = from;
+    while (at < count) {
+      const { named, start, end } = fields[at];
+      if (last !== null && named.compare(last) > 0) break;
+      let value = trimBlanks(text, start, end);
+      for (at++; at < count && fields[at].named.name === named.name; at++) {
+        if (this.names === '3') value += `,${trimBlanks(text, fields[at].start, fields[at].end)}`;
+      }
+      out.constant(named.before);
+      if (named.mode === 'redact') out.constant(REDACTED);
+      else out.json(value, latin1);
+      out.constant(END);
+    }
+    return at;
   }
 
   private nameOf(raw: string): Named {
-    let named = this.named.get(raw);
-    if (named === undefined) {
-      named = { name: canonical(raw), mode: headerMode(this.options, raw.toLowerCase()) };
-      if (this.named.size >= MOST_NAMES) this.named.clear();
-      this.named.set(raw, named);
+    const known = this.named.get(raw);
+    if (known !== undefined) return known;
+    if (this.named.size >= MOST_NAMES) {
+      this.named.clear();
+      this.canonical.clear();
     }
+    const name = canonical(owned(raw));
+    let named = this.canonical.get(name);
+    if (named === undefined) {
+      named = new Named(name, headerMode(this.options, name.toLowerCase()), this.prefix);
+      this.canonical.set(name, named);
+    }
+    this.named.set(owned(raw), named);
     return named;
   }
 }

@@ -1,237 +1,295 @@
 /**
  * A line of JSON as Traefik writes it (shared/spec logs §1.2), with our fields (§2.3): keys sorted by their bytes, whole
- * nanoseconds and bytes. It is put together once from the options: what is dropped costs nothing.
+ * nanoseconds and bytes. It is put together once from the options into one row of steps: what is dropped costs nothing, and
+ * what is the same for many lines is copied (line-parts.ts).
  */
 import type { AccessLogOptions } from '../kernel/access-log-options.ts';
-import { decodedPath, encodedPath } from '../kernel/percent.ts';
 import type { Entry } from './entry.ts';
 import { jsonField, jsonString } from './escaping.ts';
-import { HeaderFields, KnownBlocks } from './header-fields.ts';
+import { dropsAll, HeaderFields } from './header-fields.ts';
+import { DECIDING } from './json-deciding.ts';
+import { gzipRatio, hostOf, portOf, urlObject } from './json-values.ts';
+import type { LineBytes } from './line-bytes.ts';
+import { LinePart } from './line-parts.ts';
 import { fieldModes, fieldNames } from './modes.ts';
 import { statusLine } from './status-text.ts';
 import { Rfc3339Time } from './times.ts';
 
-/** `text`: escaped and in quotes; `plain`: in quotes, with nothing to escape; `raw`: JSON. Where it is '' the key is left out. */
-type Kind = 'text' | 'plain' | 'raw';
-type Value = (entry: Entry) => string | number;
-type Piece = readonly [key: string, kind: Kind, value: Value];
+type PartName = keyof typeof DECIDING;
+type Write = (entry: Entry, out: LineBytes) => void;
+/** A constant, what a part has, or what is another in each line. */
+type Piece = string | { readonly part: PartName; readonly text: (entry: Entry) => string } | { readonly write: Write };
+type Field = readonly [key: string, ...pieces: Piece[]];
 
 const startUtc = new Rfc3339Time(false);
 const startLocal = new Rfc3339Time(true);
 const written = new Rfc3339Time(true);
 
-/** Nanoseconds, absent below 0. */
-function ns(value: number): string | number {
-  return value < 0 ? '' : value;
+/** All of them end in a comma, but those behind `time`, which begin with one. */
+const LAST = 'time';
+
+function constantOf(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text));
 }
 
-/** `Host` and port of it, as Go splits them. */
-function hostOf(authority: string): string {
-  const end = authority.lastIndexOf(':');
-  return end < 0 || end < authority.lastIndexOf(']') ? authority : authority.slice(0, end);
+/** Of a part; left out where it is ''. `raw`: JSON, else text that is escaped. */
+function ofPart(part: PartName, key: string, value: (entry: Entry) => string | number | boolean, raw = false): Field {
+  const name = `"${key}":`;
+  const text = (entry: Entry): string => {
+    const made = value(entry);
+    if (made === '') return '';
+    return raw ? `${name}${made},` : `${name}${jsonString(String(made))},`;
+  };
+  return [key, { part, text }];
 }
 
-function portOf(authority: string): string {
-  const end = authority.lastIndexOf(':');
-  return end < 0 || end < authority.lastIndexOf(']') ? '-' : authority.slice(end + 1);
-}
-
-/** Go's url.URL. */
-function urlObject(url: string, latin1: boolean): string {
-  const [origin = '', scheme = '', host = ''] = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)/i.exec(url) ?? [];
-  const rest = url.slice(origin.length);
-  const mark = rest.indexOf('?');
-  const raw = mark < 0 ? rest : rest.slice(0, mark);
-  const query = mark < 0 ? '' : rest.slice(mark + 1);
-  const path = decodedPath(raw) ?? raw;
-  const rawPath = encodedPath(path) === raw ? '' : raw;
-  const text = (value: string): string => `"${jsonField(value, latin1)}"`;
-  return (
-    `{"Scheme":${text(scheme)},"Opaque":"","User":null,"Host":${text(host)},"Path":${jsonString(path)},` +
-    `"RawPath":${text(rawPath)},"ForceQuery":${mark >= 0 && query === ''},"RawQuery":${text(query)},` +
-    '"Fragment":"","RawFragment":""}'
+/** The same of text from a head. */
+function ofHead(part: PartName, key: string, value: (entry: Entry) => string): Field {
+  return ofPart(
+    part,
+    key,
+    (entry) => {
+      const made = value(entry);
+      return made === '' ? '' : `"${jsonField(made, entry.latin1)}"`;
+    },
+    true,
   );
 }
 
-/** The URLs of servers are few and stay. */
-const urlObjects = new Map<string, string>();
-const MOST_OBJECTS = 1_024;
+function number(key: string, value: (entry: Entry) => number): Field {
+  return [key, `"${key}":`, { write: (entry, out) => out.number(value(entry)) }, ','];
+}
 
-function backendUrl({ url, latin1 }: Entry): string {
-  if (url === '') return '';
-  const known = urlObjects.get(url);
-  if (known !== undefined) return known;
-  const made = urlObject(url, latin1);
-  // The path of a request, which is another one each time, begins with a slash.
-  if (!url.startsWith('/')) {
-    if (urlObjects.size >= MOST_OBJECTS) urlObjects.clear();
-    urlObjects.set(url, made);
+/** Left out below 0; whether it is decides the part `course`. */
+function optional(key: string, value: (entry: Entry) => number): Field {
+  const write: Write = (entry, out) => {
+    const made = value(entry);
+    if (made >= 0) out.number(made);
+  };
+  const text = (shown: string) => (entry: Entry) => (value(entry) < 0 ? '' : shown);
+  return [key, { part: 'course', text: text(`"${key}":`) }, { write }, { part: 'course', text: text(',') }];
+}
+
+/** Left out where it is ''. */
+function optionalText(key: string, value: (entry: Entry) => string): Field {
+  const isLast = key > LAST;
+  const before = constantOf(`${isLast ? ',' : ''}"${key}":"`);
+  const after = constantOf(isLast ? '"' : '",');
+  const write: Write = (entry, out) => {
+    const made = value(entry);
+    if (made === '') return;
+    out.constant(before);
+    out.json(made, false);
+    out.constant(after);
+  };
+  return [key, { write }];
+}
+
+function time(key: string, value: (entry: Entry) => string): Field {
+  return [key, `"${key}":"`, { write: (entry, out) => out.ascii(value(entry)) }, key === LAST ? '"' : '",'];
+}
+
+const PATH: Piece = { write: ({ path, latin1 }, out) => out.json(path, latin1) };
+const CLIENT_PORT: Piece = { write: ({ clientPort }, out) => out.number(clientPort) };
+const clientIp = ({ clientAddress }: Entry): string =>
+  clientAddress.includes(':') ? `[${clientAddress}]` : clientAddress;
+
+/** Those of both versions, in no order. */
+function commonFields({ names }: AccessLogOptions): Field[] {
+  const name = fieldNames(names);
+  return [
+    time('StartUTC', ({ wall }) => startUtc.at(wall)),
+    time('StartLocal', ({ wall }) => startLocal.at(wall)),
+    number('Duration', ({ total }) => total),
+    number('Overhead', ({ total, origin }) => (origin < 0 ? total : total - origin)),
+    number('RequestCount', ({ count }) => count),
+    ofPart('course', 'RetryAttempts', ({ retries }) => retries, true),
+    ofHead('host', 'RequestAddr', ({ host }) => host),
+    ofHead('host', 'RequestHost', ({ host }) => hostOf(host)),
+    ofHead('host', 'RequestPort', ({ host }) => (host === '' ? '' : portOf(host))),
+    ofPart('course', 'RequestMethod', ({ method, latin1 }) => `"${jsonField(method, latin1)}"`, true),
+    ['RequestPath', '"RequestPath":"', PATH, '",'],
+    ofPart('course', 'RequestProtocol', ({ protocol }) => protocol),
+    number('RequestContentSize', ({ requestBytes }) => requestBytes),
+    ['ClientAddr', '"ClientAddr":"', { part: 'client', text: clientIp }, ':', CLIENT_PORT, '",'],
+    ofHead('client', 'ClientHost', ({ clientHost }) => clientHost),
+    ['ClientPort', '"ClientPort":"', CLIENT_PORT, '",'],
+    ofHead('client', 'ClientUsername', ({ user }) => (user === '' ? '-' : user)),
+    ofPart('course', 'DownstreamStatus', ({ status }) => status, true),
+    number('DownstreamContentSize', ({ sentBytes }) => sentBytes),
+    optional('GzipRatio', gzipRatio),
+    ofPart('frontend', name.frontend, ({ frontendName }) => frontendName),
+    ofPart('server', name.backend, ({ backendName }) => backendName),
+    ofPart('server', name.address, ({ address }) => address),
+  ];
+}
+
+const FIELDS_17: readonly Field[] = [
+  ofPart('course', 'OriginStatus', ({ originStatus }) => (originStatus > 0 ? originStatus : ''), true),
+  optional('OriginContentSize', ({ originStatus, originBytes }) => (originStatus > 0 ? originBytes : -1)),
+  optional('OriginDuration', ({ originStatus, origin }) => (originStatus > 0 ? origin : -1)),
+  ofPart('course', 'OriginStatusLine', ({ originStatus }) => (originStatus > 0 ? statusLine(originStatus) : '')),
+  ofPart('course', 'DownstreamStatusLine', ({ status }) => statusLine(status)),
+  [
+    'RequestLine',
+    '"RequestLine":"',
+    { part: 'course', text: ({ method, latin1 }) => `${jsonField(method, latin1)} ` },
+    PATH,
+    { part: 'course', text: ({ protocol }) => ` ${protocol}` },
+    '",',
+  ],
+];
+
+/** The URL of a server is its own, the path of a request that of one line. */
+const BACKEND_URL: Field = [
+  'BackendURL',
+  {
+    part: 'server',
+    text: ({ url }) => (url === '' || url.startsWith('/') ? '' : `"BackendURL":${urlObject(url, false)},`),
+  },
+  {
+    write: ({ url, latin1 }, out) => {
+      if (url.startsWith('/')) out.utf8(`"BackendURL":${urlObject(url, latin1)},`);
+    },
+  },
+];
+
+const FIELDS_3: readonly Field[] = [
+  ofPart('course', 'OriginStatus', ({ originStatus }) => originStatus, true),
+  number('OriginContentSize', ({ originStatus, originBytes }) => (originStatus > 0 ? originBytes : 0)),
+  number('OriginDuration', ({ origin }) => Math.max(origin, 0)),
+  ofPart('course', 'RequestScheme', ({ scheme }) => scheme),
+  ofPart('server', 'ServiceURL', ({ url }) => url),
+  ofPart('course', 'entryPointName', ({ entryPoint }) => entryPoint),
+  ofPart('client', 'TLSClientSubject', ({ tlsSubject }) => tlsSubject),
+  optionalText('TraceId', ({ traceId }) => traceId),
+  optionalText('SpanId', ({ spanId }) => spanId),
+];
+
+/** Of TLS, and of a trace: Traefik 3 has them, so has 1.7 as ours. */
+const SHARED_FIELDS: readonly Field[] = [
+  ofPart('course', 'TLSVersion', ({ tlsVersion }) => tlsVersion),
+  ofPart('course', 'TLSCipher', ({ tlsCipher }) => tlsCipher),
+  optionalText('trace_id', ({ traceId }) => traceId),
+  optionalText('span_id', ({ spanId }) => spanId),
+];
+
+const OUR_FIELDS: readonly Field[] = [
+  ofPart('course', 'Cause', ({ cause }) => cause),
+  optionalText('RequestId', ({ requestId }) => requestId),
+  optional('GuardDuration', ({ guard }) => guard),
+  optional('QueueDuration', ({ queue }) => queue),
+  optional('ConnectDuration', ({ connect }) => connect),
+  optional('LostDuration', ({ lost }) => lost),
+  optional('FirstByteDuration', ({ firstByte }) => firstByte),
+  optional('DataDuration', ({ data }) => data),
+  ofPart('course', 'Tries', ({ tries }) => tries, true),
+  ofPart('server', 'ServerName', ({ server }) => server),
+  ofPart('course', 'EntryPointName', ({ entryPoint }) => entryPoint),
+  ofPart('course', 'Worker', ({ worker }) => worker, true),
+  ofPart('course', 'Reused', ({ upstreamProtocol, reused }) => (upstreamProtocol === '' ? '' : reused), true),
+  ofPart('course', 'UpstreamProtocol', ({ upstreamProtocol }) => upstreamProtocol),
+  ofPart('server', 'UpstreamAddr', ({ upstreamAddress }) => upstreamAddress),
+  ofPart('course', 'SampleRate', ({ sampleRate }) => (sampleRate < 1 ? sampleRate : ''), true),
+  ofPart('course', 'TLSResumed', ({ tlsVersion, tlsResumed }) => (tlsVersion === '' ? '' : tlsResumed), true),
+  ofPart('course', 'CacheHit', ({ cacheHit }) => (cacheHit === null ? '' : cacheHit), true),
+];
+
+const OUR_FIELDS_3: readonly Field[] = [
+  ofPart('frontend', 'Frontend', ({ frontend }) => frontend),
+  ofPart('server', 'Backend', ({ backend }) => backend),
+];
+
+const OWN_FIELDS: readonly Field[] = [
+  ['level', '"level":"info",'],
+  ['msg', '"msg":"",'],
+  time(LAST, ({ now }) => written.wholeAt(now)),
+];
+
+function headerFields(options: AccessLogOptions): Field[] {
+  if (dropsAll(options)) return [];
+  const sent = new HeaderFields(options, 'downstream_', true);
+  const origin = new HeaderFields(options, 'origin_', true);
+  const request = new HeaderFields(options, 'request_', false);
+  return [
+    [sent.prefix, { write: ({ sentHead }, out) => sent.ofHead(sentHead, out) }],
+    [origin.prefix, { write: ({ originHead }, out) => origin.ofHead(originHead, out) }],
+    [request.prefix, { write: (entry, out) => request.ofRequest(entry, out) }],
+  ];
+}
+
+/** In the order of their keys. */
+function fieldsOf(options: AccessLogOptions): Field[] {
+  const { names, extras } = options;
+  const keeps = fieldModes(options);
+  const is3 = names === '3';
+  const all = [...commonFields(options), ...(is3 ? FIELDS_3 : [...FIELDS_17, BACKEND_URL])];
+  if (extras || is3) all.push(...SHARED_FIELDS);
+  if (extras) all.push(...OUR_FIELDS, ...(is3 ? OUR_FIELDS_3 : []));
+  const kept = all.filter(([key]) => keeps(key));
+  return [...kept, ...headerFields(options), ...OWN_FIELDS].sort(([one], [other]) => (one < other ? -1 : 1));
+}
+
+/** Text that stands together: constants, and what one part has. */
+type Run = { part: PartName | null; readonly texts: (string | ((entry: Entry) => string))[] };
+
+/** As few runs as may be, and what stands between them. */
+function runsOf(pieces: readonly Piece[]): (Run | Write)[] {
+  const made: (Run | Write)[] = [];
+  for (const piece of pieces) {
+    if (typeof piece === 'object' && 'write' in piece) {
+      made.push(piece.write);
+      continue;
+    }
+    const part = typeof piece === 'string' ? null : piece.part;
+    const text = typeof piece === 'string' ? piece : piece.text;
+    const last = made.at(-1);
+    if (
+      last !== undefined &&
+      typeof last !== 'function' &&
+      (part === null || last.part === null || last.part === part)
+    ) {
+      last.part ??= part;
+      last.texts.push(text);
+    } else {
+      made.push({ part, texts: [text] });
+    }
   }
   return made;
 }
 
-function clientAddress({ clientAddress: address, clientPort }: Entry): string {
-  return `${address.includes(':') ? `[${address}]` : address}:${clientPort}`;
-}
-
-/** Those of both versions, in no order. */
-function commonPieces({ names }: AccessLogOptions): Piece[] {
-  const name = fieldNames(names);
-  return [
-    ['StartUTC', 'plain', ({ wall }) => startUtc.at(wall)],
-    ['StartLocal', 'plain', ({ wall }) => startLocal.at(wall)],
-    ['Duration', 'raw', ({ total }) => total],
-    ['Overhead', 'raw', ({ total, origin }) => (origin < 0 ? total : total - origin)],
-    ['RequestCount', 'raw', ({ count }) => count],
-    ['RetryAttempts', 'raw', ({ retries }) => retries],
-    ['RequestAddr', 'text', ({ host }) => host],
-    ['RequestHost', 'text', ({ host }) => hostOf(host)],
-    ['RequestPort', 'text', ({ host }) => (host === '' ? '' : portOf(host))],
-    ['RequestMethod', 'raw', ({ method, latin1 }) => `"${jsonField(method, latin1)}"`],
-    ['RequestPath', 'raw', ({ path, latin1 }) => `"${jsonField(path, latin1)}"`],
-    ['RequestProtocol', 'plain', ({ protocol }) => protocol],
-    ['RequestContentSize', 'raw', ({ requestBytes }) => requestBytes],
-    ['ClientAddr', 'plain', clientAddress],
-    ['ClientHost', 'text', ({ clientHost }) => clientHost],
-    ['ClientPort', 'plain', ({ clientPort }) => clientPort],
-    ['ClientUsername', 'text', ({ user }) => (user === '' ? '-' : user)],
-    ['DownstreamStatus', 'raw', ({ status }) => status],
-    ['DownstreamContentSize', 'raw', ({ sentBytes }) => sentBytes],
-    [
-      'GzipRatio',
-      'raw',
-      ({ originStatus, originBytes, sentBytes }) =>
-        originStatus > 0 && sentBytes !== 0 && originBytes !== sentBytes ? originBytes / sentBytes : '',
-    ],
-    [name.frontend, 'text', ({ frontendName }) => frontendName],
-    [name.backend, 'text', ({ backendName }) => backendName],
-    [name.address, 'text', ({ address }) => address],
-  ];
-}
-
-const PIECES_17: readonly Piece[] = [
-  ['OriginStatus', 'raw', ({ originStatus }) => (originStatus > 0 ? originStatus : '')],
-  ['OriginContentSize', 'raw', ({ originStatus, originBytes }) => (originStatus > 0 ? originBytes : '')],
-  ['OriginDuration', 'raw', ({ originStatus, origin }) => (originStatus > 0 ? ns(origin) : '')],
-  ['OriginStatusLine', 'plain', ({ originStatus }) => (originStatus > 0 ? statusLine(originStatus) : '')],
-  ['DownstreamStatusLine', 'plain', ({ status }) => statusLine(status)],
-  [
-    'RequestLine',
-    'raw',
-    ({ method, path, protocol, latin1 }) => `"${jsonField(method, latin1)} ${jsonField(path, latin1)} ${protocol}"`,
-  ],
-  ['BackendURL', 'raw', backendUrl],
-];
-
-const PIECES_3: readonly Piece[] = [
-  ['OriginStatus', 'raw', ({ originStatus }) => originStatus],
-  ['OriginContentSize', 'raw', ({ originStatus, originBytes }) => (originStatus > 0 ? originBytes : 0)],
-  ['OriginDuration', 'raw', ({ origin }) => Math.max(origin, 0)],
-  ['RequestScheme', 'plain', ({ scheme }) => scheme],
-  ['ServiceURL', 'text', ({ url }) => url],
-  ['entryPointName', 'text', ({ entryPoint }) => entryPoint],
-  ['TLSClientSubject', 'text', ({ tlsSubject }) => tlsSubject],
-  ['TraceId', 'plain', ({ traceId }) => traceId],
-  ['SpanId', 'plain', ({ spanId }) => spanId],
-];
-
-/** Of TLS, and of a trace: Traefik 3 has them, so has 1.7 as ours. */
-const SHARED_PIECES: readonly Piece[] = [
-  ['TLSVersion', 'plain', ({ tlsVersion }) => tlsVersion],
-  ['TLSCipher', 'plain', ({ tlsCipher }) => tlsCipher],
-  ['trace_id', 'plain', ({ traceId }) => traceId],
-  ['span_id', 'plain', ({ spanId }) => spanId],
-];
-
-const OUR_PIECES: readonly Piece[] = [
-  ['Cause', 'plain', ({ cause }) => cause],
-  ['RequestId', 'text', ({ requestId }) => requestId],
-  ['GuardDuration', 'raw', ({ guard }) => ns(guard)],
-  ['QueueDuration', 'raw', ({ queue }) => ns(queue)],
-  ['ConnectDuration', 'raw', ({ connect }) => ns(connect)],
-  ['LostDuration', 'raw', ({ lost }) => ns(lost)],
-  ['FirstByteDuration', 'raw', ({ firstByte }) => ns(firstByte)],
-  ['DataDuration', 'raw', ({ data }) => ns(data)],
-  ['Tries', 'raw', ({ tries }) => tries],
-  ['ServerName', 'text', ({ server }) => server],
-  ['EntryPointName', 'text', ({ entryPoint }) => entryPoint],
-  ['Worker', 'raw', ({ worker }) => worker],
-  ['Reused', 'raw', ({ upstreamProtocol, reused }) => (upstreamProtocol === '' ? '' : reused ? 'true' : 'false')],
-  ['UpstreamProtocol', 'plain', ({ upstreamProtocol }) => upstreamProtocol],
-  ['UpstreamAddr', 'plain', ({ upstreamAddress }) => upstreamAddress],
-  ['SampleRate', 'raw', ({ sampleRate }) => (sampleRate < 1 ? sampleRate : '')],
-  ['TLSResumed', 'raw', ({ tlsVersion, tlsResumed }) => (tlsVersion === '' ? '' : tlsResumed ? 'true' : 'false')],
-  ['CacheHit', 'raw', ({ cacheHit }) => (cacheHit === null ? '' : cacheHit ? 'true' : 'false')],
-];
-
-const OUR_PIECES_3: readonly Piece[] = [
-  ['Frontend', 'text', ({ frontend }) => frontend],
-  ['Backend', 'text', ({ backend }) => backend],
-];
-
-/** Pieces of a line behind its `{`, each with a comma behind it; `time`, which has none, is among them. */
-type LinePiece = (entry: Entry) => string;
-
-function piece(key: string, kind: Kind, value: Value): LinePiece {
-  const isLast = key > 'time';
-  const quote = kind === 'raw' ? '' : '"';
-  const before = `${isLast ? ',' : ''}${jsonString(key)}:${quote}`;
-  const after = `${quote}${isLast ? '' : ','}`;
-  if (kind !== 'text') {
-    return (entry) => {
-      const made = value(entry);
-      return made === '' ? '' : before + made + after;
-    };
-  }
-  return (entry) => {
-    const made = value(entry) as string;
-    return made === '' ? '' : before + jsonField(made, entry.latin1) + after;
-  };
-}
-
-function byKey([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number {
-  return one < other ? -1 : 1;
-}
-
-/** In the order of their keys. */
-function piecesOf(options: AccessLogOptions): LinePiece[] {
-  const { names, extras } = options;
-  const keeps = fieldModes(options);
-  const is3 = names === '3';
-  const all = [...commonPieces(options), ...(is3 ? PIECES_3 : PIECES_17)];
-  if (extras || is3) all.push(...SHARED_PIECES);
-  if (extras) all.push(...OUR_PIECES, ...(is3 ? OUR_PIECES_3 : []));
-  const fields = all.filter(([key]) => keeps(key)).map(([key, kind, value]) => [key, piece(key, kind, value)] as const);
-  const headers = new HeaderFields(options);
-  const sent = new KnownBlocks('downstream_', true);
-  const origin = new KnownBlocks('origin_', true);
-  const request = new KnownBlocks('request_', false);
-  const blocks: (readonly [string, LinePiece])[] = headers.isEmpty
-    ? []
-    : [
-        [sent.prefix, ({ sentHead }) => headers.ofHead(sent, sentHead)],
-        [origin.prefix, ({ originHead }) => headers.ofHead(origin, originHead)],
-        [request.prefix, (entry) => headers.ofRequest(request, entry)],
-      ];
-  const own: (readonly [string, LinePiece])[] = [
-    ['level', () => '"level":"info","msg":"",'],
-    ['time', ({ now }) => `"time":"${written.wholeAt(now)}"`],
-  ];
-  return [...fields, ...blocks, ...own].sort(byKey).map(([, make]) => make);
-}
-
 export class JsonFormat {
-  private readonly pieces: readonly LinePiece[];
+  private readonly parts: LinePart[] = [];
+  private readonly steps: readonly Write[];
 
   constructor(options: AccessLogOptions) {
-    this.pieces = piecesOf(options);
+    const parts = new Map<PartName, LinePart>();
+    const pieces = fieldsOf(options).flatMap(([, ...pieces]) => pieces);
+    this.steps = runsOf(['{', ...pieces, '}\n']).map((run) =>
+      typeof run === 'function' ? run : this.step(run, parts),
+    );
+    this.parts = [...parts.values()];
+  }
+
+  private step({ part: name, texts }: Run, parts: Map<PartName, LinePart>): Write {
+    if (name === null) {
+      const text = constantOf(texts.join(''));
+      return (_entry, out) => out.constant(text);
+    }
+    let part = parts.get(name);
+    if (part === undefined) {
+      part = new LinePart(DECIDING[name]);
+      parts.set(name, part);
+    }
+    const of = part;
+    const index = of.add((entry) => texts.map((text) => (typeof text === 'string' ? text : text(entry))).join(''));
+    return (_entry, out) => out.constant(of.runs[index]);
   }
 
   /** With its LF. */
-  line(entry: Entry): string {
-    const { pieces } = this;
-    let line = '{';
-    for (let i = 0; i < pieces.length; i++) line += pieces[i](entry);
-    return `${line}}\n`;
+  write(entry: Entry, out: LineBytes): void {
+    const { parts, steps } = this;
+    for (let i = 0; i < parts.length; i++) parts[i].begin(entry);
+    for (let i = 0; i < steps.length; i++) steps[i](entry, out);
   }
 }

@@ -6,6 +6,7 @@ import { firstValue } from '../http/fields.ts';
 import type { AccessLogFormat, AccessLogOptions, HeaderMode } from '../kernel/access-log-options.ts';
 import type { Entry } from './entry.ts';
 import { bareField, quotedField } from './escaping.ts';
+import type { LineBytes } from './line-bytes.ts';
 import { fieldModes, fieldNames, headerMode } from './modes.ts';
 import { CommonTime } from './times.ts';
 
@@ -82,7 +83,11 @@ export class TextFormat {
   }
 
   /** With its LF. */
-  line(entry: Entry): string {
+  write(entry: Entry, out: LineBytes): void {
+    out.utf8(this.line(entry));
+  }
+
+  private line(entry: Entry): string {
     const { latin1, clientFields } = entry;
     const host = this.keepsHost && entry.clientHost !== '' ? entry.clientHost : '-';
     const user = this.keepsUser && entry.user !== '' ? bareField(entry.user, latin1) : '-';

@@ -71,6 +71,8 @@ export class CommonTime extends SecondText {
 /** RFC 3339, with as much of the fraction as there is. */
 export class Rfc3339Time extends SecondText {
   private zone = '';
+  private wall = NEVER;
+  private shown = '';
 
   protected render(date: Date, offset: number): string {
     this.zone = offset === 0 ? 'Z' : offsetText(offset, ':');
@@ -78,6 +80,14 @@ export class Rfc3339Time extends SecondText {
   }
 
   at(wall: number): string {
+    if (wall !== this.wall) {
+      this.wall = wall;
+      this.shown = this.withFraction(wall);
+    }
+    return this.shown;
+  }
+
+  private withFraction(wall: number): string {
     const text = this.of(wall);
     const ms = Math.floor(wall) % 1_000;
     if (ms === 0) return text + this.zone;

@@ -19,9 +19,13 @@ const BYTES_IN_ALL = 128;
 
 /** Of lines that wait in one worker (shared/spec logs §2.6). */
 export const RING_BYTES = 4_194_304;
-/** The writer is woken when so many bytes wait in one worker, and every so many milliseconds. */
-export const FLUSH_BYTES = 65_536;
+/** The writer looks every so many milliseconds. */
 export const FLUSH_MS = 100;
+/** It is woken before when so much of what may wait in one worker has come: that costs as much as some lines do. */
+export const WAKE_BYTES = RING_BYTES / 4;
+export const WAKE_SHARE = 0.25;
+/** What it gives to the system at once, or more. */
+export const FLUSH_BYTES = 65_536;
 /** A longer line is none. */
 export const MOST_LINE_BYTES = 65_536;
 

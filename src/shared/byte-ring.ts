@@ -115,6 +115,8 @@ export class RingReader {
   private readonly size: number;
   private taken: number;
   private recordsTaken: number;
+  /** As far as is known. */
+  private written: number;
 
   constructor(ring: SharedArrayBuffer) {
     this.words = new Int32Array(ring, 0, HEADER_BYTES / 4);
@@ -123,11 +125,15 @@ export class RingReader {
     this.size = this.bytes.length;
     this.taken = Atomics.load(this.words, TAKEN);
     this.recordsTaken = Atomics.load(this.words, RECORDS_TAKEN);
+    this.written = this.taken;
   }
 
   /** On to the next record; false: there is none. Its bytes stay as they are until `release`. */
   next(): boolean {
-    if (this.taken === Atomics.load(this.words, WRITTEN)) return false;
+    if (this.taken === this.written) {
+      this.written = Atomics.load(this.words, WRITTEN);
+      if (this.taken === this.written) return false;
+    }
     let at = this.taken & (this.size - 1);
     let word = this.records[at >> 2];
     if (word === WRAPS) {

@@ -32,6 +32,8 @@ export class ServerView {
   /** To connect to; an IPv6 literal has no brackets. */
   readonly host: string;
   readonly port: number;
+  /** Both, as logs show them. */
+  readonly address: string;
   /** The Host field when the frontend does not pass the client's. */
   readonly hostHeader: string;
   readonly weight: number;
@@ -50,6 +52,7 @@ export class ServerView {
     this.scheme = SCHEMES[servers[word + SERVER.scheme]];
     this.host = sections.stringAt(servers, word + SERVER.host);
     this.port = servers[word + SERVER.port];
+    this.address = `${this.host.includes(':') ? `[${this.host}]` : this.host}:${this.port}`;
     this.hostHeader = sections.stringAt(servers, word + SERVER.hostHeader);
     this.weight = servers[word + SERVER.weight];
     this.options = options;

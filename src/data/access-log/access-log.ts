@@ -191,7 +191,7 @@ export class AccessLog {
       entry.frontendName = place.frontend;
       entry.backendName = place.backend;
       entry.url = last.url;
-      entry.address = `${last.host.includes(':') ? `[${last.host}]` : last.host}:${last.port}`;
+      entry.address = last.address;
       // What we say for a server that does not answer is said where its answer would be.
       this.setOrigin(record.originStatus > 0 ? record.originStatus : outcome.status, outcome);
       return;

@@ -1,5 +1,6 @@
 /** Entries and options for tests of the forms of the access log. */
 import { Entry } from '../../../src/access-log/entry.ts';
+import { LineBytes } from '../../../src/access-log/line-bytes.ts';
 import type { AccessLogOptions } from '../../../src/kernel/access-log-options.ts';
 
 export const OPTIONS: AccessLogOptions = {
@@ -86,3 +87,12 @@ export const LOCAL: Partial<Entry> = {
   upstreamAddress: '',
   originHead: '',
 };
+
+const bytes = new LineBytes(65_536);
+
+/** What is written of an entry. */
+export function lineOf(format: { write(entry: Entry, out: LineBytes): void }, entry: Entry): string {
+  bytes.begin();
+  format.write(entry, bytes);
+  return bytes.bytes.toString('utf8', 0, bytes.at);
+}

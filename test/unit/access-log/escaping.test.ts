@@ -5,7 +5,7 @@ import type { Entry } from '../../../src/access-log/entry.ts';
 import { bareField, jsonField, quotedField, VALUE_BYTES } from '../../../src/access-log/escaping.ts';
 import { JsonFormat } from '../../../src/access-log/json-format.ts';
 import { TextFormat } from '../../../src/access-log/text-format.ts';
-import { entry, OPTIONS } from './entries.ts';
+import { entry, lineOf, OPTIONS } from './entries.ts';
 
 test('text is escaped as the table says', () => {
   assert.equal(quotedField('a"b\\c d', false), 'a\\"b\\\\c d');
@@ -68,7 +68,7 @@ test('whatever a peer sends, a line of text is one line with its fields in their
   const format = new TextFormat({ ...OPTIONS, format: 'extended' });
   fc.assert(
     fc.property(anything, fc.boolean(), (text, latin1) => {
-      const line = format.line(entry(hostile(text, latin1)));
+      const line = lineOf(format, entry(hostile(text, latin1)));
       assert.match(line, LINE);
       // A pair of surrogates is a character like any other.
       assert.match(line.slice(0, -1).replace(/[\ud800-\udbff][\udc00-\udfff]/g, ''), VISIBLE);
@@ -82,7 +82,7 @@ test('whatever a peer sends, a line of JSON is one line, and parses', () => {
     const format = new JsonFormat({ ...OPTIONS, names, format: 'json', extras: true });
     fc.assert(
       fc.property(anything, fc.boolean(), (text, latin1) => {
-        const line = format.line(entry(hostile(text, latin1)));
+        const line = lineOf(format, entry(hostile(text, latin1)));
         assert.match(line.slice(0, -1).replace(/[\ud800-\udbff][\udc00-\udfff]/g, ''), VISIBLE);
         const found = JSON.parse(line) as Record<string, unknown>;
         assert.equal(found.level, 'info');

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import fc from 'fast-check';
 import type { Entry } from '../../../src/access-log/entry.ts';
 import { JsonFormat } from '../../../src/access-log/json-format.ts';
 import { Rfc3339Time } from '../../../src/access-log/times.ts';
 import type { AccessLogOptions } from '../../../src/kernel/access-log-options.ts';
-import { entry, LOCAL, OPTIONS } from './entries.ts';
+import { entry, LOCAL, lineOf, OPTIONS } from './entries.ts';
 
 const local = new Rfc3339Time(true);
 
 function line(changes: Partial<Entry> = {}, options: Partial<AccessLogOptions> = {}): string {
-  return new JsonFormat({ ...OPTIONS, format: 'json', ...options }).line(entry(changes));
+  return lineOf(new JsonFormat({ ...OPTIONS, format: 'json', ...options }), entry(changes));
 }
 
 function parsed(changes: Partial<Entry> = {}, options: Partial<AccessLogOptions> = {}): Record<string, unknown> {
@@ -124,7 +125,9 @@ test('header fields: 1.7 takes the first value, 3 all; secrets are redacted unle
 test('a block of fields that comes again is rendered as it was, and one like it is not taken for it', () => {
   const format = new JsonFormat({ ...OPTIONS, format: 'json' });
   const at = (value: string): unknown =>
-    (JSON.parse(format.line(entry({ requestFields: `x-a: ${value}\r\n` }))) as Record<string, unknown>)['request_X-A'];
+    (JSON.parse(lineOf(format, entry({ requestFields: `x-a: ${value}\r\n` }))) as Record<string, unknown>)[
+      'request_X-A'
+    ];
   assert.deepEqual(['aba', 'aba', 'bba', 'abb', 'aba'].map(at), ['aba', 'aba', 'bba', 'abb', 'aba']);
 });
 
@@ -147,7 +150,7 @@ test('the request id, which is another one each time, stands in its place among 
   const format = new JsonFormat({ ...OPTIONS, format: 'json' });
   for (const requestId of ['one', 'two', 'one']) {
     const requestFields = `x-token: t\r\naccept: a\r\nx-request-id: ${requestId}\r\n`;
-    const line = format.line(entry({ requestId, requestFields, forwardedFields: 'x-real-ip: 10.0.0.9\r\n' }));
+    const line = lineOf(format, entry({ requestId, requestFields, forwardedFields: 'x-real-ip: 10.0.0.9\r\n' }));
     assert.ok(
       line.includes(
         `"request_Accept":"a","request_X-Real-Ip":"10.0.0.9","request_X-Request-Id":"${requestId}","request_X-Token":"t","time"`,
@@ -160,5 +163,81 @@ test('the request id, which is another one each time, stands in its place among 
     format: 'json',
     headers: { defaultMode: 'keep', names: [['x-request-id', 'drop']] },
   });
-  assert.ok(!dropping.line(entry({ requestId: 'one', requestFields: 'x-request-id: one\r\n' })).includes('Request-Id'));
+  assert.ok(
+    !lineOf(dropping, entry({ requestId: 'one', requestFields: 'x-request-id: one\r\n' })).includes('Request-Id'),
+  );
+});
+
+const BLOCKS = ['', 'x-a: 1\r\n', 'x-a: 2\r\n', 'x-b: 1\r\nx-a: 2\r\nx-a: 3\r\n', 'cookie: é\r\n'];
+const HEADS = ['', '200 OK', '200 OK\r\nx-a: 1', '404 NF\r\nx-a: 1'];
+const DURATIONS = [-1, 0, 5];
+const CHOICES: Readonly<Partial<Record<keyof Entry, readonly (string | number | boolean | null)[]>>> = {
+  clientHost: ['10.0.0.9', '10.0.0.8'],
+  clientAddress: ['10.0.0.9', '::1'],
+  user: ['', 'bob'],
+  tlsSubject: ['', 'CN=a'],
+  latin1: [true, false],
+  method: ['GET', 'PUT'],
+  protocol: ['HTTP/1.1', 'HTTP/2.0'],
+  scheme: ['http', 'https'],
+  host: ['', 'a.test', 'a.test:80', 'Ã©'],
+  status: [200, 503],
+  originStatus: [0, 200, 503],
+  originBytes: [0, 512],
+  sentBytes: [0, 512],
+  tries: [0, 1, 2],
+  retries: [0, 1],
+  frontendName: ['', 'f1', 'é'],
+  frontend: ['', 'f1', 'f2'],
+  backendName: ['', 'b1'],
+  backend: ['', 'b1'],
+  server: ['', 's1', 's2'],
+  url: ['', 'http://10.0.0.1:80', 'http://10.0.0.2:80', '/a', '/b'],
+  address: ['', '10.0.0.1:80'],
+  upstreamAddress: ['', '10.0.0.1:80'],
+  upstreamProtocol: ['', '2'],
+  entryPoint: ['http', 'https'],
+  worker: [0, 1],
+  cause: ['ok', 'no_server'],
+  reused: [true, false],
+  sampleRate: [1, 0.5],
+  cacheHit: [null, true, false],
+  tlsVersion: ['', '1.3'],
+  tlsCipher: ['', 'TLS_AES_128_GCM_SHA256'],
+  tlsResumed: [true, false],
+  guard: DURATIONS,
+  queue: DURATIONS,
+  connect: DURATIONS,
+  lost: DURATIONS,
+  firstByte: DURATIONS,
+  data: DURATIONS,
+  origin: DURATIONS,
+  requestFields: BLOCKS,
+  forwardedFields: BLOCKS,
+  originHead: HEADS,
+  sentHead: HEADS,
+};
+
+test('what is known of lines before it changes none', () => {
+  const some = fc.record(
+    Object.fromEntries(Object.entries(CHOICES).map(([name, values]) => [name, fc.constantFrom(...values)])),
+  );
+  for (const names of ['1.7', '3'] as const) {
+    const options = { ...OPTIONS, format: 'json', names, extras: true } as const;
+    const isAsNew = (format: JsonFormat, one: Entry): void =>
+      assert.equal(lineOf(format, one), lineOf(new JsonFormat(options), one));
+    for (const [name, values] of Object.entries(CHOICES)) {
+      for (const value of values) {
+        const format = new JsonFormat(options);
+        const one = entry({ [name]: value });
+        for (const each of [entry(), entry(), one, one, entry()]) isAsNew(format, each);
+      }
+    }
+    const all = fc.array(some, { minLength: 8, maxLength: 8 });
+    const isTheSame = (changes: readonly Partial<Entry>[]): void => {
+      const format = new JsonFormat(options);
+      for (let i = 0; i < 17; i++) for (const one of changes) isAsNew(format, entry(one));
+    };
+    fc.assert(fc.property(all, isTheSame), { numRuns: 2 });
+  }
 });

@@ -3,10 +3,10 @@ import test from 'node:test';
 import type { Entry } from '../../../src/access-log/entry.ts';
 import { TextFormat } from '../../../src/access-log/text-format.ts';
 import type { AccessLogOptions } from '../../../src/kernel/access-log-options.ts';
-import { entry, LOCAL, OPTIONS } from './entries.ts';
+import { entry, LOCAL, lineOf, OPTIONS } from './entries.ts';
 
 function line(changes: Partial<Entry> = {}, options: Partial<AccessLogOptions> = {}): string {
-  return new TextFormat({ ...OPTIONS, ...options }).line(entry(changes));
+  return lineOf(new TextFormat({ ...OPTIONS, ...options }), entry(changes));
 }
 
 const START = '10.0.0.9 - - [02/Jan/2026:15:04:05 +0000] "GET /a?b=c HTTP/1.1"';

@@ -1,0 +1,109 @@
+/** What of an entry decides the fields of which part of a line (line-parts.ts). */
+import type { Entry } from './entry.ts';
+import { gzipRatio } from './json-values.ts';
+import type { Deciding } from './line-parts.ts';
+
+const HASH = 31;
+
+/** The same durations are absent. */
+function isAsFar(one: Entry, other: Entry): boolean {
+  return (
+    one.guard < 0 === other.guard < 0 &&
+    one.queue < 0 === other.queue < 0 &&
+    one.connect < 0 === other.connect < 0 &&
+    one.lost < 0 === other.lost < 0 &&
+    one.firstByte < 0 === other.firstByte < 0 &&
+    one.data < 0 === other.data < 0 &&
+    one.origin < 0 === other.origin < 0
+  );
+}
+
+export const DECIDING = {
+  client: {
+    key: ({ clientHost }) => clientHost,
+    values: ['clientHost', 'clientAddress', 'user', 'tlsSubject', 'latin1'],
+    isSame: (one, other) =>
+      one.clientHost === other.clientHost &&
+      one.clientAddress === other.clientAddress &&
+      one.user === other.user &&
+      one.tlsSubject === other.tlsSubject &&
+      one.latin1 === other.latin1,
+  },
+  host: {
+    key: ({ host }) => host,
+    values: ['host', 'latin1'],
+    isSame: (one, other) => one.host === other.host && one.latin1 === other.latin1,
+  },
+  frontend: {
+    key: ({ frontendName }) => frontendName,
+    values: ['frontendName', 'frontend'],
+    isSame: (one, other) => one.frontendName === other.frontendName && one.frontend === other.frontend,
+  },
+  /** Where `url` is the path of the request it stands in none of these. */
+  server: {
+    key: ({ address }) => address,
+    values: ['address', 'url', 'backendName', 'backend', 'server', 'upstreamAddress'],
+    isSame: (one, other) =>
+      one.address === other.address &&
+      (one.url === other.url || (one.url.startsWith('/') && other.url.startsWith('/'))) &&
+      one.backendName === other.backendName &&
+      one.backend === other.backend &&
+      one.server === other.server &&
+      one.upstreamAddress === other.upstreamAddress,
+  },
+  /** How the exchange went. */
+  course: {
+    key: ({ status, originStatus, method, tries, reused }) =>
+      (((status * HASH + originStatus) * HASH + method.length) * HASH + tries * 2 + (reused ? 1 : 0)) | 0,
+    values: [
+      'cause',
+      'status',
+      'originStatus',
+      'method',
+      'latin1',
+      'protocol',
+      'scheme',
+      'entryPoint',
+      'tries',
+      'retries',
+      'reused',
+      'upstreamProtocol',
+      'worker',
+      'sampleRate',
+      'cacheHit',
+      'tlsVersion',
+      'tlsCipher',
+      'tlsResumed',
+      'guard',
+      'queue',
+      'connect',
+      'lost',
+      'firstByte',
+      'data',
+      'origin',
+      'originBytes',
+      'sentBytes',
+    ],
+    isSame: (one, other) =>
+      one.status === other.status &&
+      one.originStatus === other.originStatus &&
+      one.cause === other.cause &&
+      one.method === other.method &&
+      one.latin1 === other.latin1 &&
+      one.protocol === other.protocol &&
+      one.scheme === other.scheme &&
+      one.entryPoint === other.entryPoint &&
+      one.tries === other.tries &&
+      one.retries === other.retries &&
+      one.reused === other.reused &&
+      one.upstreamProtocol === other.upstreamProtocol &&
+      one.worker === other.worker &&
+      one.sampleRate === other.sampleRate &&
+      one.cacheHit === other.cacheHit &&
+      one.tlsVersion === other.tlsVersion &&
+      one.tlsCipher === other.tlsCipher &&
+      one.tlsResumed === other.tlsResumed &&
+      isAsFar(one, other) &&
+      gzipRatio(one) < 0 === gzipRatio(other) < 0,
+  },
+} as const satisfies Readonly<Record<string, Deciding>>;

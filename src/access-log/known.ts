@@ -1,0 +1,34 @@
+/**
+ * What was made of something that comes again and again, by its key, in a bounded number. Of what is not known only one in a few is
+ * kept: what comes often is soon among it, and what comes once costs no more than it must.
+ */
+
+const MOST = 1_024;
+const ONE_IN = 8;
+
+const LATIN1 = /^[\0-\xff]*$/;
+
+/** The same text in memory of its own: a part of a text else keeps the whole of it. */
+export function owned(text: string): string {
+  const encoding = LATIN1.test(text) ? 'latin1' : 'utf16le';
+  return Buffer.from(text, encoding).toString(encoding);
+}
+
+export class Known<Value> {
+  private readonly values = new Map<string | number, Value>();
+  private missed = 0;
+
+  find(key: string | number): Value | undefined {
+    return this.values.get(key);
+  }
+
+  /** Is what has just not been found to be kept? */
+  wants(): boolean {
+    return this.missed++ % ONE_IN === 0;
+  }
+
+  keep(key: string | number, value: Value): void {
+    if (this.values.size >= MOST) this.values.clear();
+    this.values.set(typeof key === 'string' ? owned(key) : key, value);
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Parts of a line of JSON that are the same for many exchanges: a part has all fields that some values of an entry decide. It
+ * is made when those values are first seen, as bytes, one run for each place in the line where fields of it stand together.
+ */
+import { Entry } from './entry.ts';
+import { Known, owned } from './known.ts';
+
+/** What of an entry decides. */
+export type Deciding = {
+  /** Differs for most that differ. */
+  readonly key: (entry: Entry) => string | number;
+  readonly values: readonly (keyof Entry)[];
+  /** They have all those values in common. */
+  readonly isSame: (one: Entry, other: Entry) => boolean;
+};
+
+/** The text of some of its fields, quotes and commas and all. */
+type Text = (entry: Entry) => string;
+type Made = { readonly of: Entry; readonly runs: readonly Uint8Array[] };
+
+/** In all its runs. */
+const MOST_KEPT = 4_096;
+
+export class LinePart {
+  /** Of the line that is being made. */
+  runs: readonly Uint8Array[] = [];
+  private readonly deciding: Deciding;
+  private readonly texts: Text[] = [];
+  private readonly known = new Known<Made>();
+
+  constructor(deciding: Deciding) {
+    this.deciding = deciding;
+  }
+
+  /** One more run; returns its index. */
+  add(text: Text): number {
+    return this.texts.push(text) - 1;
+  }
+
+  get isEmpty(): boolean {
+    return this.texts.length === 0;
+  }
+
+  /** An entry is to be written. */
+  begin(entry: Entry): void {
+    const { known, deciding } = this;
+    const key = deciding.key(entry);
+    const found = known.find(key);
+    if (found !== undefined && deciding.isSame(found.of, entry)) {
+      this.runs = found.runs;
+      return;
+    }
+    this.runs = this.texts.map((text) => Buffer.from(text(entry)));
+    if (!known.wants() || this.runs.reduce((sum, { length }) => sum + length, 0) > MOST_KEPT) return;
+    const of = Object.assign(new Entry(), this.valuesOf(entry));
+    known.keep(key, { of, runs: this.runs.map((run) => new Uint8Array(run)) });
+  }
+
+  private valuesOf(entry: Entry): Partial<Entry> {
+    const values = this.deciding.values.map((name) => {
+      const value = entry[name];
+      return [name, typeof value === 'string' ? owned(value) : value] as const;
+    });
+    return Object.fromEntries(values);
+  }
+}
