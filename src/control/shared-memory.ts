@@ -7,6 +7,8 @@ import { createCountBuffers } from '../shared/count-buffers.ts';
 import { createCursors, forgetTurns } from '../shared/cursors.ts';
 import { createDescriptorCounts, descriptorsInUse } from '../shared/descriptor-counts.ts';
 import { createDiskUse, forgetDiskUse } from '../shared/disk-use.ts';
+import { forgetLabelled } from '../shared/label-counts.ts';
+import { FAMILY } from '../shared/label-families.ts';
 import { createLiveNodes, LiveNodes } from '../shared/live-nodes.ts';
 import { createMetricsLane } from '../shared/metrics-layout.ts';
 import { forgetBackend, MetricsReader } from '../shared/metrics-reader.ts';
@@ -124,6 +126,7 @@ export class SharedMemory {
    */
   workerEnded(index: number, backendSlots: number): void {
     forgetConnections(new Float64Array(this.counts[index].backends), backendSlots);
+    forgetLabelled(this.counts[index].labels, FAMILY.backendOpen);
     this.tokenCounts.laneDied(index);
     this.rateBuckets.laneDied(index);
     this.nonceCounts.laneDied(index);

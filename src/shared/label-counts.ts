@@ -55,6 +55,14 @@ function readEntries(buffer: SharedArrayBuffer, from: number, take: (entry: Entr
   return at;
 }
 
+/** Main only: what a worker that has ended had counted up and down. */
+export function forgetLabelled(buffer: SharedArrayBuffer, { number }: LabelFamily): void {
+  const doubles = new Float64Array(buffer);
+  readEntries(buffer, FIRST_ENTRY, ({ family, at, size }) => {
+    if (family === number) doubles.fill(0, at, at + size);
+  });
+}
+
 /** The writing side. */
 export class LabelCounts {
   private readonly buffer: SharedArrayBuffer;

@@ -30,6 +30,8 @@ export const FAMILY = {
   /** Requests over TLS. */
   entryPointTls: family('entrypoint tls_version tls_cipher'),
   backendTls: family('backend tls_version tls_cipher'),
+  /** Requests in progress: a gauge of its worker. */
+  backendOpen: family('method protocol backend'),
   frontendTls: family('frontend backend tls_version tls_cipher'),
   /** Requests of a frontend: count, seconds, bytes of requests and responses, buckets of the settings. */
   frontends: family('frontend backend code method protocol'),

@@ -7,6 +7,7 @@ import test, { after } from 'node:test';
 import { startEngines } from '../harness/engines.ts';
 import { listening } from '../harness/listening.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
+import { startRawServer } from '../harness/raw.ts';
 import { addRoute, under } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { parseExposition } from '../unit/control/admin/exposition-parser.ts';
@@ -106,4 +107,29 @@ test('what authentication and rate limits come to is counted by frontend', async
     new RegExp(`^tsuji_auth_requests_total\\{frontend="${frontend}",kind="basic",result="ok"\\} 2$`, 'm'),
     new RegExp(`^tsuji_ratelimit_refused_total\\{frontend="${frontend}"\\} 1$`, 'm'),
   );
+});
+
+test('requests in progress are told by backend, method and protocol, wherever they are sent in turn', async (t) => {
+  const held = await startRawServer(t);
+  const refusing = await startRawServer(t, (connection) => {
+    void connection.until('\r\n\r\n').then(() => connection.send('HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n'));
+  });
+  const last = (await addRoute(tsuji, [held.url])).split('.')[0];
+  const host = await addRoute(tsuji, [refusing.url], {
+    'backends/$/failover/backend': last,
+    'backends/$/failover/status': '503',
+  });
+  const first = host.split('.')[0];
+  const open = (backend: string, method: string, count: number): RegExp =>
+    new RegExp(
+      `^traefik_backend_open_connections\\{method="${method}",protocol="http",backend="${backend}"\\} ${count}$`,
+      'm',
+    );
+  const answer = engines.ask('uws', { host, method: 'OPTIONS' });
+  const connection = await held.next();
+  await connection.until('\r\n\r\n');
+  await says(open(first, 'OPTIONS', 0), open(last, 'OPTIONS', 1));
+  connection.send('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+  assert.equal((await answer).status, 200);
+  await says(open(first, 'OPTIONS', 0), open(last, 'OPTIONS', 0));
 });

@@ -87,6 +87,8 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   protected readonly nextTry: NextTry;
   /** `admitted` was called. */
   private wasAdmitted = false;
+  /** Where it counts as in progress with its backend; -1 where that is not counted. */
+  private openPlace = -1;
 
   constructor(worker: WorkerContext) {
     this.worker = worker;
@@ -142,6 +144,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     this.requestId = '';
     this.replacedIds = null;
     this.trace = null;
+    this.headers = null;
     this.stage = ENTRY_POINT;
     this.passage = null;
     this.policy = null;
@@ -199,6 +202,10 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   }
 
   private enter(head: RequestHead): void {
+    const { requestCounts } = this.worker;
+    if (requestCounts.countsOpen && this.counts) {
+      this.openPlace = requestCounts.opened(this.backend!, this.method, this.protocol);
+    }
     const { client, clientAddress } = this;
     const from = clientAddress === null || clientAddress === '' ? client : new OtherPeer(client, clientAddress);
     const fault = this.assignment.begin(this.backend!, head, from);
@@ -241,6 +248,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   turn({ head, depth, out, link }: Crossroads, backend: BackendView, status: number): void {
     this.assignment.end(status, this.marks.sinceBegun() / 1_000);
     this.trace?.leaves(this.backend!.name, this.marks.failed.length);
+    if (this.openPlace >= 0) this.leftBackend();
     // What the backend that is left has put around the client's side goes with it.
     this.passage?.leave(depth);
     this.policy?.leaveBackend();
@@ -250,6 +258,11 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     this.stage = FRONTEND;
     this.waitForTry();
     this.advance(head);
+  }
+
+  private leftBackend(): void {
+    this.worker.requestCounts.closed(this.openPlace);
+    this.openPlace = -1;
   }
 
   waitForTry(): void {
@@ -394,6 +407,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
       this.wrappers = null;
       this.passage?.reset();
       this.passage = null;
+      if (this.openPlace >= 0) this.leftBackend();
       worker.openExchanges--;
       worker.metrics.exchangeClosed(this.entryPoint, this.method, this.protocol);
       worker.exchangeEnded();

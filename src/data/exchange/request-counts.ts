@@ -41,8 +41,12 @@ export class RequestCounts {
   private readonly options: MetricsOptions;
   /** Places by entrypoint and traits, 0 for none yet. */
   private readonly entryPointTls: Int32Array;
-  /** Places by slot of the backend and traits. */
-  private readonly backendTls = new Map<number, number>();
+  /** Places by name of the backend, and traits. */
+  private readonly backendTls = new Map<string, Int32Array>();
+  /** Requests in progress are counted by backend: only Traefik 1.7 has that. */
+  readonly countsOpen: boolean;
+  /** Places by name of the backend, and method and protocol. */
+  private readonly backendOpen = new Map<string, Int32Array>();
   /** Values that were seen of each header label. */
   private readonly headerValues: readonly Set<string>[];
 
@@ -51,6 +55,7 @@ export class RequestCounts {
     this.counts = counts;
     this.entryPoints = entryPoints;
     this.options = options;
+    this.countsOpen = options.names !== '3';
     this.entryPointTls = new Int32Array(entryPoints.length * MAX_TLS_TRAITS);
     this.headerValues = options.headerLabels.map(() => new Set());
   }
@@ -125,15 +130,27 @@ export class RequestCounts {
     labels.add(this.entryPointTls[at]);
   }
 
-  private backendOverTls({ slot, name }: BackendView, { number, version, cipher }: TlsTraits): void {
+  private backendOverTls({ name }: BackendView, { number, version, cipher }: TlsTraits): void {
     const { labels } = this.counts;
-    const key = slot * MAX_TLS_TRAITS + number;
-    let place = this.backendTls.get(key);
-    if (place === undefined) {
-      place = labels.at(FAMILY.backendTls, [name, version, cipher]);
-      this.backendTls.set(key, place);
+    const places = placesOf(this.backendTls, name, MAX_TLS_TRAITS);
+    if (places[number] === 0) places[number] = labels.at(FAMILY.backendTls, [name, version, cipher]);
+    labels.add(places[number]);
+  }
+
+  /** A request has come to the backend. Returns what `closed` is to be told, once. */
+  opened({ name }: BackendView, method: string, protocol: number): number {
+    const { labels } = this.counts;
+    const places = placesOf(this.backendOpen, name, METHODS.length * PROTOCOLS.length);
+    const at = methodNumber(method) * PROTOCOLS.length + protocol;
+    if (places[at] === 0) {
+      places[at] = labels.at(FAMILY.backendOpen, [METHODS[methodNumber(method)], PROTOCOLS[protocol], name]);
     }
-    labels.add(place);
+    labels.add(places[at]);
+    return places[at];
+  }
+
+  closed(place: number): void {
+    this.counts.labels.add(place, -1);
   }
 
   private byHeaders(family: (typeof FAMILY)[keyof typeof FAMILY], outcome: Outcome, owner: readonly string[]): void {
@@ -155,6 +172,16 @@ export class RequestCounts {
     if (tls !== null) labels.add(labels.at(FAMILY.frontendTls, [...owner, tls.version, tls.cipher]));
     if (outcome.headers !== null) this.byHeaders(FAMILY.frontendHeaders, outcome, owner);
   }
+}
+
+/** 0 for what has no place yet. */
+function placesOf(byName: Map<string, Int32Array>, name: string, size: number): Int32Array {
+  let places = byName.get(name);
+  if (places === undefined) {
+    places = new Int32Array(size);
+    byName.set(name, places);
+  }
+  return places;
 }
 
 /** Where its trace is kept. */

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { createLabelCounts, LabelCounts, LabelReader, OTHER } from '../../../src/shared/label-counts.ts';
+import {
+  createLabelCounts,
+  forgetLabelled,
+  LabelCounts,
+  LabelReader,
+  OTHER,
+} from '../../../src/shared/label-counts.ts';
 import { FAMILY } from '../../../src/shared/label-families.ts';
 
 const { auth, authSeconds } = FAMILY;
@@ -30,6 +36,17 @@ test('a worker that takes over goes on where the last one stopped', () => {
   assert.deepEqual(new LabelReader(() => [buffer]).sums(auth), [
     { labels: ['é', 'basic', 'ok'], values: Float64Array.of(2) },
   ]);
+});
+
+test('what a worker had open when it ended is forgotten, what it has counted is not', () => {
+  const buffer = createLabelCounts();
+  const dead = new LabelCounts(buffer);
+  dead.add(dead.at(auth, ['f', 'basic', 'ok']));
+  dead.add(dead.at(FAMILY.backendOpen, ['GET', 'http', 'b']));
+  forgetLabelled(buffer, FAMILY.backendOpen);
+  const reader = new LabelReader(() => [buffer]);
+  assert.deepEqual(reader.sums(FAMILY.backendOpen)[0].values, Float64Array.of(0));
+  assert.deepEqual(reader.sums(auth)[0].values, Float64Array.of(1));
 });
 
 test('whatever is counted, nothing is lost: what finds no room is counted as (other), and how often is known', () => {

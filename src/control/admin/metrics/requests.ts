@@ -188,14 +188,11 @@ function* openConnections(source: MetricsSource, all: readonly Named[], kind: Ki
 }
 
 function* openBackends(source: MetricsSource): Parts {
-  const help = 'Requests in progress with a backend.';
-  const values: Row[] = [];
-  for (const backend of source.view.model().backends.values()) {
-    let sum = 0;
-    for (const server of backend.servers) sum += source.view.serverStatus(backend, server).inFlight;
-    values.push([labelText([['backend', source.named(backend.name)]]), sum]);
-  }
-  yield* family('traefik_backend_open_connections', 'gauge', help, values);
+  const { labels: names } = FAMILY.backendOpen;
+  const known = ([, , backend]: readonly string[]): boolean => source.knowsBackend(backend);
+  const shown = (value: string, place: number): string => (names[place] === 'backend' ? source.named(value) : value);
+  const open = labelled(source.sums(FAMILY.backendOpen), names, known, shown);
+  yield* family('traefik_backend_open_connections', 'gauge', 'Requests in progress with a backend.', open);
 }
 
 function* retryFamilies(source: MetricsSource, retries: readonly (readonly [string, number])[]): Parts {
