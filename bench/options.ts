@@ -41,6 +41,13 @@ export type SoakOptions = {
   readonly minutes: number;
 };
 
+export type UpdatesOptions = {
+  readonly kind: 'updates';
+  readonly frontends: readonly number[];
+  /** Empty: all that are installed. */
+  readonly peers: readonly string[];
+};
+
 export type Options =
   | RunOptions
   | CompareOptions
@@ -49,6 +56,7 @@ export type Options =
   | EnginesOptions
   | { readonly kind: 'most' }
   | SoakOptions
+  | UpdatesOptions
   | { readonly kind: 'help' }
   | { readonly kind: 'error'; readonly message: string };
 
@@ -70,10 +78,13 @@ npm run bench -- passwords [--rounds=N]
 npm run bench -- tls [--rounds=N] [--processes=N] [--scenario=A,B] [--peers=A,B]
 npm run bench -- engines [the same]
                        HTTP/2, HTTP/1.1, handshakes, idle connections and gRPC over TLS; HTTP/1.1 in the clear
+npm run bench -- updates [--frontends=N,M] [--peers=A,B]
+                       changes while requests come, with 1 000, 10 000 and 100 000 frontends
 npm run bench -- most    what one client can make tsuji hold
 npm run bench -- soak [--minutes=N]
                        mixed traffic, changes of keys, servers that die; 3 minutes, 30 at most`;
 
+const UPDATE_SIZES = [1_000, 10_000, 100_000];
 const SOAK_MINUTES = 3;
 const MOST_SOAK_MINUTES = 30;
 const MOST_PROCESSES = 8;
@@ -91,6 +102,7 @@ export function parseOptions(args: readonly string[]): Options {
   let scenarios: string[] = [];
   let peers: string[] = [];
   let minutes: number | null = null;
+  let frontends: number[] = [];
   let processes: number | null = null;
   const words: string[] = [];
   for (const arg of end < 0 ? args : args.slice(0, end)) {
@@ -111,6 +123,11 @@ export function parseOptions(args: readonly string[]): Options {
       processes = Number(value);
       if (!Number.isInteger(processes) || processes < 1 || processes > MOST_PROCESSES) {
         return { kind: 'error', message: `--processes=${value}: must be a whole number from 1 to ${MOST_PROCESSES}` };
+      }
+    } else if (name === '--frontends') {
+      frontends = list(value).map(Number);
+      if (frontends.length === 0 || !frontends.every((each) => Number.isInteger(each) && each >= 1 && each < 1e6)) {
+        return { kind: 'error', message: `--frontends=${value}: must be whole numbers from 1 to 999999` };
       }
     } else if (name === '--scenario' && value !== '') scenarios = list(value);
     else if (name === '--peers' && value !== '') peers = list(value);
@@ -136,6 +153,13 @@ export function parseOptions(args: readonly string[]): Options {
     }
     return { kind: 'engines', command, rounds: rounds ?? 5, processes: processes ?? 2, scenarios, peers };
   }
+  if (words.length === 1 && command === 'updates') {
+    if (quick || rounds !== null || minutes !== null || scenarios.length > 0 || flags.length > 0) {
+      return { kind: 'error', message: 'updates takes --frontends and --peers' };
+    }
+    return { kind: 'updates', frontends: frontends.length > 0 ? frontends : [...UPDATE_SIZES], peers };
+  }
+  if (frontends.length > 0) return { kind: 'error', message: '--frontends belongs to updates' };
   if (command === 'most') {
     if (args.length > 1) return { kind: 'error', message: 'most takes no options' };
     return { kind: 'most' };

@@ -22,6 +22,7 @@ import { ROUTES_ROUNDS, type RoutesOutcome, runRoutes } from './routes/run.ts';
 import { type Bench, type Outcome, runScenario } from './runner.ts';
 import { fitEfforts, SCENARIOS } from './scenarios.ts';
 import { soak } from './soak.ts';
+import { measureUpdates } from './updates/run.ts';
 
 const RESULTS = join(import.meta.dirname, 'results');
 const FULL_SECONDS = 320;
@@ -131,6 +132,7 @@ else if (options.kind === 'error') {
     if (options.kind === 'features') await measureFeatures(options, processes, tell);
     else if (options.kind === 'passwords') await measurePasswords(options, processes, tell);
     else if (options.kind === 'engines') await measureEngines(options, processes, tell);
+    else if (options.kind === 'updates') await measureUpdates(options, processes, tell);
     else if (options.kind === 'most') await measureMost(processes, tell);
     else if (options.kind === 'compare') await compareRevisions(options, processes, tell);
     else if (options.kind === 'soak') process.exitCode = (await soak(options, processes, tell)) ? 0 : 1;

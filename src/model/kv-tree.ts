@@ -32,6 +32,7 @@ const MOST_UNKNOWN = 100;
 const MOST_UNKNOWN_OTHERS = 1_000;
 
 const NO_KEYS: ObjectKeys = new Map();
+const NONE: readonly string[] = [];
 
 /** `guarded`: unknown, and it may leave its object out (kernel/key-table.ts). */
 type KeyKind = 'known' | 'guarded' | 'unknown';
@@ -42,8 +43,8 @@ class KeyFile {
   readonly kept = new Map<string, string>();
   readonly #kindOf: (key: string) => KeyKind;
   readonly #mostUnknown: number;
-  /** By kind, as far as there have been any. */
-  readonly #unknown = new Map<KeyKind, FirstKeys>();
+  /** By kind, as far as there have been any; null: none, as in nearly all of very many objects. */
+  #unknown: Map<KeyKind, FirstKeys> | null = null;
 
   constructor(kindOf: (key: string) => KeyKind, mostUnknown: number) {
     this.#kindOf = kindOf;
@@ -57,7 +58,7 @@ class KeyFile {
   /** Unknown keys that are too many to be listed. */
   get unlisted(): number {
     let count = 0;
-    for (const { restSize } of this.#unknown.values()) count += restSize;
+    if (this.#unknown !== null) for (const { restSize } of this.#unknown.values()) count += restSize;
     return count;
   }
 
@@ -73,6 +74,7 @@ class KeyFile {
 
   /** A batch has been put: unknown keys take the places of those that were deleted. Returns these. */
   settle(): readonly string[] {
+    if (this.#unknown === null) return NONE;
     const moved: string[] = [];
     for (const unknown of this.#unknown.values()) moved.push(...unknown.refill());
     for (const key of moved) this.kept.set(key, '');
@@ -80,6 +82,7 @@ class KeyFile {
   }
 
   #putUnknown(kind: KeyKind, key: string, exists: boolean): readonly string[] | null {
+    this.#unknown ??= new Map();
     const unknown = this.#unknown.get(kind) ?? new FirstKeys(this.#mostUnknown);
     this.#unknown.set(kind, unknown);
     if (unknown.has(key) === exists) return null;

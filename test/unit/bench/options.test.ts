@@ -59,6 +59,16 @@ status codes: 71550 2xx, 0 3xx, 3 4xx, 0 5xx
   assert.throws(() => parseH2load('Could not connect'), /h2load: Could not connect/);
 });
 
+test('updates take numbers of frontends and proxies', () => {
+  assert.deepEqual(parseOptions(['updates']), { kind: 'updates', frontends: [1_000, 10_000, 100_000], peers: [] });
+  const some = parseOptions(['updates', '--frontends=1,20', '--peers=tsuji']);
+  assert.deepEqual(some, { kind: 'updates', frontends: [1, 20], peers: ['tsuji'] });
+  for (const wrong of ['--frontends=', '--frontends=x', '--frontends=0', '--rounds=2', '--quick']) {
+    assert.equal(parseOptions(['updates', wrong]).kind, 'error', wrong);
+  }
+  assert.equal(parseOptions(['--frontends=3']).kind, 'error');
+});
+
 test('a soak takes minutes within bounds', () => {
   assert.deepEqual(parseOptions(['soak']), { kind: 'soak', minutes: 3 });
   assert.deepEqual(parseOptions(['soak', '--minutes=0.5']), { kind: 'soak', minutes: 0.5 });

@@ -1,0 +1,93 @@
+/** What was measured of changes, as lines. */
+import { formatNumber, formatTable } from '../table.ts';
+
+export type UpdatesFigures = {
+  readonly name: string;
+  readonly frontends: number;
+  /** Milliseconds from the start of the process until the first, some between and the last host are served. */
+  readonly start: number;
+  /** Resident bytes, less those with one host. */
+  readonly bytesEach: number;
+  /** Milliseconds of each change, put to served by every worker. */
+  readonly times: readonly number[];
+  /** Changes that were not live in time. */
+  readonly lost: number;
+  /** Milliseconds, p99 of the load: without changes and with them. */
+  readonly quietP99: number;
+  readonly busyP99: number;
+  readonly errors: number;
+  /** Milliseconds by which timers of the main thread were late while there were changes; empty: unknown. */
+  readonly delays: readonly number[];
+};
+
+/** Of values in any order; NaN of none. */
+export function atShare(values: readonly number[], share: number): number {
+  const ascending = [...values].sort((a, b) => a - b);
+  return ascending[Math.min(ascending.length - 1, Math.floor(ascending.length * share))] ?? Number.NaN;
+}
+
+const HEADER = [
+  '',
+  'frontends',
+  'start ms',
+  'bytes each',
+  'live p50 ms',
+  'p99',
+  'changes',
+  'lost',
+  'load p99 ms',
+  'with changes',
+  'errors',
+  'loop delay p99',
+];
+
+export function updatesText(figures: readonly UpdatesFigures[]): string {
+  const rows = figures.map((each) => [
+    each.name,
+    String(each.frontends),
+    formatNumber(each.start),
+    formatNumber(each.bytesEach),
+    formatNumber(atShare(each.times, 0.5)),
+    formatNumber(atShare(each.times, 0.99)),
+    String(each.times.length),
+    String(each.lost),
+    formatNumber(each.quietP99),
+    formatNumber(each.busyP99),
+    String(each.errors),
+    formatNumber(atShare(each.delays, 0.99)),
+  ]);
+  return formatTable(HEADER, rows);
+}
+
+type Goal = {
+  readonly frontends: number;
+  readonly what: string;
+  readonly most: number;
+  of(each: UpdatesFigures): number;
+};
+
+const GOALS: readonly Goal[] = [
+  { frontends: 1_000, what: 'change live p99, ms', most: 10, of: ({ times }) => atShare(times, 0.99) },
+  { frontends: 100_000, what: 'change live p99, ms', most: 30, of: ({ times }) => atShare(times, 0.99) },
+  {
+    frontends: 100_000,
+    what: 'p99 of the load with changes ÷ without',
+    most: 1.5,
+    of: (each) => each.busyP99 / each.quietP99,
+  },
+  { frontends: 10_000, what: 'start, ms', most: 1_000, of: ({ start }) => start },
+  { frontends: 100_000, what: 'start, ms', most: 5_000, of: ({ start }) => start },
+  { frontends: 100_000, what: 'bytes per frontend', most: 3_072, of: ({ bytesEach }) => bytesEach },
+  { frontends: 100_000, what: 'loop delay p99, ms', most: 20, of: ({ delays }) => atShare(delays, 0.99) },
+];
+
+/** `met` and `missed` lines of tsuji. */
+export function updatesGoals(figures: readonly UpdatesFigures[]): string[] {
+  return GOALS.flatMap((goal) => {
+    const each = figures.find(({ name, frontends }) => name === 'tsuji' && frontends === goal.frontends);
+    if (each === undefined) return [];
+    const value = goal.of(each);
+    const word = value <= goal.most ? 'met:   ' : 'missed:';
+    return [`${word} ${goal.what} at ${goal.frontends}: ${formatNumber(value)}, goal ${formatNumber(goal.most)}`];
+  });
+}
