@@ -40,7 +40,8 @@ export class StoredKeysReader implements StoredKeys {
   /** @throws TsujiError for TLS settings of etcd that cannot be used */
   constructor({ etcd, folder }: Settings, sourceLog: SourceLog) {
     this.sourceLog = sourceLog;
-    this.sources = sourcesFrom({ etcd: etcd === null ? null : { ...etcd, watch: false }, folder }, this.endpoints);
+    const once = etcd === null ? null : { ...etcd, watch: false };
+    this.sources = sourcesFrom({ etcd: once, folder }, this.endpoints, true);
   }
 
   statuses(): SourceStatus[] {
@@ -55,13 +56,14 @@ export class StoredKeysReader implements StoredKeys {
       for (const source of this.sources) {
         source.start({
           snapshot: guarded('stored settings', (name, _revision, entries) => {
-            if (!this.isQuiet) this.sourceLog.snapshot(name, entries.size);
             this.found.set(name, entries);
             this.check();
           }),
           changes: () => {},
           statusChanged: guarded('stored settings', (name) => {
-            if (!this.isQuiet) this.sourceLog.saw(source.status());
+            const status = source.status();
+            // That it answers is told by who reads all of its keys.
+            if (!this.isQuiet && status.state !== 'live') this.sourceLog.saw(status);
             this.statusChanged(name);
           }),
         });

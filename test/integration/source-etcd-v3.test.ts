@@ -59,6 +59,18 @@ test('a transaction arrives as one batch with its revision', async (t) => {
   );
 });
 
+test('who asks for settings alone is given nothing of backends, frontends and certificates, and all that is beside them', async (t) => {
+  const etcd = await etcdOf(t);
+  const client = clientOf(t, etcd);
+  const trees = ['backends/b/servers/s/url', 'frontends/f/backend', 'tls/t/entrypoints'];
+  const beside = ['alias', 'backends', 'backends.x/y', 'frontends0', 'tl', 'tls!', 'web/address', 'zz/\u{10ffff}', '!'];
+  for (const key of [...trees, ...beside]) await client.put(`/traefik/${key}`).value('/elsewhere');
+  await client.put('/traefik0/web').value('1');
+  const { sink } = followV3(t, [etcd.endpoint], { watch: false }, { leavesTrees: true, pageKeys: 1 });
+  await sink.inState('live');
+  assert.deepEqual([...sink.keys.keys()].sort(), [...beside].sort());
+});
+
 test('5 000 keys are read in pages that belong to one revision, while they are written', async (t) => {
   const etcd = await etcdOf(t);
   const client = clientOf(t, etcd);

@@ -18,9 +18,16 @@ import { loadTls } from './tls.ts';
 export type EtcdV3Tuning = WatchTiming & {
   /** Keys read by one request, the least. */
   readonly pageKeys: number;
+  /** Backends, frontends and certificates are not read, which are nearly all there is; an alias is none then. */
+  readonly leavesTrees: boolean;
 };
 
-const TUNING: EtcdV3Tuning = { probeMs: 10_000, deadlineMs: ENDPOINT_DEADLINE_MS, pageKeys: 1_000 };
+const TUNING: EtcdV3Tuning = {
+  probeMs: 10_000,
+  deadlineMs: ENDPOINT_DEADLINE_MS,
+  pageKeys: 1_000,
+  leavesTrees: false,
+};
 
 /** A page has about so much when keys are small. */
 const PAGE_BYTES = 1_048_576;
@@ -32,6 +39,19 @@ const NUL = Buffer.from([0]);
 /** Everything below `prefix`, and not what merely begins with the same letters. */
 export function rangeBelow(prefix: string): KeyRange {
   return { start: Buffer.from(`${prefix}/`), end: Buffer.from(prefix + AFTER_SLASH) };
+}
+
+/** The same without its backends, frontends and certificates. */
+function rangesBeside(prefix: string): KeyRange[] {
+  const ranges: KeyRange[] = [];
+  let { start } = rangeBelow(prefix);
+  const { end } = rangeBelow(prefix);
+  for (const tree of ['backends', 'frontends', 'tls']) {
+    const left = rangeBelow(`${prefix}/${tree}`);
+    ranges.push({ start, end: left.start });
+    start = left.end;
+  }
+  return [...ranges, { start, end }];
 }
 
 export class EtcdV3Source implements Source {
@@ -106,12 +126,13 @@ export class EtcdV3Source implements Source {
     const trees = this.#trees;
     const { prefix } = this.#settings;
     const keys = new Map<string, string>();
-    const revision = await this.#readBelow(connection, prefix, null, keys);
+    if (this.#tuning.leavesTrees) return this.#readBeside(connection, prefix, keys);
+    const revision = await this.#readRange(connection, prefix, rangeBelow(prefix), null, keys);
     trees.aim(keys.get(trees.aliasKey));
     for (const other of trees.ranges()) {
       if (other === prefix) continue;
       try {
-        await this.#readBelow(connection, other, revision, keys);
+        await this.#readRange(connection, other, rangeBelow(other), revision, keys);
       } catch (error) {
         if (!(error instanceof EtcdPermissionDeniedError)) throw error;
         trees.refuse(reasonOf(error));
@@ -120,15 +141,28 @@ export class EtcdV3Source implements Source {
     return { revision: Number(revision), entries: trees.settle(keys) };
   }
 
-  /** Adds what is below `prefix` at `revision`, null for the newest; returns the revision. */
-  async #readBelow(
+  async #readBeside(
     connection: EtcdV3Connection,
     prefix: string,
+    keys: Map<string, string>,
+  ): Promise<{ revision: number; entries: Map<string, string> }> {
+    let revision: string | null = null;
+    for (const range of rangesBeside(prefix)) {
+      revision = await this.#readRange(connection, prefix, range, revision, keys);
+    }
+    this.#trees.aim(undefined);
+    return { revision: Number(revision), entries: this.#trees.settle(keys) };
+  }
+
+  /** Adds what is in that range below `prefix` at `revision`, null for the newest; returns the revision. */
+  async #readRange(
+    connection: EtcdV3Connection,
+    prefix: string,
+    { start, end }: KeyRange,
     revision: string | null,
     keys: Map<string, string>,
   ): Promise<string> {
     const kv = new KVClient(connection);
-    const { start, end } = rangeBelow(prefix);
     const page: IRangeRequest = { key: start, range_end: end, limit: this.#tuning.pageKeys };
     // The member has the revision once it has answered a page of it, so the others need no quorum.
     let answer = await kv.range(revision === null ? page : { ...page, revision, serializable: true });

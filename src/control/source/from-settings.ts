@@ -8,18 +8,20 @@ import type { Source } from './source.ts';
 import { loadTls } from './tls.ts';
 
 /**
- * In order of precedence: for the same key the first source wins. `memory`: of those who have asked the same store before.
+ * In order of precedence: for the same key the first source wins. `memory`: of those who have asked the same store before;
+ * `leavesTrees`: where it can be, backends, frontends and certificates are left out.
  * Throws a TsujiError for unusable TLS settings.
  */
 export function sourcesFrom(
   settings: Pick<Settings, 'etcd' | 'folder'>,
   memory: EndpointMemory = new EndpointMemory(),
+  leavesTrees = false,
 ): Source[] {
   const { etcd, folder } = settings;
   const sources: Source[] = [];
   if (etcd !== null) {
     if (etcd.tls !== null) loadTls(etcd.tls);
-    sources.push(new EtcdV3Source(etcd, {}, memory));
+    sources.push(new EtcdV3Source(etcd, { leavesTrees }, memory));
     if (!etcd.useApiV3) sources.push(new EtcdV2Source(etcd, {}, memory));
   }
   if (folder !== '') sources.push(new FolderSource(folder));
