@@ -333,6 +333,7 @@ export class ControlPlane {
             keepTrailingSlash: settings.keepTrailingSlash,
             checkPassword: (password, hash) => this.passwords.check(password, hash),
             ticketKeys: this.ticketRing.ring(),
+            accessLog: this.accessLog?.internals ?? null,
             onChange,
           });
   }

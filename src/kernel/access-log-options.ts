@@ -40,6 +40,8 @@ export type AccessLogOptions = {
   /** Names in lower case. */
   readonly headers: Modes<HeaderMode>;
   readonly queryParameters: FieldMode;
+  /** Requests to the admin address have lines as well. */
+  readonly internals: boolean;
   /** Our own fields. */
   readonly extras: boolean;
   /** Share of the uneventful lines, 0 to 1. */

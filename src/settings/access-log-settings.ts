@@ -159,9 +159,6 @@ export function fillAccessLog(given: Given, provider: string, warn: Warn): Acces
   const format = fillFormat(given, names, warn);
   if (format === null) return null;
   const lower = (name: string): string => name.toLowerCase();
-  if (given.boolean(`${SECTION}.addInternals`)) {
-    warn(`${SECTION}.addInternals`, 'the admin address is served apart, and its requests are not logged');
-  }
   return {
     format,
     names,
@@ -172,6 +169,7 @@ export function fillAccessLog(given: Given, provider: string, warn: Warn): Acces
     fields: fillModes(given, 'fields', FIELD_MODES, 'keep', (name) => name, warn),
     headers: fillModes(given, 'fields.headers', HEADER_MODES, names === '3' ? 'drop' : 'keep', lower, warn),
     queryParameters: oneOf(given, 'fields.queryParameters.defaultMode', FIELD_MODES),
+    internals: given.boolean(`${SECTION}.addInternals`),
     extras: given.boolean(`${SECTION}.extras`),
     sampling: fillSampling(given),
     provider,

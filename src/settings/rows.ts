@@ -188,7 +188,7 @@ const ROWS_IN_FORCE: readonly Row[] = [
       accessLog.fields.headers.names                string    -       Header=keep|drop|redact, blank-separated
       accessLog.fields.queryParameters              section   false   Switches the access log on: its mode does the rest
       accessLog.fields.queryParameters.defaultMode  string    keep    keep or drop what stands behind the ? of a target
-      accessLog.addInternals                        boolean   false   Accepted with a warning: requests to the admin address have no line
+      accessLog.addInternals                        boolean   false   Requests to the admin address have lines as well
       accessLog.extras                              boolean   true    Our own fields in JSON
       accessLog.sampling                            string    1       Share of the uneventful lines, 0 to 1
       accessLog.syslog                              string    -       Syslog server instead of a file: udp://HOST:514 or tcp://HOST:601

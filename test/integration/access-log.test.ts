@@ -1,6 +1,6 @@
 /** The access log of a real tsuji (shared/spec logs §1–§2): every exchange has one line, whatever becomes of it. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync } from 'node:fs';
 import { createServer, get } from 'node:http';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
@@ -241,13 +241,24 @@ test('the last lines are written before the end', async () => {
   assert.equal(lines().filter(({ RequestPath }) => RequestPath === at).length, 1);
 });
 
-test('a path that cannot be written is refused clearly, and tsuji serves; lines beyond the buffer are counted', async (t) => {
+test('a path that cannot be written is told, and tried again at SIGUSR1; the admin address may have lines; lines beyond the buffer are counted', async (t) => {
   const taken = join(folder.path, 'folder');
   mkdirSync(taken);
-  const failed = await startTsuji(t, { noWait: true, flags: [`--accessLog.filePath=${taken}`] });
+  const failed = await startTsuji(t, {
+    noWait: true,
+    flags: [`--accessLog.filePath=${taken}`, '--accessLog.format=json', '--accessLog.addInternals'],
+  });
   await failed.hasSaid(
     /level=error msg="The access log cannot be written" event=access_log_failed path=\S+folder reason="EISDIR/,
   );
+  rmdirSync(taken);
+  failed.kill('SIGUSR1');
+  await failed.hasSaid(/event=log_reopened log=access path=\S+folder/);
+  await failed.metrics();
+  await waitFor(() => readFileSync(taken, 'utf8').includes('"RequestPath":"/metrics"'), 'a line of the admin address');
+  const [line] = readFileSync(taken, 'utf8').split('\n');
+  const told = { EntryPointName: 'admin', Worker: -1, Cause: 'ok', DownstreamStatus: 200, RequestMethod: 'GET' };
+  has(JSON.parse(line) as Line, told);
   failed.kill('SIGTERM');
   await failed.ended();
   // Nobody reads the pipe: its lines wait, one in the worker.

@@ -15,6 +15,7 @@ import {
   droppedLines,
 } from '../../shared/access-log.ts';
 import { guarded } from '../guarded.ts';
+import { InternalLog } from './internal-log.ts';
 
 const WRITER_URL = new URL('./writer-thread.ts', import.meta.url);
 /** At the end, for what is not written yet. */
@@ -39,6 +40,8 @@ export class AccessLogControl {
   private readonly name: string;
   private readonly buffers: AccessLogBuffers;
   private readonly words: AccessLogWords;
+  /** Of the admin address; null: it has none. */
+  readonly internals: InternalLog | null;
   private thread: Worker | null = null;
   private takesNoSignals: (() => void) | null = null;
   private onOpened: () => void = () => {};
@@ -49,9 +52,10 @@ export class AccessLogControl {
     this.name = nameOf(options);
     this.buffers = createAccessLogBuffers(workers);
     this.words = new AccessLogWords(this.buffers.words);
+    this.internals = options.internals ? new InternalLog(this.bootOf(workers)) : null;
   }
 
-  /** What a worker is told of it when it boots. */
+  /** What a worker is told of it when it boots; the index behind the last one is that of the main thread. */
   bootOf(index: number): BootAccessLog {
     return { options: this.options, words: this.buffers.words, ring: this.buffers.rings[index] };
   }

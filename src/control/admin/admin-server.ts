@@ -12,6 +12,7 @@ import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { TicketKeyRing } from '../../protocol/messages.ts';
 import type { WebSettings } from '../../settings/settings.ts';
+import type { InternalLog } from '../access-log/internal-log.ts';
 import { addressText, listenReason, tryListening } from '../listening.ts';
 import type { CertificateView, ControlView } from '../view.ts';
 import { AdminPages, type PagesOptions } from './admin-pages.ts';
@@ -39,6 +40,8 @@ export type AdminOptions = PagesOptions & {
   readonly pagesBudget?: number;
   /** Of session tickets, with TLS. */
   readonly ticketKeys?: TicketKeyRing;
+  /** Of requests; absent: they have no lines. */
+  readonly accessLog?: InternalLog | null;
   /** A certificate or its problem has changed. */
   readonly onChange?: () => void;
 };
@@ -72,6 +75,7 @@ export class AdminServer {
     this.owner = {
       times: options.times ?? TIMES,
       pages: new PagesInUse(options.pagesBudget ?? PAGES_BUDGET),
+      log: options.accessLog ?? null,
       onRequest: (request, connection) => this.pages.answer(request, connection),
       onClose: (connection) => this.closed(connection),
     };

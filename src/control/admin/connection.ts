@@ -11,6 +11,7 @@ import type { Socket } from 'node:net';
 import { dateLine } from '../../http/http-date.ts';
 import { timerSpan } from '../../kernel/durations.ts';
 import { log } from '../../kernel/log.ts';
+import type { InternalExchange, InternalLog } from '../access-log/internal-log.ts';
 import { HeadBuffer } from './head-buffer.ts';
 import { type Page, type PagesInUse, PIECE_BYTES } from './page.ts';
 import { type AdminRequest, parseRequest } from './request.ts';
@@ -27,16 +28,25 @@ export type ConnectionTimes = {
 
 /** How long a client may go on sending after an answer that ends its connection. */
 const ENDING_MS = 1000;
+/** Of a status in its line. */
+const STATUS_AT = 'HTTP/1.1 '.length;
 
 export type Fields = Readonly<Record<string, string | number>>;
 
 export type ConnectionOwner = {
   readonly times: ConnectionTimes;
   readonly pages: PagesInUse;
+  /** null: requests have no lines. */
+  readonly log: InternalLog | null;
   /** Exactly one `answer` or `stream` follows. */
   readonly onRequest: (request: AdminRequest, connection: AdminConnection) => void;
   readonly onClose: (connection: AdminConnection) => void;
 };
+
+/** Of the line of the request that is answered. */
+type Logged = { request: AdminRequest | null; readonly wall: number; status: number; head: string; bytes: number };
+
+const NO_FIELDS: InternalExchange['fields'] = new Map();
 
 type State = 'reading' | 'answering' | 'streaming' | 'ending' | 'closed';
 
@@ -48,6 +58,8 @@ export class AdminConnection {
   onStreamEnd: () => void = () => {};
   private readonly owner: ConnectionOwner;
   private readonly address: string;
+  private readonly port: number;
+  private logged: Logged | null = null;
   private socket: Socket;
   private readonly buffer = new HeadBuffer();
   private stateNow: State = 'reading';
@@ -55,6 +67,7 @@ export class AdminConnection {
   private since = performance.now();
   private timer: NodeJS.Timeout | null = null;
   private keepAlive = false;
+  private isSecure = false;
   private answerBy = 0;
   private pageInUse: Page | null = null;
   /** A stream ends when it has written what it has. */
@@ -72,6 +85,7 @@ export class AdminConnection {
     this.socket = socket;
     this.owner = owner;
     this.address = socket.remoteAddress ?? '';
+    this.port = socket.remotePort ?? 0;
     this.arm(owner.times.headMs);
     socket.on('error', () => this.destroy());
     socket.on('close', () => this.closed());
@@ -98,6 +112,7 @@ export class AdminConnection {
     }
     if (socket !== this.socket) {
       this.socket = socket;
+      this.isSecure = true;
       socket.on('error', () => this.destroy());
       socket.on('close', () => this.closed());
     }
@@ -170,6 +185,10 @@ export class AdminConnection {
     this.answerBy = this.since + this.owner.times.answerMs;
     this.arm(this.owner.times.answerMs);
     const request = head === 'tooLong' ? 431 : parseRequest(head);
+    if (this.owner.log !== null) {
+      const known = typeof request === 'number' ? null : request;
+      this.logged = { request: known, wall: Date.now(), status: 0, head: '', bytes: 0 };
+    }
     if (typeof request === 'number') {
       this.keepAlive = false;
       this.writeHead(request, { 'Content-Length': 0 }, false);
@@ -187,6 +206,10 @@ export class AdminConnection {
     const { headMs } = this.owner.times;
     head += keepAlive ? `Keep-Alive: timeout=${Math.floor(headMs / 1000)}\r\n\r\n` : 'Connection: close\r\n\r\n';
     this.before = Buffer.from(head, 'latin1');
+    if (this.logged !== null) {
+      this.logged.status = status;
+      this.logged.head = head.slice(STATUS_AT);
+    }
   }
 
   /** One piece in a turn of the event loop, and the next when the kernel has taken it. */
@@ -233,6 +256,7 @@ export class AdminConnection {
     const bytes = this.pageInUse.pieces[this.piece];
     const part = bytes.subarray(this.at, this.at + PIECE_BYTES);
     this.at += part.length;
+    if (this.logged !== null) this.logged.bytes += part.length;
     if (this.at >= bytes.length) {
       this.piece++;
       this.at = 0;
@@ -249,6 +273,7 @@ export class AdminConnection {
       return;
     }
     if (this.stateNow !== 'answering') return;
+    this.tellLog(true);
     if (!this.keepAlive) {
       this.finish();
       return;
@@ -268,6 +293,28 @@ export class AdminConnection {
     this.buffer.clear();
     this.socket.end();
     this.socket.resume();
+  }
+
+  /** The answer has ended; a stream has as well when its client leaves. */
+  private tellLog(isWhole: boolean): void {
+    const { logged, owner } = this;
+    if (logged === null) return;
+    this.logged = null;
+    owner.log!.ended({
+      peer: this.address,
+      port: this.port,
+      isSecure: this.isSecure,
+      method: logged.request?.method ?? '',
+      target: logged.request?.target ?? '',
+      protocol: logged.request?.protocol ?? 'HTTP/1.1',
+      fields: logged.request?.fields ?? NO_FIELDS,
+      wall: logged.wall,
+      ms: performance.now() - this.answerBy + owner.times.answerMs,
+      status: logged.status,
+      head: logged.head,
+      bytes: logged.bytes,
+      isWhole,
+    });
   }
 
   private change(state: State): void {
@@ -298,6 +345,7 @@ export class AdminConnection {
   private closed(): void {
     if (this.stateNow === 'closed') return;
     const { stateNow: before } = this;
+    this.tellLog(before === 'streaming');
     this.change('closed');
     this.disarm();
     this.releasePage();

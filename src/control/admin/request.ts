@@ -10,6 +10,8 @@ export type AdminRequest = {
   readonly method: string;
   /** Path and query as they came, visible ASCII, or `*`. */
   readonly target: string;
+  /** `HTTP/1.1` or `HTTP/1.0`. */
+  readonly protocol: string;
   /** Values by name in lower case; of a repeated field with `, ` between them. */
   readonly fields: ReadonlyMap<string, string>;
   /** The client wants another answer on this connection. */
@@ -62,7 +64,7 @@ export function parseRequest(head: string): AdminRequest | BadRequest {
   const options = (fields.get('connection') ?? '').toLowerCase().split(',');
   const hasBody = fields.has('transfer-encoding') || (fields.get('content-length') ?? '0') !== '0';
   const keepAlive = version === 'HTTP/1.1' && !hasBody && !options.some((option) => option.trim() === 'close');
-  return { method, target, fields, keepAlive, hasBody };
+  return { method, target, protocol: version, fields, keepAlive, hasBody };
 }
 
 /** Does a list such as Accept-Encoding take `gzip` (RFC 9110 §12.5.3)? */

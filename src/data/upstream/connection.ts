@@ -68,6 +68,8 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   private encoding: 'utf8' | 'latin1' = 'utf8';
   /** The head of the response to it has come. */
   private answered = false;
+  /** `peer`, once it was asked for. */
+  private peerText = '';
   private readonly behind = new UsersBehind();
   /** Heads that are written when the turn of the event loop ends, '' when all are out. */
   private outgoing = '';
@@ -148,7 +150,8 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   }
 
   get peer(): string {
-    return peerOf(this.socket.raw);
+    if (this.peerText === '') this.peerText = peerOf(this.socket.raw);
+    return this.peerText;
   }
 
   get inFlight(): number {

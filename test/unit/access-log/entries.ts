@@ -13,6 +13,7 @@ export const OPTIONS: AccessLogOptions = {
   fields: { defaultMode: 'keep', names: [] },
   headers: { defaultMode: 'keep', names: [] },
   queryParameters: 'keep',
+  internals: false,
   extras: false,
   sampling: 1,
   provider: 'etcd',

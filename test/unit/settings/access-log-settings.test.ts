@@ -32,6 +32,7 @@ test('there is none unless something asks for it', () => {
     fields: { defaultMode: 'keep', names: [] },
     headers: { defaultMode: 'keep', names: [] },
     queryParameters: 'keep',
+    internals: false,
     extras: true,
     sampling: 1,
     provider: 'folder',

@@ -1,0 +1,112 @@
+/**
+ * Lines of what the admin address answers (`--accessLog.addInternals`): made on the main thread, into a ring of its own. They are those
+ * of answers of ours everywhere else (shared/spec logs §1, §2).
+ */
+import { Entry } from '../../access-log/entry.ts';
+import { LineRing, NOTABLE, USUAL } from '../../access-log/line-ring.ts';
+import { requestPath } from '../../access-log/request-path.ts';
+import { isAmong, isNotable, passes } from '../../access-log/selection.ts';
+import type { AccessLogOptions } from '../../kernel/access-log-options.ts';
+import type { BootAccessLog } from '../../protocol/messages.ts';
+
+/** As in events. */
+const ENTRY_POINT = 'admin';
+/** Of no worker. */
+const MAIN = -1;
+const NS_PER_MS = 1e6;
+
+/** What is known of one request and its answer at its end. */
+export type InternalExchange = {
+  readonly peer: string;
+  readonly port: number;
+  readonly isSecure: boolean;
+  /** '' for what was no request. */
+  readonly method: string;
+  readonly target: string;
+  readonly protocol: string;
+  /** One character per byte; names in lower case. */
+  readonly fields: ReadonlyMap<string, string>;
+  /** Milliseconds since 1970, when the head was here. */
+  readonly wall: number;
+  /** Milliseconds that it has taken. */
+  readonly ms: number;
+  readonly status: number;
+  /** As in a line of HTTP/1, from the status on. */
+  readonly head: string;
+  /** Of the body, that were given to the system. */
+  readonly bytes: number;
+  /** All of them. */
+  readonly isWhole: boolean;
+};
+
+const CAUSES: Readonly<Record<number, string>> = {
+  301: 'redirect',
+  302: 'redirect',
+  400: 'bad_request',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'no_route',
+  405: 'bad_method',
+  421: 'misdirected',
+  431: 'head_too_large',
+  500: 'internal',
+  505: 'bad_version',
+};
+
+/** What the pages say of tsuji, such as 503 of one that is not ready, is their answer. */
+function causeOf({ status, isWhole }: InternalExchange): string {
+  return isWhole ? (CAUSES[status] ?? 'ok') : 'client_reset';
+}
+
+export class InternalLog {
+  private readonly options: AccessLogOptions;
+  private readonly ring: LineRing;
+  private readonly entry = new Entry();
+
+  constructor({ options, words, ring }: BootAccessLog) {
+    this.options = options;
+    this.ring = new LineRing(options, words, ring);
+    const { entry } = this;
+    entry.latin1 = true;
+    entry.entryPoint = ENTRY_POINT;
+    entry.worker = MAIN;
+  }
+
+  ended(exchange: InternalExchange): void {
+    const count = this.ring.nextRequest();
+    if (this.ring.isOff) return;
+    const { entry, options } = this;
+    entry.status = exchange.status;
+    entry.total = Math.round(exchange.ms * NS_PER_MS);
+    entry.cause = causeOf(exchange);
+    if (!passes(options.filters, entry)) return;
+    const notable = isNotable(options.filters, entry);
+    if (!notable && !isAmong(String(Math.random()), options.sampling)) return;
+    entry.sampleRate = notable ? 1 : options.sampling;
+    entry.count = count;
+    this.fill(exchange);
+    this.ring.put(entry, notable ? NOTABLE : USUAL);
+  }
+
+  private fill({ peer, port, isSecure, method, target, protocol, fields, wall, head, bytes }: InternalExchange): void {
+    const { entry } = this;
+    entry.wall = wall;
+    entry.now = Date.now();
+    entry.guard = 0;
+    entry.data = entry.total;
+    entry.clientHost = peer;
+    entry.clientAddress = peer;
+    entry.clientPort = port;
+    entry.scheme = isSecure ? 'https' : 'http';
+    entry.method = method;
+    entry.path = requestPath(target, this.options.queryParameters === 'keep');
+    entry.protocol = protocol;
+    entry.host = fields.get('host') ?? '';
+    entry.sentBytes = bytes;
+    let lines = '';
+    for (const [name, value] of fields) if (name !== 'host') lines += `${name}: ${value}\r\n`;
+    entry.clientFields = lines;
+    entry.requestFields = lines;
+    entry.sentHead = head;
+  }
+}
