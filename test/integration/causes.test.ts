@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { CAUSES } from '../../src/kernel/causes.ts';
-import { exchangeTest, type Scope } from '../harness/exchanges.ts';
+import { atOnce, exchangeTest, type Scope } from '../harness/exchanges.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { ok, type RawConnection, rawClient, startRawServer } from '../harness/raw.ts';
-import { addRoute, startTsuji, under } from '../harness/tsuji.ts';
+import { addRoute, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { accept, closeFrame, frame, handshake } from '../harness/websocket.ts';
 
@@ -16,8 +16,7 @@ const tsuji = await startTsuji(
       `--entryPoints=Name:uws Address:${OWN_HOST}:0`,
       `--entryPoints=Name:tsuji Address:${OWN_HOST}:0 Engine:tsuji`,
       '--defaultEntryPoints=uws,tsuji',
-      '--forwardingTimeouts.responseHeaderTimeout=300ms',
-      '--respondingTimeouts.downloadTimeout=1s',
+      '--respondingTimeouts.downloadTimeout=300ms',
       '--ejection.failures=0',
     ],
   },
@@ -41,21 +40,14 @@ async function client({ entrypoint, t }: Place, bytes: string): Promise<RawConne
   return made;
 }
 
-/** Runs `story`, after which one exchange has ended, for `cause`. */
-function endsFor(cause: string, what: string, story: (place: Place) => Promise<void>): void {
-  for (const entrypoint of ['uws', 'tsuji']) {
-    exchangeTest(`${entrypoint}: ${what}: ${cause}`, tsuji, async (t) => {
-      const before = await ended(entrypoint);
-      await story({ entrypoint, t });
-      const sum = (counts: Map<string, number>): number => [...counts.values()].reduce((all, one) => all + one, 0);
-      const now = await waitFor(async () => {
-        const counts = await ended(entrypoint);
-        return sum(counts) > sum(before) ? counts : null;
-      }, 'the exchange to be counted');
-      const changed = [...now].filter(([name, count]) => count !== before.get(name)).map(([name]) => name);
-      assert.deepEqual([changed, sum(now) - sum(before)], [[cause], 1]);
-    });
-  }
+const ENTRY_POINTS = ['uws', 'tsuji'];
+type Story = { readonly cause: string; readonly what: string; readonly story: (place: Place) => Promise<void> };
+/** They wait for more than they compute, so that all run at once. */
+const stories: Story[] = [];
+
+/** After `story` one exchange has ended, for `cause`. */
+function endsFor(cause: string, what: string, story: Story['story']): void {
+  stories.push({ cause, what, story });
 }
 
 const get = (host: string, path = '/'): string => `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
@@ -63,12 +55,12 @@ const get = (host: string, path = '/'): string => `GET ${path} HTTP/1.1\r\nHost:
 /** A server of its own, and the host of a route to it. */
 async function site(t: Scope, keys: Record<string, string> = {}) {
   const server = await startRawServer(t);
-  return { server, host: await addRoute(tsuji, [server.url], under('frontends/$', keys)) };
+  return { server, host: await addRoute(tsuji, [server.url], keys) };
 }
 
 exchangeTest('all causes have a series from the start', tsuji, async () => {
   const names = CAUSES.map(({ name }) => name);
-  for (const entrypoint of ['uws', 'tsuji']) {
+  for (const entrypoint of ENTRY_POINTS) {
     assert.deepEqual([...(await ended(entrypoint))], [...names.map((name) => [name, 0])]);
   }
 });
@@ -78,7 +70,7 @@ endsFor('no_route', 'nobody serves that host', async (place) => {
 });
 
 endsFor('strip_mismatch', 'there is nothing to strip', async (place) => {
-  const { host } = await site(place.t, { 'routes/s/rule': 'PathStrip:/a/{x:[0-9]+}' });
+  const { host } = await site(place.t, { 'frontends/$/routes/s/rule': 'PathStrip:/a/{x:[0-9]+}' });
   await (await client(place, get(host, '/a/5'))).until('404');
 });
 
@@ -109,7 +101,7 @@ endsFor('client_reset', 'the client leaves within the response', async (place) =
   await upstream.until('\r\n\r\n');
   upstream.send('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf');
   await asking.until('half');
-  asking.destroy();
+  asking.socket.resetAndDestroy();
 });
 
 endsFor('client_slow', 'the client does not read', async (place) => {
@@ -118,8 +110,8 @@ endsFor('client_slow', 'the client does not read', async (place) => {
   asking.socket.pause();
   const upstream = await server.next();
   await upstream.until('\r\n\r\n');
-  upstream.send(`HTTP/1.1 200 OK\r\nContent-Length: ${32 << 20}\r\n\r\n`);
-  upstream.send(Buffer.alloc(32 << 20));
+  upstream.send(`HTTP/1.1 200 OK\r\nContent-Length: ${16 << 20}\r\n\r\n`);
+  upstream.send(Buffer.alloc(16 << 20));
 });
 
 endsFor('truncated', 'the server leaves within the response', async (place) => {
@@ -134,7 +126,7 @@ endsFor('truncated', 'the server leaves within the response', async (place) => {
 });
 
 endsFor('header_timeout', 'the server says nothing', async (place) => {
-  const { host } = await site(place.t);
+  const { host } = await site(place.t, { 'backends/$/timeouts/responseheader': '100ms' });
   await (await client(place, get(host))).until('504');
 });
 
@@ -180,4 +172,23 @@ endsFor('ok', 'an answer', async (place) => {
   await upstream.until('\r\n\r\n');
   upstream.send(ok('fine'));
   await asking.until('fine');
+});
+
+exchangeTest('each exchange ends for one cause, the one that decided it', tsuji, async (t) => {
+  const parts = ENTRY_POINTS.flatMap((entrypoint) =>
+    stories.map(
+      ({ cause, what, story }) => [`${entrypoint}: ${what}: ${cause}`, () => story({ entrypoint, t })] as const,
+    ),
+  );
+  await atOnce(Object.fromEntries(parts));
+  const wanted = new Map<string, number>();
+  for (const { cause } of stories) wanted.set(cause, (wanted.get(cause) ?? 0) + 1);
+  for (const entrypoint of ENTRY_POINTS) {
+    const counts = await waitFor(async () => {
+      const now = await ended(entrypoint);
+      return [...now.values()].reduce((sum, count) => sum + count, 0) >= stories.length ? now : null;
+    }, 'all exchanges to be counted');
+    const told = [...counts].filter(([, count]) => count > 0);
+    assert.deepEqual(new Map(told.sort()), new Map([...wanted].sort()), entrypoint);
+  }
 });
