@@ -28,6 +28,7 @@ import { loadTls } from './source/tls.ts';
 import { StoredKeysReader } from './stored-keys.ts';
 import { loadClientCAs } from './tls/client-cas.ts';
 import { TRACING_TLS } from './tracing/span-exporter.ts';
+import { WorkerWatch } from './worker-watch.ts';
 
 /** After that tsuji listens by the settings that it has. */
 const PATIENCE_MS = 5_000;
@@ -35,6 +36,9 @@ const PATIENCE_MS = 5_000;
 const PATIENCE_WITH_SNAPSHOT_MS = 250;
 /** Where one endpoint may hang: that takes its time, and the next one answers. */
 const PATIENCE_WITH_OTHERS_MS = ENDPOINT_DEADLINE_MS + 2_000;
+
+/** Until the log is written. */
+const LAST_WORDS_MS = 1_000;
 
 /**
  * What settings name outside of themselves, as far as a control plane would not start without it.
@@ -49,6 +53,12 @@ function checkFiles({ entryPoints, etcd, tracing }: Settings): void {
 /** Wherever they were written. */
 function sameSettings(one: Settings, other: Settings): boolean {
   return isDeepStrictEqual({ ...one, origins: null }, { ...other, origins: null });
+}
+
+/** In the way that is left, and that leaves something to look into. */
+function endStuck(lag_ms: number): void {
+  log.event(EVENTS.workersStuck, '', { lag_ms });
+  setTimeout(() => process.abort(), LAST_WORDS_MS);
 }
 
 /** All keys of the store, relative to the prefix. */
@@ -71,7 +81,8 @@ export class Launch {
   private readonly sourceLog = new SourceLog();
   private readonly reader: StoredKeysReader;
   /** What the service manager hears. */
-  readonly service = new ServiceReport(serviceManager, watchdogMs(process.env, process.pid));
+  readonly service = new ServiceReport(serviceManager);
+  private readonly workers: WorkerWatch;
   private readonly snapshot: SnapshotKeeper;
   private plane: ControlPlane | null = null;
   private inForce: Settings;
@@ -88,6 +99,14 @@ export class Launch {
     this.isSuccessor = isSuccessor;
     this.inForce = settings;
     this.reader = new StoredKeysReader(settings, this.sourceLog);
+    const watchdog = watchdogMs(process.env, process.pid);
+    this.workers = new WorkerWatch({
+      watchdogMs: watchdog,
+      onAlive: () => {
+        if (watchdog > 0) this.service.alive();
+      },
+      onStuck: endStuck,
+    });
     const path = snapshotPath(settings, process.env.STATE_DIRECTORY ?? '');
     this.snapshot = new SnapshotKeeper(path, settings.etcd?.prefix ?? '', version);
   }
@@ -281,5 +300,6 @@ export class Launch {
     if (this.draining) this.plane.beginDrain();
     await this.plane.start(this.isSuccessor, remembered);
     this.service.watch(this.plane);
+    this.workers.watch(this.plane.fleet);
   }
 }

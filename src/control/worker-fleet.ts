@@ -195,6 +195,17 @@ export class WorkerFleet {
     return silent.map(({ index }) => index);
   }
 
+  /** Threads that there are. */
+  get running(): number {
+    return this.members.filter(({ thread }) => thread !== null).length;
+  }
+
+  /** Nobody serves any more: no thread boots, and none has answered the last question. */
+  get isStuck(): boolean {
+    const running = this.members.filter(({ thread }) => thread !== null);
+    return running.length > 0 && running.every(({ readyAt, answered }) => readyAt > 0 && answered !== this.question);
+  }
+
   views(): WorkerView[] {
     return this.members.map((member) => {
       const { index, state, generation, restarts, lostExchanges } = member;

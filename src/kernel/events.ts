@@ -200,6 +200,12 @@ export const EVENTS = Object.freeze({
   healthcheckUnanswered: event('healthcheck_unanswered', 'warning', 'tsuji healthcheck gets no answer', 60 * SECOND, 1),
   /** Fields: worker, lag_ms. */
   workerSlow: event('worker_slow', 'warning', 'A worker does not answer', 60 * SECOND, 1),
+  /** Fields: lag_ms. */
+  workersStuck: event(
+    'workers_stuck',
+    'fatal',
+    'No worker answers any more: tsuji aborts, so that it can be started anew',
+  ),
   /** To be told by `tellLimit` (limit-log.ts). */
   limitReached: sum(
     'refused',

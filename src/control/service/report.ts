@@ -1,12 +1,8 @@
 /**
- * What the service manager hears of tsuji, and when: READY=1 once it serves, WATCHDOG=1 as long as every worker answers,
+ * What the service manager hears of tsuji, and when: READY=1 once it serves, WATCHDOG=1 whenever every worker has answered,
  * STOPPING=1 while it drains, and a line for people (`systemctl status`).
  */
-import { timerSpan } from '../../kernel/durations.ts';
-import { EVENTS } from '../../kernel/events.ts';
-import { log } from '../../kernel/log.ts';
 import type { PlaneView } from '../plane-view.ts';
-import type { WorkerFleet } from '../worker-fleet.ts';
 import type { ServiceNotifier } from './notify.ts';
 
 /**
@@ -16,15 +12,12 @@ import type { ServiceNotifier } from './notify.ts';
 const ROUTES_PATIENCE_MS = 10_000;
 /** Between two lines for people that nothing else calls for. */
 const STATUS_MS = 10_000;
-/** Of the watchdog's time, how often it is looked whether every worker answers. */
-const LOOKS_PER_TIMEOUT = 3;
 /** How often a drain says that it goes on, and how long it may be silent: it has a limit of its own. */
 const DRAIN_STEP_MS = 5_000;
 const DRAIN_SILENCE_MS = 30_000;
 
 /** What is reported of: a control plane (control-plane.ts). */
 export type Reported = {
-  readonly fleet: Pick<WorkerFleet, 'ask' | 'silent'>;
   readonly view: Pick<
     PlaneView,
     'workers' | 'model' | 'problemCount' | 'loaded' | 'settled' | 'openExchanges' | 'onChange'
@@ -45,20 +38,16 @@ export function watchdogMs(env: NodeJS.ProcessEnv, pid: number): number {
 
 export class ServiceReport {
   private readonly notifier: ServiceNotifier;
-  private readonly lookMs: number;
   private plane: Reported | null = null;
   private leave: () => void = () => {};
   private isReady = false;
   private isStopping = false;
   private patience: NodeJS.Timeout | null = null;
-  private looking: NodeJS.Timeout | null = null;
   private statusTimer: NodeJS.Timeout | null = null;
   private told = '';
-  private askedAt = 0;
 
-  constructor(notifier: ServiceNotifier, watchdogTimeoutMs: number) {
+  constructor(notifier: ServiceNotifier) {
     this.notifier = notifier;
-    this.lookMs = watchdogTimeoutMs / LOOKS_PER_TIMEOUT;
   }
 
   /** This one serves from now on, in the place of the one before. */
@@ -68,11 +57,12 @@ export class ServiceReport {
     this.plane = plane;
     this.leave = plane.view.onChange(() => this.changed());
     this.patience ??= setTimeout(() => this.ready(), ROUTES_PATIENCE_MS).unref();
-    if (this.lookMs > 0 && this.looking === null) {
-      this.looking = setInterval(() => this.look(), timerSpan(this.lookMs)).unref();
-    }
-    this.ask(plane);
     this.changed();
+  }
+
+  /** Every worker has answered since the last time. */
+  alive(): void {
+    if (!this.isStopping) this.notifier.notify({ WATCHDOG: '1' });
   }
 
   /** Files are read again; `reloaded` follows. */
@@ -102,7 +92,7 @@ export class ServiceReport {
 
   private rest(): void {
     this.leave();
-    for (const timer of [this.patience, this.looking, this.statusTimer]) if (timer !== null) clearTimeout(timer);
+    for (const timer of [this.patience, this.statusTimer]) if (timer !== null) clearTimeout(timer);
   }
 
   private changed(): void {
@@ -132,24 +122,6 @@ export class ServiceReport {
     if (status === this.told) return;
     this.told = status;
     this.notifier.notify({ STATUS: status });
-  }
-
-  private ask(plane: Reported): void {
-    this.askedAt = performance.now();
-    plane.fleet.ask();
-  }
-
-  private look(): void {
-    const { plane } = this;
-    if (plane === null) return;
-    const silent = plane.fleet.silent();
-    const threads = plane.view.workers().filter(({ state }) => state !== 'ended').length;
-    if (threads > 0 && silent.length === 0) {
-      this.notifier.notify({ WATCHDOG: '1' });
-      this.ask(plane);
-    }
-    const lag_ms = Math.round(performance.now() - this.askedAt);
-    for (const worker of silent) log.event(EVENTS.workerSlow, String(worker), { worker, lag_ms });
   }
 
   private drains(state: { readonly STOPPING?: '1' }): void {
