@@ -26,6 +26,11 @@ type Run = Extract<Parsed, { kind: 'run' }>;
 /** SIGUSR2: the successor with that process id has taken over. */
 type Stop = (signal: EndingSignal | 'SIGUSR2', successor?: number) => Promise<void>;
 
+function tellStop(code: number, startedAt: number): void {
+  log.event(EVENTS.stop, '', { code, took_ms: Math.round(performance.now() - startedAt) });
+  endLog();
+}
+
 /** Drains and ends with exit code 0; a second signal ends the wait for running exchanges. */
 function stopOnSignal(launch: Launch, succession: Succession): Stop {
   let signals = 0;
@@ -46,8 +51,7 @@ function stopOnSignal(launch: Launch, succession: Succession): Stop {
     if (accept_ms > 0) await new Promise((resolve) => setTimeout(resolve, timerSpan(accept_ms)));
     await launch.stop(graceTimeOutMs);
     process.exitCode = 0;
-    log.event(EVENTS.stop, '', { code: 0, took_ms: Math.round(performance.now() - startedAt) });
-    endLog();
+    tellStop(0, startedAt);
   };
   onEndingSignal(stop);
   return stop;
@@ -115,8 +119,9 @@ async function run(parsed: Run, predecessor: Predecessor | null): Promise<number
   } catch (error) {
     if (error instanceof ListenError) tellListenFailure(error.failure);
     else log.fatal(reasonOf(error));
+    const startedAt = performance.now();
     await launch.stop(0);
-    endLog();
+    tellStop(1, startedAt);
     return 1;
   }
 }
@@ -144,6 +149,7 @@ export async function main(): Promise<number> {
     return await runCommand();
   } catch (error) {
     log.fatal(reasonOf(error));
+    tellStop(1, performance.now());
     return 1;
   }
 }

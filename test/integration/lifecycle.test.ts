@@ -236,7 +236,12 @@ test('a second tsuji on the same port says so, though the kernel would let both 
   t.after(() => second.kill('SIGKILL'));
   assert.equal((await second.ended()).code, 1);
   const reason = `the port is taken by another tsuji \\(process ${first.child.pid}\\)`;
-  assert.match(second.output, new RegExp(`event=listen_failed entrypoint=http address=.*reason="${reason}"\\n$`));
+  assert.match(
+    second.output,
+    new RegExp(
+      `event=listen_failed entrypoint=http address=.*reason="${reason}"\\n.*event=stop code=1 took_ms=\\d+\\n$`,
+    ),
+  );
 });
 
 test('a server that is killed and comes back is used again at once', async (t) => {

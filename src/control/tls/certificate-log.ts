@@ -6,7 +6,7 @@ import { namesText } from '../../tls/certificate-trouble.ts';
 import type { CertificateEntry, EntryProblem } from './certificate-entry.ts';
 
 const DAY_MS = 86_400_000;
-/** Days before the end at which it is told, once each. */
+/** Days before the end at which it is told, once each. Of a shorter life than the usual one they are as large a part. */
 const STEPS: readonly { readonly days: number; readonly level: LineLevel }[] = [
   { days: 30, level: 'warning' },
   { days: 14, level: 'warning' },
@@ -15,6 +15,8 @@ const STEPS: readonly { readonly days: number; readonly level: LineLevel }[] = [
   { days: 1, level: 'error' },
   { days: 0, level: 'error' },
 ];
+/** Who lives so long is told of in the last third. */
+const USUAL_LIFE_MS = 90 * DAY_MS;
 
 function named({ pair, from }: CertificateEntry): { readonly names: string; readonly source: string } {
   return { names: namesText(pair?.names ?? []), source: from };
@@ -53,7 +55,8 @@ export function tellProblem(entry: CertificateEntry, problem: EntryProblem | nul
 export function tellExpiry(entry: CertificateEntry, now: number): void {
   const { pair, log: told, from } = entry;
   if (pair === null || entry.removed) return;
-  const step = STEPS.findLastIndex(({ days }) => pair.notAfter - now <= days * DAY_MS);
+  const share = Math.min(1, Math.max(0, pair.notAfter - pair.notBefore) / USUAL_LIFE_MS);
+  const step = STEPS.findLastIndex(({ days }) => pair.notAfter - now <= days * DAY_MS * share);
   if (step <= told.step) return;
   told.step = step;
   const { level } = STEPS[step];

@@ -9,9 +9,9 @@ const END = Date.UTC(2030, 0, 31);
 const lines = captureLog();
 const taken = (): unknown[] => lines.splice(0);
 
-function entryOf(from: string): CertificateEntry {
+function entryOf(from: string, lifeDays = 90): CertificateEntry {
   const entry = newEntry({ from, problemKey: '', entryPoints: 1, precedence: '', certText: '', keyText: '' });
-  const pair = { names: ['a.test', 'b.test'], notAfter: END, fingerprint: 'f00' };
+  const pair = { names: ['a.test', 'b.test'], notBefore: END - lifeDays * DAY_MS, notAfter: END, fingerprint: 'f00' };
   return Object.assign(entry, { pair: pair as unknown as CertificateEntry['pair'] });
 }
 
@@ -41,6 +41,16 @@ test('one that is first seen near its end has one line of that', () => {
     lines.splice(0).map(({ event, level }) => [event, level]),
     [['certificate_expiring', 'error']],
   );
+});
+
+test('one that lives for a few days only is told of in its last third', () => {
+  const entry = entryOf('tls/short', 6);
+  const hoursLeft: number[] = [];
+  for (let hours = 6 * 24; hours >= -1; hours--) {
+    tellExpiry(entry, END - (hours * DAY_MS) / 24);
+    hoursLeft.push(...lines.splice(0).map(() => hours));
+  }
+  assert.deepEqual(hoursLeft, [48, 22, 11, 4, 1, 0]);
 });
 
 test('what is wrong with a certificate is told by its name, and its end at the same level', () => {
