@@ -177,6 +177,30 @@ test('the metrics page is valid and counts what a lane was told', async (t) => {
   assert.deepEqual([sample.labels.backend, sample.value], ['backend1', 7]);
 });
 
+test('a large page of metrics is whole for whoever takes no gzip, and the connection serves on', async (t) => {
+  const view = tutorialView();
+  for (let i = 0; i < 2_000; i++) view.put(backend(`b${i}`, server('s', `http://10.0.0.1:${i + 1}`)));
+  const { url, port } = await startAdmin(t, view, { scrapes: { wholeBytes: 1_000 } });
+  const reply = await get(`${url}/metrics`, { 'Accept-Encoding': 'identity' });
+  assert.equal(Number(reply.headers.get('content-length')), Buffer.byteLength(reply.body));
+  assert.equal(parseExposition(reply.body).get('traefik_backend_server_up')?.samples.length, 2_001);
+  const compressed = await get(`${url}/metrics`);
+  assert.equal(compressed.headers.get('content-encoding'), 'gzip');
+  const client = await rawClient(t, port);
+  for (let i = 0; i < 2; i++) client.send('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n');
+  client.send('GET /ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  const answers = await client.untilClosed();
+  assert.equal(answers.split('HTTP/1.1 200 OK').length - 1, 3);
+  // Whoever goes away within one leaves its place to others.
+  for (let i = 0; i < 4; i++) {
+    const leaving = await rawClient(t, port);
+    leaving.send('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n');
+    await leaving.until('HTTP/1.1 200 OK');
+    leaving.destroy();
+  }
+  await waitFor(async () => (await get(`${url}/metrics`, { 'Accept-Encoding': 'identity' })).status === 200, 'a place');
+});
+
 test('the status tells percentiles, problems and the real ports', async (t) => {
   const view = tutorialView();
   view.lanes.push(createMetricsLane([0.1, 1]));

@@ -3,7 +3,6 @@
  * `POST /api/guard/confirm`.
  * What says whether tsuji lives is made at once, everything else by the maker of pages.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { tellOwnError } from '../../kernel/own-error.ts';
 import type { WebSettings } from '../../settings/settings.ts';
 import { MetricsReader } from '../../shared/metrics-reader.ts';
@@ -16,21 +15,19 @@ import type { AdminConnection, Fields } from './connection.ts';
 import { EventHub } from './events.ts';
 import { HealthPage } from './health.ts';
 import { LiveWindow } from './live-numbers.ts';
-import { metricsPage, openMetricsPage } from './metrics/page.ts';
+import { type ScrapeLimits, Scrapes } from './metrics/scrapes.ts';
 import { MetricsSource } from './metrics/source.ts';
 import { Page, PageMaker, type PageText } from './page.ts';
 import { whatIsOld, whyNotReady } from './readiness.ts';
 import { type AdminRequest, takesGzip } from './request.ts';
 import { StaticFiles } from './static-files.ts';
 import { configurationStatus, liveStatus, wholeStatus } from './status.ts';
+import { Unpacking } from './unpacking.ts';
 
 const JSON_TYPE = 'application/json; charset=UTF-8';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 const OPEN_METRICS_TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
-/** Different pages of metrics at a time, and how long one may take. */
-const MAX_SCRAPES = 2;
-const SCRAPE_MS = 10_000;
 const NOT_FOUND = '404 page not found\n';
 const EMPTY = Page.of('');
 
@@ -47,6 +44,7 @@ export type PagesOptions = {
   readonly checkPassword?: (password: string, hash: string) => Promise<boolean>;
   /** Open event streams; a page beyond them polls instead. */
   readonly maxEventClients?: number;
+  readonly scrapes?: Partial<ScrapeLimits>;
 };
 
 async function never(): Promise<boolean> {
@@ -69,8 +67,7 @@ export class AdminPages {
   private auth: AdminAuth | null;
   private readonly reader: MetricsReader;
   private readonly metrics: MetricsSource;
-  /** Who waits for which page of metrics. */
-  private readonly scrapes = new Map<string, number>();
+  private readonly scrapes: Scrapes;
   private readonly live: LiveWindow;
   private readonly health: HealthPage;
   private readonly events: EventHub;
@@ -86,6 +83,7 @@ export class AdminPages {
     this.auth = this.authOf(settings);
     this.reader = new MetricsReader(() => view.metricsLanes());
     this.metrics = new MetricsSource(view, this.reader);
+    this.scrapes = new Scrapes(this.metrics, this.maker, options.scrapes ?? {});
     this.live = new LiveWindow(this.reader, performance.now());
     this.health = new HealthPage(view, this.reader);
     const content = {
@@ -211,29 +209,14 @@ export class AdminPages {
     }
   }
 
-  /** Who asks for the same shares a page; more than two different ones are not made at a time (shared/spec logs §4.3). */
   private async scrape(exchange: Exchange): Promise<void> {
-    const { metrics, scrapes } = this;
-    const isOpen = (exchange.request.fields.get('accept') ?? '').includes('application/openmetrics-text');
-    const gzips = takesGzip(exchange.request);
-    const name = `metrics${isOpen ? ' open' : ''}${gzips ? ' gzip' : ''}`;
-    const waiting = scrapes.get(name) ?? 0;
-    if (waiting === 0 && scrapes.size >= MAX_SCRAPES) {
-      unavailable(exchange, 'other pages of metrics are being made\n');
-      return;
-    }
-    scrapes.set(name, waiting + 1);
-    try {
-      const text: PageText = () => (isOpen ? openMetricsPage(metrics) : metricsPage(metrics));
-      const asked = this.maker.ask(name, text, gzips);
-      const page = await Promise.race([asked, delay(SCRAPE_MS, null, { ref: false })]);
-      if (page === null) unavailable(exchange, 'the page was not made in time\n');
-      else sendPage(exchange, isOpen ? OPEN_METRICS_TYPE : METRICS_TYPE, page);
-    } finally {
-      const left = scrapes.get(name)! - 1;
-      if (left > 0) scrapes.set(name, left);
-      else scrapes.delete(name);
-    }
+    const { request, connection } = exchange;
+    const isOpen = (request.fields.get('accept') ?? '').includes('application/openmetrics-text');
+    const page = await this.scrapes.page(isOpen, takesGzip(request));
+    const type = isOpen ? OPEN_METRICS_TYPE : METRICS_TYPE;
+    if (page instanceof Page) sendPage(exchange, type, page);
+    else if (page instanceof Unpacking) connection.answerUnpacked(200, pageFields(type), page);
+    else send(exchange, 503, TEXT_TYPE, page.reason, { 'Retry-After': 1 });
   }
 
   private serves(segments: readonly string[]): boolean {
@@ -291,13 +274,13 @@ async function made(exchange: Exchange, maker: PageMaker, name: string, type: st
   sendPage(exchange, type, takesGzip(exchange.request) ? await page.compressed() : page);
 }
 
-function sendPage(exchange: Exchange, type: string, body: Page): void {
-  const fields = { ...COMMON, 'Content-Type': type, 'Cache-Control': 'no-store', Vary: 'Accept-Encoding' };
-  exchange.connection.answer(200, body.gzipped ? { ...fields, 'Content-Encoding': 'gzip' } : fields, body);
+function pageFields(type: string): Fields {
+  return { ...COMMON, 'Content-Type': type, 'Cache-Control': 'no-store', Vary: 'Accept-Encoding' };
 }
 
-function unavailable(exchange: Exchange, text: string): void {
-  send(exchange, 503, TEXT_TYPE, text, { 'Retry-After': 1 });
+function sendPage(exchange: Exchange, type: string, body: Page): void {
+  const fields = pageFields(type);
+  exchange.connection.answer(200, body.gzipped ? { ...fields, 'Content-Encoding': 'gzip' } : fields, body);
 }
 
 function send(exchange: Exchange, status: number, type: string, text: string, more: Fields = {}): void {

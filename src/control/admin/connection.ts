@@ -15,6 +15,7 @@ import type { InternalExchange, InternalLog } from '../access-log/internal-log.t
 import { HeadBuffer } from './head-buffer.ts';
 import { type Page, type PagesInUse, PIECE_BYTES } from './page.ts';
 import { type AdminRequest, parseRequest } from './request.ts';
+import type { Unpacking } from './unpacking.ts';
 
 /** Milliseconds. */
 export type ConnectionTimes = {
@@ -79,6 +80,8 @@ export class AdminConnection {
   private piece = 0;
   private at = 0;
   private writing = false;
+  /** What the next bytes come from when all others are written. */
+  private unpacking: Unpacking | null = null;
 
   /** `socket`: as it was accepted; with TLS `open` follows with the one that decrypts. */
   constructor(socket: Socket, owner: ConnectionOwner) {
@@ -130,6 +133,21 @@ export class AdminConnection {
     if (this.stateNow !== 'answering') return;
     this.writeHead(status, body === null ? fields : { ...fields, 'Content-Length': body.bytes }, this.keepAlive);
     if (body !== null && body.bytes > 0 && !withoutBody) this.queue.push(body);
+    this.write();
+  }
+
+  /** `body`: it is ended when it is sent, or the connection is closed. */
+  answerUnpacked(status: number, fields: Fields, body: Unpacking): void {
+    if (this.stateNow !== 'answering') {
+      body.end();
+      return;
+    }
+    this.writeHead(status, { ...fields, 'Content-Length': body.bytes }, this.keepAlive);
+    this.unpacking = body;
+    // What it is unpacked from is in use as well, and none of it is sent.
+    this.pageInUse = body.page;
+    this.piece = body.page.pieces.length;
+    this.owner.pages.use(body.page, this);
     this.write();
   }
 
@@ -217,7 +235,7 @@ export class AdminConnection {
     if (this.stateNow === 'closed') return;
     const bytes = this.nextBytes();
     if (bytes === null) {
-      this.wrote();
+      this.wroteAll();
       return;
     }
     this.writing = true;
@@ -225,10 +243,33 @@ export class AdminConnection {
       if (error !== undefined && error !== null) return;
       this.since = performance.now();
       if (this.hasMore()) setImmediate(() => this.write());
-      else this.wrote();
+      else this.wroteAll();
     });
     const left = this.stateNow === 'answering' ? this.answerBy - this.since : Number.POSITIVE_INFINITY;
     this.arm(Math.min(this.owner.times.pieceMs, Math.max(left, 1)));
+  }
+
+  /** Of what is here. */
+  private wroteAll(): void {
+    if (this.unpacking === null) this.wrote();
+    else void this.unpack(this.unpacking);
+  }
+
+  private async unpack(unpacking: Unpacking): Promise<void> {
+    try {
+      const piece = await unpacking.next();
+      if (this.stateNow === 'closed') return;
+      this.before = piece;
+      if (piece === null) this.endUnpacking();
+      this.write();
+    } catch {
+      this.destroy();
+    }
+  }
+
+  private endUnpacking(): void {
+    this.unpacking?.end();
+    this.unpacking = null;
   }
 
   private hasMore(): boolean {
@@ -349,6 +390,7 @@ export class AdminConnection {
     this.change('closed');
     this.disarm();
     this.releasePage();
+    this.endUnpacking();
     this.queue.length = 0;
     this.before = null;
     this.buffer.clear();

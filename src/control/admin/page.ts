@@ -7,18 +7,19 @@
 import { finished } from 'node:stream/promises';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { createGzip, type Gzip, gzip } from 'node:zlib';
+import { createGzip, type Gzip, gunzip, gzip } from 'node:zlib';
 import { timerSpan } from '../../kernel/durations.ts';
 import { tellLimit } from '../../kernel/limit-log.ts';
 
 const compress = promisify(gzip);
+const unpack = promisify(gunzip);
 
 /** Bytes of a piece, about: what one client may be written in a turn of the event loop. */
 export const PIECE_BYTES = 65_536;
 /** Characters that are encoded together. */
 const MOST_TEXT = 16_384;
 /** How long a page is made before something else may run, milliseconds; a part more, which is short. */
-const SLICE_MS = 3;
+const SLICE_MS = 2;
 /** The rest after a page, in times of what it cost; for less than a millisecond there is none. */
 const REST_PER_COST = 3;
 /** Smaller pages are not worth compressing. */
@@ -32,16 +33,27 @@ export interface PageUser {
 /** In parts: texts, and bytes that are valid until the next part is asked for. */
 export type PageText = () => Iterable<string | Uint8Array> | null;
 
+function piecesOf(bytes: Buffer): Buffer[] {
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) pieces.push(bytes.subarray(at, at + PIECE_BYTES));
+  return pieces;
+}
+
 export class Page {
   readonly pieces: readonly Buffer[];
   readonly bytes: number;
   readonly gzipped: boolean;
+  /** Of its text, as it was before it was compressed. */
+  readonly textBytes: number;
   private small: Promise<Page> | null = null;
+  private plain: Promise<Page> | null = null;
 
-  constructor(pieces: readonly Buffer[], gzipped = false) {
+  /** `textBytes`: where it is compressed. */
+  constructor(pieces: readonly Buffer[], gzipped = false, textBytes = 0) {
     this.pieces = pieces;
     this.bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
     this.gzipped = gzipped;
+    this.textBytes = gzipped ? textBytes : this.bytes;
   }
 
   static of(text: string): Page {
@@ -54,6 +66,12 @@ export class Page {
     return this.small;
   }
 
+  /** As a whole, when first asked for. */
+  unpacked(): Promise<Page> {
+    this.plain ??= this.gzipped ? this.unpack() : Promise.resolve(this);
+    return this.plain;
+  }
+
   equals(other: Page): boolean {
     return (
       this.bytes === other.bytes &&
@@ -63,10 +81,11 @@ export class Page {
   }
 
   private async compress(): Promise<Page> {
-    const bytes = await compress(Buffer.concat(this.pieces));
-    const pieces: Buffer[] = [];
-    for (let at = 0; at < bytes.length; at += PIECE_BYTES) pieces.push(bytes.subarray(at, at + PIECE_BYTES));
-    return new Page(pieces, true);
+    return new Page(piecesOf(await compress(Buffer.concat(this.pieces))), true, this.bytes);
+  }
+
+  private async unpack(): Promise<Page> {
+    return new Page(piecesOf(await unpack(Buffer.concat(this.pieces))));
   }
 }
 
@@ -123,6 +142,7 @@ class Pieces {
   private text = '';
   private piece = Buffer.alloc(0);
   private at = 0;
+  private textBytes = 0;
 
   /** `gzips`: in zlib's threads, so that the page is never whole in memory as it was. */
   constructor(gzips: boolean) {
@@ -152,7 +172,7 @@ class Pieces {
     if (coder === null) return new Page(this.list);
     coder.end();
     await finished(coder);
-    return new Page(this.list, true);
+    return new Page(this.list, true, this.textBytes);
   }
 
   /** Bytes of a piece: fewer calls are cheaper for whoever compresses. */
@@ -179,6 +199,7 @@ class Pieces {
     const { coder, at } = this;
     if (at === 0) return null;
     const bytes = this.piece.subarray(0, at);
+    this.textBytes += at;
     this.at = 0;
     if (coder === null) {
       // Pages are kept for slow clients, the rest of the piece is not.
