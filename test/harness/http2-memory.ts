@@ -53,6 +53,9 @@ const OPTIONS = {
   clientIdleMs: 0,
 };
 
+/** No exchange here has a backend, so that nothing else is counted. */
+const NO_COUNTS = { exemplars: null };
+
 export class Http2Memory {
   readonly socket: MemorySocket;
   readonly connection: Http2Connection;
@@ -75,7 +78,7 @@ export class Http2Memory {
       options: all,
       wheel: this.wheel,
       metrics,
-      requestCounts: new RequestCounts(metrics, null as never, [], { headerLabels: [] } as never),
+      requestCounts: new RequestCounts(metrics, NO_COUNTS as never, [], { headerLabels: [] } as never),
       budget: this.budget,
       heldBodies: new HeldBodies(),
       trusts: [null],
