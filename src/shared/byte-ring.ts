@@ -85,7 +85,8 @@ export class RingWriter {
     this.records[(start & (size - 1)) >> 2] = length | (tag << 24);
     this.written = (start + LENGTH_BYTES + aligned(length)) | 0;
     this.recordsWritten = (this.recordsWritten + 1) | 0;
-    Atomics.store(words, RECORDS_WRITTEN, this.recordsWritten);
+    // Whoever sees the second one sees what was stored before it.
+    words[RECORDS_WRITTEN] = this.recordsWritten;
     Atomics.store(words, WRITTEN, this.written);
   }
 

@@ -1,17 +1,20 @@
 /** The access log of a real tsuji (shared/spec logs §1–§2): every exchange has one line, whatever becomes of it. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmdirSync } from 'node:fs';
 import { createServer, get } from 'node:http';
+import { connect } from 'node:http2';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { ENGINES, isHttp2, isSecure, isUws, startEngines } from '../harness/engines.ts';
 import { listening } from '../harness/listening.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
-import { rawClient } from '../harness/raw.ts';
+import { rawClient, startRawServer } from '../harness/raw.ts';
 import { temporaryFolder } from '../harness/tools.ts';
 import { addRoute, startTsuji, under } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
-import { echoing, startWsServer, wsClient } from '../harness/websocket.ts';
+import { closeFrame, echoing, frame, startWsServer, TEXT, wsClient } from '../harness/websocket.ts';
 
 type Line = Record<string, unknown>;
 
@@ -172,6 +175,61 @@ test('a WebSocket has its line when it ends, with 101 and its bytes', async (t) 
   }
 });
 
+test('a WebSocket over HTTP/2, and a tunnel of another protocol, have their bytes as well', async (t) => {
+  const peers = await startWsServer(t, echoing);
+  const host = await route({}, [peers.url]);
+  const at = mark();
+  const client = connect(`http://${OWN_HOST}:${engines.port('tsuji-h2c')}`);
+  t.after(() => client.destroy());
+  await once(client, 'remoteSettings');
+  const stream = client.request({
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':scheme': 'http',
+    ':path': at,
+    ':authority': host,
+    'sec-websocket-version': '13',
+  });
+  const hello = frame(TEXT, 'hello', true);
+  const bye = closeFrame(1000, 'bye', true);
+  stream.write(hello);
+  await once(stream, 'data');
+  stream.resume();
+  stream.write(bye);
+  has((await linesOf(at))[0], {
+    DownstreamStatus: 101,
+    Cause: 'ok',
+    RequestProtocol: 'HTTP/2.0',
+    RequestContentSize: hello.length + bye.length,
+    DownstreamContentSize: frame(TEXT, 'hello', false).length + closeFrame(1000, 'bye', false).length,
+  });
+
+  const other = await startRawServer(t, async (connection) => {
+    await connection.until('\r\n\r\n');
+    connection.send('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n');
+    await connection.until('question');
+    connection.send('answer!');
+    connection.socket.end();
+  });
+  const otherHost = await route({}, [other.url]);
+  const tunnel = await rawClient(t, engines.port('tsuji'));
+  tunnel.send(`GET ${at}/other HTTP/1.1\r\nHost: ${otherHost}\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n`);
+  await tunnel.until('101');
+  tunnel.send('question');
+  await tunnel.until('answer!');
+  tunnel.socket.end();
+  await tunnel.untilClosed();
+  const [line] = await linesOf(`${at}/other`);
+  has(line, { DownstreamStatus: 101, RequestContentSize: 8, DownstreamContentSize: 7, Cause: 'ok' });
+});
+
+test('a slash redirect has a line as well', async () => {
+  const at = mark();
+  const host = await route({ 'routes/p/rule': `Path:${at}` });
+  await engines.ask('uws', { host, path: `${at}/` });
+  has((await linesOf(at))[0], { RequestPath: `${at}/`, DownstreamStatus: 301, Cause: 'redirect', Tries: 0 });
+});
+
 test('what is no good request has a line, with Engine:tsuji', async (t) => {
   const heads = {
     '/no-host': 'GET /no-host HTTP/1.1\r\n\r\n',
@@ -244,10 +302,16 @@ test('the last lines are written before the end', async () => {
 test('a path that cannot be written is told, and tried again at SIGUSR1; the admin address may have lines; lines beyond the buffer are counted', async (t) => {
   const taken = join(folder.path, 'folder');
   mkdirSync(taken);
-  const failed = await startTsuji(t, {
-    noWait: true,
-    flags: [`--accessLog.filePath=${taken}`, '--accessLog.format=json', '--accessLog.addInternals'],
-  });
+  // Nobody reads the pipe: its lines wait, one in the worker.
+  const fifo = join(folder.path, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  const reader = openSync(fifo, 'r+');
+  t.after(() => closeSync(reader));
+  const starting = [
+    [`--accessLog.filePath=${taken}`, '--accessLog.format=json', '--accessLog.addInternals'],
+    [`--accessLog.filePath=${fifo}`, '--accessLog.bufferingSize=1', '--accessLog.extras=false'],
+  ].map((flags) => startTsuji(t, { noWait: true, flags }));
+  const [failed, full] = await Promise.all(starting);
   await failed.hasSaid(
     /level=error msg="The access log cannot be written" event=access_log_failed path=\S+folder reason="EISDIR/,
   );
@@ -261,17 +325,6 @@ test('a path that cannot be written is told, and tried again at SIGUSR1; the adm
   has(JSON.parse(line) as Line, told);
   failed.kill('SIGTERM');
   await failed.ended();
-  // Nobody reads the pipe: its lines wait, one in the worker.
-  const fifo = join(folder.path, 'fifo');
-  const { execFileSync } = await import('node:child_process');
-  const { openSync, closeSync } = await import('node:fs');
-  execFileSync('mkfifo', [fifo]);
-  const reader = openSync(fifo, 'r+');
-  t.after(() => closeSync(reader));
-  const full = await startTsuji(t, {
-    noWait: true,
-    flags: [`--accessLog.filePath=${fifo}`, '--accessLog.bufferingSize=1', '--accessLog.extras=false'],
-  });
   const dropped = async (): Promise<number> => Number(/buffer_full"\} (\d+)/.exec(await full.metrics())![1]);
   while ((await dropped()) === 0) {
     await Promise.all(

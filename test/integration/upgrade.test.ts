@@ -1,6 +1,6 @@
 /** Ending and upgrading under load: who asks is answered, on both engines and in whatever manner connections are used. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { before, type TestContext } from 'node:test';
 import { OWN_HOST } from '../harness/own-host.ts';
@@ -69,7 +69,11 @@ test('SIGTERM under load resets nobody who was there before it', async (t) => {
 });
 
 test('SIGUSR2 under load: a successor takes over and nobody notices, and WebSockets live on until the old one ends', async (t) => {
-  const tsuji = await startOnPorts(t, ['--lifeCycle.graceTimeOut=1000h']);
+  const folder = temporaryFolder();
+  t.after(() => folder.remove());
+  const path = join(folder.path, 'access.log');
+  const flags = [`--accessLog.filePath=${path}`, '--accessLog.format=json'];
+  const tsuji = await startOnPorts(t, ['--lifeCycle.graceTimeOut=1000h', ...flags]);
   const [uws, own] = [tsuji.portOf('uws'), tsuji.portOf('tsuji')];
   const ws = await startWsServer(t, echoing);
   const echo = await addRoute(tsuji, [ws.url]);
@@ -93,6 +97,12 @@ test('SIGUSR2 under load: a successor takes over and nobody notices, and WebSock
   await others();
   await Promise.all(groups.map((group) => group.stop()));
   for (const group of groups) assert.deepEqual([lostOf(group), group.refused], ['', 0]);
+  // Both have written into it, each request a line, and none is torn.
+  const answered = clients.length + groups.reduce((sum, { good }) => sum + good, 0);
+  const lines = (): string[] => readFileSync(path, 'utf8').split('\n').slice(0, -1);
+  await waitFor(() => lines().length >= answered, 'a line for each answer');
+  const good = lines().filter((line) => (JSON.parse(line) as Record<string, unknown>).Cause === 'ok');
+  assert.ok(good.length >= answered, `${good.length} of ${answered}`);
 });
 
 test('a successor that cannot start, is ended, or is not ready in time leaves the old one as it was, which says why', async (t) => {

@@ -2,6 +2,7 @@
 
 import type { X509Certificate } from 'node:crypto';
 import { type TlsConnection, tlsTraitsOf } from '../../kernel/tls-traits.ts';
+import { subjectText } from './subject-text.ts';
 
 export type TlsFacts = {
   /** `1.3` */
@@ -16,23 +17,6 @@ export type TlsFacts = {
 
 const facts = new WeakMap<TlsConnection, TlsFacts>();
 
-/** RFC 2253 §2.4: what would be taken for the end of a value or of an attribute. */
-function escapedValue(value: string): string {
-  return value.replace(/[,+"\\<>;]|^[ #]| $/g, '\\$&');
-}
-
-/** Node has an attribute per line, in the order of the certificate; Go the last one first, with commas between. */
-function subjectText(subject: string): string {
-  return subject
-    .split('\n')
-    .reverse()
-    .map((attribute) => {
-      const equals = attribute.indexOf('=');
-      return equals < 0 ? attribute : `${attribute.slice(0, equals)}=${escapedValue(attribute.slice(equals + 1))}`;
-    })
-    .join(',');
-}
-
 export function tlsFactsOf(source: TlsConnection, certificates: readonly X509Certificate[]): TlsFacts {
   let known = facts.get(source);
   if (known === undefined) {
@@ -41,7 +25,7 @@ export function tlsFactsOf(source: TlsConnection, certificates: readonly X509Cer
       version,
       cipher,
       resumed,
-      clientSubject: certificates.length === 0 ? '' : subjectText(certificates[0].subject),
+      clientSubject: certificates.length === 0 ? '' : subjectText(certificates[0]),
     };
     facts.set(source, known);
   }
