@@ -16,6 +16,7 @@ import { HOST, KINDS, type Kind, type Site, type Subject } from './subjects.ts';
 import { untilServed, Watch } from './watch.ts';
 
 const SERVED_MS = 180_000;
+const SETTLE_MS = 8_000;
 /** After the last change. */
 const LATE_MS = 10_000;
 /** So many that each of two workers has some. */
@@ -44,8 +45,9 @@ async function changeAll(subject: Subject, watch: Watch, frontends: number, seco
   await Promise.all(told);
 }
 
+/** Resident bytes, once what the start has left behind was given back. */
 async function settled(pid: number): Promise<number> {
-  await sleep(2_000);
+  await sleep(SETTLE_MS);
   return readResident(pid);
 }
 

@@ -13,6 +13,7 @@ import { tellOwnError } from '../kernel/own-error.ts';
 import { TableBuilder } from '../table/builder.ts';
 import type { TableChange, Tables } from '../table/input.ts';
 import { type BuiltTables, builtTables } from '../table/salvage.ts';
+import { letGoSoon } from './let-go.ts';
 import type { BasePiece, MadeBase } from './make-base.task.ts';
 
 /**
@@ -70,6 +71,7 @@ export class TableCompiler {
     if (made === null) throw new Error('the thread has made no base');
     const { base, refused } = made;
     this.builder.rebase(base);
+    letGoSoon();
     return { tables: { base, overlay: null }, refused };
   }
 

@@ -7,9 +7,9 @@
  *
  * What looks full may be garbage, which V8 does not hurry to collect where nothing new is asked for: it is collected first.
  */
-import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
 import { resourceLimits } from 'node:worker_threads';
+import { collectGarbage } from '../kernel/collect-garbage.ts';
 
 const LOOK_MS = 50;
 /** Shares of the limit of the old generation. */
@@ -33,14 +33,6 @@ function oldBytes(): number {
   for (const space of getHeapSpaceStatistics())
     if (!space.space_name.startsWith('new_')) bytes += space.space_used_size;
   return bytes;
-}
-
-/** Node has no other way to it. */
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  setFlagsFromString('--no-expose-gc');
-  collect();
 }
 
 export class HeapWatch {
