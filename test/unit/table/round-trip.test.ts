@@ -72,7 +72,10 @@ test('every field of frontends, backends and servers comes back as it was given'
   assert.equal(shop.backend.slot, given.slot);
   assert.deepEqual(
     shop.backend.servers.map((view) => ({ ...view })),
-    given.servers.map((each) => ({ ...each, backendSlot: given.slot, options: null, isGone: false })),
+    given.servers.map((each, i) => {
+      const address = ['10.0.0.1:80', '[::1]:8443', '10.0.0.1:65535'][i];
+      return { ...each, address, backendSlot: given.slot, options: null, isGone: false };
+    }),
   );
   assert.deepEqual([...shop.backend.schedule], [0, 0, 0, 1]);
   assert.equal(shop.backend.scheduleLength, 4);
