@@ -8,7 +8,7 @@ import type { Settings } from '../settings/settings.ts';
 import { LabelReader } from '../shared/label-counts.ts';
 import { MetricsReader } from '../shared/metrics-reader.ts';
 import { RATE_BUCKETS } from '../shared/rate-buckets.ts';
-import { SLOT_CAPACITY, type SlotRegistry, serverKey } from '../shared/slots.ts';
+import { SLOT_CAPACITY, type SlotRegistry } from '../shared/slots.ts';
 import type { AccessLogControl, AccessLogView } from './access-log/access-log.ts';
 import type { AdminServer } from './admin/admin-server.ts';
 import { whyNotReady } from './admin/readiness.ts';
@@ -269,8 +269,8 @@ export class PlaneView implements ControlView {
     return this.parts.backendSlots.find(name);
   }
 
-  serverSlot(backend: string, url: string): number {
-    return this.parts.serverSlots.find(serverKey(backend, url));
+  serverSlot(key: string): number {
+    return this.parts.serverSlots.find(key);
   }
 
   countBuffers(): readonly CountBuffers[] {

@@ -155,7 +155,8 @@ export interface ControlView {
   backendName(slot: number): string;
   /** -1: it has none. */
   backendSlot(name: string): number;
-  serverSlot(backend: string, url: string): number;
+  /** `key`: as `serverKey` makes it. */
+  serverSlot(key: string): number;
   /** null: the backend has none. */
   breaker(backend: string): BreakerView | null;
   limit(backend: string): LimitView | null;

@@ -8,6 +8,7 @@ import type { LabelFamily } from '../../../shared/label-families.ts';
 import { type MetricsReader, ownerOf, type Series } from '../../../shared/metrics-reader.ts';
 import { SERVER_STRIDE } from '../../../shared/server-counts.ts';
 import { sumOfSlot } from '../../../shared/slot-counts.ts';
+import { serverKey } from '../../../shared/slots.ts';
 import { Utilization } from '../../utilization.ts';
 import type { ControlView, WorkerView } from '../../view.ts';
 import { labelText, PAUSE, type Parts } from './exposition.ts';
@@ -21,9 +22,10 @@ export type BackendRow = { readonly name: string; readonly labels: string; reado
 /** Those of one server, or of all that have no series of their own. */
 export type ServerRow = { readonly labels: string; readonly counts: Float64Array };
 
-/** The labels of a server: of Traefik 3, of 1.7 and ours. */
+/** The labels of a server, of Traefik 3, of 1.7 and ours, and the name under which it has its slot: joined once. */
 export type ServerTexts = {
   readonly server: Server;
+  readonly key: string;
   readonly service: string;
   readonly backend: string;
   readonly own: string;
@@ -126,6 +128,7 @@ export class MetricsSource {
       const rest = labelText([['url', url]]);
       return {
         server,
+        key: serverKey(name, url),
         service: `${labelText([['service', shown]])},${rest}`,
         backend: `${labelText([['backend', shown]])},${rest}`,
         own: `${labelText([['backend', name]])},${rest}`,
@@ -180,8 +183,8 @@ export class MetricsSource {
     const present = new Set<number>();
     for (const backend of [...view.model().backends.values()]) {
       yield PAUSE;
-      for (const { server, own: labels } of this.serverTexts(backend)) {
-        const slot = view.serverSlot(backend.name, server.url);
+      for (const { key, own: labels } of this.serverTexts(backend)) {
+        const slot = view.serverSlot(key);
         if (slot < 0) continue;
         present.add(slot);
         const counts = sumOfSlot(buffers, SERVER_STRIDE, slot);

@@ -236,8 +236,8 @@ export class FakeView implements ControlView {
   backendSlot(name: string): number {
     return this.backendNames.indexOf(name);
   }
-  serverSlot(backend: string, url: string): number {
-    return this.serverNames.indexOf(`${backend} ${url}`);
+  serverSlot(key: string): number {
+    return this.serverNames.indexOf(key.replace('\0', ' '));
   }
   countBuffers(): readonly CountBuffers[] {
     return this.counts;
