@@ -183,6 +183,9 @@ function post(message: FromWorker): void {
   boot.port.postMessage(message);
 }
 
+/** What limits refuse is added up in main, which tells it once a minute. */
+const SUM_MS = 1_000;
+
 function sendLogToMain(): void {
   const waiting = new Int32Array(boot.logQueue);
   sendLogTo((record) => {
@@ -192,7 +195,7 @@ function sendLogToMain(): void {
     const fields = record.counts === '' ? { worker: boot.index, ...record.fields } : record.fields;
     post({ kind: 'log', record: { ...record, fields } });
     return true;
-  });
+  }, SUM_MS);
 }
 
 /** Closes every handle; the thread ends by itself when its loop is empty. */

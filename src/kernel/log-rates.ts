@@ -36,6 +36,12 @@ export class LineRates {
     return suppressed;
   }
 
+  /** What was let through did not come all the same, for another reason: so many lines go into the number of the next one. */
+  putBack(name: string, lines: number): void {
+    const bucket = this.buckets.get(name);
+    if (bucket !== undefined) bucket.suppressed += lines;
+  }
+
   private forgetSome(now: number): void {
     for (const [name, { at }] of this.buckets) if (now - at > FORGET_MS) this.buckets.delete(name);
     for (const name of this.buckets.keys()) {

@@ -57,6 +57,8 @@ const budget = new LineBudget(LINES_PER_SECOND, tellHeld);
 const debugBudget = new LineBudget(LINES_PER_SECOND, tellHeld);
 let lowest = RANKS.info;
 let sink: (record: LogRecord) => boolean = print;
+/** Of what is counted, where main makes the sum; 0: as the event says. */
+let sumMs = 0;
 /** Of main; null before the first line. */
 let output: LogOutput | null = null;
 let form: LogForm = 'text';
@@ -104,7 +106,7 @@ const lastOf = new Map<string, LogRecord>();
 const MOST_LAST = 10_000;
 
 /** It comes when its rate allows, unless another state was told meanwhile. */
-function tellLater(name: string, record: LogRecord): void {
+function tellLater(name: string, record: LogRecord, perMs: number): void {
   const isFirst = !lastOf.has(name);
   if (isFirst && lastOf.size >= MOST_LAST) return;
   lastOf.set(name, record);
@@ -115,23 +117,26 @@ function tellLater(name: string, record: LogRecord): void {
     // It was counted as one that is left out.
     if (last !== undefined) submit({ ...last, suppressed: -1 });
   };
-  setTimeout(tell, timerSpan(record.perMs)).unref();
+  setTimeout(tell, timerSpan(perMs)).unref();
 }
 
 function submit(record: LogRecord): void {
   const now = performance.now();
-  const { perMs, burst, event, object, of } = record;
+  const { burst, event, object, of } = record;
+  const perMs = record.counts !== '' && sumMs > 0 ? sumMs : record.perMs;
   const name = `${of === '' ? event : of} ${object}`;
   const suppressed = rates.take(name, perMs, burst, record.suppressed, now);
   if (suppressed < 0) {
-    if (of !== '') tellLater(name, record);
+    if (of !== '') tellLater(name, record, perMs);
     return;
   }
   lastOf.delete(name);
   const lines = record.level === 'debug' ? debugBudget : budget;
-  if (record.level !== 'fatal' && !lines.take(now)) return;
-  const accepted = sink(suppressed === record.suppressed ? record : { ...record, suppressed });
-  if (!accepted) lines.hold();
+  const mayCome = record.level === 'fatal' || lines.take(now);
+  const isTaken = mayCome && sink(suppressed === record.suppressed ? record : { ...record, suppressed });
+  if (isTaken) return;
+  rates.putBack(name, suppressed + 1);
+  if (mayCome) lines.hold();
 }
 
 function tellHeld(lines: number): boolean {
@@ -190,9 +195,13 @@ export function endLog(): void {
   setTimeout(() => output?.abandon(), END_MS).unref();
 }
 
-/** In a worker: lines go there instead of to stdout. False: it has no room. */
-export function sendLogTo(send: (record: LogRecord) => boolean): void {
+/**
+ * In a worker: lines go there instead of to stdout. False: it has no room. `sumEachMs`: what is counted goes there so often,
+ * so that the sum of all workers is no older; 0: as often as it is to be told.
+ */
+export function sendLogTo(send: (record: LogRecord) => boolean, sumEachMs = 0): void {
   sink = send;
+  sumMs = sumEachMs;
 }
 
 /** In main: what a worker has sent. */

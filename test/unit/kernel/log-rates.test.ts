@@ -30,6 +30,14 @@ test('each name has its own rate, and what was left out elsewhere is counted', (
   assert.equal(rates.take('free', 0, 1, 0, 0), 0);
 });
 
+test('what was let through and did not come is counted with the next', () => {
+  const rates = new LineRates();
+  assert.equal(rates.take('a', 1_000, 1, 2, 0), 2);
+  rates.putBack('a', 3);
+  rates.putBack('nobody', 3);
+  assert.equal(rates.take('a', 1_000, 1, 0, 2_000), 3);
+});
+
 test('any number of names takes bounded memory', () => {
   const rates = new LineRates();
   for (let i = 0; i < 100_000; i++) rates.take(`name ${i}`, 1_000, 1, 0, i);

@@ -67,3 +67,44 @@ test('what a limit refuses is told at once, and then as the sum of each minute, 
   pass(600_000);
   assert.equal(after.length, 1, 'nothing was refused since');
 });
+
+test('a worker sends what it has counted each second, and main adds it up', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let now = 5_000_000;
+  t.mock.method(performance, 'now', () => now);
+  const sent: number[] = [];
+  sendLogTo(({ suppressed }) => sent.push(suppressed + 1) > 0, 1_000);
+  for (let i = 0; i < 25; i++) {
+    tellLimit({ limit: 'queue', object: 'q', value: 1, what: 'requests' });
+    now += 100;
+    t.mock.timers.tick(100);
+  }
+  now += 2_000;
+  t.mock.timers.tick(2_000);
+  captureLog();
+  assert.ok(sent.length >= 3 && sent.length <= 4, sent.join());
+  assert.equal(sent[0], 1);
+  assert.equal(
+    sent.reduce((sum, each) => sum + each, 0),
+    25,
+  );
+});
+
+test('what a line would have counted that nobody takes is in the next one', () => {
+  const refuse = (): void => tellLimit({ limit: 'maxconn', object: 'untaken', value: 1, what: 'requests' }, {}, 5);
+  sendLogTo(() => false);
+  refuse();
+  const lines = captureLog();
+  const later = performance.now() + 60_001;
+  const { now } = performance;
+  performance.now = () => later;
+  try {
+    refuse();
+  } finally {
+    performance.now = now;
+  }
+  assert.deepEqual(
+    lines.map(({ refused }) => refused),
+    [10],
+  );
+});

@@ -1,4 +1,5 @@
 /** Families of backends and their servers: state, tries, connections, breakers, limits. */
+import { tellLimit } from '../../../kernel/limit-log.ts';
 import {
   BACKEND_STRIDE,
   CLOSED_BY_SERVER,
@@ -216,6 +217,10 @@ export function* backendMetrics(source: MetricsSource): Parts {
   yield* serverFamilies(rows);
   const help = 'Servers beyond --metrics.prometheus.maxServers, which share one series.';
   yield* family('tsuji_servers_folded', 'gauge', help, [['', folded]]);
+  if (folded > 0) {
+    const what = 'pages of metrics on which servers share one series';
+    tellLimit({ limit: 'series', object: 'servers', value: source.options.maxServers, what });
+  }
   yield* connectionFamilies(yield* source.backendRows());
   yield* protectionFamilies(source);
 }
