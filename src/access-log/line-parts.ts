@@ -37,10 +37,6 @@ export class LinePart {
     return this.texts.push(text) - 1;
   }
 
-  get isEmpty(): boolean {
-    return this.texts.length === 0;
-  }
-
   /** An entry is to be written. */
   begin(entry: Entry): void {
     const { known, deciding } = this;

@@ -329,6 +329,7 @@ export class AdminConnection {
 
   /** What the client is still sending is read for a moment: to close over it would take its answer from it. */
   private finish(): void {
+    this.tellLog(true);
     this.change('ending');
     this.arm(ENDING_MS);
     this.buffer.clear();
