@@ -144,7 +144,7 @@ async function manyChanges(etcd: Etcd, key: string): Promise<void> {
 test('an index that etcd no longer keeps leads to a fresh reading, and is no failure', async (t) => {
   const etcd = await etcdOf(t, { args: ['--unsafe-no-fsync'] });
   await etcd.ctl(2, 'set', '/traefik/a', '1');
-  const { source, sink } = followV2(t, [etcd.endpoint], {}, { pollMs: 2500 });
+  const { source, sink } = followV2(t, [etcd.endpoint], {}, { pollMs: 8_000 });
   await sink.has('a', '1');
   // During one poll more happens elsewhere than etcd keeps, so the next poll asks for what is gone.
   await manyChanges(etcd, '/foreign');

@@ -156,7 +156,7 @@ eachAtOnce('a client that reads slowly gets all of it', async (t, engine) => {
     reading.socket.resume();
     await waitFor(() => reading.bytes >= target || reading.closed, 'more');
     reading.socket.pause();
-    await new Promise((resolve) => setTimeout(resolve, MS / 2));
+    await new Promise((resolve) => setTimeout(resolve, MS / 4));
   }
   reading.socket.resume();
   await waitFor(() => reading.bytes > size || reading.closed, 'the rest');

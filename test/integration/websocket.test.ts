@@ -66,8 +66,12 @@ exchangeTest('messages of every size arrive whole, in order, and as what they ar
 exchangeTest('many small messages at once keep their order both ways', tsuji, async (t) => {
   const { client } = await pair(t, echoing);
   const count = 20_000;
-  for (let i = 0; i < count; i++) client.ws.send(String(i));
-  await waitFor(() => client.messages.length === count, 'all echoes');
+  // Fewer than what one turn may bring of tiny frames: a busy machine makes one of many.
+  const atOnce = 4_000;
+  for (let i = 0; i < count; i++) {
+    client.ws.send(String(i));
+    if (i % atOnce === atOnce - 1) await waitFor(() => client.messages.length > i, 'all echoes');
+  }
   assert.ok(client.messages.every(({ data }, i) => data.toString() === String(i)));
 });
 
