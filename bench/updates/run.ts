@@ -16,7 +16,7 @@ import { HOST, KINDS, type Kind, type Site, type Subject } from './subjects.ts';
 import { untilServed, Watch } from './watch.ts';
 
 const SERVED_MS = 180_000;
-const SETTLE_MS = 8_000;
+const SETTLE_MS = 15_000;
 /** After the last change. */
 const LATE_MS = 10_000;
 /** So many that each of two workers has some. */

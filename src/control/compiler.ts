@@ -17,8 +17,9 @@ import { letGoSoon } from './let-go.ts';
 import type { BasePiece, MadeBase } from './make-base.task.ts';
 
 /**
- * Objects in an overlay: beyond that it becomes a base, or part of the next one. With so many a server that moves costs the
- * main thread 0.3 ms, and a frontend that changes one or two; a base of 100 000 frontends costs another one a second or two.
+ * Objects in an overlay: beyond that it becomes a base, or part of the next one. With so many a change costs the main thread half
+ * a millisecond, and now and then ten, when all of them are written anew; a base of 100 000 frontends costs another thread a
+ * second or two.
  */
 export const MOST_OVERLAID = 2_048;
 /** Objects in one message to the thread. */
