@@ -10,6 +10,7 @@ const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'];
 const SOCKET = /^socket:\[(\d+)\]$/;
 /** How tsuji is run, wherever it lies: a program of that name, or Node with a script of it. */
 const TSUJI = /(?:^|\/)tsuji(?:[-/.]|$)/;
+const NODE = /^(?:node|nodejs|tsuji)\b/;
 /** Parts of a command line that may be the program or its script. */
 const LOOKED_AT = 4;
 
@@ -41,6 +42,12 @@ function holds(pid: string, inodes: ReadonlySet<string>): boolean {
   });
 }
 
+/** `words`: of a command line. A folder of that name makes no tsuji of another program. */
+export function isTsuji(words: readonly string[]): boolean {
+  if (!NODE.test(basename(words[0]))) return false;
+  return words.slice(0, LOOKED_AT).some((word) => word === process.argv[1] || TSUJI.test(word));
+}
+
 /** `another tsuji (process 12)`, `nginx (process 12)`; `another process` where nobody says. */
 export function portOwner(port: number): string {
   const inodes = new Set(
@@ -52,10 +59,10 @@ export function portOwner(port: number): string {
     ),
   );
   const processes = readOr(() => readdirSync('/proc'), []).filter((name) => /^\d+$/.test(name));
+  // Others may have the same port at another address.
+  if (inodes.size > 0 && holds(String(process.pid), inodes)) return 'this process itself';
   const pid = inodes.size === 0 ? undefined : processes.find((one) => holds(one, inodes));
   if (pid === undefined) return 'another process';
-  if (pid === String(process.pid)) return 'this process itself';
   const words = readOr(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8'), '').split('\0');
-  const isTsuji = words.slice(0, LOOKED_AT).some((word) => word === process.argv[1] || TSUJI.test(word));
-  return `${isTsuji ? 'another tsuji' : basename(words[0]) || 'another process'} (process ${pid})`;
+  return `${isTsuji(words) ? 'another tsuji' : basename(words[0]) || 'another process'} (process ${pid})`;
 }

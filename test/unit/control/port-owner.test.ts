@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type AddressInfo, createServer } from 'node:net';
 import test from 'node:test';
 import { listenReason } from '../../../src/control/listening.ts';
-import { listeningInodes } from '../../../src/control/port-owner.ts';
+import { isTsuji, listeningInodes } from '../../../src/control/port-owner.ts';
 
 test('sockets that listen on a port are told from its connections and from other ports', () => {
   const table = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -27,4 +27,12 @@ test('a reason is what the system says, in words, and whose the port is', async 
   assert.match(reasonOf('EACCES'), /^this user may not listen on that port .*CAP_NET_BIND_SERVICE/);
   assert.equal(reasonOf('EADDRNOTAVAIL'), 'this machine does not have that address');
   assert.equal(reasonOf('EIO'), 'listen E 1:2');
+});
+
+test('tsuji is told from programs that only have something of its name', () => {
+  assert.ok(isTsuji(['/usr/bin/tsuji', '--web']));
+  assert.ok(isTsuji(['node', '--disable-sigusr1', '/usr/lib/tsuji/js/main.js']));
+  assert.ok(!isTsuji(['/usr/bin/etcd', '--name=test', '--data-dir=/tmp/tsuji-xmDl94']));
+  assert.ok(!isTsuji(['nginx: master process nginx -c /etc/tsuji/nginx.conf']));
+  assert.ok(!isTsuji(['node', 'server.js']));
 });
