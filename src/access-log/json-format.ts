@@ -159,7 +159,8 @@ const FIELDS_3: readonly Field[] = [
   number('OriginContentSize', ({ originStatus, originBytes }) => (originStatus > 0 ? originBytes : 0)),
   number('OriginDuration', ({ origin }) => Math.max(origin, 0)),
   ofPart('course', 'RequestScheme', ({ scheme }) => scheme),
-  ofPart('server', 'ServiceURL', ({ url }) => url),
+  // The path of a request stands there in the lines of Traefik 1.7 only.
+  ofPart('server', 'ServiceURL', ({ url }) => (url.startsWith('/') ? '' : url)),
   ofPart('course', 'entryPointName', ({ entryPoint }) => entryPoint),
   ofPart('client', 'TLSClientSubject', ({ tlsSubject }) => tlsSubject),
   optionalText('TraceId', ({ traceId }) => traceId),
