@@ -27,6 +27,9 @@ const FIRST = [
 /** For one test, in milliseconds. */
 const TIMEOUT_MS = 180_000;
 
+/** Without it results are lost at the forced end. */
+const EXIT_HOOK = new URL('../test/harness/exit-hook.ts', import.meta.url).href;
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 
@@ -53,7 +56,7 @@ if (files.length === 0) {
     concurrency: CONCURRENCY,
     timeout: TIMEOUT_MS,
     // What a test that failed has left open would keep its file, and all that wait for it, for ever.
-    execArgv: ['--test-force-exit', ...options],
+    execArgv: ['--test-force-exit', '--import', EXIT_HOOK, ...options],
   });
   tests.on('test:fail', () => {
     process.exitCode = 1;
