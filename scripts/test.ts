@@ -9,7 +9,7 @@ import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 
 /** Files at a time: they wait more than they compute, and share the machine with the etcd, nginx and browser they start. */
-const CONCURRENCY = 6;
+const CONCURRENCY = 4;
 /** Those that take longest, by the clock of a library or on their own account: all others run beside them. */
 const FIRST = [
   'slow-clients',
