@@ -234,6 +234,16 @@ export type EtcdOptions = { enableV2?: boolean; args?: readonly string[]; ownGro
 
 /** A one-node etcd of its own; v2 API switched on unless `enableV2` is false. */
 export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
+  try {
+    return await tryEtcd(options);
+  } catch (error) {
+    // A connection of this process took the port between its choice and its use.
+    if (!String(error).includes('address already in use')) throw error;
+    return tryEtcd(options);
+  }
+}
+
+async function tryEtcd(options: EtcdOptions): Promise<Etcd> {
   const data = temporaryFolder();
   const url = `http://${OWN_HOST}:${await freePort()}`;
   const peer = `http://${OWN_HOST}:${await freePort()}`;
