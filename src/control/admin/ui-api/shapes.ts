@@ -1,0 +1,455 @@
+/**
+ * What the paths below `/api/ui/` answer: the contract between them and the browser side (docs/api.md tells it to people).
+ *
+ * Points in time are Unix milliseconds, durations milliseconds, rates per second, shares 0 to 1; null is "not known", which
+ * is never 0. Rows of lists are arrays in the order of their columns. Fields may be added; when a meaning changes, VERSION does.
+ */
+
+export const VERSION = 1;
+
+/** Text with marks, never HTML: `b` is a name, `code` what a machine said or reads. */
+export type TextPart = string | readonly [tag: 'b' | 'code', text: string];
+export type Text = readonly TextPart[];
+
+export type Level = 'outage' | 'starting' | 'degraded' | 'healthy';
+
+export const BACKEND_STATES = ['failing', 'impaired', 'ok', 'idle'] as const;
+export type BackendState = (typeof BACKEND_STATES)[number];
+
+/** The word of each server state and its letter in `wall` and `pips`. */
+export const SERVER_LETTERS = {
+  'in rotation': 'i',
+  'slow start': 's',
+  'on trial': 't',
+  draining: 'd',
+  'not used': 'n',
+  'left out': 'l',
+  down: 'x',
+  ejected: 'e',
+  failing: 'f',
+} as const;
+export type ServerStateWord = keyof typeof SERVER_LETTERS;
+
+/** How bad, worst last: what is well or neutral, what got better, what got worse a little, what got worse. */
+export const WORSE = { neutral: 0, better: -1, little: 1, worse: 2 } as const;
+
+export const EVENT_KINDS = [
+  'verdict',
+  'backend',
+  'health',
+  'ejection',
+  'breaker',
+  'keys',
+  'problem',
+  'source',
+  'worker',
+  'certificate',
+  'node',
+  'process',
+] as const;
+export type EventKind = (typeof EVENT_KINDS)[number];
+
+/** p50, p90, p99. */
+export type Latency = readonly [p50: number, p90: number, p99: number];
+
+/** Also `event: overview` of the stream. */
+export type Overview = {
+  readonly v: number;
+  readonly t: number;
+  readonly gen: number;
+  /** When every worker had it; null before. */
+  readonly genAt: number | null;
+  readonly settled: boolean;
+  readonly level: Level;
+  readonly since: number;
+  /** Answers with 2xx, 3xx, 4xx, 5xx; null before the first two looks. */
+  readonly c: readonly [number, number, number, number] | null;
+  readonly lat: Latency | null;
+  readonly inflight: number;
+  /** Connections of clients, connections to servers. */
+  readonly conns: readonly [number, number];
+  /** Bodies of requests, bodies of responses; bytes per second. */
+  readonly bytes: readonly [number, number] | null;
+  /** Retries, retries that the budget refused; per second. */
+  readonly retries: readonly [number, number] | null;
+  /** State as of a source (`connecting`, `live`, `stale`, `absent`), age of what it said last. */
+  readonly sources: readonly (readonly [name: string, state: string, age: number | null])[];
+  /** Not bad, taking part. Null while nothing is loaded. */
+  readonly servers: readonly [number, number] | null;
+  readonly backends: Readonly<Record<BackendState, number>>;
+  readonly frontends: number;
+  /** New (24 h, or since the start), all. */
+  readonly problems: readonly [number, number];
+  /** Days to the end of the certificate that ends first, below 0 when it has; null for none. */
+  readonly cert: number | null;
+  /** Serving, wanted. */
+  readonly workers: readonly [number, number];
+  /** By which main's loop was late, the worst of the last 10 s. */
+  readonly lag: number;
+  readonly draining: boolean;
+  /** Generations of the last 24 h. */
+  readonly changes: number;
+  /** Each moves when its thing does. */
+  readonly rev: { readonly findings: number; readonly lists: number; readonly wall: number; readonly events: number };
+  readonly node: string;
+  readonly version: string;
+  readonly startedAt: number;
+};
+
+/** `icon`: bad, warn, ok, info, key, start. `link`: a place of the page without its `#`, e.g. `/backends/checkout`. */
+export type Finding = { readonly icon: string; readonly text: Text; readonly link?: string };
+/** `event: findings` of the stream, when they change; also `/api/ui/findings`. */
+export type Findings = {
+  readonly level: Level;
+  readonly since: number;
+  readonly title: string;
+  /** One sentence behind the title: since when, and what of it clients feel. */
+  readonly lead: Text;
+  readonly items: readonly Finding[];
+  readonly links: readonly (readonly [text: string, place: string])[];
+};
+
+/** `event: event` of the stream, rows of `events`. The stream's id is another count. */
+export type BoardEvent = {
+  readonly id: number;
+  readonly t: number;
+  readonly kind: EventKind;
+  /** One of WORSE. */
+  readonly worse: number;
+  /** `[]`, `['frontend', F]`, `['backend', B]`, `['server', B, S]`, `['source', N]`, `['worker', N]`, `['certificate', N]`, `['key', K]`. */
+  readonly of: readonly string[];
+  readonly text: Text;
+  /** The line below it; [] for none. */
+  readonly detail: Text;
+  /** How many it stands for. */
+  readonly n: number;
+  /** Of those, as `of`; the first 100, absent where n is 1. */
+  readonly members?: readonly (readonly string[])[];
+  /** Who says so: `check`, `passive health`, `answers`, `breaker`, `etcdv3 rev 812`, `fleet`, `process`, … */
+  readonly by: string;
+};
+
+/** A term of `q` that nobody understands: nothing matches then. `from`, `to`: its characters in `q`. */
+export type BadTerm = { readonly term: string; readonly from: number; readonly to: number; readonly why: string };
+
+export type List = {
+  /** Without `q`. */
+  readonly total: number;
+  readonly match: number;
+  readonly offset: number;
+  /** Of all, without `q`: by state, kind. */
+  readonly counts: Readonly<Record<string, number>>;
+  readonly cols: readonly string[];
+  readonly rows: readonly (readonly unknown[])[];
+  readonly bad?: readonly BadTerm[];
+};
+
+/** `sort=COLUMN` or `-COLUMN`, or `worst`. Rates are those of the last 10 s; below 1 request/s shares are of 5 min. */
+export const FRONTEND_COLUMNS = [
+  'name',
+  /** That of its backend; `idle` when it had no request itself. */
+  'state',
+  /** Rules of its routes, as written: string[]. */
+  'rules',
+  'entryPoints',
+  'backend',
+  'up',
+  'want',
+  'rate',
+  'e4',
+  'e5',
+  'p99',
+  /** Higher is tried first. */
+  'priority',
+  /** Time of the last request, null for none since the start. */
+  'last',
+] as const;
+
+export const BACKEND_COLUMNS = [
+  'name',
+  'state',
+  /** Why it is not ok, '' otherwise. */
+  'why',
+  'up',
+  'want',
+  /** A letter of SERVER_LETTERS per server, '' above 12 of them. */
+  'pips',
+  'rate',
+  'e4',
+  'e5',
+  'p50',
+  'p99',
+  'method',
+  /** `breaker`, `limit`, `queue`, `check`, … in one text. */
+  'protection',
+  /** Of the state. */
+  'since',
+] as const;
+
+export const PROBLEM_COLUMNS = [
+  /** `now`, `key`. */
+  'group',
+  /** `bad`, `warn` of `now`; `rejected`, `defaulted`, `warned`, `ignored` of `key`. */
+  'state',
+  /** What of `now`, the key of `key`: Text. */
+  'title',
+  /** Why: Text. */
+  'text',
+  'since',
+  /** 24 h, or since the start. */
+  'isNew',
+  /** As written, null where it is secret or not known. */
+  'value',
+  /** What is wrong in it: [from, to] in characters, null when that is not known. */
+  'mark',
+  /** What would be right, '' when that is not known. */
+  'fix',
+  /** `etcdv3 rev 812`, '' when it is not known. */
+  'source',
+  /** A place of the page, '' for none. */
+  'link',
+] as const;
+
+export const CERTIFICATE_COLUMNS = [
+  'names',
+  'notAfter',
+  'days',
+  'entryPoints',
+  'defaultOf',
+  'keyType',
+  'from',
+  'stapled',
+  'problem',
+  /** `bad` (ended, or a problem), `warn` (< 14 d), `ok`. */
+  'state',
+] as const;
+
+export const EVENT_COLUMNS = ['id', 't', 'kind', 'worse', 'of', 'text', 'detail', 'n', 'by'] as const;
+
+/** `wall`: `states` are those of the servers of `names` in their order, backends between `|`. Above 1 500 servers a letter per backend, the worst. */
+export type Wall = {
+  /** `server`, `backend`. */
+  readonly per: string;
+  readonly names: readonly string[];
+  readonly states: string;
+  /** ok, and not listed because there are more than 5 000 backends. */
+  readonly hidden: number;
+};
+
+/** `spark/…`: 32 points or fewer, the newest last: requests/s and the share of 5xx. */
+export type Sparks = {
+  readonly step: number;
+  readonly rows: Readonly<Record<string, readonly [rates: readonly (number | null)[], e5: readonly (number | null)[]]>>;
+};
+
+export type Check = {
+  readonly state: 'unchecked' | 'up' | 'down';
+  readonly since: number | null;
+  readonly at: number | null;
+  readonly ms: number | null;
+  /** '' when it was good. */
+  readonly reason: string;
+  readonly checks: number;
+  readonly failed: number;
+  /** The last 40, the newest last: `1` good, `0` bad. */
+  readonly bits: string;
+};
+
+/** In `backends/B`, and with `history` of its own `backends/B/servers/S`. */
+export type ServerDetail = {
+  readonly name: string;
+  readonly url: string;
+  readonly state: ServerStateWord;
+  /** Of the state; null when it has not changed since the start. */
+  readonly since: number | null;
+  readonly weight: number;
+  readonly effective: number;
+  /** Of the turns that its backend gives now. */
+  readonly share: number;
+  readonly inflight: number;
+  /** Tries per second. */
+  readonly rate: number | null;
+  readonly e4: number | null;
+  readonly e5: number | null;
+  /** Tries that were refused or broken, per second. */
+  readonly broken: number | null;
+  /** To the head of the answer. */
+  readonly lat: Latency | null;
+  readonly ejections: number;
+  readonly check: Check | null;
+  /** The last word of the check or of the connection; [] for none. */
+  readonly word: Text;
+};
+
+/** A key below an object. `value`: "(set)" for secrets. */
+export type KeyRow = readonly [key: string, value: string, source: string];
+
+export type BackendDetail = {
+  readonly t: number;
+  readonly name: string;
+  readonly state: BackendState;
+  readonly why: string;
+  readonly since: number | null;
+  readonly method: string;
+  readonly sticky: string | null;
+  readonly hash: string | null;
+  readonly slowStart: number | null;
+  readonly up: number;
+  readonly want: number;
+  readonly draining: readonly string[];
+  readonly c: Overview['c'];
+  readonly lat: Latency | null;
+  readonly inflight: number;
+  readonly retries: readonly [number, number] | null;
+  readonly bytes: readonly [number, number] | null;
+  readonly breaker: {
+    readonly expression: string;
+    readonly state: 'standby' | 'tripped' | 'recovering';
+    readonly since: number | null;
+    readonly trips: number;
+    readonly refused: number;
+  } | null;
+  readonly limit: {
+    readonly amount: number;
+    readonly by: string;
+    readonly inProgress: number;
+    readonly waiting: number;
+    readonly refused: number;
+  } | null;
+  readonly conns: {
+    readonly open: number;
+    readonly idle: number;
+    /** Per second. */
+    readonly made: number | null;
+    readonly reused: number | null;
+  };
+  readonly check: {
+    readonly path: string;
+    readonly interval: number;
+    readonly timeout: number;
+    readonly fall: number;
+    readonly rise: number;
+    readonly port: number;
+    readonly hostname: string;
+  } | null;
+  readonly options: Readonly<Record<string, unknown>>;
+  /** The bad ones first. */
+  readonly servers: readonly ServerDetail[];
+  readonly leftOut: readonly { readonly name: string; readonly url: string; readonly constraint: string }[];
+  /** The 50 busiest. */
+  readonly frontends: readonly (readonly [name: string, rules: readonly string[], rate: number | null])[];
+  readonly frontendCount: number;
+  readonly keys: readonly KeyRow[];
+  readonly events: readonly BoardEvent[];
+};
+
+export type FrontendDetail = {
+  readonly t: number;
+  readonly name: string;
+  readonly state: BackendState;
+  readonly backend: string;
+  readonly up: number;
+  readonly want: number;
+  readonly entryPoints: readonly string[];
+  readonly routes: readonly { readonly name: string; readonly rule: string }[];
+  /** What all rules together ask for: each of these must match, by one of its values. */
+  readonly terms: readonly { readonly matcher: string; readonly values: readonly string[] }[];
+  readonly priority: number;
+  readonly rank: number;
+  readonly passHostHeader: boolean;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly c: Overview['c'];
+  readonly lat: Latency | null;
+  readonly last: number | null;
+  readonly requests: number;
+  readonly keys: readonly KeyRow[];
+  readonly events: readonly BoardEvent[];
+};
+
+/** Columns of equal length; a gap is null. `max5`: the highest 5xx share of a step of 2 s within the point. */
+export type History = {
+  readonly step: number;
+  /** Begin of the first point. */
+  readonly t0: number;
+  readonly c2: readonly (number | null)[];
+  readonly c3: readonly (number | null)[];
+  readonly c4: readonly (number | null)[];
+  readonly c5: readonly (number | null)[];
+  readonly p50: readonly (number | null)[];
+  readonly p90: readonly (number | null)[];
+  readonly p99: readonly (number | null)[];
+  readonly inflight: readonly (number | null)[];
+  readonly max5: readonly (number | null)[];
+  /** `kind`: key, worse, little, better. */
+  readonly marks: readonly (readonly [t: number, kind: string, text: string])[];
+};
+
+export type Nodes = {
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly isThis: boolean;
+    readonly address: string;
+    readonly admin: string;
+    readonly version: string;
+    readonly startedAt: number;
+    readonly notReady: string;
+    readonly generation: number;
+    readonly applied: Readonly<Record<string, string>>;
+    readonly problems: number;
+    /** null where the other node is of a version that does not tell it. */
+    readonly workers: readonly [number, number] | null;
+    readonly rate: number | null;
+    readonly e5: number | null;
+  }[];
+  readonly more: number;
+  /** Why others may be missing, '' when these are all. */
+  readonly reason: string;
+  readonly sources: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly revision: string;
+    readonly confirmedAt: number | null;
+    readonly restarts: number;
+    readonly error: string;
+    readonly tree: string | null;
+    readonly remembered: boolean;
+  }[];
+  readonly workers: readonly {
+    readonly index: number;
+    readonly state: string;
+    readonly generation: number;
+    readonly restarts: number;
+    readonly lost: number;
+    /** Of the requests of the last 10 s. */
+    readonly share: number | null;
+    /** Of its time that it was busy, in the last 10 s. */
+    readonly busy: number | null;
+  }[];
+  readonly entryPoints: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly port: number;
+    readonly rate: number | null;
+    readonly e5: number | null;
+    readonly lat: Latency | null;
+    readonly conns: number;
+  }[];
+  readonly prefix: string;
+};
+
+/** `from`: `flag`, `environment`, `file`, `etcd`, `default`. Secrets are "(set)". */
+export type SettingRow = {
+  readonly name: string;
+  readonly value: string;
+  readonly from: string;
+  readonly default: string;
+  readonly help: string;
+};
+
+/** `kind`: frontend, backend, server, address, host, certificate. */
+export type SearchHit = {
+  readonly kind: string;
+  readonly text: string;
+  readonly detail: string;
+  readonly place: string;
+};
