@@ -4,11 +4,10 @@
  */
 import { parseDuration } from '../kernel/durations.ts';
 import { quoted } from '../kernel/quote.ts';
+import { commandHelp } from '../settings/help.ts';
 import { adminPlace, refuse, tellAnswer } from './admin-client.ts';
 
-const USAGE = `usage: tsuji wait REVISION [--nodes=all] [--source=etcdv3|etcdv2] [--timeout=5s] [flags of the tsuji that is asked]
-
-Waits until every worker of the tsuji that runs here with these flags routes by REVISION of etcd, which
+const HELP = `Waits until every worker of the tsuji that runs here with these flags routes by REVISION of etcd, which
 "etcdctl put -w json" prints; with --nodes=all, until every live node of the prefix does. At most 60 s.
 Exit code 0: it does; 1: not in time, or it cannot be asked.
 `;
@@ -18,7 +17,7 @@ const MARGIN_MS = 5_000;
 /** `argv`: behind the name of the command. Gives the exit code. */
 export async function runWait(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   if (argv.includes('--help') || argv.includes('-h')) {
-    process.stdout.write(USAGE);
+    process.stdout.write(commandHelp('wait', HELP));
     return 0;
   }
   const own = new Map<string, string>();
@@ -30,7 +29,7 @@ export async function runWait(argv: readonly string[], env: NodeJS.ProcessEnv): 
     else if (own.has('revision')) return refuse('wait', `one revision is enough, and ${quoted(argument)} is another`);
     else own.set('revision', argument);
   }
-  if (!own.has('revision')) return refuse('wait', `it needs a revision\n${USAGE}`);
+  if (!own.has('revision')) return refuse('wait', `it needs a revision\n${commandHelp('wait', HELP)}`);
   const ms = parseDuration(own.get('timeout') ?? '5s');
   if (ms === null) return refuse('wait', `--timeout: ${quoted(own.get('timeout')!)} is no duration`);
   const place = adminPlace(flags, env);

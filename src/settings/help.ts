@@ -1,4 +1,5 @@
 /** The text of `--help`, made from the settings table. No line is longer than 100 columns. */
+import { COMMAND_ROWS, type CommandName, commandRow } from './command-rows.ts';
 import type { Row, RowKind } from './row.ts';
 import { ROWS, SHORT_NAMES } from './rows.ts';
 
@@ -17,25 +18,31 @@ const PLACEHOLDERS: Readonly<Record<RowKind, string>> = {
   any: '',
 };
 
-const INTRODUCTION = `tsuji: an HTTP load balancer whose routes live in etcd
+/** Column at which what commands do begins. */
+const COMMAND_COLUMN = 28;
+
+function commandLines(): string {
+  const lines = COMMAND_ROWS.flatMap(({ name, words, summary }) => {
+    const usage = `  tsuji ${words === '' ? name : `${name} ${words}`}`.padEnd(COMMAND_COLUMN);
+    const [first, ...rest] = wrap(summary.split(' '), WIDTH - COMMAND_COLUMN);
+    return [usage + first, ...rest.map((line) => ' '.repeat(COMMAND_COLUMN) + line)];
+  });
+  return [`${'  tsuji'.padEnd(COMMAND_COLUMN)}serve`, ...lines, ''].join('\n');
+}
+
+function introduction(): string {
+  return `tsuji: an HTTP load balancer whose routes live in etcd
 
 usage: tsuji [COMMAND] [flags]
 
-  tsuji               serve
-  tsuji version       print the version, as --version does
-  tsuji healthcheck   ask a running tsuji how it is; takes the flags it runs with; exit code 0 or 1
-  tsuji wait R        wait until a running tsuji, or all of its prefix, routes by revision R of etcd
-  tsuji confirm       have a running tsuji obey what its guard against mass removal holds back
-  tsuji history KEY   what happened to a key of etcd
-  tsuji diff          what differs between the keys at two revisions of etcd
-  tsuji rollback R    make the keys what they were at a revision of etcd; shows it unless --yes
-
+${commandLines()}
 Flags are written --name=value, in any case; a boolean needs no value. A flag that has others below
 it (--etcd) switches a section on with its defaults, and so does any flag below it. A DURATION is a
 number of seconds or has units (100ms, 1m30s). Every flag can come from the environment as well:
 --etcd.endpoint is TSUJI_ETCD_ENDPOINT. Flags win over the environment. Several entrypoints stand
 in TSUJI_ENTRYPOINTS on a line each.
 `;
+}
 
 /** Words put into lines of at most `width` characters; a longer word has a line of its own. */
 function wrap(words: readonly string[], width: number): string[] {
@@ -72,11 +79,30 @@ function rowLines(row: Row): string[] {
   return [flag.padEnd(HELP_COLUMN) + lines[0].trimStart(), ...lines.slice(1)];
 }
 
+/** The help of one command: `text` says what it does, with a newline at its end. */
+export function commandHelp(name: CommandName, text: string): string {
+  const { words, options } = commandRow(name)!;
+  const usage = [
+    'usage: tsuji',
+    name,
+    ...(words === '' ? [] : [words]),
+    ...(options.length === 0 ? [] : ['[options]']),
+  ];
+  const lines = options.flatMap((option) => {
+    const flag = `  --${option.name}${option.value === '' ? '' : `=${option.value}`}`;
+    const [first, ...rest] = wrap(option.help.split(' '), WIDTH - COMMAND_COLUMN);
+    const help = [first, ...rest].map((line) => ' '.repeat(COMMAND_COLUMN) + line);
+    return flag.length > COMMAND_COLUMN - 2 ? [flag, ...help] : [flag + help[0].slice(flag.length), ...help.slice(1)];
+  });
+  const list = lines.length === 0 ? '' : `\n${lines.join('\n')}\n`;
+  return `${usage.join(' ')} [flags of tsuji]\n\n${text}${list}`;
+}
+
 export function helpText(): string {
   const groups = new Set(ROWS.map((row) => row.group));
   const parts = [...groups].map((group) => {
     const rows = ROWS.filter((row) => row.group === group);
     return `\n${group}\n${rows.flatMap(rowLines).join('\n')}\n`;
   });
-  return `${INTRODUCTION}${parts.join('')}\n  ${'--help, -h'.padEnd(HELP_COLUMN - 2)}This text\n`;
+  return `${introduction()}${parts.join('')}\n  ${'--help, -h'.padEnd(HELP_COLUMN - 2)}This text\n`;
 }

@@ -6,6 +6,7 @@
 import { TsujiError } from '../kernel/errors.ts';
 import { nearestName } from '../kernel/nearest.ts';
 import { quoted, shortened } from '../kernel/quote.ts';
+import { COMMAND_ROWS, type CommandName } from './command-rows.ts';
 import { readEnvironment, readOtelVariables } from './environment.ts';
 import { fillSettings } from './fill-settings.ts';
 import { parseBoolean, problemOf, sameValue, standsAlone } from './flag-values.ts';
@@ -19,7 +20,7 @@ import type { Settings } from './settings.ts';
 import { type Layer, type WithStored, withStored } from './stored-settings.ts';
 import { addTomlFile, findTomlFile } from './toml-file.ts';
 
-export type Command = 'run' | 'version' | 'healthcheck';
+export type Command = 'run' | CommandName;
 
 export type Parsed =
   | {
@@ -38,7 +39,7 @@ export type Parsed =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'error'; readonly message: string };
 
-const COMMANDS: readonly string[] = ['version', 'healthcheck', 'wait', 'confirm', 'history', 'diff', 'rollback'];
+const COMMANDS: readonly string[] = COMMAND_ROWS.map(({ name }) => name);
 const LATER_COMMANDS: readonly string[] = ['storeconfig', 'bug'];
 
 type Flag = { readonly row: Row; readonly name: string; readonly text: string };

@@ -1,0 +1,79 @@
+/**
+ * The commands of tsuji, one row each: what `--help`, a command's own help and completion say of them, and what a misspelt
+ * one is compared with. Who runs them stands in `src/commands/command.ts`.
+ */
+
+export type CommandOption = {
+  /** Without dashes. */
+  readonly name: string;
+  /** What stands behind its `=`, in capitals, or the texts that may stand there with `|` between them; '' for none. */
+  readonly value: string;
+  readonly help: string;
+};
+
+type Row = {
+  readonly name: string;
+  /** What stands behind the name, as in a usage line; '' for nothing. */
+  readonly words: string;
+  /** One line. */
+  readonly summary: string;
+  /** Its own; flags of tsuji come beside them. */
+  readonly options: readonly CommandOption[];
+};
+
+const JSON_OUTPUT: CommandOption = { name: 'json', value: '', help: 'print JSON' };
+const BELOW: CommandOption = { name: 'below', value: 'PATH', help: 'only keys that begin so, as frontends/shop/' };
+
+const ROWS = [
+  { name: 'version', words: '', summary: 'print the version, as --version does', options: [] },
+  {
+    name: 'healthcheck',
+    words: '',
+    summary: 'ask a running tsuji how it is, with the flags it runs with',
+    options: [],
+  },
+  {
+    name: 'wait',
+    words: 'REVISION',
+    summary: 'wait until a running tsuji, or all of them, routes by that revision',
+    options: [
+      { name: 'nodes', value: 'all', help: 'until every live node of the prefix does' },
+      { name: 'source', value: 'etcdv3|etcdv2', help: 'whose revision it is' },
+      { name: 'timeout', value: 'DURATION', help: 'at most so long (default: 5s)' },
+    ],
+  },
+  {
+    name: 'confirm',
+    words: '',
+    summary: 'have a running tsuji obey what its guard against mass removal holds back',
+    options: [],
+  },
+  { name: 'history', words: 'KEY', summary: 'what happened to a key of etcd', options: [JSON_OUTPUT] },
+  {
+    name: 'diff',
+    words: '',
+    summary: 'what differs between the keys at two revisions of etcd',
+    options: [
+      { name: 'from', value: 'R', help: 'the older revision' },
+      { name: 'to', value: 'R', help: 'the newer one (default: now)' },
+      BELOW,
+      JSON_OUTPUT,
+    ],
+  },
+  {
+    name: 'rollback',
+    words: 'REVISION',
+    summary: 'make the keys what they were at a revision of etcd; shows it unless --yes',
+    options: [BELOW, { name: 'yes', value: '', help: 'do it' }],
+  },
+] as const satisfies readonly Row[];
+
+export type CommandName = (typeof ROWS)[number]['name'];
+export type CommandRow = Row & { readonly name: CommandName };
+
+export const COMMAND_ROWS: readonly CommandRow[] = ROWS;
+
+/** null: there is no such command. `name`: in lower case. */
+export function commandRow(name: string): CommandRow | null {
+  return COMMAND_ROWS.find((row) => row.name === name) ?? null;
+}
