@@ -27,6 +27,7 @@ import type { MetricsOptions } from '../../src/kernel/metrics-options.ts';
 import { TimerWheel } from '../../src/kernel/timer-wheel.ts';
 import { buildFrontend } from '../../src/model/build-frontend.ts';
 import { BackendCounts } from '../../src/shared/backend-counts.ts';
+import { createHistograms, Histograms } from '../../src/shared/histograms.ts';
 import { LabelCounts } from '../../src/shared/label-counts.ts';
 import { LiveNodes } from '../../src/shared/live-nodes.ts';
 import { MetricsLane } from '../../src/shared/metrics.ts';
@@ -140,6 +141,7 @@ class Subject {
       servers: new ServerCounts(servers),
       backends: new BackendCounts(backends),
       labels: new LabelCounts(labels),
+      histograms: new Histograms(createHistograms()),
       exemplars: null,
     };
     const metrics = new MetricsLane(memory.lanes[0]);

@@ -7,6 +7,7 @@ import { createCountBuffers } from '../shared/count-buffers.ts';
 import { createCursors, forgetTurns } from '../shared/cursors.ts';
 import { createDescriptorCounts, descriptorsInUse } from '../shared/descriptor-counts.ts';
 import { createDiskUse, forgetDiskUse } from '../shared/disk-use.ts';
+import { HistogramOwner, HistogramReader } from '../shared/histograms.ts';
 import { forgetLabelled } from '../shared/label-counts.ts';
 import { FAMILY } from '../shared/label-families.ts';
 import { createLiveNodes, LiveNodes } from '../shared/live-nodes.ts';
@@ -48,6 +49,7 @@ export class SharedMemory {
   readonly liveNodes: LiveNodes;
   readonly mirrorCounts: MirrorCounts;
   readonly rateBuckets: RateBuckets;
+  readonly histograms: HistogramReader;
   private readonly nonceCounts: NonceCounts;
 
   /** `metricsBuckets`: upper bounds in seconds. `traces`: there are any. */
@@ -76,6 +78,7 @@ export class SharedMemory {
     this.lanes = Array.from({ length: workers }, () => createMetricsLane(metricsBuckets));
     const exemplarBounds = traces ? metricsBuckets.length : null;
     this.counts = Array.from({ length: workers }, () => createCountBuffers(exemplarBounds));
+    this.histograms = new HistogramReader(this.counts.map(({ histograms }) => histograms));
     this.cursors = new Int32Array(cursors);
     this.serverState = new ServerState(serverState);
     this.tokenCounts = new TokenCounts(tokenCounts);
@@ -119,6 +122,7 @@ export class SharedMemory {
       SERVER_STRIDE,
       slot,
     );
+    this.histograms.forget(HistogramOwner.ofServer(slot));
   }
 
   /**

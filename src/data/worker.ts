@@ -19,6 +19,7 @@ import { RingWriter } from '../shared/byte-ring.ts';
 import { DescriptorCounts } from '../shared/descriptor-counts.ts';
 import { DiskUse } from '../shared/disk-use.ts';
 import { Exemplars } from '../shared/exemplars.ts';
+import { Histograms } from '../shared/histograms.ts';
 import { LabelCounts } from '../shared/label-counts.ts';
 import { LiveNodes } from '../shared/live-nodes.ts';
 import { MetricsLane } from '../shared/metrics.ts';
@@ -84,6 +85,7 @@ const counts: WorkerCounts = {
   servers: new ServerCounts(boot.counts.servers),
   backends: new BackendCounts(boot.counts.backends),
   labels: new LabelCounts(boot.counts.labels),
+  histograms: new Histograms(boot.counts.histograms),
   exemplars: boot.counts.exemplars === null ? null : new Exemplars(boot.counts.exemplars),
 };
 const wheel = new TimerWheel((armed) => metrics.timersArmed(armed));

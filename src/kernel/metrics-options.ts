@@ -27,6 +27,8 @@ export type CountBuffers = {
   readonly backends: SharedArrayBuffer;
   /** src/shared/label-counts.ts */
   readonly labels: SharedArrayBuffer;
+  /** src/shared/histograms.ts */
+  readonly histograms: SharedArrayBuffer;
   /** src/shared/exemplars.ts; null without tracing. */
   readonly exemplars: SharedArrayBuffer | null;
 };

@@ -2,6 +2,7 @@
 import type { CountBuffers } from '../kernel/metrics-options.ts';
 import { BACKEND_STRIDE } from './backend-counts.ts';
 import { createExemplars } from './exemplars.ts';
+import { createHistograms } from './histograms.ts';
 import { createLabelCounts } from './label-counts.ts';
 import { SERVER_STRIDE } from './server-counts.ts';
 import { createSlotCounts } from './slot-counts.ts';
@@ -12,6 +13,7 @@ export function createCountBuffers(exemplarBounds: number | null): CountBuffers 
     servers: createSlotCounts(SERVER_STRIDE),
     backends: createSlotCounts(BACKEND_STRIDE),
     labels: createLabelCounts(),
+    histograms: createHistograms(),
     exemplars: exemplarBounds === null ? null : createExemplars(exemplarBounds),
   };
 }

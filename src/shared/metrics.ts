@@ -237,7 +237,8 @@ export class MetricsLane {
     const summary = this.summary(owner);
     doubles[summary + SUMMARY_COUNT]++;
     if (isError(status, protocol)) doubles[summary + SUMMARY_ERRORS]++;
-    this.words[summary * 2 + SUMMARY_LATENCY + latencyBucket(duration)]++;
+    // How long somebody keeps a WebSocket says nothing of how fast answers are.
+    if (protocol !== PROTOCOL.websocket) this.words[summary * 2 + SUMMARY_LATENCY + latencyBucket(duration)]++;
     return record * (bounds.length + 1) + bucket;
   }
 

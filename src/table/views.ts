@@ -39,6 +39,8 @@ export class ServerView {
   readonly weight: number;
   /** Those of its backend; null: it has none. */
   readonly options: MiddlewareOptions | null;
+  /** Where a worker counts its tries (src/shared/histograms.ts). */
+  histogram: object | null = null;
   /** Its backend has it no more: only who has begun before goes to it. */
   isGone = false;
 
@@ -189,6 +191,8 @@ export class FrontendView {
   readonly otherBackends: ReadonlyMap<string, BackendView> | null;
   /** What a worker makes of its options and modifiers, by entrypoint, when it is first used (src/data/plan.ts). */
   plans: object | null = null;
+  /** Where a worker counts its requests (src/shared/histograms.ts). */
+  histogram: object | null = null;
   /** Its requests go to their server as they come: no options, no modifiers. */
   readonly isPlain: boolean;
 

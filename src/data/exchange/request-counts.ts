@@ -11,13 +11,15 @@ import type { MetricsOptions } from '../../kernel/metrics-options.ts';
 import { MAX_TLS_TRAITS, type TlsTraits } from '../../kernel/tls-traits.ts';
 import type { BackendCounts } from '../../shared/backend-counts.ts';
 import type { Exemplars } from '../../shared/exemplars.ts';
+import { HistogramOwner, type Histograms } from '../../shared/histograms.ts';
 import type { LabelCounts } from '../../shared/label-counts.ts';
 import { FAMILY } from '../../shared/label-families.ts';
 import { type MetricsLane, methodNumber } from '../../shared/metrics.ts';
-import { METHODS, PROTOCOLS } from '../../shared/metrics-layout.ts';
+import { METHODS, PROTOCOL, PROTOCOLS } from '../../shared/metrics-layout.ts';
 import type { ServerCounts } from '../../shared/server-counts.ts';
 import { bucketOf } from '../../shared/slot-counts.ts';
-import type { BackendView, FrontendView } from '../../table/views.ts';
+import type { BackendView, FrontendView, ServerView } from '../../table/views.ts';
+import type { Marks } from './marks.ts';
 import { countsForBackend, type Outcome } from './outcome.ts';
 
 /** Where a worker counts beside its lane. */
@@ -25,9 +27,12 @@ export type WorkerCounts = {
   readonly servers: ServerCounts;
   readonly backends: BackendCounts;
   readonly labels: LabelCounts;
+  readonly histograms: Histograms;
   /** null without tracing. */
   readonly exemplars: Exemplars | null;
 };
+
+type TryTimes = { readonly connected: number; readonly headCame: number };
 
 /** Distinct values of one header label; the others are one. */
 const MAX_HEADER_VALUES = 100;
@@ -92,6 +97,7 @@ export class RequestCounts {
     if (tls !== null) this.overTls(entryPoint, tls);
     if (outcome.headers !== null)
       this.byHeaders(FAMILY.entryPointHeaders, outcome, [this.entryPoints[entryPoint].name]);
+    if (outcome.frontend !== null) this.histogramOfFrontend(outcome, outcome.frontend);
     if (backend === null || !countsForBackend(outcome.frontend)) return;
     const itsPlace = metrics.backendDone(backend.slot, method, code, protocol, seconds, requestBytes, responseBytes);
     if (exemplars !== null) setExemplar(exemplars, itsPlace, outcome);
@@ -101,19 +107,35 @@ export class RequestCounts {
     if (this.options.routers && outcome.frontend !== null) this.countFrontend(outcome, outcome.frontend, backend);
   }
 
-  private countTries({ marks, server, status }: Outcome): void {
-    const { servers } = this.counts;
-    if (marks.failed.length > 0) this.countFailures(marks.failed, status);
-    if (server === null || marks.tryBegan < 0) return;
-    if (marks.headCame < 0) servers.unanswered(server.slot);
-    else servers.answered(server.slot, status, (marks.headCame - marks.connected) / 1_000);
+  /** Also of one whose metrics nobody wants: it was used. */
+  private histogramOfFrontend({ protocol, status, seconds, marks }: Outcome, frontend: FrontendView): void {
+    frontend.histogram ??= HistogramOwner.ofFrontend(frontend.name);
+    // How long somebody keeps a WebSocket says nothing of how fast answers are.
+    const latency = protocol === PROTOCOL.websocket ? -1 : seconds;
+    this.counts.histograms.answered(frontend.histogram as HistogramOwner, status, latency, secondsOf(marks));
   }
 
-  private countFailures(failed: Outcome['marks']['failed'], status: number): void {
+  private countTries({ marks, server, status }: Outcome): void {
+    if (marks.failed.length > 0) this.countFailures(marks, status);
+    if (server === null || marks.tryBegan < 0) return;
+    this.countTry(server, marks, status, marks);
+  }
+
+  private countTry(server: ServerView, { headCame, connected }: TryTimes, status: number, marks: Marks): void {
+    const { servers, histograms } = this.counts;
+    const isAnswered = headCame >= 0;
+    const seconds = isAnswered ? (headCame - connected) / 1_000 : -1;
+    if (isAnswered) servers.answered(server.slot, status, seconds);
+    else servers.unanswered(server.slot);
+    server.histogram ??= HistogramOwner.ofServer(server.slot);
+    histograms.answered(server.histogram as HistogramOwner, isAnswered ? status : 0, seconds, secondsOf(marks));
+  }
+
+  private countFailures(marks: Marks, status: number): void {
     const { servers, backends } = this.counts;
-    for (const { server, fault, status: own, connected, headCame } of failed) {
-      if (headCame < 0) servers.unanswered(server.slot);
-      else servers.answered(server.slot, own === 0 ? status : own, (headCame - connected) / 1_000);
+    for (const failed of marks.failed) {
+      const { server, fault, status: own } = failed;
+      this.countTry(server, failed, own === 0 ? status : own, marks);
       // One that was answered, and not liked, has not failed.
       if (fault === null) continue;
       servers.failed(server.slot);
@@ -182,6 +204,11 @@ function placesOf(byName: Map<string, Int32Array>, name: string, size: number): 
     byName.set(name, places);
   }
   return places;
+}
+
+/** Of Unix, when it ended. */
+function secondsOf({ wall, total }: Marks): number {
+  return Math.floor((wall + total) / 1_000);
 }
 
 /** Where its trace is kept. */
