@@ -110,7 +110,10 @@ export class ControlPlane {
   private readonly seriesLimit: SeriesLimit;
   private readonly applyTimes = new ApplyTimes();
   private readonly changes = new ChangeListeners();
-  private readonly applied = new AppliedRevisions();
+  private readonly applied = new AppliedRevisions({
+    heard: () => new Map(this.view.sources().map(({ name, revision }) => [name, revision])),
+    received: (source) => this.reconciler.received(source),
+  });
   readonly view: PlaneView;
   private current: Model;
   private isDraining = false;
@@ -204,7 +207,10 @@ export class ControlPlane {
       reconciler: this.reconciler,
       snapshot,
       log: sourceLog,
-      onChange,
+      onChange: () => {
+        this.applied.look();
+        onChange();
+      },
     });
     this.configLog = new ConfigLog({
       model: () => this.current,
@@ -304,7 +310,6 @@ export class ControlPlane {
       publisher: this.publisher,
       fleet: this.fleet,
       applied: this.applied,
-      received: (source) => this.reconciler.received(source),
       guard: this.guard,
       certificates: this.certificateList,
       nodes: this.nodes,

@@ -58,8 +58,6 @@ export type PlaneParts = {
   readonly publisher: Publisher;
   readonly fleet: WorkerFleet;
   readonly applied: AppliedRevisions;
-  /** The revision that a source has given last. */
-  readonly received: (source: SourceName) => string;
   readonly guard: RemovalGuard;
   readonly certificates: Certificates;
   readonly nodes: ClusterNodes;
@@ -182,16 +180,13 @@ export class PlaneView implements ControlView {
   }
 
   waitApplied(source: SourceName, revision: number, ms: number): Promise<boolean> | null {
-    return this.parts.applied.wait(source, revision, ms);
+    const waiting = this.parts.applied.wait(source, revision, ms);
+    this.parts.sources.find(({ name }) => name === source)?.catchUp?.();
+    return waiting;
   }
 
   appliedUpTo(): Revisions {
-    const upTo = new Map(this.applied());
-    for (const { name, revision } of this.sources()) {
-      // All that was given is in force, and there is nothing else up to there.
-      if (upTo.get(name) === this.parts.received(name)) upTo.set(name, revision);
-    }
-    return upTo;
+    return this.parts.applied.upTo;
   }
 
   /** What the other nodes are told. */

@@ -1,4 +1,4 @@
-/** The keys of the guard against mass removal (docs/operations.md): `guard/removal`, `guard/grace`, `guard/confirm`. */
+/** The keys of the guard against mass removal (docs/memory.md): `guard/removal`, `guard/grace`, `guard/confirm`. */
 import { parseDuration } from '../kernel/durations.ts';
 import { quoted } from '../kernel/quote.ts';
 import { parseShare } from '../kernel/share.ts';

@@ -63,6 +63,21 @@ test('a change that was waited for is in force on every worker', async () => {
   assert.equal((await wait(tsuji, `revision=${await put('frontends/f/nonsense', '1')}`)).status, 200);
 });
 
+test('a revision that touches nothing of ours is answered at once, on either API', async () => {
+  const before = performance.now();
+  for (let i = 0; i < 3; i++) {
+    const elsewhere = await etcd.ctl(3, 'put', '-w', 'json', '/elsewhere', `${i}`);
+    const { revision } = (JSON.parse(elsewhere) as { header: { revision: number } }).header;
+    const answer = await wait(tsuji, `revision=${revision}&nodes=all&timeout=60s`);
+    assert.deepEqual([answer.status, Number(answer.revision) >= revision], [200, true], JSON.stringify(answer));
+    const set = await fetch(`${etcd.url}/v2/keys/elsewhere?value=${i}`, { method: 'PUT' });
+    const { node } = (await set.json()) as { node: { modifiedIndex: number } };
+    const other = await wait(tsuji, `revision=${node.modifiedIndex}&source=etcdv2&timeout=60s`);
+    assert.equal(other.status, 200, JSON.stringify(other));
+  }
+  assert.ok(performance.now() - before < 9_000, 'the store is not asked by itself for 10 s');
+});
+
 test('one that does not come is told as that, and what cannot be asked with the reason', async () => {
   const late = await wait(tsuji, 'revision=999999&timeout=100ms');
   assert.deepEqual([late.status, late.applied], [504, false]);

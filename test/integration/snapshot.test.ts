@@ -1,4 +1,4 @@
-/** What a node remembers of etcd over a restart (docs/operations.md, "Restarts without etcd"). */
+/** What a node remembers of etcd over a restart (docs/memory.md, "Restarts without etcd"). */
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { createServer, get } from 'node:http';

@@ -70,28 +70,33 @@ export class ConfigWait {
     const { source, revision, ms, ofAll } = question;
     const deadline = performance.now() + ms;
     const own = await view.waitApplied(source, revision, ms);
-    const behind = own !== true || !ofAll ? [] : await this.waitForAll(question, deadline);
+    const behind = own !== true || !ofAll ? [] : await this.waitForAll(source, this.lastOf(question), deadline);
     if (own === null || behind === null) return error(503, 'too many wait already');
     const held = view.held();
     if (held !== null) behind.push(`${held.keys} deletions are held: ${held.reason}`);
     const applied = own && behind.length === 0;
-    const now = view.applied().get(source) ?? '';
+    const now = view.appliedUpTo().get(source) ?? '';
     const answer = { applied, source, wanted: String(revision), revision: now, generation: view.generation(), behind };
     return { status: applied ? 200 : 504, text: `${jsonText(answer)}\n` };
   }
 
-  private async waitForAll(question: Question, deadline: number): Promise<string[] | null> {
+  /** The last revision up to the wanted one that has touched anything: nodes tell nobody of others. */
+  private lastOf({ source, revision }: Question): number {
+    return Math.min(revision, Number(this.view.applied().get(source)));
+  }
+
+  private async waitForAll(source: SourceName, revision: number, deadline: number): Promise<string[] | null> {
     if (this.looking >= MOST_LOOKING) return null;
     this.looking++;
     try {
-      return await this.lookUntil(question, deadline);
+      return await this.lookUntil(source, revision, deadline);
     } finally {
       this.looking--;
     }
   }
 
   /** Those that are not there yet; none when all are. */
-  private async lookUntil({ source, revision }: Question, deadline: number): Promise<string[]> {
+  private async lookUntil(source: SourceName, revision: number, deadline: number): Promise<string[]> {
     for (;;) {
       const { nodes, more, reason } = await this.view.nodes();
       const behind = nodes

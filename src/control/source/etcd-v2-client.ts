@@ -104,11 +104,11 @@ export class EtcdV2Client {
   }
 
   /**
-   * The first event in the directory at or after etcd index `from`; waits `patienceMs` for it. Throws a TsujiError with
-   * code V2_OUTDATED when events from there on are no longer kept.
+   * The first event in the directory at or after etcd index `from`; waits `patienceMs` for it, or until `enough` is aborted
+   * once the wait has begun. Throws a TsujiError with code V2_OUTDATED when events from there on are no longer kept.
    */
-  async wait(from: number, patienceMs: number): Promise<EtcdV2Wait> {
-    const answer = await this.#get(`?wait=true&recursive=true&waitIndex=${from}`, patienceMs);
+  async wait(from: number, patienceMs: number, enough: AbortSignal): Promise<EtcdV2Wait> {
+    const answer = await this.#get(`?wait=true&recursive=true&waitIndex=${from}`, patienceMs, enough);
     // etcd ends a wait that it gives up with an empty answer.
     if (answer.endedByUs || (answer.status === 200 && answer.body.trim() === '')) {
       return { event: null, index: answer.index };
@@ -126,7 +126,7 @@ export class EtcdV2Client {
   }
 
   /** `patienceMs` 0: the whole answer is due in time; else only its head is, and its body may be empty at the end. */
-  #get(query: string, patienceMs: number): Promise<Answer> {
+  #get(query: string, patienceMs: number, enough: AbortSignal | null = null): Promise<Answer> {
     const { endpoint, tls, username, password, deadlineMs } = this.#access;
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const request = (tls === null ? http : https).get(
@@ -148,10 +148,13 @@ export class EtcdV2Client {
         resolve({ status, index, body: endedByUs ? '' : Buffer.concat(chunks).toString(), endedByUs });
       if (patienceMs > 0) {
         clearTimeout(timer);
-        timer = setTimeout(() => {
+        const end = (): void => {
           finish(true);
           request.destroy();
-        }, timerSpan(patienceMs));
+        };
+        timer = setTimeout(end, timerSpan(enough?.aborted ? 0 : patienceMs));
+        enough?.addEventListener('abort', end, { once: true });
+        response.on('close', () => enough?.removeEventListener('abort', end));
       }
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () => finish(false));

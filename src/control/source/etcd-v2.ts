@@ -6,6 +6,7 @@
 import { reasonOf, TsujiError } from '../../kernel/errors.ts';
 import { decodedKeyText } from '../../kernel/key-text.ts';
 import type { EtcdSettings } from '../../settings/settings.ts';
+import { Bell } from './bell.ts';
 import { ENDPOINT_DEADLINE_MS, EndpointMemory, followEndpoints } from './endpoint-loop.ts';
 import { type EtcdV2Access, EtcdV2Client, V2_ABSENT, V2_FORBIDDEN, V2_OUTDATED } from './etcd-v2-client.ts';
 import { changesOf, entriesBelow, KeysByPath } from './etcd-v2-tree.ts';
@@ -25,8 +26,12 @@ export type EtcdV2Tuning = {
 
 const TUNING: EtcdV2Tuning = { pollMs: 10_000, deadlineMs: ENDPOINT_DEADLINE_MS, absentMs: 60_000 };
 
+/** Patience of a poll that is to tell only how far the store is: what there is comes at once. */
+const HASTY_MS = 50;
+
 /** A directory that is followed: what it holds since which etcd index. */
 type Range = {
+  readonly bell: Bell;
   readonly client: EtcdV2Client;
   readonly directory: string;
   readonly index: number;
@@ -45,6 +50,8 @@ export class EtcdV2Source implements Source {
   #running: Promise<void> = Promise.resolve();
   /** The newest etcd index of which all is known. */
   #newest = 0;
+  /** Directories that are followed, each with the index up to which all of it is known. */
+  readonly #upTo = new Map<Range, number>();
   /** How many endpoints in a row have said that they have no v2 API. */
   #withoutV2 = 0;
 
@@ -77,6 +84,10 @@ export class EtcdV2Source implements Source {
 
   status(): SourceStatus {
     return this.#status.current;
+  }
+
+  catchUp(): void {
+    for (const { bell } of this.#upTo.keys()) bell.ring();
   }
 
   async #tryEndpoint(endpoint: string, sink: SourceSink): Promise<number | null> {
@@ -145,7 +156,7 @@ export class EtcdV2Source implements Source {
       const { node, index } = await client.read(true);
       const found = entriesBelow('', node);
       for (const [key, value] of found) keys.set(decodedKeyText(`/${key}`, directory), value);
-      return { client, directory, index, known: new KeysByPath(found.keys()) };
+      return { bell: new Bell(), client, directory, index, known: new KeysByPath(found.keys()) };
     };
     const own = await read(prefix);
     trees.aim(keys.get(trees.aliasKey));
@@ -163,33 +174,41 @@ export class EtcdV2Source implements Source {
 
   /** Resolves when one of the directories has to be read anew. */
   async #follow(ranges: readonly Range[], close: () => void, sink: SourceSink): Promise<void> {
+    for (const range of ranges) this.#upTo.set(range, range.index);
     const polls = ranges.map((range) => this.#poll(range, sink));
     try {
       await Promise.race(polls);
     } finally {
+      this.#upTo.clear();
       close();
       await Promise.allSettled(polls);
     }
   }
 
   /** Resolves when the directory has to be read anew. */
-  async #poll({ client, directory, index: after, known }: Range, sink: SourceSink): Promise<void> {
-    let seen = after;
+  async #poll(range: Range, sink: SourceSink): Promise<void> {
+    const { bell, client, directory, known } = range;
+    let seen = range.index;
     for (;;) {
-      const waited = await client.wait(seen + 1, this.#tuning.pollMs).catch((error: unknown) => {
+      const isHasty = bell.answered();
+      const patienceMs = isHasty ? HASTY_MS : this.#tuning.pollMs;
+      const waited = await client.wait(seen + 1, patienceMs, bell.signal).catch((error: unknown) => {
         if (error instanceof TsujiError && error.code === V2_OUTDATED) return null;
         throw error;
       });
       if (waited === null) return;
       const { event, index } = waited;
       this.#stopping.signal.throwIfAborted();
+      let upTo = Math.max(seen, index);
       if (event === null) {
-        // Nothing came although the wait began at `index`, so nothing of ours happened up to there.
-        seen = Math.max(seen, index);
         if (this.#trees.isRefused) return;
         await client.read(false);
+        // Nothing came although the wait began at `index`, so nothing of ours happened up to there. Should an event be on its
+        // way after all, the wait after a hasty one has it, and none is lost.
+        if (!isHasty) seen = upTo;
       } else {
         seen = event.node.modifiedIndex ?? seen + 1;
+        upTo = seen;
         const batch = changesOf('', event, known).map(({ key: name, value }) => {
           return { key: decodedKeyText(`/${name}`, directory), value };
         });
@@ -197,7 +216,8 @@ export class EtcdV2Source implements Source {
         if (changes === null) return;
         if (changes.length > 0) sink.changes('etcdv2', String(seen), changes);
       }
-      this.#newest = Math.max(this.#newest, seen);
+      this.#upTo.set(range, upTo);
+      this.#newest = Math.max(this.#newest, event === null ? Math.min(...this.#upTo.values()) : seen);
       this.#status.confirmed(String(this.#newest));
     }
   }

@@ -6,11 +6,11 @@
  */
 
 import { EventEmitter, once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { IEvent, IWatchResponse } from 'etcd3';
 import { KVClient, WatchClient } from 'etcd3';
 import { timerSpan } from '../../kernel/durations.ts';
 import { TsujiError } from '../../kernel/errors.ts';
+import { Bell } from './bell.ts';
 import type { EtcdV3Connection } from './etcd-v3-connection.ts';
 
 export type KeyRange = { readonly start: Buffer /** Exclusive. */; readonly end: Buffer };
@@ -63,6 +63,7 @@ class Watch {
   readonly #range: KeyRange;
   readonly #timing: WatchTiming;
   readonly #observer: WatchObserver;
+  readonly #bell: Bell;
   readonly #lost = Promise.withResolvers<never>();
   readonly #voice = new EventEmitter();
   #created = false;
@@ -73,11 +74,19 @@ class Watch {
   /** The newest revision up to which the stream is known to be complete; never behind `#delivered`. */
   #complete: number;
 
-  constructor(connection: EtcdV3Connection, range: KeyRange, after: number, timing: WatchTiming, to: WatchObserver) {
+  constructor(
+    connection: EtcdV3Connection,
+    range: KeyRange,
+    after: number,
+    timing: WatchTiming,
+    to: WatchObserver,
+    bell: Bell,
+  ) {
     this.#connection = connection;
     this.#range = range;
     this.#timing = timing;
     this.#observer = to;
+    this.#bell = bell;
     this.#delivered = after;
     this.#complete = after;
   }
@@ -137,7 +146,7 @@ class Watch {
       throw failure(`etcd did not start the watch within ${this.#timing.deadlineMs} ms`);
     }
     for (;;) {
-      await sleep(timerSpan(this.#timing.probeMs), undefined, { signal: over });
+      await this.#bell.wait(this.#timing.probeMs, over);
       await this.#probe(stream);
       this.#observer.confirmed(this.#complete);
     }
@@ -173,7 +182,7 @@ class Watch {
 
 /**
  * Watches `range` for what comes after revision `after`. Never resolves; rejects when the watch is lost, has gone
- * silent or fell behind a compaction, or when `signal` is aborted.
+ * silent or fell behind a compaction, or when `signal` is aborted. `bell`: has it ask at once how far the store is.
  */
 export function watchRange(
   connection: EtcdV3Connection,
@@ -182,6 +191,7 @@ export function watchRange(
   timing: WatchTiming,
   observer: WatchObserver,
   signal: AbortSignal,
+  bell = new Bell(),
 ): Promise<never> {
-  return new Watch(connection, range, after, timing, observer).run(signal);
+  return new Watch(connection, range, after, timing, observer, bell).run(signal);
 }

@@ -7,6 +7,7 @@ import { EtcdPermissionDeniedError, type IEvent, type IRangeRequest, KVClient } 
 import { reasonOf } from '../../kernel/errors.ts';
 import { keyText } from '../../kernel/key-text.ts';
 import type { EtcdSettings } from '../../settings/settings.ts';
+import { Bell } from './bell.ts';
 import { ENDPOINT_DEADLINE_MS, EndpointMemory, followEndpoints } from './endpoint-loop.ts';
 import { EtcdV3Connection } from './etcd-v3-connection.ts';
 import { type KeyRange, type WatchTiming, watchRange } from './etcd-v3-watch.ts';
@@ -63,6 +64,8 @@ export class EtcdV3Source implements Source {
   readonly #status = new StatusKeeper('etcdv3');
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  /** Of the watches under way. */
+  #bells: readonly Bell[] = [];
 
   constructor(settings: EtcdSettings, tuning: Partial<EtcdV3Tuning> = {}, memory = new EndpointMemory()) {
     this.#settings = settings;
@@ -93,6 +96,10 @@ export class EtcdV3Source implements Source {
 
   status(): SourceStatus {
     return this.#status.current;
+  }
+
+  catchUp(): void {
+    for (const bell of this.#bells) bell.ring();
   }
 
   async #session(endpoint: string, sink: SourceSink): Promise<null> {
@@ -192,7 +199,8 @@ export class EtcdV3Source implements Source {
     const ranges = this.#trees.ranges();
     /** The watches that have confirmed since all had, and up to which revision. */
     const confirmed = new Map<string, number>();
-    const watches = ranges.map((prefix) => {
+    this.#bells = ranges.map(() => new Bell());
+    const watches = ranges.map((prefix, i) => {
       const observer = {
         events: (revision: number, events: readonly IEvent[]): void => {
           if (round.signal.aborted) return;
@@ -209,7 +217,7 @@ export class EtcdV3Source implements Source {
           else this.#status.confirmed(String(newest));
         },
       };
-      return watchRange(connection, rangeBelow(prefix), after, this.#tuning, observer, over);
+      return watchRange(connection, rangeBelow(prefix), after, this.#tuning, observer, over, this.#bells[i]);
     });
     try {
       await Promise.race(watches);

@@ -59,4 +59,6 @@ export interface Source {
   start(sink: SourceSink): void;
   stop(): Promise<void>;
   status(): SourceStatus;
+  /** The store is asked at once how far it is, and not only when it is time: `status().revision` says it. Absent: it never is. */
+  catchUp?(): void;
 }

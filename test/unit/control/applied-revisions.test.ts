@@ -39,6 +39,29 @@ test('a revision that changes no route is applied when nothing older is on its w
   assert.equal(await revisions.wait('etcdv3', 2, 0), true);
 });
 
+test('a revision that touches nothing of ours is applied when the source has heard of it and all before is', async () => {
+  let heard = at(7);
+  let received = '7';
+  const revisions = new AppliedRevisions({ heard: () => heard, received: () => received });
+  revisions.took(at(7));
+  revisions.tell(1);
+  const nine = revisions.wait('etcdv3', 9, 60_000);
+  const ten = revisions.wait('etcdv3', 10, 60_000);
+  heard = at(9);
+  revisions.look();
+  assert.deepEqual(revisions.upTo, new Map(), 'the table of 7 is on its way');
+  revisions.settle(1, false);
+  assert.equal(await nine, true);
+  assert.deepEqual([revisions.applied, revisions.upTo], [at(7), at(9)]);
+  heard = at(10);
+  received = '10';
+  revisions.look();
+  assert.deepEqual(revisions.upTo, at(7), 'what came with 10 is in no table');
+  revisions.took(at(10));
+  revisions.settle(1, false);
+  assert.equal(await ten, true);
+});
+
 test('a steady stream of changes keeps nobody waiting for its end', async () => {
   const revisions = new AppliedRevisions();
   const done: number[] = [];

@@ -20,6 +20,7 @@ async function clientOf(t: TestContext, answer: RequestListener): Promise<EtcdV2
   return client;
 }
 
+const NEVER = new AbortController().signal;
 const TREE = '{"action":"get","node":{"key":"/t","dir":true,"nodes":[{"key":"/t/a","value":"1"}]}}';
 
 test('a tree that is cut off at any byte is an error, never a smaller tree', async (t) => {
@@ -37,20 +38,20 @@ test('an answer whose connection breaks is an error', async (t) => {
     response.write(TREE.slice(0, 20), () => response.destroy());
   });
   await assert.rejects(client.read(true), /aborted|hang up/);
-  await assert.rejects(client.wait(1, 1000), /aborted|hang up/);
+  await assert.rejects(client.wait(1, 1000, NEVER), /aborted|hang up/);
 });
 
 test('a server that accepts and says nothing is told after the deadline', async (t) => {
   const client = await clientOf(t, () => undefined);
   await assert.rejects(client.read(true), /did not answer within 200 ms/);
-  await assert.rejects(client.wait(1, 1000), /did not answer within 200 ms/);
+  await assert.rejects(client.wait(1, 1000, NEVER), /did not answer within 200 ms/);
 });
 
 test('a wait without an event gives the index at which it began', async (t) => {
   const client = await clientOf(t, (_request, response) => {
     response.writeHead(200, { 'x-etcd-index': '9' }).flushHeaders();
   });
-  assert.deepEqual(await client.wait(3, 20), { event: null, index: 9 });
+  assert.deepEqual(await client.wait(3, 20, NEVER), { event: null, index: 9 });
 });
 
 test('a page that is not from etcd tells that there is no v2, and an error of etcd tells its reason', async (t) => {
