@@ -2,10 +2,10 @@
 /** Takes the signals before all else is loaded, but for commands, which load no more than they need. */
 import { commandOf } from './commands/command.ts';
 
-const load = commandOf(process.argv[2]?.toLowerCase() ?? '');
-if (load !== null) {
-  const run = await load();
-  process.exitCode = await run(process.argv.slice(3), process.env);
+const command = commandOf(process.argv.slice(2));
+if (command !== null) {
+  const run = await command.load();
+  process.exitCode = await run(command.rest, process.env);
 } else {
   const { takeSignals } = await import('./kernel/signals.ts');
   takeSignals();

@@ -1,7 +1,7 @@
 /** The start: settings, control plane, the end by a signal; nothing else. */
 
 import { constants } from 'node:os';
-import { ownCommit, ownVersion, runVersion } from './commands/version.ts';
+import { ownCommit, ownVersion } from './commands/version.ts';
 import { Launch } from './control/launch.ts';
 import { useLogSettings } from './control/log-settings.ts';
 import { Predecessor, Succession } from './control/succession.ts';
@@ -126,27 +126,23 @@ async function run(parsed: Run, predecessor: Predecessor | null): Promise<number
   }
 }
 
-async function runCommand(): Promise<number> {
+async function start(): Promise<number> {
   const predecessor = Predecessor.from(process.env);
   const parsed = parseFlags(process.argv.slice(2), process.env);
-  if (parsed.kind === 'run' && parsed.command === 'run') return run(parsed, predecessor);
+  if (parsed.kind === 'run') return run(parsed, predecessor);
   onEndingSignal((signal) => process.exit(128 + constants.signals[signal]));
-  switch (parsed.kind) {
-    case 'help':
-      process.stdout.write(parsed.text);
-      return 0;
-    case 'error':
-      process.stderr.write(`${parsed.message}\n`);
-      return 1;
-    case 'run':
-      return runVersion();
+  if (parsed.kind === 'help') {
+    process.stdout.write(parsed.text);
+    return 0;
   }
+  process.stderr.write(`${parsed.message}\n`);
+  return 1;
 }
 
 /** Gives the exit code; never rejects. */
 export async function main(): Promise<number> {
   try {
-    return await runCommand();
+    return await start();
   } catch (error) {
     log.fatal(reasonOf(error));
     tellStop(1, performance.now());

@@ -4,47 +4,47 @@ import { request as requestSecure } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { timerSpan } from '../kernel/durations.ts';
 import { reasonOf } from '../kernel/errors.ts';
-import { parseFlags } from '../settings/parse-flags.ts';
 import { adminUrl } from '../settings/ping-url.ts';
+import { readFlags } from './run-command.ts';
+import { UsageError } from './usage-error.ts';
 
 export type AdminAnswer = { readonly status: number; readonly body: string };
 
-/** Their URL, with a slash at its end, or why there is none. */
-export function adminPlace(flags: readonly string[], env: NodeJS.ProcessEnv): { url: string } | { reason: string } {
-  const parsed = parseFlags(flags, env);
-  if (parsed.kind !== 'run') return { reason: parsed.kind === 'error' ? parsed.message : parsed.text };
-  const { web } = parsed.settings;
+/**
+ * Their URL, with a slash at its end.
+ * @throws UsageError when the flags do not say it
+ */
+export function adminPlace(flags: readonly string[], env: NodeJS.ProcessEnv): string {
+  const { web } = readFlags(flags, env).settings;
   if (web === null || web.port === 0) {
-    return { reason: 'the tsuji that is asked needs --web, on a port that is known; give its flags' };
+    throw new UsageError('the tsuji that is asked needs --web, on a port that is known; give its flags');
   }
-  return { url: adminUrl(web) };
+  return adminUrl(web);
 }
 
 /** The timeout is for the whole exchange; certificates are not verified, as by the healthcheck. */
-function ask(url: string, method: 'GET' | 'POST', ms: number): Promise<AdminAnswer> {
+export function ask(url: string, method: 'GET' | 'POST', ms: number): Promise<AdminAnswer> {
   return new Promise((resolve, reject) => {
     const request = url.startsWith('https:') ? requestSecure : requestPlain;
     const signal = AbortSignal.timeout(timerSpan(ms));
     const asked = request(url, { method, agent: false, signal, rejectUnauthorized: false }, (response) => {
       text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
     });
-    asked.on('error', reject);
+    asked.on('error', (error: NodeJS.ErrnoException) => {
+      // Several addresses that all refuse give an error without a message.
+      const reason = signal.aborted ? `no answer within ${ms / 1_000} s` : reasonOf(error) || error.code;
+      reject(new Error(`${url}: ${reason}`, { cause: error }));
+    });
     asked.end();
   });
 }
 
-export function refuse(command: string, reason: string): number {
-  process.stderr.write(`${command}: ${reason.trimEnd()}\n`);
-  return 1;
-}
-
-/** Prints the answer, on stderr where it is none of 200. Gives the exit code. */
-export async function tellAnswer(command: string, url: string, method: 'GET' | 'POST', ms: number): Promise<number> {
-  try {
-    const { status, body } = await ask(url, method, ms);
-    (status === 200 ? process.stdout : process.stderr).write(body);
-    return status === 200 ? 0 : 1;
-  } catch (error) {
-    return refuse(command, `${url}: ${reasonOf(error)}`);
-  }
+/**
+ * Prints the answer, on stderr where it is none of 200. Gives the exit code.
+ * @throws Error that names the URL when there is no answer
+ */
+export async function tellAnswer(url: string, method: 'GET' | 'POST', ms: number): Promise<number> {
+  const { status, body } = await ask(url, method, ms);
+  (status === 200 ? process.stdout : process.stderr).write(body);
+  return status === 200 ? 0 : 1;
 }

@@ -1,5 +1,10 @@
-/** The words and options of a command that are its own; all others are flags of tsuji. */
+/** The words and options of a command that are its own, by its row of the table; all else are flags of tsuji. */
+import { nearestName } from '../kernel/nearest.ts';
 import { quoted } from '../kernel/quote.ts';
+import { type CommandName, type CommandOption, type CommandRow, commandRow } from '../settings/command-rows.ts';
+import { otherProviderNotice } from '../settings/other-providers.ts';
+import { findRow, ROWS } from '../settings/rows.ts';
+import { UsageError } from './usage-error.ts';
 
 export type Arguments = {
   readonly words: readonly string[];
@@ -8,24 +13,54 @@ export type Arguments = {
   readonly flags: readonly string[];
 };
 
-/**
- * `options`: names of those that the command has. `most`: words that it takes.
- * @returns why they cannot be, as a text
- */
-export function readArguments(argv: readonly string[], options: readonly string[], most: number): Arguments | string {
+/** Those in brackets may be left out; one with an ellipsis may be repeated. */
+function wordCounts({ words }: CommandRow): { readonly least: number; readonly most: number } {
+  const all = words.split(' ').filter((word) => word !== '');
+  const least = all.filter((word) => !word.startsWith('[')).length;
+  return { least, most: words.includes('...') ? Number.POSITIVE_INFINITY : all.length };
+}
+
+function checkValue(option: CommandOption, value: string | undefined): void {
+  const name = `--${option.name}`;
+  if (option.value === '' && value !== undefined) throw new UsageError(`${name} takes no value`);
+  if (option.value !== '' && value === undefined) {
+    throw new UsageError(`${name} needs a value after "=": ${name}=${option.value}`);
+  }
+  const choices = option.value.split('|');
+  if (value === undefined || option.value === option.value.toUpperCase() || choices.includes(value)) return;
+  throw new UsageError(`${name}: ${quoted(value)} is none of ${choices.join(', ')}`);
+}
+
+function unknownOption({ options }: CommandRow, argument: string, name: string): UsageError {
+  const near = nearestName(name, [...options.map((option) => option.name), ...ROWS.map((row) => row.name)]);
+  return new UsageError(`unknown option ${quoted(argument)}${near === null ? '' : `; did you mean --${near}?`}`);
+}
+
+/** @throws UsageError that says why they cannot be */
+export function readArguments(command: CommandName, argv: readonly string[]): Arguments {
+  const row = commandRow(command)!;
+  const { least, most } = wordCounts(row);
   const words: string[] = [];
-  const own = new Map<string, string>();
+  const options = new Map<string, string>();
   const flags: string[] = [];
   for (const argument of argv) {
-    const [, name, value = ''] = /^--([a-z]+)(?:=(.*))?$/s.exec(argument) ?? [];
-    if (name !== undefined && options.includes(name)) own.set(name, value);
-    else if (argument.startsWith('-')) flags.push(argument);
-    else if (words.length === most) return `${quoted(argument)} is one word too many`;
+    const [, written, value] = /^--([a-z][\w.-]*)(?:=(.*))?$/is.exec(argument) ?? [];
+    const option = row.options.find(({ name }) => name === written?.toLowerCase());
+    if (option !== undefined) {
+      checkValue(option, value);
+      options.set(option.name, value ?? '');
+    } else if (written !== undefined) {
+      const isFlag = findRow(written) !== undefined || otherProviderNotice(written.split('.', 1)[0]) !== '';
+      if (!isFlag) throw unknownOption(row, `--${written}`, written);
+      flags.push(argument);
+    } else if (argument.startsWith('-') && argument !== '-') flags.push(argument);
+    else if (words.length === most) throw new UsageError(`${quoted(argument)} is one word too many`);
     else words.push(argument);
   }
-  return { words, options: own, flags };
+  if (words.length < least) throw new UsageError(`it needs ${row.words}`);
+  return { words, options, flags };
 }
 
 export function wantsHelp(argv: readonly string[]): boolean {
-  return argv.includes('--help') || argv.includes('-h');
+  return argv.some((argument) => argument === '-h' || argument.toLowerCase() === '--help');
 }

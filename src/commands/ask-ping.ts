@@ -2,9 +2,13 @@
 import { request as requestPlain } from 'node:http';
 import { request as requestSecure } from 'node:https';
 import { reasonOf } from '../kernel/errors.ts';
+import { commandHelp } from '../settings/help.ts';
 import { parseFlags } from '../settings/parse-flags.ts';
 import { pingUrl } from '../settings/ping-url.ts';
 
+const HELP = `Asks the tsuji that runs here with these flags, or the only one when none are given, how it is; where it has no
+socket for that, its /ping. Exit code 0: it is well; 1: it is not, cannot be asked, or these are no flags.
+`;
 const TIMEOUT_MS = 5000;
 
 /** Status of a HEAD request. The timeout is for the whole exchange; certificates are not verified, as in Traefik. */
@@ -31,9 +35,9 @@ function headStatus(url: string): Promise<number> {
  * Prints what it found and gives the exit code: 0 when ping answers 200, else 1.
  */
 export async function askPing(flags: readonly string[], env: NodeJS.ProcessEnv, others: number): Promise<number> {
-  const parsed = parseFlags(['healthcheck', ...flags], env);
+  const parsed = parseFlags(flags, env);
   if (parsed.kind === 'help') {
-    process.stdout.write(parsed.text);
+    process.stdout.write(commandHelp('healthcheck', HELP));
     return 0;
   }
   if (parsed.kind === 'error') {

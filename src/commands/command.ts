@@ -1,12 +1,11 @@
 /** What `tsuji COMMAND` runs, each loaded only when it is asked for: a health check comes every few seconds. */
 
 import type { CommandName } from '../settings/command-rows.ts';
+import type { Command } from './run-command.ts';
 
-/** `argv`: behind the name of the command. Gives the exit code. */
-export type Command = (argv: readonly string[], env: NodeJS.ProcessEnv) => Promise<number>;
-
-/** `version` is printed by `start.ts`. */
-const COMMANDS: Readonly<Record<Exclude<CommandName, 'version'>, () => Promise<Command>>> = {
+const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
+  version: async () => (await import('./version.ts')).runVersion,
+  help: async () => (await import('./help.ts')).runHelp,
   healthcheck: async () => (await import('./healthcheck.ts')).runHealthcheck,
   wait: async () => (await import('./wait.ts')).runWait,
   confirm: async () => (await import('./confirm.ts')).runConfirm,
@@ -15,7 +14,16 @@ const COMMANDS: Readonly<Record<Exclude<CommandName, 'version'>, () => Promise<C
   rollback: async () => (await import('./history.ts')).runRollback,
 };
 
-/** null: it is none of these. */
-export function commandOf(name: string): (() => Promise<Command>) | null {
-  return Object.hasOwn(COMMANDS, name) ? COMMANDS[name as keyof typeof COMMANDS] : null;
+function has(name: string): name is CommandName {
+  return Object.hasOwn(COMMANDS, name);
+}
+
+/** `argv`: of tsuji. null: it names no command. `rest`: what the command is called with. */
+export function commandOf(
+  argv: readonly string[],
+): { readonly load: () => Promise<Command>; readonly rest: readonly string[] } | null {
+  const [word = '', next = ''] = argv.map((argument) => argument.toLowerCase());
+  const name = word === '--version' ? 'version' : word;
+  if (name === 'help' && has(next)) return { load: COMMANDS[next], rest: ['--help'] };
+  return has(name) ? { load: COMMANDS[name], rest: argv.slice(1) } : null;
 }

@@ -1,5 +1,6 @@
 /** `tsuji version` (shared/spec cli-api §1.4). */
 import { readFileSync } from 'node:fs';
+import { command, print } from './run-command.ts';
 
 /** What scripts/release/bundle.ts puts here; in the sources nobody declares it. `time`: of the commit, ISO 8601. */
 declare const TSUJI_BUILD: { readonly commit: string; readonly time: string };
@@ -24,20 +25,29 @@ export function ownCommit(): string {
   return build?.commit ?? '';
 }
 
+const HELP = `Prints version, Node's version, when and from which commit it was made. The first five lines are those of Traefik.
+`;
+
 /**
- * Prints the original's five lines, a release its commit too, and gives the exit code. Scripts take them apart by label
- * and by the column 14. The third is called `Node version:`, because a Go version would be a lie, and nothing is known
- * to look for it.
+ * The original's five lines, and of a release its commit. Scripts take them apart by label and by the column 14. The third is
+ * called `Node version:`, because a Go version would be a lie, and nothing is known to look for it.
  */
-export function runVersion(): number {
-  const lines = [
-    ['Version:', ownVersion()],
-    ['Codename:', CODENAME],
-    ['Node version:', process.versions.node],
-    ['Built:', build?.time ?? 'runs from source'],
-    ['OS/Arch:', `${process.platform}/${GO_ARCHITECTURES.get(process.arch) ?? process.arch}`],
+function versionLines(): (readonly [label: string, value: string])[] {
+  return [
+    ['Version', ownVersion()],
+    ['Codename', CODENAME],
+    ['Node version', process.versions.node],
+    ['Built', build?.time ?? 'runs from source'],
+    ['OS/Arch', `${process.platform}/${GO_ARCHITECTURES.get(process.arch) ?? process.arch}`],
+    ...(build === null ? [] : [['Commit', build.commit] as const]),
   ];
-  if (build !== null) lines.push(['Commit:', build.commit]);
-  for (const [label, value] of lines) process.stdout.write(`${label.padEnd(14)}${value}\n`);
-  return 0;
 }
+
+export const runVersion = command('version', HELP, ({ options }) => {
+  const lines = versionLines();
+  if (options.has('json')) {
+    const names = lines.map(([label, value]) => [label.toLowerCase().replace(/[ /]/, '_'), value]);
+    print([JSON.stringify(Object.fromEntries(names))]);
+  } else print(lines.map(([label, value]) => `${label}:`.padEnd(14) + value));
+  return 0;
+});

@@ -13,9 +13,9 @@ export type CommandOption = {
 
 type Row = {
   readonly name: string;
-  /** What stands behind the name, as in a usage line; '' for nothing. */
+  /** What stands behind the name, as in a usage line: in brackets what may be left out; '' for nothing. */
   readonly words: string;
-  /** One line. */
+  /** One line: with name and words at most 80 columns. */
   readonly summary: string;
   /** Its own; flags of tsuji come beside them. */
   readonly options: readonly CommandOption[];
@@ -25,17 +25,23 @@ const JSON_OUTPUT: CommandOption = { name: 'json', value: '', help: 'print JSON'
 const BELOW: CommandOption = { name: 'below', value: 'PATH', help: 'only keys that begin so, as frontends/shop/' };
 
 const ROWS = [
-  { name: 'version', words: '', summary: 'print the version, as --version does', options: [] },
+  {
+    name: 'help',
+    words: '[COMMAND|all]',
+    summary: 'what a command does and takes; all: every flag',
+    options: [],
+  },
+  { name: 'version', words: '', summary: 'print the version, as --version does', options: [JSON_OUTPUT] },
   {
     name: 'healthcheck',
     words: '',
-    summary: 'ask a running tsuji how it is, with the flags it runs with',
+    summary: 'how a running tsuji is; takes the flags it runs with',
     options: [],
   },
   {
     name: 'wait',
     words: 'REVISION',
-    summary: 'wait until a running tsuji, or all of them, routes by that revision',
+    summary: 'wait until tsuji, or all nodes, routes by a revision',
     options: [
       { name: 'nodes', value: 'all', help: 'until every live node of the prefix does' },
       { name: 'source', value: 'etcdv3|etcdv2', help: 'whose revision it is' },
@@ -45,14 +51,14 @@ const ROWS = [
   {
     name: 'confirm',
     words: '',
-    summary: 'have a running tsuji obey what its guard against mass removal holds back',
+    summary: 'obey what the guard against mass removal holds back',
     options: [],
   },
   { name: 'history', words: 'KEY', summary: 'what happened to a key of etcd', options: [JSON_OUTPUT] },
   {
     name: 'diff',
     words: '',
-    summary: 'what differs between the keys at two revisions of etcd',
+    summary: 'what differs between two revisions of etcd',
     options: [
       { name: 'from', value: 'R', help: 'the older revision' },
       { name: 'to', value: 'R', help: 'the newer one (default: now)' },
@@ -63,7 +69,7 @@ const ROWS = [
   {
     name: 'rollback',
     words: 'REVISION',
-    summary: 'make the keys what they were at a revision of etcd; shows it unless --yes',
+    summary: 'make the keys what they were; shows it unless --yes',
     options: [BELOW, { name: 'yes', value: '', help: 'do it' }],
   },
 ] as const satisfies readonly Row[];

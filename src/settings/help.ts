@@ -1,4 +1,7 @@
-/** The text of `--help`, made from the settings table. No line is longer than 100 columns. */
+/**
+ * The texts of `--help`, made from the tables of commands and settings: on one screen of 24 lines and 80 columns, and all, with
+ * 100 columns.
+ */
 import { COMMAND_ROWS, type CommandName, commandRow } from './command-rows.ts';
 import type { Row, RowKind } from './row.ts';
 import { ROWS, SHORT_NAMES } from './rows.ts';
@@ -18,23 +21,32 @@ const PLACEHOLDERS: Readonly<Record<RowKind, string>> = {
   any: '',
 };
 
-/** Column at which what commands do begins. */
+/** Column at which what options and commands do begins. */
 const COMMAND_COLUMN = 28;
 
 function commandLines(): string {
-  const lines = COMMAND_ROWS.flatMap(({ name, words, summary }) => {
-    const usage = `  tsuji ${words === '' ? name : `${name} ${words}`}`.padEnd(COMMAND_COLUMN);
-    const [first, ...rest] = wrap(summary.split(' '), WIDTH - COMMAND_COLUMN);
-    return [usage + first, ...rest.map((line) => ' '.repeat(COMMAND_COLUMN) + line)];
-  });
-  return [`${'  tsuji'.padEnd(COMMAND_COLUMN)}serve`, ...lines, ''].join('\n');
+  return COMMAND_ROWS.map(
+    ({ name, words, summary }) => `  ${`${name} ${words}`.padEnd(COMMAND_COLUMN - 2)}${summary}\n`,
+  ).join('');
+}
+
+/** Without the flags. */
+export function shortHelp(): string {
+  return `tsuji: an HTTP load balancer whose routes live in etcd
+usage: tsuji [COMMAND] [--flag=VALUE ...]      serves, where there is no COMMAND
+
+${commandLines()}
+serve:  tsuji --web --etcd --etcd.endpoint=10.0.0.1:2379
+more:   tsuji help COMMAND; all flags: tsuji --help all
+`;
 }
 
 function introduction(): string {
   return `tsuji: an HTTP load balancer whose routes live in etcd
 
-usage: tsuji [COMMAND] [flags]
+usage: tsuji [COMMAND] [--flag=VALUE ...]
 
+  ${'(none)'.padEnd(COMMAND_COLUMN - 2)}serve
 ${commandLines()}
 Flags are written --name=value, in any case; a boolean needs no value. A flag that has others below
 it (--etcd) switches a section on with its defaults, and so does any flag below it. A DURATION is a
@@ -104,5 +116,5 @@ export function helpText(): string {
     const rows = ROWS.filter((row) => row.group === group);
     return `\n${group}\n${rows.flatMap(rowLines).join('\n')}\n`;
   });
-  return `${introduction()}${parts.join('')}\n  ${'--help, -h'.padEnd(HELP_COLUMN - 2)}This text\n`;
+  return `${introduction()}${parts.join('')}\n  ${'--help, -h'.padEnd(HELP_COLUMN - 2)}The commands; with all, this text\n`;
 }

@@ -6,12 +6,12 @@
 import { TsujiError } from '../kernel/errors.ts';
 import { nearestName } from '../kernel/nearest.ts';
 import { quoted, shortened } from '../kernel/quote.ts';
-import { COMMAND_ROWS, type CommandName } from './command-rows.ts';
+import { COMMAND_ROWS } from './command-rows.ts';
 import { readEnvironment, readOtelVariables } from './environment.ts';
 import { fillSettings } from './fill-settings.ts';
 import { parseBoolean, problemOf, sameValue, standsAlone } from './flag-values.ts';
 import { Given } from './given.ts';
-import { helpText } from './help.ts';
+import { helpText, shortHelp } from './help.ts';
 import { otherProviderNotice } from './other-providers.ts';
 import { type Row, shownName } from './row.ts';
 import { findRow, ROWS, SHORT_NAMES } from './rows.ts';
@@ -20,12 +20,9 @@ import type { Settings } from './settings.ts';
 import { type Layer, type WithStored, withStored } from './stored-settings.ts';
 import { addTomlFile, findTomlFile } from './toml-file.ts';
 
-export type Command = 'run' | CommandName;
-
 export type Parsed =
   | {
       readonly kind: 'run';
-      readonly command: Command;
       readonly settings: Settings;
       /** The traefik.toml that was read, '' for none. */
       readonly configFile: string;
@@ -49,24 +46,23 @@ function bad(message: string): TsujiError {
 }
 
 function isHelp(argument: string): boolean {
-  return argument === '-h' || argument.toLowerCase() === '--help';
+  return /^(?:-h|--help(?:=.*)?)$/i.test(argument);
 }
 
-/** The first argument without a dash is the command, and only there; `--version` is one too, as people are used to. */
-function splitCommand(argv: readonly string[]): { command: Command; flags: readonly string[] } {
-  const first = argv[0] ?? '-';
-  if (first.toLowerCase() === '--version') return { command: 'version', flags: argv.slice(1) };
-  if (first.startsWith('-')) return { command: 'run', flags: argv };
+/** One screen; with "all", everything. */
+function wantedHelp(argv: readonly string[]): string {
+  return argv.some((argument) => /^(?:--help=)?all$/i.test(argument)) ? helpText() : shortHelp();
+}
+
+/** A first argument without a dash would be a command (src/commands/command.ts), and is none. */
+function refuseWord(first: string): never {
   const name = first.toLowerCase();
   const [flag] = first.split('=', 1);
   if (flag !== first && findRow(flag) !== undefined)
     throw bad(`a flag begins with two dashes: write ${hintFor(first)}`);
   if (LATER_COMMANDS.includes(name)) throw bad(`the command ${name} is not supported yet`);
-  if (!COMMANDS.includes(name)) {
-    const near = nearestName(name, COMMANDS);
-    throw bad(`unknown command ${quoted(first)}${near === null ? '' : `; did you mean ${near}?`}`);
-  }
-  return { command: name as Command, flags: argv.slice(1) };
+  const near = nearestName(name, COMMANDS);
+  throw bad(`unknown command ${quoted(first)}${near === null ? '' : `; did you mean ${near}?`}`);
 }
 
 /** How an argument like `etcd=10.0.0.1:2379` would be written. */
@@ -159,7 +155,7 @@ function add({ row, name, text }: Flag, origin: 'flag' | 'environment', given: G
 }
 
 /** What was given to the process itself, not put together yet: flags over environment over traefik.toml. */
-function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv, withFile: boolean): Layer {
+function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv): Layer {
   const given = new Given(readOtelVariables(env));
   const warnings = new Warnings();
   const warn =
@@ -172,7 +168,7 @@ function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv, withFile: bo
     if (!byFlag.has(setting.name)) add(setting, 'environment', given, warnings);
   }
   for (const flag of flags) add(flag, 'flag', given, warnings);
-  const file = withFile ? findTomlFile(given.text('configFile'), env, warn(given.originOf('configFile'))) : null;
+  const file = findTomlFile(given.text('configFile'), env, warn(given.originOf('configFile')));
   if (file !== null) addTomlFile(file, given, warn('file'));
   return { given, warnings, configFile: file ?? '' };
 }
@@ -182,16 +178,13 @@ function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv, withFile: bo
  * @param env where `TSUJI_…` variables are looked for
  */
 export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv): Parsed {
-  if (argv.some(isHelp)) return { kind: 'help', text: helpText() };
+  if (argv.some(isHelp)) return { kind: 'help', text: wantedHelp(argv) };
   try {
-    const { command, flags } = splitCommand(argv);
-    // `version` must answer whatever the environment says.
-    const isVersion = command === 'version';
-    const layer = (): Layer => readGiven(flags, isVersion ? {} : env, !isVersion);
+    if (argv.length > 0 && !argv[0].startsWith('-')) refuseWord(argv[0]);
+    const layer = (): Layer => readGiven(argv, env);
     const { given, warnings, configFile } = layer();
     return {
       kind: 'run',
-      command,
       settings: fillSettings(given, warnings),
       configFile,
       given: given.names(),

@@ -117,7 +117,7 @@ test('all nodes of a prefix know each other, and are waited for together', async
 
   const late = await command('999999', '--timeout=100ms', '--web', `--web.address=${OWN_HOST}:${tsuji.adminPort}`);
   assert.deepEqual([late.code, /"applied":false/.test(late.out)], [1, true]);
-  assert.match((await command()).out, /it needs a revision/);
+  assert.match((await command()).out, /it needs REVISION/);
 
   // One that has stopped following keeps the others waiting, by name.
   const ids = (await nodes()).map(({ id }) => id);

@@ -36,6 +36,51 @@ describe('commands', { concurrency: 3 }, () => {
     assert.equal(lines[2].slice(14), process.versions.node);
   });
 
+  test('version answers whatever the environment says, also as --version and as JSON', async () => {
+    const env = { TSUJI_WORKERS: 'x' };
+    const main = fileURLToPath(new URL('main.ts', SOURCES));
+    const [flag, json] = await Promise.all([
+      run(process.execPath, [main, '--version'], { env }),
+      run(process.execPath, [main, 'Version', '--json'], { env }),
+    ]);
+    assert.match(flag.stdout, /^Version: {6}\d/);
+    assert.equal((JSON.parse(json.stdout) as { node_version: string }).node_version, process.versions.node);
+  });
+
+  test('a command that is called as it cannot be ends with 2, and names the nearest option', async () => {
+    const results = await Promise.all([
+      tsuji('wait'),
+      tsuji('diff', '--form=3'),
+      tsuji('wait', '5', '--source=etcd4'),
+      tsuji('help', 'rolback'),
+      tsuji('confirm', '--web', '--etcd.tls=maybe'),
+    ]);
+    assert.deepEqual(
+      results.map(({ code, stderr }) => `${code} ${stderr.split('\n')[0]}`),
+      [
+        '2 wait: it needs REVISION',
+        '2 diff: unknown option "--form"; did you mean --from?',
+        '2 wait: --source: "etcd4" is none of etcdv3, etcdv2',
+        '2 help: unknown command "rolback"; did you mean rollback?',
+        '2 confirm: --etcd.tls: "maybe" is neither true nor false',
+      ],
+    );
+  });
+
+  test('help of a command is the same by three ways, and the short help is what --help gives', async () => {
+    const [one, other, third, bare, all] = await Promise.all([
+      tsuji('help', 'diff'),
+      tsuji('diff', '--help'),
+      tsuji('diff', '--from=1', '-h'),
+      tsuji('--help'),
+      tsuji('--help', 'all'),
+    ]);
+    assert.match(one.stdout, /^usage: tsuji diff \[options\]/);
+    assert.deepEqual([other, third], [one, one]);
+    assert.deepEqual([bare.code, bare.stdout.includes('--etcd.prefix')], [0, false]);
+    assert.deepEqual([all.code, all.stdout.includes('--etcd.prefix')], [0, true]);
+  });
+
   test('healthcheck asks ping by HEAD, below the path of the dashboard', async (t) => {
     const asked: string[] = [];
     const port = await serve(t, (request, response) => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { COMMAND_ROWS } from '../../../src/settings/command-rows.ts';
 import { problemOf, standsAlone } from '../../../src/settings/flag-values.ts';
-import { helpText } from '../../../src/settings/help.ts';
+import { commandHelp, helpText, shortHelp } from '../../../src/settings/help.ts';
 import { parseFlags } from '../../../src/settings/parse-flags.ts';
 import { rows } from '../../../src/settings/row.ts';
 import { findRow, ROWS, SHORT_NAMES } from '../../../src/settings/rows.ts';
@@ -14,6 +15,32 @@ test('help names every flag once and fits 100 columns', () => {
       (line) => line.startsWith(`  --${name}`) && !/[\w.*]/.test(line[name.length + 4] ?? ' '),
     );
     assert.equal(mentions.length, 1, name);
+  }
+});
+
+test('the short help has every command, on one screen of a small terminal', () => {
+  const lines = shortHelp().trimEnd().split('\n');
+  assert.ok(lines.length <= 24, `${lines.length} lines`);
+  for (const line of lines) assert.ok(line.length <= 80 && line === line.trimEnd(), line);
+  for (const { name } of COMMAND_ROWS)
+    assert.ok(
+      lines.some((line) => line.startsWith(`  ${name} `)),
+      name,
+    );
+});
+
+test("the help of a command has its words and all of its options, and no option is one of tsuji's flags", () => {
+  for (const { name, words, options } of COMMAND_ROWS) {
+    const lines = commandHelp(name, 'What it does.\n').split('\n');
+    assert.ok(lines[0].startsWith(`usage: tsuji ${name}${words === '' ? '' : ` ${words}`} [`), lines[0]);
+    for (const line of lines) assert.ok(line.length <= 100, line);
+    for (const option of options) {
+      assert.ok(
+        lines.some((line) => line.startsWith(`  --${option.name}`)),
+        option.name,
+      );
+      assert.equal(findRow(option.name), undefined, option.name);
+    }
   }
 });
 

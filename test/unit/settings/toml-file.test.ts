@@ -127,8 +127,6 @@ test('the file is found in its folder, by a variable, and in the home of the use
   const none = settingsOf([`--configFile=${folder}/other.toml`], {});
   assert.equal(none.maxIdleConnsPerHost, 200);
   assert.match(warningTexts(none.warnings).join(), /^configFile \(flag\): there is no file/);
-  const parsed = parseFlags(['version'], { HOME: folder, TSUJI_CONFIGFILE: join(folder, 'nonsense') });
-  assert.equal(parsed.kind, 'run');
 });
 
 const BAD: readonly (readonly [string, RegExp])[] = [
