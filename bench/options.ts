@@ -41,6 +41,15 @@ export type SoakOptions = {
   readonly minutes: number;
 };
 
+export type ChaosOptions = {
+  readonly kind: 'chaos';
+  readonly seconds: number;
+  /** null: of the time. */
+  readonly seed: number | null;
+  /** Folder for the logs of the nodes when something is wrong, '' for none. */
+  readonly keep: string;
+};
+
 export type UpdatesOptions = {
   readonly kind: 'updates';
   readonly frontends: readonly number[];
@@ -56,6 +65,7 @@ export type Options =
   | EnginesOptions
   | { readonly kind: 'most' }
   | SoakOptions
+  | ChaosOptions
   | UpdatesOptions
   | { readonly kind: 'help' }
   | { readonly kind: 'error'; readonly message: string };
@@ -82,11 +92,16 @@ npm run bench -- updates [--frontends=N,M] [--peers=A,B]
                        changes while requests come, with 1 000, 10 000 and 100 000 frontends
 npm run bench -- most    what one client can make tsuji hold
 npm run bench -- soak [--minutes=N]
-                       mixed traffic, changes of keys, servers that die; 3 minutes, 30 at most`;
+                       mixed traffic, changes of keys, servers that die; 3 minutes, 30 at most
+npm run bench -- chaos [SECONDS] [--seed=N] [--keep=FOLDER]
+                       servers, workers, nodes, etcd and its network fail at random; 60 s, 1800 at most; --keep: logs
+                       of the nodes, if something is wrong`;
 
 const UPDATE_SIZES = [1_000, 10_000, 100_000];
 const SOAK_MINUTES = 3;
 const MOST_SOAK_MINUTES = 30;
+const CHAOS_SECONDS = 60;
+const MOST_CHAOS_SECONDS = 1_800;
 const MOST_PROCESSES = 8;
 
 function list(value: string): string[] {
@@ -104,6 +119,8 @@ export function parseOptions(args: readonly string[]): Options {
   let minutes: number | null = null;
   let frontends: number[] = [];
   let processes: number | null = null;
+  let seed: number | null = null;
+  let keep = '';
   const words: string[] = [];
   for (const arg of end < 0 ? args : args.slice(0, end)) {
     const [name, value = ''] = arg.split(/=(.*)/s, 2) as [string, string?];
@@ -124,7 +141,13 @@ export function parseOptions(args: readonly string[]): Options {
       if (!Number.isInteger(processes) || processes < 1 || processes > MOST_PROCESSES) {
         return { kind: 'error', message: `--processes=${value}: must be a whole number from 1 to ${MOST_PROCESSES}` };
       }
-    } else if (name === '--frontends') {
+    } else if (name === '--seed') {
+      seed = Number(value);
+      if (value === '' || !Number.isSafeInteger(seed) || seed < 0) {
+        return { kind: 'error', message: `--seed=${value}: must be a whole number` };
+      }
+    } else if (name === '--keep' && value !== '') keep = value;
+    else if (name === '--frontends') {
       frontends = list(value).map(Number);
       if (frontends.length === 0 || !frontends.every((each) => Number.isInteger(each) && each >= 1 && each < 1e6)) {
         return { kind: 'error', message: `--frontends=${value}: must be whole numbers from 1 to 999999` };
@@ -134,6 +157,17 @@ export function parseOptions(args: readonly string[]): Options {
     else if (arg.startsWith('-')) return { kind: 'error', message: `${arg}: no such option\n${HELP}` };
     else words.push(arg);
   }
+  if (words[0] === 'chaos' && words.length <= 2) {
+    const seconds = Number(words[1] ?? CHAOS_SECONDS);
+    if (!(seconds >= 1 && seconds <= MOST_CHAOS_SECONDS)) {
+      return { kind: 'error', message: `chaos ${words[1]}: must be seconds, from 1 to ${MOST_CHAOS_SECONDS}` };
+    }
+    if (args.length > words.length + (seed === null ? 0 : 1) + (keep === '' ? 0 : 1)) {
+      return { kind: 'error', message: 'chaos takes seconds, --seed and --keep' };
+    }
+    return { kind: 'chaos', seconds, seed, keep };
+  }
+  if (seed !== null || keep !== '') return { kind: 'error', message: '--seed and --keep belong to chaos' };
   if (words.length === 1 && words[0] === 'soak') {
     if (quick || rounds !== null || scenarios.length > 0 || peers.length > 0 || flags.length > 0) {
       return { kind: 'error', message: 'soak takes --minutes and nothing else' };

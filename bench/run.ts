@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { chaos } from './chaos.ts';
 import { compareRevisions } from './compare.ts';
 import { measureMost } from './engines/most.ts';
 import { measureEngines } from './engines/run.ts';
@@ -135,6 +136,7 @@ else if (options.kind === 'error') {
     else if (options.kind === 'updates') await measureUpdates(options, processes, tell);
     else if (options.kind === 'most') await measureMost(processes, tell);
     else if (options.kind === 'compare') await compareRevisions(options, processes, tell);
+    else if (options.kind === 'chaos') process.exitCode = (await chaos(options, processes, tell)) ? 0 : 1;
     else if (options.kind === 'soak') process.exitCode = (await soak(options, processes, tell)) ? 0 : 1;
     else await run(options, processes);
   } catch (error) {

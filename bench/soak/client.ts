@@ -9,7 +9,7 @@ export type Visit = {
   readonly kind: string;
   readonly backend: string;
   readonly method: 'GET' | 'HEAD' | 'POST';
-  readonly path: '/length' | '/chunked' | '/upload' | '/upload-slow';
+  readonly path: '/length' | '/late' | '/chunked' | '/upload' | '/upload-slow';
   /** Of the response, and for POST of the request. */
   readonly body: BodyPlan;
   /** POST: without Content-Length. */
@@ -79,10 +79,11 @@ async function readBody(response: IncomingMessage, visit: Visit): Promise<string
 }
 
 /** Never throws: whatever happens is the outcome. */
-export async function visit(agent: Agent, port: number, what: Visit): Promise<Outcome> {
+export async function visit(agent: Agent | undefined, port: number, what: Visit): Promise<Outcome> {
   const startedAt = performance.now();
   const { kind, backend, method, path, body } = what;
   let status = 0;
+  let server = '';
   const outcome = (ending: Ending, detail: string): Outcome => ({
     kind,
     backend,
@@ -92,6 +93,8 @@ export async function visit(agent: Agent, port: number, what: Visit): Promise<Ou
     status,
     ending,
     detail,
+    server,
+    reused: request.reusedSocket,
   });
   const request = startRequest({
     agent,
@@ -132,11 +135,12 @@ export async function visit(agent: Agent, port: number, what: Visit): Promise<Ou
       return leaves && failure === 'socket hang up' ? outcome('left', '') : outcome('broken', failure);
     }
     status = response.statusCode!;
+    server = String(response.headers['x-server'] ?? '');
     const verdict = await readBody(response, what);
     if (late) return outcome('wrong', 'no end in time');
     if (verdict === null) return outcome('broken', failure || 'the response was broken off');
     if (verdict !== '') return outcome('wrong', verdict);
-    return outcome(leaves && status === 200 ? 'left' : 'whole', `from ${response.headers['x-server'] ?? 'tsuji'}`);
+    return outcome(leaves && status === 200 ? 'left' : 'whole', `from ${server || 'tsuji'}`);
   } finally {
     clearTimeout(deadline);
   }

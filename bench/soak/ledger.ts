@@ -18,6 +18,10 @@ export type Outcome = {
   readonly status: number;
   readonly ending: Ending;
   readonly detail: string;
+  /** Whose answer it is, '' for none of a server. */
+  readonly server: string;
+  /** The connection of the client had served a request before. */
+  readonly reused: boolean;
 };
 
 /** A server process was killed while requests ran. */

@@ -1,25 +1,30 @@
 /**
- * Child process: `origin.ts NAME PORT`, one server behind tsuji in a soak. Its answers say in their target what they
+ * Child process: `origin.ts NAME PORT [JOURNAL]`, one server behind tsuji in a soak. Its answers say in their target what they
  * have to be: `?seed=S&length=N` (body.ts).
  *
  *     GET  /length       N bytes with Content-Length (HEAD as well)
+ *     GET  /late         the same, later by milliseconds that its target sets (0 to 999)
  *     GET  /chunked      N bytes in chunks of all sizes, with pauses
  *     POST /upload       reads N bytes and answers what was wrong with them, in a word
  *     POST /upload-slow  the same, but takes its time
  *     upgrade            echoes WebSocket messages
  *
+ * The targets of uploads go into the file JOURNAL, each before anything else is done about it.
+ *
  * A request body that was complete and not the one announced is also told on stdout: the client may be gone.
  */
+import { appendFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocketServer } from 'ws';
 import { BodyCheck, type BodyPlan, pieceOf, planFromTarget } from './body.ts';
 import { written } from './flow.ts';
 
-const [name = '', port = '0'] = process.argv.slice(2);
+const [name = '', port = '0', journal = ''] = process.argv.slice(2);
 const LENGTH_PIECE = 65_536;
 /** So that idle connections end soon after the traffic: the soak looks whether they do. */
 const KEEP_ALIVE_MS = 4_000;
+const LATE_MS = 1_000;
 const SLOW_READ_BYTES = 262_144;
 const SLOW_READ_MS = 60;
 
@@ -47,6 +52,7 @@ async function sendChunked(response: ServerResponse, plan: BodyPlan): Promise<vo
 }
 
 async function receive(request: IncomingMessage, response: ServerResponse, slow: boolean): Promise<void> {
+  if (journal !== '') appendFileSync(journal, `${request.url}\n`);
   const plan = planFromTarget(request.url!);
   const check = new BodyCheck(plan);
   try {
@@ -72,7 +78,11 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const path = request.url!.split('?')[0]!;
   if (path === '/upload' || path === '/upload-slow') await receive(request, response, path === '/upload-slow');
   else if (path === '/chunked') await sendChunked(response, planFromTarget(request.url!));
-  else await sendLength(response, planFromTarget(request.url!), request.method === 'HEAD');
+  else if (path === '/late') {
+    const plan = planFromTarget(request.url!);
+    await sleep(plan.seed % LATE_MS);
+    await sendLength(response, plan, false);
+  } else await sendLength(response, planFromTarget(request.url!), request.method === 'HEAD');
 }
 
 const server = createServer((request, response) => {

@@ -29,7 +29,9 @@ export function visitWebSocket(port: number, backend: string, seed: number, leav
     };
     const finish = (): void => {
       clearTimeout(deadline);
-      resolve({ kind, backend, repeatable: false, startedAt, endedAt: performance.now(), status, ending, detail });
+      const endedAt = performance.now();
+      const unknown = { repeatable: false, server: '', reused: false };
+      resolve({ kind, backend, startedAt, endedAt, status, ending, detail, ...unknown });
     };
     const deadline = setTimeout(() => {
       ending = 'wrong';

@@ -77,6 +77,8 @@ const outcome: Outcome = {
   status: 200,
   ending: 'whole',
   detail: '',
+  server: 'mortal1',
+  reused: false,
 };
 
 test('a 502 and a broken response are explained by a kill of a server of the same backend, and by nothing else', () => {
