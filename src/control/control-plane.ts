@@ -42,6 +42,7 @@ import { Publisher } from './publisher.ts';
 import { type ModelChange, Reconciler } from './reconciler.ts';
 import { loadRootCAs } from './root-cas.ts';
 import { SeriesLimit } from './series-limit.ts';
+import { ROUTES_PATIENCE_MS } from './service/report.ts';
 import { SharedMemory } from './shared-memory.ts';
 import { sourcesFrom } from './source/from-settings.ts';
 import type { Source } from './source/source.ts';
@@ -344,15 +345,17 @@ export class ControlPlane {
   }
 
   /**
-   * Resolves when every entrypoint and the admin address are listened on. No route is known before `follow`, unless this is
-   * a successor: it has routes before it listens, `remembered` ones if need be, since others serve meanwhile.
+   * Resolves when every entrypoint and the admin address are listened on. `remembered`: what routes begin with until the
+   * sources answer; nobody is refused then for lack of routes, since they are there before anybody is listened to. A successor
+   * waits for them without limit, because others serve meanwhile; anybody else for ten seconds. null: the store is out of
+   * reach, and no route is known before `follow`.
    * @throws TsujiError when an address cannot be listened on or a worker does not boot
    */
-  async start(isSuccessor: boolean, remembered: readonly RememberedSource[]): Promise<void> {
+  async start(isSuccessor: boolean, remembered: readonly RememberedSource[] | null): Promise<void> {
     this.healthSocket.start();
     await this.certificateList.start();
     if (this.stopping) return;
-    if (isSuccessor) await this.loadRoutes(remembered);
+    if (remembered !== null) await this.loadRoutes(remembered, isSuccessor ? null : ROUTES_PATIENCE_MS);
     await this.accessLog?.start();
     if (this.stopping) return;
     await this.fleet.start(isSuccessor);
@@ -370,21 +373,23 @@ export class ControlPlane {
     this.seriesLimit.start();
   }
 
-  /** Until the first table was made. What workers boot with is the newest one. */
-  private async loadRoutes(remembered: readonly RememberedSource[]): Promise<void> {
-    if (this.sourceList.length === 0) return;
+  /** Until the first table was made, or `patienceMs` are over (null: never). What workers boot with is the newest one. */
+  private async loadRoutes(remembered: readonly RememberedSource[], patienceMs: number | null): Promise<void> {
     this.follow(remembered);
+    if (this.sourceList.length === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
+    const patience = patienceMs === null ? undefined : setTimeout(resolve, patienceMs);
     const leave = this.changes.add(() => {
       if (this.publisher.generation > 0) resolve();
     });
     await Promise.race([promise, this.stopped.promise]);
+    clearTimeout(patience);
     leave();
   }
 
-  /** Routes follow as the sources answer. `remembered`: what they begin with. */
+  /** Routes follow as the sources answer. `remembered`: what they begin with. Once; later calls do nothing. */
   follow(remembered: readonly RememberedSource[]): void {
-    if (this.stopping) return;
+    if (this.stopping || this.feed.isStarted) return;
     this.feed.start(remembered);
     this.nodeReport.start();
   }

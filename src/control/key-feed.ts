@@ -28,9 +28,8 @@ export class KeyFeed {
     return this.started;
   }
 
-  /** `remembered`: what is in force until the sources answer. Once; later calls do nothing. */
+  /** `remembered`: what is in force until the sources answer. Once. */
   start(remembered: readonly RememberedSource[]): void {
-    if (this.started) return;
     this.started = true;
     const { sources, reconciler, snapshot } = this.parts;
     for (const { entries, ...mark } of remembered) {

@@ -147,11 +147,11 @@ export class Launch {
       await this.start(settings, []);
     } else {
       log.event(EVENTS.settingsMissing, '', {});
-      await this.start(this.settings, []);
+      await this.start(this.settings, null);
       const settings = await this.otherSettings(reading);
-      if (settings !== null) await this.restart(settings);
+      if (settings === null) this.plane?.follow([]);
+      else await this.restart(settings, []);
     }
-    this.plane?.follow([]);
   }
 
   /** What `run` was to reach was reached, and nobody has ended it since. */
@@ -198,7 +198,6 @@ export class Launch {
     const settings = await this.judge(known);
     if (this.stopping) return;
     await this.start(settings, sources);
-    this.plane?.follow(sources);
     this.catchUp(reading, sources).catch((error: unknown) => tellOwnError('settings in the store', error));
   }
 
@@ -209,8 +208,8 @@ export class Launch {
     const statuses = this.plane?.view.sources() ?? [];
     const isRemembered = (name: string): boolean =>
       statuses.some((status) => status.name === name && status.remembered === true);
-    await this.restart(settings);
-    this.plane?.follow(sources.filter(({ name }) => isRemembered(name)));
+    const remembered = sources.filter(({ name }) => isRemembered(name));
+    await this.restart(settings, remembered);
   }
 
   /** Those of the store when they have come; null when they are those in force, or tsuji was stopped. */
@@ -221,10 +220,10 @@ export class Launch {
     return this.stopping || sameSettings(settings, this.inForce) ? null : settings;
   }
 
-  private async restart(settings: Settings): Promise<void> {
+  private async restart(settings: Settings, remembered: readonly RememberedSource[]): Promise<void> {
     log.event(EVENTS.settingsChanged, '', {});
     await this.plane?.stop(0);
-    if (!this.stopping) await this.start(settings, []);
+    if (!this.stopping) await this.start(settings, remembered);
   }
 
   /** Files are read again, one time after the other. `reread`: the settings, without those of the store. */
@@ -288,8 +287,8 @@ export class Launch {
     return stored.settings;
   }
 
-  /** `remembered`: what a successor begins with. */
-  private async start(settings: Settings, remembered: readonly RememberedSource[]): Promise<void> {
+  /** `remembered`: what routes begin with; null: they are not followed yet. */
+  private async start(settings: Settings, remembered: readonly RememberedSource[] | null): Promise<void> {
     const told = this.plane === null ? [] : this.inForce.warnings;
     this.inForce = settings;
     useLogSettings(settings);

@@ -7,8 +7,8 @@ import { text } from 'node:stream/consumers';
 import test, { type TestContext } from 'node:test';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { startTcpValve } from '../harness/tcp-valve.ts';
-import { type Etcd, startEtcd, temporaryFolder } from '../harness/tools.ts';
-import { startTsuji, type Tsuji } from '../harness/tsuji.ts';
+import { type Etcd, freePort, startEtcd, temporaryFolder } from '../harness/tools.ts';
+import { startTsuji, Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
 async function startServer(t: TestContext, name: string): Promise<string> {
@@ -29,8 +29,8 @@ async function route(etcd: Etcd, api: 2 | 3, name: string, url: string): Promise
 }
 
 /** The body of a 200, else the status. */
-function answer(tsuji: Tsuji, name: string): Promise<string> {
-  const options = { host: OWN_HOST, port: tsuji.portOf('http'), agent: false, headers: { host: `${name}.test` } };
+function answer(tsuji: Tsuji, name: string, port = tsuji.portOf('http')): Promise<string> {
+  const options = { host: OWN_HOST, port, agent: false, headers: { host: `${name}.test` } };
   return new Promise((resolve, reject) => {
     get(options, (response) => {
       text(response).then((body) => resolve(response.statusCode === 200 ? body : String(response.statusCode)), reject);
@@ -45,10 +45,35 @@ async function answers(tsuji: Tsuji, name: string, wanted: string): Promise<void
   );
 }
 
+/** Of the first request that is listened to. */
+async function firstAnswer(t: TestContext, name: string, flags: string[]): Promise<string> {
+  const port = await freePort();
+  const tsuji = new Tsuji({ flags: [...flags, `--entryPoints=Name:http Address:${OWN_HOST}:${port}`] });
+  t.after(() => tsuji.end());
+  const first = await waitFor(() => answer(tsuji, name, port), 'an answer');
+  await tsuji.end();
+  return first;
+}
+
 async function written(tsuji: Tsuji, count: number): Promise<void> {
   type WithSnapshot = { snapshot: { ok: number } | null };
   await waitFor(async () => ((await tsuji.status()) as unknown as WithSnapshot).snapshot!.ok >= count, 'the file');
 }
+
+test('a node that starts has routes before it listens: of etcd, and of its snapshot when that is gone', async (t) => {
+  const folder = temporaryFolder();
+  t.after(() => folder.remove());
+  const etcd = await startEtcd();
+  t.after(() => etcd.stop());
+  await route(etcd, 3, 'a', await startServer(t, 'one'));
+  const flags = ['--etcd', `--etcd.endpoint=${etcd.endpoint}`, `--snapshot=${join(folder.path, 'snapshot')}`];
+  assert.equal(await firstAnswer(t, 'a', flags), 'one');
+  const known = await startTsuji(t, { flags });
+  await written(known, 1);
+  await known.end();
+  await etcd.kill();
+  assert.equal(await firstAnswer(t, 'a', flags), 'one');
+});
 
 test('a node that starts while etcd is down serves what it knew, says so, and catches up', async (t) => {
   const folder = temporaryFolder();

@@ -6,10 +6,10 @@ import type { PlaneView } from '../plane-view.ts';
 import type { ServiceNotifier } from './notify.ts';
 
 /**
- * So long the routes are waited for before we call ourselves ready. Whoever starts behind us finds them then; but a store
+ * So long the routes are waited for before anybody is listened to, and then before we call ourselves ready. Whoever starts behind us finds them then; but a store
  * that is down must not end the start, since we serve as soon as it is there.
  */
-const ROUTES_PATIENCE_MS = 10_000;
+export const ROUTES_PATIENCE_MS = 10_000;
 /** Between two lines for people that nothing else calls for. */
 const STATUS_MS = 10_000;
 /** How often a drain says that it goes on, and how long it may be silent: it has a limit of its own. */
