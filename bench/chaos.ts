@@ -19,9 +19,10 @@ import { askVersion } from './peers/peer.ts';
 import { freePort, type Processes } from './processes.ts';
 import { hostOf } from './soak/client.ts';
 
+/** Each has a key that stays, so that it is there without servers: 503, and never 404. */
 const BACKENDS: Readonly<Record<string, { readonly api: Api; readonly keys: Readonly<Record<string, string>> }>> = {
-  alpha: { api: 'v3', keys: {} },
-  beta: { api: 'v2', keys: {} },
+  alpha: { api: 'v3', keys: { 'loadbalancer/method': 'wrr' } },
+  beta: { api: 'v2', keys: { 'loadbalancer/method': 'drr' } },
   gamma: { api: 'v3', keys: { 'healthcheck/path': '/length', 'healthcheck/interval': '1s' } },
 };
 const SERVERS = 3;

@@ -81,12 +81,14 @@ function mayHaveAnswered({ server, startedAt, endedAt }: Outcome, node: Node, fa
 }
 
 /** Why the connection of its client may have broken, '' for no reason. */
-function breakReason({ startedAt, endedAt, reused, repeatable }: Outcome, node: Node): string {
-  const outage = node.outages.find((each) => meets({ from: each.from, to: each.to + NOTICE_MS }, startedAt, endedAt));
-  if (outage === undefined) return '';
+function breakReason({ startedAt, endedAt, reused }: Outcome, node: Node): string {
+  const outages = node.outages.filter((each) =>
+    meets({ from: each.from, to: each.to + NOTICE_MS }, startedAt, endedAt),
+  );
+  const end = outages.find(({ why }) => why !== 'succeeded');
+  if (end !== undefined) return `connection lost: node ${end.why}`;
   // Who lets go takes what has begun to its end. Only a connection that rests may be closed just when it is used again.
-  if (outage.why === 'succeeded' && !reused) return '';
-  return `connection lost: ${repeatable || outage.why !== 'succeeded' ? 'node' : 'resting connection of a node'} ${outage.why}`;
+  return outages.length > 0 && reused ? 'connection lost: it rested when its node was succeeded' : '';
 }
 
 /** '' for a good one, a few words for one that a fault explains, null for one that nothing explains. */

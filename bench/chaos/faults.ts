@@ -48,28 +48,40 @@ export class Faults {
       {
         name: 'server killed',
         weight: 3,
-        begin: () => this.#withService((service) => this.#killServer(service, false)),
+        begin: () => this.#withService('killed', (service) => this.#killServer(service, false)),
       },
       {
         name: 'server and sidekick killed',
         weight: 3,
-        begin: () => this.#withService((each) => this.#killServer(each, true)),
+        begin: () => this.#withService('and sidekick killed', (each) => this.#killServer(each, true)),
       },
       {
         name: 'server stopped',
         weight: 3,
-        begin: () => this.#withService((service) => service.pause(random.whole(200, 5_000))),
+        begin: () => this.#withService('stopped', (service) => service.pause(random.whole(200, 5_000))),
       },
       {
         name: 'server deregistered',
         weight: 2,
-        begin: () => this.#withService((service) => this.#deregister(service)),
+        begin: () => this.#withService('deregistered', (service) => this.#deregister(service)),
       },
-      { name: 'sidekick killed', weight: 2, begin: () => this.#withService((service) => this.#loseLease(service)) },
-      { name: 'worker ended', weight: 2, begin: () => this.#withNode((node) => this.#endWorker(node)) },
-      { name: 'node killed', weight: 2, begin: () => this.#withNode((node) => node.kill(random.whole(0, 1_500))) },
-      { name: 'node drained', weight: 1, begin: () => this.#withNode((node) => node.drain(random.whole(0, 500))) },
-      { name: 'node succeeded', weight: 2, begin: () => this.#withNode((node) => node.succeed()) },
+      {
+        name: 'sidekick killed',
+        weight: 2,
+        begin: () => this.#withService('without sidekick', (service) => this.#loseLease(service)),
+      },
+      { name: 'worker ended', weight: 2, begin: () => this.#withNode('worker ended', (node) => this.#endWorker(node)) },
+      {
+        name: 'node killed',
+        weight: 2,
+        begin: () => this.#withNode('killed', (node) => node.kill(random.whole(0, 1_500))),
+      },
+      {
+        name: 'node drained',
+        weight: 1,
+        begin: () => this.#withNode('drained', (node) => node.drain(random.whole(0, 500))),
+      },
+      { name: 'node succeeded', weight: 2, begin: () => this.#withNode('succeeded', (node) => node.succeed()) },
       { name: 'network', weight: 4, begin: () => this.#network() },
       { name: 'etcd', weight: 3, begin: () => this.#etcd() },
       { name: 'hostile keys', weight: 3, begin: () => this.#writeJunk() },
@@ -102,23 +114,24 @@ export class Faults {
   }
 
   /** Null when all have one. */
-  #withService(fault: (service: Service) => Promise<void>): Promise<void> | null {
-    return this.#with(this.#services, fault);
+  #withService(what: string, fault: (service: Service) => Promise<void>): Promise<void> | null {
+    return this.#with(this.#services, what, fault);
   }
 
-  #withNode(fault: (node: Node) => Promise<void>): Promise<void> | null {
-    return this.#with(this.#nodes, fault);
+  #withNode(what: string, fault: (node: Node) => Promise<void>): Promise<void> | null {
+    return this.#with(this.#nodes, what, fault);
   }
 
   #with<T extends { busy: boolean; readonly name: string }>(
     all: readonly T[],
+    what: string,
     fault: (it: T) => Promise<void>,
   ): Promise<void> | null {
     const free = all.filter(({ busy }) => !busy);
     if (free.length === 0) return null;
     const it = this.#random.pick(free);
     it.busy = true;
-    this.#tell(it.name);
+    this.#tell(`${it.name} ${what}`);
     return fault(it).finally(() => {
       it.busy = false;
       this.#tell(`${it.name} is well`);
