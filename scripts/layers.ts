@@ -8,7 +8,7 @@ import { dirname, join, normalize } from 'node:path/posix';
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ['start', 'commands', 'kernel'],
   start: ['settings', 'commands', 'control', 'kernel'],
-  commands: ['control', 'settings', 'kernel'],
+  commands: ['control', 'model', 'settings', 'kernel'],
   control: [
     'settings',
     'access-log',

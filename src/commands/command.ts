@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   history: async () => (await import('./history.ts')).runHistory,
   diff: async () => (await import('./history.ts')).runDiff,
   rollback: async () => (await import('./history.ts')).runRollback,
+  register: async () => (await import('./register.ts')).runRegister,
 };
 
 function has(name: string): name is CommandName {

@@ -250,6 +250,16 @@ export const EVENTS = Object.freeze({
   /** What was lost since the last line; count 0: nothing yet. */
   spansLost: event('spans_lost', 'warning', 'Spans do not reach their collector', SECOND),
   spansBack: event('spans_back', 'warning', 'Spans reach their collector again', SECOND),
+  /** Of `tsuji register`. Fields: backend, server, url, weight, api, ttl_s. */
+  registered: event('registered', 'info', 'A server is registered', SECOND),
+  unregistered: event('unregistered', 'info', 'A server is registered no more', SECOND),
+  registrationLost: event('registration_lost', 'warning', 'The registration cannot be kept', 10 * SECOND),
+  registrationForeign: event(
+    'registration_foreign',
+    'warning',
+    'A key of the registered server has got another value from somebody else, and is left alone',
+    60 * SECOND,
+  ),
   libraryWarning: event('library_warning', 'warning', 'A library or Node warns', SECOND),
   linesHeld: event('lines_held', 'warning', 'Lines were held back: there are too many'),
 });

@@ -72,6 +72,35 @@ const ROWS = [
     summary: 'make the keys what they were; shows it unless --yes',
     options: [BELOW, { name: 'yes', value: '', help: 'do it' }],
   },
+  {
+    name: 'register',
+    words: 'BACKEND SERVER URL',
+    summary: 'keep a server in etcd while it runs and is well',
+    options: [
+      { name: 'weight', value: 'N', help: 'its weight (default: 1)' },
+      { name: 'ttl', value: 'DURATION', help: 'so long its keys outlive this process (default: 30s)' },
+      { name: 'v2', value: '', help: 'write with API v2 of etcd instead of v3' },
+      { name: 'check', value: 'WHAT', help: '/path, http://…, tcp or tcp://HOST:PORT: what says that it is well' },
+      { name: 'interval', value: 'DURATION', help: 'between two checks (default: 5s)' },
+      { name: 'timeout', value: 'DURATION', help: 'of a check (default: 2s)' },
+      { name: 'rise', value: 'N', help: 'good checks in a row that bring it back (default: 1)' },
+      {
+        name: 'fall',
+        value: 'N',
+        help: 'bad checks in a row that take it away (default: 2); the first check decides alone',
+      },
+      {
+        name: 'failing',
+        value: 'remove|drain|weight',
+        help: 'meanwhile its keys are away (default), it has the key draining, or weight 0, for which every tsuji needs --allowMinWeightZero',
+      },
+      {
+        name: 'linger',
+        value: 'DURATION',
+        help: 'go on so long after the keys are gone at the end, for what still runs (default: 0)',
+      },
+    ],
+  },
 ] as const satisfies readonly Row[];
 
 export type CommandName = (typeof ROWS)[number]['name'];

@@ -28,7 +28,7 @@ test('every unit passes systemd-analyze verify without a word', { skip: noSystem
   const folder = temporaryFolder();
   t.after(() => folder.remove());
   const files = unitsOn(folder.path);
-  assert.equal(files.length, 10);
+  assert.equal(files.length, 11);
   const result = await run('systemd-analyze', ['verify', ...files]);
   assert.deepEqual(result, { code: 0, stdout: '', stderr: '' });
 });

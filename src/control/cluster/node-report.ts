@@ -10,15 +10,16 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KVClient, LeaseClient } from 'etcd3';
+import { KVClient } from 'etcd3';
 import { reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import type { EtcdSettings } from '../../settings/settings.ts';
 import { EndpointMemory, followEndpoints } from '../source/endpoint-loop.ts';
 import { rangeBelow } from '../source/etcd-v3.ts';
 import { EtcdV3Connection } from '../source/etcd-v3-connection.ts';
+import { grantLease, keepLease, revokeLease } from '../source/etcd-v3-lease.ts';
 import { loadTls } from '../source/tls.ts';
-import { keepLease, LEASE_MS } from './node-session.ts';
+import { LEASE_MS } from './node-session.ts';
 import { type NodeState, readNodeState } from './node-state.ts';
 import { addressTowards } from './own-address.ts';
 
@@ -127,19 +128,21 @@ export class NodeReport {
     signal.addEventListener('abort', left, { once: true });
     const over = new AbortController();
     const either = AbortSignal.any([signal, over.signal]);
-    const leases = new LeaseClient(connection);
     const parts: Promise<never>[] = [];
     let lease = '';
     try {
       await connection.authenticate();
       this.address = await addressTowards(endpoint);
-      lease = (await leases.leaseGrant({ TTL: LEASE_MS / 1_000 })).ID;
-      parts.push(keepLease(connection, lease, either), this.write(connection, this.place(etcd), lease, either));
+      lease = await grantLease(connection, LEASE_MS);
+      parts.push(
+        keepLease(connection, lease, LEASE_MS, either),
+        this.write(connection, this.place(etcd), lease, either),
+      );
       return await Promise.race(parts);
     } finally {
       this.connection = null;
       over.abort();
-      if (signal.aborted && lease !== '') await leases.leaseRevoke({ ID: lease }).catch(() => {});
+      if (signal.aborted && lease !== '') await revokeLease(connection, lease).catch(() => {});
       signal.removeEventListener('abort', left);
       connection.close();
       await Promise.allSettled(parts);

@@ -1,9 +1,9 @@
 /** One node among the live ones, for as long as one connection to etcd v3 holds: it writes its own key and watches those of all. */
 import { hostname } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type IEvent, KVClient, LeaseClient } from 'etcd3';
+import { type IEvent, KVClient } from 'etcd3';
 import { rangeBelow } from '../source/etcd-v3.ts';
 import type { EtcdV3Connection } from '../source/etcd-v3-connection.ts';
+import { grantLease, keepLease, revokeLease } from '../source/etcd-v3-lease.ts';
 import { watchRange } from '../source/etcd-v3-watch.ts';
 
 /** Of the key of a node: as long as one that has died is still counted, at most. */
@@ -21,29 +21,6 @@ export type NodeSession = {
   /** This node leaves. */
   readonly signal: AbortSignal;
 };
-
-/** Rejects when the lease has ended or cannot be kept, or `signal` is aborted. */
-export async function keepLease(connection: EtcdV3Connection, lease: string, signal: AbortSignal): Promise<never> {
-  const stream = await new LeaseClient(connection).leaseKeepAlive();
-  const lost = Promise.withResolvers<never>();
-  lost.promise.catch(() => {});
-  let heardAt = performance.now();
-  stream.on('data', ({ TTL }) => {
-    if (Number(TTL) > 0) heardAt = performance.now();
-    else lost.reject(new Error('the lease of this node has ended'));
-  });
-  stream.on('error', (error: Error) => lost.reject(error));
-  stream.on('end', () => lost.reject(new Error('etcd ended the lease')));
-  try {
-    for (;;) {
-      stream.write({ ID: lease });
-      await Promise.race([sleep(LEASE_MS / 3, undefined, { signal }), lost.promise]);
-      if (performance.now() - heardAt > LEASE_MS) throw new Error('etcd does not answer for the lease of this node');
-    }
-  } finally {
-    stream.cancel();
-  }
-}
 
 /** Those that live, as the watch tells it. Rejects when it is lost, or this node is no longer among them. */
 async function watchNodes({ connection, place, id, onCount }: NodeSession, signal: AbortSignal): Promise<never> {
@@ -73,18 +50,17 @@ async function watchNodes({ connection, place, id, onCount }: NodeSession, signa
  */
 export async function liveAsNode(session: NodeSession): Promise<never> {
   const { connection, place, id, signal } = session;
-  const leases = new LeaseClient(connection);
-  const lease = (await leases.leaseGrant({ TTL: LEASE_MS / 1000 })).ID;
+  const lease = await grantLease(connection, LEASE_MS);
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
   const parts: Promise<never>[] = [];
   try {
     await new KVClient(connection).put({ key: Buffer.from(`${place}/${id}`), value: Buffer.from(hostname()), lease });
-    parts.push(keepLease(connection, lease, either), watchNodes(session, either));
+    parts.push(keepLease(connection, lease, LEASE_MS, either), watchNodes(session, either));
     return await Promise.race(parts);
   } finally {
     over.abort();
-    if (signal.aborted) await leases.leaseRevoke({ ID: lease }).catch(() => {});
+    if (signal.aborted) await revokeLease(connection, lease).catch(() => {});
     await Promise.allSettled(parts);
   }
 }

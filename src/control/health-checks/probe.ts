@@ -51,7 +51,11 @@ function bracketed(host: string): string {
 }
 
 /** What is asked of a server: its URL, changed by what the check says. */
-export function probeTarget(server: Server, check: HealthCheck, tls: OwnTrust | null): ProbeTarget {
+export function probeTarget(
+  server: Pick<Server, 'url' | 'scheme' | 'host' | 'port' | 'hostHeader'>,
+  check: Pick<HealthCheck, 'path' | 'scheme' | 'port' | 'hostname' | 'headers'>,
+  tls: OwnTrust | null,
+): ProbeTarget {
   const base = new URL(server.url.replace(/^[^:]*:/, 'http:'));
   const url = new URL(check.path, base);
   // A path may be a whole URL, which then leads elsewhere.

@@ -13,6 +13,8 @@ export type EtcdV2Node = {
   readonly value?: string;
   readonly nodes?: readonly EtcdV2Node[];
   readonly modifiedIndex?: number;
+  /** Seconds that are left of its life; absent for one without end. */
+  readonly ttl?: number;
 };
 
 export type EtcdV2Event = { readonly action: string; readonly node: EtcdV2Node };
@@ -40,14 +42,29 @@ export const V2_ABSENT = 'V2_ABSENT';
 /** The events from the wanted index on are no longer kept; only a fresh reading helps. */
 export const V2_OUTDATED = 'V2_OUTDATED';
 
+/** There is no such key, or it has another value than it was to have. */
+export const V2_OTHERWISE = 'V2_OTHERWISE';
+
 /** The user may not read there. */
 export const V2_FORBIDDEN = 'V2_FORBIDDEN';
 
+type Question = {
+  readonly method?: 'GET' | 'PUT' | 'DELETE';
+  /** What stands behind the directory in the URL. */
+  readonly place: string;
+  /** 0: the whole answer is due in time; else only its head is, and its body may be empty at the end. */
+  readonly patienceMs?: number;
+  /** Ends the patience early. */
+  readonly enough?: AbortSignal | null;
+  /** The body. */
+  readonly form?: URLSearchParams | null;
+};
 type Answer = { readonly status: number; readonly index: number; readonly body: string; readonly endedByUs: boolean };
 type ErrorBody = { readonly errorCode?: number; readonly message?: string; readonly cause?: string };
 
 // Codes in the body of an error, from etcd's v2 API documentation.
 const KEY_NOT_FOUND = 100;
+const COMPARE_FAILED = 101;
 const UNAUTHORIZED = 110;
 const EVENT_INDEX_CLEARED = 401;
 
@@ -65,6 +82,9 @@ function refused(answer: Answer, body: ErrorBody | null): TsujiError {
   }
   if (body?.errorCode === EVENT_INDEX_CLEARED) {
     return new TsujiError(V2_OUTDATED, body.message ?? 'the wanted events are no longer kept');
+  }
+  if (body?.errorCode === KEY_NOT_FOUND || body?.errorCode === COMPARE_FAILED) {
+    return new TsujiError(V2_OTHERWISE, `${body.message ?? ''} (${body.cause ?? ''})`);
   }
   const reason = body?.message === undefined ? '' : `: ${body.message}${body.cause ? ` (${body.cause})` : ''}`;
   const code = body?.errorCode === UNAUTHORIZED ? V2_FORBIDDEN : 'ETCD_V2';
@@ -95,7 +115,7 @@ export class EtcdV2Client {
 
   /** The directory as the quorum of the cluster has it. `recursive: false` is enough to ask whether there is a quorum. */
   async read(recursive: boolean): Promise<EtcdV2Tree> {
-    const answer = await this.#get(`?quorum=true&recursive=${recursive}`, 0);
+    const answer = await this.#ask({ place: `?quorum=true&recursive=${recursive}` });
     const body = parsed(answer.body) as (EtcdV2Event & ErrorBody) | null;
     if (answer.status === 404 && body?.errorCode === KEY_NOT_FOUND) return { node: null, index: answer.index };
     if (answer.status !== 200) throw refused(answer, body);
@@ -108,7 +128,7 @@ export class EtcdV2Client {
    * once the wait has begun. Throws a TsujiError with code V2_OUTDATED when events from there on are no longer kept.
    */
   async wait(from: number, patienceMs: number, enough: AbortSignal): Promise<EtcdV2Wait> {
-    const answer = await this.#get(`?wait=true&recursive=true&waitIndex=${from}`, patienceMs, enough);
+    const answer = await this.#ask({ place: `?wait=true&recursive=true&waitIndex=${from}`, patienceMs, enough });
     // etcd ends a wait that it gives up with an empty answer.
     if (answer.endedByUs || (answer.status === 200 && answer.body.trim() === '')) {
       return { event: null, index: answer.index };
@@ -119,24 +139,72 @@ export class EtcdV2Client {
     return { event: body, index: answer.index };
   }
 
+  /** Writes a key of the directory; `ttlSeconds` 0: without end. */
+  async set(key: string, value: string, ttlSeconds: number): Promise<void> {
+    const ttl = ttlSeconds === 0 ? '' : String(ttlSeconds);
+    await this.#change('PUT', `/${key}`, new URLSearchParams({ value, ...(ttl !== '' && { ttl }) }));
+  }
+
+  /**
+   * Gives a key of the directory that life anew, without a word to those who watch it.
+   * @throws TsujiError with code V2_OTHERWISE when it is not there
+   */
+  async refresh(key: string, ttlSeconds: number): Promise<void> {
+    const ttl = String(ttlSeconds);
+    await this.#change('PUT', `/${key}`, new URLSearchParams({ ttl, refresh: 'true', prevExist: 'true' }));
+  }
+
+  /**
+   * Deletes a key of the directory if it has that value.
+   * @throws TsujiError with code V2_OTHERWISE when it has not
+   */
+  async deleteIf(key: string, value: string): Promise<void> {
+    await this.#change('DELETE', `/${key}?${new URLSearchParams({ prevValue: value })}`, null);
+  }
+
+  /** Deletes a key of the directory, or all below it. One that is not there is no error. */
+  async delete(key: string): Promise<void> {
+    await this.#change('DELETE', `/${key}?recursive=true`, null).catch((error: unknown) => {
+      if (!(error instanceof TsujiError) || error.code !== V2_OTHERWISE) throw error;
+    });
+  }
+
+  /** Deletes the directory if there is nothing in it. */
+  async deleteIfEmpty(): Promise<void> {
+    await this.#change('DELETE', '?dir=true', null).catch(() => {});
+  }
+
   /** Ends what is under way and closes the connections. */
   close(): void {
     this.#closing.abort(new TsujiError('ETCD_V2', 'stopped'));
     this.#agent.destroy();
   }
 
-  /** `patienceMs` 0: the whole answer is due in time; else only its head is, and its body may be empty at the end. */
-  #get(query: string, patienceMs: number, enough: AbortSignal | null = null): Promise<Answer> {
+  async #change(method: 'PUT' | 'DELETE', place: string, form: URLSearchParams | null): Promise<void> {
+    const answer = await this.#ask({ method, place, form });
+    if (answer.status > 299) throw refused(answer, parsed(answer.body) as ErrorBody | null);
+  }
+
+  #ask({ method = 'GET', place, patienceMs = 0, enough = null, form = null }: Question): Promise<Answer> {
     const { endpoint, tls, username, password, deadlineMs } = this.#access;
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const request = (tls === null ? http : https).get(
-      `${tls === null ? 'http' : 'https'}://${endpoint}${this.#path}${query}`,
+    const body = form?.toString() ?? '';
+    const request = (tls === null ? http : https).request(
+      `${tls === null ? 'http' : 'https'}://${endpoint}${this.#path}${place}`,
       {
+        method,
         agent: this.#agent,
         signal: this.#closing.signal,
         ...(username !== '' && { auth: `${username}:${password}` }),
+        ...(form !== null && {
+          headers: {
+            'Content-Type': 'application/x-www-form-urlencoded',
+            'Content-Length': Buffer.byteLength(body),
+          },
+        }),
       },
     );
+    request.end(body);
     const late = () => request.destroy(new TsujiError('ETCD_V2', `etcd did not answer within ${deadlineMs} ms`));
     let timer = setTimeout(late, timerSpan(deadlineMs));
     request.on('error', reject);
