@@ -1,4 +1,4 @@
-/** Which part of src may import which, as a check over the text of the files. */
+/** Which part of src may import which, and what nothing should, as a check over the text of the files. */
 import { dirname, join, normalize } from 'node:path/posix';
 
 /**
@@ -45,6 +45,17 @@ const CLOSED: Readonly<Record<string, RegExp>> = {
   data: /^table\/(?:writer|written|builder|merge|records|salvage|candidates|assemble)/,
 };
 
+/** What each start would pay for, tens of milliseconds and megabytes in every thread, and how it is had for less. */
+const COSTLY: ReadonlyMap<string, string> = new Map([
+  ['node:http', 'import { http } from src/kernel/node-http.ts'],
+  ['node:https', 'import { https } from src/kernel/node-http.ts'],
+  ['hdr-histogram-js', 'import the one file of it that is needed'],
+  ['jose', 'use import() where it is needed'],
+  ['pkijs', 'use import() for the file that needs it'],
+]);
+/** Themselves loaded by `import()` alone. */
+const LOADED_LATE: ReadonlySet<string> = new Set(['control/tls/ocsp.ts', 'control/tls/self-signed.ts']);
+
 type Reference = { readonly line: number; readonly target: string; readonly kind: 'value' | 'type' | 'url' };
 
 const PATTERNS: readonly (readonly [kind: Reference['kind'] | 'statement', pattern: RegExp])[] = [
@@ -74,6 +85,16 @@ export function referencesOf(text: string): Reference[] {
     }
   }
   return references.sort((a, b) => a.line - b.line);
+}
+
+/** Imports of what should be had for less. */
+function costlyImports(path: string, text: string): string[] {
+  if (LOADED_LATE.has(path)) return [];
+  return [...text.matchAll(/^import\s+(?!type\b)[^'"`;]*?\sfrom\s*'([^']+)'/gm)].flatMap((match) => {
+    const instead = COSTLY.get(match[1]);
+    const line = text.slice(0, match.index + match[0].length).split('\n').length;
+    return instead === undefined ? [] : [`src/${path}:${line} imports ${match[1]}, which is dear: ${instead}`];
+  });
 }
 
 function layerOf(path: string): string {
@@ -117,6 +138,7 @@ export function layerProblems(files: ReadonlyMap<string, string>): string[] {
   for (const [path, text] of files) {
     if (/(^|\/)index\.ts$/.test(path)) problems.push(`src/${path}:1 is an index file, not allowed`);
     if (!(layerOf(path) in MAY_IMPORT)) problems.push(`src/${path}:1 belongs to no layer, not allowed`);
+    problems.push(...costlyImports(path, text));
     const targets: string[] = [];
     imports.set(path, targets);
     const known: string[] = [];

@@ -1,5 +1,5 @@
 /** What Go calls a status (net/http, 1.16): '' for one that it does not know. */
-import { STATUS_CODES } from 'node:http';
+import { http } from '../kernel/node-http.ts';
 
 const OTHERS: Readonly<Record<number, string>> = {
   413: 'Request Entity Too Large',
@@ -15,7 +15,7 @@ const lines = new Map<number, string>();
 export function statusLine(status: number): string {
   let line = lines.get(status);
   if (line === undefined) {
-    line = `${String(status).padStart(3, '0')} ${OTHERS[status] ?? STATUS_CODES[status] ?? ''}`;
+    line = `${String(status).padStart(3, '0')} ${OTHERS[status] ?? http.STATUS_CODES[status] ?? ''}`;
     // A server may say any of a thousand.
     lines.set(status, line);
   }

@@ -1,9 +1,8 @@
 /** Asks the admin pages of the tsuji that runs here with the same flags, for commands. */
-import { request as requestPlain } from 'node:http';
-import { request as requestSecure } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { timerSpan } from '../kernel/durations.ts';
 import { reasonOf } from '../kernel/errors.ts';
+import { http, https } from '../kernel/node-http.ts';
 import { adminUrl } from '../settings/ping-url.ts';
 import { readFlags } from './run-command.ts';
 import { UsageError } from './usage-error.ts';
@@ -25,7 +24,7 @@ export function adminPlace(flags: readonly string[], env: NodeJS.ProcessEnv): st
 /** The timeout is for the whole exchange; certificates are not verified, as by the healthcheck. */
 export function ask(url: string, method: 'GET' | 'POST', ms: number): Promise<AdminAnswer> {
   return new Promise((resolve, reject) => {
-    const request = url.startsWith('https:') ? requestSecure : requestPlain;
+    const request = url.startsWith('https:') ? https.request : http.request;
     const signal = AbortSignal.timeout(timerSpan(ms));
     const asked = request(url, { method, agent: false, signal, rejectUnauthorized: false }, (response) => {
       text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);

@@ -1,7 +1,6 @@
 /** `/ping` of the tsuji that runs with the same flags, for a healthcheck that has found no socket of it (healthcheck.ts). */
-import { request as requestPlain } from 'node:http';
-import { request as requestSecure } from 'node:https';
 import { reasonOf } from '../kernel/errors.ts';
+import { http, https } from '../kernel/node-http.ts';
 import { commandHelp } from '../settings/help.ts';
 import { parseFlags } from '../settings/parse-flags.ts';
 import { pingUrl } from '../settings/ping-url.ts';
@@ -15,7 +14,7 @@ const TIMEOUT_MS = 5000;
 function headStatus(url: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const request = url.startsWith('https:') ? requestSecure : requestPlain;
+    const request = url.startsWith('https:') ? https.request : http.request;
     const options = { method: 'HEAD', agent: false, signal, rejectUnauthorized: false } as const;
     const asked = request(url, options, (response) => {
       response.resume();

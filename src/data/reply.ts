@@ -1,8 +1,9 @@
 /** The responses that we make ourselves: one per fault (shared/spec proxying §7), and the trailing-slash redirect. */
-import { STATUS_CODES } from 'node:http';
+
 import { hostProblem } from '../http/host.ts';
 import { authorityEnd, requestUri } from '../http/request-target.ts';
 import { FAULTS, type Fault } from '../kernel/errors.ts';
+import { http } from '../kernel/node-http.ts';
 import { decodedPath, encodedPath, uriText } from '../kernel/percent.ts';
 
 export type Reply = {
@@ -45,7 +46,7 @@ const REASONS: Readonly<Record<number, string>> = {
 
 /** What stands behind a status code; '' for one that nobody has named. */
 export function reasonPhrase(status: number): string {
-  return REASONS[status] ?? STATUS_CODES[status] ?? '';
+  return REASONS[status] ?? http.STATUS_CODES[status] ?? '';
 }
 
 function replyOf(fault: Fault): Reply {

@@ -53,7 +53,8 @@ const FAILS = 0x4000_0000;
 const STEPS = new Int32Array(STATES * 256);
 /** 1 for states in which text may end. */
 const MAY_END = new Uint8Array(STATES);
-buildSteps();
+/** They are made for the first text: 65 536 steps, which a thread without HTTP/2 never needs. */
+let isBuilt = false;
 
 /** Two branches for each state; the first state is the beginning of a code. */
 function branches(): Int32Array {
@@ -72,6 +73,7 @@ function branches(): Int32Array {
 }
 
 function buildSteps(): void {
+  isBuilt = true;
   const tree = branches();
   for (let state = 0; state < STATES; state++) {
     for (let byte = 0; byte < 256; byte++) STEPS[(state << 8) | byte] = stepOf(tree, state, byte);
@@ -108,6 +110,7 @@ export function decodedBound(length: number): number {
  * code: the mark of the end in it, or an end that is not filled with ones, or with more than seven of them.
  */
 export function decodeHuffman(bytes: Uint8Array, start: number, end: number, into: Uint8Array): number {
+  if (!isBuilt) buildSteps();
   let state = 0;
   let length = 0;
   for (let at = start; at < end; at++) {

@@ -2,11 +2,12 @@
  * The fields of a header block of a server → the head of a response or its trailers (RFC 9113 §8.1, §8.3.2), or what is
  * wrong with them. One serves all sessions of a worker, since a block is read within one call.
  */
-import { STATUS_CODES } from 'node:http';
+
 import { contentLengthOf, HOP_BY_HOP } from '../http/fields.ts';
 import { MAX_HEAD_BYTES, NO_LENGTH, type ResponseHead } from '../http/response-head.ts';
 import { trailerLine } from '../http/trailers.ts';
 import { CharacterSet, trimBlanks } from '../kernel/characters.ts';
+import { http } from '../kernel/node-http.ts';
 import { BLANKS, FIELD, type Field } from './field.ts';
 import type { FieldSink } from './hpack-decoder.ts';
 
@@ -21,7 +22,7 @@ const statusLines = new Map<string, string>();
 function statusLine(status: string): string {
   let line = statusLines.get(status);
   if (line === undefined) {
-    line = `${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`;
+    line = `${status} ${http.STATUS_CODES[status] ?? 'Unknown'}\r\n`;
     statusLines.set(status, line);
   }
   return line;

@@ -6,11 +6,11 @@
  *                    └──────▶ streaming
  */
 
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { dateLine } from '../../http/http-date.ts';
 import { timerSpan } from '../../kernel/durations.ts';
 import { log } from '../../kernel/log.ts';
+import { http } from '../../kernel/node-http.ts';
 import type { InternalExchange, InternalLog } from '../access-log/internal-log.ts';
 import { HeadBuffer } from './head-buffer.ts';
 import { type Page, type PagesInUse, PIECE_BYTES } from './page.ts';
@@ -218,7 +218,7 @@ export class AdminConnection {
   }
 
   private writeHead(status: number, fields: Fields, keepAlive: boolean): void {
-    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}${dateLine()}\r\n`;
+    let head = `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}${dateLine()}\r\n`;
     for (const [name, value] of Object.entries(fields)) head += `${name}: ${value}\r\n`;
     // Tells clients that keep connections when ours end, so that they do not use one that is just being closed.
     const { headMs } = this.owner.times;

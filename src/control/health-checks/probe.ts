@@ -3,13 +3,13 @@
  * the final status is 200 to 399. The names are resolved and certificates verified as they are when requests are forwarded.
  */
 
-import { type IncomingMessage, request as requestHttp } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { connect as connectHttp2, constants } from 'node:http2';
-import { request as requestHttps } from 'node:https';
 import { isIPv6 } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
+import { http, https } from '../../kernel/node-http.ts';
 import { Resolver } from '../../kernel/resolve.ts';
 import { TimerWheel } from '../../kernel/timer-wheel.ts';
 import { type OwnTrust, TlsTrusts, type TrustSettings } from '../../kernel/tls-trust.ts';
@@ -166,8 +166,8 @@ export class Prober {
       };
       const request =
         scheme === 'https'
-          ? requestHttps({ ...options, ...this.#tls(host, tls) }, answered)
-          : requestHttp(options, answered);
+          ? https.request({ ...options, ...this.#tls(host, tls) }, answered)
+          : http.request(options, answered);
       request.on('error', reject);
       request.end();
     });

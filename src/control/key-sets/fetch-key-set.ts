@@ -1,7 +1,7 @@
 /** Fetches one key set (JWKS, RFC 7517 §5): bounded in time and size, and never from another host than the one that was named. */
-import { type IncomingMessage, request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { getCACertificates } from 'node:tls';
+import { http, https } from '../../kernel/node-http.ts';
 import { quoted } from '../../kernel/quote.ts';
 import { readJwk, type VerificationKey } from '../../kernel/verification-keys.ts';
 
@@ -20,7 +20,7 @@ export type FetchedKeySet = {
 };
 
 function get(url: URL, ca: string[] | undefined, signal: AbortSignal): Promise<IncomingMessage> {
-  const request = url.protocol === 'https:' ? requestHttps : requestHttp;
+  const request = url.protocol === 'https:' ? https.request : http.request;
   const headers = { accept: 'application/jwk-set+json, application/json', 'user-agent': 'tsuji' };
   return new Promise((resolve, reject) => {
     const sent = request(url, { agent: false, signal, headers, ...(ca && { ca }) }, resolve);

@@ -1,9 +1,9 @@
 /** The `/v2/keys` API of one etcd endpoint over HTTP/1.1, as far as following a directory needs it. */
 
-import http from 'node:http';
-import https from 'node:https';
+import type { Agent } from 'node:http';
 import { timerSpan } from '../../kernel/durations.ts';
 import { TsujiError } from '../../kernel/errors.ts';
+import { http, https } from '../../kernel/node-http.ts';
 import type { TlsMaterial } from './tls.ts';
 
 /** One key or directory in an answer of etcd v2. */
@@ -94,7 +94,7 @@ function refused(answer: Answer, body: ErrorBody | null): TsujiError {
 export class EtcdV2Client {
   readonly #access: EtcdV2Access;
   readonly #path: string;
-  readonly #agent: http.Agent;
+  readonly #agent: Agent;
   readonly #closing = new AbortController();
 
   /** `directory`: leading slash, no trailing slash. */

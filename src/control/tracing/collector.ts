@@ -1,10 +1,10 @@
 /** One collector of spans, asked by OTLP/HTTP (opentelemetry-proto docs/specification.md): one request after the other, on a connection of its own. */
-import { Agent, type IncomingMessage, request as requestHttp } from 'node:http';
-import { request as requestHttps, Agent as SecureAgent } from 'node:https';
+import type { Agent, IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import { retryAfterMs } from '../../http/retry-after.ts';
 import { reasonOf } from '../../kernel/errors.ts';
+import { http, https } from '../../kernel/node-http.ts';
 import type { TlsMaterial } from '../source/tls.ts';
 
 /** For an answer to a batch (shared/spec logs §5.5). */
@@ -46,8 +46,8 @@ export class Collector {
     const keeping = { keepAlive: true, maxSockets: 1 };
     this.agent =
       tls === null
-        ? new Agent(keeping)
-        : new SecureAgent({
+        ? new http.Agent(keeping)
+        : new https.Agent({
             ...keeping,
             rejectUnauthorized: !tls.insecureSkipVerify,
             ...(tls.ca !== null && { ca: tls.ca }),
@@ -75,7 +75,7 @@ export class Collector {
   }
 
   private send(body: Buffer, signal: AbortSignal): Promise<IncomingMessage> {
-    const ask = this.url.protocol === 'https:' ? requestHttps : requestHttp;
+    const ask = this.url.protocol === 'https:' ? https.request : http.request;
     const headers = { ...this.headers, 'Content-Encoding': 'gzip', 'Content-Length': body.length };
     return new Promise((resolve, reject) => {
       const request = ask(this.url, { method: 'POST', agent: this.agent, headers, signal }, resolve);

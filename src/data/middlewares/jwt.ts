@@ -1,6 +1,5 @@
 /** Asks for a signed token (RFC 6750, RFC 7519, RFC 8725; shared/spec frontend-options §3.14). Signatures are checked by `jose`. */
 import { hash, type KeyObject } from 'node:crypto';
-import { compactVerify } from 'jose';
 import type { RequestHead } from '../../http/request-head.ts';
 import { claimHas, claimText, parseToken, type Token, timeProblem } from '../../http/token.ts';
 import { FAULTS } from '../../kernel/errors.ts';
@@ -34,6 +33,7 @@ function fieldText(head: RequestHead, value: string): string {
 }
 
 async function isSigned(token: string, algorithm: string, keys: readonly Key[]): Promise<boolean> {
+  const { compactVerify } = await import('jose');
   for (const key of keys) {
     try {
       await compactVerify(token, key, { algorithms: [algorithm] });

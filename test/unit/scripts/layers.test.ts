@@ -78,6 +78,18 @@ test('index files and files outside every layer are refused', () => {
   ]);
 });
 
+test('what makes each start dearer is imported late or in part', () => {
+  const problems = problemsOf({
+    'control/a.ts': `import { request } from 'node:http';\nimport type { Agent } from 'node:https';\n`,
+    'data/b.ts': `import {\n  compactVerify,\n} from 'jose';\nconst late = await import('jose');\n`,
+    'control/tls/ocsp.ts': `import * as pkijs from 'pkijs';\n`,
+  });
+  assert.deepEqual(problems, [
+    'src/control/a.ts:1 imports node:http, which is dear: import { http } from src/kernel/node-http.ts',
+    'src/data/b.ts:3 imports jose, which is dear: use import() where it is needed',
+  ]);
+});
+
 test('imports in comments are not imports', () => {
   assert.deepEqual(
     referencesOf(`// import a from './a.ts';\n * await import('./b.ts')\n/** import c from './c.ts'; */\n`),
