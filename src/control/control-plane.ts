@@ -19,6 +19,7 @@ import { ApplyTimes } from './apply-times.ts';
 import { Breakers } from './balancing/breakers.ts';
 import { ServerControl } from './balancing/server-control.ts';
 import type { SharedServers } from './balancing/server-slots.ts';
+import { Board } from './board/board.ts';
 import { bootOptions } from './boot-options.ts';
 import { ChangeListeners } from './change-listeners.ts';
 import { NodeReport } from './cluster/node-report.ts';
@@ -103,6 +104,8 @@ export class ControlPlane {
   private readonly ticketRing: TicketRing;
   /** Of each entrypoint. */
   private clientCAs: readonly (readonly string[])[];
+  /** null where there are no pages for it. */
+  private readonly board: Board | null;
   private readonly admin: AdminServer | null;
   private readonly healthSocket: HealthSocket;
   private readonly feed: KeyFeed;
@@ -198,6 +201,7 @@ export class ControlPlane {
       sources: this.sourceList,
       builder,
       admit: (changes) => this.guard.admit(changes),
+      onKeys: (changes) => this.board?.tookKeys(changes),
       onTaken: (revisions) => this.taken(revisions),
       onModel: (model, changed, since) => this.modelChanged(model, changed, since),
       throttleMs: settings.providersThrottleMs,
@@ -320,6 +324,7 @@ export class ControlPlane {
       memory,
       accessLog: this.accessLog,
       spans: this.spans,
+      frontendsNaming: (backend) => builder.frontendsNaming(backend),
       backendSlots: this.backendSlots,
       serverSlots: this.serverSlots,
       applyTimes: this.applyTimes,
@@ -332,10 +337,13 @@ export class ControlPlane {
       isDraining: () => this.isDraining,
     });
     this.healthSocket = new HealthSocket(this.view, settings.web);
+    const { web } = settings;
+    this.board = web?.pages === 'all' ? new Board(this.view, { historyBytes: web.historyBytes }) : null;
     this.admin =
-      settings.web === null
+      web === null
         ? null
-        : new AdminServer(this.view, settings.web, {
+        : new AdminServer(this.view, web, {
+            ...(this.board === null ? {} : { board: this.board }),
             keepTrailingSlash: settings.keepTrailingSlash,
             checkPassword: (password, hash) => this.passwords.check(password, hash),
             ticketKeys: this.ticketRing.ring(),
@@ -353,6 +361,7 @@ export class ControlPlane {
    */
   async start(isSuccessor: boolean, remembered: readonly RememberedSource[] | null): Promise<void> {
     this.healthSocket.start();
+    this.board?.start();
     await this.certificateList.start();
     if (this.stopping) return;
     if (remembered !== null) await this.loadRoutes(remembered, isSuccessor ? null : ROUTES_PATIENCE_MS);
@@ -422,6 +431,7 @@ export class ControlPlane {
   handOver(): void {
     this.beginDrain();
     this.healthSocket.stop();
+    this.board?.stop();
     void this.admin?.close();
     // The successor keeps it from now on.
     void this.snapshot.stop();
@@ -449,6 +459,7 @@ export class ControlPlane {
     this.changes.stop();
     this.applied.stop();
     this.healthSocket.stop();
+    this.board?.stop();
     await this.admin?.close();
     await this.tables.stop();
     await this.passwords.close();

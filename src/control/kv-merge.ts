@@ -4,6 +4,9 @@
  */
 import type { Change, SourceName } from './source/source.ts';
 
+/** `before`: null: there was no such key. */
+export type MergedChange = Change & { readonly before: string | null };
+
 export class KvMerge {
   /** In order of precedence. */
   readonly #maps: ReadonlyMap<SourceName, Map<string, string>>;
@@ -17,7 +20,7 @@ export class KvMerge {
   }
 
   /** Replaces all keys of one source. Returns what changed in the merged view. */
-  replace(source: SourceName, entries: ReadonlyMap<string, string>): Change[] {
+  replace(source: SourceName, entries: ReadonlyMap<string, string>): MergedChange[] {
     const changes: Change[] = [];
     for (const key of this.#mapOf(source).keys()) {
       if (!entries.has(key)) changes.push({ key, value: null });
@@ -27,15 +30,15 @@ export class KvMerge {
   }
 
   /** Applies a batch of one source. Returns what changed in the merged view. */
-  apply(source: SourceName, changes: readonly Change[]): Change[] {
+  apply(source: SourceName, changes: readonly Change[]): MergedChange[] {
     const map = this.#mapOf(source);
-    const merged: Change[] = [];
+    const merged: MergedChange[] = [];
     for (const { key, value } of changes) {
       const before = this.#get(key);
       if (value === null) map.delete(key);
       else map.set(key, value);
       const after = this.#get(key);
-      if (after !== before) merged.push({ key, value: after });
+      if (after !== before) merged.push({ key, value: after, before });
     }
     return merged;
   }

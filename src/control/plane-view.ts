@@ -5,6 +5,7 @@ import type { Problem } from '../kernel/problems.ts';
 import { QUEUE, type QueueOptions } from '../middlewares/queue.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
 import type { Settings } from '../settings/settings.ts';
+import { changesOf } from '../shared/cursors.ts';
 import { LabelReader } from '../shared/label-counts.ts';
 import { MetricsReader } from '../shared/metrics-reader.ts';
 import { RATE_BUCKETS } from '../shared/rate-buckets.ts';
@@ -68,6 +69,7 @@ export type PlaneParts = {
   readonly memory: SharedMemory;
   readonly accessLog: AccessLogControl | null;
   readonly spans: SpanExporter | null;
+  readonly frontendsNaming: (backend: string) => Iterable<string>;
   readonly backendSlots: SlotRegistry;
   readonly serverSlots: SlotRegistry;
   readonly applyTimes: ApplyTimes;
@@ -217,6 +219,15 @@ export class PlaneView implements ControlView {
 
   backendName(slot: number): string {
     return this.parts.backendSlots.nameOf(slot);
+  }
+
+  *frontendsOf(backend: string): Generator<string> {
+    const { frontends } = this.model();
+    for (const name of this.parts.frontendsNaming(backend)) if (frontends.has(name)) yield name;
+  }
+
+  serverChanges(backendSlot: number): number {
+    return backendSlot < 0 ? 0 : changesOf(this.parts.memory.cursors, backendSlot);
   }
 
   breaker(backend: string): BreakerView | null {

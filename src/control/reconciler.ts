@@ -12,7 +12,7 @@ import type { ModelBuilder, Refusal } from '../model/build-model.ts';
 import type { Model } from '../model/model.ts';
 import type { ModelUpdate } from '../model/next-model.ts';
 import { attempt } from './guarded.ts';
-import { KvMerge } from './kv-merge.ts';
+import { KvMerge, type MergedChange } from './kv-merge.ts';
 import type { Change, Source, SourceName, SourceSink } from './source/source.ts';
 
 /** Names of what is new, different or gone since the model before. All are empty when only problems changed. */
@@ -35,6 +35,8 @@ export type ReconcilerOptions = {
   readonly onModel: (model: Model, changed: ModelChange, since: number) => void;
   /** All that was received of these revisions is in the model from now on; before `onModel`, if that follows. */
   readonly onTaken?: (revisions: ReadonlyMap<SourceName, string>) => void;
+  /** What has changed of the keys of all sources together, as they come. */
+  readonly onKeys?: (changes: readonly MergedChange[]) => void;
   /** Which of the changes may be in force now; absent: all. */
   readonly admit?: (changes: ReadonlyMap<string, string | null>) => ReadonlyMap<string, string | null>;
   /** The quiet that ends a batch. */
@@ -83,6 +85,7 @@ export class Reconciler implements SourceSink {
   readonly #onModel: (model: Model, changed: ModelChange, since: number) => void;
   readonly #admit: (changes: ReadonlyMap<string, string | null>) => ReadonlyMap<string, string | null>;
   readonly #onTaken: (revisions: ReadonlyMap<SourceName, string>) => void;
+  readonly #onKeys: (changes: readonly MergedChange[]) => void;
   readonly #coalesceMs: number;
   readonly #maxWaitMs: number;
   readonly #throttleMs: number;
@@ -115,6 +118,7 @@ export class Reconciler implements SourceSink {
     this.#onModel = options.onModel;
     this.#admit = options.admit ?? ((changes) => changes);
     this.#onTaken = options.onTaken ?? (() => {});
+    this.#onKeys = options.onKeys ?? (() => {});
     this.#coalesceMs = options.coalesceMs ?? 2;
     this.#maxWaitMs = options.maxWaitMs ?? 10;
     this.#throttleMs = options.throttleMs ?? 0;
@@ -187,7 +191,8 @@ export class Reconciler implements SourceSink {
     this.#schedule();
   }
 
-  #take(changes: readonly Change[]): void {
+  #take(changes: readonly MergedChange[]): void {
+    this.#onKeys(changes);
     if (this.#pending.size === 0) this.#waitingSince = performance.now();
     for (const { key, value } of changes) this.#pending.set(key, value);
     this.#schedule();

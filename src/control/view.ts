@@ -157,6 +157,10 @@ export interface ControlView {
   backendSlot(name: string): number;
   /** `key`: as `serverKey` makes it. */
   serverSlot(key: string): number;
+  /** Names of those that lead to the backend, be it in their options. */
+  frontendsOf(backend: string): Iterable<string>;
+  /** Moves with each change of the health, ejection or weight of its servers; 0 for a slot below 0. */
+  serverChanges(backendSlot: number): number;
   /** null: the backend has none. */
   breaker(backend: string): BreakerView | null;
   limit(backend: string): LimitView | null;

@@ -46,6 +46,15 @@ export type LogRecord = {
   readonly suppressed: number;
 };
 
+/** An event as it happens, whether or not it comes to a line. */
+export type HeardEvent = {
+  readonly name: string;
+  readonly level: LineLevel;
+  readonly text: string;
+  readonly fields: LogFields;
+  readonly times: number;
+};
+
 /** Lines per second of a whole process (shared/spec logs §3.4). */
 const LINES_PER_SECOND = 200;
 const RANKS: Readonly<Record<LineLevel, number>> = { debug: 0, info: 1, warning: 2, error: 3, fatal: 4 };
@@ -57,6 +66,8 @@ const budget = new LineBudget(LINES_PER_SECOND, tellHeld);
 const debugBudget = new LineBudget(LINES_PER_SECOND, tellHeld);
 let lowest = RANKS.info;
 let sink: (record: LogRecord) => boolean = print;
+/** Of main: hears of all events, also of those that the level, the rate or the budget keeps back. */
+let hear: (event: HeardEvent) => void = silent;
 /** Of what is counted, where main makes the sum; 0: as the event says. */
 let sumMs = 0;
 /** Of main; null before the first line. */
@@ -155,6 +166,7 @@ export const log: Log = {
   debug: silent,
   fatal: writerOf('fatal'),
   event: ({ name, level: usual, text, perMs, burst, of, counts }, object, fields, level = usual, times = 1) => {
+    hear({ name, level, text, fields, times });
     if (RANKS[level] < lowest) return;
     submit({ level, text, event: name, object, fields, perMs, burst, of, counts, suppressed: times - 1 });
   },
@@ -204,8 +216,15 @@ export function sendLogTo(send: (record: LogRecord) => boolean, sumEachMs = 0): 
   sumMs = sumEachMs;
 }
 
+/** In main: `listener` hears of all events of the process from now on, of those of workers as far as they are sent; null: nobody. */
+export function hearEvents(listener: ((event: HeardEvent) => void) | null): void {
+  hear = listener ?? silent;
+}
+
 /** In main: what a worker has sent. */
 export function relay(record: LogRecord): void {
+  const { event: name, level, text, fields, suppressed } = record;
+  if (name !== '') hear({ name, level, text, fields, times: suppressed + 1 });
   submit(record);
 }
 

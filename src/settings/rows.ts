@@ -128,6 +128,7 @@ const ROWS_IN_FORCE: readonly Row[] = [
       admin.defaultAddress            string   127.0.0.1:8080  Where nothing else says their address; the container image says :8080
       web.path                        string   /        Path below which they are served
       web.hosts                       list     -        More names by which browsers may ask for them: lb.example.com, .example.com, *
+      web.history                     string   64MB     Memory for what the dashboard's charts show of the past, e.g. 128MB; 0: none
       web.certFile                    string   -        Certificate of --web.address: a PEM file or PEM text
       web.keyFile                     string   -        Key of that certificate: a PEM file or PEM text
       api                             section  false    The same as --web

@@ -67,6 +67,8 @@ export type WebSettings = {
    * below it, `*` for any.
    */
   readonly hosts: readonly string[];
+  /** Bytes for what charts show of the past. */
+  readonly historyBytes: number;
   readonly tls: EntryPointTls | null;
   readonly whiteList: WhiteListOptions | null;
   /** Whose X-Forwarded-For the list believes. */

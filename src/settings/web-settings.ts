@@ -35,6 +35,16 @@ function fillHosts(given: Given): string[] {
   });
 }
 
+const SIZE = /^(\d{1,6})(?:mb)?$/i;
+const MEGABYTE = 1_000_000;
+
+function fillHistory(given: Given): number {
+  const text = given.text('web.history');
+  const [, size] = SIZE.exec(text) ?? [];
+  if (size === undefined) throw bad('web.history', `${quoted(text)} is no size: write 64MB, or 0 for no history`);
+  return Number(size) * MEGABYTE;
+}
+
 /** The entrypoint that all sections which are on ask for. */
 function entryPointName(given: Given): string {
   let name: string | null = null;
@@ -166,6 +176,7 @@ export function fillWeb(
     pages: fillPages(given),
     dashboard: given.boolean('api.dashboard'),
     hosts: fillHosts(given),
+    historyBytes: fillHistory(given),
     tls: fillTls(given, own),
     whiteList: own?.whiteList ?? null,
     users: own === undefined ? null : usersOf(own),

@@ -28,6 +28,8 @@
  *     …        summaries  owner u32 · 0 ·                  worker, when claimed
  *              f64 count · f64 answers ≥ 500 · f64 retries worker
  *                         · f64 retries refused
+ *              f64 answers 3xx · f64 answers 4xx           worker
+ *              f64 request bytes · f64 response bytes      worker              bytes
  *              u32 × 384  latency.ts, wraps around         worker
  *
  * A record is claimed by writing its key first and raising "used" after it; records never move and are never given
@@ -83,7 +85,7 @@ export function protocolOf(labels: number): string {
 export const OVERFLOW_LABELS = labelsOf(METHODS.length - 1, 0, 0);
 
 const MAGIC = 0x7473_6d31;
-const FORMAT = 2;
+const FORMAT = 3;
 const WORD = {
   magic: 0,
   format: 1,
@@ -120,8 +122,14 @@ export const SUMMARY_COUNT = 1;
 export const SUMMARY_ERRORS = 2;
 export const SUMMARY_RETRIES = 3;
 export const SUMMARY_REFUSED = 4;
+export const SUMMARY_REDIRECTS = 5;
+export const SUMMARY_CLIENT_ERRORS = 6;
+export const SUMMARY_REQUEST_BYTES = 7;
+export const SUMMARY_RESPONSE_BYTES = 8;
+/** From SUMMARY_COUNT on. */
+export const SUMMARY_SUMS = 8;
 /** In 4-byte words after the start of the summary. */
-export const SUMMARY_LATENCY = 10;
+export const SUMMARY_LATENCY = 18;
 
 const SUMMARY_BYTES = SUMMARY_LATENCY * 4 + LATENCY_BUCKETS * 4;
 

@@ -26,6 +26,7 @@ import {
   SUMMARY_LATENCY,
   SUMMARY_REFUSED,
   SUMMARY_RETRIES,
+  SUMMARY_SUMS,
 } from './metrics-layout.ts';
 import { PROTECTIONS } from './protections.ts';
 
@@ -227,9 +228,18 @@ export class MetricsReader {
     return totals;
   }
 
-  /** Counts per bucket of latency.ts, modulo 2^32. */
-  latency(owner: number): Uint32Array {
-    const sums = new Uint32Array(LATENCY_BUCKETS);
+  /** All sums of an owner into `sums`: that of SUMMARY_COUNT at 0, and so on. */
+  sums(owner: number, sums: Float64Array): void {
+    sums.fill(0);
+    for (const { lane, summaryOf } of this.lanes()) {
+      const at = summaryOf.get(owner);
+      if (at === undefined) continue;
+      for (let i = 0; i < SUMMARY_SUMS; i++) sums[i] += lane.doubles[at + SUMMARY_COUNT + i];
+    }
+  }
+
+  /** Counts per bucket of latency.ts, modulo 2^32, added to `sums`. */
+  latency(owner: number, sums: Uint32Array = new Uint32Array(LATENCY_BUCKETS)): Uint32Array {
     for (const { lane, summaryOf } of this.lanes()) {
       const at = summaryOf.get(owner);
       if (at === undefined) continue;

@@ -19,10 +19,14 @@ import {
   SERIES_REQUEST_BYTES,
   SERIES_RESPONSE_BYTES,
   SERIES_SECONDS,
+  SUMMARY_CLIENT_ERRORS,
   SUMMARY_COUNT,
   SUMMARY_ERRORS,
   SUMMARY_LATENCY,
+  SUMMARY_REDIRECTS,
   SUMMARY_REFUSED,
+  SUMMARY_REQUEST_BYTES,
+  SUMMARY_RESPONSE_BYTES,
   SUMMARY_RETRIES,
 } from './metrics-layout.ts';
 import { PROTECTIONS, type Protection } from './protections.ts';
@@ -237,6 +241,10 @@ export class MetricsLane {
     const summary = this.summary(owner);
     doubles[summary + SUMMARY_COUNT]++;
     if (isError(status, protocol)) doubles[summary + SUMMARY_ERRORS]++;
+    else if (status >= 400 || (status > 0 && status < 100)) doubles[summary + SUMMARY_CLIENT_ERRORS]++;
+    else if (status >= 300) doubles[summary + SUMMARY_REDIRECTS]++;
+    if (requestBytes > 0) doubles[summary + SUMMARY_REQUEST_BYTES] += requestBytes;
+    if (responseBytes > 0) doubles[summary + SUMMARY_RESPONSE_BYTES] += responseBytes;
     // How long somebody keeps a WebSocket says nothing of how fast answers are.
     if (protocol !== PROTOCOL.websocket) this.words[summary * 2 + SUMMARY_LATENCY + latencyBucket(duration)]++;
     return record * (bounds.length + 1) + bucket;

@@ -11,9 +11,13 @@ export function createSlotCounts(stride: number, capacity: number = SLOT_CAPACIT
   return new SharedArrayBuffer(capacity * stride * Float64Array.BYTES_PER_ELEMENT);
 }
 
-/** The sums of the record of `slot` over all workers. */
-export function sumOfSlot(buffers: readonly Float64Array[], stride: number, slot: number): Float64Array {
-  const sums = new Float64Array(stride);
+/** The sums of the record of `slot` over all workers, added to `sums`. */
+export function sumOfSlot(
+  buffers: readonly Float64Array[],
+  stride: number,
+  slot: number,
+  sums: Float64Array = new Float64Array(stride),
+): Float64Array {
   const start = slot * stride;
   for (const doubles of buffers) for (let i = 0; i < stride; i++) sums[i] += doubles[start + i];
   return sums;

@@ -6,6 +6,7 @@
 import { tellOwnError } from '../../kernel/own-error.ts';
 import type { WebSettings } from '../../settings/settings.ts';
 import { MetricsReader } from '../../shared/metrics-reader.ts';
+import type { Board } from '../board/board.ts';
 import type { ControlView } from '../view.ts';
 import { AdminAuth, CHALLENGE } from './admin-auth.ts';
 import { Admission, ownNames, type PageAccess } from './admission.ts';
@@ -22,6 +23,7 @@ import { whatIsOld, whyNotReady } from './readiness.ts';
 import { type AdminRequest, takesGzip } from './request.ts';
 import { StaticFiles } from './static-files.ts';
 import { configurationStatus, liveStatus, wholeStatus } from './status.ts';
+import { UiApi } from './ui-api/ui-api.ts';
 import { Unpacking } from './unpacking.ts';
 
 const JSON_TYPE = 'application/json; charset=UTF-8';
@@ -29,6 +31,7 @@ const TEXT_TYPE = 'text/plain; charset=utf-8';
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 const OPEN_METRICS_TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 const NOT_FOUND = '404 page not found\n';
+const TOO_MANY_STREAMS = '{"error":"too many streams are open; /api/ui/overview gives the same"}\n';
 const EMPTY = Page.of('');
 
 /** On every answer: what it is stays what we say, and other sites do not build it into theirs. */
@@ -45,6 +48,8 @@ export type PagesOptions = {
   /** Open event streams; a page beyond them polls instead. */
   readonly maxEventClients?: number;
   readonly scrapes?: Partial<ScrapeLimits>;
+  /** Absent: there is nothing below /api/ui/. */
+  readonly board?: Board;
 };
 
 async function never(): Promise<boolean> {
@@ -71,6 +76,8 @@ export class AdminPages {
   private readonly live: LiveWindow;
   private readonly health: HealthPage;
   private readonly events: EventHub;
+  private readonly board: Board | null;
+  private readonly ui: UiApi | null;
   private readonly files = new StaticFiles();
 
   constructor(view: ControlView, settings: WebSettings, options: PagesOptions) {
@@ -91,6 +98,8 @@ export class AdminPages {
       live: () => liveStatus(view, this.reader, this.live),
       onChange: (listener: () => void) => view.onChange(listener),
     };
+    this.board = options.board ?? null;
+    this.ui = this.board === null ? null : new UiApi(this.board);
     this.events = new EventHub(content, this.maker, options.maxEventClients ?? 64);
   }
 
@@ -108,6 +117,7 @@ export class AdminPages {
   /** Another second has passed. `lag`: seconds that it was late. */
   tick(now: number, lag: number): void {
     this.metrics.lag = lag;
+    this.board?.sawLag(lag * 1_000);
     try {
       this.health.tick();
       this.live.tick(now);
@@ -119,6 +129,7 @@ export class AdminPages {
   /** Ends the event streams. */
   close(): void {
     this.events.close();
+    this.ui?.stream.close();
   }
 
   /** Answers exactly once. */
@@ -239,12 +250,12 @@ export class AdminPages {
       await made(exchange, this.maker, 'status', JSON_TYPE, () => wholeStatus(view, reader, live));
     } else if (path.length === 1 && path[0] === 'events') {
       this.stream(exchange);
+    } else if (path[0] === 'ui' && path.length > 1 && this.ui !== null) {
+      await this.uiPage(this.ui, path.slice(1), exchange);
     } else if (path.length === 1 && path[0] === 'nodes') {
       send(exchange, 200, JSON_TYPE, `${JSON.stringify(await view.nodes())}\n`);
     } else if (path.length === 2 && path[0] === 'config' && path[1] === 'wait') {
-      const { target } = exchange.request;
-      const mark = target.indexOf('?');
-      const { status, text } = await this.configWait.answer(mark < 0 ? '' : target.slice(mark + 1));
+      const { status, text } = await this.configWait.answer(queryOf(exchange.request));
       send(exchange, status, JSON_TYPE, text);
     } else {
       await made(exchange, this.maker, `api ${JSON.stringify(path)}`, JSON_TYPE, () => {
@@ -252,6 +263,26 @@ export class AdminPages {
         return typeof text === 'string' ? [text] : text;
       });
     }
+  }
+
+  private async uiPage(ui: UiApi, path: readonly string[], exchange: Exchange): Promise<void> {
+    const { request, connection } = exchange;
+    if (path.length === 1 && path[0] === 'stream') {
+      const last = /^\d{1,15}$/.exec(request.fields.get('last-event-id') ?? '');
+      if (!ui.stream.isFull()) ui.stream.add(connection, COMMON, last === null ? -1 : Number(last[0]));
+      else send(exchange, 503, JSON_TYPE, TOO_MANY_STREAMS, { 'Retry-After': 30 });
+      return;
+    }
+    const query = new URLSearchParams(queryOf(request));
+    const { status, text, etag } = await ui.answer(path, query, request.fields.get('if-none-match') ?? '');
+    const fields = { ...pageFields(JSON_TYPE), ...(etag === '' ? {} : { ETag: etag }) };
+    if (status === 304) {
+      connection.answer(304, fields, null);
+      return;
+    }
+    const page = Page.of(text);
+    const body = takesGzip(request) ? await page.compressed() : page;
+    connection.answer(status, body.gzipped ? { ...fields, 'Content-Encoding': 'gzip' } : fields, body);
   }
 
   private stream({ request, connection }: Exchange): void {
@@ -290,6 +321,12 @@ function send(exchange: Exchange, status: number, type: string, text: string, mo
 
 function redirect({ connection }: Exchange, status: 301 | 302, location: string): void {
   connection.answer(status, { ...COMMON, Location: location }, EMPTY);
+}
+
+/** '' for none. */
+function queryOf({ target }: AdminRequest): string {
+  const mark = target.indexOf('?');
+  return mark < 0 ? '' : target.slice(mark + 1);
 }
 
 /** What follows the prefix (which begins and ends with `/`), or null when the path is not below it. */

@@ -6,13 +6,17 @@ import type { SourceName } from '../../../src/control/source/source.ts';
 
 const NAMES: readonly SourceName[] = ['etcdv3', 'etcdv2', 'folder'];
 
-test('the first source wins a key, and the next one shows when it deletes it', () => {
+test('the first source wins a key, and the next one shows when it deletes it, each with what was there before', () => {
   const merge = new KvMerge(['etcdv3', 'etcdv2']);
-  assert.deepEqual(merge.apply('etcdv2', [{ key: 'k', value: 'two' }]), [{ key: 'k', value: 'two' }]);
-  assert.deepEqual(merge.apply('etcdv3', [{ key: 'k', value: 'three' }]), [{ key: 'k', value: 'three' }]);
+  assert.deepEqual(merge.apply('etcdv2', [{ key: 'k', value: 'two' }]), [{ key: 'k', value: 'two', before: null }]);
+  assert.deepEqual(merge.apply('etcdv3', [{ key: 'k', value: 'three' }]), [
+    { key: 'k', value: 'three', before: 'two' },
+  ]);
   assert.deepEqual(merge.apply('etcdv2', [{ key: 'k', value: 'hidden' }]), []);
-  assert.deepEqual(merge.apply('etcdv3', [{ key: 'k', value: null }]), [{ key: 'k', value: 'hidden' }]);
-  assert.deepEqual(merge.apply('etcdv2', [{ key: 'k', value: null }]), [{ key: 'k', value: null }]);
+  assert.deepEqual(merge.apply('etcdv3', [{ key: 'k', value: null }]), [
+    { key: 'k', value: 'hidden', before: 'three' },
+  ]);
+  assert.deepEqual(merge.apply('etcdv2', [{ key: 'k', value: null }]), [{ key: 'k', value: null, before: 'hidden' }]);
 });
 
 test('a fresh snapshot gives only what differs', () => {
@@ -34,9 +38,9 @@ test('a fresh snapshot gives only what differs', () => {
     ]),
   );
   assert.deepEqual(changes, [
-    { key: 'gone', value: null },
-    { key: 'other', value: '2' },
-    { key: 'new', value: '1' },
+    { key: 'gone', value: null, before: '1' },
+    { key: 'other', value: '2', before: '1' },
+    { key: 'new', value: '1', before: null },
   ]);
 });
 

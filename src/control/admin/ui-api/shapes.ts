@@ -109,7 +109,10 @@ export type Findings = {
   readonly links: readonly (readonly [text: string, place: string])[];
 };
 
-/** `event: event` of the stream, rows of `events`. The stream's id is another count. */
+/**
+ * `event: event` of the stream, rows of `events`. The stream's id is another count. One that others have joined comes again with
+ * the same id. Beyond ten a second the stream says `event: more` with `{"n": those that were left out}`.
+ */
 export type BoardEvent = {
   readonly id: number;
   readonly t: number;

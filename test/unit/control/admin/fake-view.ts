@@ -59,6 +59,7 @@ export function webSettings(changes: Partial<WebSettings> = {}): WebSettings {
     pages: 'all',
     dashboard: true,
     hosts: [],
+    historyBytes: 8_000_000,
     tls: null,
     whiteList: null,
     forwardedHeaders: { insecure: true, trustedIPs: [] },
@@ -211,6 +212,13 @@ export class FakeView implements ControlView {
   }
   backendName(slot: number): string {
     return this.backendNames[slot] ?? '';
+  }
+  *frontendsOf(backend: string): Generator<string> {
+    for (const frontend of this.frontends.values()) if (frontend.backend === backend) yield frontend.name;
+  }
+  changesOfServers = 0;
+  serverChanges(): number {
+    return this.changesOfServers;
   }
   breaker(name: string): BreakerView | null {
     return this.breakers.get(name) ?? null;
