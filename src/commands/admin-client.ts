@@ -7,6 +7,9 @@ import { adminUrl } from '../settings/ping-url.ts';
 import { readFlags } from './run-command.ts';
 import { UsageError } from './usage-error.ts';
 
+/** Of a whole exchange. */
+export const ADMIN_TIMEOUT_MS = 10_000;
+
 export type AdminAnswer = { readonly status: number; readonly body: string };
 
 /**
@@ -22,7 +25,7 @@ export function adminPlace(flags: readonly string[], env: NodeJS.ProcessEnv): st
 }
 
 /** The timeout is for the whole exchange; certificates are not verified, as by the healthcheck. */
-export function ask(url: string, method: 'GET' | 'POST', ms: number): Promise<AdminAnswer> {
+export function ask(url: string, method: 'GET' | 'POST', ms: number, body = ''): Promise<AdminAnswer> {
   return new Promise((resolve, reject) => {
     const request = url.startsWith('https:') ? https.request : http.request;
     const signal = AbortSignal.timeout(timerSpan(ms));
@@ -34,7 +37,7 @@ export function ask(url: string, method: 'GET' | 'POST', ms: number): Promise<Ad
       const reason = signal.aborted ? `no answer within ${ms / 1_000} s` : reasonOf(error) || error.code;
       reject(new Error(`${url}: ${reason}`, { cause: error }));
     });
-    asked.end();
+    asked.end(body);
   });
 }
 

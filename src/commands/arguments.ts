@@ -8,7 +8,7 @@ import { UsageError } from './usage-error.ts';
 
 export type Arguments = {
   readonly words: readonly string[];
-  /** By name, without dashes; '' for one without a value. */
+  /** By name, without dashes; '' for one without a value, and of one that repeats a line for each. */
   readonly options: ReadonlyMap<string, string>;
   readonly flags: readonly string[];
 };
@@ -48,7 +48,8 @@ export function readArguments(command: CommandName, argv: readonly string[]): Ar
     const option = row.options.find(({ name }) => name === written?.toLowerCase());
     if (option !== undefined) {
       checkValue(option, value);
-      options.set(option.name, value ?? '');
+      const before = option.repeats === true ? options.get(option.name) : undefined;
+      options.set(option.name, before === undefined ? (value ?? '') : `${before}\n${value}`);
     } else if (written !== undefined) {
       const isFlag = findRow(written) !== undefined || otherProviderNotice(written.split('.', 1)[0]) !== '';
       if (!isFlag) throw unknownOption(row, `--${written}`, written);

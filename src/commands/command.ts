@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   healthcheck: async () => (await import('./healthcheck.ts')).runHealthcheck,
   wait: async () => (await import('./wait.ts')).runWait,
   confirm: async () => (await import('./confirm.ts')).runConfirm,
+  explain: async () => (await import('./explain.ts')).runExplain,
   history: async () => (await import('./history.ts')).runHistory,
   diff: async () => (await import('./history.ts')).runDiff,
   rollback: async () => (await import('./history.ts')).runRollback,

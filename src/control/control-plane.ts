@@ -25,6 +25,7 @@ import { ChangeListeners } from './change-listeners.ts';
 import { NodeReport } from './cluster/node-report.ts';
 import { ClusterNodes } from './cluster/nodes.ts';
 import { ConfigLog } from './config-log.ts';
+import { WorkerQuestions } from './explain/worker-questions.ts';
 import { attempt } from './guarded.ts';
 import { HealthChecks } from './health-checks/health-checks.ts';
 import { Prober } from './health-checks/probe.ts';
@@ -113,6 +114,7 @@ export class ControlPlane {
   private readonly configLog: ConfigLog;
   private readonly seriesLimit: SeriesLimit;
   private readonly applyTimes = new ApplyTimes();
+  private readonly questions = new WorkerQuestions(() => this.fleet);
   private readonly changes = new ChangeListeners();
   private readonly applied = new AppliedRevisions({
     heard: () => new Map(this.view.sources().map(({ name, revision }) => [name, revision])),
@@ -294,6 +296,7 @@ export class ControlPlane {
       },
       onKeySet: (index, url) => this.keySets.asked(index, url),
       onSpans: () => this.spans?.collect(),
+      onExplained: ({ id, explained }) => this.questions.answered(id, explained),
       onServer: ({ event, backend, server }) => this.servers.received(event, backend, server),
       onServerFailed: (message) => this.servers.failed(message),
       onEnded: (index) => {
@@ -315,6 +318,9 @@ export class ControlPlane {
       publisher: this.publisher,
       fleet: this.fleet,
       applied: this.applied,
+      questions: this.questions,
+      keys: this.reconciler,
+      builder,
       guard: this.guard,
       certificates: this.certificateList,
       nodes: this.nodes,

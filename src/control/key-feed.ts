@@ -51,9 +51,9 @@ export class KeyFeed {
     const { reconciler, snapshot, log, onChange } = this.parts;
     // An error of ours is none of the source, which would take it for a lost connection.
     source.start({
-      snapshot: guarded('snapshot', (name, revision, entries) => {
+      snapshot: guarded('snapshot', (name, revision, entries, revisions) => {
         log.snapshot(name, entries.size);
-        reconciler.snapshot(name, revision, entries);
+        reconciler.snapshot(name, revision, entries, revisions);
         snapshot.replaced(source.status(), revision);
       }),
       changes: guarded('changes', (name, revision, changes) => {

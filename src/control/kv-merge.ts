@@ -2,12 +2,24 @@
  * One view of the keys of several sources. For a key that more than one has, the source that comes first in the
  * order of precedence wins; when it deletes the key, the value of the next one shows.
  */
-import type { Change, SourceName } from './source/source.ts';
+import type { Change, KeyRevisions, SourceName } from './source/source.ts';
+
+/** One key as it counts. */
+export type MergedKey = {
+  readonly key: string;
+  readonly value: string;
+  /** Whose it is. */
+  readonly source: SourceName;
+  /** At which it was written last; null: that is not known. */
+  readonly revision: number | null;
+};
 
 /** `before`: null: there was no such key. */
 export type MergedChange = Change & { readonly before: string | null };
 
 export class KvMerge {
+  /** At which each key of a source was written last. */
+  readonly #revisions = new Map<SourceName, Map<string, number>>();
   /** In order of precedence. */
   readonly #maps: ReadonlyMap<SourceName, Map<string, string>>;
   /** The same. */
@@ -20,17 +32,32 @@ export class KvMerge {
   }
 
   /** Replaces all keys of one source. Returns what changed in the merged view. */
-  replace(source: SourceName, entries: ReadonlyMap<string, string>): MergedChange[] {
+  replace(
+    source: SourceName,
+    entries: ReadonlyMap<string, string>,
+    revisions: KeyRevisions = new Map(),
+  ): MergedChange[] {
+    this.#revisions.set(source, new Map(revisions));
     const changes: Change[] = [];
     for (const key of this.#mapOf(source).keys()) {
       if (!entries.has(key)) changes.push({ key, value: null });
     }
     for (const [key, value] of entries) changes.push({ key, value });
-    return this.apply(source, changes);
+    return this.#apply(source, changes);
   }
 
-  /** Applies a batch of one source. Returns what changed in the merged view. */
-  apply(source: SourceName, changes: readonly Change[]): MergedChange[] {
+  /** Applies a batch of one source, written at that revision; null: that is not known. Returns what changed in the merged view. */
+  apply(source: SourceName, changes: readonly Change[], revision: number | null = null): MergedChange[] {
+    const revisions = this.#revisions.get(source) ?? new Map<string, number>();
+    this.#revisions.set(source, revisions);
+    for (const { key, value } of changes) {
+      if (value === null || revision === null) revisions.delete(key);
+      else revisions.set(key, revision);
+    }
+    return this.#apply(source, changes);
+  }
+
+  #apply(source: SourceName, changes: readonly Change[]): MergedChange[] {
     const map = this.#mapOf(source);
     const merged: MergedChange[] = [];
     for (const { key, value } of changes) {
@@ -41,6 +68,23 @@ export class KvMerge {
       if (after !== before) merged.push({ key, value: after, before });
     }
     return merged;
+  }
+
+  /** All keys as they count, in no order. */
+  *keys(): Generator<MergedKey> {
+    for (const [at, map] of this.#inOrder.entries()) {
+      const before = this.#inOrder.slice(0, at);
+      for (const key of map.keys()) if (!before.some((other) => other.has(key))) yield this.key(key)!;
+    }
+  }
+
+  /** null: no source has it. */
+  key(key: string): MergedKey | null {
+    for (const [source, map] of this.#maps) {
+      const value = map.get(key);
+      if (value !== undefined) return { key, value, source, revision: this.#revisions.get(source)?.get(key) ?? null };
+    }
+    return null;
   }
 
   /** All keys of one source, live. */

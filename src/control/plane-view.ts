@@ -3,7 +3,9 @@ import type { CountBuffers, MetricsOptions } from '../kernel/metrics-options.ts'
 import { monotonicMs } from '../kernel/monotonic-clock.ts';
 import type { Problem } from '../kernel/problems.ts';
 import { QUEUE, type QueueOptions } from '../middlewares/queue.ts';
+import type { ModelBuilder } from '../model/build-model.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
+import type { Explained, ExplainedRequest } from '../protocol/explanation.ts';
 import type { Settings } from '../settings/settings.ts';
 import { changesOf } from '../shared/cursors.ts';
 import { LabelReader } from '../shared/label-counts.ts';
@@ -22,11 +24,15 @@ import type { ChangeListeners } from './change-listeners.ts';
 import type { NodeList, NodeReport } from './cluster/node-report.ts';
 import type { NodeState } from './cluster/node-state.ts';
 import type { ClusterNodes } from './cluster/nodes.ts';
+import type { NoAnswer } from './explain/explanation.ts';
+import type { WorkerQuestions } from './explain/worker-questions.ts';
 import type { HealthChecks } from './health-checks/health-checks.ts';
 import type { KeySets } from './key-sets/key-sets.ts';
+import type { MergedKey } from './kv-merge.ts';
 import type { HeldStatus, RemovalGuard } from './memory/removal-guard.ts';
 import type { SnapshotKeeper, SnapshotStatus } from './memory/snapshot-keeper.ts';
 import type { Publisher } from './publisher.ts';
+import type { Reconciler } from './reconciler.ts';
 import type { SharedMemory } from './shared-memory.ts';
 import { providerOf } from './source/from-settings.ts';
 import type { Source, SourceName, SourceStatus } from './source/source.ts';
@@ -59,6 +65,9 @@ export type PlaneParts = {
   readonly publisher: Publisher;
   readonly fleet: WorkerFleet;
   readonly applied: AppliedRevisions;
+  readonly questions: WorkerQuestions;
+  readonly keys: Pick<Reconciler, 'keys' | 'key'>;
+  readonly builder: Pick<ModelBuilder, 'keysOf'>;
   readonly guard: RemovalGuard;
   readonly certificates: Certificates;
   readonly nodes: ClusterNodes;
@@ -126,6 +135,23 @@ export class PlaneView implements ControlView {
   private otherProblems(): readonly ReadonlyMap<string, Problem>[] {
     const { certificates, nodes, keySets } = this.parts;
     return [certificates.problems(), nodes.problems(), keySets.problems()];
+  }
+
+  keys(): Iterable<MergedKey> {
+    return this.parts.keys.keys();
+  }
+
+  key(key: string): MergedKey | null {
+    return this.parts.keys.key(key);
+  }
+
+  keysOf(kind: 'backends' | 'frontends', name: string): MergedKey[] {
+    const names = [...this.parts.builder.keysOf(kind, name).keys()].sort();
+    return names.flatMap((key) => this.key(`${kind}/${name}/${key}`) ?? []);
+  }
+
+  explain(request: ExplainedRequest): Promise<Explained | NoAnswer> {
+    return this.parts.questions.ask(request);
   }
 
   certificates(): CertificateView[] {

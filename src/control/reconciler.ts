@@ -12,8 +12,8 @@ import type { ModelBuilder, Refusal } from '../model/build-model.ts';
 import type { Model } from '../model/model.ts';
 import type { ModelUpdate } from '../model/next-model.ts';
 import { attempt } from './guarded.ts';
-import { KvMerge, type MergedChange } from './kv-merge.ts';
-import type { Change, Source, SourceName, SourceSink } from './source/source.ts';
+import { KvMerge, type MergedChange, type MergedKey } from './kv-merge.ts';
+import type { Change, KeyRevisions, Source, SourceName, SourceSink } from './source/source.ts';
 
 /** Names of what is new, different or gone since the model before. All are empty when only problems changed. */
 export type ModelChange = {
@@ -48,6 +48,8 @@ export type ReconcilerOptions = {
   /** How long the first model waits for a source that has not answered yet, from the first snapshot of any on. */
   readonly firstWaitMs?: number;
 };
+
+const NO_REVISIONS: KeyRevisions = new Map();
 
 /** After an error of ours. */
 const RETRY_MS = 1_000;
@@ -127,13 +129,18 @@ export class Reconciler implements SourceSink {
     this.#merge = new KvMerge(options.sources.map((source) => source.name));
   }
 
-  snapshot(source: SourceName, revision: string, entries: ReadonlyMap<string, string>): void {
+  snapshot(
+    source: SourceName,
+    revision: string,
+    entries: ReadonlyMap<string, string>,
+    revisions: KeyRevisions = NO_REVISIONS,
+  ): void {
     if (this.#stopped) return;
     log.debug('Snapshot of keys', { source, revision, keys: entries.size });
     if (this.#heard.size === 0) this.#firstHeardAt = performance.now();
     this.#heard.add(source);
     this.#revisions.set(source, revision);
-    this.#take(this.#merge.replace(source, entries));
+    this.#take(this.#merge.replace(source, entries, revisions));
   }
 
   /** Keys of an earlier run: in force at once, until that source gives its own. Whatever else there is comes when it comes. */
@@ -147,6 +154,16 @@ export class Reconciler implements SourceSink {
     return this.#revisions.get(source) ?? '';
   }
 
+  /** All keys as they count, in no order. */
+  keys(): Iterable<MergedKey> {
+    return this.#merge.keys();
+  }
+
+  /** null: no source has it. */
+  key(key: string): MergedKey | null {
+    return this.#merge.key(key);
+  }
+
   /** All keys of one source, live. */
   keysOf(source: SourceName): ReadonlyMap<string, string> {
     return this.#merge.keysOf(source);
@@ -156,7 +173,8 @@ export class Reconciler implements SourceSink {
     if (this.#stopped) return;
     log.debug('Changes of keys', { source, revision, keys: changes.length });
     this.#revisions.set(source, revision);
-    this.#take(this.#merge.apply(source, changes));
+    const written = source === 'folder' ? null : Number(revision);
+    this.#take(this.#merge.apply(source, changes, written));
   }
 
   /** A source that turns out to be absent is not waited for; what becomes of an alias is a matter of the model. */

@@ -4,10 +4,13 @@ import type { EventLoopUtilization } from 'node:perf_hooks';
 import type { CountBuffers, MetricsOptions } from '../kernel/metrics-options.ts';
 import type { Problem } from '../kernel/problems.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
+import type { Explained, ExplainedRequest } from '../protocol/explanation.ts';
 import type { AccessLogView } from './access-log/access-log.ts';
 import type { Revisions } from './applied-revisions.ts';
 import type { ServerStatus } from './balancing/server-status.ts';
 import type { NodeList } from './cluster/node-report.ts';
+import type { NoAnswer } from './explain/explanation.ts';
+import type { MergedKey } from './kv-merge.ts';
 import type { HeldStatus } from './memory/removal-guard.ts';
 import type { SnapshotStatus } from './memory/snapshot-keeper.ts';
 import type { SourceName, SourceStatus } from './source/source.ts';
@@ -122,6 +125,14 @@ export interface ControlView {
   /** Problems of the keys, those of the model and those of the certificates; one per key, in no order. */
   problems(): Iterable<Problem>;
   problemCount(): number;
+  /** All keys as they count, in no order. */
+  keys(): Iterable<MergedKey>;
+  /** null: no source has it. Relative to the prefix, as all keys here. */
+  key(key: string): MergedKey | null;
+  /** Of one object, in their order; unknown ones that are only counted are left out. */
+  keysOf(kind: 'backends' | 'frontends', name: string): MergedKey[];
+  /** What would become of a request. */
+  explain(request: ExplainedRequest): Promise<Explained | NoAnswer>;
   certificates(): readonly CertificateView[];
   sources(): readonly SourceStatus[];
   /** null: the keys are not kept over a restart. */

@@ -59,6 +59,8 @@ export type FleetOptions = {
   readonly onSpans: () => void;
   readonly onServer: (message: FromWorker & { readonly kind: 'server' }) => void;
   readonly onServerFailed: (message: ServerFailed) => void;
+  /** Of a question that was sent to it. */
+  readonly onExplained: (message: FromWorker & { readonly kind: 'explained' }) => void;
   /** A worker has ended; it is replaced later, if at all. */
   readonly onEnded: (index: number) => void;
   /** The state of a worker has changed. */
@@ -178,6 +180,11 @@ export class WorkerFleet {
     this.logLevel = logLevel;
     this.entryPoints = entryPoints.map((entryPoint, index) => ({ ...entryPoint, port: this.entryPoints[index].port }));
     this.broadcastSinceBoot({ kind: 'reloaded', logLevel, entryPoints: this.entryPoints, clientCAs });
+  }
+
+  /** Of the first that serves, -1 when none does. */
+  get serving(): number {
+    return this.members.findIndex(({ state }) => state === 'serving');
   }
 
   send(index: number, message: ToWorker): void {
@@ -371,6 +378,9 @@ export class WorkerFleet {
         return;
       case 'spans':
         this.options.onSpans();
+        return;
+      case 'explained':
+        this.options.onExplained(message);
         return;
       case 'server':
         this.options.onServer(message);

@@ -92,7 +92,20 @@ export interface Wrapper extends Downstream {
 /** What a wrapper tells whoever writes to it. */
 export type WrapperEvents = Pick<DownstreamEvents, 'downstreamWritable' | 'crash'>;
 
+/** What a request would come to at a middleware. */
+export type Foreseen = {
+  readonly text: string;
+  readonly reply: Reply | null;
+  /** False: only the request itself can tell whether it goes on. */
+  readonly isCertain: boolean;
+};
+
 export interface Middleware {
+  /**
+   * Told to whoever asks what would become of a request, in the place of `request`, by those whose `request` counts, waits, asks
+   * or takes a turn. Changes nothing but the head, as far as that can be known.
+   */
+  foresee?(exchange: Scope, head: RequestHead): Foreseen;
   /**
    * The request comes: null lets it on, a reply answers it. `head` may be changed; it is valid only during the call. After
    * WAITS the head that goes on is that of `Waiting`.

@@ -5,10 +5,10 @@
 import type { BackendView, FrontendView } from '../table/views.ts';
 import type { WorkerContext } from './context.ts';
 import type { Plan } from './middleware.ts';
-import { backendSteps, entryPointSteps, frontendSteps } from './middlewares/order.ts';
+import { backendSteps, entryPointSteps, frontendSteps, type Named } from './middlewares/order.ts';
 
-function planOf(steps: Plan): Plan | null {
-  return steps.length === 0 ? null : steps;
+function planOf(steps: readonly Named[]): Plan | null {
+  return steps.length === 0 ? null : steps.map(({ step }) => step);
 }
 
 /** null: every request goes through as it is. */

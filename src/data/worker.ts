@@ -12,7 +12,9 @@ import { EVENTS } from '../kernel/events.ts';
 import { LateTicks } from '../kernel/late-ticks.ts';
 import { tellLimit } from '../kernel/limit-log.ts';
 import { type LogLevel, log, logWarningsOfNode, sendLogTo, setLogLevel } from '../kernel/log.ts';
+import { tellOwnError } from '../kernel/own-error.ts';
 import { TimerWheel } from '../kernel/timer-wheel.ts';
+import type { Explained } from '../protocol/explanation.ts';
 import type { Boot, FromWorker, ToWorker } from '../protocol/messages.ts';
 import { BackendCounts } from '../shared/backend-counts.ts';
 import { RingWriter } from '../shared/byte-ring.ts';
@@ -44,6 +46,7 @@ import { Descriptors } from './descriptors.ts';
 import { DigestNonces } from './digest-nonces.ts';
 import { HeldBodies } from './exchange/outgoing-request.ts';
 import { RequestCounts, type WorkerCounts } from './exchange/request-counts.ts';
+import { explain } from './explain/explain.ts';
 import { type HeapOwner, HeapWatch } from './heap-watch.ts';
 import { KeySets } from './key-sets.ts';
 import { HeldResponse } from './listener/held-response.ts';
@@ -308,6 +311,17 @@ function reload({ logLevel, entryPoints, clientCAs }: Extract<ToWorker, { kind: 
   context.table?.forgetViews();
 }
 
+/** An error of ours there costs the one who asks his answer, and nobody else anything. */
+function explainTo({ id, request }: Extract<ToWorker, { kind: 'explain' }>): void {
+  let explained: Explained | null = null;
+  try {
+    explained = explain(context, request);
+  } catch (error) {
+    tellOwnError('explanation of a request', error);
+  }
+  post({ kind: 'explained', id, explained });
+}
+
 function receive(message: ToWorker): void {
   switch (message.kind) {
     case 'table':
@@ -331,6 +345,9 @@ function receive(message: ToWorker): void {
       return;
     case 'ping':
       post({ kind: 'pong', question: message.question });
+      return;
+    case 'explain':
+      explainTo(message);
       return;
     case 'drain':
       drain();

@@ -66,9 +66,14 @@ export function readFieldValue(keys: OptionKeys, key: string): string {
 
 const SECRET = /auth|cookie|token|key|secret|pass|session|credential|signature/i;
 
+/** What a field of that name says may be a secret. */
+export function isSecretField(name: string): boolean {
+  return SECRET.test(name);
+}
+
 /** As far as it may be shown: what a field of that name says may be a secret. */
 export function shownFields(fields: readonly FieldValue[]): Record<string, string> {
   return Object.fromEntries(
-    fields.map(([name, value]) => [name, value !== '' && SECRET.test(name) ? 'REDACTED' : value]),
+    fields.map(([name, value]) => [name, value !== '' && isSecretField(name) ? 'REDACTED' : value]),
   );
 }

@@ -15,6 +15,7 @@
  *     main ── stop ───────────────▶ worker      close everything now; the worker ends by itself
  *     main ── ping ───────────────▶ worker      at any time after boot; `pong` back, unless its loop is stuck
  *     main ── reloaded ───────────▶ worker      files were read again (SIGHUP)
+ *     main ── explain ────────────▶ worker      what would become of a request; `explained` back
  *     main ◀── checkPassword ─────  worker      and `passwordChecked` back
  *     main ◀── wantKeySet ────────  worker      and `keySets` back, when they were fetched again
  *     main ◀── server ────────────  worker      a server breaks its connections, or a trial of an ejected one has ended
@@ -32,6 +33,7 @@ import type { CountBuffers, MetricsOptions } from '../kernel/metrics-options.ts'
 import type { RequestIdMode } from '../kernel/request-id-mode.ts';
 import type { TracingOptions } from '../kernel/tracing-options.ts';
 import type { VerificationKey } from '../kernel/verification-keys.ts';
+import type { Explained, ExplainedRequest } from './explanation.ts';
 
 export type RetryLimits = {
   /** Retries per request, 0.2 for one in five. */
@@ -241,6 +243,7 @@ export type ToWorker =
       readonly clientCAs: BootTls['clientCAs'];
     }
   | { readonly kind: 'ping'; readonly question: number }
+  | { readonly kind: 'explain'; readonly id: number; readonly request: ExplainedRequest }
   | { readonly kind: 'drain' }
   | { readonly kind: 'stop' };
 
@@ -287,6 +290,8 @@ export type FromWorker =
   | { readonly kind: 'applied'; readonly generation: number }
   | { readonly kind: 'drained' }
   | { readonly kind: 'pong'; readonly question: number }
+  /** `explained` null: an error of ours, which was told. */
+  | { readonly kind: 'explained'; readonly id: number; readonly explained: Explained | null }
   /** Is it the password that was hashed? The answer is `passwordChecked` with the same `id`. */
   | { readonly kind: 'checkPassword'; readonly id: number; readonly password: string; readonly hash: string }
   /** A token names a key that is not in that set. When it is fetched again, or is not to be, a `keySets` that names it answers. */

@@ -9,6 +9,8 @@ export type CommandOption = {
   /** What stands behind its `=`, in capitals, or the texts that may stand there with `|` between them; '' for none. */
   readonly value: string;
   readonly help: string;
+  /** It may be given more than once. */
+  readonly repeats?: true;
 };
 
 type Row = {
@@ -22,6 +24,7 @@ type Row = {
 };
 
 const JSON_OUTPUT: CommandOption = { name: 'json', value: '', help: 'print JSON' };
+const FORMAT: CommandOption = { name: 'format', value: 'text|json', help: 'default: text' };
 const BELOW: CommandOption = { name: 'below', value: 'PATH', help: 'only keys that begin so, as frontends/shop/' };
 
 const ROWS = [
@@ -53,6 +56,20 @@ const ROWS = [
     words: '',
     summary: 'obey what the guard against mass removal holds back',
     options: [],
+  },
+  {
+    name: 'explain',
+    words: '[URL]',
+    summary: 'what would become of a request, and why',
+    options: [
+      { name: 'host', value: 'NAME', help: 'the Host field; in the place of a URL, or beside it' },
+      { name: 'path', value: 'PATH', help: 'path and query, in the place of a URL (default: /)' },
+      { name: 'method', value: 'NAME', help: 'default: GET' },
+      { name: 'header', value: 'NAME:VALUE', help: 'a header of the request; repeat it for more', repeats: true },
+      { name: 'client', value: 'ADDRESS', help: 'whose request it is (default: 127.0.0.1)' },
+      { name: 'entrypoint', value: 'NAME', help: 'where it comes in (default: the first)' },
+      FORMAT,
+    ],
   },
   { name: 'history', words: 'KEY', summary: 'what happened to a key of etcd', options: [JSON_OUTPUT] },
   {

@@ -67,6 +67,53 @@ export class TableLayer {
     return this.best;
   }
 
+  /**
+   * Every frontend that may serve the host of the request of the last `find`, whatever its path, in no order: none that is
+   * hidden, or that other entrypoints have. `refusedAt`: as ProgramRunner gives it, 0 for a frontend that matches.
+   */
+  tried(host: string, visit: (frontend: number, refusedAt: number) => void): void {
+    const seen = new Set<number>();
+    const each = (frontend: number): void => {
+      if (seen.has(frontend)) return;
+      seen.add(frontend);
+      if (!this.isServed(frontend)) return;
+      const program = this.frontends[frontend * FRONTEND.words + FRONTEND.program];
+      visit(frontend, program === 0 ? 0 : this.runner.refusedAt(program));
+    };
+    const lists = [this.candidatesOfHost(), this.anyHostCandidates];
+    if (this.suffixIndex !== 0) this.trySuffixes(host, lists);
+    for (const code of lists) this.eachIn(code, each);
+  }
+
+  /** The entrypoint of the last `find` has it, and nothing hides it. */
+  isServed(frontend: number): boolean {
+    const { hidden } = this;
+    if (hidden !== null && (hidden[frontend >> 5] & (1 << (frontend & 31))) !== 0) return false;
+    return (this.frontends[frontend * FRONTEND.words + FRONTEND.entryPoints] & this.entryPointBit) !== 0;
+  }
+
+  /** All of one list, those that its path index has among them. */
+  private eachIn(code: number, visit: (frontend: number) => void): void {
+    const { candidates } = this;
+    if (code === 0) return;
+    if (code < 0) {
+      visit(~code);
+      return;
+    }
+    const eachOf = (first: number, count: number): void => {
+      for (let word = first; word < first + count; word++) visit(candidates[word]);
+    };
+    eachOf(code + CANDIDATE_LIST.frontends, candidates[code + CANDIDATE_LIST.count]);
+    const index = candidates[code + CANDIDATE_LIST.pathIndex];
+    if (index === 0) return;
+    const firstCell = index + PATH_INDEX.lengths + candidates[index + PATH_INDEX.lengthCount];
+    for (let cell = 0; cell <= candidates[index + PATH_INDEX.cellMask]; cell++) {
+      const run = candidates[firstCell + cell * PATH_CELL.words + PATH_CELL.run];
+      if (run < 0) visit(~run);
+      else if (run > 0) eachOf(run + RUN.frontends, candidates[run + RUN.count]);
+    }
+  }
+
   private candidatesOfHost(): number {
     const { hostIndex, hostMask } = this;
     const { host, hostLength, hostHash } = this.runner.text;
@@ -96,8 +143,11 @@ export class TableLayer {
     if (pathIndex !== 0 && this.runner.text.readPath()) this.tryPathIndex(pathIndex);
   }
 
-  /** One pass from the end of the host to its beginning, with a look at every length that a suffix has. */
-  private trySuffixes(field: string): void {
+  /**
+   * One pass from the end of the host to its beginning, with a look at every length that a suffix has. `collected`: gets the
+   * lists, which are not tried then.
+   */
+  private trySuffixes(field: string, collected: number[] | null = null): void {
     const candidates = this.candidates;
     const colon = field.indexOf(':');
     const hostLength = colon < 0 ? field.length : colon;
@@ -110,7 +160,9 @@ export class TableLayer {
       if (code >= 0x80) return;
       hash = hashByte(hash, code >= UPPER_A && code <= UPPER_Z ? code | 0x20 : code);
       if (length !== candidates[lengthWord]) continue;
-      this.tryCandidates(this.cellOf(this.suffixIndex, lengthsEnd, hashEnd(hash, HASH_SUFFIX)));
+      const list = this.cellOf(this.suffixIndex, lengthsEnd, hashEnd(hash, HASH_SUFFIX));
+      if (collected === null) this.tryCandidates(list);
+      else collected.push(list);
       lengthWord += 1;
     }
   }

@@ -45,23 +45,29 @@ export class ProgramRunner {
 
   /** Do all instructions from that word of the section hold? Sets `redirectSlash`. */
   matches(program: number): boolean {
+    return this.refusedAt(program) === 0;
+  }
+
+  /** The word of the first instruction that does not hold, 0 when all do. Sets `redirectSlash` then. */
+  refusedAt(program: number): number {
     const { programs, path } = this;
     let word = program;
     let redirect = false;
     for (let opcode = programs[word]; opcode !== OPCODE.end; opcode = programs[word]) {
+      const instruction = word;
       const first = word + 2;
       word = first + 2 * programs[word + 1];
       if (opcode === OPCODE.path || opcode === OPCODE.pathTemplate) {
-        if (!this.text.readPath()) return false;
+        if (!this.text.readPath()) return instruction;
         const found = opcode === OPCODE.path ? path.findPath(first, word) : path.findPathTemplate(first, word);
-        if (found < 0) return false;
+        if (found < 0) return instruction;
         redirect ||= path.slashDiffers(found);
       } else if (!this.holds(opcode, first, word)) {
-        return false;
+        return instruction;
       }
     }
     this.redirectSlash = redirect;
-    return true;
+    return 0;
   }
 
   private holds(opcode: number, first: number, end: number): boolean {

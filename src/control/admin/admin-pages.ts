@@ -1,12 +1,13 @@
 /**
  * Which page answers which path of the admin address (shared/spec cli-api §5). Nothing here changes anything, but for
- * `POST /api/guard/confirm`.
+ * `POST /api/guard/confirm`; `POST /api/explain` has a body.
  * What says whether tsuji lives is made at once, everything else by the maker of pages.
  */
 import { tellOwnError } from '../../kernel/own-error.ts';
 import type { WebSettings } from '../../settings/settings.ts';
 import { MetricsReader } from '../../shared/metrics-reader.ts';
 import type { Board } from '../board/board.ts';
+import { explainByBody, explainByQuery } from '../explain/explain-page.ts';
 import type { ControlView } from '../view.ts';
 import { AdminAuth, CHALLENGE } from './admin-auth.ts';
 import { Admission, ownNames, type PageAccess } from './admission.ts';
@@ -160,6 +161,11 @@ export class AdminPages {
       send(exchange, 401, TEXT_TYPE, '401 Unauthorized\n', { 'WWW-Authenticate': CHALLENGE });
       return;
     }
+    if (method === 'POST' && segments?.join('/') === 'api/explain' && this.serves(segments)) {
+      const { status, text } = await explainByBody(this.view, exchange.request.body);
+      send(exchange, status, JSON_TYPE, text);
+      return;
+    }
     if (method === 'POST' && segments?.join('/') === 'api/guard/confirm' && this.serves(segments)) {
       const held = this.view.held();
       this.view.confirmHeld();
@@ -250,6 +256,9 @@ export class AdminPages {
       await made(exchange, this.maker, 'status', JSON_TYPE, () => wholeStatus(view, reader, live));
     } else if (path.length === 1 && path[0] === 'events') {
       this.stream(exchange);
+    } else if (path.length === 2 && path[0] === 'ui' && path[1] === 'explain') {
+      const { status, text } = await explainByQuery(view, queryOf(exchange.request));
+      send(exchange, status, JSON_TYPE, text);
     } else if (path[0] === 'ui' && path.length > 1 && this.ui !== null) {
       await this.uiPage(this.ui, path.slice(1), exchange);
     } else if (path.length === 1 && path[0] === 'nodes') {

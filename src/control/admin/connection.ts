@@ -12,9 +12,9 @@ import { timerSpan } from '../../kernel/durations.ts';
 import { log } from '../../kernel/log.ts';
 import { http } from '../../kernel/node-http.ts';
 import type { InternalExchange, InternalLog } from '../access-log/internal-log.ts';
-import { HeadBuffer } from './head-buffer.ts';
 import { type Page, type PagesInUse, PIECE_BYTES } from './page.ts';
-import { type AdminRequest, parseRequest } from './request.ts';
+import type { AdminRequest } from './request.ts';
+import { RequestReader } from './request-reader.ts';
 import type { Unpacking } from './unpacking.ts';
 
 /** Milliseconds. */
@@ -62,7 +62,7 @@ export class AdminConnection {
   private readonly port: number;
   private logged: Logged | null = null;
   private socket: Socket;
-  private readonly buffer = new HeadBuffer();
+  private readonly reader = new RequestReader();
   private stateNow: State = 'reading';
   /** performance.now() of the last change of state or progress. */
   private since = performance.now();
@@ -188,13 +188,13 @@ export class AdminConnection {
       this.destroy();
       return;
     }
-    this.buffer.push(chunk);
+    this.reader.push(chunk);
     if (this.stateNow === 'reading') this.next();
   }
 
   private next(): void {
-    const head = this.buffer.takeHead();
-    if (head === null) {
+    const request = this.reader.next();
+    if (request === null) {
       this.socket.resume();
       return;
     }
@@ -202,7 +202,6 @@ export class AdminConnection {
     this.change('answering');
     this.answerBy = this.since + this.owner.times.answerMs;
     this.arm(this.owner.times.answerMs);
-    const request = head === 'tooLong' ? 431 : parseRequest(head);
     if (this.owner.log !== null) {
       const known = typeof request === 'number' ? null : request;
       this.logged = { request: known, wall: Date.now(), status: 0, head: '', bytes: 0 };
@@ -332,7 +331,7 @@ export class AdminConnection {
     this.tellLog(true);
     this.change('ending');
     this.arm(ENDING_MS);
-    this.buffer.clear();
+    this.reader.clear();
     this.socket.end();
     this.socket.resume();
   }
@@ -394,7 +393,7 @@ export class AdminConnection {
     this.endUnpacking();
     this.queue.length = 0;
     this.before = null;
-    this.buffer.clear();
+    this.reader.clear();
     if (before === 'streaming') this.onStreamEnd();
     this.owner.onClose(this);
   }

@@ -50,6 +50,16 @@ export class HeadBuffer {
     return head;
   }
 
+  /** Takes so many bytes off, a copy; null: they are not all here. */
+  takeBytes(count: number): Buffer | null {
+    if (this.length < count) return null;
+    const bytes = Buffer.from(this.bytes.subarray(this.start, this.start + count));
+    this.start += count;
+    this.searched = this.start;
+    if (this.length === 0) this.clear();
+    return bytes;
+  }
+
   clear(): void {
     this.bytes = EMPTY;
     this.start = 0;

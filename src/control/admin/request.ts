@@ -18,7 +18,22 @@ export type AdminRequest = {
   readonly keepAlive: boolean;
   /** A body follows, which nobody here reads. */
   readonly hasBody: boolean;
+  /** Of a POST that is short enough, bytes: it is read. */
+  readonly bodyLength: number;
+  body: Buffer;
 };
+
+/** Of a body that is read. */
+const MOST_BODY = 65_536;
+const NO_BODY = Buffer.alloc(0);
+const LENGTH = /^\d{1,6}$/;
+
+/** 0: there is none, or none that is read. */
+function bodyLengthOf(method: string, fields: ReadonlyMap<string, string>): number {
+  const length = fields.get('content-length') ?? '';
+  if (method !== 'POST' || fields.has('transfer-encoding') || !LENGTH.test(length)) return 0;
+  return Number(length) > MOST_BODY ? 0 : Number(length);
+}
 
 /** Status of the answer to what is no request. */
 export type BadRequest = 400 | 431 | 505;
@@ -62,9 +77,10 @@ export function parseRequest(head: string): AdminRequest | BadRequest {
   const target = pathIn(url, method, host);
   if (target === null) return 400;
   const options = (fields.get('connection') ?? '').toLowerCase().split(',');
-  const hasBody = fields.has('transfer-encoding') || (fields.get('content-length') ?? '0') !== '0';
+  const bodyLength = bodyLengthOf(method, fields);
+  const hasBody = fields.has('transfer-encoding') || (fields.get('content-length') ?? '0') !== String(bodyLength);
   const keepAlive = version === 'HTTP/1.1' && !hasBody && !options.some((option) => option.trim() === 'close');
-  return { method, target, protocol: version, fields, keepAlive, hasBody };
+  return { method, target, protocol: version, fields, keepAlive, hasBody, bodyLength, body: NO_BODY };
 }
 
 /** Does a list such as Accept-Encoding take `gzip` (RFC 9110 §12.5.3)? */

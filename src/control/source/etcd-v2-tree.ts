@@ -91,16 +91,24 @@ export class KeysByPath {
   }
 }
 
-/** All keys below a directory. */
-export function entriesBelow(prefix: string, node: EtcdV2Node | null): Map<string, string> {
+/** All keys below a directory. `revisions`: gets at which index each was written. */
+export function entriesBelow(
+  prefix: string,
+  node: EtcdV2Node | null,
+  revisions: Map<string, number> | null = null,
+): Map<string, string> {
   const entries = new Map<string, string>();
   const open = node === null ? [] : [node];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (next.nodes !== undefined) open.push(...next.nodes);
     const key = relativeKey(prefix, next.key);
     if (key === null) continue;
-    if (next.dir) for (const directory of backendsOn(key, true)) entries.set(directory, '');
-    else entries.set(key, next.value ?? '');
+    if (next.dir) {
+      for (const directory of backendsOn(key, true)) entries.set(directory, '');
+      continue;
+    }
+    entries.set(key, next.value ?? '');
+    if (next.modifiedIndex !== undefined) revisions?.set(key, next.modifiedIndex);
   }
   return entries;
 }

@@ -11,7 +11,7 @@ import { ENDPOINT_DEADLINE_MS, EndpointMemory, followEndpoints } from './endpoin
 import { type EtcdV2Access, EtcdV2Client, V2_ABSENT, V2_FORBIDDEN, V2_OUTDATED } from './etcd-v2-client.ts';
 import { changesOf, entriesBelow, KeysByPath } from './etcd-v2-tree.ts';
 import { KeyTrees } from './key-trees.ts';
-import type { Recalled, Source, SourceSink, SourceStatus } from './source.ts';
+import type { KeyRevisions, Recalled, Source, SourceSink, SourceStatus } from './source.ts';
 import { StatusKeeper } from './source-status.ts';
 import { loadTls } from './tls.ts';
 
@@ -125,12 +125,12 @@ export class EtcdV2Source implements Source {
     };
     signal.addEventListener('abort', close, { once: true });
     try {
-      const { ranges, entries } = await this.#read(access, clients);
+      const { ranges, entries, revisions } = await this.#read(access, clients);
       signal.throwIfAborted();
       this.#newest = Math.max(...ranges.map(({ index }) => index));
       this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
       this.#memory.answered(access.endpoint);
-      sink.snapshot('etcdv2', String(this.#newest), entries);
+      sink.snapshot('etcdv2', String(this.#newest), entries, revisions);
       this.#withoutV2 = 0;
       this.#status.confirmed(String(this.#newest));
       if (!this.#settings.watch) return false;
@@ -146,16 +146,22 @@ export class EtcdV2Source implements Source {
   async #read(
     access: EtcdV2Access,
     clients: EtcdV2Client[],
-  ): Promise<{ ranges: Range[]; entries: Map<string, string> }> {
+  ): Promise<{ ranges: Range[]; entries: Map<string, string>; revisions: KeyRevisions }> {
     const trees = this.#trees;
     const { prefix } = this.#settings;
     const keys = new Map<string, string>();
+    const indexes = new Map<string, number>();
     const read = async (directory: string): Promise<Range> => {
       const client = new EtcdV2Client(access, directory);
       clients.push(client);
       const { node, index } = await client.read(true);
-      const found = entriesBelow('', node);
-      for (const [key, value] of found) keys.set(decodedKeyText(`/${key}`, directory), value);
+      const written = new Map<string, number>();
+      const found = entriesBelow('', node, written);
+      for (const [key, value] of found) {
+        const name = decodedKeyText(`/${key}`, directory);
+        keys.set(name, value);
+        if (written.has(key)) indexes.set(name, written.get(key)!);
+      }
       return { bell: new Bell(), client, directory, index, known: new KeysByPath(found.keys()) };
     };
     const own = await read(prefix);
@@ -169,7 +175,7 @@ export class EtcdV2Source implements Source {
         trees.refuse(error.message);
       }
     }
-    return { ranges, entries: trees.settle(keys) };
+    return { ranges, entries: trees.settle(keys), revisions: trees.settle(indexes) };
   }
 
   /** Resolves when one of the directories has to be read anew. */

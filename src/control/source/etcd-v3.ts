@@ -12,7 +12,7 @@ import { ENDPOINT_DEADLINE_MS, EndpointMemory, followEndpoints } from './endpoin
 import { EtcdV3Connection } from './etcd-v3-connection.ts';
 import { type KeyRange, type WatchTiming, watchRange } from './etcd-v3-watch.ts';
 import { KeyTrees } from './key-trees.ts';
-import type { Recalled, Source, SourceSink, SourceStatus } from './source.ts';
+import type { KeyRevisions, Recalled, Source, SourceSink, SourceStatus } from './source.ts';
 import { StatusKeeper } from './source-status.ts';
 import { loadTls } from './tls.ts';
 
@@ -36,6 +36,13 @@ const MOST_PAGE_KEYS = 16_384;
 
 const AFTER_SLASH = '0'; // the byte after '/', so [prefix/, prefix0) is everything below the prefix
 const NUL = Buffer.from([0]);
+
+type StoredKeys = Map<string, { readonly value: string; readonly revision: number }>;
+type Reading = {
+  readonly revision: number;
+  readonly entries: ReadonlyMap<string, string>;
+  readonly revisions: KeyRevisions;
+};
 
 /** Everything below `prefix`, and not what merely begins with the same letters. */
 export function rangeBelow(prefix: string): KeyRange {
@@ -113,11 +120,11 @@ export class EtcdV3Source implements Source {
     try {
       await connection.authenticate();
       for (;;) {
-        const { revision, entries } = await this.#read(connection);
+        const { revision, entries, revisions } = await this.#read(connection);
         signal.throwIfAborted();
         this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
         this.#memory.answered(endpoint);
-        sink.snapshot('etcdv3', String(revision), entries);
+        sink.snapshot('etcdv3', String(revision), entries, revisions);
         this.#status.confirmed(String(revision));
         if (!watch) return null;
         await this.#watch(connection, revision, sink);
@@ -129,13 +136,13 @@ export class EtcdV3Source implements Source {
   }
 
   /** All keys of concern as they were at one revision. Fails when that revision is compacted meanwhile. */
-  async #read(connection: EtcdV3Connection): Promise<{ revision: number; entries: Map<string, string> }> {
+  async #read(connection: EtcdV3Connection): Promise<Reading> {
     const trees = this.#trees;
     const { prefix } = this.#settings;
-    const keys = new Map<string, string>();
+    const keys: StoredKeys = new Map();
     if (this.#tuning.leavesTrees) return this.#readBeside(connection, prefix, keys);
     const revision = await this.#readRange(connection, prefix, rangeBelow(prefix), null, keys);
-    trees.aim(keys.get(trees.aliasKey));
+    trees.aim(keys.get(trees.aliasKey)?.value);
     for (const other of trees.ranges()) {
       if (other === prefix) continue;
       try {
@@ -145,20 +152,26 @@ export class EtcdV3Source implements Source {
         trees.refuse(reasonOf(error));
       }
     }
-    return { revision: Number(revision), entries: trees.settle(keys) };
+    return this.#settled(revision, keys);
   }
 
-  async #readBeside(
-    connection: EtcdV3Connection,
-    prefix: string,
-    keys: Map<string, string>,
-  ): Promise<{ revision: number; entries: Map<string, string> }> {
+  async #readBeside(connection: EtcdV3Connection, prefix: string, keys: StoredKeys): Promise<Reading> {
     let revision: string | null = null;
     for (const range of rangesBeside(prefix)) {
       revision = await this.#readRange(connection, prefix, range, revision, keys);
     }
     this.#trees.aim(undefined);
-    return { revision: Number(revision), entries: this.#trees.settle(keys) };
+    return this.#settled(revision, keys);
+  }
+
+  #settled(revision: string | null, keys: StoredKeys): Reading {
+    const entries = new Map<string, string>();
+    const revisions = new Map<string, number>();
+    for (const [key, stored] of this.#trees.settle(keys)) {
+      entries.set(key, stored.value);
+      revisions.set(key, stored.revision);
+    }
+    return { revision: Number(revision), entries, revisions };
   }
 
   /** Adds what is in that range below `prefix` at `revision`, null for the newest; returns the revision. */
@@ -167,7 +180,7 @@ export class EtcdV3Source implements Source {
     prefix: string,
     { start, end }: KeyRange,
     revision: string | null,
-    keys: Map<string, string>,
+    keys: StoredKeys,
   ): Promise<string> {
     const kv = new KVClient(connection);
     const page: IRangeRequest = { key: start, range_end: end, limit: this.#tuning.pageKeys };
@@ -177,8 +190,8 @@ export class EtcdV3Source implements Source {
     let bytes = 0;
     let count = 0;
     for (;;) {
-      for (const { key, value } of answer.kvs) {
-        keys.set(keyText(key, prefix), value.toString());
+      for (const { key, value, mod_revision } of answer.kvs) {
+        keys.set(keyText(key, prefix), { value: value.toString(), revision: Number(mod_revision) });
         bytes += key.length + value.length;
       }
       count += answer.kvs.length;

@@ -40,9 +40,12 @@ export type SourceStatus = {
   readonly aliasProblem?: string;
 };
 
+/** At which revision each key was written last, where the store says so. */
+export type KeyRevisions = ReadonlyMap<string, number>;
+
 export interface SourceSink {
-  snapshot(source: SourceName, revision: string, entries: ReadonlyMap<string, string>): void;
-  /** One atomic batch: what arrived together. */
+  snapshot(source: SourceName, revision: string, entries: ReadonlyMap<string, string>, revisions?: KeyRevisions): void;
+  /** One atomic batch: what arrived together, of an etcd at that revision. */
   changes(source: SourceName, revision: string, changes: readonly Change[]): void;
   /** Something of `status()` changed. */
   statusChanged(source: SourceName): void;

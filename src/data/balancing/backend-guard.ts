@@ -64,6 +64,13 @@ export class BackendGuard {
     return this.breaker?.isOpen === true;
   }
 
+  /** null: there is none. Changes nothing. */
+  get breakerState(): 'standby' | 'tripped' | 'recovering' | null {
+    if (this.breaker === null) return null;
+    const state = this.breaker.stateNow;
+    return state === STANDBY ? 'standby' : state === TRIPPED ? 'tripped' : 'recovering';
+  }
+
   /** Asked before `enter`, and instead of it, where another backend may stand in for this one. */
   breakerAdmits(): boolean {
     return this.breaker === null || this.breaker.admits();

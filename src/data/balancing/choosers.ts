@@ -8,6 +8,8 @@ export interface Chooser {
    * the request is to be told by, NO_HASH where that does not matter or is not there.
    */
   choose(rotation: Rotation, tried: readonly ServerView[], hash: number): ServerView;
+  /** How probable each of `rotation.servers` is for a request that has not been tried: `choose` without taking a turn. */
+  chances(rotation: Rotation, hash: number): readonly number[];
 }
 
 export const NO_HASH = -1;
@@ -20,6 +22,14 @@ export function wasTried(server: ServerView, tried: readonly ServerView[]): bool
   return false;
 }
 
+function sharesOf(weights: readonly number[]): number[] {
+  const sum = weights.reduce((all, weight) => all + weight, 0);
+  return weights.map((weight) => weight / sum);
+}
+
+/** Turns, or pairs of servers, that are looked at for chances: with more of either they are told by weight. */
+const MOST_CHANCES = 65_536;
+
 /** `wrr`, and `drr`, whose weights come from the main thread. Exact over all workers: one Atomics.add (DESIGN §5). */
 export class RoundRobin implements Chooser {
   choose(rotation: Rotation, tried: readonly ServerView[]): ServerView {
@@ -30,6 +40,10 @@ export class RoundRobin implements Chooser {
     if (!wasTried(server, tried)) return server;
     return rotation.servers.find((other) => !wasTried(other, tried)) ?? server;
   }
+
+  chances({ weights }: Rotation): readonly number[] {
+    return sharesOf(weights);
+  }
 }
 
 /**
@@ -39,8 +53,21 @@ export class RoundRobin implements Chooser {
  */
 export class LeastConnections implements Chooser {
   choose(rotation: Rotation, tried: readonly ServerView[]): ServerView {
+    return this.chosenAt(rotation.turn(), rotation, tried);
+  }
+
+  chances(rotation: Rotation): readonly number[] {
+    const { servers, weights, scheduleLength } = rotation;
+    // After so many turns all begins anew.
+    const turns = scheduleLength * servers.length;
+    if (turns * servers.length > MOST_CHANCES) return sharesOf(weights);
+    const counts = servers.map(() => 0);
+    for (let turn = 0; turn < turns; turn++) counts[servers.indexOf(this.chosenAt(turn, rotation, []))]++;
+    return sharesOf(counts);
+  }
+
+  private chosenAt(turn: number, rotation: Rotation, tried: readonly ServerView[]): ServerView {
     const { servers, weights, state } = rotation;
-    const turn = rotation.turn();
     let best = rotation.backend.servers[rotation.schedule[turn % rotation.scheduleLength]];
     let bestLoad = Number.POSITIVE_INFINITY;
     if (!wasTried(best, tried)) bestLoad = state.inFlight(best.slot) / weights[servers.indexOf(best)];
@@ -60,8 +87,25 @@ export class PowerOfTwoChoices implements Chooser {
   choose(rotation: Rotation, tried: readonly ServerView[]): ServerView {
     const one = this.draw(rotation, tried, null);
     const other = this.draw(rotation, tried, one);
-    if (one === other) return one;
-    const { servers, weights, state } = rotation;
+    return one === other ? one : this.better(one, other, rotation);
+  }
+
+  chances(rotation: Rotation): readonly number[] {
+    const { servers } = rotation;
+    const shares = sharesOf(rotation.weights);
+    if (servers.length === 1 || servers.length ** 2 > MOST_CHANCES) return shares;
+    const chances = servers.map(() => 0);
+    for (const [i, one] of servers.entries()) {
+      for (const [j, other] of servers.entries()) {
+        // The second is drawn among the others.
+        if (i !== j)
+          chances[this.better(one, other, rotation) === one ? i : j] += (shares[i] * shares[j]) / (1 - shares[i]);
+      }
+    }
+    return chances;
+  }
+
+  private better(one: ServerView, other: ServerView, { servers, weights, state }: Rotation): ServerView {
     const oneLoad = state.inFlight(one.slot) * weights[servers.indexOf(other)];
     const otherLoad = state.inFlight(other.slot) * weights[servers.indexOf(one)];
     return otherLoad < oneLoad ? other : one;

@@ -41,7 +41,12 @@ export class CircuitBreaker {
 
   /** It has tripped, and has not recovered. */
   get isOpen(): boolean {
-    return this.state.stateAt(this.now()) !== STANDBY;
+    return this.stateNow !== STANDBY;
+  }
+
+  /** Of src/shared/breaker-state.ts. */
+  get stateNow(): number {
+    return this.state.stateAt(this.now());
   }
 
   /** The response to a request that was admitted. */

@@ -48,6 +48,12 @@ export class Failover {
     return !isUp || guard?.breakerAdmits() === false;
   }
 
+  /** As `isNeeded`, for a request that nobody has sent: tells nobody, and asks the breaker for nothing. */
+  wouldBeNeeded(rotation: Rotation, guard: BackendGuard | null, mayTry: boolean): boolean {
+    rotation.sync();
+    return !this.isUp(rotation, mayTry) || guard?.breakerState === 'tripped';
+  }
+
   private isUp(rotation: Rotation, mayTry: boolean): boolean {
     const { up, trial } = rotation;
     if (up > 0 && up * 100 >= this.options.below * this.backend.servers.length) return true;

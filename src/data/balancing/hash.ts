@@ -93,6 +93,12 @@ export class ConsistentHash implements Chooser {
     return servers[within < 0 ? highest : within];
   }
 
+  chances(rotation: Rotation, hash: number): readonly number[] {
+    if (hash === NO_HASH) return this.byTurn.chances(rotation);
+    const chosen = this.choose(rotation, [], hash);
+    return rotation.servers.map((server) => (server === chosen ? 1 : 0));
+  }
+
   /** Index of the highest score among those that have less in flight than `perWeight` allows; -1 for none. */
   private highest(
     { servers, weights, state }: Rotation,

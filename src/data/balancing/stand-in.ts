@@ -20,3 +20,14 @@ export function standIn(backend: BackendView, head: RequestHead, worker: WorkerC
   }
   return backend;
 }
+
+/** As `standIn`, for a request that nobody has sent: those that it passes over, and the one that it comes to. */
+export function foreseenStandIn(backend: BackendView, head: RequestHead, worker: WorkerContext): BackendView[] {
+  const way = [backend];
+  while (way.length <= MAX_FAILOVERS) {
+    const { failover, rotation, guard } = balancerOf(way.at(-1)!, worker);
+    if (failover === null || !failover.wouldBeNeeded(rotation, guard, mayTry(head))) break;
+    way.push(failover.to);
+  }
+  return way;
+}

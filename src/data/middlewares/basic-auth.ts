@@ -4,9 +4,10 @@ import type { RequestHead } from '../../http/request-head.ts';
 import { CharacterSet } from '../../kernel/characters.ts';
 import { log } from '../../kernel/log.ts';
 import { nobodysHash } from '../../kernel/password-hash.ts';
+import { quoted } from '../../kernel/quote.ts';
 import type { User } from '../../middlewares/auth.ts';
 import type { WorkerContext } from '../context.ts';
-import { type Middleware, type Scope, WAITS, type Waiting } from '../middleware.ts';
+import { type Foreseen, type Middleware, type Scope, WAITS, type Waiting } from '../middleware.ts';
 import { RecentCredentials } from '../recent-credentials.ts';
 import type { Reply } from '../reply.ts';
 import { unauthorized } from './unauthorized.ts';
@@ -44,6 +45,18 @@ export class BasicAuth implements Middleware {
     exchange.user = name;
     this.admit(head, name);
     return null;
+  }
+
+  /** A password is not checked: that costs as much as it is meant to. */
+  foresee(exchange: Scope, head: RequestHead): Foreseen {
+    const fields = head.values('authorization');
+    const credentials = fields.length === 1 ? basicCredentials(fields[0]) : null;
+    if (credentials === null) return { text: 'no name and password came with it', reply: REFUSAL, isCertain: true };
+    const { name } = credentials;
+    if ((this.hashes.get(name) ?? '') === '') return { text: 'nobody has that name', reply: REFUSAL, isCertain: true };
+    exchange.user = name;
+    this.admit(head, name);
+    return { text: `lets ${quoted(name)} on if the password is right`, reply: null, isCertain: false };
   }
 
   private judge(exchange: Scope, head: RequestHead, field: string): Reply | null | typeof WAITS {

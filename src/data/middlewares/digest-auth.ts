@@ -8,9 +8,10 @@ import type { RequestHead } from '../../http/request-head.ts';
 import { log } from '../../kernel/log.ts';
 import { monotonicMs } from '../../kernel/monotonic-clock.ts';
 import { decodedPath } from '../../kernel/percent.ts';
+import { quoted } from '../../kernel/quote.ts';
 import type { User } from '../../middlewares/auth.ts';
 import type { WorkerContext } from '../context.ts';
-import type { Middleware, Scope } from '../middleware.ts';
+import type { Foreseen, Middleware, Scope } from '../middleware.ts';
 import type { Reply } from '../reply.ts';
 import { unauthorized } from './unauthorized.ts';
 
@@ -75,6 +76,21 @@ export class DigestAuth implements Middleware {
     if (this.removeHeader) head.setField('authorization', '');
     if (this.headerField !== '') head.setField(this.headerField, given!.get('username')!);
     return null;
+  }
+
+  /** A digest is not checked: its count would be used up. */
+  foresee(exchange: Scope, head: RequestHead): Foreseen {
+    const [value = ''] = head.values('authorization');
+    const given = value.slice(0, 7).toLowerCase() === 'digest ' ? parametersOf(value.slice(7)) : null;
+    const name = given?.get('username') ?? '';
+    if (name === '' || !this.secrets.has(name)) {
+      const text = name === '' ? 'no digest came with it' : 'nobody has that name';
+      return { text, reply: this.challenge(false), isCertain: true };
+    }
+    exchange.user = name;
+    if (this.removeHeader) head.setField('authorization', '');
+    if (this.headerField !== '') head.setField(this.headerField, name);
+    return { text: `lets ${quoted(name)} on if the digest is right and new`, reply: null, isCertain: false };
   }
 
   private verdict(given: Map<string, string>, head: RequestHead, target: string): 'right' | 'wrong' | 'stale' {

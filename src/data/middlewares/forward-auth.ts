@@ -14,7 +14,7 @@ import type { ForwardAuthOptions } from '../../middlewares/forward-auth.ts';
 import type { BackendView } from '../../table/views.ts';
 import { AuthAnswers, type Yes } from '../auth-answers.ts';
 import type { WorkerContext } from '../context.ts';
-import { type Middleware, type Peer, type Scope, WAITS, type Waiting } from '../middleware.ts';
+import { type Foreseen, type Middleware, type Peer, type Scope, WAITS, type Waiting } from '../middleware.ts';
 import { localReply, type Reply } from '../reply.ts';
 import { Subrequest, type SubrequestText } from '../subrequest.ts';
 import type { SubrequestUser } from '../subrequest-user.ts';
@@ -84,6 +84,16 @@ export class ForwardAuth implements Middleware {
     const waiting = exchange.wait();
     queueMicrotask(() => this.ask(exchange, waiting, key));
     return WAITS;
+  }
+
+  foresee(exchange: Scope, head: RequestHead): Foreseen {
+    const key = this.cacheKey(head);
+    const yes = key === '' ? null : this.worker.authAnswers.find(key);
+    if (yes !== null) {
+      this.admit(exchange, head, yes);
+      return { text: `${this.shownAddress} has said yes a moment ago`, reply: null, isCertain: true };
+    }
+    return { text: `asks ${this.shownAddress}, which answers if it says no`, reply: null, isCertain: false };
   }
 
   private ask(exchange: Scope, waiting: Waiting, key: string): void {

@@ -8,7 +8,7 @@ import { tellOwnError } from '../../kernel/own-error.ts';
 import type { JwtOptions } from '../../middlewares/jwt.ts';
 import type { WorkerContext } from '../context.ts';
 import { KeyRing } from '../key-sets.ts';
-import { type Middleware, type Scope, WAITS, type Waiting } from '../middleware.ts';
+import { type Foreseen, type Middleware, type Scope, WAITS, type Waiting } from '../middleware.ts';
 import { localReply, type Reply } from '../reply.ts';
 import { type Verified, VerifiedTokens } from '../verified-tokens.ts';
 import { type FoundToken, findToken, removeToken } from './token-source.ts';
@@ -88,6 +88,25 @@ export class Jwt implements Middleware {
     const known = worker.verifiedTokens.find(key, version, Date.now() / 1000);
     if (known !== null) return this.settle(head, found, known);
     return this.judge(exchange, found, null);
+  }
+
+  /** A signature is not verified: its key may have to be fetched. */
+  foresee(_: Scope, head: RequestHead): Foreseen {
+    const found = findToken(this.options.sources, head);
+    for (const field of this.told) head.setField(field, '');
+    if (found === null) {
+      const { optional } = this.options;
+      return { text: 'no token came with it', reply: optional ? null : ABSENT, isCertain: true };
+    }
+    const token = found.text === '' ? 'there are several tokens, or an empty one' : parseToken(found.text);
+    const problem = typeof token === 'string' ? token : this.problemOf(token);
+    if (problem !== '') return { text: problem, reply: REFUSED, isCertain: true };
+    const { claims } = token as Token;
+    if (!this.options.claims.every(([path, values]) => claimHas(claims, path, values))) {
+      return { text: 'its claims are not those that are asked for', reply: NOT_ALLOWED, isCertain: true };
+    }
+    if (this.options.removeToken) removeToken(found.source, head);
+    return { text: 'lets it on if the signature of the token holds', reply: null, isCertain: false };
   }
 
   /** `waiting`: it has waited for keys; null: it has just come. */

@@ -103,6 +103,12 @@ const SECURITY = maker<HeadersOptions, FieldsStep>('headers', (options) =>
 /** What is told with every response of a server, and with a page in its place. */
 const FIELDS: readonly Step<FieldsStep>[] = [CUSTOM_RESPONSE, CORS, SECURITY];
 
+function fieldSteps(site: Site): FieldsStep[] {
+  return namedSteps(FIELDS, site)
+    .map(({ step }) => step)
+    .reverse();
+}
+
 /** By the name of their kind (src/middlewares/), behind the modifiers of the path. */
 const FRONTEND: readonly Step[] = [
   maker<CompressOptions>('compress', (options, { worker, entryPoint }) =>
@@ -111,7 +117,7 @@ const FRONTEND: readonly Step[] = [
   maker<RequestTimeouts>('requestTimeouts', (options) => new RequestTime(options)),
   maker<ErrorsOptions>(
     'errors',
-    (options, site) => new ErrorPages(options, site.worker, site.frontend, stepsOf(FIELDS, site).reverse()),
+    (options, site) => new ErrorPages(options, site.worker, site.frontend, fieldSteps(site)),
   ),
   maker<IpStrategyOptions>('ipStrategy', (options) => new IpStrategy(options)),
   maker<DenyListOptions>('denyList', (options) => new DenyList(options)),
@@ -147,39 +153,48 @@ const BACKEND: readonly (readonly [string, (options: object) => Middleware])[] =
   ['buffering', (options) => new Buffering(options as BufferingOptions)],
 ];
 
-export function backendSteps({ policy }: BackendView): Middleware[] {
+/** A middleware with the name of its kind. */
+export type Named<Made = Middleware> = { readonly kind: string; readonly step: Made };
+
+export function backendSteps({ policy }: BackendView): Named[] {
   const options = policy?.options ?? {};
-  return BACKEND.flatMap(([name, make]) => {
-    const own = options[name];
-    return own === undefined ? [] : [make(own)];
+  return BACKEND.flatMap(([kind, make]) => {
+    const own = options[kind];
+    return own === undefined ? [] : [{ kind, step: make(own) }];
   });
 }
 
-function stepsOf<Made>(makers: readonly Step<Made>[], site: Site): Made[] {
+function namedSteps<Made>(makers: readonly Step<Made>[], site: Site): Named<Made>[] {
   const options = site.frontend.options ?? {};
-  return makers.flatMap(([name, make]) => {
-    const own = options[name];
-    return own === undefined ? [] : (make(own, site) ?? []);
+  return makers.flatMap(([kind, make]) => {
+    const own = options[kind];
+    const step = own === undefined ? null : make(own, site);
+    return step === null ? [] : [{ kind, step }];
   });
 }
 
-export function frontendSteps(worker: WorkerContext, entryPoint: number, frontend: FrontendView): Middleware[] {
+export function frontendSteps(worker: WorkerContext, entryPoint: number, frontend: FrontendView): Named[] {
   const site = { worker, entryPoint, frontend };
-  const modifiers = frontend.modifiers === null ? [] : [new PathModifiers(frontend.modifiers)];
-  return [...stepsOf(OUTERMOST, site), ...modifiers, ...stepsOf(FRONTEND, site)];
+  const modifiers =
+    frontend.modifiers === null ? [] : [{ kind: 'modifiers', step: new PathModifiers(frontend.modifiers) }];
+  return [...namedSteps(OUTERMOST, site), ...modifiers, ...namedSteps(FRONTEND, site)];
 }
 
-export function entryPointSteps(worker: WorkerContext, entryPoint: number): Middleware[] {
+export function entryPointSteps(worker: WorkerContext, entryPoint: number): Named[] {
   const { name, redirect, auth, compress, whiteList, tls } = worker.entryPoints[entryPoint];
-  const steps: Middleware[] = [];
+  const steps: Named[] = [];
+  const add = (kind: string, step: Middleware): void => {
+    steps.push({ kind, step });
+  };
   const { tracer } = worker;
-  if (tracer !== null && TraceResponse.isAsked(tracer.options)) steps.push(new TraceResponse(tracer.options));
-  if (compress) steps.push(Compress.ofEntryPoint());
-  if (redirect !== null) steps.push(new Redirect(redirect, worker.entryPoints, tls !== null));
+  if (tracer !== null && TraceResponse.isAsked(tracer.options)) add('tracing', new TraceResponse(tracer.options));
+  if (compress) add('compress', Compress.ofEntryPoint());
+  if (redirect !== null) add('redirect', new Redirect(redirect, worker.entryPoints, tls !== null));
   if (auth !== null) {
     const options = auth as AuthOptions;
-    steps.push(authCounts(worker, '', name, options.how.kind), authOf(options, worker, entryPoint, null));
+    add('auth', authCounts(worker, '', name, options.how.kind));
+    add('auth', authOf(options, worker, entryPoint, null));
   }
-  if (whiteList !== null) steps.push(new AllowList(whiteList));
+  if (whiteList !== null) add('whiteList', new AllowList(whiteList));
   return steps;
 }

@@ -7,11 +7,12 @@ import { networkOf } from '../../kernel/ip-ranges.ts';
 import { tellLimit } from '../../kernel/limit-log.ts';
 import { log } from '../../kernel/log.ts';
 import { monotonicMs } from '../../kernel/monotonic-clock.ts';
+import { quoted } from '../../kernel/quote.ts';
 import type { RateLimitOptions } from '../../middlewares/rate-limit.ts';
 import { FAMILY } from '../../shared/label-families.ts';
 import { type BucketLimit, CELLS, type Rate } from '../../shared/rate-buckets.ts';
 import type { WorkerContext } from '../context.ts';
-import type { Middleware, Scope } from '../middleware.ts';
+import type { Foreseen, Middleware, Scope } from '../middleware.ts';
 import { localReply, type Reply } from '../reply.ts';
 import { forwardedAddress } from './client-address.ts';
 
@@ -80,6 +81,15 @@ export class RateLimit implements Middleware {
     log.debug('request refused', { reason: 'its source asks too often', frontend });
     tellLimit({ limit: 'ratelimit', object: frontend, value: this.perSecond[refusing], what: REQUESTS });
     return this.refusals[refusing];
+  }
+
+  foresee(exchange: Scope, head: RequestHead): Foreseen {
+    const source = this.sourceOf(head, exchange);
+    return {
+      text: `takes a token of the source ${quoted(source)}: 429 where it has none left`,
+      reply: null,
+      isCertain: this.whole.length === 0,
+    };
   }
 
   private divide(nodes: number): void {

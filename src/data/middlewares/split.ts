@@ -8,7 +8,7 @@ import { scheduleOf } from '../../table/schedule.ts';
 import type { BackendView, FrontendView } from '../../table/views.ts';
 import { balancerOf } from '../balancing/balancer.ts';
 import type { WorkerContext } from '../context.ts';
-import type { Middleware, Scope } from '../middleware.ts';
+import type { Foreseen, Middleware, Scope } from '../middleware.ts';
 
 type Choice = SplitEntry & { readonly view: BackendView };
 
@@ -44,11 +44,32 @@ export class Split implements Middleware {
         : `; Path=/${sticky.httpOnly ? '; HttpOnly' : ''}${sticky.secure ? '; Secure' : ''}${SAME_SITE[sticky.sameSite]}`;
   }
 
-  request(exchange: Scope, head: RequestHead): null {
+  /** What a header and what a cookie names. */
+  private named(head: RequestHead): { readonly asked: Choice | undefined; readonly stays: Choice | undefined } {
     const { header, sticky } = this.options;
     const asked = header === '' ? undefined : this.byName.get(head.values(header)[0] ?? '');
     const cookie = sticky === null ? null : cookieValue(head.values('cookie'), this.cookieName);
-    const stays = cookie === null ? undefined : this.byName.get(cookie);
+    return { asked, stays: cookie === null ? undefined : this.byName.get(cookie) };
+  }
+
+  /** Takes no turn: of those that are left the one with the largest share is followed. */
+  foresee(exchange: Scope, head: RequestHead): Foreseen {
+    const { asked, stays } = this.named(head);
+    const pinned = this.usable(asked) ?? this.usable(stays);
+    const usable = this.choices.filter((choice) => choice.weight > 0 && this.usable(choice) !== null);
+    const most = usable.toSorted((a, b) => b.weight - a.weight)[0] ?? null;
+    const choice = pinned ?? most;
+    exchange.sendTo((choice ?? this.choices[0]).view);
+    if (pinned !== null) return { text: `to ${pinned.backend}, which the request names`, reply: null, isCertain: true };
+    if (choice === null) return { text: 'no backend of it has a server', reply: null, isCertain: true };
+    const sum = usable.reduce((all, { weight }) => all + weight, 0);
+    const shares = usable.map(({ backend, weight }) => `${backend} ${Number(((100 * weight) / sum).toFixed(1))} %`);
+    return { text: `by turns to ${shares.join(', ')}`, reply: null, isCertain: true };
+  }
+
+  request(exchange: Scope, head: RequestHead): null {
+    const { sticky } = this.options;
+    const { asked, stays } = this.named(head);
     const choice = this.usable(asked) ?? this.usable(stays) ?? this.next();
     // Without any the first one answers, that it has no server.
     exchange.sendTo((choice ?? this.choices[0]).view);

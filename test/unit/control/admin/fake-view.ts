@@ -5,6 +5,7 @@ import type { Revisions } from '../../../../src/control/applied-revisions.ts';
 import { ApplyTimes } from '../../../../src/control/apply-times.ts';
 import type { ServerStatus } from '../../../../src/control/balancing/server-status.ts';
 import type { NodeList } from '../../../../src/control/cluster/node-report.ts';
+import type { MergedKey } from '../../../../src/control/kv-merge.ts';
 import type { HeldStatus } from '../../../../src/control/memory/removal-guard.ts';
 import type { SnapshotStatus } from '../../../../src/control/memory/snapshot-keeper.ts';
 import type { SourceStatus } from '../../../../src/control/source/source.ts';
@@ -22,6 +23,7 @@ import type {
 import type { CountBuffers, MetricsOptions } from '../../../../src/kernel/metrics-options.ts';
 import type { Problem } from '../../../../src/kernel/problems.ts';
 import type { Backend, Frontend, Server } from '../../../../src/model/model.ts';
+import type { Explained } from '../../../../src/protocol/explanation.ts';
 import type { WebSettings } from '../../../../src/settings/settings.ts';
 import { OWN_HOST } from '../../../harness/own-host.ts';
 
@@ -157,6 +159,20 @@ export class FakeView implements ControlView {
   }
   problemCount() {
     return this.keyProblems.size;
+  }
+  readonly stored = new Map<string, MergedKey>();
+  keys(): Iterable<MergedKey> {
+    return this.stored.values();
+  }
+  key(key: string): MergedKey | null {
+    return this.stored.get(key) ?? null;
+  }
+  keysOf(kind: string, name: string): MergedKey[] {
+    return [...this.stored.values()].filter(({ key }) => key.startsWith(`${kind}/${name}/`));
+  }
+  explained: Explained | null = null;
+  async explain(): Promise<Explained | { reason: string }> {
+    return this.explained ?? { reason: 'no worker serves' };
   }
   certificates(): readonly CertificateView[] {
     return this.certificateList;

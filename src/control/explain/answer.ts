@@ -1,0 +1,262 @@
+/** What a worker says would become of a request, with the keys that it comes from and what the main thread knows besides. */
+import { nearestName } from '../../kernel/nearest.ts';
+import { quoted } from '../../kernel/quote.ts';
+import type { OptionSet } from '../../middlewares/kind.ts';
+import { shownOptions } from '../../middlewares/kinds.ts';
+import { FRONTEND_KEYS } from '../../model/schema.ts';
+import type { Explained, ExplainedRequest, ExplainedStep } from '../../protocol/explanation.ts';
+import { canonicalHost } from '../../table/request-text.ts';
+import { type KeyRow, keyRow } from '../keys/key-rows.ts';
+import type { ControlView } from '../view.ts';
+import type { Blamed, Explanation, FrontendTry, MiddlewareAnswer, Step } from './explanation.ts';
+
+/** Of one object. */
+const MOST_KEYS = 200;
+const MOST_PROBLEMS = 10;
+/** Frontends that are looked at for a host that is near, and problems for one that is to blame. */
+const MOST_LOOKED_AT = 5_000;
+/** Characters of one for which that is done. */
+const MOST_HOST = 100;
+
+type Kind = 'frontends' | 'backends';
+
+class Answer {
+  private readonly view: ControlView;
+  private readonly request: ExplainedRequest;
+  private readonly explained: Explained;
+
+  constructor(view: ControlView, request: ExplainedRequest, explained: Explained) {
+    this.view = view;
+    this.request = request;
+    this.explained = explained;
+  }
+
+  make(): Explanation {
+    const { explained, request, view } = this;
+    const { reply, isCertain, server, sent, backend, frontend } = explained;
+    const to = backend?.servers.find(({ name }) => name === server);
+    return {
+      gen: explained.generation,
+      short: this.short(),
+      served: reply === null,
+      certain: isCertain,
+      request: {
+        entrypoint: view.entryPoints()[request.entryPoint].name,
+        method: request.method,
+        host: request.host,
+        target: request.target,
+        client: request.client,
+      },
+      frontend,
+      backend: backend?.name ?? '',
+      reply,
+      steps: [...this.steps()],
+      sent: sent === '' ? null : { server, url: to?.url ?? '', target: sent.split(' ', 2)[1], head: sent },
+    };
+  }
+
+  private short(): string {
+    const { explained } = this;
+    const { frontend, backend, reply, isCertain } = explained;
+    const way = [
+      ...(frontend === '' ? [] : [`frontend ${frontend}`]),
+      ...(backend === null ? [] : [`backend ${backend.name}`]),
+    ];
+    if (reply === null) {
+      const chances = backend!.servers.filter(({ chance }) => chance > 0);
+      const servers = chances.slice(0, 8).map(({ name, chance }) => `${name} (${percent(chance)})`);
+      const more = chances.length > 8 ? `, ${chances.length - 8} more` : '';
+      return `${[...way, servers.join(', ') + more].join(' -> ')}${isCertain ? '' : ', if it is let on'}`;
+    }
+    const { status, cause, location } = reply;
+    return [...way, `${status} (${cause})${location === '' ? '' : ` to ${location}`}`].join(' -> ');
+  }
+
+  private *steps(): Generator<Step> {
+    const { explained, request } = this;
+    const { problem, reply, frontend, backend } = explained;
+    if (problem !== '') {
+      yield { name: 'request', ok: false, text: `it is refused before anything looks at it: ${problem}` };
+      return;
+    }
+    const own = this.middlewares('entrypoint', null);
+    const { name } = this.view.entryPoints()[request.entryPoint];
+    const last = own.at(-1)?.reply ?? null;
+    yield {
+      name: 'entrypoint',
+      ok: last === null,
+      text: last === null ? `entrypoint ${name}` : `entrypoint ${name} answers ${last.status}`,
+      middlewares: own,
+    };
+    if (last !== null) return;
+    yield this.frontendStep();
+    if (frontend === '') return;
+    const { options } = this.view.model().frontends.get(frontend) ?? {};
+    const passed = this.middlewares('frontend', options ?? null);
+    const stop = passed.at(-1)?.reply ?? null;
+    if (passed.length > 0) {
+      const text = stop === null ? 'the request goes on' : `${passed.at(-1)!.kind} answers ${stop.status}`;
+      yield { name: 'middlewares', ok: stop === null, text, middlewares: passed };
+    }
+    if (backend !== null) yield* this.backendSteps();
+    else if (stop === null && reply?.cause === 'redirect') {
+      const text = `a final slash differs: redirected to ${reply.location}`;
+      yield { name: 'middlewares', ok: false, text, middlewares: [] };
+    }
+  }
+
+  private middlewares(of: ExplainedStep['of'], options: OptionSet | null): MiddlewareAnswer[] {
+    const { explained } = this;
+    const shown = options === null ? {} : shownOptions(options);
+    const keys = of === 'frontend' ? this.keys('frontends', explained.frontend, Number.POSITIVE_INFINITY) : [];
+    return explained.steps
+      .filter((step) => step.of === of)
+      .map(({ kind, does, reply, isCertain: certain }) => ({
+        kind,
+        does,
+        reply,
+        certain,
+        options: shown[kind] ?? null,
+        keys: keys.filter(({ key }) => this.kindOf(key) === kind),
+      }));
+  }
+
+  /** Of the middleware that a key of a frontend belongs to. */
+  private kindOf(key: string): string {
+    const start = `${this.view.prefix}/frontends/${this.explained.frontend}/`;
+    const match = FRONTEND_KEYS.find(key.slice(start.length));
+    if (match.kind !== 'known') return '';
+    if (match.field === 'rule') return 'modifiers';
+    return typeof match.field === 'object' ? match.field.name : '';
+  }
+
+  private keys(kind: Kind, name: string, most = MOST_KEYS): KeyRow[] {
+    return this.view
+      .keysOf(kind, name)
+      .slice(0, most)
+      .map((key) => keyRow(this.view.prefix, key));
+  }
+
+  private tries(): FrontendTry[] {
+    const { frontends } = this.view.model();
+    const { tried, frontend: winner } = this.explained;
+    let isBehind = false;
+    return tried.map(({ frontend, no, wants }) => {
+      const known = frontends.get(frontend);
+      const shadowed = isBehind && no === '';
+      isBehind ||= frontend === winner;
+      const rules = known?.routes.map(({ rule }) => rule) ?? [];
+      return { name: frontend, rules, rank: known?.rank ?? 0, no, wants, shadowed };
+    });
+  }
+
+  private frontendStep(): Step {
+    const { frontend, triedInAll, generation } = this.explained;
+    const tried = this.tries();
+    if (frontend === '') {
+      const text = generation === 0 ? 'no routes are loaded yet' : this.whyNone();
+      return { name: 'frontend', ok: false, text, tried, triedInAll, problems: this.problemsOfHost() };
+    }
+    const shadowed = tried.filter((each) => each.shadowed);
+    const { rank, rules } = tried.find(({ name }) => name === frontend)!;
+    const equal = shadowed.some((other) => other.rank === rank);
+    const first = equal ? 'comes first by name among those of its priority' : 'has the highest priority of those';
+    const what = rules.length === 0 ? 'has no rule, so that it matches every request' : 'matches';
+    const why = shadowed.length === 0 ? `it alone ${what}` : `it ${what}, and ${first}`;
+    return {
+      name: 'frontend',
+      ok: true,
+      text: `frontend ${frontend} (priority ${rank}): ${why}`,
+      tried,
+      triedInAll,
+      keys: this.keys('frontends', frontend),
+    };
+  }
+
+  private whyNone(): string {
+    const { request, explained, view } = this;
+    const host = canonicalHost(request.host ?? '');
+    const hosts = new Set<string>();
+    for (const { terms } of view.model().frontends.values()) {
+      for (const term of terms) if (term.kind === 'host') for (const each of term.hosts) hosts.add(each);
+      if (hosts.size > MOST_LOOKED_AT) break;
+    }
+    const isKnown = host === '' || host.length > MOST_HOST || hosts.has(host);
+    const near = isKnown ? null : nearestName(host, hosts);
+    const hint = near === null ? '' : `; there is one for the host ${quoted(near)}`;
+    const { triedInAll } = explained;
+    if (triedInAll > 0) return `none of the ${triedInAll} that are tried for the host ${quoted(host)} matches${hint}`;
+    return `no frontend of this entrypoint takes the host ${quoted(host)}${hint}`;
+  }
+
+  /** Of frontends that are left out and speak of its host. */
+  private problemsOfHost(): Blamed[] {
+    const { view, request } = this;
+    const host = canonicalHost(request.host ?? '');
+    const found: Blamed[] = [];
+    const start = `${view.prefix}/frontends/`;
+    let looked = 0;
+    for (const { key, state, reason } of view.problems()) {
+      if (++looked > MOST_LOOKED_AT || found.length === MOST_PROBLEMS || host === '') break;
+      if (state !== 'rejected' || !key.startsWith(start)) continue;
+      const [name] = key.slice(start.length).split('/', 1);
+      const speaks = view.keysOf('frontends', name).some(({ value }) => value.toLowerCase().includes(host));
+      if (speaks) found.push({ key, state, reason });
+    }
+    return found;
+  }
+
+  private *backendSteps(): Generator<Step> {
+    const { view, explained } = this;
+    const { name, standsInFor, breaker, servers, method } = explained.backend!;
+    const { reply } = explained;
+    const backend = view.model().backends.get(name);
+    const passed = this.middlewares('backend', backend?.options ?? null);
+    const instead = standsInFor.length === 0 ? '' : `, which stands in for ${standsInFor.join(', ')}`;
+    const isOpen = breaker === 'none' || breaker === 'standby' ? '' : `, whose circuit breaker is ${breaker}`;
+    yield {
+      name: 'backend',
+      ok: breaker !== 'tripped',
+      text: `backend ${name} (${method})${instead}${isOpen}`,
+      middlewares: passed,
+      keys: this.keys('backends', name),
+    };
+    const told = servers.map((server) => {
+      const health = view.health(name, server.url);
+      const keys = view
+        .keysOf('backends', name)
+        .filter(({ key }) => key.startsWith(`backends/${name}/servers/${server.name}/`))
+        .map((key) => keyRow(view.prefix, key));
+      return { ...server, reason: health?.state === 'down' ? health.reason : '', keys };
+    });
+    const able = servers.filter(({ chance }) => chance > 0).length;
+    const { leftOut = [] } = backend ?? {};
+    const start = `${view.prefix}/backends/${name}/servers/`;
+    const problems: Blamed[] = [];
+    for (const { key, state, reason } of view.problems()) {
+      if (problems.length === MOST_PROBLEMS) break;
+      if (state !== 'ignored' && key.startsWith(start)) problems.push({ key, state, reason });
+    }
+    yield {
+      name: 'server',
+      ok: reply === null,
+      text:
+        servers.length === 0
+          ? 'the backend has no server'
+          : able === 0
+            ? `none of its ${servers.length} servers may get it`
+            : `${able} of ${servers.length} may get it`,
+      servers: told,
+      leftOut: leftOut.map(({ name: left, url, constraint }) => ({ name: left, url, constraint })),
+      problems,
+    };
+  }
+}
+
+function percent(chance: number): string {
+  return `${Number((100 * chance).toFixed(1))} %`;
+}
+
+export function explanationOf(view: ControlView, request: ExplainedRequest, explained: Explained): Explanation {
+  return new Answer(view, request, explained).make();
+}

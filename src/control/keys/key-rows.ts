@@ -1,0 +1,18 @@
+/** A key as pages tell of it. */
+import { shownValue } from '../history/difference.ts';
+import type { MergedKey } from '../kv-merge.ts';
+
+export type KeyRow = {
+  /** With the prefix. */
+  readonly key: string;
+  /** As it may be shown. */
+  readonly value: string;
+  readonly source: string;
+  /** At which it was written last; null: that is not known. */
+  readonly revision: number | null;
+};
+
+/** `prefix`: of all keys. */
+export function keyRow(prefix: string, { key, value, source, revision }: MergedKey): KeyRow {
+  return { key: `${prefix}/${key}`, value: shownValue(key, value)!, source, revision };
+}

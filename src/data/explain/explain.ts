@@ -1,0 +1,194 @@
+/**
+ * What would become of a request that nobody has sent: its way through entrypoint, table, middlewares and balancer, by the
+ * same code that serves real ones. Nothing is sent, no turn or token is taken, and nobody is told.
+ */
+import { RequestHead } from '../../http/request-head.ts';
+import { pathOf, targetProblem } from '../../http/request-target.ts';
+import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import { isSecretField } from '../../middlewares/header-keys.ts';
+import type {
+  Explained,
+  ExplainedBackend,
+  ExplainedRequest,
+  ExplainedStep,
+  ExplainedTry,
+} from '../../protocol/explanation.ts';
+import type { RoutingTable } from '../../table/reader.ts';
+import type { BackendView, FrontendView, ServerView } from '../../table/views.ts';
+import { balancerOf } from '../balancing/balancer.ts';
+import { foreseenStandIn } from '../balancing/stand-in.ts';
+import type { WorkerContext } from '../context.ts';
+import { OtherPeer } from '../exchange/other-peer.ts';
+import { HeldBodies, OutgoingRequest } from '../exchange/outgoing-request.ts';
+import type { Peer } from '../middleware.ts';
+import { AuthCounts } from '../middlewares/auth-counts.ts';
+import { backendSteps, entryPointSteps, frontendSteps, type Named } from '../middlewares/order.ts';
+import { localReply, type Reply, slashRedirect } from '../reply.ts';
+import { DryScope } from './dry-scope.ts';
+import { explainedReply } from './reply-text.ts';
+import { explainServers } from './servers.ts';
+import { explainStep } from './steps.ts';
+
+/** Frontends that are told of, those that were tried and those of other hosts. */
+const MOST_TRIED = 100;
+const MOST_OTHERS = 20;
+
+function headOf({ method, target, host, fields }: ExplainedRequest): RequestHead {
+  const head = new RequestHead();
+  head.begin(method, target, pathOf(target));
+  if (host !== null) head.add('host', host);
+  for (const [name, value] of fields) head.add(name, value);
+  head.finish();
+  if (head.problem === '') head.problem = targetProblem(target);
+  head.tunnel = head.problem === '' && head.upgrade !== '';
+  return head;
+}
+
+/** The winner and those around it: what comes before it said no, what comes behind it is shadowed or said no as well. */
+function toldTries(tried: readonly ExplainedTry[], others: readonly ExplainedTry[], winner: string): ExplainedTry[] {
+  if (tried.length + others.length <= MOST_TRIED) return [...tried, ...others];
+  // Of very many those that match count most, then those that come first.
+  const matching = tried.filter(({ no }) => no === '').slice(0, MOST_TRIED / 2);
+  const rest = tried.filter(({ no }) => no !== '').slice(0, MOST_TRIED - matching.length);
+  const kept = new Set([...matching, ...rest]);
+  return tried.filter((each) => kept.has(each) || each.frontend === winner);
+}
+
+class Explanation {
+  private readonly worker: WorkerContext;
+  private readonly head: RequestHead;
+  private readonly client: Peer;
+  private readonly scope: DryScope;
+  private readonly steps: ExplainedStep[] = [];
+  private frontend: FrontendView | null = null;
+  private tried: readonly ExplainedTry[] = [];
+  private triedInAll = 0;
+  private backend: ExplainedBackend | null = null;
+  private server = '';
+  private sent = '';
+
+  constructor(worker: WorkerContext, request: ExplainedRequest) {
+    const { entryPoint, client } = request;
+    this.worker = worker;
+    this.head = headOf(request);
+    this.client = new OtherPeer(
+      { secure: worker.entryPoints[entryPoint].tls !== null, peerAddress: () => client },
+      client,
+    );
+    this.scope = new DryScope(worker, entryPoint, this.client, this.head);
+  }
+
+  make(): Explained {
+    const reply = this.run();
+    const { problem } = this.head;
+    return {
+      generation: this.worker.table?.generation ?? 0,
+      problem,
+      frontend: this.frontend?.name ?? '',
+      tried: this.tried,
+      triedInAll: this.triedInAll,
+      steps: this.steps,
+      backend: this.backend,
+      reply: reply === null ? null : explainedReply(reply),
+      isCertain: this.steps.every(({ isCertain }) => isCertain),
+      server: this.server,
+      sent: this.sent,
+    };
+  }
+
+  /** The answer that is not a server's. The order is that of exchange/exchange.ts. */
+  private run(): Reply | null {
+    const { worker, head, scope, client } = this;
+    worker.trusts[scope.entryPoint]?.judge(client, head);
+    worker.requestIds.name(scope, head);
+    if (head.problem !== '') return localReply(head.fault);
+    const refusal = this.pass('entrypoint', entryPointSteps(worker, scope.entryPoint));
+    if (refusal !== null) return refusal;
+    const { table } = worker;
+    if (table === null) return localReply(FAULTS.notReady);
+    const frontend = this.route(table);
+    if (frontend === null) return localReply(FAULTS.noRoute);
+    if (table.redirectSlash) return slashRedirect(head.method, head.path, head.target);
+    scope.frontend = frontend;
+    const reply = this.pass('frontend', frontendSteps(worker, scope.entryPoint, frontend));
+    return reply ?? this.choose(frontend, scope.backend ?? frontend.backend);
+  }
+
+  private pass(of: ExplainedStep['of'], steps: readonly Named[]): Reply | null {
+    for (const { kind, step } of steps) {
+      // What is behind it is told of.
+      if (step instanceof AuthCounts) continue;
+      const { told, reply } = explainStep(of, kind, step, this.scope, this.head);
+      this.steps.push(told);
+      if (reply !== null) return reply;
+    }
+    return null;
+  }
+
+  private route(table: RoutingTable): FrontendView | null {
+    const { head, scope } = this;
+    const frontend = table.route(scope.entryPoint, head.method, head.host, head.path, head);
+    const redirects = table.redirectSlash;
+    const { tried, others } = table.tried(head.host, MOST_OTHERS);
+    table.redirectSlash = redirects;
+    const told = tried.map(({ frontend: name, refusal }) => ({
+      frontend: name,
+      no: refusal?.matcher ?? '',
+      wants: refusal?.wants ?? [],
+    }));
+    const ofOthers = others.map((name) => ({ frontend: name, no: 'host', wants: [] }));
+    this.frontend = frontend;
+    this.tried = toldTries(told, ofOthers, frontend?.name ?? '');
+    this.triedInAll = tried.length;
+    return frontend;
+  }
+
+  private choose(frontend: FrontendView, own: BackendView): Reply | null {
+    const { worker, head, client, scope } = this;
+    const way = foreseenStandIn(own, head, worker);
+    const backend = way.at(-1)!;
+    const reply = this.pass('backend', backendSteps(backend));
+    const balancer = balancerOf(backend, worker);
+    const address = scope.clientAddress;
+    const from = address === null || address === '' ? client : new OtherPeer(client, address);
+    const servers = explainServers(balancer, head, from);
+    const breaker = balancer.guard?.breakerState ?? null;
+    this.backend = {
+      name: backend.name,
+      standsInFor: way.slice(0, -1).map(({ name }) => name),
+      method: backend.policy?.hash === undefined ? (backend.policy?.method ?? 'wrr') : 'hash',
+      breaker: breaker ?? 'none',
+      servers,
+    };
+    if (reply !== null) return reply;
+    if (breaker === 'tripped') return localReply(FAULTS.circuitOpen);
+    const best = servers.reduce((most, each, i) => (each.chance > (servers[most]?.chance ?? 0) ? i : most), -1);
+    if (best < 0) return localReply(noServer(backend));
+    this.send(frontend, backend.servers[best]);
+    return null;
+  }
+
+  private send(frontend: FrontendView, server: ServerView): void {
+    const { worker, head, client } = this;
+    const request = new OutgoingRequest(new HeldBodies());
+    request.begin(head);
+    request.takeText(head, { peerAddress: () => client.peerAddress(), secure: client.secure }, worker.serverLine);
+    this.server = server.name;
+    this.sent = redacted(request.headFor(frontend, server));
+  }
+}
+
+/** Options may have put secrets into it. */
+function redacted(head: string): string {
+  return head.replace(/^([^:\r\n]+): .+$/gm, (line, name: string) =>
+    isSecretField(name) ? `${name}: REDACTED` : line,
+  );
+}
+
+function noServer(backend: BackendView): Fault {
+  return backend.allWeightsZero ? FAULTS.allWeightsZero : FAULTS.noServer;
+}
+
+export function explain(worker: WorkerContext, request: ExplainedRequest): Explained {
+  return new Explanation(worker, request).make();
+}

@@ -1,0 +1,65 @@
+/** What the servers of a backend are to a request: who may get it, who does not and why. Takes no turn. */
+import type { RequestHead } from '../../http/request-head.ts';
+import type { ExplainedServer } from '../../protocol/explanation.ts';
+import { DOWN, EJECTED, IN } from '../../shared/server-state.ts';
+import type { ServerView } from '../../table/views.ts';
+import type { Balancer } from '../balancing/balancer.ts';
+import { NO_HASH } from '../balancing/choosers.ts';
+import { mayTry } from '../balancing/stand-in.ts';
+import type { Peer } from '../middleware.ts';
+
+function stateOf(server: ServerView, index: number, { rotation }: Balancer): ExplainedServer['state'] {
+  const { state, backend } = rotation;
+  if (state.health(server.slot) === DOWN) return 'down';
+  if (backend.policy?.draining?.includes(index) === true) return 'draining';
+  if (server.weight === 0) return 'not used';
+  const ejection = state.ejection(server.slot);
+  return ejection === IN ? 'in rotation' : ejection === EJECTED ? 'ejected' : 'on trial';
+}
+
+/** Why a server in that state gets nothing new. */
+const WHY_NOT: Readonly<Record<ExplainedServer['state'], string>> = {
+  'in rotation': 'another one is chosen for it',
+  'not used': 'its weight is 0',
+  draining: 'it keeps its sessions, and gets nothing new',
+  down: 'its health check fails',
+  ejected: 'it has failed too many requests in a row',
+  'on trial': 'one request finds out whether it serves again',
+};
+
+/** Of each server that gets it, that it does, and why. */
+function chancesOf(balancer: Balancer, head: RequestHead, from: Peer): Map<ServerView, readonly [number, string]> {
+  const { rotation, sticky, hashKey, chooser, failover } = balancer;
+  const pinned = sticky?.find(head) ?? null;
+  if (pinned !== null && rotation.keeps(pinned)) return new Map([[pinned, [1, 'the cookie of its session names it']]]);
+  if (mayTry(head) && rotation.trial !== null && rotation.awaitsTrial(rotation.trial)) {
+    return new Map([[rotation.trial, [1, 'the next request tries it']]]);
+  }
+  if (rotation.scheduleLength === 0 || (failover !== null && rotation.up === 0)) return new Map();
+  const hash = hashKey === null ? NO_HASH : hashKey.of(head, from);
+  const why =
+    hash !== NO_HASH ? 'by the hash of the request' : rotation.up === 0 ? 'there is no other' : 'by its turn or load';
+  const chances = chooser.chances(rotation, hash);
+  return new Map(rotation.servers.map((server, i) => [server, [chances[i], why]]));
+}
+
+export function explainServers(balancer: Balancer, head: RequestHead, from: Peer): ExplainedServer[] {
+  const { rotation } = balancer;
+  rotation.sync();
+  const chances = chancesOf(balancer, head, from);
+  return rotation.backend.servers.map((server, index) => {
+    const state = stateOf(server, index, balancer);
+    const at = rotation.servers.indexOf(server);
+    const [chance, why] = chances.get(server) ?? [0, ''];
+    return {
+      name: server.name,
+      url: server.url,
+      weight: server.weight,
+      effectiveWeight: at < 0 ? 0 : rotation.weights[at],
+      state,
+      inFlight: rotation.state.inFlight(server.slot),
+      chance,
+      why: chance > 0 ? why : WHY_NOT[state],
+    };
+  });
+}

@@ -1,0 +1,224 @@
+/** What would become of a request is what becomes of it; and asking for it changes nothing. */
+import assert from 'node:assert/strict';
+import { createServer, request as httpRequest } from 'node:http';
+import test, { after } from 'node:test';
+import fc from 'fast-check';
+import type { Explanation } from '../../src/control/explain/explanation.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
+import { run, startEtcd } from '../harness/tools.ts';
+import { startTsuji } from '../harness/tsuji.ts';
+import { waitFor } from '../harness/wait.ts';
+
+const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
+
+const seen: string[] = [];
+const server = createServer((request, response) => {
+  seen.push(`${request.method} ${request.headers.host} ${request.url}`);
+  response.end(request.url);
+});
+await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
+after(() => server.close());
+const { port } = server.address() as { port: number };
+
+const random = fc.sample(
+  fc.record({
+    host: fc.constantFrom('Host:a.test', 'Host:b.test,c.test', 'HostRegexp:{s:[a-c]}.test', 'Host:d.test'),
+    path: fc.constantFrom('', 'PathPrefix:/x', 'Path:/x/y', 'PathPrefixStrip:/x', 'PathPrefix:/{n:[0-9]+}', 'Path:/z/'),
+    more: fc.constantFrom('', 'Method:POST', 'Headers:X-A,1', 'Query:q={v:[0-9]+}', 'HeadersRegexp:X-A,^[12]$'),
+    priority: fc.constantFrom('', '', '5', '40'),
+  }),
+  { numRuns: 60, seed: 14 },
+);
+
+const keys: Record<string, string> = {
+  'backends/b/servers/s1/url': `http://${OWN_HOST}:${port}`,
+  'backends/b/servers/s2/url': `http://${OWN_HOST}:${port}/`,
+  'backends/b/servers/s2/weight': '3',
+  'backends/none/servers/s1/weight': '1',
+  'frontends/limited/backend': 'b',
+  'frontends/limited/routes/r/rule': 'Host:limited.test',
+  'frontends/limited/ratelimit/extractorfunc': 'client.ip',
+  'frontends/limited/ratelimit/rateset/r/period': '3600',
+  'frontends/limited/ratelimit/rateset/r/average': '1',
+  'frontends/limited/ratelimit/rateset/r/burst': '1',
+  'frontends/guarded/backend': 'b',
+  'frontends/guarded/routes/r/rule': 'Host:guarded.test;PathPrefixStrip:/in;AddPrefix:/out',
+  'frontends/guarded/whitelist/sourcerange': '127.0.0.0/8',
+  'frontends/guarded/headers/customrequestheaders/X-Api-Key': 'hidden-secret',
+  'frontends/guarded/auth/basic/users': 'ann:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/',
+  'frontends/empty/backend': 'none',
+  'frontends/empty/routes/r/rule': 'Host:empty.test',
+  'frontends/wrong/backend': 'b',
+  'frontends/wrong/routes/r/rule': 'Hots:wrong.test',
+};
+for (const [i, { host, path, more, priority }] of random.entries()) {
+  const rule = [host, path, more].filter((part) => part !== '').join(';');
+  keys[`frontends/r${i}/backend`] = 'b';
+  keys[`frontends/r${i}/routes/r/rule`] = rule;
+  keys[`frontends/r${i}/headers/customresponseheaders/X-Frontend`] = `r${i}`;
+  if (priority !== '') keys[`frontends/r${i}/priority`] = priority;
+}
+
+const etcd = await startEtcd({ enableV2: false });
+after(() => etcd.stop());
+const puts = Object.entries(keys).map(([key, value]) => `put /traefik/${key} -- ${JSON.stringify(value)}`);
+for (let i = 0; i < puts.length; i += 100) {
+  await run('etcdctl', ['--endpoints', etcd.url, 'txn', '--interactive=false'], {
+    env: { ETCDCTL_API: '3' },
+    input: `\n${puts.slice(i, i + 100).join('\n')}\n\n\n`,
+  });
+}
+const flags = ['--etcd', `--etcd.endpoint=${etcd.endpoint}`];
+const tsuji = await startTsuji({ after }, { flags });
+
+async function explain(asked: object): Promise<Explanation> {
+  const response = await fetch(`http://${OWN_HOST}:${tsuji.adminPort}/api/explain`, {
+    method: 'POST',
+    body: JSON.stringify(asked),
+  });
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+  return JSON.parse(text) as Explanation;
+}
+
+type Asked = { method: string; host: string; path: string; headers: Record<string, string> };
+
+/** Status, and the frontend where it came to one. */
+function ask({ method, host, path, headers }: Asked): Promise<{ status: number; frontend: string }> {
+  return new Promise((resolve, reject) => {
+    const options = { host: OWN_HOST, port: tsuji.port, method, path, headers: { host, ...headers } };
+    httpRequest(options, (response) => {
+      response.resume();
+      const { statusCode: status = 0, headers: fields } = response;
+      response.on('end', () => resolve({ status, frontend: (fields['x-frontend'] as string | undefined) ?? '' }));
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+const requests = fc.sample(
+  fc.record({
+    method: fc.constantFrom('GET', 'POST'),
+    host: fc.constantFrom('a.test', 'B.TEST:80', 'c.test', 'd.test', 'nobody.test', 'limited..test'),
+    path: fc.constantFrom('/', '/x', '/x/y', '/x/y/', '/%78/y', '/17?q=1', '/x?q=12', '/z', '/z/', '/q?q=a'),
+    headers: fc.constantFrom<Record<string, string>>({}, { 'X-A': '1' }, { 'X-A': '2' }),
+  }),
+  { numRuns: 250, seed: 7 },
+);
+
+test('a request gets the frontend, or the answer, that was told of it, for 250 of them', async () => {
+  for (const each of requests) {
+    const told = await explain({ ...each });
+    const { status, frontend } = await ask(each);
+    const what = JSON.stringify({ each, short: told.short });
+    assert.equal(told.reply?.status ?? 200, status, what);
+    if (told.served) assert.equal(told.frontend, frontend, what);
+  }
+});
+
+test('nothing is sent, and no turn or token is taken', async () => {
+  const before = seen.length;
+  for (let i = 0; i < 5; i++) {
+    const { served, certain, steps } = await explain({ url: 'http://limited.test/' });
+    assert.deepEqual([served, certain], [true, false]);
+    const servers = steps.find(({ name }) => name === 'server')!.servers!;
+    assert.deepEqual(
+      servers.map(({ chance }) => chance),
+      [0.25, 0.75],
+    );
+  }
+  assert.equal(seen.length, before);
+  const limited = { method: 'GET', host: 'limited.test', path: '/', headers: {} };
+  assert.equal((await ask(limited)).status, 200);
+  assert.equal((await ask(limited)).status, 429);
+});
+
+test('each middleware says what it would do, with the keys and revisions that it comes from, and no secret', async () => {
+  const { steps, sent, short } = await explain({ url: 'http://guarded.test/in/x?y', client: '127.0.0.9' });
+  assert.match(short, /^frontend guarded -> 401 \(unauthorized\)$/);
+  const passed = steps.find(({ name }) => name === 'middlewares')!.middlewares!;
+  assert.deepEqual(
+    passed.map(({ kind }) => kind),
+    ['modifiers', 'whiteList', 'headers', 'auth'],
+  );
+  assert.deepEqual(passed[0].does, ['the target becomes "/out/x?y"', 'sets x-forwarded-prefix: "/in"']);
+  assert.equal(passed[0].keys[0].key, '/traefik/frontends/guarded/routes/r/rule');
+  assert.ok(passed[0].keys[0].revision! > 0);
+  assert.equal(sent, null);
+  const asked = {
+    url: 'http://guarded.test/in/x',
+    headers: { Authorization: `Basic ${Buffer.from('ann:x').toString('base64')}` },
+  };
+  const allowed = await explain(asked);
+  assert.deepEqual([allowed.served, allowed.certain], [true, false]);
+  assert.match(allowed.sent!.head, /^GET \/out\/x HTTP\/1\.1\r\nhost: guarded\.test\r\n/);
+  const all = JSON.stringify(allowed);
+  for (const secret of ['hidden-secret', 'apr1', 'YW5uOng']) assert.ok(!all.includes(secret), secret);
+});
+
+test('requests that nobody serves are explained as well', async () => {
+  const shorts = await Promise.all(
+    [
+      { url: '/', host: 'b ad' },
+      { url: 'http://a.test/x', client: '10.0.0.1', entrypoint: 'http' },
+      { url: 'http://guarded.test/in', client: '10.0.0.1' },
+      { url: 'http://guarded.test/elsewhere' },
+      { url: 'http://empty.test/' },
+      { url: 'http://empty.tset/' },
+    ].map(async (asked) => (await explain(asked)).short),
+  );
+  assert.equal(shorts[0], '400 (bad_request)');
+  assert.equal(shorts[2], 'frontend guarded -> 403 (forbidden)');
+  assert.equal(shorts[3], '404 (no_route)');
+  assert.equal(shorts[4], 'frontend empty -> backend none -> 503 (no_server)');
+  assert.equal(shorts[5], '404 (no_route)');
+  const { steps } = await explain({ url: 'http://wrong.test/' });
+  const [, frontend] = steps;
+  assert.match(frontend.text, /that are tried for the host "wrong\.test" matches/);
+  assert.match(frontend.problems![0].reason, /Hots.*did you mean Host\?/);
+});
+
+test('a changed key is told with its new revision', async () => {
+  const answer = await etcd.ctl(3, 'put', '-w', 'json', '/traefik/frontends/empty/priority', '77');
+  const { revision } = (JSON.parse(answer) as { header: { revision: number } }).header;
+  await waitFor(async () => {
+    const { steps } = await explain({ url: 'http://empty.test/' });
+    const key = steps[1].keys!.find(({ key: name }) => name.endsWith('/priority'));
+    return key?.revision === revision;
+  }, 'the new revision');
+});
+
+test('what cannot be asked is told', async () => {
+  const post = async (body: string): Promise<string> => {
+    const url = `http://${OWN_HOST}:${tsuji.adminPort}/api/explain`;
+    const response = await fetch(url, { method: 'POST', body });
+    return `${response.status} ${((await response.json()) as { error: string }).error}`;
+  };
+  assert.match(await post('{'), /^400 the body is no JSON/);
+  assert.match(await post('{"ulr":"/"}'), /^400 "ulr" is not known/);
+  assert.match(await post('{"url":"http://a/","client":"x"}'), /^400 client: "x" is no address/);
+  assert.match(await post('{"url":"http://a/","entrypoint":"x"}'), /^400 entrypoint: "x" is none of http/);
+  assert.match(await post('{"url":"http://a/","headers":{"a b":"c"}}'), /^400 header: /);
+  assert.match(await post(`{"url":"http://a/${'x'.repeat(20_000)}"}`), /^400 a text is longer/);
+  const query = await tsuji.api('/api/ui/explain?url=http://empty.test/&method=HEAD&header=X-A:%201');
+  assert.equal(((await query.json()) as Explanation).request.method, 'HEAD');
+});
+
+function command(name: string, ...args: string[]) {
+  const web = ['--web', `--web.address=${OWN_HOST}:${tsuji.adminPort}`];
+  return run(process.execPath, [MAIN, name, ...args, ...web]);
+}
+
+test('the command says it in words or JSON, and by its exit code', async () => {
+  const served = await command('explain', '--host=limited.test', '--path=/x', '--method=POST', '--header=X-B: 2');
+  assert.equal(served.code, 0, served.stderr);
+  assert.match(served.stdout, /^POST limited\.test\/x from 127\.0\.0\.1 at http/);
+  assert.match(served.stdout, /\n {4}x-b: 2\n/);
+  assert.match(served.stdout, /frontends\/limited\/backend = "b" {2}\(etcdv3 rev \d+\)/);
+  const refused = await command('explain', 'http://nobody.test/', '--format=json');
+  assert.equal(refused.code, 1);
+  assert.equal((JSON.parse(refused.stdout) as Explanation).served, false);
+  const wrong = await command('explain');
+  assert.deepEqual([wrong.code, wrong.stdout], [2, '']);
+});
