@@ -1,11 +1,16 @@
-/** The start: settings, control plane, the end by a signal; nothing else. */
+/**
+ * The start: settings, control plane, the end by a signal; nothing else. The control plane is loaded while the threads of the workers load
+ * their own code.
+ */
 
 import { constants } from 'node:os';
 import { ownCommit, ownVersion } from './commands/version.ts';
-import { Launch } from './control/launch.ts';
+import type { Launch } from './control/launch.ts';
+import { tellListenFailure } from './control/listening.ts';
 import { useLogSettings } from './control/log-settings.ts';
 import { Predecessor, Succession } from './control/succession.ts';
-import { tellListenFailure } from './control/worker-fleet.ts';
+import { workerHeap } from './control/worker-heap.ts';
+import { WorkerThreads } from './control/worker-threads.ts';
 import { timerSpan } from './kernel/durations.ts';
 import { ListenError, reasonOf, TsujiError } from './kernel/errors.ts';
 import { EVENTS } from './kernel/events.ts';
@@ -22,6 +27,12 @@ import {
 import { type Parsed, parseFlags } from './settings/parse-flags.ts';
 
 type Run = Extract<Parsed, { kind: 'run' }>;
+
+/**
+ * Threads of the pool that libuv has for the whole process. Lookups of names may hold half of them, and each for many
+ * seconds when its name server does not answer: with libuv's own 4, two such names would keep all others waiting.
+ */
+const POOL_THREADS = 16;
 
 /** SIGUSR2: the successor with that process id has taken over. */
 type Stop = (signal: EndingSignal | 'SIGUSR2', successor?: number) => Promise<void>;
@@ -94,13 +105,18 @@ function readAgain(): Run {
 
 async function run(parsed: Run, predecessor: Predecessor | null): Promise<number> {
   const { settings } = parsed;
+  // Read once, when the pool is first used.
+  process.env.UV_THREADPOOL_SIZE ??= String(POOL_THREADS);
+  const threads = new WorkerThreads();
+  threads.startEarly(settings.workers, workerHeap(settings.workerHeapMb, settings.workers));
   const version = ownVersion();
   useLogSettings(settings);
   logWarningsOfNode();
   onReopenSignal(reopenLog);
   new LateTicks({ onJump: (by_ms) => log.event(EVENTS.clockJump, '', { by_ms }) });
   tellStart(parsed, version);
-  const launch = new Launch(parsed, version, predecessor !== null);
+  const { Launch } = await import('./control/launch.ts');
+  const launch = new Launch(parsed, version, threads, predecessor !== null);
   const succession = new Succession();
   const stop = stopOnSignal(launch, succession);
   onReloadSignal(() => launch.reload(readAgain));

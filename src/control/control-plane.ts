@@ -60,12 +60,7 @@ import { SpanExporter } from './tracing/span-exporter.ts';
 import { WatchedFiles } from './watched-files.ts';
 import { WorkerFleet } from './worker-fleet.ts';
 import { workerHeap } from './worker-heap.ts';
-
-/**
- * Threads of the pool that libuv has for the whole process. Lookups of names may hold half of them, and each for many
- * seconds when its name server does not answer: with libuv's own 4, two such names would keep all others waiting.
- */
-const POOL_THREADS = 16;
+import type { WorkerThreads } from './worker-threads.ts';
 
 /** How often a drain that waits says so. */
 const DRAIN_STEP_MS = 5_000;
@@ -136,10 +131,9 @@ export class ControlPlane {
     stored: StoredKeysReader,
     sourceLog: SourceLog,
     snapshot: SnapshotKeeper,
+    threads: WorkerThreads,
   ) {
     this.snapshot = snapshot;
-    // Read once, when the pool is first used.
-    process.env.UV_THREADPOOL_SIZE ??= String(POOL_THREADS);
     this.settings = settings;
     const prefix = settings.etcd === null ? '' : settings.etcd.prefix;
     const memory = new SharedMemory(settings.workers, settings.metrics.buckets, settings.tracing !== null);
@@ -266,6 +260,7 @@ export class ControlPlane {
     const options = bootOptions(settings, rootCAs);
     this.fleet = new WorkerFleet({
       count: settings.workers,
+      threads,
       logLevel: settings.logLevel,
       heap: workerHeap(settings.workerHeapMb, settings.workers),
       entryPoints: settings.entryPoints,
@@ -394,12 +389,8 @@ export class ControlPlane {
     if (this.sourceList.length === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const patience = patienceMs === null ? undefined : setTimeout(resolve, patienceMs);
-    const leave = this.changes.add(() => {
-      if (this.publisher.generation > 0) resolve();
-    });
-    await Promise.race([promise, this.stopped.promise]);
+    await Promise.race([this.publisher.begun, promise, this.stopped.promise]);
     clearTimeout(patience);
-    leave();
   }
 
   /** Routes follow as the sources answer. `remembered`: what they begin with. Once; later calls do nothing. */

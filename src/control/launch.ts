@@ -17,6 +17,7 @@ import type { Settings } from '../settings/settings.ts';
 import type { WithStored } from '../settings/stored-settings.ts';
 import { AddressTrial } from './address-trial.ts';
 import { ControlPlane } from './control-plane.ts';
+import { letGoSoon } from './let-go.ts';
 import { tellWarning, useLogSettings } from './log-settings.ts';
 import type { RememberedSource } from './memory/snapshot-format.ts';
 import { SnapshotKeeper, snapshotPath } from './memory/snapshot-keeper.ts';
@@ -28,6 +29,7 @@ import { loadTls } from './source/tls.ts';
 import { StoredKeysReader } from './stored-keys.ts';
 import { loadClientCAs } from './tls/client-cas.ts';
 import { TRACING_TLS } from './tracing/span-exporter.ts';
+import type { WorkerThreads } from './worker-threads.ts';
 import { WorkerWatch } from './worker-watch.ts';
 
 /** After that tsuji listens by the settings that it has. */
@@ -76,6 +78,7 @@ export class Launch {
   /** What was written of the settings in force, but for those of the store. */
   private texts: Reread['texts'];
   private readonly version: string;
+  private readonly threads: WorkerThreads;
   /** Another tsuji serves on the same addresses until this one does. */
   private readonly isSuccessor: boolean;
   private readonly sourceLog = new SourceLog();
@@ -91,11 +94,12 @@ export class Launch {
   private draining = false;
 
   /** @throws TsujiError for TLS settings that cannot be used */
-  constructor({ settings, texts, withStored }: Reread, version: string, isSuccessor: boolean) {
+  constructor({ settings, texts, withStored }: Reread, version: string, threads: WorkerThreads, isSuccessor: boolean) {
     this.settings = settings;
     this.texts = texts;
     this.withStored = withStored;
     this.version = version;
+    this.threads = threads;
     this.isSuccessor = isSuccessor;
     this.inForce = settings;
     this.reader = new StoredKeysReader(settings, this.sourceLog);
@@ -295,10 +299,12 @@ export class Launch {
     for (const warning of settings.warnings) {
       if (!told.some((one) => isDeepStrictEqual(one, warning))) tellWarning(warning);
     }
-    this.plane = new ControlPlane(settings, this.version, this.reader, this.sourceLog, this.snapshot);
+    this.plane = new ControlPlane(settings, this.version, this.reader, this.sourceLog, this.snapshot, this.threads);
     if (this.draining) this.plane.beginDrain();
     await this.plane.start(this.isSuccessor, remembered);
     this.service.watch(this.plane);
     this.workers.watch(this.plane.fleet);
+    // What was needed to load all this code.
+    letGoSoon();
   }
 }

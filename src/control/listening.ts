@@ -1,5 +1,8 @@
 /** Whether an address can be listened on, and in words why not. */
 import { createServer } from 'node:net';
+import type { ListenFailure } from '../kernel/errors.ts';
+import { EVENTS } from '../kernel/events.ts';
+import { log } from '../kernel/log.ts';
 import { portOwner } from './port-owner.ts';
 
 export type Address = { readonly host: string; readonly port: number };
@@ -33,4 +36,8 @@ export async function tryListening({ host, port }: Address, shared: boolean): Pr
 export function listenReason({ code = '', message }: NodeJS.ErrnoException, { port }: Address): string {
   if (code === 'EADDRINUSE') return `the port is taken by ${portOwner(port)}`;
   return REASONS[code] ?? message;
+}
+
+export function tellListenFailure(failure: ListenFailure): void {
+  log.event(EVENTS.listenFailed, failure.address, { ...failure });
 }

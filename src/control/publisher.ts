@@ -14,6 +14,7 @@ export class Publisher {
   /** Published tables. */
   count = 0;
   private tables: Tables | null = null;
+  private readonly first = Promise.withResolvers<void>();
   private readonly breakers = new Map<string, SharedArrayBuffer>();
   private fleet: WorkerFleet | null = null;
   private readonly onApplied: (generation: number) => void;
@@ -27,12 +28,18 @@ export class Publisher {
     this.fleet = fleet;
   }
 
+  /** Resolves with the first table. */
+  get begun(): Promise<void> {
+    return this.first.promise;
+  }
+
   publish(generation: number, tables: Tables, breakers: BreakerChange): void {
     this.generation = generation;
     this.tables = tables;
     for (const name of breakers.gone) this.breakers.delete(name);
     for (const [name, buffer] of breakers.put) this.breakers.set(name, buffer);
     this.count++;
+    this.first.resolve();
     this.fleet?.broadcast({ kind: 'table', generation, ...tables, breakers });
   }
 

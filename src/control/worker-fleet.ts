@@ -5,7 +5,7 @@
 
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import type { EventLoopUtilization } from 'node:perf_hooks';
-import { MessageChannel, type MessagePort, type ResourceLimits, SHARE_ENV, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type ResourceLimits, type Worker } from 'node:worker_threads';
 import { timerSpan } from '../kernel/durations.ts';
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import { ListenError, type ListenFailure, reasonOf, TsujiError } from '../kernel/errors.ts';
@@ -16,11 +16,11 @@ import type { Boot, BootOptions, BootTls, FromWorker, KeySet, ServerFailed, ToWo
 import type { AccessLogControl } from './access-log/access-log.ts';
 import { attempt, guarded } from './guarded.ts';
 import { hearOut } from './hear-out.ts';
-import { addressText, listenReason, tryListening } from './listening.ts';
+import { addressText, listenReason, tellListenFailure, tryListening } from './listening.ts';
 import type { SharedBuffers } from './shared-memory.ts';
 import type { WorkerView } from './view.ts';
+import type { WorkerThreads } from './worker-threads.ts';
 
-const WORKER_URL = new URL('../data/worker.ts', import.meta.url);
 /** Wait before a failed worker is replaced: at once the first time, then doubling. */
 const FIRST_RESTART_MS = 50;
 const MAX_RESTART_MS = 10_000;
@@ -29,6 +29,7 @@ const PROVED_MS = 30_000;
 
 export type FleetOptions = {
   readonly count: number;
+  readonly threads: WorkerThreads;
   readonly logLevel: string;
   /** Of each worker. */
   readonly heap: ResourceLimits;
@@ -84,10 +85,6 @@ type Member = {
   answered: number;
   restart: NodeJS.Timeout | null;
 };
-
-export function tellListenFailure(failure: ListenFailure): void {
-  log.event(EVENTS.listenFailed, failure.address, { ...failure });
-}
 
 /** Once for all workers, before they share it. @throws ListenError */
 async function checkAddress({ name: entrypoint, host, port }: EntryPoint): Promise<void> {
@@ -161,6 +158,7 @@ export class WorkerFleet {
       if (this.stopping) return;
       await Promise.all(this.members.map((member) => this.boot(member)));
     } finally {
+      this.options.threads.endEarly();
       for (const holder of held) holder.close();
     }
   }
@@ -285,14 +283,8 @@ export class WorkerFleet {
       logQueue,
       port: port2,
     };
-    const thread = new Worker(WORKER_URL, {
-      workerData: data,
-      transferList: [port2],
-      name: `worker-${member.index}`,
-      resourceLimits: this.options.heap,
-      // uWebSockets reads the real environment (src/data/listener/uws.ts); a copy would hide from it what a worker sets.
-      env: SHARE_ENV,
-    });
+    const thread = this.options.threads.take(member.index, this.options.heap);
+    thread.postMessage(data, [port2]);
     member.thread = thread;
     member.port = port1;
     member.state = 'starting';

@@ -5,7 +5,8 @@
  */
 
 import { hostname } from 'node:os';
-import { receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import { collectGarbage } from '../kernel/collect-garbage.ts';
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
 import { FAULTS, ListenError, reasonOf } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
@@ -81,7 +82,13 @@ const MOST_SPANS = 2_048;
 /** Lines that may wait for main; it may be busy, but never keeps a worker waiting (shared/spec logs §3.4). */
 const LOG_QUEUE = 1_000;
 
-const boot = workerData as Boot;
+/** Loaded also when no entrypoint asks for it: a host where it cannot be is told of at once. */
+const loading = loadUws();
+loading.catch(() => {});
+// While main does the same, there is time for it.
+collectGarbage(true);
+/** The thread may be there before anybody knows what it is to do. */
+const boot = await new Promise<Boot>((resolve) => parentPort!.once('message', resolve));
 const listeners: Listener[] = [];
 const metrics = new MetricsLane(boot.metrics);
 const counts: WorkerCounts = {
@@ -377,13 +384,15 @@ async function start(): Promise<void> {
   sendLogToMain();
   certificates.apply(boot.tls.certificates, []);
   useEntryPoints(boot.entryPoints);
-  // Loaded also when no entrypoint asks for it: a host where it cannot be is told of at once.
-  const uws = await loadUws();
+  const uws = await loading;
   const ofUws = boot.entryPoints.filter(({ engine }) => engine === 'uws');
   if (boot.entryPoints.some(({ engine }) => engine === 'tsuji')) onHandles = await mayUseHandles();
-  if (ofUws.length > 0) held = await HeldResponse.open(uws);
-  if (ofUws.some(({ tls }) => tls === null)) backlogs[0] = await findBacklog(uws, false);
-  if (ofUws.some(({ tls }) => tls !== null)) backlogs[1] = await findBacklog(uws, true);
+  await Promise.all([
+    ofUws.length > 0 && HeldResponse.open(uws).then((opened) => (held = opened)),
+    ...[false, true].map(async (secure) => {
+      if (ofUws.some(({ tls }) => (tls !== null) === secure)) backlogs[Number(secure)] = await findBacklog(uws, secure);
+    }),
+  ]);
   // A worker that takes another's place has routes before it has clients.
   for (let next = receiveMessageOnPort(boot.port); next !== undefined; next = receiveMessageOnPort(boot.port)) {
     receive(next.message as ToWorker);

@@ -1,9 +1,9 @@
 /**
- * Every message between the main thread and a worker. They travel over one MessageChannel per worker; its port and
- * the boot record are the worker's `workerData`. `postMessage` is called only in src/control/worker-fleet.ts,
+ * Every message between the main thread and a worker. They travel over one MessageChannel per worker; its port is in the
+ * boot record, which alone comes to the thread itself. `postMessage` is called only in src/control/worker-fleet.ts,
  * src/control/publisher.ts and src/data/worker.ts.
  *
- *     main ── boot (workerData) ──▶ worker
+ *     main ── boot ───────────────▶ worker      once its code is loaded, whenever main knows
  *     main ◀── ready ─────────────  worker      listening, or `failed` and the worker ends
  *     main ── table ──────────────▶ worker      at any time after boot; the first one has all breakers
  *     main ── certificates ───────▶ worker      some are new, different or gone; those of the boot record come first

@@ -16,11 +16,13 @@ import type { Socket } from 'node:net';
 import { ownConnection } from './own-connection.ts';
 import type { HttpResponse, TemplatedApp, Uws } from './uws.ts';
 
-const CHUNK_BYTES = 1 << 20;
+const CHUNK_BYTES = 65_536;
 
 export class HeldResponse {
   private readonly app: TemplatedApp;
   private socket: Socket | null = null;
+  /** Hears of what has come to the client's end. */
+  private onBytes: (count: number) => void = () => {};
   private response: HttpResponse | null = null;
 
   private constructor(uws: Uws) {
@@ -37,6 +39,8 @@ export class HeldResponse {
       const { found, socket } = await ownConnection<HttpResponse>(uws, held.app, {
         fields: '',
         secure: false,
+        // Megabytes: as buffers of their own they would stay until a collection.
+        onBytes: (count) => held.onBytes(count),
         serve: (app, path, tell) =>
           app.get(path, (response) => {
             response.onAborted(() => {
@@ -47,7 +51,7 @@ export class HeldResponse {
           }),
       });
       held.socket = socket;
-      await held.pauseBothKinds(found, socket);
+      await held.pauseBothKinds(found);
       return held;
     } catch (error) {
       held.close();
@@ -67,7 +71,7 @@ export class HeldResponse {
     this.app.close();
   }
 
-  private pauseBothKinds(response: HttpResponse, socket: Socket): Promise<void> {
+  private pauseBothKinds(response: HttpResponse): Promise<void> {
     response.pause();
     response.resume();
     let bytes = 0;
@@ -81,14 +85,14 @@ export class HeldResponse {
     response.pause();
     response.resume();
     return new Promise((resolve) => {
-      socket.on('data', (data) => {
-        bytes -= data.length;
+      this.onBytes = (count) => {
+        bytes -= count;
         if (bytes > 0) return;
-        socket.removeAllListeners('data');
+        this.onBytes = () => {};
         // A response that is not paused would be closed after 10 s.
         if (this.response !== null) response.pause();
         resolve();
-      });
+      };
     });
   }
 }

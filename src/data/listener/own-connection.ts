@@ -12,6 +12,7 @@ import type { TemplatedApp, Uws, us_listen_socket } from './uws.ts';
 const LOOPBACK = '127.0.0.1';
 const TRIES = 5;
 const TRY_MS = 2_000;
+const READ_BYTES = 65_536;
 
 /** A worker's end and the client's end of one connection. */
 export type OwnConnection<Found> = { readonly found: Found; readonly socket: Socket };
@@ -20,6 +21,8 @@ export type OwnConnectionOptions<Found> = {
   /** Behind the request line and Host, each with CRLF. */
   readonly fields: string;
   readonly secure: boolean;
+  /** In the clear: hears how many bytes have come, which nobody keeps. Else they come as `data` events of the socket. */
+  readonly onBytes?: (count: number) => void;
   /** Registers `path` with `app`; whoever asks for it is us. `found`: called with what was wanted, once. */
   readonly serve: (app: TemplatedApp, path: string, found: (found: Found) => void) => void;
 };
@@ -56,7 +59,7 @@ function attempt<Found>(
   uws: Uws,
   app: TemplatedApp,
   path: string,
-  { fields, secure }: OwnConnectionOptions<Found>,
+  { fields, secure, onBytes }: OwnConnectionOptions<Found>,
   waitFor: (found: (found: Found) => void) => void,
 ): Promise<OwnConnection<Found>> {
   return new Promise((resolve, reject) => {
@@ -70,7 +73,14 @@ function attempt<Found>(
     }
     const to = { port: uws.us_socket_local_port(listening), host: LOOPBACK };
     // It is sure to be us only when the secret has come, and until then is told nothing else.
-    const socket = secure ? connectTls({ ...to, rejectUnauthorized: false }) : connect(to);
+    const took = (count: number): boolean => {
+      onBytes?.(count);
+      return true;
+    };
+    const onread = onBytes && { buffer: Buffer.alloc(READ_BYTES), callback: took };
+    const socket = secure
+      ? connectTls({ ...to, rejectUnauthorized: false })
+      : connect({ ...to, ...(onread && { onread }) });
     const stop = (): void => {
       clearTimeout(timer);
       uws.us_listen_socket_close(listening!);
