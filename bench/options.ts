@@ -50,6 +50,12 @@ export type ChaosOptions = {
   readonly keep: string;
 };
 
+export type FleetOptions = {
+  readonly kind: 'fleet';
+  readonly nodes: number;
+  readonly frontends: number;
+};
+
 export type UpdatesOptions = {
   readonly kind: 'updates';
   readonly frontends: readonly number[];
@@ -66,6 +72,7 @@ export type Options =
   | { readonly kind: 'most' }
   | SoakOptions
   | ChaosOptions
+  | FleetOptions
   | UpdatesOptions
   | { readonly kind: 'help' }
   | { readonly kind: 'error'; readonly message: string };
@@ -90,6 +97,8 @@ npm run bench -- engines [the same]
                        HTTP/2, HTTP/1.1, handshakes, idle connections and gRPC over TLS; HTTP/1.1 in the clear
 npm run bench -- updates [--frontends=N,M] [--peers=A,B]
                        changes while requests come, with 1 000, 10 000 and 100 000 frontends
+npm run bench -- fleet [--nodes=N] [--frontends=N]
+                       what 100 nodes with 100 000 frontends mean for etcd
 npm run bench -- most    what one client can make tsuji hold
 npm run bench -- soak [--minutes=N]
                        mixed traffic, changes of keys, servers that die; 3 minutes, 30 at most
@@ -97,6 +106,7 @@ npm run bench -- chaos [SECONDS] [--seed=N] [--keep=FOLDER]
                        servers, workers, nodes, etcd and its network fail at random; 60 s, 1800 at most; --keep: logs
                        of the nodes, if something is wrong`;
 
+const FLEET = { nodes: 100, frontends: 100_000 };
 const UPDATE_SIZES = [1_000, 10_000, 100_000];
 const SOAK_MINUTES = 3;
 const MOST_SOAK_MINUTES = 30;
@@ -121,6 +131,7 @@ export function parseOptions(args: readonly string[]): Options {
   let processes: number | null = null;
   let seed: number | null = null;
   let keep = '';
+  let nodes: number | null = null;
   const words: string[] = [];
   for (const arg of end < 0 ? args : args.slice(0, end)) {
     const [name, value = ''] = arg.split(/=(.*)/s, 2) as [string, string?];
@@ -147,7 +158,12 @@ export function parseOptions(args: readonly string[]): Options {
         return { kind: 'error', message: `--seed=${value}: must be a whole number` };
       }
     } else if (name === '--keep' && value !== '') keep = value;
-    else if (name === '--frontends') {
+    else if (name === '--nodes') {
+      nodes = Number(value);
+      if (!Number.isInteger(nodes) || nodes < 1 || nodes > 10_000) {
+        return { kind: 'error', message: `--nodes=${value}: must be a whole number from 1 to 10000` };
+      }
+    } else if (name === '--frontends') {
       frontends = list(value).map(Number);
       if (frontends.length === 0 || !frontends.every((each) => Number.isInteger(each) && each >= 1 && each < 1e6)) {
         return { kind: 'error', message: `--frontends=${value}: must be whole numbers from 1 to 999999` };
@@ -167,6 +183,13 @@ export function parseOptions(args: readonly string[]): Options {
     }
     return { kind: 'chaos', seconds, seed, keep };
   }
+  if (words.length === 1 && words[0] === 'fleet') {
+    if (args.length > 1 + (nodes === null ? 0 : 1) + (frontends.length === 1 ? 1 : 0)) {
+      return { kind: 'error', message: 'fleet takes --nodes and one number of --frontends' };
+    }
+    return { kind: 'fleet', nodes: nodes ?? FLEET.nodes, frontends: frontends[0] ?? FLEET.frontends };
+  }
+  if (nodes !== null) return { kind: 'error', message: '--nodes belongs to fleet' };
   if (seed !== null || keep !== '') return { kind: 'error', message: '--seed and --keep belong to chaos' };
   if (words.length === 1 && words[0] === 'soak') {
     if (quick || rounds !== null || scenarios.length > 0 || peers.length > 0 || flags.length > 0) {

@@ -7,6 +7,7 @@ import { compareRevisions } from './compare.ts';
 import { measureMost } from './engines/most.ts';
 import { measureEngines } from './engines/run.ts';
 import { measureFeatures } from './features.ts';
+import { measureFleet } from './fleet.ts';
 import { hasWrk } from './load.ts';
 import { chooseCores, describeMachine, machineText } from './machine.ts';
 import { HELP, parseOptions, type RunOptions } from './options.ts';
@@ -136,6 +137,7 @@ else if (options.kind === 'error') {
     else if (options.kind === 'updates') await measureUpdates(options, processes, tell);
     else if (options.kind === 'most') await measureMost(processes, tell);
     else if (options.kind === 'compare') await compareRevisions(options, processes, tell);
+    else if (options.kind === 'fleet') await measureFleet(options, processes, tell);
     else if (options.kind === 'chaos') process.exitCode = (await chaos(options, processes, tell)) ? 0 : 1;
     else if (options.kind === 'soak') process.exitCode = (await soak(options, processes, tell)) ? 0 : 1;
     else await run(options, processes);

@@ -35,7 +35,7 @@ export class KeyFeed {
     for (const { entries, ...mark } of remembered) {
       const source = sources.find(({ name }) => name === mark.name);
       if (source === undefined) continue;
-      source.recall(mark);
+      source.recall({ ...mark, keys: entries.size });
       reconciler.recall(mark.name, mark.revision, entries);
     }
     snapshot.follow((name) => reconciler.keysOf(name), remembered);

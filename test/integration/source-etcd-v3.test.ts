@@ -157,6 +157,44 @@ test('a watch that has gone silent is noticed and begun anew', async (t) => {
   assert.equal(source.status().restarts, 1);
 });
 
+test('a lost watch goes on where it was, without a fresh reading, also when nothing has changed', async (t) => {
+  const etcd = await etcdOf(t);
+  const client = clientOf(t, etcd);
+  for (const key of ['a', 'b', 'c']) await client.put(`/traefik/${key}`).value('1');
+  const first = await startTcpValve(etcd.endpoint);
+  const second = await startTcpValve(etcd.endpoint);
+  t.after(() => second.close());
+  const { source, sink } = followV3(t, [first.endpoint, second.endpoint, etcd.endpoint]);
+  await sink.has('a', '1');
+  await client.put('/traefik/d').value('1');
+  await client.delete().key('/traefik/b');
+  await sink.has('b', undefined);
+  await first.close();
+  await client.put('/traefik/a').value('2');
+  await client.delete().key('/traefik/c');
+  await sink.has('c', undefined);
+  const newest = Number(source.status().revision);
+  await second.close();
+  const { header } = await client.put('/foreign').value('1');
+  await waitFor(() => Number(source.status().revision) >= Number(header.revision), 'that all is known');
+  assert.ok(Number(header.revision) > newest);
+  assert.equal(source.status().state, 'live');
+  assert.deepEqual(Object.fromEntries(sink.keys), { a: '2', d: '1' });
+  assert.equal(sink.snapshots().length, 1);
+});
+
+test('another store at the next endpoint, with the same revisions and as many keys, is read from the beginning', async (t) => {
+  const etcd = await etcdOf(t);
+  const other = await etcdOf(t);
+  await etcd.ctl(3, 'put', '/traefik/a', '1');
+  await other.ctl(3, 'put', '/traefik/a', 'other');
+  const valve = await startTcpValve(etcd.endpoint);
+  const { sink } = followV3(t, [valve.endpoint, other.endpoint]);
+  await sink.has('a', '1');
+  await valve.close();
+  await sink.has('a', 'other', 10_000);
+});
+
 test('an etcd that is stopped and goes on is followed again', async (t) => {
   const etcd = await etcdOf(t);
   await etcd.ctl(3, 'put', '/traefik/a', '1');

@@ -13,6 +13,7 @@ import { changesOf, entriesBelow, KeysByPath } from './etcd-v2-tree.ts';
 import { KeyTrees } from './key-trees.ts';
 import type { KeyRevisions, Recalled, Source, SourceSink, SourceStatus } from './source.ts';
 import { StatusKeeper } from './source-status.ts';
+import { spread } from './spread.ts';
 import { loadTls } from './tls.ts';
 
 export type EtcdV2Tuning = {
@@ -52,6 +53,8 @@ export class EtcdV2Source implements Source {
   #newest = 0;
   /** Directories that are followed, each with the index up to which all of it is known. */
   readonly #upTo = new Map<Range, number>();
+  /** That there were when they were read last. */
+  #keys = 0;
   /** How many endpoints in a row have said that they have no v2 API. */
   #withoutV2 = 0;
 
@@ -64,6 +67,7 @@ export class EtcdV2Source implements Source {
 
   recall(recalled: Recalled): void {
     this.#status.recalled(recalled);
+    this.#keys = recalled.keys;
   }
 
   start(sink: SourceSink): void {
@@ -125,8 +129,11 @@ export class EtcdV2Source implements Source {
     };
     signal.addEventListener('abort', close, { once: true });
     try {
+      // What is in force serves meanwhile.
+      if (this.#status.current.revision !== '') await spread(this.#keys, signal);
       const { ranges, entries, revisions } = await this.#read(access, clients);
       signal.throwIfAborted();
+      this.#keys = entries.size;
       this.#newest = Math.max(...ranges.map(({ index }) => index));
       this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
       this.#memory.answered(access.endpoint);

@@ -1,7 +1,8 @@
 /**
  * Keys from etcd v3: the prefix is read in pages at one revision and watched from the next. Whatever goes wrong (lost
- * connection, silence, compaction) ends the session; the next one begins with a fresh read, so nothing is ever missed,
- * not even when the store came back with other data. A changed alias leads to a fresh read, too, on the same connection.
+ * connection, silence, compaction) ends the session. The next one watches from where that one was, if the store still has that
+ * history (etcd-v3-mark.ts); else it begins with a fresh read, so nothing is ever missed, not even when the store came back
+ * with other data. A changed alias leads to a fresh read, too, on the same connection.
  */
 import { EtcdPermissionDeniedError, type IEvent, type IRangeRequest, KVClient } from 'etcd3';
 import { reasonOf } from '../../kernel/errors.ts';
@@ -10,10 +11,12 @@ import type { EtcdSettings } from '../../settings/settings.ts';
 import { Bell } from './bell.ts';
 import { ENDPOINT_DEADLINE_MS, EndpointMemory, followEndpoints } from './endpoint-loop.ts';
 import { EtcdV3Connection } from './etcd-v3-connection.ts';
-import { type KeyRange, type WatchTiming, watchRange } from './etcd-v3-watch.ts';
+import { WatchMark } from './etcd-v3-mark.ts';
+import { type KeyRange, WatchCompacted, type WatchTiming, watchRange } from './etcd-v3-watch.ts';
 import { KeyTrees } from './key-trees.ts';
 import type { KeyRevisions, Recalled, Source, SourceSink, SourceStatus } from './source.ts';
 import { StatusKeeper } from './source-status.ts';
+import { spread } from './spread.ts';
 import { loadTls } from './tls.ts';
 
 export type EtcdV3Tuning = WatchTiming & {
@@ -73,6 +76,10 @@ export class EtcdV3Source implements Source {
   #running: Promise<void> = Promise.resolve();
   /** Of the watches under way. */
   #bells: readonly Bell[] = [];
+  /** Of the range below the prefix, while that is all that is followed; null: there is none, or it is of no use. */
+  #mark: WatchMark | null = null;
+  /** That there were when they were read last. */
+  #keys = 0;
 
   constructor(settings: EtcdSettings, tuning: Partial<EtcdV3Tuning> = {}, memory = new EndpointMemory()) {
     this.#settings = settings;
@@ -83,6 +90,7 @@ export class EtcdV3Source implements Source {
 
   recall(recalled: Recalled): void {
     this.#status.recalled(recalled);
+    this.#keys = recalled.keys;
   }
 
   start(sink: SourceSink): void {
@@ -119,7 +127,14 @@ export class EtcdV3Source implements Source {
     signal.addEventListener('abort', close, { once: true });
     try {
       await connection.authenticate();
+      if (await this.#mark?.isKnownTo(connection)) {
+        this.#memory.answered(endpoint);
+        await this.#watch(connection, this.#mark!.revision, sink, true);
+      }
       for (;;) {
+        this.#mark = null;
+        // What is in force serves meanwhile.
+        if (this.#status.current.revision !== '') await spread(this.#keys, signal);
         const { revision, entries, revisions } = await this.#read(connection);
         signal.throwIfAborted();
         this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
@@ -127,8 +142,11 @@ export class EtcdV3Source implements Source {
         sink.snapshot('etcdv3', String(revision), entries, revisions);
         this.#status.confirmed(String(revision));
         if (!watch) return null;
-        await this.#watch(connection, revision, sink);
+        await this.#watch(connection, revision, sink, false);
       }
+    } catch (error) {
+      if (error instanceof WatchCompacted) this.#mark = null;
+      throw error;
     } finally {
       signal.removeEventListener('abort', close);
       connection.close();
@@ -141,7 +159,10 @@ export class EtcdV3Source implements Source {
     const { prefix } = this.#settings;
     const keys: StoredKeys = new Map();
     if (this.#tuning.leavesTrees) return this.#readBeside(connection, prefix, keys);
-    const revision = await this.#readRange(connection, prefix, rangeBelow(prefix), null, keys);
+    const revision = await this.#readRange(connection, prefix, rangeBelow(prefix), null, keys, (mark) => {
+      this.#mark = mark;
+    });
+    this.#keys = keys.size;
     trees.aim(keys.get(trees.aliasKey)?.value);
     for (const other of trees.ranges()) {
       if (other === prefix) continue;
@@ -174,19 +195,24 @@ export class EtcdV3Source implements Source {
     return { revision: Number(revision), entries, revisions };
   }
 
-  /** Adds what is in that range below `prefix` at `revision`, null for the newest; returns the revision. */
+  /**
+   * Adds what is in that range below `prefix` at `revision`, null for the newest; returns the revision. `marked`: gets a mark
+   * of it, once all was read.
+   */
   async #readRange(
     connection: EtcdV3Connection,
     prefix: string,
     { start, end }: KeyRange,
     revision: string | null,
     keys: StoredKeys,
+    marked: (mark: WatchMark) => void = () => {},
   ): Promise<string> {
     const kv = new KVClient(connection);
     const page: IRangeRequest = { key: start, range_end: end, limit: this.#tuning.pageKeys };
     // The member has the revision once it has answered a page of it, so the others need no quorum.
     let answer = await kv.range(revision === null ? page : { ...page, revision, serializable: true });
     const at = revision ?? answer.header.revision;
+    const mark = new WatchMark({ start, end }, answer);
     let bytes = 0;
     let count = 0;
     for (;;) {
@@ -194,8 +220,12 @@ export class EtcdV3Source implements Source {
         keys.set(keyText(key, prefix), { value: value.toString(), revision: Number(mod_revision) });
         bytes += key.length + value.length;
       }
+      mark.read(answer.kvs);
       count += answer.kvs.length;
-      if (!answer.more) return at;
+      if (!answer.more) {
+        marked(mark);
+        return at;
+      }
       const next = Buffer.concat([answer.kvs.at(-1)!.key, NUL]);
       // etcd counts all keys that are left for each page, so that very many small ones had better come in few pages.
       const fitting = Math.floor(PAGE_BYTES / Math.ceil(bytes / count));
@@ -204,24 +234,28 @@ export class EtcdV3Source implements Source {
     }
   }
 
-  /** Resolves when all has to be read anew; rejects when a watch is lost. */
-  async #watch(connection: EtcdV3Connection, after: number, sink: SourceSink): Promise<void> {
+  /** Resolves when all has to be read anew; rejects when a watch is lost. `asks`: at once how far the store is. */
+  async #watch(connection: EtcdV3Connection, after: number, sink: SourceSink, asks: boolean): Promise<void> {
     const round = new AbortController();
     const over = AbortSignal.any([this.#stopping.signal, round.signal]);
     let newest = after;
     const ranges = this.#trees.ranges();
     /** The watches that have confirmed since all had, and up to which revision. */
     const confirmed = new Map<string, number>();
+    if (ranges.length > 1) this.#mark = null;
     this.#bells = ranges.map(() => new Bell());
+    if (asks) this.catchUp();
     const watches = ranges.map((prefix, i) => {
       const observer = {
         events: (revision: number, events: readonly IEvent[]): void => {
           if (round.signal.aborted) return;
           newest = Math.max(newest, revision);
+          this.#mark?.saw(revision, events);
           if (this.#deliver(sink, revision, prefix, events)) this.#status.confirmed(String(newest));
           else round.abort();
         },
         confirmed: (upTo: number): void => {
+          this.#mark?.confirmed(upTo);
           confirmed.set(prefix, upTo);
           if (confirmed.size < ranges.length) return;
           newest = Math.max(newest, Math.min(...confirmed.values()));

@@ -52,7 +52,10 @@ export interface SourceSink {
 }
 
 /** What a source gave in an earlier run. */
-export type Recalled = Pick<SourceStatus, 'revision' | 'confirmedAt' | 'tree' | 'aliasProblem'>;
+export type Recalled = Pick<SourceStatus, 'revision' | 'confirmedAt' | 'tree' | 'aliasProblem'> & {
+  /** How many. */
+  readonly keys: number;
+};
 
 export interface Source {
   readonly name: SourceName;

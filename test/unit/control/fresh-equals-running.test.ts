@@ -155,7 +155,7 @@ class Follower {
   }
 
   recall(mark: SourceMark): void {
-    this.#status.recalled(mark);
+    this.#status.recalled({ ...mark, keys: 0 });
   }
 
   /** Begins, or begins anew after a gap. */

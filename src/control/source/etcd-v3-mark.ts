@@ -1,0 +1,91 @@
+/**
+ * How far a range of etcd v3 is known, so that a lost watch goes on from there instead of with a fresh reading of all: a hundred
+ * nodes that lose one member would else read everything at once from those that are left.
+ *
+ * It goes on only with the same history. The store must be of the same cluster, know that revision, have as many keys there as
+ * we do, and the newest of ours as we know it; one that was wiped, or came back from a backup, fails at one of these.
+ */
+import type { IEvent, IKeyValue, IRangeResponse } from 'etcd3';
+import { KVClient } from 'etcd3';
+import type { EtcdV3Connection } from './etcd-v3-connection.ts';
+import type { KeyRange } from './etcd-v3-watch.ts';
+
+type Key = { readonly key: Buffer; readonly revision: number };
+
+export class WatchMark {
+  readonly #range: KeyRange;
+  readonly #cluster: string;
+  #revision: number;
+  #keys: number;
+  /** The key that was put last; null: it was deleted since. */
+  #newest: Key | null = null;
+
+  /** `first`: the first page of a reading of `range`, which `read` is told all pages of. */
+  constructor(range: KeyRange, first: IRangeResponse) {
+    this.#range = range;
+    this.#cluster = first.header.cluster_id;
+    this.#revision = Number(first.header.revision);
+    this.#keys = Number(first.count);
+  }
+
+  /** All is known up to this one. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Keys in the range. */
+  get keys(): number {
+    return this.#keys;
+  }
+
+  read(page: readonly IKeyValue[]): void {
+    let newest = this.#newest;
+    for (const { key, mod_revision } of page) {
+      const revision = Number(mod_revision);
+      if (newest === null || revision > newest.revision) newest = { key, revision };
+    }
+    // A copy: it is a piece of all that has come with it.
+    if (newest !== null && newest !== this.#newest) this.#newest = { ...newest, key: Buffer.from(newest.key) };
+  }
+
+  /** All that has happened at that revision. */
+  saw(revision: number, events: readonly IEvent[]): void {
+    this.#revision = revision;
+    for (const { type, kv } of events) {
+      if (type !== 'Delete') {
+        if (kv.create_revision === kv.mod_revision) this.#keys++;
+        this.#newest = { key: Buffer.from(kv.key), revision };
+      } else {
+        this.#keys--;
+        if (this.#newest?.key.equals(kv.key)) this.#newest = null;
+      }
+    }
+  }
+
+  /** Nothing has happened up to there. */
+  confirmed(revision: number): void {
+    this.#revision = Math.max(this.#revision, revision);
+  }
+
+  /** Whether the store at the other end has the same history up to here. */
+  async isKnownTo(connection: EtcdV3Connection): Promise<boolean> {
+    if (this.#newest === null) return false;
+    const kv = new KVClient(connection);
+    const at = { revision: String(this.#revision) };
+    const { start, end } = this.#range;
+    try {
+      const all = await kv.range({ ...at, key: start, range_end: end, count_only: true });
+      if (all.header.cluster_id !== this.#cluster || Number(all.count) !== this.#keys) return false;
+      const newest = await kv.range({ ...at, key: this.#newest.key, keys_only: true, serializable: true });
+      return Number(newest.kvs.at(0)?.mod_revision ?? 0) === this.#newest.revision;
+    } catch (error) {
+      if (isUnknownRevision(error)) return false;
+      throw error;
+    }
+  }
+}
+
+/** It lies in the future, or was compacted. */
+function isUnknownRevision(error: unknown): boolean {
+  return error instanceof Error && /future revision|has been compacted/.test(error.message);
+}
