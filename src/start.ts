@@ -82,7 +82,7 @@ function tellStart({ settings, configFile, given }: Run, version: string): void 
     config_file: configFile,
     entrypoints: entryPoints.map(({ name }) => name).join(','),
     // Their values may be secrets.
-    settings: given.join(','),
+    settings: given.names().join(','),
   });
 }
 

@@ -13,6 +13,9 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   history: async () => (await import('./history.ts')).runHistory,
   diff: async () => (await import('./history.ts')).runDiff,
   rollback: async () => (await import('./history.ts')).runRollback,
+  config: async () => (await import('./config.ts')).runConfig,
+  storeconfig: async () => (await import('./storeconfig.ts')).runStoreconfig,
+  convert: async () => (await import('./convert.ts')).runConvert,
   register: async () => (await import('./register.ts')).runRegister,
 };
 

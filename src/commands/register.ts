@@ -6,14 +6,14 @@ import { Registration, type RegistrationOptions, type WhileFailing } from '../co
 import type { CheckTarget } from '../control/registration/server-check.ts';
 import { loadRootCAs } from '../control/root-cas.ts';
 import { serviceManager } from '../control/service/notify.ts';
-import { parseDuration, timerSpan } from '../kernel/durations.ts';
+import { timerSpan } from '../kernel/durations.ts';
 import { endLog } from '../kernel/log.ts';
 import { quoted } from '../kernel/quote.ts';
 import { onEndingSignal, takeSignals } from '../kernel/signals.ts';
 import { parseServerUrl, type ServerUrl } from '../model/server-url.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Arguments } from './arguments.ts';
-import { command, readEtcd, readFlags } from './run-command.ts';
+import { command, readDuration, readEtcd, readFlags } from './run-command.ts';
 import { UsageError } from './usage-error.ts';
 
 const HELP = `Writes url and weight of a server below the prefix, keeps them there while it runs, and takes them away when it
@@ -33,11 +33,9 @@ const MOST_CHECKS = 1_000;
 const MOST_WEIGHT = 1_000_000;
 
 function duration(args: Arguments, name: string, fallback: string, least: number, most: number): number {
-  const text = args.options.get(name) ?? fallback;
-  const ms = parseDuration(text);
-  if (ms === null) throw new UsageError(`--${name}: ${quoted(text)} is no duration`);
+  const ms = readDuration(args.options, name, fallback);
   if (ms < least || ms > most) {
-    throw new UsageError(`--${name}: ${quoted(text)} is not from ${least / 1_000} s to ${most / 1_000} s`);
+    throw new UsageError(`--${name}: it is not from ${least / 1_000} s to ${most / 1_000} s`);
   }
   return ms;
 }

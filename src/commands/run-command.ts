@@ -2,7 +2,9 @@
  * What all commands have in common: `--help`, arguments by the table, and the exit code: 0 for yes, 1 for no or a failure, 2 for
  * a command that was called as it cannot be.
  */
+import { parseDuration } from '../kernel/durations.ts';
 import { reasonOf } from '../kernel/errors.ts';
+import { quoted } from '../kernel/quote.ts';
 import type { CommandName } from '../settings/command-rows.ts';
 import { commandHelp } from '../settings/help.ts';
 import { type Parsed, parseFlags } from '../settings/parse-flags.ts';
@@ -44,6 +46,18 @@ export function readFlags(flags: readonly string[], env: NodeJS.ProcessEnv): Ext
 /** Which etcd the flags name, that of this host when they name none. */
 export function readEtcd(flags: readonly string[], env: NodeJS.ProcessEnv): EtcdSettings {
   return readFlags(flags, env).settings.etcd ?? readFlags([...flags, '--etcd'], env).settings.etcd!;
+}
+
+/**
+ * Milliseconds of an option.
+ * @throws UsageError for what is no duration
+ */
+export function readDuration(options: Arguments['options'], name: string, fallback: string): number {
+  const text = options.get(name) ?? fallback;
+  const ms = parseDuration(text);
+  if (ms === null)
+    throw new UsageError(`--${name}: ${quoted(text)} is no duration: write seconds (10) or units (100ms, 1m30s)`);
+  return ms;
 }
 
 /** A line each on standard output. */

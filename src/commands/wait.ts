@@ -2,11 +2,8 @@
  * `tsuji wait REVISION`: until the tsuji that runs with the same flags, or with `--nodes=all` every one of its prefix,
  * routes by that revision of etcd. For scripts that go on when a change is in force: exit code 0 when it is, 1 when not.
  */
-import { parseDuration } from '../kernel/durations.ts';
-import { quoted } from '../kernel/quote.ts';
 import { adminPlace, tellAnswer } from './admin-client.ts';
-import { command } from './run-command.ts';
-import { UsageError } from './usage-error.ts';
+import { command, readDuration } from './run-command.ts';
 
 const HELP = `Waits until every worker of the tsuji that runs here with these flags routes by REVISION of etcd, which
 "etcdctl put -w json" prints; with --nodes=all, until every live node of the prefix does. At most 60 s.
@@ -16,9 +13,7 @@ Exit code 0: it does; 1: not in time, or it cannot be asked.
 const MARGIN_MS = 5_000;
 
 export const runWait = command('wait', HELP, ({ words: [revision], options, flags }, env) => {
-  const timeout = options.get('timeout') ?? '5s';
-  const ms = parseDuration(timeout);
-  if (ms === null) throw new UsageError(`--timeout: ${quoted(timeout)} is no duration`);
+  const ms = readDuration(options, 'timeout', '5s');
   const query = new URLSearchParams([...options, ['revision', revision]]);
   return tellAnswer(`${adminPlace(flags, env)}api/config/wait?${query}`, 'GET', ms + MARGIN_MS);
 });

@@ -23,12 +23,10 @@ import type { RememberedSource } from './memory/snapshot-format.ts';
 import { SnapshotKeeper, snapshotPath } from './memory/snapshot-keeper.ts';
 import { serviceManager } from './service/notify.ts';
 import { ServiceReport, watchdogMs } from './service/report.ts';
+import { checkFiles } from './setting-files.ts';
 import { ENDPOINT_DEADLINE_MS } from './source/endpoint-loop.ts';
 import { SourceLog } from './source/source-log.ts';
-import { loadTls } from './source/tls.ts';
 import { StoredKeysReader } from './stored-keys.ts';
-import { loadClientCAs } from './tls/client-cas.ts';
-import { TRACING_TLS } from './tracing/span-exporter.ts';
 import type { WorkerThreads } from './worker-threads.ts';
 import { WorkerWatch } from './worker-watch.ts';
 
@@ -41,16 +39,6 @@ const PATIENCE_WITH_OTHERS_MS = ENDPOINT_DEADLINE_MS + 2_000;
 
 /** Until the log is written. */
 const LAST_WORDS_MS = 1_000;
-
-/**
- * What settings name outside of themselves, as far as a control plane would not start without it.
- * @throws TsujiError
- */
-function checkFiles({ entryPoints, etcd, tracing }: Settings): void {
-  for (const entryPoint of entryPoints) loadClientCAs(entryPoint);
-  if (etcd?.tls) loadTls(etcd.tls);
-  if (tracing !== null) loadTls(tracing.tls, TRACING_TLS);
-}
 
 /** Wherever they were written. */
 function sameSettings(one: Settings, other: Settings): boolean {

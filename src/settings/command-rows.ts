@@ -118,6 +118,41 @@ const ROWS = [
       },
     ],
   },
+  {
+    name: 'config',
+    words: '',
+    summary: 'the settings in force, and where each comes from',
+    options: [
+      { name: 'changed', value: '', help: 'only those that are not left to their defaults' },
+      { name: 'timeout', value: 'DURATION', help: 'so long the store is waited for (default: 6s)' },
+      JSON_OUTPUT,
+    ],
+  },
+  {
+    name: 'storeconfig',
+    words: '',
+    summary: 'write these settings into etcd, for all nodes',
+    options: [
+      { name: 'dryrun', value: '', help: 'only show what would change' },
+      { name: 'v2', value: '', help: 'write with API v2 of etcd instead of v3' },
+    ],
+  },
+  {
+    name: 'convert',
+    words: 'keys|toml [FILE]',
+    summary: 'keys of v2 to v3, or a traefik.toml to ours',
+    options: [
+      { name: 'to', value: 'HOST:PORT,...', help: 'keys: the etcd to write to (default: the one that is read)' },
+      {
+        name: 'expiring',
+        value: 'leave|lease',
+        help: 'keys: those with a TTL are left out (default), or come under a lease of what is left of it',
+      },
+      { name: 'overwrite', value: '', help: 'keys: take the value of v2 where v3 has another' },
+      { name: 'yes', value: '', help: 'keys: do it' },
+      { name: 'as', value: 'flags|toml', help: 'toml: what to print (default: flags)' },
+    ],
+  },
 ] as const satisfies readonly Row[];
 
 export type CommandName = (typeof ROWS)[number]['name'];

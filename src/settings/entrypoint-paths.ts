@@ -55,6 +55,16 @@ const PLAIN_SECTION = /^(?:tls|tls\/certificates(?:\/[0-9]{1,4})?|tls\/defaultce
 /** For hints. */
 export const PATH_NAMES: readonly string[] = [...PATHS.keys()].map((path) => path.replace('/#', ''));
 
+const PATHS_BY_OPTION: ReadonlyMap<string, string> = new Map(Array.from(PATHS, ([path, name]) => [name, path]));
+/** Lists among the options of `auth`. */
+const AUTH_LIST = /\.(?:Users|AuthResponseHeaders)$/;
+
+/** The path of an option below its entrypoint; `/#` at its end: of a list. null: it has none of its own. */
+export function optionPath(option: string): string | null {
+  if (!option.startsWith('Auth.')) return PATHS_BY_OPTION.get(option) ?? null;
+  return option.toLowerCase().replaceAll('.', '/') + (AUTH_LIST.test(option) ? '/#' : '');
+}
+
 const CERTIFICATE = /^tls\/certificates\/([0-9]{1,4})\/(cert|key)file$/;
 
 function sectionOption(section: string): readonly [name: string, texts: readonly string[]] | null {

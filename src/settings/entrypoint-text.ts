@@ -107,3 +107,29 @@ export function readEntryPointText(text: string): EntryPointText {
   const certificates = readPairs(name, words.get('TLS') ?? '');
   return { name, options, certificates, unknown: [], paths: new Map() };
 }
+
+/** By the spelling of a flag; null: one of them has none. What was written as a tree has a number for each item of a list. */
+function spelled(options: EntryPointText['options']): Map<string, string[]> | null {
+  const found = new Map<string, string[]>();
+  for (const [written, texts] of options) {
+    const name = SPELLINGS.get(written.toLowerCase().replace(/\.\d+$/, ''));
+    if (name !== undefined) found.set(name, [...(found.get(name) ?? []), ...texts]);
+    // A section alone, which says nothing that is not said by what is in it.
+    else if (texts.some((text) => text !== 'auth')) return null;
+  }
+  return found;
+}
+
+/** Back to the text of a flag; null where a flag cannot say it: `usersFile`, a blank in a value, a comma in an item of a list. */
+export function writeEntryPointText({ options, certificates }: EntryPointText): string | null {
+  const pairs = certificates.map(({ cert, key }) => `${cert},${key}`).join(';');
+  const all = spelled(options);
+  if (all === null) return null;
+  const words: string[] = [];
+  for (const [name, texts] of all) {
+    if (texts.length > 1 && texts.some((text) => text.includes(','))) return null;
+    if (name === 'TLS') words.push(pairs === '' ? name : `TLS:${pairs}`);
+    else if (texts.length > 0) words.push(`${name}:${texts.join(',')}`);
+  }
+  return words.some((text) => /\s/.test(text)) ? null : words.join(' ');
+}

@@ -113,13 +113,24 @@ export class Given {
     return ofOne?.[1].origin ?? this.#entries.get(ENTRY_POINTS.toLowerCase())?.origin ?? 'default';
   }
 
+  /** Of a section that is on: where it was switched on, by itself or by what is below it. */
+  originOfSection(section: string): Origin {
+    const own = this.originOf(section);
+    if (own !== 'default') return own;
+    const below = `${section.toLowerCase()}.`;
+    return [...this.#entries].find(([name]) => name.startsWith(below))?.[1].origin ?? own;
+  }
+
   /** What was written, by name; not of entrypoints. */
   written(): Map<string, string> {
-    const texts = new Map<string, string>();
-    for (const [name, { row, texts: own }] of this.#entries) {
-      if (row.kind !== 'entrypoint') texts.set(shownName(row, name), own.join());
-    }
-    return texts;
+    return new Map(this.settings().map(({ name, texts }) => [name, texts.join()]));
+  }
+
+  /** What was written, as it was given; not of entrypoints. */
+  settings(): { readonly row: Row; readonly name: string; readonly texts: readonly string[] }[] {
+    return [...this.#entries].flatMap(([name, { row, texts }]) =>
+      row.kind === 'entrypoint' ? [] : [{ row, name: shownName(row, name), texts }],
+    );
   }
 
   has(name: string): boolean {

@@ -26,8 +26,8 @@ export type Parsed =
       readonly settings: Settings;
       /** The traefik.toml that was read, '' for none. */
       readonly configFile: string;
-      /** Names of the settings that are not left to their defaults. */
-      readonly given: readonly string[];
+      /** What they were put together from. */
+      readonly given: Given;
       /** What was written of them, by flag; may hold secrets. Entrypoints are not among them. */
       readonly texts: ReadonlyMap<string, string>;
       /** The same with what a store of keys says on top of it. Keys are relative to the prefix. */
@@ -37,7 +37,7 @@ export type Parsed =
   | { readonly kind: 'error'; readonly message: string };
 
 const COMMANDS: readonly string[] = COMMAND_ROWS.map(({ name }) => name);
-const LATER_COMMANDS: readonly string[] = ['storeconfig', 'bug'];
+const LATER_COMMANDS: readonly string[] = ['bug'];
 
 type Flag = { readonly row: Row; readonly name: string; readonly text: string };
 
@@ -187,7 +187,7 @@ export function parseFlags(argv: readonly string[], env: NodeJS.ProcessEnv): Par
       kind: 'run',
       settings: fillSettings(given, warnings),
       configFile,
-      given: given.names(),
+      given,
       texts: given.written(),
       withStored: (keys, check) => withStored(layer, keys, check),
     };

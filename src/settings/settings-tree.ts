@@ -103,7 +103,8 @@ function inOrder(paths: Iterable<string>): string[] {
   return [...paths].sort((one, other) => one.localeCompare(other, 'en', { numeric: true }));
 }
 
-function findSetting(parts: readonly string[]): { row: Row; name: string; index: number } | null {
+/** What a path names, but for those of entrypoints; `index` of an item of a list, else -1. null: nothing. */
+export function findSetting(parts: readonly string[]): { row: Row; name: string; index: number } | null {
   const name = parts.join('.').toLowerCase();
   const row = findRow(name);
   if (row !== undefined && row.kind !== 'entrypoint') return { row, name, index: -1 };

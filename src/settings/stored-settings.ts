@@ -18,6 +18,8 @@ export type Layer = { readonly given: Given; readonly warnings: Warnings; readon
 
 export type StoredSettings = {
   readonly settings: Settings;
+  /** What they were put together from. */
+  readonly given: Given;
   /** Key, relative to the prefix → why it is not in force. */
   readonly problems: ReadonlyMap<string, string>;
 };
@@ -38,6 +40,8 @@ export const STORED_SECTIONS: ReadonlySet<string> = new Set(
 export function isStoredSetting(key: string, value: string): boolean {
   return value !== '' && !key.endsWith('/') && STORED_SECTIONS.has(key.split('/', 1)[0].toLowerCase());
 }
+
+type Filled = Pick<StoredSettings, 'settings' | 'given'>;
 
 /** Throws a TsujiError when settings name something that cannot be used, such as a file that is not there. */
 export type CheckSettings = (settings: Settings) => void;
@@ -133,7 +137,7 @@ class Stack {
   }
 
   /** @throws TsujiError when nothing is left to listen on */
-  fill(): Settings {
+  fill(): Filled {
     for (;;) {
       try {
         return this.tryFilling(this.taken, this.errors.keys());
@@ -145,7 +149,7 @@ class Stack {
     }
   }
 
-  private tryFilling(pieces: readonly Piece[], dropped: Iterable<Piece>): Settings {
+  private tryFilling(pieces: readonly Piece[], dropped: Iterable<Piece>): Filled {
     const { given, warnings } = this.layer();
     for (const piece of pieces) piece.put(given);
     for (const piece of dropped) piece.drop(given);
@@ -156,7 +160,7 @@ class Stack {
     }
     const settings = fillSettings(given, warnings);
     this.check(settings);
-    return settings;
+    return { settings, given };
   }
 
   /** Why they cannot be, null when they were. */
@@ -214,7 +218,7 @@ export function withStored(
   for (const { key, later } of pieces) if (later) problems.set(key, 'not supported yet');
   for (const [piece, error] of stack.errors) tell(piece, error, problems);
   try {
-    return { settings: stack.fill(), problems };
+    return { ...stack.fill(), problems };
   } catch (error) {
     if (!(error instanceof TsujiError)) throw error;
     const reasons = [...problems].map(([key, reason]) => `${quoted(key)} in the store: ${reason}`);

@@ -74,7 +74,8 @@ function placeOf(error: unknown, text: string): string {
   return `, at line ${error.line}, column ${error.column}: ${quoted(shown)}`;
 }
 
-function readDocument(file: string): TomlTable {
+/** @throws TsujiError that names the file and the line */
+export function readDocument(file: string): TomlTable {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');

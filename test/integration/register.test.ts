@@ -166,7 +166,7 @@ test('what cannot be is refused before anything is written', async () => {
     [['b', 's', 'http://:8081'], /names no host/],
     [['b/c', 's', URL_OF], /"b\/c" is no name of a backend/],
     [['b', 's', URL_OF, '--weight=-1'], /--weight: "-1" is no whole number/],
-    [['b', 's', URL_OF, '--ttl=1s'], /--ttl: "1s" is not from 5 s/],
+    [['b', 's', URL_OF, '--ttl=1s'], /--ttl: it is not from 5 s/],
     [['b', 's', URL_OF, '--rise=2'], /--rise says nothing without --check/],
     [['b', 's', URL_OF, '--check=health'], /--check: "health" is neither a path/],
     [['b', 's', URL_OF, '--check=/x', '--failing=die'], /"die" is none of remove, drain, weight/],

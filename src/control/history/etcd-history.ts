@@ -9,6 +9,7 @@ import { keyText } from '../../kernel/key-text.ts';
 import type { EtcdSettings } from '../../settings/settings.ts';
 import { rangeBelow } from '../source/etcd-v3.ts';
 import { EtcdV3Connection } from '../source/etcd-v3-connection.ts';
+import { grantLease } from '../source/etcd-v3-lease.ts';
 import { WatchCompacted, watchRange } from '../source/etcd-v3-watch.ts';
 import { loadTls } from '../source/tls.ts';
 import type { KeyChange } from './difference.ts';
@@ -19,7 +20,7 @@ const PAGE_KEYS = 5_000;
 const SILENCE_MS = 1_000;
 const NUL = Buffer.from([0]);
 /** What etcd allows in one transaction unless `--max-txn-ops` says otherwise. */
-const USUAL_OPS = 128;
+export const USUAL_OPS = 128;
 
 export const COMPACTED = 'REVISION_COMPACTED';
 
@@ -125,9 +126,14 @@ export class EtcdHistory {
 
   /**
    * Makes all of the changes or none, and only if no key of them was written since `state`. Returns the revision.
-   * @throws TsujiError ROLLBACK_REFUSED with the reason
+   * `leases`: of keys that are to be under one.
+   * @throws TsujiError CHANGE_REFUSED with the reason
    */
-  async apply(changes: readonly KeyChange[], state: State): Promise<number> {
+  async apply(
+    changes: readonly KeyChange[],
+    state: State,
+    leases: ReadonlyMap<string, string> = new Map(),
+  ): Promise<number> {
     const keyOf = (key: string): Buffer => Buffer.from(`${this.prefix}/${key}`);
     const answer = await new KVClient(this.connection)
       .txn({
@@ -140,21 +146,23 @@ export class EtcdHistory {
         success: changes.map(({ key, after }) =>
           after === null
             ? { request_delete_range: { key: keyOf(key) } }
-            : { request_put: { key: keyOf(key), value: Buffer.from(after) } },
+            : { request_put: { key: keyOf(key), value: Buffer.from(after), lease: leases.get(key) ?? 0 } },
         ),
       })
       .catch((error: unknown) => {
         if (!/too many operations/i.test(reasonOf(error))) throw error;
         const most = `etcd allows ${USUAL_OPS} in one transaction, unless its --max-txn-ops says more`;
-        throw new TsujiError(
-          'ROLLBACK_REFUSED',
-          `${changes.length} keys are too many: ${most}; --below=PATH takes part`,
-        );
+        throw new TsujiError('CHANGE_REFUSED', `${changes.length} keys are too many: ${most}; --below=PATH takes part`);
       });
     if (!answer.succeeded) {
-      throw new TsujiError('ROLLBACK_REFUSED', 'a key was written meanwhile: nothing was changed; look again');
+      throw new TsujiError('CHANGE_REFUSED', 'a key was written meanwhile: nothing was changed; look again');
     }
     return Number(answer.header.revision);
+  }
+
+  /** A lease that ends by itself. */
+  async lease(ttlMs: number): Promise<string> {
+    return grantLease(this.connection, ttlMs);
   }
 
   private relative(key: Buffer): string {

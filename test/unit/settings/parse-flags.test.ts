@@ -365,7 +365,7 @@ const ERRORS: readonly (readonly [readonly string[], RegExp])[] = [
   [[''], /unexpected argument|unknown command ""/],
   [['--web', 'healthcheck'], /the command healthcheck must come first/],
   [['helthcheck'], /unknown command "helthcheck"; did you mean healthcheck\?/],
-  [['storeconfig'], /storeconfig is not supported yet/],
+  [['bug'], /bug is not supported yet/],
   [['-etcd'], /-etcd needs two dashes: --etcd/],
   [['-x'], /unknown flag "-x"/],
   [['-dx'], /unknown flag "-x"/],
@@ -544,7 +544,7 @@ test('the log goes where and in the form that is asked for, and an unknown form 
 test('which settings are not left to their defaults is known by name', () => {
   const parsed = parseFlags(['--etcd.password=secret', '--folder=f', '-d'], { TSUJI_WORKERS: '2', HOME: '' });
   assert.ok(parsed.kind === 'run');
-  assert.deepEqual(parsed.given, ['debug', 'etcd.password', 'folder', 'workers']);
+  assert.deepEqual(parsed.given.names(), ['debug', 'etcd.password', 'folder', 'workers']);
   const [debug, password, folder, workers] = ['flag', 'flag', 'flag', 'environment'];
   assert.deepEqual(parsed.settings.origins, { debug, 'etcd.password': password, folder, workers });
 });
