@@ -11,7 +11,7 @@ import type { Processes } from './processes.ts';
 import { disturbances } from './report.ts';
 import { type Bench, runScenario } from './runner.ts';
 import { SCENARIOS } from './scenarios.ts';
-import { ratioOf, spreadOf, verdictOf } from './stats.ts';
+import { meanOf, ratioOf, spreadOf, verdictOf } from './stats.ts';
 import { formatNumber, formatRange, formatSpread, formatTable } from './table.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -49,10 +49,14 @@ export async function compareRevisions(
     if (scenario === undefined) throw new Error(`compare has no scenario "${name}": it needs one with CPU per request`);
     return scenario;
   });
-  const sides = [options.before, options.after].map((revision, index) => {
-    const { folder, label } = checkOut(revision, processes);
-    return tsujiAt(folder, `${index === 0 ? 'before' : 'after'} (${label})`, options.flags);
-  });
+  const trees = [options.before, options.after].map((revision) => checkOut(revision, processes));
+  // Two processes of one program differ by some percent, so there may be several of each.
+  const pairs = Array.from({ length: options.processes }, (_, index) =>
+    trees.map(({ folder, label }, side) =>
+      tsujiAt(folder, `${side === 0 ? 'before' : 'after'} (${label}) ${index + 1}`, options.flags),
+    ),
+  );
+  const sides = pairs.flat();
   const unable = sides.find((side) => side.version() === null);
   if (unable !== undefined) throw new Error(`${unable.name} has no src/main.ts or does not know one of the flags`);
 
@@ -64,21 +68,22 @@ export async function compareRevisions(
   for (const scenario of scenarios) {
     const outcome = await runScenario(bench, scenario, { ...scenario.full, rounds: options.rounds }, sides);
     tell('');
-    const [before, after] = sides.map((side) => outcome.series.find(({ name }) => name === side.name)?.samples);
-    if (before === undefined || after === undefined) {
+    const cpuOf = (name: string): readonly number[] =>
+      outcome.series.find((one) => one.name === name)?.samples.map((sample) => sample.cpu) ?? [];
+    if (outcome.skipped.length > 0) {
       throw new Error(outcome.skipped.map(({ name, reason }) => `${name}: ${reason}`).join('\n'));
     }
-    const rows = outcome.series.map(({ name, samples }) => {
-      const cpu = spreadOf(samples.map((sample) => sample.cpu));
+    const rows = outcome.series.map(({ name }) => {
+      const cpu = spreadOf(cpuOf(name));
       return [name, formatNumber(cpu.median), formatRange(cpu)];
     });
-    const ratio = ratioOf(
-      after.map((sample) => sample.cpu),
-      before.map((sample) => sample.cpu),
-    );
-    console.log(`${scenario.title}, ${options.rounds} pairs of ${scenario.full.seconds} s`);
+    const [before, after] = [0, 1].map((side) => pairs.flatMap((pair) => cpuOf(pair[side].name)));
+    const ratio = ratioOf(after, before);
+    const { mean, error } = meanOf(after.map((cpu, i) => cpu / before[i]));
+    console.log(`${scenario.title}, ${options.rounds} pairs of ${scenario.full.seconds} s, ${options.processes} times`);
     console.log(formatTable(['', 'CPU µs/request', 'min–max'], rows));
-    console.log(`after ÷ before: ${formatSpread(ratio)}: ${verdictOf(ratio, options.rounds)}`);
+    console.log(`after ÷ before: ${formatSpread(ratio)}: ${verdictOf(ratio, before.length)}`);
+    if (before.length > 1) console.log(`mean ${mean.toFixed(3)}, standard error ${error.toFixed(3)}`);
     console.log([...disturbances(outcome), ''].join('\n'));
   }
 }

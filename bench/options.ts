@@ -16,6 +16,8 @@ export type CompareOptions = {
   readonly before: string;
   readonly after: string;
   readonly rounds: number;
+  /** Of each revision. */
+  readonly processes: number;
   readonly scenarios: readonly string[];
   /** Flags for tsuji on both sides. */
   readonly flags: readonly string[];
@@ -87,6 +89,7 @@ export const HELP = `npm run bench -- [options]
 npm run bench -- compare REV1 REV2 [options] [-- FLAGS FOR TSUJI]
                        two git revisions against each other; "work" is the work tree as it stands
   --rounds=N           pairs of measurements (default 7)
+  --processes=N        of each revision (default 1)
   --scenario=A,B       default: small
 npm run bench -- features [--rounds=N]
                        what options of a frontend cost a request, against a frontend without any
@@ -221,7 +224,9 @@ export function parseOptions(args: readonly string[]): Options {
     if (args.length > 1) return { kind: 'error', message: 'most takes no options' };
     return { kind: 'most' };
   }
-  if (processes !== null) return { kind: 'error', message: '--processes belongs to tls and engines' };
+  if (processes !== null && command !== 'compare') {
+    return { kind: 'error', message: '--processes belongs to tls, engines and compare' };
+  }
   if (minutes !== null) return { kind: 'error', message: '--minutes belongs to soak' };
   if (words.length === 0) {
     if (flags.length > 0) return { kind: 'error', message: 'flags for tsuji after -- belong to compare' };
@@ -236,6 +241,7 @@ export function parseOptions(args: readonly string[]): Options {
     before: words[1]!,
     after: words[2]!,
     rounds: rounds ?? 7,
+    processes: processes ?? 1,
     scenarios: scenarios.length > 0 ? scenarios : ['small'],
     flags,
   };

@@ -26,6 +26,18 @@ export function ratioOf(a: readonly number[], b: readonly number[]): Spread {
   return spreadOf(ratios);
 }
 
+export type Mean = {
+  readonly mean: number /** Standard error of the mean; NaN for less than two samples. */;
+  readonly error: number;
+};
+
+/** What many samples say together, and how sure it is: for what is smaller than the spread of single ones. */
+export function meanOf(samples: readonly number[]): Mean {
+  const mean = samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
+  const squares = samples.reduce((sum, sample) => sum + (sample - mean) ** 2, 0);
+  return { mean, error: Math.sqrt(squares / (samples.length - 1) / samples.length) };
+}
+
 export type Verdict = 'less' | 'more' | 'within the noise' | 'too few rounds';
 
 /** With five rounds, equal series agree on a direction by chance once in sixteen times; with fewer far too often. */

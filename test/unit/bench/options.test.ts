@@ -26,6 +26,7 @@ test('compare takes two revisions and flags for tsuji', () => {
     before: 'HEAD~1',
     after: 'work',
     rounds: 9,
+    processes: 1,
     scenarios: ['small'],
     flags: ['--upstream.pipelining=16'],
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { median, ratioOf, spreadOf, verdictOf } from '../../../bench/stats.ts';
+import { meanOf, median, ratioOf, spreadOf, verdictOf } from '../../../bench/stats.ts';
 
 test('the median is the middle sample, or the mean of the two middle ones', () => {
   assert.equal(median([9, 1, 5]), 5);
@@ -50,4 +50,12 @@ test('a difference counts only if all rounds agree on its direction', () => {
   assert.equal(verdictOf({ median: 1.2, min: 1.01, max: 1.3 }, 7), 'more');
   assert.equal(verdictOf({ median: 0.9, min: 0.8, max: 1.01 }, 7), 'within the noise');
   assert.equal(verdictOf(spreadOf([]), 7), 'within the noise');
+});
+
+test('a mean comes with how sure it is', () => {
+  assert.deepEqual(meanOf([1, 1, 1]), { mean: 1, error: 0 });
+  const { mean, error } = meanOf([1, 3]);
+  assert.equal(mean, 2);
+  assert.equal(error, 1);
+  assert.ok(Number.isNaN(meanOf([1]).error));
 });
