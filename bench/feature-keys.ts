@@ -30,6 +30,10 @@ export const ACCESS_LOGS: readonly (readonly [name: string, flags: readonly stri
       '--accessLog.fields.headers.defaultMode=drop',
     ],
   ],
+  [
+    'access log, JSON, names=3',
+    ['--accessLog.filePath={folder}/access.log', '--accessLog.format=json', '--accessLog.names=3'],
+  ],
 ];
 
 /** Their keys, below a frontend. The first two ask for nothing. */

@@ -24,7 +24,10 @@ export type CompareOptions = {
 };
 
 type RoundsOf<Kind extends string> = { readonly kind: Kind; readonly rounds: number };
-export type FeaturesOptions = RoundsOf<'features'>;
+export type FeaturesOptions = RoundsOf<'features'> & {
+  /** Parts of the names of those that are measured; empty: all. */
+  readonly scenarios: readonly string[];
+};
 export type PasswordsOptions = RoundsOf<'passwords'>;
 
 export type EnginesOptions = {
@@ -91,7 +94,7 @@ npm run bench -- compare REV1 REV2 [options] [-- FLAGS FOR TSUJI]
   --rounds=N           pairs of measurements (default 7)
   --processes=N        of each revision (default 1)
   --scenario=A,B       default: small
-npm run bench -- features [--rounds=N]
+npm run bench -- features [--rounds=N] [--scenario=PART,PART]
                        what options of a frontend cost a request, against a frontend without any
 npm run bench -- passwords [--rounds=N]
                        what clients with wrong passwords do to whoever asks for something else
@@ -202,10 +205,11 @@ export function parseOptions(args: readonly string[]): Options {
   }
   const [command] = words;
   if (words.length === 1 && (command === 'features' || command === 'passwords')) {
-    if (quick || minutes !== null || scenarios.length > 0 || peers.length > 0 || flags.length > 0) {
-      return { kind: 'error', message: `${command} takes --rounds and nothing else` };
+    const isPasswords = command === 'passwords';
+    if (quick || minutes !== null || (isPasswords && scenarios.length > 0) || peers.length > 0 || flags.length > 0) {
+      return { kind: 'error', message: `${command} takes --rounds${isPasswords ? '' : ' and --scenario'}` };
     }
-    return { kind: command, rounds: rounds ?? (command === 'features' ? 7 : 3) };
+    return isPasswords ? { kind: command, rounds: rounds ?? 3 } : { kind: command, rounds: rounds ?? 7, scenarios };
   }
   if (words.length === 1 && (command === 'tls' || command === 'engines')) {
     if (quick || minutes !== null || flags.length > 0) {

@@ -37,12 +37,52 @@ function server(route: Route, index: number, port: number): string {
   }`;
 }
 
+/** What nginx knows of the fields that tsuji's JSON has with `--accessLog.names=3`, under the same names. */
+const LOGGED: Readonly<Record<string, string>> = {
+  ClientAddr: '"$remote_addr:$remote_port"',
+  ClientHost: '"$remote_addr"',
+  ClientPort: '"$remote_port"',
+  ClientUsername: '"$remote_user"',
+  DownstreamContentSize: '$body_bytes_sent',
+  DownstreamStatus: '$status',
+  Duration: '$request_time',
+  OriginContentSize: '"$upstream_response_length"',
+  OriginDuration: '"$upstream_response_time"',
+  OriginStatus: '"$upstream_status"',
+  RequestAddr: '"$http_host"',
+  RequestContentSize: '$request_length',
+  RequestCount: '$connection_requests',
+  RequestHost: '"$host"',
+  RequestMethod: '"$request_method"',
+  RequestPath: '"$request_uri"',
+  RequestPort: '"$server_port"',
+  RequestProtocol: '"$server_protocol"',
+  RequestScheme: '"$scheme"',
+  RetryAttempts: '0',
+  RouterName: '"$server_name"',
+  ServiceAddr: '"$upstream_addr"',
+  ServiceName: '"$proxy_host"',
+  ServiceURL: '"http://$upstream_addr"',
+  StartLocal: '"$time_iso8601"',
+  StartUTC: '"$time_iso8601"',
+  entryPointName: '"$server_addr"',
+  level: '"info"',
+  msg: '""',
+  time: '"$time_iso8601"',
+};
+
+function jsonLog(folder: string): string {
+  const fields = Object.entries(LOGGED).map(([name, value]) => `"${name}":${value}`);
+  return `  log_format lines escape=json '{${fields.join(',')}}';
+  access_log ${folder}/access.log lines buffer=64k flush=1s;`;
+}
+
 /**
  * Request bodies are not buffered and responses never pass through a file, since the other proxies do neither.
  *
  * @param servers the blocks inside of `http`
  */
-function nginxText(site: Omit<Site, 'routes'>, servers: string): string {
+function nginxText(site: Omit<Site, 'routes'>, servers: string, logs: boolean): string {
   return `
 ${process.getuid?.() === 0 ? 'user root;' : ''}
 worker_processes 1;
@@ -52,7 +92,7 @@ error_log stderr crit;
 worker_rlimit_nofile ${site.connections + 1_000};
 events { worker_connections ${site.connections + 900}; }
 http {
-  access_log off;
+${logs ? jsonLog(site.folder) : '  access_log off;'}
   keepalive_timeout 75s;
   keepalive_requests 1000000000;
   client_max_body_size 0;
@@ -73,16 +113,23 @@ ${servers}
 }
 
 /** @param servers the blocks inside of `http` */
-export function nginxCommand(site: Omit<Site, 'routes'>, servers: string): Command {
+export function nginxCommand(site: Omit<Site, 'routes'>, servers: string, logs = false): Command {
   const config = join(site.folder, 'nginx.conf');
-  writeFileSync(config, nginxText(site, servers));
+  writeFileSync(config, nginxText(site, servers, logs));
   return { file: 'nginx', args: ['-p', site.folder, '-c', config, '-e', 'stderr'] };
 }
 
-export const nginx: Peer = {
-  name: 'nginx',
-  version: () => askVersion('nginx', ['-v'], /nginx\/([\w.-]+)/),
-  configure(site) {
-    return nginxCommand(site, site.routes.map((route, index) => server(route, index, site.port)).join('\n'));
-  },
-};
+function peer(name: string, logs: boolean): Peer {
+  return {
+    name,
+    version: () => askVersion('nginx', ['-v'], /nginx\/([\w.-]+)/),
+    configure(site) {
+      const servers = site.routes.map((route, index) => server(route, index, site.port)).join('\n');
+      return nginxCommand(site, servers, logs);
+    },
+  };
+}
+
+export const nginx = peer('nginx', false);
+/** Not among the peers: for what an access log costs (features.ts). */
+export const nginxWithLog = peer('nginx-JSON', true);

@@ -3,8 +3,6 @@ import type { Entry } from './entry.ts';
 import { gzipRatio } from './json-values.ts';
 import type { Deciding } from './line-parts.ts';
 
-const HASH = 31;
-
 /** The same durations are absent. */
 function isAsFar(one: Entry, other: Entry): boolean {
   return (
@@ -15,6 +13,19 @@ function isAsFar(one: Entry, other: Entry): boolean {
     one.firstByte < 0 === other.firstByte < 0 &&
     one.data < 0 === other.data < 0 &&
     one.origin < 0 === other.origin < 0
+  );
+}
+
+function isAtPlace(one: Entry, other: Entry): boolean {
+  return (
+    one.frontendName === other.frontendName &&
+    one.frontend === other.frontend &&
+    one.address === other.address &&
+    (one.url === other.url || (one.url.startsWith('/') && other.url.startsWith('/'))) &&
+    one.backendName === other.backendName &&
+    one.backend === other.backend &&
+    one.server === other.server &&
+    one.upstreamAddress === other.upstreamAddress
   );
 }
 
@@ -34,28 +45,18 @@ export const DECIDING = {
     values: ['host', 'latin1'],
     isSame: (one, other) => one.host === other.host && one.latin1 === other.latin1,
   },
-  frontend: {
-    key: ({ frontendName }) => frontendName,
-    values: ['frontendName', 'frontend'],
-    isSame: (one, other) => one.frontendName === other.frontendName && one.frontend === other.frontend,
-  },
-  /** Where `url` is the path of the request it stands in none of these. */
-  server: {
-    key: ({ address }) => address,
-    values: ['address', 'url', 'backendName', 'backend', 'server', 'upstreamAddress'],
-    isSame: (one, other) =>
-      one.address === other.address &&
-      (one.url === other.url || (one.url.startsWith('/') && other.url.startsWith('/'))) &&
-      one.backendName === other.backendName &&
-      one.backend === other.backend &&
-      one.server === other.server &&
-      one.upstreamAddress === other.upstreamAddress,
-  },
-  /** How the exchange went. */
+  /** Where it went, and how. Where `url` is the path of the request it stands in no field of this part. */
   course: {
-    key: ({ status, originStatus, method, tries, reused }) =>
-      (((status * HASH + originStatus) * HASH + method.length) * HASH + tries * 2 + (reused ? 1 : 0)) | 0,
+    key: ({ address }) => address,
     values: [
+      'frontendName',
+      'frontend',
+      'address',
+      'url',
+      'backendName',
+      'backend',
+      'server',
+      'upstreamAddress',
       'cause',
       'status',
       'originStatus',
@@ -86,6 +87,7 @@ export const DECIDING = {
     ],
     isSame: (one, other) =>
       one.status === other.status &&
+      isAtPlace(one, other) &&
       one.originStatus === other.originStatus &&
       one.cause === other.cause &&
       one.method === other.method &&

@@ -85,8 +85,8 @@ function optionalText(key: string, value: (entry: Entry) => string): Field {
   return [key, { write }];
 }
 
-function time(key: string, value: (entry: Entry) => string): Field {
-  return [key, `"${key}":"`, { write: (entry, out) => out.ascii(value(entry)) }, key === LAST ? '"' : '",'];
+function time(key: string, write: Write): Field {
+  return [key, `"${key}":"`, { write }, key === LAST ? '"' : '",'];
 }
 
 const PATH: Piece = { write: ({ path, latin1 }, out) => out.json(path, latin1) };
@@ -98,8 +98,8 @@ const clientIp = ({ clientAddress }: Entry): string =>
 function commonFields({ names }: AccessLogOptions): Field[] {
   const name = fieldNames(names);
   return [
-    time('StartUTC', ({ wall }) => startUtc.at(wall)),
-    time('StartLocal', ({ wall }) => startLocal.at(wall)),
+    time('StartUTC', ({ wall }, out) => startUtc.write(wall, out)),
+    time('StartLocal', ({ wall }, out) => startLocal.write(wall, out)),
     number('Duration', ({ total }) => total),
     number('Overhead', ({ total, origin }) => (origin < 0 ? total : total - origin)),
     number('RequestCount', ({ count }) => count),
@@ -118,9 +118,9 @@ function commonFields({ names }: AccessLogOptions): Field[] {
     ofPart('course', 'DownstreamStatus', ({ status }) => status, true),
     number('DownstreamContentSize', ({ sentBytes }) => sentBytes),
     optional('GzipRatio', gzipRatio),
-    ofPart('frontend', name.frontend, ({ frontendName }) => frontendName),
-    ofPart('server', name.backend, ({ backendName }) => backendName),
-    ofPart('server', name.address, ({ address }) => address),
+    ofPart('course', name.frontend, ({ frontendName }) => frontendName),
+    ofPart('course', name.backend, ({ backendName }) => backendName),
+    ofPart('course', name.address, ({ address }) => address),
   ];
 }
 
@@ -144,7 +144,7 @@ const FIELDS_17: readonly Field[] = [
 const BACKEND_URL: Field = [
   'BackendURL',
   {
-    part: 'server',
+    part: 'course',
     text: ({ url }) => (url === '' || url.startsWith('/') ? '' : `"BackendURL":${urlObject(url, false)},`),
   },
   {
@@ -160,7 +160,7 @@ const FIELDS_3: readonly Field[] = [
   number('OriginDuration', ({ origin }) => Math.max(origin, 0)),
   ofPart('course', 'RequestScheme', ({ scheme }) => scheme),
   // The path of a request stands there in the lines of Traefik 1.7 only.
-  ofPart('server', 'ServiceURL', ({ url }) => (url.startsWith('/') ? '' : url)),
+  ofPart('course', 'ServiceURL', ({ url }) => (url.startsWith('/') ? '' : url)),
   ofPart('course', 'entryPointName', ({ entryPoint }) => entryPoint),
   ofPart('client', 'TLSClientSubject', ({ tlsSubject }) => tlsSubject),
   optionalText('TraceId', ({ traceId }) => traceId),
@@ -185,26 +185,26 @@ const OUR_FIELDS: readonly Field[] = [
   optional('FirstByteDuration', ({ firstByte }) => firstByte),
   optional('DataDuration', ({ data }) => data),
   ofPart('course', 'Tries', ({ tries }) => tries, true),
-  ofPart('server', 'ServerName', ({ server }) => server),
+  ofPart('course', 'ServerName', ({ server }) => server),
   ofPart('course', 'EntryPointName', ({ entryPoint }) => entryPoint),
   ofPart('course', 'Worker', ({ worker }) => worker, true),
   ofPart('course', 'Reused', ({ upstreamProtocol, reused }) => (upstreamProtocol === '' ? '' : reused), true),
   ofPart('course', 'UpstreamProtocol', ({ upstreamProtocol }) => upstreamProtocol),
-  ofPart('server', 'UpstreamAddr', ({ upstreamAddress }) => upstreamAddress),
+  ofPart('course', 'UpstreamAddr', ({ upstreamAddress }) => upstreamAddress),
   ofPart('course', 'SampleRate', ({ sampleRate }) => (sampleRate < 1 ? sampleRate : ''), true),
   ofPart('course', 'TLSResumed', ({ tlsVersion, tlsResumed }) => (tlsVersion === '' ? '' : tlsResumed), true),
   ofPart('course', 'CacheHit', ({ cacheHit }) => (cacheHit === null ? '' : cacheHit), true),
 ];
 
 const OUR_FIELDS_3: readonly Field[] = [
-  ofPart('frontend', 'Frontend', ({ frontend }) => frontend),
-  ofPart('server', 'Backend', ({ backend }) => backend),
+  ofPart('course', 'Frontend', ({ frontend }) => frontend),
+  ofPart('course', 'Backend', ({ backend }) => backend),
 ];
 
 const OWN_FIELDS: readonly Field[] = [
   ['level', '"level":"info",'],
   ['msg', '"msg":"",'],
-  time(LAST, ({ now }) => written.wholeAt(now)),
+  time(LAST, ({ now }, out) => written.writeWhole(now, out)),
 ];
 
 function headerFields(options: AccessLogOptions): Field[] {

@@ -7,8 +7,8 @@ import { Known, owned } from './known.ts';
 
 /** What of an entry decides. */
 export type Deciding = {
-  /** Differs for most that differ. */
-  readonly key: (entry: Entry) => string | number;
+  /** Differs for nearly all that differ. */
+  readonly key: (entry: Entry) => string;
   readonly values: readonly (keyof Entry)[];
   /** They have all those values in common. */
   readonly isSame: (one: Entry, other: Entry) => boolean;
@@ -20,13 +20,17 @@ type Made = { readonly of: Entry; readonly runs: readonly Uint8Array[] };
 
 /** In all its runs. */
 const MOST_KEPT = 4_096;
+/** With one key. */
+const MOST_ALIKE = 16;
 
 export class LinePart {
   /** Of the line that is being made. */
   runs: readonly Uint8Array[] = [];
   private readonly deciding: Deciding;
   private readonly texts: Text[] = [];
-  private readonly known = new Known<Made>();
+  /** Of those with one key, where there are too many. */
+  private oldest = 0;
+  private readonly known = new Known<Made[]>();
 
   constructor(deciding: Deciding) {
     this.deciding = deciding;
@@ -41,15 +45,22 @@ export class LinePart {
   begin(entry: Entry): void {
     const { known, deciding } = this;
     const key = deciding.key(entry);
-    const found = known.find(key);
-    if (found !== undefined && deciding.isSame(found.of, entry)) {
-      this.runs = found.runs;
-      return;
+    const alike = known.find(key);
+    if (alike !== undefined) {
+      for (let i = 0; i < alike.length; i++) {
+        if (!deciding.isSame(alike[i].of, entry)) continue;
+        this.runs = alike[i].runs;
+        return;
+      }
     }
     this.runs = this.texts.map((text) => Buffer.from(text(entry)));
     if (!known.wants() || this.runs.reduce((sum, { length }) => sum + length, 0) > MOST_KEPT) return;
-    const of = Object.assign(new Entry(), this.valuesOf(entry));
-    known.keep(key, { of, runs: this.runs.map((run) => new Uint8Array(run)) });
+    const made = {
+      of: Object.assign(new Entry(), this.valuesOf(entry)),
+      runs: this.runs.map((run) => new Uint8Array(run)),
+    };
+    if (alike === undefined) known.keep(key, [made]);
+    else alike[alike.length < MOST_ALIKE ? alike.length : this.oldest++ % MOST_ALIKE] = made;
   }
 
   private valuesOf(entry: Entry): Partial<Entry> {

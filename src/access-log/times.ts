@@ -1,8 +1,12 @@
 /** Times as Go prints them. What stays the same for a second, or for an hour, is made once. */
+import type { LineBytes } from './line-bytes.ts';
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const HOUR_MS = 3_600_000;
 const NEVER = Number.NaN;
+const NOTHING = new Uint8Array(0);
+const POINT = 0x2e;
+const ZERO = 0x30;
 
 function two(number: number): string {
   return number < 10 ? `0${number}` : `${number}`;
@@ -68,36 +72,39 @@ export class CommonTime extends SecondText {
   }
 }
 
-/** RFC 3339, with as much of the fraction as there is. */
+/** RFC 3339, written digit by digit: no text is made of what is another one in each line. */
 export class Rfc3339Time extends SecondText {
-  private zone = '';
-  private wall = NEVER;
-  private shown = '';
+  private start = NOTHING;
+  private zone = NOTHING;
 
   protected render(date: Date, offset: number): string {
-    this.zone = offset === 0 ? 'Z' : offsetText(offset, ':');
-    return date.toISOString().slice(0, 19);
+    const text = date.toISOString().slice(0, 19);
+    this.start = Buffer.from(text);
+    this.zone = Buffer.from(offset === 0 ? 'Z' : offsetText(offset, ':'));
+    return text;
   }
 
-  at(wall: number): string {
-    if (wall !== this.wall) {
-      this.wall = wall;
-      this.shown = this.withFraction(wall);
-    }
-    return this.shown;
-  }
-
-  private withFraction(wall: number): string {
-    const text = this.of(wall);
+  /** With as much of the fraction as there is. */
+  write(wall: number, out: LineBytes): void {
+    this.of(wall);
+    out.constant(this.start);
     const ms = Math.floor(wall) % 1_000;
-    if (ms === 0) return text + this.zone;
-    let fraction = ms < 10 ? `.00${ms}` : ms < 100 ? `.0${ms}` : `.${ms}`;
-    if (ms % 10 === 0) fraction = fraction.slice(0, ms % 100 === 0 ? 2 : 3);
-    return text + fraction + this.zone;
+    if (ms !== 0) {
+      const tenths = (ms / 100) | 0;
+      const hundredths = ((ms / 10) | 0) % 10;
+      const thousandths = ms % 10;
+      out.byte(POINT);
+      out.byte(ZERO + tenths);
+      if (hundredths + thousandths > 0) out.byte(ZERO + hundredths);
+      if (thousandths > 0) out.byte(ZERO + thousandths);
+    }
+    out.constant(this.zone);
   }
 
   /** In whole seconds. */
-  wholeAt(wall: number): string {
-    return this.of(wall) + this.zone;
+  writeWhole(wall: number, out: LineBytes): void {
+    this.of(wall);
+    out.constant(this.start);
+    out.constant(this.zone);
   }
 }

@@ -3,11 +3,19 @@ import test from 'node:test';
 import fc from 'fast-check';
 import type { Entry } from '../../../src/access-log/entry.ts';
 import { JsonFormat } from '../../../src/access-log/json-format.ts';
+import { LineBytes } from '../../../src/access-log/line-bytes.ts';
 import { Rfc3339Time } from '../../../src/access-log/times.ts';
 import type { AccessLogOptions } from '../../../src/kernel/access-log-options.ts';
 import { entry, LOCAL, lineOf, OPTIONS } from './entries.ts';
 
 const local = new Rfc3339Time(true);
+
+function written(write: (out: LineBytes) => void): string {
+  const out = new LineBytes(64);
+  out.begin();
+  write(out);
+  return out.bytes.toString('latin1', 0, out.at);
+}
 
 function line(changes: Partial<Entry> = {}, options: Partial<AccessLogOptions> = {}): string {
   return lineOf(new JsonFormat({ ...OPTIONS, format: 'json', ...options }), entry(changes));
@@ -32,10 +40,10 @@ test('a line is that of Traefik 1.7', () => {
       '"RequestAddr":"foo.bar:8080","RequestContentSize":0,"RequestCount":7,"RequestHost":"foo.bar",' +
       '"RequestLine":"GET /a?b=c HTTP/1.1","RequestMethod":"GET","RequestPath":"/a?b=c","RequestPort":"8080",' +
       '"RequestProtocol":"HTTP/1.1","RetryAttempts":0,' +
-      `"StartLocal":"${local.at(wall)}","StartUTC":"2026-01-02T15:04:05.12Z",` +
+      `"StartLocal":"${written((out) => local.write(wall, out))}","StartUTC":"2026-01-02T15:04:05.12Z",` +
       '"downstream_Content-Type":"text/plain","downstream_X-B":"1","level":"info","msg":"",' +
       '"origin_Content-Type":"text/plain","request_Referer":"http://ref/","request_User-Agent":"curl/8",' +
-      `"time":"${local.wholeAt(now)}"}\n`,
+      `"time":"${written((out) => local.writeWhole(now, out))}"}\n`,
   );
 });
 
@@ -239,5 +247,27 @@ test('what is known of lines before it changes none', () => {
       for (let i = 0; i < 17; i++) for (const one of changes) isAsNew(format, entry(one));
     };
     fc.assert(fc.property(all, isTheSame), { numRuns: 2 });
+  }
+});
+
+test('a time has as much of its fraction as there is', () => {
+  const utc = new Rfc3339Time(false);
+  const second = Date.UTC(2026, 0, 2, 15, 4, 5);
+  for (const ms of [0, 1, 10, 12, 100, 101, 120, 999]) {
+    const fraction = ms === 0 ? '' : `.${String(ms).padStart(3, '0').replace(/0+$/, '')}`;
+    assert.equal(
+      written((out) => utc.write(second + ms + 0.25, out)),
+      `2026-01-02T15:04:05${fraction}Z`,
+    );
+  }
+});
+
+test('more courses to one server than are kept are told right all the same', () => {
+  const format = new JsonFormat({ ...OPTIONS, format: 'json' });
+  for (let round = 0; round < 20; round++) {
+    for (let status = 200; status < 230; status++) {
+      const { DownstreamStatus } = JSON.parse(lineOf(format, entry({ status }))) as { DownstreamStatus: number };
+      assert.equal(DownstreamStatus, status);
+    }
   }
 });
