@@ -3,8 +3,8 @@
  * enough for a test.
  *
  * A file of src that is named by `new URL('….ts', import.meta.url)` starts a thread and becomes an entry; any other file or
- * folder named so is read at run time and copied. Both get the name of their path with `-` for `/`, which those URLs are
- * rewritten to, so that they hold wherever esbuild has put the code around them.
+ * folder named so, of a package as well, is read at run time and copied. Both get the name of their path with `-` for `/`,
+ * which those URLs are rewritten to, so that they hold wherever esbuild has put the code around them.
  */
 import { cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
@@ -15,7 +15,7 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SRC = join(ROOT, 'src');
 const MODULES = join(ROOT, 'node_modules');
 
-const OWN_URL = /new URL\('([^'$]+)', import\.meta\.url\)/g;
+const OWN_URL = /new URL\(\s*'([^'$]+)',\s*import\.meta\.url,?\s*\)/g;
 /** Left out: the addon cannot be bundled, and those that come behind it are looked for by others and may be missing. */
 const EXTERNAL = ['uWebSockets.js', '@napi-rs/nice', 'bufferutil', 'utf-8-validate'];
 const OWN_PLACE = /\b__dirname\b|\b__filename\b|\bimport\.meta\.(?:url|dirname|filename)\b/;
@@ -148,10 +148,9 @@ export async function bundle({ out, build: { commit, time }, withPackages }: Bun
     logLevel: 'warning',
   });
   for (const name of globSync('*.js', { cwd: out })) narrow(join(out, name));
-  for (const path of new Set(named.filter((path) => !path.endsWith('.ts')))) {
-    cpSync(path, join(out, flatName(path)), { recursive: true });
-  }
+  const read = [...new Set(named.filter((path) => !path.endsWith('.ts')))];
+  for (const path of read) cpSync(path, join(out, flatName(path)), { recursive: true });
   if (!withPackages) return [];
   copyLookedFor(Object.keys(metafile.inputs), out);
-  return packageFolders(Object.keys(metafile.inputs));
+  return packageFolders([...Object.keys(metafile.inputs), ...read.map((path) => relative(ROOT, path))]);
 }

@@ -32,6 +32,10 @@ export async function assertServes(
   assert.match(await ask(closed), / 401$/);
   assert.equal(await ask(closed, '-u', 'ann:secret'), 'hello 200');
   assert.match(await (await tsuji.api('/dashboard/')).text(), /<html/);
+  // Files of ours and of packages alike.
+  for (const name of ['main.js', 'screens/overview.js', 'preact.js', 'uplot.js', 'inter.woff2', 'licences.txt']) {
+    assert.equal((await tsuji.api(`/dashboard/${name}`)).status, 200, name);
+  }
   tsuji.kill('SIGTERM');
   assert.deepEqual(await tsuji.ended(), { code: 0, signal: null });
 }

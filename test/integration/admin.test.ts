@@ -143,23 +143,32 @@ test('the dashboard files carry a strict policy and are not sent twice', async (
   const { url } = await startAdmin(t, tutorialView());
   for (const [name, type] of [
     ['', 'text/html'],
-    ['app.js', 'text/javascript'],
-    ['render.js', 'text/javascript'],
-    ['style.css', 'text/css'],
-    ['tables.css', 'text/css'],
-    ['tables.js', 'text/javascript'],
-    ['icon.svg', 'image/svg+xml'],
+    ['main.js', 'text/javascript'],
+    ['screens/overview.js', 'text/javascript'],
+    ['uplot.js', 'text/javascript'],
+    ['theme.css', 'text/css'],
+    ['icon-outage.svg', 'image/svg+xml'],
+    ['inter.woff2', 'font/woff2'],
   ]) {
     const file = await get(`${url}/dashboard/${name}`);
     assert.equal(file.status, 200, name);
     assert.ok(file.headers.get('content-type')?.startsWith(type));
-    assert.match(file.headers.get('content-security-policy') ?? '', /default-src 'self'/);
+    assert.match(file.headers.get('content-security-policy') ?? '', /default-src 'none'; script-src 'self'/);
     assert.equal(file.headers.get('x-content-type-options'), 'nosniff');
     const again = await get(`${url}/dashboard/${name}`, { 'If-None-Match': file.headers.get('etag') ?? '' });
     assert.deepEqual([again.status, again.body], [304, '']);
-    assert.doesNotMatch(file.body, /(src|href)="https?:/);
+    assert.doesNotMatch(file.body, /(src|href)="https?:/, name);
   }
-  for (const path of ['admin-server.ts', '..%2Fapi.ts', '%2e%2e/api.ts', '../json.ts', 'x']) {
+  for (const path of [
+    'admin-server.ts',
+    '..%2Fapi.ts',
+    'screens',
+    'screens/',
+    'screens/..%2f..%2fapi.ts',
+    '%2e%2e/api.ts',
+    '../json.ts',
+    'x',
+  ]) {
     assert.equal((await get(`${url}/dashboard/${path}`)).status, 404, path);
   }
 });

@@ -1,215 +1,353 @@
+/** The dashboard in a browser, with made-up answers: one browser and one page go through all states and screens. */
 import assert from 'node:assert/strict';
-import test, { type TestContext } from 'node:test';
+import { readFileSync } from 'node:fs';
+import test, { after, before, type TestContext } from 'node:test';
 import type { BrowserContext, Page } from 'playwright-core';
-import { AdminServer } from '../../src/control/admin/admin-server.ts';
-import { MetricsLane } from '../../src/shared/metrics.ts';
-import { createMetricsLane, PROTOCOL } from '../../src/shared/metrics-layout.ts';
+import { type Board, startBoard } from '../harness/board.ts';
+import type { Scenario } from '../harness/board-data.ts';
+import type { BoardWorld } from '../harness/board-world.ts';
 import { startBrowser } from '../harness/browser.ts';
-import { OWN_HOST } from '../harness/own-host.ts';
-import { backend, FakeView, frontend, server, webSettings } from '../unit/control/admin/fake-view.ts';
+import { waitFor } from '../harness/wait.ts';
 
-/** A page whose errors, blocked resources included, fail the test at its end. */
-async function openPage(t: TestContext, context: BrowserContext, url: string): Promise<Page> {
-  const page = await context.newPage();
-  const errors: string[] = [];
-  page.on('pageerror', (error) => errors.push(error.message));
+const AXE = readFileSync(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
+const SCREENS = [
+  '#/',
+  '#/frontends',
+  '#/frontends/shop',
+  '#/backends',
+  '#/backends/checkout',
+  '#/backends/checkout/s2',
+  '#/problems',
+  '#/events',
+  '#/certificates',
+  '#/live',
+  '#/explain',
+  '#/nodes',
+  '#/settings',
+  '#/more',
+];
+
+let board: Board;
+let context: BrowserContext;
+let page: Page;
+/** Of the page since it was opened: what its console said, and what it asked of others. */
+const complaints: string[] = [];
+const cleanUps: (() => unknown)[] = [];
+
+before(async () => {
+  board = await startBoard('/some/prefix/');
+  context = await startBrowser({ after: (fn) => cleanUps.push(fn) });
+  page = await context.newPage();
+  await page.setViewportSize({ width: 1440, height: 900 });
+  page.on('pageerror', (error) => complaints.push(error.message));
   page.on('console', (message) => {
-    if (message.type() === 'error' && !message.text().includes('ERR_CONNECTION_REFUSED')) errors.push(message.text());
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
   });
-  await page.goto(url);
-  t.after(() => assert.deepEqual(errors, []));
-  return page;
+  page.on('request', (request) => {
+    if (!request.url().startsWith(board.url.replace('dashboard/', ''))) complaints.push(`asks ${request.url()}`);
+  });
+});
+after(async () => {
+  for (const cleanUp of cleanUps) await cleanUp();
+  await board.close();
+  assert.deepEqual(complaints, []);
+});
+
+/** The page anew, in a state. */
+async function open(scenario: Scenario, hash = '#/', change?: (world: BoardWorld) => void): Promise<void> {
+  board.show(scenario, change);
+  await page.goto('about:blank');
+  await page.goto(board.url + hash);
+  await page.locator('h1').waitFor();
 }
 
-function fullView(): FakeView {
-  const view = new FakeView();
-  view.generationNow = 12;
-  view.startedAt = Date.now() - 93_784_000;
-  view.put(
-    backend(
-      'backend1',
-      server('server1', 'http://10.0.0.1:80'),
-      server('server2', 'http://10.0.0.2:80', 10),
-      server('server3', 'http://10.0.0.3:80', 0),
-    ),
-    backend('shop', server('s1', 'http://10.0.1.1:8080')),
-    backend('empty'),
-    {
-      ...backend('far'),
-      leftOut: [{ name: 's7', url: 'http://10.9.0.7', tags: ['us', 'web'], constraint: 'tag==eu*' }],
-    },
-    frontend('frontend1', 'backend1', 'Host:nginx.example.com'),
-    frontend('shop-api', 'shop', 'Host:shop.example.com;PathPrefix:/api', { priority: 50, rank: 50 }),
-    frontend('catch-all', 'backend1', '', { routes: [] }),
+/** To another screen of the open page. */
+async function go(hash: string): Promise<void> {
+  await evaluate(`location.hash = ${JSON.stringify(hash)}`);
+  await page.locator('h1').waitFor();
+}
+
+const evaluate = <T>(text: string) => page.evaluate(text) as Promise<T>;
+
+const verdict = () => page.locator('.verdict [role=status]');
+
+async function colourOf(selector: string): Promise<string> {
+  return evaluate(`getComputedStyle(document.querySelector(${JSON.stringify(selector)})).backgroundColor`);
+}
+
+test('healthy: everything that matters is in sight, and nothing is red or amber', async () => {
+  await open('healthy');
+  await verdict().getByText('Healthy').waitFor();
+  await page.locator('.wall path').first().waitFor();
+  await page.locator('.uplot').nth(2).waitFor();
+  const rows = await evaluate<number>(
+    '[...document.querySelectorAll("tbody tr")].filter((row) => row.getBoundingClientRect().bottom <= innerHeight).length',
   );
-  view.backendNames = ['backend1', 'shop'];
-  view.reject('/traefik/frontends/broken/routes/r1/rule', 'unknown function "Hots"; did you mean "Host"?');
-  view.reject('/traefik/backends/shop/maxconn/amount', 'not supported yet', 'ignored');
-  view.entryPointList = [
-    { name: 'http', address: ':80', port: 80 },
-    { name: 'internal', address: '127.0.0.1:8081', port: 8081 },
+  assert.ok(rows >= 10, `${rows} rows of backends`);
+  const inSight = await evaluate<boolean>(
+    '[".facts", ".wall", ".chart"].every((name) => document.querySelector(name).getBoundingClientRect().bottom <= innerHeight)',
+  );
+  assert.ok(inSight);
+  const loud = '.bad, .warn, .isbad, .iswarn, .cell-bad, .cell-warn';
+  const where = `[...document.querySelectorAll(${JSON.stringify(loud)})].filter((one) => one.closest('.event') === null).map((one) => one.outerHTML)`;
+  assert.deepEqual(await evaluate(where), []);
+  assert.equal(await page.title(), 'tsuji lb-1');
+  assert.equal(await page.locator('link[rel=icon]').getAttribute('href'), 'icon.svg');
+  assert.ok((await evaluate<number>('document.querySelectorAll("*").length')) < 2500);
+});
+
+test('each level has its word, shape, title and icon, and an outage fills the bar', async () => {
+  const levels: [Scenario, string, RegExp, string][] = [
+    ['degraded', 'Degraded', /^▲ 1 failing · tsuji lb-1$/, 'icon-degraded.svg'],
+    ['starting', 'Starting', /^… starting · tsuji lb-1$/, 'icon-starting.svg'],
+    ['outage', 'Outage', /^✕ OUTAGE 97\.3 % 5xx · tsuji lb-1$/, 'icon-outage.svg'],
   ];
-  const source = { revision: '4711', confirmedAt: Date.now() - 900, restarts: 0, error: '' };
-  view.sourceList = [
-    { name: 'etcdv3', state: 'live', ...source },
-    { name: 'etcdv2', state: 'stale', ...source, restarts: 3, error: 'connect ECONNREFUSED 127.0.0.1:2379' },
-  ];
-  view.workerList = [0, 1].map((index) => ({
-    index,
-    state: 'serving',
-    generation: 12,
-    restarts: index,
-    lostExchanges: 0,
-    loop: () => null,
-  }));
-  view.lanes.push(createMetricsLane([0.1, 1]));
-  const lane = new MetricsLane(view.lanes[0]);
-  for (let i = 0; i < 4000; i++) {
-    const seconds = 0.0008 + (i % 100) * 0.00002;
-    const code = i % 500 === 0 ? 502 : 200;
-    lane.entryPointDone(0, 'GET', code, PROTOCOL.http, seconds, 0, 100);
-    lane.backendDone(i % 4 === 0 ? 1 : 0, 'GET', code, PROTOCOL.http, seconds, 0, 100);
+  await open('healthy');
+  for (const [scenario, word, title, icon] of levels) {
+    board.show(scenario);
+    await verdict().getByText(word, { exact: true }).waitFor();
+    assert.match(await page.title(), title);
+    assert.equal(await page.locator('link[rel=icon]').getAttribute('href'), icon);
+    await page.locator('.band h2').getByText(`${word}:`).waitFor();
   }
-  lane.exchangeOpened(0, 'GET', PROTOCOL.http);
-  return view;
+  const fill = await evaluate<string>(
+    'getComputedStyle(document.documentElement).getPropertyValue("--bad-fill").trim()',
+  );
+  assert.equal(await colourOf('.bar'), fill === '#b91c16' ? 'rgb(185, 28, 22)' : 'rgb(179, 32, 26)');
+  await page.getByRole('alert').getByText('Outage: 97.3 % of requests fail').waitFor({ state: 'attached' });
+  // The range of the charts follows by itself.
+  await page.getByRole('button', { name: 'Auto · 5 min' }).waitFor();
+});
+
+test('an outage shows no server of a failing backend as well, also those that are not ejected', async () => {
+  await open('outage');
+  await page.locator('tr.isbad').first().waitFor();
+  const wrong = await evaluate<number>(
+    '[...document.querySelectorAll("tr.isbad .pips i")].filter((pip) => !pip.classList.contains("bad")).length',
+  );
+  assert.equal(wrong, 0);
+  await page.locator('.wall svg[data-bad]').waitFor();
+  const { ok, bad } = await evaluate<Record<string, string>>('({ ...document.querySelector(".wall svg").dataset })');
+  assert.ok(Number(bad) > 100 && Number(ok) < 20, `${bad} bad, ${ok} ok`);
+});
+
+test('without figures the page says so, keeps what it had, and comes back by itself', async () => {
+  await open('degraded');
+  await verdict().getByText('Degraded').waitFor();
+  const before = await page.locator('.big').first().textContent();
+  board.freeze();
+  await verdict().getByText('Unknown').waitFor({ timeout: 9000 });
+  assert.match(await page.title(), /^\? no contact · tsuji lb-1$/);
+  assert.equal(await page.locator('link[rel=icon]').getAttribute('href'), 'icon-unknown.svg');
+  await page.getByText('This page has no contact with tsuji').waitFor();
+  assert.equal(await page.locator('.big').first().textContent(), before);
+  assert.match(await evaluate('getComputedStyle(document.querySelector("main .grid")).filter'), /grayscale/);
+  await page.locator('.fresh').getByText('no contact since').waitFor();
+  board.show('degraded');
+  await verdict().getByText('Degraded').waitFor({ timeout: 5000 });
+});
+
+test('a start without sources lists what is missing and claims nothing', async () => {
+  await open('starting');
+  await page.getByRole('heading', { name: 'What is there, what is missing' }).waitFor();
+  await page.getByText('connect ECONNREFUSED 10.0.9.1:2379').first().waitFor();
+  await page.getByText('etcdctl put /traefik/frontends/frontend1/backend backend1').waitFor();
+  const servers = page.locator('.cell', { hasText: 'Servers' });
+  assert.match(String(await servers.textContent()), /–/);
+  assert.equal(await servers.locator('.ok').count(), 0);
+});
+
+test('nothing configured, nothing found and no traffic have their words', async () => {
+  await open('empty');
+  await page.getByText('No request in this range.').first().waitFor();
+  await page.getByText('No key makes a route yet.').waitFor();
+  await go('#/problems');
+  await page.getByText('nothing: every backend answers').waitFor();
+  board.show('healthy');
+  await go('#/backends?q=nosuchname');
+  await page.getByText('Nothing matches.').waitFor();
+  await page.getByRole('main').getByRole('button', { name: 'nosuchname ×' }).click();
+  await page.getByRole('table', { name: 'Backends' }).getByText('checkout').waitFor();
+});
+
+test('filter, sorting and place are in the address, and chips show what is understood', async () => {
+  await open('degraded', '#/backends');
+  await page.getByRole('button', { name: /^Failing/ }).click();
+  await page.locator('.chip').getByText('is:failing').waitFor();
+  await waitFor(async () => (await page.locator('table.cards tbody tr').count()) === 1, 'one row');
+  assert.match(page.url(), /#\/backends\?q=is%3Afailing$/);
+  await page.reload();
+  await page.locator('.chip').getByText('is:failing').waitFor();
+  await page.keyboard.press('f');
+  await page.keyboard.type('colour:red ');
+  await page.locator('.chip.wrong').getByText('colour:red').waitFor();
+  await page.getByText('there is is, host, backend').waitFor();
+  await go('#/backends?sort=-e5');
+  await page.locator('th[aria-sort=descending]').getByText('5xx %').waitFor();
+  await waitFor(
+    async () => ((await page.locator('table.cards tbody tr').first().textContent()) ?? '').includes('checkout'),
+    'checkout first',
+  );
+  await page.locator('th').getByRole('button', { name: 'Backend' }).click();
+  await page.locator('th[aria-sort=ascending]').getByText('Backend').waitFor();
+});
+
+test('the keyboard alone leads from the search to a server and back to the row', async () => {
+  await open('degraded');
+  await page.keyboard.press('/');
+  await page.keyboard.type('check');
+  await page.getByRole('option', { name: /checkout/ }).waitFor();
+  await page.keyboard.press('Enter');
+  await page.locator('h1').getByText('checkout').waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('b');
+  await page.locator('table.cards tbody a').first().waitFor();
+  await page.keyboard.press('j');
+  await page.keyboard.press('j');
+  const focused = () => evaluate<string>('document.activeElement.textContent');
+  await waitFor(async () => (await focused()) === 'search', 'the focus on search', 5000);
+  // The focus stays where it is while figures change.
+  await page.waitForResponse((response) => response.url().includes('list/backends'));
+  assert.equal(await focused(), 'search');
+  await page.keyboard.press('Enter');
+  await page.locator('h1').getByText('search').waitFor();
+  await page.goBack();
+  await waitFor(async () => (await focused()) === 'search', 'the focus on search', 5000);
+  await page.keyboard.press('?');
+  await page.getByRole('dialog', { name: 'Keys' }).getByText('light or dark').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+});
+
+test('a chart is read by keys, as a sentence and as a table', async () => {
+  await open('degraded', '#/?range=1h');
+  const plot = page.locator('.plot').first();
+  await page.locator('.uplot').first().waitFor();
+  assert.match(
+    String(await plot.getAttribute('aria-label')),
+    /^Requests per second, last 1 h: now .* highest .* Events: /,
+  );
+  await plot.focus();
+  await page.keyboard.press('ArrowLeft');
+  await page
+    .locator('.big small')
+    .first()
+    .getByText(/^\d\d:\d\d:\d\d$/)
+    .waitFor();
+  await page.getByRole('button', { name: 'As a table' }).first().click();
+  await page.getByRole('region', { name: 'Requests per second as a table' }).locator('tbody tr').first().waitFor();
+});
+
+test('events that are many are one line, which opens', async () => {
+  await open('outage', '#/events');
+  await page.getByRole('button', { name: '87 times: which' }).click();
+  await page.locator('.members a').first().waitFor();
+  assert.equal(await page.locator('.members a').count(), 87);
+});
+
+test('a rejected key shows what is wrong in it and what would be right', async () => {
+  await open('degraded', '#/problems');
+  await page.locator('pre u').getByText('Hots').waitFor();
+  await page.locator('pre .fix').getByText('Host:campaign.example.com').waitFor();
+  await page.getByRole('button', { name: 'Seen' }).click();
+  await page.locator('pre u').waitFor({ state: 'detached' });
+});
+
+test('thousands of rows are a window: the last one is there at once, and the document stays small', async () => {
+  await open('healthy', '#/frontends?sort=name', (world) => {
+    const [first] = world.frontends;
+    for (let i = 0; i < 5000; i++) world.frontends.push({ ...first, name: `tenant-${1000 + i}` });
+  });
+  await page.getByRole('table', { name: 'Frontends' }).locator('tbody a').first().waitFor();
+  await page.locator('table.cards tbody a').first().focus();
+  await page.keyboard.press('End');
+  await page.getByRole('link', { name: 'wiki', exact: true }).or(page.locator('[data-row="5035"]')).first().waitFor();
+  assert.equal(await page.getByRole('table', { name: 'Frontends' }).getAttribute('aria-rowcount'), '5037');
+  assert.ok((await evaluate<number>('document.querySelectorAll("*").length')) < 2500);
+});
+
+test('names are text, whatever they hold, on every screen', async () => {
+  const attack = '<img src=x onerror="globalThis.hit=1">\u202e';
+  await open('degraded', '#/', (world) => {
+    for (const row of [...world.backends, ...world.frontends]) {
+      if (row.name !== 'checkout') continue;
+      Object.assign(row, { name: attack, why: attack, rules: [`Host:${attack}`], backend: attack, method: attack });
+    }
+    Object.assign(world.problems[0], { title: [attack], text: [attack], value: attack });
+    Object.assign(world.events[0], { text: [['b', attack]], of: ['backend', attack], detail: [attack] });
+    Object.assign(world.certificates[0], { names: [attack], from: attack });
+    world.changes = { node: attack };
+  });
+  const path = encodeURIComponent(attack);
+  for (const hash of [
+    '#/',
+    '#/frontends',
+    '#/backends',
+    `#/backends/${path}`,
+    `#/backends/${path}/s1`,
+    `#/frontends/${path}`,
+    '#/problems',
+    '#/events',
+    '#/certificates',
+    `#/live?q=${path}`,
+  ]) {
+    await go(hash);
+    await page.getByText('<img src=x').first().waitFor();
+    assert.equal(await page.locator('img, main script').count(), 0, hash);
+    assert.doesNotMatch(await page.locator('body').innerText(), /\u202e/, hash);
+  }
+  assert.equal(await evaluate('globalThis.hit'), undefined);
+});
+
+test('states differ by shape and word, not by colour alone', async () => {
+  await open('degraded', '#/backends');
+  const shapes = await evaluate<string[]>(
+    '["isbad", "iswarn", ""].map((name) => [...document.querySelectorAll("table.cards tbody tr")].find((row) => row.className === name && row.querySelector("a")).querySelector(".name").innerHTML.split("<a ")[0])',
+  );
+  assert.equal(new Set(shapes).size, 3);
+  for (const [at, word] of ['failing', 'impaired', 'ok'].entries()) assert.match(shapes[at], new RegExp(`>${word}<`));
+});
+
+type Violation = { id: string; nodes: { html: string; any: { message: string }[] }[] };
+declare const axe: { run(root: unknown, options: unknown): Promise<{ violations: Violation[] }> };
+
+async function violations(): Promise<string[]> {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() =>
+    axe.run((globalThis as unknown as { document: unknown }).document, { resultTypes: ['violations'] }),
+  );
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, any }) => `${id}: ${html.slice(0, 160)} ${any[0]?.message ?? ''}`),
+  );
 }
 
-async function startAdmin(t: TestContext, view: FakeView, path = '/', port = 0) {
-  const admin = new AdminServer(view, webSettings({ port, path }));
-  const { port: real } = await admin.listen();
-  t.after(() => admin.close());
-  return { admin, port: real, url: `http://${OWN_HOST}:${real}${path}dashboard/` };
-}
+test('every screen passes the rules of accessibility, light and dark in turn, and fits a telephone', async (t: TestContext) => {
+  await open('degraded');
+  for (const [at, hash] of SCREENS.entries()) {
+    await t.test(hash, async () => {
+      await page.emulateMedia({ colorScheme: at % 2 === 0 ? 'light' : 'dark' });
+      await page.setViewportSize({ width: 1440, height: 900 });
+      await go(hash);
+      await page.locator('main .panel').first().waitFor();
+      assert.deepEqual(await violations(), []);
+      await page.setViewportSize({ width: 390, height: 844 });
+      assert.equal(await evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth'), 0);
+      const small =
+        '[...document.querySelectorAll("main button, main select, main :not(.filter) > input, .filter, .tabs a, .band .button, .segments button")].filter((one) => one.getClientRects().length > 0 && one.getBoundingClientRect().height < 43.5).map((one) => one.outerHTML.slice(0, 120))';
+      assert.deepEqual(await evaluate(small), []);
+      const top = await evaluate<number>('document.querySelector(".verdict").getBoundingClientRect().top');
+      assert.ok(top >= 0 && top < 60);
+    });
+  }
+  await page.setViewportSize({ width: 1440, height: 900 });
+});
 
-test('the dashboard', async (t) => {
-  const context = await startBrowser(t);
-
-  await t.test('lists entrypoints, frontends, backends, servers, sources, workers and bad keys', async (t) => {
-    const page = await openPage(t, context, (await startAdmin(t, fullView())).url);
-    await page.getByRole('status').getByText('Live').waitFor();
-    const row = (table: string, name: string) =>
-      page
-        .getByRole('table', { name: table })
-        .getByRole('row')
-        .filter({ has: page.getByRole('rowheader', { name }) });
-    await row('Entrypoints', 'internal').getByText('127.0.0.1:8081').waitFor();
-    await row('Frontends', 'shop-api').getByText('Host:shop.example.com;PathPrefix:/api').waitFor();
-    await row('Frontends', 'catch-all').getByText('every request').waitFor();
-    await row('Backends', 'backend1').getByText('http://10.0.0.2:80').waitFor();
-    await row('Backends', 'backend1').getByText('3,000').waitFor();
-    await row('Backends', 'empty').getByText('no server').waitFor();
-    await row('Backends', 'far').getByText('left out by tag==eu* · tags us, web').waitFor();
-    await row('Sources of keys', 'etcdv2').getByText('connect ECONNREFUSED').waitFor();
-    await row('Workers', '1').getByText('serving').waitFor();
-    await row('Keys with problems', '/traefik/frontends/broken/routes/r1/rule').getByText('did you mean').waitFor();
-    const p99 = await row('Entrypoints', 'http').getByRole('cell').nth(7).textContent();
-    assert.equal(p99, '2.8 ms');
-    if (process.env.TSUJI_SCREENSHOTS) {
-      const folder = process.env.TSUJI_SCREENSHOTS;
-      await page.screenshot({ path: `${folder}/light.png`, fullPage: true });
-      await page.emulateMedia({ colorScheme: 'dark' });
-      await page.screenshot({ path: `${folder}/dark.png`, fullPage: true });
-      await page.setViewportSize({ width: 390, height: 800 });
-      await page.screenshot({ path: `${folder}/phone.png`, fullPage: true });
-    }
-  });
-
-  await t.test('follows changes without reloading', async (t) => {
-    const view = fullView();
-    const page = await openPage(t, context, (await startAdmin(t, view)).url);
-    const frontends = page.getByRole('table', { name: 'Frontends' });
-    await frontends.getByText('Host:nginx.example.com').waitFor();
-    await page.evaluate('globalThis.marked = document.querySelector("#frontends-table tbody tr")');
-    view.put(frontend('frontend2', 'shop', 'Host:new.example.com'), backend('shop', server('s9', 'http://10.0.9.9:9')));
-    view.frontends.delete('frontend1');
-    view.generationNow = 13;
-    view.changed();
-    await frontends.getByText('Host:new.example.com').waitFor();
-    await frontends.getByText('Host:nginx.example.com').waitFor({ state: 'detached' });
-    await page.getByText('http://10.0.9.9:9').waitFor();
-    // The same page, and rows that did not change were not made anew.
-    assert.equal(await page.evaluate('globalThis.marked.isConnected'), true);
-    view.keyProblems.clear();
-    view.changed();
-    await page.getByRole('heading', { name: 'Keys with problems' }).waitFor({ state: 'hidden' });
-  });
-
-  await t.test('shows markup in keys as text', async (t) => {
-    const view = fullView();
-    const attack = '<img src=x onerror="globalThis.hit=1"><script>globalThis.hit=1</script>';
-    view.put(frontend(attack, 'backend1', `Host:${attack}`), backend(attack, server(attack, 'http://10.0.0.1:80')));
-    view.reject(`/traefik/${attack}`, attack);
-    view.sourceList = [{ name: 'etcdv3', state: 'stale', revision: '', confirmedAt: 0, restarts: 0, error: attack }];
-    const page = await openPage(t, context, (await startAdmin(t, view)).url);
-    await page.getByText(`Host:${attack}`).waitFor();
-    assert.equal(await page.getByText(attack).count(), 7);
-    assert.equal(await page.locator('main img, main script').count(), 0);
-    assert.equal(await page.evaluate('globalThis.hit'), undefined);
-  });
-
-  await t.test('shows what hides or turns text by its number', async (t) => {
-    const view = fullView();
-    const attack = 'a\u202egnp.exe\u2066\u200b\ufeff\u009b\u2028z';
-    view.put(frontend(attack, 'backend1', `Host:${attack}`), backend(attack, server(attack, 'http://10.0.0.1:80')));
-    view.reject(`/traefik/${attack}`, attack);
-    view.sourceList = [{ name: 'etcdv3', state: 'stale', revision: '', confirmedAt: 0, restarts: 0, error: attack }];
-    const page = await openPage(t, context, (await startAdmin(t, view)).url);
-    await page.getByText('Host:a\\u{202e}gnp.exe\\u{2066}\\u{200b}\\u{feff}\\u{9b}\\u{2028}z').waitFor();
-    const text = await page.locator('main').innerText();
-    assert.doesNotMatch(text, /[\p{Cf}\p{Zl}\p{Zp}\p{Cs}\x80-\x9f]/u);
-  });
-
-  await t.test('stays quick with a thousand frontends and finds one by the filter', async (t) => {
-    const view = fullView();
-    for (let i = 0; i < 1000; i++) {
-      view.put(
-        backend(`b${i}`, server('s', `http://10.1.0.1:${i + 1}`)),
-        frontend(`f${i}`, `b${i}`, `Host:h${i}.example`),
-      );
-    }
-    const page = await openPage(t, context, (await startAdmin(t, view)).url);
-    await page.getByRole('heading', { name: 'Frontends 1,003' }).waitFor();
-    assert.ok((await page.locator('tbody tr').count()) < 300);
-    await page.getByLabel('Filter frontends').fill('h777');
-    await page.getByText('Host:h777.example').waitFor();
-    await page.getByRole('heading', { name: 'Frontends 1 of 1,003' }).waitFor();
-    await page.getByLabel('Filter frontends').fill('no such thing');
-    await page.getByText('Nothing matches the filter.').first().waitFor();
-  });
-
-  await t.test('says when the connection is lost, and comes back by itself', async (t) => {
-    const view = fullView();
-    const { admin, url, port } = await startAdmin(t, view);
-    const page = await openPage(t, context, url);
-    const status = page.getByRole('status');
-    await status.getByText('Live').waitFor();
-    await admin.close();
-    await status.getByText('Connection lost').waitFor();
-    view.put(frontend('later', 'shop', 'Host:later.example.com'));
-    await startAdmin(t, view, '/', port);
-    await status.getByText('Live').waitFor();
-    await page.getByText('Host:later.example.com').waitFor();
-  });
-
-  await t.test('polls when it gets no event stream', async (t) => {
-    const view = fullView();
-    const admin = new AdminServer(view, webSettings(), { maxEventClients: 0 });
-    const { port } = await admin.listen();
-    t.after(() => admin.close());
-    const page = await context.newPage();
-    await page.goto(`http://${OWN_HOST}:${port}/dashboard/`);
-    await page.getByRole('status').getByText('Asking every 5 s').waitFor();
-    await page.getByText('Host:nginx.example.com').waitFor();
-  });
-
-  await t.test('works below a path, on a phone and in the dark', async (t) => {
-    const page = await openPage(t, context, (await startAdmin(t, fullView(), '/lb/')).url);
-    await page.emulateMedia({ colorScheme: 'dark' });
-    await page.setViewportSize({ width: 360, height: 740 });
-    await page.getByText('Host:nginx.example.com').waitFor();
-    const overflow = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
-    assert.equal(overflow, 0);
-    await page.getByRole('link', { name: 'Status' }).click();
-    await page.waitForURL('**/lb/api/status');
-  });
+test('every level passes them too, in the other theme', async () => {
+  await page.emulateMedia({ colorScheme: 'dark' });
+  for (const scenario of ['healthy', 'outage', 'starting'] as const) {
+    await open(scenario);
+    await page.locator('main .panel').first().waitFor();
+    assert.deepEqual(await violations(), [], scenario);
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
 });

@@ -51,7 +51,7 @@ async function pagesOf(tsuji: Tsuji): Promise<Map<string, string>> {
   const paths = [
     ...['/api', '/api/providers', '/api/providers/folder', '/api/status', '/health', '/metrics', '/ping', '/readyz'],
     ...['/api/providers/folder/backends/b', '/api/providers/folder/backends/b/servers/good'],
-    ...['/api/providers/folder/frontends/f', '/dashboard/', '/dashboard/app.js', '/nothing'],
+    ...['/api/providers/folder/frontends/f', '/dashboard/', '/dashboard/main.js', '/nothing'],
   ];
   const pages = new Map<string, string>();
   for (const path of paths) pages.set(path, await (await tsuji.api(path)).text());

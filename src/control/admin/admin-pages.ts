@@ -208,8 +208,8 @@ export class AdminPages {
       send(exchange, 404, TEXT_TYPE, NOT_FOUND);
       return;
     }
-    if (dashboard && first === 'dashboard' && segments.length === 2 && second !== 'status') {
-      this.file(second, exchange);
+    if (dashboard && first === 'dashboard' && segments.length > 1 && second !== 'status') {
+      await this.file(segments.slice(1).join('/'), exchange);
     } else if (
       dashboard &&
       ((first === '' && segments.length === 1) || (first === 'dashboard' && segments.length <= 2))
@@ -241,13 +241,15 @@ export class AdminPages {
     return pages === 'all' || (pages === 'metrics' && segments.length === 1 && segments[0] === 'metrics');
   }
 
-  private file(name: string, exchange: Exchange): void {
+  private async file(name: string, exchange: Exchange): Promise<void> {
     const { request, connection } = exchange;
     const file = this.files.find(name);
-    if (file === undefined) send(exchange, 404, TEXT_TYPE, NOT_FOUND);
-    else if (request.fields.get('if-none-match') === file.etag)
-      connection.answer(304, { ...COMMON, ...file.fields }, null);
-    else connection.answer(200, { ...COMMON, ...file.fields }, file.page);
+    if (file === undefined) {
+      send(exchange, 404, TEXT_TYPE, NOT_FOUND);
+      return;
+    }
+    const { status, fields, page } = await file.answer(request);
+    connection.answer(status, { ...COMMON, ...fields }, page);
   }
 
   private async api(path: readonly string[], exchange: Exchange): Promise<void> {

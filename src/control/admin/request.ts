@@ -83,11 +83,15 @@ export function parseRequest(head: string): AdminRequest | BadRequest {
   return { method, target, protocol: version, fields, keepAlive, hasBody, bodyLength, body: NO_BODY };
 }
 
-/** Does a list such as Accept-Encoding take `gzip` (RFC 9110 §12.5.3)? */
-export function takesGzip(request: AdminRequest): boolean {
+/** Does a list such as Accept-Encoding take this coding (RFC 9110 §12.5.3)? `name`: in lower case. */
+export function takesCoding(request: AdminRequest, name: 'gzip' | 'br'): boolean {
   for (const item of (request.fields.get('accept-encoding') ?? '').toLowerCase().split(',')) {
     const [coding, ...parameters] = item.split(';').map((part) => part.trim());
-    if (coding === 'gzip') return !parameters.some((parameter) => /^q=0(?:\.0{0,3})?$/.test(parameter));
+    if (coding === name) return !parameters.some((parameter) => /^q=0(?:\.0{0,3})?$/.test(parameter));
   }
   return false;
+}
+
+export function takesGzip(request: AdminRequest): boolean {
+  return takesCoding(request, 'gzip');
 }

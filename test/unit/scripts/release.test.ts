@@ -15,17 +15,22 @@ const COMPILER = join(ROOT, 'src/control/compiler.ts');
 test('what src names by a URL of its own gets a flat name beside the code of a bundle', () => {
   const text = `const task = new URL('./make-base.task.ts', import.meta.url);
     const worker = new URL('../data/worker.ts', import.meta.url), pages = new URL('./admin/ui/', import.meta.url);
-    const manifest = new URL('../../package.json', import.meta.url);`;
+    const manifest = new URL('../../package.json', import.meta.url);
+    const font = new URL(
+      '../../node_modules/a-font/files/a.woff2',
+      import.meta.url,
+    );`;
   const { text: rewritten, targets } = rewriteUrls(text, COMPILER);
   assert.deepEqual(
     Array.from(rewritten.matchAll(/new URL\('([^']+)', import\.meta\.url\)/g), ([, url]) => url),
-    ['./control-make-base.task.js', './data-worker.js', './control-admin-ui/', './package.json'],
+    ['./control-make-base.task.js', './data-worker.js', './control-admin-ui/', './package.json', './a.woff2'],
   );
   assert.deepEqual(targets.map(flatName), [
     'control-make-base.task.js',
     'data-worker.js',
     'control-admin-ui',
     'package.json',
+    'a.woff2',
   ]);
 });
 

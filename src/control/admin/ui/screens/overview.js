@@ -1,0 +1,82 @@
+/** The overview: do clients get answers, since when not, and where to look. */
+import { Facts } from '../cells.js';
+import { Charts } from '../charts.js';
+import { EventList } from '../events.js';
+import { bytes, count, int, rate, time } from '../format.js';
+import { BACKEND_CELLS, PlainRow } from '../owners.js';
+import { address } from '../place.js';
+import { html } from '../preact.js';
+import { RangeChoice, useHistory, useRange } from '../ranges.js';
+import { objects, useAnswer, useStore } from '../store.js';
+import { Band } from '../verdict.js';
+import { Wall } from '../wall.js';
+import { ColdStart } from './cold-start.js';
+import { Head } from './head.js';
+import { NoKeys } from './no-keys.js';
+
+/** Those that matter; the list has all. */
+const ROWS = 14;
+const EVENTS = 8;
+
+function overviewFacts(o) {
+  const [received, receivedUnit] = bytes(o.bytes?.[0]);
+  const [sent, sentUnit] = bytes(o.bytes?.[1]);
+  const perSecond = (unit) => (unit === '' ? '' : `${unit}/s`);
+  const [retried, refused] = o.retries ?? [null, 0];
+  return [
+    ['In flight', int(o.inflight), 'requests'],
+    ['Connections in', int(o.conns[0]), ''],
+    ['Connections out', int(o.conns[1]), ''],
+    ['Received', received, perSecond(receivedUnit)],
+    ['Sent', sent, perSecond(sentUnit)],
+    ['Retries', rate(retried), refused > 0 ? '/s, at limit' : '/s'],
+    ['Changes', int(o.changes), 'in 24 h'],
+    ['Loop delay', time(o.lag), ''],
+  ];
+}
+
+function WorstBackends({ trouble }) {
+  const sort = trouble ? 'worst' : '-rate';
+  const { data } = useAnswer(`list/backends?sort=${sort}&offset=0&limit=${ROWS}`, 2000);
+  const rows = data === null ? [] : objects(data);
+  const names = rows.map(({ name }) => encodeURIComponent(name)).join(',');
+  const sparks = useAnswer(names === '' ? '' : `spark/backends?names=${names}`, 10_000).data?.rows ?? {};
+  const table = html`<table class="cards">
+    <thead><tr>${BACKEND_CELLS.map(({ label, num, wide, width }) => html`<th scope="col" class=${`${num ? 'num' : ''} ${wide ? 'wide' : ''}`} style=${{ width }}>${label}</th>`)}</tr></thead>
+    <tbody>${rows.map((row) => html`<${PlainRow} key=${row.name} row=${row} columns=${BACKEND_CELLS} spark=${sparks[row.name]} />`)}</tbody>
+  </table>`;
+  return html`<section class="panel s8"><header><h2>${trouble ? 'Backends, the worst first' : 'Backends, the busiest first'}</h2><span class="count">${data === null ? '' : `${rows.length} of ${int(data.total)}`}</span><span class="right"><a class="link" href=${address('backends')}>All backends</a></span></header>
+    ${data !== null && data.total === 0 ? html`<${NoKeys} />` : table}</section>`;
+}
+
+function LastEvents() {
+  const heard = useStore((now) => now.events);
+  const { data } = useAnswer(`events?limit=${EVENTS}`);
+  const told = data === null ? [] : objects(data);
+  const known = new Set(heard.map(({ id }) => id));
+  const events = [...heard, ...told.filter(({ id }) => !known.has(id))].slice(0, EVENTS);
+  return html`<section class="panel"><header><h2>Events</h2><span class="right"><a class="link" href=${address('events')}>All events</a></span></header>${data !== null && html`<${EventList} events=${events} />`}</section>`;
+}
+
+function line(overview, contact) {
+  if (contact === 'lost' || overview === null || overview.level !== 'healthy') return '';
+  const { impaired } = overview.backends;
+  if (impaired > 0) return `${count(impaired, 'backend is', 'backends are')} impaired, all answer.`;
+  return overview.servers === null ? '' : 'All backends answer.';
+}
+
+export function Overview() {
+  const overview = useStore((now) => now.overview);
+  const contact = useStore((now) => now.contact);
+  const range = useRange();
+  const history = useHistory('all', range);
+  const isStarting = overview?.level === 'starting';
+  const trouble = overview !== null && overview.backends.failing + overview.backends.impaired > 0;
+  return html`<${Head} title="Overview" sub=${line(overview, contact)}><${RangeChoice} /><//>
+    <${Band} whole=${true} />
+    <div class="grid"><${Charts} history=${history} range=${range} now=${overview ?? { c: null, lat: null }} />
+      ${overview !== null && html`<${Facts} list=${overviewFacts(overview)} />`}
+      ${isStarting ? html`<${ColdStart} />` : html`<${WorstBackends} trouble=${trouble} />`}
+      <div class="column s4">${!isStarting && html`<${Wall} />`}<${LastEvents} /></div>
+    </div>`;
+}
