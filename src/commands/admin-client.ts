@@ -50,3 +50,12 @@ export async function tellAnswer(url: string, method: 'GET' | 'POST', ms: number
   (status === 200 ? process.stdout : process.stderr).write(body);
   return status === 200 ? 0 : 1;
 }
+
+/** Our own answers are objects; of whatever else listens there the text is told. */
+export function answerReason(body: string): string {
+  try {
+    return (JSON.parse(body) as { error: string }).error;
+  } catch {
+    return body.trim();
+  }
+}

@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   wait: async () => (await import('./wait.ts')).runWait,
   confirm: async () => (await import('./confirm.ts')).runConfirm,
   explain: async () => (await import('./explain.ts')).runExplain,
+  keys: async () => (await import('./keys.ts')).runKeys,
   history: async () => (await import('./history.ts')).runHistory,
   diff: async () => (await import('./history.ts')).runDiff,
   rollback: async () => (await import('./history.ts')).runRollback,

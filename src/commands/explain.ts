@@ -1,7 +1,7 @@
 /** `tsuji explain`: what would become of a request, as the tsuji that runs with the same flags would treat it. */
 
 import type { Explanation } from '../control/explain/explanation.ts';
-import { ADMIN_TIMEOUT_MS, adminPlace, ask } from './admin-client.ts';
+import { ADMIN_TIMEOUT_MS, adminPlace, answerReason, ask } from './admin-client.ts';
 import { explanationText } from './explanation-text.ts';
 import { command } from './run-command.ts';
 import { UsageError } from './usage-error.ts';
@@ -30,12 +30,3 @@ export const runExplain = command('explain', HELP, async ({ words: [url], option
   process.stdout.write(format === 'json' ? answer.body : explanationText(explanation));
   return explanation.served ? 0 : 1;
 });
-
-/** Our own answers are objects; of whatever else listens there the text is told. */
-function answerReason(body: string): string {
-  try {
-    return (JSON.parse(body) as { error: string }).error;
-  } catch {
-    return body.trim();
-  }
-}

@@ -1,15 +1,11 @@
 /** An explanation (src/control/explain/explanation.ts) as text for a terminal. */
 import type { Explanation, MiddlewareAnswer, Step } from '../control/explain/explanation.ts';
 import type { KeyRow } from '../control/keys/key-rows.ts';
+import { plain } from './plain-text.ts';
 
 /** Frontends that said no, of those that are told. */
 const MOST_NO = 15;
 const MOST_SERVERS = 30;
-
-/** What comes from a key could hold what a terminal obeys. */
-function plain(text: string): string {
-  return text.replace(/[^\x20-\x7e\x80-\u{10ffff}]|[\x80-\x9f]/gu, '?');
-}
 
 function keyLine({ key, value, source, revision }: KeyRow): string {
   return `      ${key} = ${value}  (${source}${revision === null ? '' : ` rev ${revision}`})`;

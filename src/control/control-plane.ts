@@ -33,6 +33,7 @@ import { HealthSocket } from './health-socket.ts';
 import { KeyFeed } from './key-feed.ts';
 import { fetchKeySet } from './key-sets/fetch-key-set.ts';
 import { KeySets } from './key-sets/key-sets.ts';
+import { ShadowWatch } from './keys/shadow-watch.ts';
 import { addressText } from './listening.ts';
 import { BackendTraffic } from './memory/backend-traffic.ts';
 import { RemovalGuard } from './memory/removal-guard.ts';
@@ -109,6 +110,11 @@ export class ControlPlane {
   private readonly configLog: ConfigLog;
   private readonly seriesLimit: SeriesLimit;
   private readonly applyTimes = new ApplyTimes();
+  private readonly shadows: ShadowWatch = new ShadowWatch({
+    model: () => this.current,
+    prefix: () => this.view.sources().find(({ tree }) => tree !== undefined)?.tree ?? this.view.prefix,
+    onChange: () => this.changes.notify(),
+  });
   private readonly questions = new WorkerQuestions(() => this.fleet);
   private readonly changes = new ChangeListeners();
   private readonly applied = new AppliedRevisions({
@@ -314,6 +320,7 @@ export class ControlPlane {
       fleet: this.fleet,
       applied: this.applied,
       questions: this.questions,
+      shadows: this.shadows,
       keys: this.reconciler,
       builder,
       guard: this.guard,
@@ -445,6 +452,7 @@ export class ControlPlane {
     this.seriesLimit.stop();
     this.reconciler.stop();
     this.guard.stop();
+    this.shadows.stop();
     this.files.stop();
     this.healthChecks.stop();
     this.servers.stop();
@@ -520,6 +528,7 @@ export class ControlPlane {
     attempt('live nodes', () => this.nodes.follow(model.frontends, changed.frontends));
     attempt('key sets', () => this.keySets.follow(model.frontends, changed.frontends));
     attempt('certificates', () => this.certificateList.apply(model.certificates, changed.certificates));
+    this.shadows.touch();
     this.changes.notify();
     this.tables.next(changed);
   }

@@ -28,6 +28,7 @@ import type { NoAnswer } from './explain/explanation.ts';
 import type { WorkerQuestions } from './explain/worker-questions.ts';
 import type { HealthChecks } from './health-checks/health-checks.ts';
 import type { KeySets } from './key-sets/key-sets.ts';
+import type { ShadowWatch } from './keys/shadow-watch.ts';
 import type { MergedKey } from './kv-merge.ts';
 import type { HeldStatus, RemovalGuard } from './memory/removal-guard.ts';
 import type { SnapshotKeeper, SnapshotStatus } from './memory/snapshot-keeper.ts';
@@ -68,6 +69,7 @@ export type PlaneParts = {
   readonly questions: WorkerQuestions;
   readonly keys: Pick<Reconciler, 'keys' | 'key'>;
   readonly builder: Pick<ModelBuilder, 'keysOf'>;
+  readonly shadows: ShadowWatch;
   readonly guard: RemovalGuard;
   readonly certificates: Certificates;
   readonly nodes: ClusterNodes;
@@ -133,8 +135,8 @@ export class PlaneView implements ControlView {
 
   /** Of keys of the model that something beside it cannot use; no key is in two of them. */
   private otherProblems(): readonly ReadonlyMap<string, Problem>[] {
-    const { certificates, nodes, keySets } = this.parts;
-    return [certificates.problems(), nodes.problems(), keySets.problems()];
+    const { certificates, nodes, keySets, shadows } = this.parts;
+    return [certificates.problems(), nodes.problems(), keySets.problems(), shadows.problems()];
   }
 
   keys(): Iterable<MergedKey> {

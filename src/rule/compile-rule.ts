@@ -46,6 +46,8 @@ const FUNCTIONS: ReadonlyMap<string, RuleFunction> = new Map<string, RuleFunctio
   ['ReplacePathRegex', { modifier: replacePathRegex }],
 ]);
 
+export const FUNCTION_NAMES: readonly string[] = [...FUNCTIONS.keys()];
+
 function functionOf(segment: RuleSegment): RuleFunction {
   const found = FUNCTIONS.get(segment.name);
   if (found !== undefined) return found;

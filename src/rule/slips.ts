@@ -30,12 +30,15 @@ const HOST: readonly Slip[] = [
 const HOST_TEMPLATE: readonly Slip[] = [
   [/^[^{}]*[\\^$*+?()|[\]]/, 'is compared as it stands: a regular expression stands in braces, {name:a|b}'],
   [/^[^{}]*:\/\//, 'never matches: hosts are compared without a scheme'],
-  [/^[^{}]*:|\}:\d+$/, 'never matches: hosts are compared without their port'],
+  [/^[^{}]*:|\}:\d+$|\{[^{}:]*:[^{}]*:\d+\$?\}$/, 'never matches: hosts are compared without their port'],
   [/^[^{}]*[^\0-\x7f]/, 'never matches: clients write such a name in ASCII, as xn--…'],
 ];
 
 const PATH: readonly Slip[] = [
   [/^[^{}]*\?/, 'is compared with the path alone, where no query is: use Query'],
+  [/\\\?|\[\?\]/, 'is compared with the path alone, where no query is: use Query'],
+  [/^[^{}]*\s\//, 'is compared as one path with a blank in it: alternatives stand between commas'],
+  [/^[^{}]*:\/\//, 'never matches: there is no scheme and no host in a path, use Host'],
   [/^[^{}]*#/, 'is compared as it stands, and clients send nothing behind a #'],
   [/^[^{}]*\/\.\.?(?:\/|$)/, 'is compared as it stands, and clients take . and .. out of a path'],
   [/^[^{}]*\*/, 'is compared as it stands: use PathPrefix for all below a path, or {name:.*} for any text'],

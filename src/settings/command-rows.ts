@@ -71,6 +71,17 @@ const ROWS = [
       FORMAT,
     ],
   },
+  {
+    name: 'keys',
+    words: '[PREFIX]',
+    summary: 'what each key is to tsuji, and what is wrong with it',
+    options: [
+      { name: 'state', value: 'STATE', help: 'accepted, warned, defaulted, ignored, rejected; or a list of them' },
+      { name: 'offset', value: 'N', help: 'from which on (default: 0)' },
+      { name: 'limit', value: 'N', help: 'so many (default: all)' },
+      FORMAT,
+    ],
+  },
   { name: 'history', words: 'KEY', summary: 'what happened to a key of etcd', options: [JSON_OUTPUT] },
   {
     name: 'diff',

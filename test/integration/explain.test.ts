@@ -4,6 +4,7 @@ import { createServer, request as httpRequest } from 'node:http';
 import test, { after } from 'node:test';
 import fc from 'fast-check';
 import type { Explanation } from '../../src/control/explain/explanation.ts';
+import type { KeyStatus } from '../../src/control/keys/key-status.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { run, startEtcd } from '../harness/tools.ts';
 import { startTsuji } from '../harness/tsuji.ts';
@@ -70,6 +71,11 @@ for (let i = 0; i < puts.length; i += 100) {
 }
 const flags = ['--etcd', `--etcd.endpoint=${etcd.endpoint}`];
 const tsuji = await startTsuji({ after }, { flags });
+
+async function put(key: string, value: string): Promise<number> {
+  const answer = await etcd.ctl(3, 'put', '-w', 'json', `/traefik/${key}`, value);
+  return (JSON.parse(answer) as { header: { revision: number } }).header.revision;
+}
 
 async function explain(asked: object): Promise<Explanation> {
   const response = await fetch(`http://${OWN_HOST}:${tsuji.adminPort}/api/explain`, {
@@ -180,8 +186,7 @@ test('requests that nobody serves are explained as well', async () => {
 });
 
 test('a changed key is told with its new revision', async () => {
-  const answer = await etcd.ctl(3, 'put', '-w', 'json', '/traefik/frontends/empty/priority', '77');
-  const { revision } = (JSON.parse(answer) as { header: { revision: number } }).header;
+  const revision = await put('frontends/empty/priority', '77');
   await waitFor(async () => {
     const { steps } = await explain({ url: 'http://empty.test/' });
     const key = steps[1].keys!.find(({ key: name }) => name.endsWith('/priority'));
@@ -220,5 +225,68 @@ test('the command says it in words or JSON, and by its exit code', async () => {
   assert.equal(refused.code, 1);
   assert.equal((JSON.parse(refused.stdout) as Explanation).served, false);
   const wrong = await command('explain');
+  assert.deepEqual([wrong.code, wrong.stdout], [2, '']);
+});
+
+type Keys = { total: number; match: number; counts: Record<string, number>; keys: KeyStatus[] };
+
+async function keysOf(query: string): Promise<Keys> {
+  const response = await tsuji.api(`/api/keys?${query}`);
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+  return JSON.parse(text) as Keys;
+}
+
+test('every key has a state, with reason, revision and what would be right', async () => {
+  await put('frontends/scheme/backend', 'b');
+  await put('frontends/scheme/routes/r/rule', 'Host:http://scheme.test');
+  await put('frontends/scheme/prioirty', '3');
+  await put('frontends/scheme/passhostheader', 'maybe');
+  const revision = await put('backends/b/servers/s3/weight', '3');
+  await waitFor(async () => (await keysOf('prefix=backends/b/servers/s3')).match === 1, 'the last key');
+  const { keys: told, counts, match } = await keysOf('prefix=frontends/scheme/');
+  assert.deepEqual(
+    told.map(({ key, state }) => `${key.slice('/traefik/frontends/scheme/'.length)} ${state}`),
+    ['backend accepted', 'passhostheader defaulted', 'prioirty ignored', 'routes/r/rule defaulted'],
+  );
+  assert.equal(match, 4);
+  assert.deepEqual(counts, { accepted: 1, warned: 0, defaulted: 2, ignored: 1, rejected: 0 });
+  const { mark, fix, value, reason } = told[3];
+  assert.deepEqual([mark, fix, value], [[5, 23], 'Host:scheme.test', '"Host:http://scheme.test"']);
+  assert.match(reason, /hosts are compared without a scheme/);
+  const [server] = (await keysOf('prefix=/traefik/backends/b/servers/s3')).keys;
+  assert.deepEqual([server.state, server.revision], ['ignored', revision]);
+  const wrong = await keysOf('prefix=frontends/wrong/&state=rejected');
+  assert.equal(wrong.match, 2);
+  assert.equal(wrong.keys[1].fix, 'Host:wrong.test');
+  const secret = (await keysOf('prefix=frontends/guarded/auth')).keys;
+  assert.ok(!JSON.stringify(secret).includes('apr1'));
+});
+
+test('keys come in pages, in their order, and a frontend that others hide is told', async () => {
+  const { match, total } = await keysOf('limit=0');
+  assert.equal(match, total);
+  const all: string[] = [];
+  for (let offset = 0; offset < match; offset += 50) {
+    all.push(...(await keysOf(`offset=${offset}&limit=50`)).keys.map(({ key }) => key));
+  }
+  assert.equal(all.length, total);
+  assert.deepEqual(all, all.toSorted());
+  await waitFor(async () => (await keysOf('state=warned&prefix=frontends')).match > 0, 'what is never reached');
+  const { keys: warned } = await keysOf('state=warned&prefix=frontends');
+  assert.ok(
+    warned.some(({ reason }) => /^never reached: frontend "r\d+"/.test(reason)),
+    JSON.stringify(warned),
+  );
+});
+
+test('tsuji keys lists them in words or JSON', async () => {
+  const words = await command('keys', 'frontends/scheme/', '--state=defaulted,ignored');
+  assert.equal(words.code, 0, words.stderr);
+  assert.match(words.stdout, /rule = "Host:http:\/\/scheme\.test" {2}\(etcdv3 rev \d+\)\n +\^{18}\n/);
+  assert.match(words.stdout, /probably meant: Host:scheme\.test\n/);
+  const json = await command('keys', '--format=json', '--limit=3', '--offset=2');
+  assert.equal((JSON.parse(json.stdout) as Keys).keys.length, 3);
+  const wrong = await command('keys', '--state=good');
   assert.deepEqual([wrong.code, wrong.stdout], [2, '']);
 });

@@ -8,6 +8,7 @@ import type { WebSettings } from '../../settings/settings.ts';
 import { MetricsReader } from '../../shared/metrics-reader.ts';
 import type { Board } from '../board/board.ts';
 import { explainByBody, explainByQuery } from '../explain/explain-page.ts';
+import { KeyPages } from '../keys/key-list.ts';
 import type { ControlView } from '../view.ts';
 import { AdminAuth, CHALLENGE } from './admin-auth.ts';
 import { Admission, ownNames, type PageAccess } from './admission.ts';
@@ -63,6 +64,7 @@ export class AdminPages {
   /** Everything but `/health`, which is small and must not wait for large pages. */
   readonly maker = new PageMaker();
   private readonly configWait: ConfigWait;
+  private readonly keyPages: KeyPages;
   private readonly healthMaker = new PageMaker();
   private readonly view: ControlView;
   private settings: WebSettings;
@@ -84,6 +86,7 @@ export class AdminPages {
   constructor(view: ControlView, settings: WebSettings, options: PagesOptions) {
     this.view = view;
     this.configWait = new ConfigWait(view);
+    this.keyPages = new KeyPages(view);
     this.settings = settings;
     this.keepTrailingSlash = options.keepTrailingSlash ?? false;
     this.admission = new Admission(settings, ownNames(settings));
@@ -258,6 +261,9 @@ export class AdminPages {
       await made(exchange, this.maker, 'status', JSON_TYPE, () => wholeStatus(view, reader, live));
     } else if (path.length === 1 && path[0] === 'events') {
       this.stream(exchange);
+    } else if (path.length === 1 && path[0] === 'keys') {
+      const { status, text } = await this.keyPages.answer(queryOf(exchange.request));
+      send(exchange, status, JSON_TYPE, text);
     } else if (path.length === 2 && path[0] === 'ui' && path[1] === 'explain') {
       const { status, text } = await explainByQuery(view, queryOf(exchange.request));
       send(exchange, status, JSON_TYPE, text);

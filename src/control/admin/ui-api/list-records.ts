@@ -4,6 +4,7 @@ import type { Board } from '../../board/board.ts';
 import { concerns } from '../../board/event-log.ts';
 import { plain } from '../../board/findings.ts';
 import type { Trouble } from '../../board/troubles.ts';
+import { problemDetail } from '../../keys/key-status.ts';
 import type { CertificateView } from '../../view.ts';
 import type { ListKind } from './list-kinds.ts';
 import { type BoardEvent, CERTIFICATE_COLUMNS, EVENT_COLUMNS, EVENT_KINDS, PROBLEM_COLUMNS } from './shapes.ts';
@@ -61,7 +62,8 @@ export const PROBLEMS: ListKind<ProblemRow> = {
     }
     const { key, state, reason } = row.problem;
     const isNew = isNewProblem(row, board);
-    return ['key', state, [['code', key]], [reason], since, isNew, null, null, '', '', placeOfKey(key)];
+    const { value, mark, fix, source } = problemDetail(board.view, row.problem);
+    return ['key', state, [['code', key]], [reason], since, isNew, value, mark, fix, source, placeOfKey(key)];
   },
   sorts: {
     // The newest first in each state.

@@ -1,0 +1,80 @@
+/** Looks for frontends that are never reached (shadows.ts) when the model has changed: late, in pieces, and with rests between. */
+import { tellOwnError } from '../../kernel/own-error.ts';
+import type { Problem } from '../../kernel/problems.ts';
+import type { Model } from '../../model/model.ts';
+import { findShadows } from './shadows.ts';
+
+const WAIT_MS = 500;
+const SLICE_MS = 2;
+const REST_MS = 10;
+/** Between two looks, in times of what one cost. */
+const REST_PER_COST = 50;
+
+export type ShadowWatchParts = {
+  readonly model: () => Model;
+  /** Of the keys in force. */
+  readonly prefix: () => string;
+  readonly onChange: () => void;
+};
+
+export class ShadowWatch {
+  private readonly parts: ShadowWatchParts;
+  private found: ReadonlyMap<string, Problem> = new Map();
+  private looking: ReturnType<typeof findShadows> | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private cost = 0;
+  private stopped = false;
+
+  constructor(parts: ShadowWatchParts) {
+    this.parts = parts;
+  }
+
+  problems(): ReadonlyMap<string, Problem> {
+    return this.found;
+  }
+
+  /** The model has changed: what is under way begins anew. */
+  touch(): void {
+    this.looking = null;
+    if (this.timer === null) this.arm(Math.max(WAIT_MS, this.cost * REST_PER_COST));
+  }
+
+  stop(): void {
+    this.stopped = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+  }
+
+  private arm(ms: number): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      try {
+        this.look();
+      } catch (error) {
+        this.looking = null;
+        tellOwnError('search for frontends that are never reached', error);
+      }
+    }, ms).unref();
+  }
+
+  private look(): void {
+    const { model, prefix, onChange } = this.parts;
+    if (this.looking === null) {
+      const { frontends, problems } = model();
+      this.looking = findShadows(frontends, prefix(), (key) => problems.has(key));
+      this.cost = 0;
+    }
+    const start = performance.now();
+    let step = this.looking.next();
+    while (step.done !== true && performance.now() - start < SLICE_MS) step = this.looking.next();
+    this.cost += performance.now() - start;
+    if (step.done !== true) {
+      this.arm(REST_MS);
+      return;
+    }
+    this.looking = null;
+    const hadAny = this.found.size > 0;
+    this.found = step.value;
+    if (hadAny || this.found.size > 0) onChange();
+  }
+}
