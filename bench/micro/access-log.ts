@@ -84,13 +84,13 @@ function measure(name: string, options: Partial<AccessLogOptions>, varies = fals
       marks.begin();
       marks.admitted();
       marks.tryBegins(true);
-      if (logs) log.begins(record, client as unknown as Downstream, head);
+      if (logs) record.begin(log.nextRequest(), client as unknown as Downstream, head);
       if (logs) record.forwards(head.fields, FORWARDED);
       marks.answered();
       if (logs) record.answered(200, RESPONSE, peer);
       if (logs) record.sends(RESPONSE);
       marks.end();
-      if (logs) log.ended(outcome, { record, user: '', authWasKnown: null });
+      if (logs) log.ended(outcome, { user: '', authWasKnown: null }, record);
       if (!logs || n % LINES_AT_ONCE > 0) continue;
       while (reader.next()) bytes += reader.end - reader.start;
       reader.release();

@@ -152,7 +152,7 @@ class Subject {
       trusts: [null],
       requestIds: new RequestIds('on'),
       tracer: null,
-      accessLog: null,
+      observers: null,
       plans: [null],
       wheel: new TimerWheel(),
       cursors: memory.cursors,

@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   confirm: async () => (await import('./confirm.ts')).runConfirm,
   explain: async () => (await import('./explain.ts')).runExplain,
   keys: async () => (await import('./keys.ts')).runKeys,
+  tail: async () => (await import('./tail.ts')).runTail,
   history: async () => (await import('./history.ts')).runHistory,
   diff: async () => (await import('./history.ts')).runDiff,
   rollback: async () => (await import('./history.ts')).runRollback,

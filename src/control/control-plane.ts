@@ -53,6 +53,7 @@ import type { SourceLog } from './source/source-log.ts';
 import type { StoredKeysReader } from './stored-keys.ts';
 import { TableCycle } from './table-cycle.ts';
 import { TableFeed } from './table-feed.ts';
+import { LiveTails } from './tail/live-tails.ts';
 import { Certificates } from './tls/certificates.ts';
 import { loadClientCAs } from './tls/client-cas.ts';
 import { SharedTicketKeys } from './tls/shared-ticket-keys.ts';
@@ -91,6 +92,7 @@ export class ControlPlane {
   private readonly files = new WatchedFiles((object) => this.reconciler.rebuild(object));
   /** null: there are no traces. */
   private readonly spans: SpanExporter | null;
+  private readonly tails: LiveTails;
   private readonly publisher: Publisher;
   readonly fleet: WorkerFleet;
   private readonly accessLog: AccessLogControl | null;
@@ -263,6 +265,9 @@ export class ControlPlane {
     this.accessLog = settings.accessLog === null ? null : new AccessLogControl(settings.accessLog, settings.workers);
     const { tracing, workers } = settings;
     this.spans = tracing === null ? null : new SpanExporter(tracing, workers, version);
+    this.tails = new LiveTails(workers, settings.web?.tail === 'full', (tails) =>
+      this.fleet.broadcastSinceBoot({ kind: 'tails', tails }),
+    );
     const options = bootOptions(settings, rootCAs);
     this.fleet = new WorkerFleet({
       count: settings.workers,
@@ -281,6 +286,7 @@ export class ControlPlane {
       accessLog: this.accessLog,
       lanes: memory.lanes,
       spans: this.spans?.rings ?? [],
+      tails: this.tails,
       counts: memory.counts,
       openOf: (index) => memory.openExchanges(index),
       onWelcome: (index, generation) => this.publisher.welcome(index, generation),
@@ -333,6 +339,7 @@ export class ControlPlane {
       accessLog: this.accessLog,
       spans: this.spans,
       frontendsNaming: (backend) => builder.frontendsNaming(backend),
+      tails: this.tails,
       backendSlots: this.backendSlots,
       serverSlots: this.serverSlots,
       applyTimes: this.applyTimes,

@@ -39,6 +39,7 @@ import { providerOf } from './source/from-settings.ts';
 import type { Source, SourceName, SourceStatus } from './source/source.ts';
 import type { StoredKeysReader } from './stored-keys.ts';
 import type { TableCycle } from './table-cycle.ts';
+import type { LiveTails } from './tail/live-tails.ts';
 import type { Certificates } from './tls/certificates.ts';
 import type { SpanExporter } from './tracing/span-exporter.ts';
 import type {
@@ -81,6 +82,7 @@ export type PlaneParts = {
   readonly accessLog: AccessLogControl | null;
   readonly spans: SpanExporter | null;
   readonly frontendsNaming: (backend: string) => Iterable<string>;
+  readonly tails: LiveTails;
   readonly backendSlots: SlotRegistry;
   readonly serverSlots: SlotRegistry;
   readonly applyTimes: ApplyTimes;
@@ -326,6 +328,10 @@ export class PlaneView implements ControlView {
       ({ state, confirmedAt }) => state !== 'live' && state !== 'absent' && confirmedAt > 0,
     );
     return stale.reduce((longest, { confirmedAt }) => Math.max(longest, (now - confirmedAt) / 1_000), 0);
+  }
+
+  tails(): LiveTails | null {
+    return this.parts.settings.web?.tail === 'off' ? null : this.parts.tails;
   }
 
   limitUses(): LimitUse[] {

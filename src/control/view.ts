@@ -14,6 +14,7 @@ import type { MergedKey } from './kv-merge.ts';
 import type { HeldStatus } from './memory/removal-guard.ts';
 import type { SnapshotStatus } from './memory/snapshot-keeper.ts';
 import type { SourceName, SourceStatus } from './source/source.ts';
+import type { LiveTails } from './tail/live-tails.ts';
 
 export type EntryPointView = {
   readonly name: string;
@@ -194,6 +195,8 @@ export interface ControlView {
   /** For how long no source has confirmed what is in force; 0 while it is live. */
   staleSeconds(): number;
   limitUses(): readonly LimitUse[];
+  /** null: nobody may look at single requests. */
+  tails(): Pick<LiveTails, 'watch'> | null;
   /** Calls back, at most a few times a second, after any of the above has changed. Returns what ends it. */
   onChange(listener: () => void): () => void;
 }

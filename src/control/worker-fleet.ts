@@ -18,6 +18,7 @@ import { attempt, guarded } from './guarded.ts';
 import { hearOut } from './hear-out.ts';
 import { addressText, listenReason, tellListenFailure, tryListening } from './listening.ts';
 import type { SharedBuffers } from './shared-memory.ts';
+import type { LiveTails } from './tail/live-tails.ts';
 import type { WorkerView } from './view.ts';
 import type { WorkerThreads } from './worker-threads.ts';
 
@@ -46,6 +47,7 @@ export type FleetOptions = {
   readonly lanes: readonly SharedArrayBuffer[];
   /** Of spans, one per worker; empty without tracing. */
   readonly spans: readonly SharedArrayBuffer[];
+  readonly tails: Pick<LiveTails, 'buffers' | 'tails'>;
   readonly counts: readonly CountBuffers[];
   /** Exchanges that are open in it. */
   readonly openOf: (index: number) => number;
@@ -279,6 +281,8 @@ export class WorkerFleet {
       metrics: this.options.lanes[member.index],
       accessLog: this.options.accessLog?.bootOf(member.index) ?? null,
       spans: this.options.spans.at(member.index) ?? null,
+      tail: this.options.tails.buffers[member.index],
+      tails: this.options.tails.tails(),
       counts: this.options.counts[member.index],
       logQueue,
       port: port2,

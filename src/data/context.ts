@@ -14,7 +14,6 @@ import type { TokenCounts } from '../shared/token-counts.ts';
 import type { RoutingTable } from '../table/reader.ts';
 import type { CertificateStore } from '../tls/certificate-store.ts';
 import type { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
-import type { AccessLog } from './access-log/access-log.ts';
 import type { AuthAnswers } from './auth-answers.ts';
 import type { FailureReports } from './balancing/failure-reports.ts';
 import type { RetryBudgets } from './balancing/retry-budget.ts';
@@ -26,6 +25,7 @@ import type { RequestCounts, WorkerCounts } from './exchange/request-counts.ts';
 import type { KeySets } from './key-sets.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { Plan } from './middleware.ts';
+import type { Observers } from './observers.ts';
 import type { Passwords } from './passwords.ts';
 import type { RequestIds } from './request-ids.ts';
 import type { SpoolDisk } from './spool-disk.ts';
@@ -77,8 +77,8 @@ export type WorkerContext = {
   readonly report: (message: FromWorker) => void;
   readonly failureReports: FailureReports;
   readonly metrics: MetricsLane;
-  /** null: there is none. */
-  readonly accessLog: AccessLog | null;
+  /** null: there is no access log, and nobody looks at a live tail. */
+  observers: Observers | null;
   readonly counts: WorkerCounts;
   readonly requestCounts: RequestCounts;
   readonly heldBodies: HeldBodies;

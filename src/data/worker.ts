@@ -17,6 +17,7 @@ import { tellOwnError } from '../kernel/own-error.ts';
 import { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { Explained } from '../protocol/explanation.ts';
 import type { Boot, FromWorker, ToWorker } from '../protocol/messages.ts';
+import type { Tails } from '../protocol/tails.ts';
 import { BackendCounts } from '../shared/backend-counts.ts';
 import { RingWriter } from '../shared/byte-ring.ts';
 import { DescriptorCounts } from '../shared/descriptor-counts.ts';
@@ -58,6 +59,7 @@ import { type Backlog, findBacklog } from './listener/uws-backlog.ts';
 import { UwsListener } from './listener/uws-listener.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { Plan } from './middleware.ts';
+import { Observers } from './observers.ts';
 import { Passwords } from './passwords.ts';
 import { entryPointPlan } from './plan.ts';
 import { localReply } from './reply.ts';
@@ -66,6 +68,7 @@ import { SelfCounts } from './self-counts.ts';
 import { handleProblem } from './socket/self-test.ts';
 import { makesHandshakes } from './socket/tls-handshake.ts';
 import { SpoolDisk } from './spool-disk.ts';
+import { LiveTail } from './tail/live-tail.ts';
 import { Tracer } from './tracing/tracer.ts';
 import { Trust } from './trust.ts';
 import { UpstreamPools } from './upstream/pools.ts';
@@ -111,6 +114,10 @@ const certificates = new CertificateStore();
 const tokenCounts = new TokenCounts(boot.tokenCounts);
 const ticketKeys = new TicketKeys(boot.tls.ticketKeys);
 const { bufferDisk } = boot.options;
+const entryPointNames = boot.entryPoints.map(({ name }) => name);
+const accessLog = boot.accessLog === null ? null : new AccessLog(boot.accessLog, boot.index, entryPointNames);
+const liveTail = new LiveTail(boot.tail, boot.index, entryPointNames, counts.labels);
+const observers = new Observers(accessLog);
 const context: WorkerContext = {
   index: boot.index,
   options: boot.options,
@@ -138,14 +145,7 @@ const context: WorkerContext = {
   report: post,
   failureReports: new FailureReports(post),
   metrics,
-  accessLog:
-    boot.accessLog === null
-      ? null
-      : new AccessLog(
-          boot.accessLog,
-          boot.index,
-          boot.entryPoints.map(({ name }) => name),
-        ),
+  observers: null,
   counts,
   requestCounts: new RequestCounts(metrics, counts, boot.entryPoints, boot.options.metrics),
   heldBodies: new HeldBodies(),
@@ -329,6 +329,12 @@ function explainTo({ id, request }: Extract<ToWorker, { kind: 'explain' }>): voi
   post({ kind: 'explained', id, explained });
 }
 
+/** Where nobody looks, exchanges do not learn that somebody could. */
+function useTails(tails: Tails): void {
+  observers.tail = liveTail.watch(tails) ? liveTail : null;
+  context.observers = observers.isEmpty ? null : observers;
+}
+
 function receive(message: ToWorker): void {
   switch (message.kind) {
     case 'table':
@@ -349,6 +355,9 @@ function receive(message: ToWorker): void {
       return;
     case 'passwordChecked':
       context.passwords.checked(message.id, message.isRight);
+      return;
+    case 'tails':
+      useTails(message.tails);
       return;
     case 'ping':
       post({ kind: 'pong', question: message.question });
@@ -384,6 +393,7 @@ async function start(): Promise<void> {
   sendLogToMain();
   certificates.apply(boot.tls.certificates, []);
   useEntryPoints(boot.entryPoints);
+  useTails(boot.tails);
   const uws = await loading;
   const ofUws = boot.entryPoints.filter(({ engine }) => engine === 'uws');
   if (boot.entryPoints.some(({ engine }) => engine === 'tsuji')) onHandles = await mayUseHandles();

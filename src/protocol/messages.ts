@@ -13,6 +13,7 @@
  *     main ── drain ──────────────▶ worker      stop accepting, finish what runs
  *     main ◀── drained ───────────  worker      nothing runs any more; the worker ends by itself
  *     main ── stop ───────────────▶ worker      close everything now; the worker ends by itself
+ *     main ── tails ──────────────▶ worker      who looks at its requests from now on
  *     main ── ping ───────────────▶ worker      at any time after boot; `pong` back, unless its loop is stuck
  *     main ── reloaded ───────────▶ worker      files were read again (SIGHUP)
  *     main ── explain ────────────▶ worker      what would become of a request; `explained` back
@@ -34,6 +35,7 @@ import type { RequestIdMode } from '../kernel/request-id-mode.ts';
 import type { TracingOptions } from '../kernel/tracing-options.ts';
 import type { VerificationKey } from '../kernel/verification-keys.ts';
 import type { Explained, ExplainedRequest } from './explanation.ts';
+import type { Tails } from './tails.ts';
 
 export type RetryLimits = {
   /** Retries per request, 0.2 for one in five. */
@@ -199,6 +201,9 @@ export type Boot = {
   readonly metrics: SharedArrayBuffer;
   /** null: there is none. */
   readonly accessLog: BootAccessLog | null;
+  /** Of this worker: src/shared/tail.ts */
+  readonly tail: { readonly ring: SharedArrayBuffer; readonly matched: SharedArrayBuffer };
+  readonly tails: Tails;
   /** Of this worker: src/shared/count-buffers.ts */
   readonly counts: CountBuffers;
   /** One Int32: lines of this worker's log that main has not taken yet. */
@@ -242,6 +247,7 @@ export type ToWorker =
       /** As in `BootTls`. */
       readonly clientCAs: BootTls['clientCAs'];
     }
+  | { readonly kind: 'tails'; readonly tails: Tails }
   | { readonly kind: 'ping'; readonly question: number }
   | { readonly kind: 'explain'; readonly id: number; readonly request: ExplainedRequest }
   | { readonly kind: 'drain' }

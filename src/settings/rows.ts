@@ -129,6 +129,7 @@ const ROWS_IN_FORCE: readonly Row[] = [
       web.path                        string   /        Path below which they are served
       web.hosts                       list     -        More names by which browsers may ask for them: lb.example.com, .example.com, *
       web.history                     string   64MB     Memory for what the dashboard's charts show of the past, e.g. 128MB; 0: none
+      web.tail                        string   on       Live requests: on, full (with values of queries), or off
       web.certFile                    string   -        Certificate of --web.address: a PEM file or PEM text
       web.keyFile                     string   -        Key of that certificate: a PEM file or PEM text
       api                             section  false    The same as --web

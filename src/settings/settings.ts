@@ -69,6 +69,8 @@ export type WebSettings = {
   readonly hosts: readonly string[];
   /** Bytes for what charts show of the past. */
   readonly historyBytes: number;
+  /** Single requests may be looked at; `full`: with the values of their queries. */
+  readonly tail: 'on' | 'full' | 'off';
   readonly tls: EntryPointTls | null;
   readonly whiteList: WhiteListOptions | null;
   /** Whose X-Forwarded-For the list believes. */

@@ -18,6 +18,7 @@ const WEB_ENTRY_POINT = 'traefik';
 /** Sections that name the entrypoint that serves them. */
 const PLACED = ['api', 'ping', 'metrics.prometheus'];
 const SECTIONS = ['web', ...PLACED];
+const TAIL_WORDS = ['on', 'full', 'off'] as const;
 /** A name, a domain with a dot in front, or `*`. */
 const HOST_NAME = /^(?:\*|\.?[a-z0-9_](?:[a-z0-9._-]{0,251}[a-z0-9_])?)$/;
 
@@ -141,6 +142,13 @@ function fillAddress(
   return { flag, text, address };
 }
 
+function fillTail(given: Given): WebSettings['tail'] {
+  const text = given.text('web.tail');
+  const word = TAIL_WORDS.find((each) => each === text);
+  if (word === undefined) throw bad('web.tail', `${quoted(text)} is none of ${TAIL_WORDS.join(', ')}`);
+  return word;
+}
+
 /** Whoever asks for ping or the metrics alone opens nothing else. */
 function fillPages(given: Given): WebSettings['pages'] {
   if (given.enabled('web') || given.enabled('api')) return 'all';
@@ -177,6 +185,7 @@ export function fillWeb(
     dashboard: given.boolean('api.dashboard'),
     hosts: fillHosts(given),
     historyBytes: fillHistory(given),
+    tail: fillTail(given),
     tls: fillTls(given, own),
     whiteList: own?.whiteList ?? null,
     users: own === undefined ? null : usersOf(own),

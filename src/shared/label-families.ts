@@ -47,6 +47,8 @@ export const FAMILY = {
   collections: family('worker kind'),
   /** Bytes: gauges of a worker. */
   heap: family('worker kind'),
+  /** Requests that live tails have looked at. */
+  tail: family('worker'),
 } as const;
 
 export const LABEL_FAMILIES: readonly LabelFamily[] = LIST;

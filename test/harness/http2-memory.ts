@@ -84,7 +84,7 @@ export class Http2Memory {
       trusts: [null],
       requestIds: new RequestIds('off'),
       tracer: null,
-      accessLog: null,
+      observers: null,
       plans: [[{ request }]],
       table: null,
       draining: false,

@@ -25,6 +25,7 @@ import { whatIsOld, whyNotReady } from './readiness.ts';
 import { type AdminRequest, takesGzip } from './request.ts';
 import { StaticFiles } from './static-files.ts';
 import { configurationStatus, liveStatus, wholeStatus } from './status.ts';
+import { streamTail } from './tail-stream.ts';
 import { UiApi } from './ui-api/ui-api.ts';
 import { Unpacking } from './unpacking.ts';
 
@@ -267,6 +268,8 @@ export class AdminPages {
     } else if (path.length === 2 && path[0] === 'ui' && path[1] === 'explain') {
       const { status, text } = await explainByQuery(view, queryOf(exchange.request));
       send(exchange, status, JSON_TYPE, text);
+    } else if (path.length === 2 && path[0] === 'ui' && path[1] === 'tail') {
+      this.tail(exchange);
     } else if (path[0] === 'ui' && path.length > 1 && this.ui !== null) {
       await this.uiPage(this.ui, path.slice(1), exchange);
     } else if (path.length === 1 && path[0] === 'nodes') {
@@ -300,6 +303,12 @@ export class AdminPages {
     const page = Page.of(text);
     const body = takesGzip(request) ? await page.compressed() : page;
     connection.answer(status, body.gzipped ? { ...fields, 'Content-Encoding': 'gzip' } : fields, body);
+  }
+
+  private tail(exchange: Exchange): void {
+    const { request, connection } = exchange;
+    const refused = streamTail(this.view, queryOf(request), connection, COMMON);
+    if (refused !== null) send(exchange, refused.status, JSON_TYPE, refused.text);
   }
 
   private stream({ request, connection }: Exchange): void {

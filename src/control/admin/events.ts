@@ -16,7 +16,7 @@ const SHORTEST_GAP_MS = 250;
 /** A change may cost main at most about a tenth of its time, however large the configuration is. */
 const GAP_PER_COST = 10;
 
-const STREAM_FIELDS: Fields = {
+export const STREAM_FIELDS: Fields = {
   'Content-Type': 'text/event-stream; charset=utf-8',
   'Cache-Control': 'no-store',
   // Keeps an nginx in front from collecting the events.

@@ -7,13 +7,11 @@ import { LineRing, NOTABLE, USUAL } from '../../access-log/line-ring.ts';
 import { fieldModes } from '../../access-log/modes.ts';
 import { requestPath } from '../../access-log/request-path.ts';
 import { isAmong, isNotable, passes } from '../../access-log/selection.ts';
-import type { RequestHead } from '../../http/request-head.ts';
 import type { AccessLogOptions } from '../../kernel/access-log-options.ts';
 import { addressFamily } from '../../kernel/ip-ranges.ts';
 import type { ObservabilityOptions } from '../../middlewares/observability.ts';
 import type { BootAccessLog } from '../../protocol/messages.ts';
 import type { FrontendView } from '../../table/views.ts';
-import type { Downstream } from '../downstream.ts';
 import type { Outcome } from '../exchange/outcome.ts';
 import { ExchangeRecord, type RecordNeeds } from './exchange-record.ts';
 import { Places } from './place.ts';
@@ -57,7 +55,6 @@ function needsOf(options: AccessLogOptions): RecordNeeds {
 
 /** What an exchange says of itself, besides its outcome. */
 export interface LoggedExchange {
-  readonly record: ExchangeRecord | null;
   readonly user: string;
   readonly authWasKnown: boolean | null;
 }
@@ -94,14 +91,14 @@ export class AccessLog {
     return new ExchangeRecord(this.needs);
   }
 
-  /** A request has come; `head` is valid only during the call. */
-  begins(record: ExchangeRecord, client: Downstream, head: RequestHead): void {
-    record.begin(this.ring.nextRequest(), client, head);
+  /** The number of one more request of this process. */
+  nextRequest(): number {
+    return this.ring.nextRequest();
   }
 
   /** It is over. */
-  ended(outcome: Outcome, { record, user, authWasKnown }: LoggedExchange): void {
-    if (record === null || this.ring.isOff) return;
+  ended(outcome: Outcome, { user, authWasKnown }: LoggedExchange, record: ExchangeRecord): void {
+    if (this.ring.isOff) return;
     const own = outcome.frontend?.options?.observability as ObservabilityOptions | undefined;
     if (own?.accessLogs === false) return;
     const { entry, options } = this;

@@ -20,6 +20,7 @@ import { standIn } from '../balancing/stand-in.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Downstream } from '../downstream.ts';
 import { type Middleware, type Plan, WAITS, type Waiting } from '../middleware.ts';
+import type { Observers } from '../observers.ts';
 import { backendPlan, frontendPlan } from '../plan.ts';
 import { localReply, type Reply, slashRedirect } from '../reply.ts';
 import type { Flow, SubrequestUser } from '../subrequest-user.ts';
@@ -69,8 +70,10 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   protected requestBytes = 0;
   protected responseBytes = 0;
   readonly marks = new Marks();
-  /** For the access log; null where there is none. */
-  readonly record: ExchangeRecord | null;
+  /** null where nobody has asked for it. */
+  record: ExchangeRecord | null = null;
+  /** Of this exchange and all that it serves later; null until somebody asks. */
+  private ownRecord: ExchangeRecord | null = null;
   /** null as long as no timeout is set. */
   timer: ExchangeTimer | null;
   /** From `open` to `finish`. */
@@ -95,7 +98,6 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     this.assignment = new Assignment(worker);
     this.nextTry = new NextTry(this, this.assignment, worker.wheel);
     this.timer = ExchangeTimer.for(worker, this);
-    this.record = worker.accessLog === null ? null : worker.accessLog.record();
     this.ownTrace = worker.tracer === null ? null : worker.tracer.makeTrace();
   }
 
@@ -155,7 +157,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     const { worker, entryPoint } = this;
     worker.trusts[entryPoint]?.judge(this.client, head);
     worker.requestIds.name(this, head);
-    if (this.record !== null) worker.accessLog!.begins(this.record, this.client, head);
+    if (worker.observers !== null) this.observe(worker.observers, head);
     const { ownTrace } = this;
     if (ownTrace !== null) {
       worker.tracer!.begin(ownTrace, this, head);
@@ -172,6 +174,12 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     const plan = worker.plans[entryPoint];
     if (plan !== null) this.walk(plan);
     this.advance(head);
+  }
+
+  private observe(observers: Observers, head: RequestHead): void {
+    this.ownRecord ??= observers.record();
+    observers.begins(this.ownRecord, this.client, head);
+    this.record = this.ownRecord;
   }
 
   private walk(plan: Plan): void {
@@ -448,13 +456,15 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     const { worker, record, trace } = this;
     try {
       try {
-        if (record !== null) worker.accessLog!.ended(outcome, this);
+        // Who has looked when it began may have left.
+        if (record !== null) worker.observers?.ended(outcome, this, record);
         if (trace !== null) worker.tracer!.finish(trace, outcome);
       } finally {
         record?.forget();
+        this.record = null;
       }
     } catch (error) {
-      tellOwnError('access log or trace', error);
+      tellOwnError('access log, live tail or trace', error);
     }
   }
 }

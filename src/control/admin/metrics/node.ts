@@ -98,6 +98,8 @@ export function* workerMetrics(source: MetricsSource): Parts {
     'Memory of the JavaScript of a worker.',
     rowsOf(source, FAMILY.heap),
   );
+  const watched = 'Requests that live tails have looked at.';
+  yield* family('tsuji_tail_requests_total', 'counter', watched, rowsOf(source, FAMILY.tail));
   const gc = 'Time that a worker spent collecting garbage.';
   yield* family('tsuji_worker_gc_seconds_total', 'counter', gc, rowsOf(source, FAMILY.collections));
 }

@@ -229,6 +229,29 @@ export const CERTIFICATE_COLUMNS = [
 
 export const EVENT_COLUMNS = ['id', 't', 'kind', 'worse', 'of', 'text', 'detail', 'n', 'by'] as const;
 
+/** `tail`: a request as it has ended, or `{"skipped":N}`. Texts are cut; of a query the names are there, its values only on request. */
+export type TailLine = {
+  /** When it ended. */
+  readonly t: number;
+  /** Before the last try, connecting, to the head of the answer, the rest. Their sum is the whole. */
+  readonly ms: readonly [wait: number, connect: number, first: number, rest: number];
+  readonly code: number;
+  readonly m: string;
+  readonly h: string;
+  readonly p: string;
+  /** Frontend, backend, server that was asked last; null for none. */
+  readonly f: string | null;
+  readonly b: string | null;
+  readonly s: string | null;
+  /** Servers that were asked. */
+  readonly tries: number;
+  readonly ip: string;
+  /** Entrypoint. */
+  readonly e: string;
+  /** Why it ended so: `ok`, or a cause as in the access log. */
+  readonly cause: string;
+};
+
 /** `wall`: `states` are those of the servers of `names` in their order, backends between `|`. Above 1 500 servers a letter per backend, the worst. */
 export type Wall = {
   /** `server`, `backend`. */

@@ -62,6 +62,7 @@ export function webSettings(changes: Partial<WebSettings> = {}): WebSettings {
     dashboard: true,
     hosts: [],
     historyBytes: 8_000_000,
+    tail: 'on',
     tls: null,
     whiteList: null,
     forwardedHeaders: { insecure: true, trustedIPs: [] },
@@ -250,6 +251,9 @@ export class FakeView implements ControlView {
     return this.limits.get(name) ?? null;
   }
   spans() {
+    return null;
+  }
+  tails() {
     return null;
   }
 
