@@ -34,13 +34,15 @@ export function writeFolder(folder: string, keys: Keys): void {
   }
 }
 
-/** Whether `--help` of the tree at `root` lists a flag. */
+/** Whether help of the tree at `root` lists a flag: since 0.3 all of them stand in `--help all`, and before in `--help`. */
 function knowsFlag(root: string, flag: string): boolean {
-  const help = spawnSync(process.execPath, [join(root, 'src/main.ts'), '--help'], {
-    encoding: 'utf8',
-    timeout: 20_000,
+  return [['--help', 'all'], ['--help']].some((args) => {
+    const help = spawnSync(process.execPath, [join(root, 'src/main.ts'), ...args], {
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    return help.stdout.toLowerCase().includes(flag.toLowerCase());
   });
-  return help.stdout.toLowerCase().includes(flag.toLowerCase());
 }
 
 /** @param flags among them where the keys are; one that says what `http` is counts more than `port` */
