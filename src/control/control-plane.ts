@@ -39,6 +39,7 @@ import { BackendTraffic } from './memory/backend-traffic.ts';
 import { RemovalGuard } from './memory/removal-guard.ts';
 import type { RememberedSource } from './memory/snapshot-format.ts';
 import type { SnapshotKeeper } from './memory/snapshot-keeper.ts';
+import { Suspects } from './memory/suspects.ts';
 import { PasswordChecks } from './passwords/password-checks.ts';
 import { PlaneView } from './plane-view.ts';
 import { Publisher } from './publisher.ts';
@@ -98,6 +99,7 @@ export class ControlPlane {
   private readonly accessLog: AccessLogControl | null;
   private readonly reconciler: Reconciler;
   private readonly guard: RemovalGuard;
+  private readonly suspects: Suspects;
   private readonly sourceList: readonly Source[];
   private readonly certificateList: Certificates;
   private readonly ticketRing: TicketRing;
@@ -160,8 +162,9 @@ export class ControlPlane {
     const times = { firstMs: settings.ejectionTimeMs, longestMs: settings.ejectionMaxTimeMs };
     this.servers = new ServerControl(shared, times, onChange);
     const rootCAs = settings.rootCAs === null ? null : loadRootCAs(settings.rootCAs, settings.origins.rootCAs);
+    const prober = new Prober({ insecureSkipVerify: settings.insecureSkipVerify, rootCAs });
     this.healthChecks = new HealthChecks(shared, {
-      probe: new Prober({ insecureSkipVerify: settings.insecureSkipVerify, rootCAs }).probe,
+      probe: prober.probe,
       onReturn: (backend, slot) => this.servers.returned(backend, slot),
       upOf: this.servers.upOf,
       onChange,
@@ -179,6 +182,7 @@ export class ControlPlane {
       stored,
       files: this.files,
       ruleWaitMs: RULE_WAIT_MS,
+      isSuspect: (backend, server) => this.suspects.isSuspect(backend, server),
     });
     this.current = builder.model;
     this.tables = new TableCycle({
@@ -201,10 +205,25 @@ export class ControlPlane {
       onRelease: () => this.reconciler.again(),
       onChange,
     });
+    this.suspects = new Suspects({
+      limitMs: settings.guard.suspectMs,
+      sources: this.sourceList.map(({ name }) => name),
+      model: () => this.current,
+      keysOf: (source) => this.reconciler.keysOf(source),
+      backendOf: (frontend) => builder.keysOf('frontends', frontend).get('backend') ?? '',
+      evidenceOf: (backend, server) => this.servers.evidence(backend, server),
+      connect: (server, timeoutMs) => prober.connect(server, timeoutMs),
+      onMark: (backend) => this.reconciler.rebuild(`backends/${backend}`),
+      onGone: (source, changes) => this.feed.letGo(source, changes),
+      onChange,
+    });
     this.reconciler = new Reconciler({
       sources: this.sourceList,
       builder,
-      admit: (changes) => this.guard.admit(changes),
+      admit: (changes) => {
+        this.suspects.obey(changes);
+        return this.guard.admit(changes);
+      },
       onKeys: (changes) => this.board?.tookKeys(changes),
       onTaken: (revisions) => this.taken(revisions),
       onModel: (model, changed, since) => this.modelChanged(model, changed, since),
@@ -215,6 +234,7 @@ export class ControlPlane {
       sources: this.sourceList,
       reconciler: this.reconciler,
       snapshot,
+      suspects: this.suspects,
       log: sourceLog,
       onChange: () => {
         this.applied.look();
@@ -330,6 +350,7 @@ export class ControlPlane {
       keys: this.reconciler,
       builder,
       guard: this.guard,
+      suspects: this.suspects,
       certificates: this.certificateList,
       nodes: this.nodes,
       nodeReport: this.nodeReport,

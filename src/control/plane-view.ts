@@ -32,6 +32,7 @@ import type { ShadowWatch } from './keys/shadow-watch.ts';
 import type { MergedKey } from './kv-merge.ts';
 import type { HeldStatus, RemovalGuard } from './memory/removal-guard.ts';
 import type { SnapshotKeeper, SnapshotStatus } from './memory/snapshot-keeper.ts';
+import type { Suspects, SuspectsStatus } from './memory/suspects.ts';
 import type { Publisher } from './publisher.ts';
 import type { Reconciler } from './reconciler.ts';
 import type { SharedMemory } from './shared-memory.ts';
@@ -72,6 +73,7 @@ export type PlaneParts = {
   readonly builder: Pick<ModelBuilder, 'keysOf'>;
   readonly shadows: ShadowWatch;
   readonly guard: RemovalGuard;
+  readonly suspects: Suspects;
   readonly certificates: Certificates;
   readonly nodes: ClusterNodes;
   readonly nodeReport: NodeReport;
@@ -173,6 +175,10 @@ export class PlaneView implements ControlView {
 
   held(): HeldStatus | null {
     return this.parts.guard.status();
+  }
+
+  suspects(): SuspectsStatus {
+    return this.parts.suspects.status();
   }
 
   confirmHeld(): void {

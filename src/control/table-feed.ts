@@ -16,11 +16,13 @@ function policyOf(backend: Backend): BackendPolicy {
   const { method, hash, sticky, ejectionFailures, circuitBreaker, maxConn, options = {} } = backend;
   const isLimited = maxConn !== undefined && maxConn.amount !== 0;
   const draining = backend.servers.flatMap((server, index) => (server.draining === true ? [index] : []));
+  const suspects = backend.servers.flatMap((server, index) => (server.suspect === true ? [index] : []));
   return {
     ...(method === 'wrr' ? {} : { method }),
     ...(hash === undefined ? {} : { hash }),
     ...(sticky === undefined ? {} : { sticky: stickyOptions(sticky) }),
     ...(draining.length === 0 ? {} : { draining }),
+    ...(suspects.length === 0 ? {} : { suspects }),
     ...(ejectionFailures === undefined ? {} : { ejectionFailures }),
     ...(circuitBreaker === undefined ? {} : { breaker: circuitBreaker }),
     ...(Object.keys(options).length === 0 ? {} : { options }),
@@ -51,7 +53,10 @@ function toTableBackend(
     pipelining: backend.pipelining,
     policy: policyOf(backend),
     ...(backend.options === undefined ? {} : { otherBackends: backendsOf(backend.options) }),
-    servers: backend.servers.map(({ draining: _, ...server }) => ({ ...server, slot: holdServer(server.url) })),
+    servers: backend.servers.map(({ draining: _draining, suspect: _suspect, ...server }) => ({
+      ...server,
+      slot: holdServer(server.url),
+    })),
   };
 }
 

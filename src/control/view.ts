@@ -13,6 +13,7 @@ import type { NoAnswer } from './explain/explanation.ts';
 import type { MergedKey } from './kv-merge.ts';
 import type { HeldStatus } from './memory/removal-guard.ts';
 import type { SnapshotStatus } from './memory/snapshot-keeper.ts';
+import type { SuspectsStatus } from './memory/suspects.ts';
 import type { SourceName, SourceStatus } from './source/source.ts';
 import type { LiveTails } from './tail/live-tails.ts';
 
@@ -140,6 +141,8 @@ export interface ControlView {
   snapshot(): SnapshotStatus | null;
   /** What the guard against mass removal holds, null for nothing. */
   held(): HeldStatus | null;
+  /** Servers whose lease ran out. */
+  suspects(): SuspectsStatus;
   /** It is in force at once. The only thing here that changes anything. */
   confirmHeld(): void;
   workers(): readonly WorkerView[];

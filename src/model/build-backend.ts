@@ -24,6 +24,8 @@ export type BackendOptions = {
   readonly healthCheckIntervalMs?: number;
   /** A server whose tags do not meet all of them is left out. */
   readonly constraints: readonly Constraint[];
+  /** Is that server in force only until it is known what became of it? Absent: none is. */
+  readonly isSuspect?: (backend: string, server: string) => boolean;
 };
 
 /** Ours: far above any use, and small enough that sums of weights stay exact in 32 bits. */
@@ -55,7 +57,12 @@ function readDraining(text: string, key: string, problems: ProblemList): boolean
   return value;
 }
 
-function buildServers(named: Map<string, ServerKeys>, options: BackendOptions, problems: ProblemList): Servers {
+function buildServers(
+  backend: string,
+  named: Map<string, ServerKeys>,
+  options: BackendOptions,
+  problems: ProblemList,
+): Servers {
   const leftOut: LeftOutServer[] = [];
   const byIdentity = new Map<string, Server>();
   for (const name of [...named.keys()].sort()) {
@@ -82,13 +89,23 @@ function buildServers(named: Map<string, ServerKeys>, options: BackendOptions, p
       continue;
     }
     const twin = byIdentity.get(identity);
+    const suspect = options.isSuspect?.(backend, name) === true;
+    // It has registered anew under another name.
+    if (suspect && twin !== undefined && twin.suspect !== true) continue;
     if (twin !== undefined) {
-      problems.add(`servers/${twin.name}/url`, 'ignored', `the same server as ${quoted(name)}, which is used`);
+      const reason = `the same server as ${quoted(name)}, which is used`;
+      if (twin.suspect !== true) problems.add(`servers/${twin.name}/url`, 'ignored', reason);
       // The order is that of the names that are used.
       byIdentity.delete(identity);
     }
     const draining = readDraining(keys.draining, `servers/${name}/draining`, problems);
-    byIdentity.set(identity, { name, ...address, weight, ...(draining ? { draining: true } : {}) });
+    byIdentity.set(identity, {
+      name,
+      ...address,
+      weight,
+      ...(draining ? { draining: true } : {}),
+      ...(suspect ? { suspect: true } : {}),
+    });
   }
   return { used: [...byIdentity.values()], leftOut };
 }
@@ -149,7 +166,7 @@ export function buildBackend(
     else balancing[match.field] = value;
   }
   const known = { entryPoints: NO_NAMES, backend: name, ...surroundings };
-  const { used, leftOut } = buildServers(servers, options, problems);
+  const { used, leftOut } = buildServers(name, servers, options, problems);
   const parsed = optionKeys.size === 0 ? {} : parseOptions(BACKEND_KINDS, optionKeys, known, problems);
   const guards = readProtection(protection, problems);
   const backend = {

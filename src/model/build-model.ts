@@ -57,6 +57,8 @@ export type ModelSettings = {
   readonly stored?: StoredKeys;
   /** How long a frontend without a rule waits for one (rule-wait.ts), ms; absent: it is served at once. */
   readonly ruleWaitMs?: number;
+  /** As in BackendOptions. Whoever changes that says `rebuild`. */
+  readonly isSuspect?: (backend: string, server: string) => boolean;
   /** Milliseconds of a clock that never goes back; absent: performance.now(). */
   readonly now?: () => number;
 };
@@ -126,7 +128,8 @@ export class ModelBuilder {
     this.#tree = new KvTree((key) => isKnownOther(key, this.#stored));
     this.#ruleWait = new RuleWait(settings.ruleWaitMs ?? 0, settings.now ?? (() => performance.now()));
     const { prefix, allowMinWeightZero, constraints = [], healthCheckIntervalMs = DEFAULT_INTERVAL_MS } = settings;
-    this.#backendOptions = { prefix, allowMinWeightZero, constraints, healthCheckIntervalMs };
+    const { isSuspect = () => false } = settings;
+    this.#backendOptions = { prefix, allowMinWeightZero, constraints, healthCheckIntervalMs, isSuspect };
     this.#frontendOptions = {
       prefix: settings.prefix,
       entryPoints: new Set(settings.entryPoints),

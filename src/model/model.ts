@@ -24,6 +24,8 @@ export type Server = {
   readonly weight: number;
   /** It keeps its running exchanges and sticky sessions, and gets nothing new. Absent: false. */
   readonly draining?: true;
+  /** Its lease ran out: it gets requests only where no other server can take them. Absent: false. */
+  readonly suspect?: true;
 };
 
 /** A server that the constraints leave out: no mistake, and no part of any table. */

@@ -216,7 +216,7 @@ function fillGuard(given: Given): Settings['guard'] {
   const text = given.text('guard.removal');
   const removal = text === '' ? null : parseShare(text);
   if (text !== '' && removal === null) throw bad('guard.removal', `${quoted(text)} is no share from 0% to 100%`);
-  return { removal, graceMs: given.duration('guard.grace') };
+  return { removal, graceMs: given.duration('guard.grace'), suspectMs: given.duration('guard.suspect') };
 }
 
 function fillCount(given: Given, flag: string, most: number): number {

@@ -56,6 +56,7 @@ const ROWS_IN_FORCE: readonly Row[] = [
       snapshot                     string   -               File that keeps the keys of etcd over a restart; off: none; without it, snapshot in $STATE_DIRECTORY
       guard.removal                string   -               Hold changes that take away more than this share of the frontends at once (50%), or the last server of a busy backend
       guard.grace                  duration  60s             How long they are held
+      guard.suspect                duration  5m              How long a server whose lease ran out is kept as a last resort while it serves; 0: not at all
       etcd.username                string   -               User of etcd
       etcd.password                string   -               Password of that user
       etcd.tls                     section  false           Connect with TLS

@@ -16,6 +16,8 @@ export interface BackendPolicy {
   readonly sticky?: StickyOptions;
   /** Indexes of servers that get nothing new, but keep their sticky sessions. */
   readonly draining?: readonly number[];
+  /** Indexes of servers that get requests only where no other can take them. */
+  readonly suspects?: readonly number[];
   /** Failed tries in a row that eject a server, where it is not what the flag says; 0: never. */
   readonly ejectionFailures?: number;
   readonly breaker?: { readonly expression: string; readonly condition: BreakerCondition };

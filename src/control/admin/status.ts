@@ -135,6 +135,7 @@ function liveFields(view: ControlView, reader: MetricsReader, live: LiveWindow):
       ),
     ],
     ['held', plain(view.held())],
+    ['suspects', plain(shownSuspects(view))],
     ['snapshot', plain(view.snapshot())],
     ['windowSeconds', plain(live.seconds(now))],
     ['openUpstreamConnections', plain(reader.openUpstreamConnections())],
@@ -144,6 +145,14 @@ function liveFields(view: ControlView, reader: MetricsReader, live: LiveWindow):
     ['serverNumbers', () => jsonListParts(serverNumbers(view), jsonText)],
     ['healthChecks', () => jsonListParts(healthChecks(view), jsonText)],
   ];
+}
+
+function shownSuspects(view: ControlView) {
+  const { count, servers } = view.suspects();
+  return {
+    count,
+    servers: servers.map(({ backend, server, url, since, until }) => ({ backend, server, url, since, until })),
+  };
 }
 
 function frontendJson(frontend: Frontend): string {

@@ -4,7 +4,9 @@
  */
 import type { Backend, Model, Server } from '../../model/model.ts';
 import type { ServerEvent, ServerFailed } from '../../protocol/messages.ts';
+import { DOWN, IN } from '../../shared/server-state.ts';
 import { serverKey } from '../../shared/slots.ts';
+import type { Evidence } from '../memory/suspects.ts';
 import { Ejector } from './ejector.ts';
 import { FailingServers } from './failing-servers.ts';
 import { ServerLog } from './server-log.ts';
@@ -84,6 +86,18 @@ export class ServerControl {
       isUsable(this.shared, backend, server) &&
       !this.failing.isDown(this.shared.serverSlots.find(serverKey(backend.name, server.url)))
     );
+  }
+
+  /** Whether a server serves, as far as requests and its health check tell. */
+  evidence(backend: Backend, server: Server): Evidence {
+    const { serverSlots, state } = this.shared;
+    const slot = serverSlots.find(serverKey(backend.name, server.url));
+    if (slot < 0) return { isDown: false, isFailing: false, good: 0 };
+    return {
+      isDown: state.health(slot) === DOWN,
+      isFailing: this.failing.isDown(slot) || state.ejection(slot) !== IN,
+      good: (state.ended(slot) - state.bad(slot)) >>> 0,
+    };
   }
 
   /** A worker has seen something of a server. */

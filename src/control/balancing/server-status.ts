@@ -7,8 +7,8 @@ import type { SharedServers } from './server-slots.ts';
 import type { EffectiveWeights } from './weights.ts';
 
 export type ServerStatus = {
-  readonly state: 'in rotation' | 'slow start' | 'not used' | 'draining' | 'down' | 'ejected' | 'on trial';
-  /** New requests are sent to it. */
+  readonly state: 'in rotation' | 'slow start' | 'not used' | 'draining' | 'down' | 'ejected' | 'on trial' | 'suspect';
+  /** New requests are sent to it; to a suspect one, when the backend has no other at all. */
   readonly up: boolean;
   /** Exchanges that all workers have with it. */
   readonly inFlight: number;
@@ -25,6 +25,10 @@ const NEW: ServerStatus = Object.freeze({
   effectiveWeight: 0,
   ejections: 0,
 });
+
+function isLastResort({ servers }: Backend): boolean {
+  return servers.every(({ suspect }) => suspect === true);
+}
 
 export function serverStatus(
   shared: SharedServers,
@@ -43,10 +47,11 @@ export function serverStatus(
   else if (server.draining === true) word = 'draining';
   else if (server.weight === 0) word = 'not used';
   else if (ejection !== IN) word = ejection === EJECTED ? 'ejected' : 'on trial';
+  else if (server.suspect === true) word = 'suspect';
   else if (weights.percent(backend, slot) < 100) word = 'slow start';
   return {
     state: word,
-    up: word === 'in rotation' || word === 'slow start',
+    up: word === 'in rotation' || word === 'slow start' || (word === 'suspect' && isLastResort(backend)),
     inFlight: state.inFlight(slot),
     effectiveWeight: state.weight(slot) || server.weight,
     ejections: ejector.count(slot),

@@ -154,9 +154,11 @@ export class EffectiveWeights {
 
   private rate(backend: Backend, drr: Drr): boolean {
     const { state } = this.shared;
-    const inUse = slottedServers(this.shared, backend).filter(
+    const usable = slottedServers(this.shared, backend).filter(
       ({ server, slot }) => server.weight > 0 && server.draining !== true && state.health(slot) !== DOWN,
     );
+    const registered = usable.filter(({ server }) => server.suspect !== true);
+    const inUse = registered.length > 0 ? registered : usable;
     return drr.second(
       inUse.map(({ server, slot }) => ({
         slot,

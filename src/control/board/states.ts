@@ -21,7 +21,7 @@ const APART: readonly ServerStateWord[] = ['draining', 'not used', 'left out'];
 export function serverState({ state, isDraining, weight, tries, bad }: ServerFacts): ServerStateWord {
   if (isDraining) return 'draining';
   if (weight === 0) return 'not used';
-  const takesRequests = state === 'in rotation' || state === 'slow start';
+  const takesRequests = state === 'in rotation' || state === 'slow start' || state === 'suspect';
   return takesRequests && tries >= LEAST_TRIES && bad >= tries * FAILING_SHARE ? 'failing' : state;
 }
 
@@ -89,6 +89,8 @@ function whyImpaired(facts: BackendFacts, up: number, want: number): string {
     const words = [...new Set(servers.filter(isBad))];
     return `${count(out, 'server')} ${words.length === 1 ? words[0] : 'out'}`;
   }
+  const suspect = servers.filter((state) => state === 'suspect').length;
+  if (suspect > 0) return `the lease of ${count(suspect, 'server')} ran out`;
   const onTrial = servers.filter((state) => state === 'on trial').length;
   if (onTrial > 0) return `${count(onTrial, 'server')} on trial`;
   if (e5 !== null && e5 >= IMPAIRED_E5) return `${percent(e5)} get a 5xx`;

@@ -5,7 +5,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import { connect as connectHttp2, constants } from 'node:http2';
-import { isIPv6 } from 'node:net';
+import { connect as connectTcp, isIPv6 } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
@@ -128,6 +128,20 @@ export class Prober {
     }
     return { good: reason === '', reason, seconds: (performance.now() - startedAt) / 1000 };
   };
+
+  /** Whether a server takes connections: '' when it does, else why not. Never rejects. */
+  connect({ host, port }: Pick<Server, 'host' | 'port'>, timeoutMs: number): Promise<string> {
+    return new Promise((resolve) => {
+      const socket = connectTcp({ host, port, lookup: this.#resolver.lookup });
+      const end = (reason: string): void => {
+        socket.destroy();
+        resolve(reason);
+      };
+      socket.setTimeout(timerSpan(timeoutMs), () => end(`no connection within ${timeoutMs / 1000} s`));
+      socket.on('connect', () => end(''));
+      socket.on('error', (error) => end(errorText(error)));
+    });
+  }
 
   async #reason(first: ProbeTarget, signal: AbortSignal): Promise<string> {
     let target = first;

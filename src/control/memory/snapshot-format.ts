@@ -6,7 +6,7 @@
  *     base    = header │ source │ keys │ keys │ … │ source │ keys │ … │ changes while it was written │ whole
  *     block   = length of the content │ CRC-32 of the content │ content           numbers: 32 bits, little-endian
  *     content = kind, one byte │ JSON object │ line end │ record │ record │ …
- *     record  = bytes of the key │ bytes of the value, or DELETED │ key │ value   UTF-8
+ *     record  = bytes of the key │ bytes of the value, with LEASED or not, or DELETED │ key │ value   UTF-8
  *
  * What is cut off or damaged before `whole` is no snapshot. Behind it the file is one up to the first block that does not
  * hold, which a machine that lost its power leaves behind: that is how the keys were, only earlier.
@@ -19,14 +19,17 @@ import type { Change, SourceName } from '../source/source.ts';
 export const SNAPSHOT_REFUSED = 'SNAPSHOT_REFUSED';
 
 const SIGNATURE = 'tsuji snapshot ';
-/** To be raised with every change of the bytes. */
-const VERSION = 1;
+/** To be raised with every change of the bytes. Of version 1 no key was LEASED. */
+const VERSION = 2;
+const READABLE: readonly string[] = ['1', String(VERSION)];
 export const MAGIC = Buffer.from(`${SIGNATURE}${VERSION}\n`);
 
 const BLOCK = { header: 0x68, source: 0x73, keys: 0x6b, changes: 0x63, confirmed: 0x74, whole: 0x77 } as const;
 const BLOCK_HEAD_BYTES = 8;
 const RECORD_HEAD_BYTES = 8;
 const DELETED = 0xffffffff;
+/** It goes with a lease, or has a TTL. */
+const LEASED = 0x40000000;
 const LINE_END = 0x0a;
 
 const SOURCES: ReadonlySet<unknown> = new Set<SourceName>(['etcdv3', 'etcdv2', 'folder']);
@@ -49,7 +52,14 @@ export type SourceMark = {
   readonly confirmedAt: number;
 };
 
-export type RememberedSource = SourceMark & { readonly entries: ReadonlyMap<string, string> };
+export type RememberedSource = SourceMark & {
+  readonly entries: ReadonlyMap<string, string>;
+  /** Those of them that go with a lease, or have a TTL. */
+  readonly leased: ReadonlySet<string>;
+};
+
+/** Does that key go with a lease, or has it a TTL? */
+export type IsLeased = (key: string) => boolean;
 
 export type Snapshot = {
   readonly header: SnapshotHeader;
@@ -74,12 +84,12 @@ function block(kind: number, fields: object, records: readonly Buffer[] = []): B
   return Buffer.concat([head, ...content], BLOCK_HEAD_BYTES + length);
 }
 
-function record(key: string, value: string | null): Buffer {
+function record(key: string, value: string | null, isLeased: boolean): Buffer {
   const keyBytes = Buffer.byteLength(key);
   const valueBytes = value === null ? 0 : Buffer.byteLength(value);
   const bytes = Buffer.allocUnsafe(RECORD_HEAD_BYTES + keyBytes + valueBytes);
   bytes.writeUInt32LE(keyBytes, 0);
-  bytes.writeUInt32LE(value === null ? DELETED : valueBytes, 4);
+  bytes.writeUInt32LE(value === null ? DELETED : isLeased ? valueBytes + LEASED : valueBytes, 4);
   bytes.write(key, RECORD_HEAD_BYTES);
   if (value !== null) bytes.write(value, RECORD_HEAD_BYTES + keyBytes);
   return bytes;
@@ -94,11 +104,11 @@ export function sourceBlock(mark: SourceMark): Buffer {
   return block(BLOCK.source, mark);
 }
 
-export function changesBlock(mark: SourceMark, changes: readonly Change[]): Buffer {
+export function changesBlock(mark: SourceMark, changes: readonly Change[], isLeased: IsLeased): Buffer {
   return block(
     BLOCK.changes,
     mark,
-    changes.map(({ key, value }) => record(key, value)),
+    changes.map(({ key, value }) => record(key, value, isLeased(key))),
   );
 }
 
@@ -116,11 +126,15 @@ export function wholeBlock(): Buffer {
  * Blocks of the keys of the source whose block came last, each a little over `bytes` long. The map may change between
  * two of them: whoever writes them appends what has changed meanwhile.
  */
-export function* keysBlocks(entries: ReadonlyMap<string, string>, bytes: number): Generator<Buffer> {
+export function* keysBlocks(
+  entries: ReadonlyMap<string, string>,
+  bytes: number,
+  isLeased: IsLeased,
+): Generator<Buffer> {
   let records: Buffer[] = [];
   let size = 0;
   for (const [key, value] of entries) {
-    const next = record(key, value);
+    const next = record(key, value, isLeased(key));
     records.push(next);
     size += next.length;
     if (size < bytes) continue;
@@ -147,9 +161,26 @@ function isMark(value: unknown): value is SourceMark {
   );
 }
 
+/** Of one source. */
+class Keys {
+  readonly entries = new Map<string, string>();
+  readonly leased = new Set<string>();
+
+  put(key: string, value: string, isLeased: boolean): void {
+    this.entries.set(key, value);
+    if (isLeased) this.leased.add(key);
+    else this.leased.delete(key);
+  }
+
+  delete(key: string): void {
+    this.entries.delete(key);
+    this.leased.delete(key);
+  }
+}
+
 class Reader {
-  private readonly sources = new Map<SourceName, { mark: SourceMark; entries: Map<string, string> }>();
-  private filling: Map<string, string> | null = null;
+  private readonly sources = new Map<SourceName, { mark: SourceMark; keys: Keys }>();
+  private filling: Keys | null = null;
   header: SnapshotHeader | null = null;
   isWhole = false;
 
@@ -164,7 +195,7 @@ class Reader {
         this.header = fields as SnapshotHeader;
         return;
       case BLOCK.source:
-        this.filling = this.markOf(fields, new Map());
+        this.filling = this.markOf(fields, new Keys());
         return;
       case BLOCK.keys:
         if (this.filling === null) throw new Error('keys of no source');
@@ -186,29 +217,31 @@ class Reader {
   }
 
   remembered(): RememberedSource[] {
-    return [...this.sources.values()].map(({ mark, entries }) => ({ ...mark, entries }));
+    return [...this.sources.values()].map(({ mark, keys: { entries, leased } }) => ({ ...mark, entries, leased }));
   }
 
-  /** `entries`: those that it begins with; null: it goes on with what it has. */
-  private markOf(fields: unknown, entries: Map<string, string> | null): Map<string, string> {
+  /** `keys`: those that it begins with; null: it goes on with what it has. */
+  private markOf(fields: unknown, keys: Keys | null): Keys {
     if (!isMark(fields)) throw new Error('a block is of no source');
-    const known = entries ?? this.sources.get(fields.name)?.entries;
+    const known = keys ?? this.sources.get(fields.name)?.keys;
     if (known === undefined) throw new Error('changes of a source without keys');
-    this.sources.set(fields.name, { mark: fields, entries: known });
+    this.sources.set(fields.name, { mark: fields, keys: known });
     return known;
   }
 
-  private apply(records: Buffer, entries: Map<string, string>): void {
+  private apply(records: Buffer, keys: Keys): void {
     let at = 0;
     while (at < records.length) {
       const keyBytes = records.readUInt32LE(at);
-      const valueBytes = records.readUInt32LE(at + 4);
+      const word = records.readUInt32LE(at + 4);
+      const isDeleted = word === DELETED;
+      const isLeased = !isDeleted && (word & LEASED) !== 0;
       const value = at + RECORD_HEAD_BYTES + keyBytes;
-      const end = valueBytes === DELETED ? value : value + valueBytes;
+      const end = value + (isDeleted ? 0 : isLeased ? word - LEASED : word);
       if (end > records.length) throw new Error('a key is longer than its block');
       const key = records.toString('utf8', at + RECORD_HEAD_BYTES, value);
-      if (valueBytes === DELETED) entries.delete(key);
-      else entries.set(key, records.toString('utf8', value, end));
+      if (isDeleted) keys.delete(key);
+      else keys.put(key, records.toString('utf8', value, end), isLeased);
       at = end;
     }
   }
@@ -222,8 +255,8 @@ export function readSnapshot(file: Buffer): Snapshot {
   const line = file.toString('latin1', 0, MAGIC.length + 8).split('\n', 1)[0];
   if (!line.startsWith(SIGNATURE)) throw refused('it is no snapshot of tsuji');
   const version = line.slice(SIGNATURE.length);
-  if (version !== String(VERSION)) {
-    throw refused(`it has the format ${quoted(version)}, and this tsuji reads ${VERSION}`);
+  if (!READABLE.includes(version)) {
+    throw refused(`it has the format ${quoted(version)}, and this tsuji reads ${READABLE.join(' and ')}`);
   }
   const reader = new Reader();
   let at = MAGIC.length;

@@ -10,7 +10,7 @@ import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import { quoted } from '../../kernel/quote.ts';
 import type { Settings } from '../../settings/settings.ts';
-import type { Change, SourceName, SourceStatus } from '../source/source.ts';
+import type { Change, SourceStatus } from '../source/source.ts';
 import {
   type RememberedSource,
   readSnapshot,
@@ -18,7 +18,7 @@ import {
   type Snapshot,
   type SourceMark,
 } from './snapshot-format.ts';
-import { type SnapshotCounts, SnapshotWriter } from './snapshot-writer.ts';
+import { type FollowedKeys, type SnapshotCounts, SnapshotWriter } from './snapshot-writer.ts';
 
 /** A larger one would not fit into the memory of the main thread either. */
 const MOST_BYTES = 1 << 30;
@@ -40,8 +40,6 @@ export function snapshotPath({ snapshot, etcd }: Settings, stateDirectory: strin
   const [first] = stateDirectory.split(':');
   return first === '' ? '' : join(first, 'snapshot');
 }
-
-export type KeysOf = (source: SourceName) => ReadonlyMap<string, string>;
 
 /** Routes come from it, and private keys are in it: nobody else may have written it. */
 async function readOwn(path: string): Promise<Buffer | null> {
@@ -123,11 +121,11 @@ export class SnapshotKeeper {
     this.file = null;
   }
 
-  /** The keys are followed from now on. `keysOf`: all of a source, live. */
-  follow(keysOf: KeysOf, remembered: readonly SourceMark[]): void {
+  /** The keys are followed from now on. */
+  follow(keys: FollowedKeys, remembered: readonly SourceMark[]): void {
     if (this.path === '') return;
     const header = { prefix: this.prefix, tsuji: this.version };
-    this.writer = new SnapshotWriter(this.path, header, keysOf);
+    this.writer = new SnapshotWriter(this.path, header, keys);
     // Not written before one of them gives something new, but with it.
     this.writer.know(remembered);
   }

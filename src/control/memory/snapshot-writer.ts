@@ -20,6 +20,7 @@ import {
   changesBlock,
   confirmedBlock,
   headerBlock,
+  type IsLeased,
   keysBlocks,
   MAGIC,
   type SnapshotHeader,
@@ -49,13 +50,20 @@ const LEAST_JOURNAL_BYTES = 1 << 20;
 /** How often it was written, and how often that failed. */
 export type SnapshotCounts = { ok: number; failed: number };
 
+/** The keys in force, live. */
+export type FollowedKeys = {
+  /** All of a source. */
+  readonly of: (source: SourceName) => ReadonlyMap<string, string>;
+  readonly isLeased: (source: SourceName, key: string) => boolean;
+};
+
 export class SnapshotWriter {
   readonly counts: SnapshotCounts = { ok: 0, failed: 0 };
   /** Unix milliseconds of the last change or confirmation that is on disk; 0: none. */
   writtenAt = 0;
   private readonly path: string;
   private readonly header: SnapshotHeader;
-  private readonly keysOf: (source: SourceName) => ReadonlyMap<string, string>;
+  private readonly keys: FollowedKeys;
   private readonly tuning: SnapshotWriterTuning;
   private readonly marks = new Map<SourceName, SourceMark>();
   private pending: Buffer[] = [];
@@ -74,20 +82,14 @@ export class SnapshotWriter {
   private writing: Promise<void> | null = null;
   private stopped = false;
 
-  /** `keysOf`: all of a source, live. */
-  constructor(
-    path: string,
-    header: SnapshotHeader,
-    keysOf: (source: SourceName) => ReadonlyMap<string, string>,
-    tuning: Partial<SnapshotWriterTuning> = {},
-  ) {
+  constructor(path: string, header: SnapshotHeader, keys: FollowedKeys, tuning: Partial<SnapshotWriterTuning> = {}) {
     this.path = path;
     this.header = header;
-    this.keysOf = keysOf;
+    this.keys = keys;
     this.tuning = { ...TUNING, ...tuning };
   }
 
-  /** What `keysOf` has of a snapshot: it is in the file again as soon as that is written. */
+  /** What `keys` have of a snapshot: it is in the file again as soon as that is written. */
   know(marks: readonly SourceMark[]): void {
     for (const mark of marks) this.marks.set(mark.name, mark);
   }
@@ -108,7 +110,7 @@ export class SnapshotWriter {
       this.schedule(this.tuning.delayMs);
       return;
     }
-    const bytes = changesBlock(mark, changes);
+    const bytes = changesBlock(mark, changes, this.isLeasedOf(mark.name));
     this.pending.push(bytes);
     this.pendingBytes += bytes.length;
     if (this.pendingBytes > MOST_PENDING_BYTES) {
@@ -137,6 +139,10 @@ export class SnapshotWriter {
     this.stopped = true;
     await this.file?.close().catch(() => undefined);
     this.file = null;
+  }
+
+  private isLeasedOf(source: SourceName): IsLeased {
+    return (key) => this.keys.isLeased(source, key);
   }
 
   private forget(): void {
@@ -244,7 +250,7 @@ export class SnapshotWriter {
     await file.appendFile(Buffer.concat([MAGIC, headerBlock(this.header)]));
     for (const mark of [...this.marks.values()]) {
       await file.appendFile(sourceBlock(mark));
-      for (const piece of keysBlocks(this.keysOf(mark.name), PIECE_BYTES)) {
+      for (const piece of keysBlocks(this.keys.of(mark.name), PIECE_BYTES, this.isLeasedOf(mark.name))) {
         await file.appendFile(piece);
         if (this.isOutdated) return;
       }

@@ -91,24 +91,31 @@ export class KeysByPath {
   }
 }
 
-/** All keys below a directory. `revisions`: gets at which index each was written. */
+/**
+ * All keys below a directory. `revisions`: gets at which index each was written; `timed`: gets those that have a TTL, or lie
+ * in a directory that has one.
+ */
 export function entriesBelow(
   prefix: string,
   node: EtcdV2Node | null,
   revisions: Map<string, number> | null = null,
+  timed: Set<string> | null = null,
 ): Map<string, string> {
   const entries = new Map<string, string>();
-  const open = node === null ? [] : [node];
+  const open = node === null ? [] : [{ at: node, isTimed: false }];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (next.nodes !== undefined) open.push(...next.nodes);
-    const key = relativeKey(prefix, next.key);
+    const { at } = next;
+    const isTimed = next.isTimed || at.ttl !== undefined;
+    for (const below of at.nodes ?? []) open.push({ at: below, isTimed });
+    const key = relativeKey(prefix, at.key);
     if (key === null) continue;
-    if (next.dir) {
+    if (at.dir) {
       for (const directory of backendsOn(key, true)) entries.set(directory, '');
       continue;
     }
-    entries.set(key, next.value ?? '');
-    if (next.modifiedIndex !== undefined) revisions?.set(key, next.modifiedIndex);
+    entries.set(key, at.value ?? '');
+    if (at.modifiedIndex !== undefined) revisions?.set(key, at.modifiedIndex);
+    if (isTimed) timed?.add(key);
   }
   return entries;
 }
@@ -130,7 +137,7 @@ export function changesOf(prefix: string, { action, node }: EtcdV2Event, known: 
   if (REMOVALS.has(action)) {
     const gone = keysUnder(prefix, node.key, known);
     for (const key of gone) known.delete(key);
-    return gone.map((key) => ({ key, value: null }));
+    return gone.map((key) => (action === 'expire' ? { key, value: null, expired: true } : { key, value: null }));
   }
   const key = relativeKey(prefix, node.key);
   if (key === null) return [];

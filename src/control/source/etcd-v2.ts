@@ -40,6 +40,14 @@ type Range = {
   readonly known: KeysByPath;
 };
 
+type Reading = {
+  readonly ranges: Range[];
+  readonly entries: Map<string, string>;
+  readonly revisions: KeyRevisions;
+  /** Keys with a TTL. */
+  readonly timed: Set<string>;
+};
+
 export class EtcdV2Source implements Source {
   readonly name = 'etcdv2';
   readonly #settings: EtcdSettings;
@@ -55,6 +63,8 @@ export class EtcdV2Source implements Source {
   readonly #upTo = new Map<Range, number>();
   /** That there were when they were read last. */
   #keys = 0;
+  /** Keys with a TTL. */
+  #timed = new Set<string>();
   /** How many endpoints in a row have said that they have no v2 API. */
   #withoutV2 = 0;
 
@@ -68,6 +78,7 @@ export class EtcdV2Source implements Source {
   recall(recalled: Recalled): void {
     this.#status.recalled(recalled);
     this.#keys = recalled.keys;
+    this.#timed = new Set(recalled.leased);
   }
 
   start(sink: SourceSink): void {
@@ -88,6 +99,10 @@ export class EtcdV2Source implements Source {
 
   status(): SourceStatus {
     return this.#status.current;
+  }
+
+  isLeased(key: string): boolean {
+    return this.#timed.has(key);
   }
 
   catchUp(): void {
@@ -131,13 +146,16 @@ export class EtcdV2Source implements Source {
     try {
       // What is in force serves meanwhile.
       if (this.#status.current.revision !== '') await spread(this.#keys, signal);
-      const { ranges, entries, revisions } = await this.#read(access, clients);
+      const { ranges, entries, revisions, timed } = await this.#read(access, clients);
       signal.throwIfAborted();
       this.#keys = entries.size;
       this.#newest = Math.max(...ranges.map(({ index }) => index));
-      this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
+      const isElsewhere = this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
       this.#memory.answered(access.endpoint);
-      sink.snapshot('etcdv2', String(this.#newest), entries, revisions);
+      // Which of those that went meanwhile somebody has deleted, etcd does not say.
+      const expired = new Set(isElsewhere ? [] : [...this.#timed].filter((key) => !entries.has(key)));
+      this.#timed = timed;
+      sink.snapshot('etcdv2', String(this.#newest), entries, revisions, expired);
       this.#withoutV2 = 0;
       this.#status.confirmed(String(this.#newest));
       if (!this.#settings.watch) return false;
@@ -150,24 +168,24 @@ export class EtcdV2Source implements Source {
   }
 
   /** All keys of concern. etcd v2 cannot read two directories at one index, so each has its own. */
-  async #read(
-    access: EtcdV2Access,
-    clients: EtcdV2Client[],
-  ): Promise<{ ranges: Range[]; entries: Map<string, string>; revisions: KeyRevisions }> {
+  async #read(access: EtcdV2Access, clients: EtcdV2Client[]): Promise<Reading> {
     const trees = this.#trees;
     const { prefix } = this.#settings;
     const keys = new Map<string, string>();
     const indexes = new Map<string, number>();
+    const timed = new Set<string>();
     const read = async (directory: string): Promise<Range> => {
       const client = new EtcdV2Client(access, directory);
       clients.push(client);
       const { node, index } = await client.read(true);
       const written = new Map<string, number>();
-      const found = entriesBelow('', node, written);
+      const mortal = new Set<string>();
+      const found = entriesBelow('', node, written, mortal);
       for (const [key, value] of found) {
         const name = decodedKeyText(`/${key}`, directory);
         keys.set(name, value);
         if (written.has(key)) indexes.set(name, written.get(key)!);
+        if (mortal.has(key)) timed.add(name);
       }
       return { bell: new Bell(), client, directory, index, known: new KeysByPath(found.keys()) };
     };
@@ -182,7 +200,9 @@ export class EtcdV2Source implements Source {
         trees.refuse(error.message);
       }
     }
-    return { ranges, entries: trees.settle(keys), revisions: trees.settle(indexes) };
+    const entries = trees.settle(keys);
+    const relative = [...timed].flatMap((key) => trees.relative(key) ?? []);
+    return { ranges, entries, revisions: trees.settle(indexes), timed: new Set(relative) };
   }
 
   /** Resolves when one of the directories has to be read anew. */
@@ -222,11 +242,15 @@ export class EtcdV2Source implements Source {
       } else {
         seen = event.node.modifiedIndex ?? seen + 1;
         upTo = seen;
-        const batch = changesOf('', event, known).map(({ key: name, value }) => {
-          return { key: decodedKeyText(`/${name}`, directory), value };
+        const batch = changesOf('', event, known).map((change) => {
+          return { ...change, key: decodedKeyText(`/${change.key}`, directory) };
         });
         const changes = this.#trees.changes(batch);
         if (changes === null) return;
+        for (const { key, value } of changes) {
+          if (value === null || event.node.ttl === undefined) this.#timed.delete(key);
+          else this.#timed.add(key);
+        }
         if (changes.length > 0) sink.changes('etcdv2', String(seen), changes);
       }
       this.#upTo.set(range, upTo);

@@ -11,10 +11,11 @@ import type { EtcdSettings } from '../../settings/settings.ts';
 import { Bell } from './bell.ts';
 import { ENDPOINT_DEADLINE_MS, EndpointMemory, followEndpoints } from './endpoint-loop.ts';
 import { EtcdV3Connection } from './etcd-v3-connection.ts';
+import { EtcdV3Leases, NO_LEASE } from './etcd-v3-leases.ts';
 import { WatchMark } from './etcd-v3-mark.ts';
 import { type KeyRange, WatchCompacted, type WatchTiming, watchRange } from './etcd-v3-watch.ts';
 import { KeyTrees } from './key-trees.ts';
-import type { KeyRevisions, Recalled, Source, SourceSink, SourceStatus } from './source.ts';
+import type { Change, KeyRevisions, Recalled, Source, SourceSink, SourceStatus } from './source.ts';
 import { StatusKeeper } from './source-status.ts';
 import { spread } from './spread.ts';
 import { loadTls } from './tls.ts';
@@ -40,11 +41,13 @@ const MOST_PAGE_KEYS = 16_384;
 const AFTER_SLASH = '0'; // the byte after '/', so [prefix/, prefix0) is everything below the prefix
 const NUL = Buffer.from([0]);
 
-type StoredKeys = Map<string, { readonly value: string; readonly revision: number }>;
+type StoredKeys = Map<string, { readonly value: string; readonly revision: number; readonly lease: string }>;
 type Reading = {
   readonly revision: number;
   readonly entries: ReadonlyMap<string, string>;
   readonly revisions: KeyRevisions;
+  /** Of the keys that have one. */
+  readonly leases: ReadonlyMap<string, string>;
 };
 
 /** Everything below `prefix`, and not what merely begins with the same letters. */
@@ -80,6 +83,8 @@ export class EtcdV3Source implements Source {
   #mark: WatchMark | null = null;
   /** That there were when they were read last. */
   #keys = 0;
+  #sink: SourceSink | null = null;
+  readonly #leases = new EtcdV3Leases((keys) => this.#deletedAfterAll(keys));
 
   constructor(settings: EtcdSettings, tuning: Partial<EtcdV3Tuning> = {}, memory = new EndpointMemory()) {
     this.#settings = settings;
@@ -91,10 +96,12 @@ export class EtcdV3Source implements Source {
   recall(recalled: Recalled): void {
     this.#status.recalled(recalled);
     this.#keys = recalled.keys;
+    this.#leases.recall(recalled.leased);
   }
 
   start(sink: SourceSink): void {
     this.#status.attach(sink);
+    this.#sink = sink;
     this.#running = followEndpoints(
       this.#settings.endpoints,
       this.#memory,
@@ -117,6 +124,16 @@ export class EtcdV3Source implements Source {
     for (const bell of this.#bells) bell.ring();
   }
 
+  isLeased(key: string): boolean {
+    return this.#leases.has(key);
+  }
+
+  /** They were told to have expired. */
+  #deletedAfterAll(keys: readonly string[]): void {
+    const changes = keys.map((key): Change => ({ key, value: null }));
+    if (!this.#stopping.signal.aborted) this.#sink?.changes('etcdv3', this.#status.current.revision, changes);
+  }
+
   async #session(endpoint: string, sink: SourceSink): Promise<null> {
     const { username, password, tls, watch } = this.#settings;
     const { deadlineMs } = this.#tuning;
@@ -127,6 +144,7 @@ export class EtcdV3Source implements Source {
     signal.addEventListener('abort', close, { once: true });
     try {
       await connection.authenticate();
+      this.#leases.connect(connection);
       if (await this.#mark?.isKnownTo(connection)) {
         this.#memory.answered(endpoint);
         await this.#watch(connection, this.#mark!.revision, sink, true);
@@ -135,11 +153,12 @@ export class EtcdV3Source implements Source {
         this.#mark = null;
         // What is in force serves meanwhile.
         if (this.#status.current.revision !== '') await spread(this.#keys, signal);
-        const { revision, entries, revisions } = await this.#read(connection);
+        const { revision, entries, revisions, leases } = await this.#read(connection);
         signal.throwIfAborted();
-        this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
+        const isElsewhere = this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
         this.#memory.answered(endpoint);
-        sink.snapshot('etcdv3', String(revision), entries, revisions);
+        const expired = this.#leases.replace(entries, leases, isElsewhere);
+        sink.snapshot('etcdv3', String(revision), entries, revisions, expired);
         this.#status.confirmed(String(revision));
         if (!watch) return null;
         await this.#watch(connection, revision, sink, false);
@@ -149,6 +168,7 @@ export class EtcdV3Source implements Source {
       throw error;
     } finally {
       signal.removeEventListener('abort', close);
+      this.#leases.connect(null);
       connection.close();
     }
   }
@@ -188,11 +208,13 @@ export class EtcdV3Source implements Source {
   #settled(revision: string | null, keys: StoredKeys): Reading {
     const entries = new Map<string, string>();
     const revisions = new Map<string, number>();
+    const leases = new Map<string, string>();
     for (const [key, stored] of this.#trees.settle(keys)) {
       entries.set(key, stored.value);
       revisions.set(key, stored.revision);
+      if (stored.lease !== NO_LEASE) leases.set(key, stored.lease);
     }
-    return { revision: Number(revision), entries, revisions };
+    return { revision: Number(revision), entries, revisions, leases };
   }
 
   /**
@@ -216,8 +238,8 @@ export class EtcdV3Source implements Source {
     let bytes = 0;
     let count = 0;
     for (;;) {
-      for (const { key, value, mod_revision } of answer.kvs) {
-        keys.set(keyText(key, prefix), { value: value.toString(), revision: Number(mod_revision) });
+      for (const { key, value, mod_revision, lease } of answer.kvs) {
+        keys.set(keyText(key, prefix), { value: value.toString(), revision: Number(mod_revision), lease });
         bytes += key.length + value.length;
       }
       mark.read(answer.kvs);
@@ -278,13 +300,19 @@ export class EtcdV3Source implements Source {
 
   /** False when it tells nothing, because all has to be read anew. */
   #deliver(sink: SourceSink, revision: number, prefix: string, events: readonly IEvent[]): boolean {
-    const changes = this.#trees.changes(
+    const batch = this.#trees.changes(
       events.map(({ type, kv }) => ({
         key: keyText(kv.key, prefix),
         value: type === 'Delete' ? null : kv.value.toString(),
+        lease: kv.lease,
       })),
     );
-    if (changes === null) return false;
+    if (batch === null) return false;
+    const changes = batch.map(({ key, value, lease }): Change => {
+      if (value !== null) this.#leases.put(key, lease);
+      else if (this.#leases.deleted(key)) return { key, value, expired: true };
+      return { key, value };
+    });
     if (changes.length > 0) sink.changes('etcdv3', String(revision), changes);
     return true;
   }

@@ -102,25 +102,25 @@ export class KeyTrees {
     if (!isObeyed) this.problem += `; the tree at "${this.#prefix || '/'}" is in force`;
     const entries = new Map<string, Value>();
     for (const [key, value] of keys) {
-      const relative = this.#relative(key);
+      const relative = this.relative(key);
       if (relative !== null) entries.set(relative, value);
     }
     return entries;
   }
 
   /** What of a batch is of concern, relative; null when the store must be read again. */
-  changes(batch: Iterable<Change>): Change[] | null {
-    const changes: Change[] = [];
-    for (const { key, value } of batch) {
-      if (this.#unsettles(key, value)) return null;
-      const relative = this.#relative(key);
-      if (relative !== null) changes.push({ key: relative, value });
+  changes<Kind extends Change>(batch: Iterable<Kind>): Kind[] | null {
+    const changes: Kind[] = [];
+    for (const change of batch) {
+      if (this.#unsettles(change.key, change.value)) return null;
+      const key = this.relative(change.key);
+      if (key !== null) changes.push({ ...change, key });
     }
     return changes;
   }
 
   /** The key as it is called inside, relative to its tree or to the prefix; null when it is of no concern. */
-  #relative(key: string): string | null {
+  relative(key: string): string | null {
     const inTree = relativeKey(this.#current, key);
     if (inTree !== null && IN_TREE.test(inTree)) return inTree;
     const own = relativeKey(this.#prefix, key);

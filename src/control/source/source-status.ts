@@ -23,8 +23,12 @@ export class StatusKeeper {
     this.#change({ revision, confirmedAt, state: 'stale', remembered: true });
   }
 
-  /** `tree`: in whose place of the prefix the keys are read, null for none; `problem`: of the alias, '' for none. */
-  aliased(tree: string | null, problem: string): void {
+  /**
+   * `tree`: in whose place of the prefix the keys are read, null for none; `problem`: of the alias, '' for none. True when
+   * that is another one than before.
+   */
+  aliased(tree: string | null, problem: string): boolean {
+    const isElsewhere = (this.#status.tree ?? null) !== tree;
     const { tree: _tree, aliasProblem: _problem, ...rest } = this.#status;
     this.#status = {
       ...rest,
@@ -32,6 +36,7 @@ export class StatusKeeper {
       ...(problem === '' ? {} : { aliasProblem: problem }),
     };
     this.#sink?.statusChanged(this.#status.name);
+    return isElsewhere;
   }
 
   /** The store has just confirmed that `revision` is all there is. `error`: a trouble that leaves the source live. */

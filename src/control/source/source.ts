@@ -10,7 +10,16 @@
  */
 export type SourceName = 'etcdv3' | 'etcdv2' | 'folder';
 
-export type Change = { readonly key: string /** null: deleted or expired */; readonly value: string | null };
+export type Change = {
+  readonly key: string;
+  /** null: it is gone. */
+  readonly value: string | null;
+  /**
+   * Of one that is gone: nobody has deleted it, as far as is known, but its lease or TTL ran out. Should it turn out that
+   * somebody has, it is told once more, as gone and no more.
+   */
+  readonly expired?: true;
+};
 
 /**
  * `connecting`: no snapshot yet; `live`: a snapshot was given and the store was heard of lately; `stale`: the last
@@ -44,7 +53,14 @@ export type SourceStatus = {
 export type KeyRevisions = ReadonlyMap<string, number>;
 
 export interface SourceSink {
-  snapshot(source: SourceName, revision: string, entries: ReadonlyMap<string, string>, revisions?: KeyRevisions): void;
+  /** `expired`: of the keys that were there before and are not, those that nobody has deleted, as far as is known. */
+  snapshot(
+    source: SourceName,
+    revision: string,
+    entries: ReadonlyMap<string, string>,
+    revisions?: KeyRevisions,
+    expired?: ReadonlySet<string>,
+  ): void;
   /** One atomic batch: what arrived together, of an etcd at that revision. */
   changes(source: SourceName, revision: string, changes: readonly Change[]): void;
   /** Something of `status()` changed. */
@@ -55,6 +71,8 @@ export interface SourceSink {
 export type Recalled = Pick<SourceStatus, 'revision' | 'confirmedAt' | 'tree' | 'aliasProblem'> & {
   /** How many. */
   readonly keys: number;
+  /** Keys that went with a lease or had a TTL. */
+  readonly leased: ReadonlySet<string>;
 };
 
 export interface Source {
@@ -67,4 +85,6 @@ export interface Source {
   status(): SourceStatus;
   /** The store is asked at once how far it is, and not only when it is time: `status().revision` says it. Absent: it never is. */
   catchUp?(): void;
+  /** Does that key go with a lease, or has it a TTL? Absent: none does. */
+  isLeased?(key: string): boolean;
 }

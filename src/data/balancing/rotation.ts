@@ -1,6 +1,7 @@
 /**
  * The servers of one backend that may be chosen now, with their weights: what the table says, less those that are down,
- * ejected or draining, and with the weights that slow start and `drr` give them (src/shared/server-state.ts).
+ * ejected or draining, and with the weights that slow start and `drr` give them (src/shared/server-state.ts). Those that are
+ * suspect (their lease ran out) may be chosen when no other can, and ejected ones when not even these.
  *
  * It is worked out anew only when the backend's count of changes has moved. All workers see the same words, so they make
  * the same schedule of it and go on with the same cursor: the turns stay exact among the servers that are left.
@@ -29,6 +30,7 @@ export class Rotation {
   version = 0;
   private readonly cursors: Int32Array;
   private readonly draining: readonly number[];
+  private readonly suspects: readonly number[];
   private seen = 0;
 
   constructor(backend: BackendView, { cursors, serverState }: Shared) {
@@ -36,6 +38,7 @@ export class Rotation {
     this.cursors = cursors;
     this.state = serverState;
     this.draining = backend.policy?.draining ?? [];
+    this.suspects = backend.policy?.suspects ?? [];
     this.schedule = backend.schedule;
     this.scheduleLength = backend.scheduleLength;
     this.refresh();
@@ -82,12 +85,13 @@ export class Rotation {
     this.seen = changesOf(this.cursors, backend.slot);
     this.version++;
     this.trial = null;
-    let weights = this.weightsOf(false);
+    let weights = this.weightsOf((index, isIn) => isIn && !this.suspects.includes(index));
+    if (this.suspects.length > 0 && !weights.some((weight) => weight > 0)) weights = this.weightsOf((_, isIn) => isIn);
     this.up = weights.filter((weight) => weight > 0).length;
     // Main never ejects more than half. Where all others have gone since, an ejected server is better than none.
-    if (!weights.some((weight) => weight > 0)) weights = this.weightsOf(true);
+    if (this.up === 0) weights = this.weightsOf(() => true);
     for (const [index, server] of backend.servers.entries()) {
-      if (state.ejection(server.slot) === TRIAL && this.weightOf(index, true) > 0) this.trial = server;
+      if (state.ejection(server.slot) === TRIAL && this.weightOf(index) > 0) this.trial = server;
     }
     this.servers = backend.servers.filter((_, index) => weights[index] > 0);
     this.weights = weights.filter((weight) => weight > 0);
@@ -98,15 +102,18 @@ export class Rotation {
     this.scheduleLength = this.schedule.length;
   }
 
-  private weightsOf(ejectedToo: boolean): number[] {
-    return this.backend.servers.map((_, index) => this.weightOf(index, ejectedToo));
+  /** 0 for those that are not taken; `isIn`: not ejected. */
+  private weightsOf(isTaken: (index: number, isIn: boolean) => boolean): number[] {
+    const { servers } = this.backend;
+    return servers.map(({ slot }, index) =>
+      isTaken(index, this.state.ejection(slot) === IN) ? this.weightOf(index) : 0,
+    );
   }
 
-  private weightOf(index: number, ejectedToo: boolean): number {
+  private weightOf(index: number): number {
     const { slot, weight } = this.backend.servers[index];
     const { state } = this;
     if (weight === 0 || this.draining.includes(index) || state.health(slot) === DOWN) return 0;
-    if (!ejectedToo && state.ejection(slot) !== IN) return 0;
     return state.weight(slot) || weight;
   }
 }

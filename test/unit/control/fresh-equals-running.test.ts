@@ -28,6 +28,8 @@ import { captureLog } from '../../harness/log.ts';
 
 captureLog();
 
+const never = (): boolean => false;
+
 const PREFIX = '/traefik';
 /** Longer than anything that the reconciler waits for. */
 const LONG_MS = 10_000;
@@ -155,7 +157,7 @@ class Follower {
   }
 
   recall(mark: SourceMark): void {
-    this.#status.recalled({ ...mark, keys: 0 });
+    this.#status.recalled({ ...mark, keys: 0, leased: new Set() });
   }
 
   /** Begins, or begins anew after a gap. */
@@ -213,13 +215,13 @@ class Recorder implements SourceSink {
   snapshot(name: SourceName, revision: string, entries: ReadonlyMap<string, string>): void {
     this.#sink.snapshot(name, revision, entries);
     // Written anew, with what has changed of the other one until now as changes of it.
-    this.#bases.set(name, [sourceBlock(this.#mark(name)), ...keysBlocks(entries, 100)]);
+    this.#bases.set(name, [sourceBlock(this.#mark(name)), ...keysBlocks(entries, 100, never)]);
     this.#changes = this.#changes.filter((block) => !block.includes(`"name":"${name}"`));
   }
 
   changes(name: SourceName, revision: string, changes: readonly Change[]): void {
     this.#sink.changes(name, revision, changes);
-    this.#changes.push(changesBlock(this.#mark(name), changes));
+    this.#changes.push(changesBlock(this.#mark(name), changes, never));
   }
 
   statusChanged(name: SourceName): void {

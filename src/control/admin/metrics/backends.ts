@@ -29,7 +29,7 @@ import { family, histograms, labelText, PAUSE, type Parts, type Row } from './ex
 import { hasNamesOf3, hasNamesOf17 } from './requests.ts';
 import type { BackendRow, MetricsSource, ServerRow } from './source.ts';
 
-const STATES = ['up', 'down', 'ejected', 'draining', 'unchecked'] as const;
+const STATES = ['up', 'down', 'ejected', 'draining', 'suspect', 'unchecked'] as const;
 const BREAKER_STATES: Readonly<Record<BreakerView['state'], number>> = { standby: 0, recovering: 1, tripped: 2 };
 
 type State = {
@@ -42,7 +42,7 @@ type State = {
 
 /** As the label `state`: whether requests are sent to it, and what is known of it. */
 function stateOf({ state, up }: ServerStatus, health: HealthView | null): (typeof STATES)[number] {
-  if (state === 'down' || state === 'draining') return state;
+  if (state === 'down' || state === 'draining' || state === 'suspect') return state;
   if (state === 'ejected' || state === 'on trial') return 'ejected';
   if (!up) return 'down';
   return health === null || health.state === 'unchecked' ? 'unchecked' : 'up';

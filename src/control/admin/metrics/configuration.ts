@@ -40,6 +40,10 @@ export function* configMetrics(source: MetricsSource): Parts {
   yield* family('tsuji_config_applied_revision', 'gauge', revisions, upTo);
   const held = 'Deleted keys that the guard against mass removal keeps in force.';
   yield* single('tsuji_config_held', 'gauge', held, view.held()?.keys ?? 0);
+  const { count, outcomes } = view.suspects();
+  yield* single('tsuji_servers_suspect', 'gauge', 'Servers in force whose lease ran out.', count);
+  const became = Object.entries(outcomes).map(([outcome, times]): Row => [labelText([['outcome', outcome]]), times]);
+  yield* family('tsuji_suspects_total', 'counter', 'Servers that were suspect, by what became of them.', became);
   yield* snapshotFamilies(source);
   const problems = new Map<string, number>(PROBLEM_STATES.map((state) => [state, 0]));
   for (const { state } of view.problems()) problems.set(state, (problems.get(state) ?? 0) + 1);

@@ -21,6 +21,7 @@ export const SERVER_LETTERS = {
   'in rotation': 'i',
   'slow start': 's',
   'on trial': 't',
+  suspect: 'u',
   draining: 'd',
   'not used': 'n',
   'left out': 'l',

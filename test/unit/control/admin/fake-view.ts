@@ -8,6 +8,7 @@ import type { NodeList } from '../../../../src/control/cluster/node-report.ts';
 import type { MergedKey } from '../../../../src/control/kv-merge.ts';
 import type { HeldStatus } from '../../../../src/control/memory/removal-guard.ts';
 import type { SnapshotStatus } from '../../../../src/control/memory/snapshot-keeper.ts';
+import type { SuspectsStatus } from '../../../../src/control/memory/suspects.ts';
 import type { SourceStatus } from '../../../../src/control/source/source.ts';
 import type {
   BreakerView,
@@ -201,6 +202,10 @@ export class FakeView implements ControlView {
   heldNow: HeldStatus | null = null;
   held(): HeldStatus | null {
     return this.heldNow;
+  }
+  suspectsNow: SuspectsStatus = { count: 0, servers: [], outcomes: { returned: 0, deleted: 0, failed: 0, time: 0 } };
+  suspects(): SuspectsStatus {
+    return this.suspectsNow;
   }
   snapshotNow: SnapshotStatus | null = null;
   snapshot(): SnapshotStatus | null {

@@ -151,7 +151,10 @@ test('keys below the prefix say it live, and confirm what is held', async (t) =>
   ]);
   const problems = [...node.builder.model.problems.values()].map(({ key, reason }) => `${key}: ${reason}`).join('\n');
   assert.match(problems, /guard\/removal: "half" is no share from 0% to 100%/);
-  assert.match(problems, /guard\/nothing: it is none of guard\/removal, guard\/grace and guard\/confirm/);
+  assert.match(
+    problems,
+    /guard\/nothing: it is none of guard\/removal, guard\/grace, guard\/confirm and guard\/suspect/,
+  );
   await node.change([...deleted(routeKeys(2)), ...deleted(routeKeys(3))]);
   assert.equal(node.frontends(), 0, 'a value that is none is as without it');
 });

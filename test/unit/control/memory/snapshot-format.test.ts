@@ -17,6 +17,8 @@ import { TsujiError } from '../../../../src/kernel/errors.ts';
 
 const HEADER = { prefix: '/traefik', tsuji: '1.2.3' };
 
+const isLeased = (key: string): boolean => key.startsWith('backends/');
+
 function markOf(name: SourceMark['name'], revision: string): SourceMark {
   return { name, revision, confirmedAt: 5 };
 }
@@ -26,7 +28,7 @@ function baseOf(entries: ReadonlyMap<string, string>, pieceBytes = 64): Buffer {
     MAGIC,
     headerBlock(HEADER),
     sourceBlock(markOf('etcdv3', '7')),
-    ...keysBlocks(entries, pieceBytes),
+    ...keysBlocks(entries, pieceBytes, isLeased),
     sourceBlock(markOf('etcdv2', '9')),
     wholeBlock(),
   ]);
@@ -51,22 +53,27 @@ const KEYS = new Map([
 test('what was written is read, with what has changed since, and when it was last confirmed', () => {
   const file = Buffer.concat([
     baseOf(KEYS),
-    changesBlock({ ...markOf('etcdv3', '8'), tree: '/blue' }, [
-      { key: 'empty', value: null },
-      { key: 'new', value: 'ü' },
-    ]),
+    changesBlock(
+      { ...markOf('etcdv3', '8'), tree: '/blue' },
+      [
+        { key: 'empty', value: null },
+        { key: 'new', value: 'ü' },
+      ],
+      isLeased,
+    ),
     confirmedBlock([{ ...markOf('etcdv2', '10'), confirmedAt: 99 }]),
   ]);
   const { header, sources, damaged } = readSnapshot(file);
   assert.deepEqual(header, HEADER);
   assert.equal(damaged, 0);
   const [v3, v2] = sources;
-  const { entries, ...mark } = v3;
+  const { entries, leased, ...mark } = v3;
+  assert.deepEqual([...leased], ['backends/b/servers/s/url']);
   assert.deepEqual(mark, { name: 'etcdv3', revision: '8', confirmedAt: 5, tree: '/blue' });
   assert.deepEqual([...entries].sort(), [...KEYS, ['new', 'ü']].filter(([key]) => key !== 'empty').sort());
   assert.deepEqual(
-    { ...v2, entries: v2.entries.size },
-    { name: 'etcdv2', revision: '10', confirmedAt: 99, entries: 0 },
+    { ...v2, entries: v2.entries.size, leased: v2.leased.size },
+    { name: 'etcdv2', revision: '10', confirmedAt: 99, entries: 0, leased: 0 },
   );
 });
 
@@ -82,11 +89,12 @@ test('any keys and any history of them are read as they were', () => {
         const now = new Map(Object.entries(keys));
         const blocks = [baseOf(now, piece)];
         for (const [i, changes] of history.entries()) {
-          blocks.push(changesBlock(markOf('etcdv3', String(i)), changes as Change[]));
+          blocks.push(changesBlock(markOf('etcdv3', String(i)), changes as Change[], (name) => name.length % 2 === 0));
           for (const { key: name, value } of changes) value === null ? now.delete(name) : now.set(name, value);
         }
         const [v3] = readSnapshot(Buffer.concat(blocks)).sources;
         assert.deepEqual([...v3.entries].sort(), [...now].sort());
+        assert.ok([...v3.leased].every((name) => now.has(name)));
       },
     ),
     { numRuns: 30 },
@@ -95,8 +103,8 @@ test('any keys and any history of them are read as they were', () => {
 
 test('a file that is cut anywhere is refused, or is one that was there before', () => {
   const base = baseOf(KEYS);
-  const first = changesBlock(markOf('etcdv3', '8'), [{ key: 'a', value: '1' }]);
-  const second = changesBlock(markOf('etcdv3', '9'), [{ key: 'a', value: '2' }]);
+  const first = changesBlock(markOf('etcdv3', '8'), [{ key: 'a', value: '1' }], isLeased);
+  const second = changesBlock(markOf('etcdv3', '9'), [{ key: 'a', value: '2' }], isLeased);
   const file = Buffer.concat([base, first, second]);
   for (let end = 0; end <= file.length; end++) {
     const cut = file.subarray(0, end);
@@ -113,7 +121,7 @@ test('a file that is cut anywhere is refused, or is one that was there before', 
 
 test('a byte that has changed anywhere in the keys refuses the file, and behind them ends it there', () => {
   const base = baseOf(KEYS);
-  const file = Buffer.concat([base, changesBlock(markOf('etcdv3', '8'), [{ key: 'a', value: '1' }])]);
+  const file = Buffer.concat([base, changesBlock(markOf('etcdv3', '8'), [{ key: 'a', value: '1' }], isLeased)]);
   for (let at = 0; at < file.length; at++) {
     const bad = Buffer.from(file);
     bad[at] ^= 0x10;
@@ -122,9 +130,15 @@ test('a byte that has changed anywhere in the keys refuses the file, and behind 
   }
 });
 
+test('a file of the version before, in which no key has a lease, is read', () => {
+  const file = baseOf(new Map([['frontends/f/backend', 'b']]));
+  file.write('1', file.indexOf('\n') - 1);
+  assert.equal(readSnapshot(file).sources[0].entries.size, 1);
+});
+
 test('a file of another program or of another format is refused by what it is', () => {
   assert.equal(refusal(Buffer.alloc(0)), 'it is no snapshot of tsuji');
   assert.equal(refusal(Buffer.from('\x7fELF'.padEnd(500))), 'it is no snapshot of tsuji');
   const other = Buffer.from(`tsuji snapshot 22\n${'x'.repeat(100)}`);
-  assert.equal(refusal(other), 'it has the format "22", and this tsuji reads 1');
+  assert.equal(refusal(other), 'it has the format "22", and this tsuji reads 1 and 2');
 });

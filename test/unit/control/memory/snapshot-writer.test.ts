@@ -5,12 +5,16 @@ import { join } from 'node:path';
 import test, { after, type TestContext } from 'node:test';
 import { type RememberedSource, readSnapshot } from '../../../../src/control/memory/snapshot-format.ts';
 import { SnapshotKeeper } from '../../../../src/control/memory/snapshot-keeper.ts';
-import { SnapshotWriter } from '../../../../src/control/memory/snapshot-writer.ts';
+import { type FollowedKeys, SnapshotWriter } from '../../../../src/control/memory/snapshot-writer.ts';
 import type { Change, SourceStatus } from '../../../../src/control/source/source.ts';
 import { captureLog } from '../../../harness/log.ts';
 import { waitFor } from '../../../harness/wait.ts';
 
 const lines = captureLog();
+function followed(keys: ReadonlyMap<string, string>): FollowedKeys {
+  return { of: () => keys, isLeased: (_, key) => key.startsWith('leased/') };
+}
+
 const QUICK = { delayMs: 0, retryMs: 1, confirmMs: 0 };
 
 const folders: string[] = [];
@@ -32,7 +36,7 @@ class Store {
 
   constructor(t: TestContext, path: string) {
     this.path = path;
-    this.writer = new SnapshotWriter(path, { prefix: '/traefik', tsuji: '0' }, () => this.keys, QUICK);
+    this.writer = new SnapshotWriter(path, { prefix: '/traefik', tsuji: '0' }, followed(this.keys), QUICK);
     t.after(() => this.writer.stop());
   }
 
@@ -150,7 +154,7 @@ test('a file that somebody else has put there is replaced, and one that cannot b
 test('the end writes what waits', async () => {
   const path = join(newFolder(), 'snapshot');
   const keys = new Map([['a', '1']]);
-  const writer = new SnapshotWriter(path, { prefix: '/traefik', tsuji: '0' }, () => keys);
+  const writer = new SnapshotWriter(path, { prefix: '/traefik', tsuji: '0' }, followed(keys));
   writer.replaced({ name: 'etcdv3', revision: '4', confirmedAt: 1 });
   await writer.stop();
   assert.equal(readSnapshot(readFileSync(path)).sources[0].revision, '4');
@@ -169,7 +173,7 @@ test('a keeper recalls what an earlier one has kept, and nothing that is not its
   const path = join(newFolder(), 'snapshot');
   const before = new SnapshotKeeper(path, '/traefik', '1');
   assert.equal(before.open(), false);
-  before.follow(() => new Map([['a', '1']]), []);
+  before.follow(followed(new Map([['a', '1']])), []);
   before.replaced(STATUS, '3');
   await before.stop();
 
@@ -194,7 +198,9 @@ test('the keys of a source that is still remembered stay in the file of a node w
   const path = join(newFolder(), 'snapshot');
   const keeper = new SnapshotKeeper(path, '/traefik', '1');
   const keys = { etcdv3: new Map([['a', '3']]), etcdv2: new Map([['a', '2']]), folder: new Map<string, string>() };
-  keeper.follow((name) => keys[name], [{ name: 'etcdv3', revision: '3', confirmedAt: 77 }]);
+  keeper.follow({ of: (name) => keys[name], isLeased: () => false }, [
+    { name: 'etcdv3', revision: '3', confirmedAt: 77 },
+  ]);
   keeper.replaced({ ...STATUS, name: 'etcdv2' }, '2');
   await keeper.stop();
   const { sources } = readSnapshot(readFileSync(path));

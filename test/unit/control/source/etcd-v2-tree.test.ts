@@ -34,7 +34,8 @@ test('every action that writes gives the value, and every action that removes gi
   }
   for (const action of ['delete', 'expire', 'compareAndDelete']) {
     const event: EtcdV2Event = { action, node: { key: '/traefik/a' } };
-    assert.deepEqual(changesOf(PREFIX, event, new KeysByPath(['a', 'ab'])), [{ key: 'a', value: null }], action);
+    const gone = action === 'expire' ? { key: 'a', value: null, expired: true } : { key: 'a', value: null };
+    assert.deepEqual(changesOf(PREFIX, event, new KeysByPath(['a', 'ab'])), [gone], action);
   }
 });
 

@@ -36,7 +36,7 @@ test('a first try takes the servers in the order of the schedule', () => {
 });
 
 test('whatever the weights and whichever servers are out, every cycle over all workers is exact among the others', () => {
-  const out = fc.constantFrom('in', 'down', 'ejected', 'draining');
+  const out = fc.constantFrom('in', 'down', 'ejected', 'draining', 'suspect');
   const server = fc.record({ weight: fc.integer({ min: 1, max: 20 }), how: out });
   fc.assert(
     fc.property(
@@ -44,6 +44,7 @@ test('whatever the weights and whichever servers are out, every cycle over all w
       fc.integer({ min: 1, max: 4 }),
       (servers, workers) => {
         const draining = servers.flatMap(({ how }, i) => (how === 'draining' ? [i] : []));
+        const suspects = servers.flatMap(({ how }, i) => (how === 'suspect' ? [i] : []));
         const shared = sharedMemory();
         const rotations = Array.from(
           { length: workers },
@@ -51,7 +52,7 @@ test('whatever the weights and whichever servers are out, every cycle over all w
             new Rotation(
               backendView(
                 servers.map(({ weight }) => weight),
-                { draining },
+                { draining, suspects },
               ),
               shared,
             ),
@@ -62,8 +63,8 @@ test('whatever the weights and whichever servers are out, every cycle over all w
           if (how === 'ejected') shared.serverState.setEjection(slot, EJECTED);
         });
         serversChanged(shared.cursors, SLOT);
-        // Where nothing else is left, what is ejected serves.
-        const best = servers.some(({ how }) => how === 'in') ? 'in' : 'ejected';
+        // Where nothing else is left, what is suspect serves, and then what is ejected.
+        const best = ['in', 'suspect'].find((one) => servers.some(({ how }) => how === one)) ?? 'ejected';
         const weights = servers.map(({ weight, how }) => (how === best ? weight : 0));
         const length = weights.reduce((sum, weight) => sum + weight, 0);
         for (const rotation of rotations) rotation.sync();
@@ -79,7 +80,10 @@ test('whatever the weights and whichever servers are out, every cycle over all w
           shared.serverState.setEjection(slot, IN);
         });
         serversChanged(shared.cursors, SLOT);
-        const all = servers.map(({ weight, how }) => (how === 'draining' ? 0 : weight));
+        const isLeft = servers.some(({ how }) => how !== 'draining' && how !== 'suspect');
+        const all = servers.map(({ weight, how }) =>
+          how === 'draining' || (how === 'suspect' && isLeft) ? 0 : weight,
+        );
         const whole = all.reduce((sum, weight) => sum + weight, 0);
         if (whole > 0) assert.deepEqual(counts(take(rotations, new RoundRobin(), whole), servers.length), all);
       },
