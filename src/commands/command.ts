@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   config: async () => (await import('./config.ts')).runConfig,
   storeconfig: async () => (await import('./storeconfig.ts')).runStoreconfig,
   convert: async () => (await import('./convert.ts')).runConvert,
+  completion: async () => (await import('./completion.ts')).runCompletion,
   register: async () => (await import('./register.ts')).runRegister,
 };
 

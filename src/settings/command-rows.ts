@@ -182,6 +182,12 @@ const ROWS = [
       { name: 'as', value: 'flags|toml', help: 'toml: what to print (default: flags)' },
     ],
   },
+  {
+    name: 'completion',
+    words: 'bash|zsh|fish',
+    summary: 'what a shell reads to complete commands and flags',
+    options: [],
+  },
 ] as const satisfies readonly Row[];
 
 export type CommandName = (typeof ROWS)[number]['name'];

@@ -2,7 +2,7 @@
  * The texts of `--help`, made from the tables of commands and settings: on one screen of 24 lines and 80 columns, and all, with
  * 100 columns.
  */
-import { COMMAND_ROWS, type CommandName, commandRow } from './command-rows.ts';
+import { COMMAND_ROWS, type CommandName, type CommandRow, commandRow } from './command-rows.ts';
 import type { Row, RowKind } from './row.ts';
 import { ROWS, SHORT_NAMES } from './rows.ts';
 
@@ -25,9 +25,9 @@ const PLACEHOLDERS: Readonly<Record<RowKind, string>> = {
 const COMMAND_COLUMN = 28;
 
 function commandLines(): string {
-  return COMMAND_ROWS.map(
-    ({ name, words, summary }) => `  ${`${name} ${words}`.padEnd(COMMAND_COLUMN - 2)}${summary}\n`,
-  ).join('');
+  const line = ({ name, words, summary }: CommandRow): string =>
+    `${`  ${name} ${words}`.trimEnd().concat(' ').padEnd(COMMAND_COLUMN)}${summary}\n`;
+  return COMMAND_ROWS.map(line).join('');
 }
 
 /** Without the flags. */
