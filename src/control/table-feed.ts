@@ -151,11 +151,13 @@ export class TableFeed {
         this.backendSlots.release(this.backendSlots.find(name), generation);
         continue;
       }
+      const held: number[] = [];
       try {
-        const held: number[] = [];
-        this.held.set(name, held);
         change.backends.push(toTableBackend(backend, this.backendSlots, this.serverSlots, generation, held));
+        // As long as it is: what was pushed to has room for 17.
+        this.held.set(name, held.slice());
       } catch (error) {
+        this.held.set(name, held);
         this.letGo(name, generation);
         this.backendSlots.release(this.backendSlots.find(name), generation);
         change.goneBackends.push(name);

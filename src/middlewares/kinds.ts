@@ -141,6 +141,9 @@ export function parseKind<Options extends object>(
   return keys.isRejected ? REJECTED : parsed;
 }
 
+/** Of nearly all of very many frontends. */
+const NO_OPTIONS: OptionSet = Object.freeze({});
+
 /**
  * What the keys of one object ask for, by kind. null: one of them is bad, and the object must not be served without it. All
  * of them are read, so that all that is wrong is told at once.
@@ -151,6 +154,7 @@ export function parseOptions(
   known: Known,
   problems: ProblemList,
 ): OptionSet | null {
+  if (keysOf.size === 0) return NO_OPTIONS;
   const options: Record<string, object> = {};
   let rejected = false;
   for (const kind of kinds) {

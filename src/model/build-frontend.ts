@@ -60,7 +60,11 @@ function collectKeys(keys: ObjectKeys, problems: ProblemList): FrontendKeys {
 }
 
 /** null when none is left. */
-function readEntryPoints(keys: FrontendKeys, options: FrontendOptions, problems: ProblemList): string[] | null {
+function readEntryPoints(
+  keys: FrontendKeys,
+  options: FrontendOptions,
+  problems: ProblemList,
+): readonly string[] | null {
   const listed = readList(unescapeValue(keys.entryPoints), keys.entryPointItems);
   const wanted = new Set(listed.length > 0 ? listed : options.defaultEntryPoints);
   const known = [...wanted].filter((name) => options.entryPoints.has(name));
@@ -71,6 +75,8 @@ function readEntryPoints(keys: FrontendKeys, options: FrontendOptions, problems:
     problems.add('entrypoints', 'rejected', which);
     return null;
   }
+  // One list for nearly all frontends.
+  if (listed.length === 0 && known.length === options.defaultEntryPoints.length) return options.defaultEntryPoints;
   if (unknown.length > 0) {
     const what = unknown.length === 1 ? 'is no entrypoint' : 'are no entrypoints';
     problems.add('entrypoints', 'defaulted', `${unknown.join(', ')} ${what}; only ${known.join(', ')} is used`);
@@ -178,12 +184,14 @@ export function buildFrontend(
   if (!isRouted || optionSet === null) {
     return { value: null, problems: problems.list };
   }
-  const { terms, modifiers } = matching.rules;
+  const { modifiers } = matching.rules;
+  // As long as they are: what was pushed to has room for 17.
+  const [routesKept, terms] = [routes.slice(), matching.rules.terms.slice()];
   const frontend = {
     name,
     backend,
     entryPoints,
-    routes,
+    routes: routesKept,
     priority: priority.value,
     rank: priority.value > 0 ? priority.value : matching.length,
     passHostHeader: passHostHeader.value,

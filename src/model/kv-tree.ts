@@ -10,13 +10,15 @@
  * thousands of them into one object must not make each change of it cost as much. What they say does not matter. The same
  * goes for those that leave their object out, apart from the others: one of them is enough for that.
  */
+import { SharedTexts } from '../kernel/shared-texts.ts';
+import { SmallMap } from '../kernel/small-map.ts';
 import { FirstKeys } from './first-keys.ts';
 import { BACKEND_KEYS, CERTIFICATE_KEYS, FRONTEND_KEYS } from './schema.ts';
 
 /** One key that was set or deleted, relative to the prefix and without a leading slash. */
 export type Change = { readonly key: string /** null: deleted or expired */; readonly value: string | null };
 
-export type ObjectKeys = ReadonlyMap<string, string>;
+export type ObjectKeys = Pick<ReadonlyMap<string, string>, 'get' | 'size' | 'keys' | typeof Symbol.iterator>;
 
 /** What a batch really changed; a key that was set to the value it has is not in it. */
 export type Touched = {
@@ -31,28 +33,35 @@ export type Touched = {
 const MOST_UNKNOWN = 100;
 const MOST_UNKNOWN_OTHERS = 1_000;
 
+/** Keys below objects that are kept once for all of these. */
+const MOST_SHARED = 4_096;
+
 const NO_KEYS: ObjectKeys = new Map();
 const NONE: readonly string[] = [];
 
 /** `guarded`: unknown, and it may leave its object out (kernel/key-table.ts). */
 type KeyKind = 'known' | 'guarded' | 'unknown';
 
-/** The keys of one object. */
-class KeyFile {
-  /** All that mean something and those that are listed of the others. */
-  readonly kept = new Map<string, string>();
-  readonly #kindOf: (key: string) => KeyKind;
-  readonly #mostUnknown: number;
+/** What there is to know of the keys of one kind of object. */
+type KeyRules = {
+  readonly kindOf: (key: string) => KeyKind;
+  /** Unknown keys of each kind that are listed. */
+  readonly mostUnknown: number;
+};
+
+/** The keys of one object: all that mean something and those that are listed of the others. */
+class KeyFile extends SmallMap {
+  readonly #rules: KeyRules;
   /** By kind, as far as there have been any; null: none, as in nearly all of very many objects. */
   #unknown: Map<KeyKind, FirstKeys> | null = null;
 
-  constructor(kindOf: (key: string) => KeyKind, mostUnknown: number) {
-    this.#kindOf = kindOf;
-    this.#mostUnknown = mostUnknown;
+  constructor(rules: KeyRules) {
+    super();
+    this.#rules = rules;
   }
 
   get isEmpty(): boolean {
-    return this.kept.size === 0 && this.unlisted === 0;
+    return this.size === 0 && this.unlisted === 0;
   }
 
   /** Unknown keys that are too many to be listed. */
@@ -64,11 +73,11 @@ class KeyFile {
 
   /** Sets or deletes. Returns the keys that are kept, or not kept any more, because of it; null when nothing changes. */
   put(key: string, value: string | null): readonly string[] | null {
-    const kind = this.#kindOf(key);
+    const kind = this.#rules.kindOf(key);
     if (kind !== 'known') return this.#putUnknown(kind, key, value !== null);
-    if ((this.kept.get(key) ?? null) === value) return null;
-    if (value === null) this.kept.delete(key);
-    else this.kept.set(key, value);
+    if ((this.get(key) ?? null) === value) return null;
+    if (value === null) this.delete(key);
+    else this.set(key, value);
     return [key];
   }
 
@@ -77,19 +86,19 @@ class KeyFile {
     if (this.#unknown === null) return NONE;
     const moved: string[] = [];
     for (const unknown of this.#unknown.values()) moved.push(...unknown.refill());
-    for (const key of moved) this.kept.set(key, '');
+    for (const key of moved) this.set(key, '');
     return moved;
   }
 
   #putUnknown(kind: KeyKind, key: string, exists: boolean): readonly string[] | null {
     this.#unknown ??= new Map();
-    const unknown = this.#unknown.get(kind) ?? new FirstKeys(this.#mostUnknown);
+    const unknown = this.#unknown.get(kind) ?? new FirstKeys(this.#rules.mostUnknown);
     this.#unknown.set(kind, unknown);
     if (unknown.has(key) === exists) return null;
     const moved = exists ? unknown.add(key) : unknown.delete(key);
     for (const each of moved) {
-      if (unknown.isListed(each)) this.kept.set(each, '');
-      else this.kept.delete(each);
+      if (unknown.isListed(each)) this.set(each, '');
+      else this.delete(each);
     }
     return moved;
   }
@@ -98,14 +107,14 @@ class KeyFile {
 /** All objects of one kind. */
 class Objects {
   readonly #files = new Map<string, KeyFile>();
-  readonly #kindOf: (key: string) => KeyKind;
+  readonly #rules: KeyRules;
 
   constructor(table: { find(key: string): { readonly kind: KeyKind } }) {
-    this.#kindOf = (key) => table.find(key).kind;
+    this.#rules = { kindOf: (key) => table.find(key).kind, mostUnknown: MOST_UNKNOWN };
   }
 
   keys(name: string): ObjectKeys {
-    return this.#files.get(name)?.kept ?? NO_KEYS;
+    return this.#files.get(name) ?? NO_KEYS;
   }
 
   unlisted(name: string): number {
@@ -120,7 +129,7 @@ class Objects {
     let file = this.#files.get(name);
     if (file === undefined) {
       if (value === null) return false;
-      file = new KeyFile(this.#kindOf, MOST_UNKNOWN);
+      file = new KeyFile(this.#rules);
       this.#files.set(name, file);
     }
     const changed = file.put(key, value) !== null;
@@ -138,15 +147,17 @@ export class KvTree {
   readonly frontends = new Objects(FRONTEND_KEYS);
   readonly certificates = new Objects(CERTIFICATE_KEYS);
   readonly #others: KeyFile;
+  readonly #keys = new SharedTexts(MOST_SHARED);
 
   /** `isKnown`: does a key outside all objects mean something? */
   constructor(isKnown: (key: string) => boolean) {
-    this.#others = new KeyFile((key) => (isKnown(key) ? 'known' : 'unknown'), MOST_UNKNOWN_OTHERS);
+    const kindOf = (key: string): KeyKind => (isKnown(key) ? 'known' : 'unknown');
+    this.#others = new KeyFile({ kindOf, mostUnknown: MOST_UNKNOWN_OTHERS });
   }
 
   /** undefined: there is no such key, or it means nothing and is one of very many. */
   other(key: string): string | undefined {
-    return this.#others.kept.get(key);
+    return this.#others.get(key);
   }
 
   /** Keys outside all objects that are only counted. */
@@ -167,7 +178,7 @@ export class KvTree {
       const kind = nameEnd > kindEnd + 1 ? kinds.get(key.slice(0, kindEnd)) : undefined;
       if (kind !== undefined) {
         const name = key.slice(kindEnd + 1, nameEnd);
-        if (kind.objects.put(name, key.slice(nameEnd + 1), value)) kind.names.add(name);
+        if (kind.objects.put(name, this.#keys.of(key.slice(nameEnd + 1)), value)) kind.names.add(name);
       } else {
         for (const moved of this.#others.put(key, value) ?? []) touched.others.add(moved);
       }
