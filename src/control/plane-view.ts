@@ -30,6 +30,7 @@ import type { HealthChecks } from './health-checks/health-checks.ts';
 import type { KeySets } from './key-sets/key-sets.ts';
 import type { ShadowWatch } from './keys/shadow-watch.ts';
 import type { MergedKey } from './kv-merge.ts';
+import { addressText } from './listening.ts';
 import type { HeldStatus, RemovalGuard } from './memory/removal-guard.ts';
 import type { SnapshotKeeper, SnapshotStatus } from './memory/snapshot-keeper.ts';
 import type { Suspects, SuspectsStatus } from './memory/suspects.ts';
@@ -231,7 +232,9 @@ export class PlaneView implements ControlView {
   state(): Omit<NodeState, 'id' | 'name' | 'address'> {
     const { web } = this.parts.settings;
     return {
-      admin: web === null ? '' : web.address,
+      admin: web === null ? '' : addressText({ host: web.host, port: this.parts.admin()?.port ?? web.port }),
+      adminTls: web?.tls != null,
+      adminPath: web === null ? '/' : web.path,
       version: this.version,
       startedAt: this.startedAt,
       notReady: whyNotReady(this),

@@ -21,6 +21,7 @@ import { LiveWindow } from './live-numbers.ts';
 import { type ScrapeLimits, Scrapes } from './metrics/scrapes.ts';
 import { MetricsSource } from './metrics/source.ts';
 import { Page, PageMaker, type PageText } from './page.ts';
+import { PercentilesPage } from './percentiles-page.ts';
 import { whatIsOld, whyNotReady } from './readiness.ts';
 import { type AdminRequest, takesGzip } from './request.ts';
 import { StaticFiles } from './static-files.ts';
@@ -77,6 +78,7 @@ export class AdminPages {
   private readonly reader: MetricsReader;
   private readonly metrics: MetricsSource;
   private readonly scrapes: Scrapes;
+  private readonly percentiles: PercentilesPage;
   private readonly live: LiveWindow;
   private readonly health: HealthPage;
   private readonly events: EventHub;
@@ -97,6 +99,7 @@ export class AdminPages {
     this.metrics = new MetricsSource(view, this.reader);
     this.scrapes = new Scrapes(this.metrics, this.maker, options.scrapes ?? {});
     this.live = new LiveWindow(this.reader, performance.now());
+    this.percentiles = new PercentilesPage(view, this.reader);
     this.health = new HealthPage(view, this.reader);
     const content = {
       configuration: () => configurationStatus(view),
@@ -272,6 +275,9 @@ export class AdminPages {
       this.tail(exchange);
     } else if (path[0] === 'ui' && path.length > 1 && this.ui !== null) {
       await this.uiPage(this.ui, path.slice(1), exchange);
+    } else if (path.length === 1 && path[0] === 'percentiles') {
+      const { status, text } = await this.percentiles.answer(queryOf(exchange.request));
+      send(exchange, status, JSON_TYPE, text);
     } else if (path.length === 1 && path[0] === 'nodes') {
       send(exchange, 200, JSON_TYPE, `${JSON.stringify(await view.nodes())}\n`);
     } else if (path.length === 2 && path[0] === 'config' && path[1] === 'wait') {

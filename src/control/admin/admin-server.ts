@@ -136,6 +136,11 @@ export class AdminServer {
     clearTimeout(force);
   }
 
+  /** That it listens on; before that, the one that is wanted. */
+  get port(): number {
+    return (this.server.address() as AddressInfo | null)?.port ?? this.settings.port;
+  }
+
   get openConnections(): number {
     return this.connections.size;
   }

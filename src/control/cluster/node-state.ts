@@ -10,6 +10,9 @@ export type NodeState = {
   readonly address: string;
   /** `host:port` of its admin pages, '' for none. */
   readonly admin: string;
+  /** They are asked by TLS, and below this path, which begins and ends with `/`. */
+  readonly adminTls: boolean;
+  readonly adminPath: string;
   readonly version: string;
   /** Unix milliseconds. */
   readonly startedAt: number;
@@ -26,6 +29,12 @@ const LONGEST_TEXT = 200;
 
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value.slice(0, LONGEST_TEXT) : '';
+}
+
+/** A version that does not say it may have another one. */
+function pathOf(value: unknown): string {
+  const path = textOf(value);
+  return /^\/(?:[\x21-\x22\x24-\x3e\x40-\x7e]*\/)?$/.test(path) ? path : '/';
 }
 
 function countOf(value: unknown): number {
@@ -56,6 +65,8 @@ export function readNodeState(id: string, value: string): NodeState {
     name: textOf(fields.name),
     address: textOf(fields.address),
     admin: textOf(fields.admin),
+    adminTls: fields.adminTls === true,
+    adminPath: pathOf(fields.adminPath),
     version: textOf(fields.version),
     startedAt: countOf(fields.startedAt),
     notReady: isObject(read) ? textOf(fields.notReady) : 'it does not say how it is',

@@ -8,6 +8,8 @@ test('a node is read as it was written', () => {
     name: 'lb-1',
     address: '10.0.0.1',
     admin: '0.0.0.0:8080',
+    adminTls: true,
+    adminPath: '/lb/',
     version: '0.2.0',
     startedAt: 1,
     notReady: 'draining',
