@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   explain: async () => (await import('./explain.ts')).runExplain,
   keys: async () => (await import('./keys.ts')).runKeys,
   tail: async () => (await import('./tail.ts')).runTail,
+  check: async () => (await import('./check.ts')).runCheck,
   history: async () => (await import('./history.ts')).runHistory,
   diff: async () => (await import('./history.ts')).runDiff,
   rollback: async () => (await import('./history.ts')).runRollback,

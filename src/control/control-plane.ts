@@ -40,6 +40,7 @@ import { RemovalGuard } from './memory/removal-guard.ts';
 import type { RememberedSource } from './memory/snapshot-format.ts';
 import type { SnapshotKeeper } from './memory/snapshot-keeper.ts';
 import { Suspects } from './memory/suspects.ts';
+import { modelSettings } from './model-settings.ts';
 import { PasswordChecks } from './passwords/password-checks.ts';
 import { PlaneView } from './plane-view.ts';
 import { Publisher } from './publisher.ts';
@@ -172,13 +173,7 @@ export class ControlPlane {
     this.sourceList = sourcesFrom(settings, stored.endpoints);
     const names = settings.entryPoints.map((entryPoint) => entryPoint.name);
     const builder = new ModelBuilder({
-      prefix,
-      entryPoints: names,
-      tlsEntryPoints: settings.entryPoints.filter(({ tls }) => tls !== null).map(({ name }) => name),
-      defaultEntryPoints: settings.defaultEntryPoints,
-      allowMinWeightZero: settings.allowMinWeightZero,
-      constraints: settings.constraints,
-      healthCheckIntervalMs: settings.healthCheckIntervalMs,
+      ...modelSettings(settings),
       stored,
       files: this.files,
       ruleWaitMs: RULE_WAIT_MS,

@@ -100,6 +100,16 @@ const ROWS = [
       JSON_OUTPUT,
     ],
   },
+  {
+    name: 'check',
+    words: '[PLACE]',
+    summary: 'what tsuji would make of keys, without serving them',
+    options: [
+      { name: 'all', value: '', help: 'tell of accepted keys as well' },
+      { name: 'timeout', value: 'DURATION', help: 'stores are waited for so long (default: 10s)' },
+      FORMAT,
+    ],
+  },
   { name: 'history', words: 'KEY', summary: 'what happened to a key of etcd', options: [JSON_OUTPUT] },
   {
     name: 'diff',

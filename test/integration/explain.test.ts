@@ -1,5 +1,6 @@
 /** What would become of a request is what becomes of it; and asking for it changes nothing. */
 import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createServer, request as httpRequest } from 'node:http';
 import test, { after } from 'node:test';
 import fc from 'fast-check';
@@ -289,4 +290,28 @@ test('tsuji keys lists them in words or JSON', async () => {
   assert.equal((JSON.parse(json.stdout) as Keys).keys.length, 3);
   const wrong = await command('keys', '--state=good');
   assert.deepEqual([wrong.code, wrong.stdout], [2, '']);
+});
+
+test('tsuji check says of a live prefix, of what etcdctl prints of it, and of a folder what is wrong', async () => {
+  const check = (...args: string[]) => run(process.execPath, [MAIN, 'check', ...args], { env: { HOME: '/' } });
+  const live = await check(...flags, '--format=json');
+  assert.equal(live.code, 1, live.stderr);
+  const report = JSON.parse(live.stdout) as { serves: boolean; keys: KeyStatus[]; frontends: number };
+  const { frontends } = await tsuji.status();
+  assert.deepEqual([report.serves, report.frontends], [true, frontends.length]);
+  const served = await keysOf('limit=1000');
+  const states = (keys: KeyStatus[]): string[] => keys.map(({ key, state, revision }) => `${key} ${state} ${revision}`);
+  assert.deepEqual(states(report.keys), states(served.keys));
+  const dump = await etcd.ctl(3, 'get', '--prefix', '/traefik', '-w', 'json');
+  const file = `${tsuji.folder}/dump.json`;
+  writeFileSync(file, dump);
+  const dumped = await check(file, '--format=json');
+  assert.deepEqual(states((JSON.parse(dumped.stdout) as typeof report).keys), states(report.keys));
+  rmSync(file);
+  tsuji.set('backends/b/servers/s1/url', 'http://10.0.0.1');
+  tsuji.set('frontends/f/backend', 'b');
+  tsuji.set('frontends/f/routes/r/rule', 'Host:a.test');
+  const good = await check(tsuji.folder);
+  assert.deepEqual([good.code, good.stdout.split('\n').at(-2)], [0, 'it would serve'], good.stdout);
+  assert.equal((await check('/nowhere')).code, 2);
 });
