@@ -364,12 +364,14 @@ export class ControlPlane {
       breakers: this.breakers,
       healthChecks: this.healthChecks,
       changes: this.changes,
+      load: () => this.board?.load() ?? { workers: null, rate: null, e5: null },
       isFollowing: () => this.feed.isStarted,
       isDraining: () => this.isDraining,
     });
     this.healthSocket = new HealthSocket(this.view, settings.web);
     const { web } = settings;
-    this.board = web?.pages === 'all' ? new Board(this.view, { historyBytes: web.historyBytes }) : null;
+    const onLoad = (): void => this.nodeReport.touch();
+    this.board = web?.pages === 'all' ? new Board(this.view, { historyBytes: web.historyBytes, onLoad }) : null;
     this.admin =
       web === null
         ? null

@@ -96,6 +96,8 @@ export type PlaneParts = {
   readonly healthChecks: HealthChecks;
   readonly changes: ChangeListeners;
   /** The sources were started. */
+  /** What this node is asked, for the others. */
+  readonly load: () => Pick<NodeState, 'workers' | 'rate' | 'e5'>;
   readonly isFollowing: () => boolean;
   readonly isDraining: () => boolean;
 };
@@ -241,6 +243,7 @@ export class PlaneView implements ControlView {
       generation: this.generation(),
       applied: Object.fromEntries(this.applied()),
       problems: this.problemCount(),
+      ...this.parts.load(),
     };
   }
 

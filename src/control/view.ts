@@ -102,6 +102,8 @@ export type HealthView = {
   /** Since it is checked. */
   readonly checks: number;
   readonly failed: number;
+  /** The last 40, the newest last: `1` good, `0` bad. */
+  readonly recent: string;
 };
 
 /** Can requests be routed? Not before the keys were read and every worker has the table that was made of them. */

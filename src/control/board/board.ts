@@ -20,7 +20,7 @@ import type { ControlView } from '../view.ts';
 import { BackendRow } from './backend-row.ts';
 import { BoardEvents } from './board-events.ts';
 import { ALL_RANGES, Counted, type Look, windowSeconds } from './counted.ts';
-import { factsOf, findingFacts, troubledOf } from './facts.ts';
+import { factsOf, findingFacts, troubledOf, workersOf } from './facts.ts';
 import { findingsOf } from './findings.ts';
 import { FrontendRow } from './frontend-row.ts';
 import { Histories } from './history.ts';
@@ -29,12 +29,15 @@ import { Readers } from './readers.ts';
 import { STEP_MS, Steps } from './steps.ts';
 import { type Trouble, troublesOf } from './troubles.ts';
 import { HeldLevel, levelOf } from './verdict.ts';
+import { WorkerRows } from './worker-rows.ts';
 
 export type BoardOptions = {
   /** Bytes of history; shared/design dashboard §9. */
   readonly historyBytes: number;
   /** Unix milliseconds; for tests. */
   readonly now?: () => number;
+  /** Its load is another one: for the other nodes. */
+  readonly onLoad?: () => void;
 };
 
 /** How long a look works at a time, milliseconds. */
@@ -42,6 +45,8 @@ const SLICE_MS = 2;
 /** Behind the beginning of a step, so that a timer that is early does not fall into the one before. */
 const BEHIND_MS = 20;
 const LAGS = 10;
+/** Looks between two times that others are told the load of this node. */
+const LOAD_LOOKS = 5;
 /** Between two that differ in figures only. */
 const FINDINGS_MS = 10_000;
 
@@ -56,6 +61,7 @@ export class Board {
   readonly frontends = new Map<string, FrontendRow>();
   readonly entryPoints: readonly Counted[];
   readonly all = new Counted('all', ALL_RANGES);
+  readonly workers: WorkerRows;
   readonly verdict: HeldLevel;
   troubles: readonly Trouble[] = [];
   findings: Findings;
@@ -72,6 +78,8 @@ export class Board {
   /** For how long the newest generation is not what every worker routes by. */
   unsettledMs = 0;
   private unsettled = { generation: 0, since: 0 };
+  private readonly onLoad: () => void;
+  private loadText = '';
   private readonly lags: number[] = [];
   private model: Model | null = null;
   private problemsMoved = true;
@@ -80,11 +88,13 @@ export class Board {
   private unsubscribe: () => void = () => {};
   private told = { text: '', at: 0 };
 
-  constructor(view: ControlView, { historyBytes, now = Date.now }: BoardOptions) {
+  constructor(view: ControlView, { historyBytes, now = Date.now, onLoad = () => {} }: BoardOptions) {
+    this.onLoad = onLoad;
     this.view = view;
     this.now = now;
     this.readers = new Readers(view);
     this.histories = new Histories(historyBytes);
+    this.workers = new WorkerRows(view);
     this.events = new BoardEvents(now);
     this.entryPoints = view.entryPoints().map(({ name }) => new Counted(`entrypoint:${name}`, ALL_RANGES));
     this.verdict = new HeldLevel(now());
@@ -125,6 +135,23 @@ export class Board {
     return Math.max(0, ...this.lags);
   }
 
+  /** What this node is asked: two digits of each are enough for others. */
+  load(): { workers: readonly [number, number]; rate: number; e5: number | null } {
+    const { steps, histories } = this;
+    const { rate, e5 } = this.all.shares({ steps, histories, seconds: windowSeconds(steps) });
+    const { serving, wanted } = workersOf(this);
+    const short = (value: number) => Number(value.toPrecision(2));
+    return { workers: [serving, wanted], rate: short(rate), e5: e5 === null ? null : short(e5) };
+  }
+
+  private tellLoad(): void {
+    if (this.steps.count % LOAD_LOOKS !== 0) return;
+    const text = JSON.stringify(this.load());
+    if (text === this.loadText) return;
+    this.loadText = text;
+    this.onLoad();
+  }
+
   private schedule(): void {
     const wait = STEP_MS - (this.now() % STEP_MS) + BEHIND_MS;
     this.timer = setTimeout(() => {
@@ -147,6 +174,7 @@ export class Board {
         began = performance.now();
       }
       this.judge();
+      this.tellLoad();
     } finally {
       this.isLooking = false;
     }
@@ -158,6 +186,7 @@ export class Board {
     const look: Look = { steps, histories, seconds: windowSeconds(steps) };
     this.followModel();
     this.lookAtAll(look);
+    this.workers.look(steps.count);
     yield;
     if (this.problemsMoved) {
       this.problemsMoved = false;

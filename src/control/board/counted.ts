@@ -62,6 +62,11 @@ export class Counted {
     return isNew;
   }
 
+  /** Does it keep points of that range, by place in RANGES? */
+  keeps(range: number): boolean {
+    return this.ranges.includes(range);
+  }
+
   /** It may have had requests within the last 10 s. */
   isRecent(steps: Steps): boolean {
     return steps.at - this.lastAt < 12_000;

@@ -56,7 +56,7 @@ export class Past {
 
   /** `ranges`: places in RANGES. */
   constructor(ranges: readonly number[]) {
-    this.rings = RANGES.map(({ points }, i) => (ranges.includes(i) ? new Ring(points) : null));
+    this.rings = RANGES.map(({ kept }, i) => (ranges.includes(i) ? new Ring(kept) : null));
     this.begins = RANGES.map((_, i) => (ranges.includes(i) ? new Begin(i) : null));
   }
 
@@ -74,7 +74,7 @@ export class Past {
   }
 
   static bytesOf(ranges: readonly number[]): number {
-    const bytes = (range: number) => Ring.bytesOf(RANGES[range].points) + LATENCY_BYTES + POINT_BYTES;
+    const bytes = (range: number) => Ring.bytesOf(RANGES[range].kept) + LATENCY_BYTES + POINT_BYTES;
     return ranges.reduce((sum, range) => sum + bytes(range) + (range === RECENT ? LATENCY_BYTES : 0), 0);
   }
 

@@ -14,6 +14,7 @@ export type ServerFacts = {
 const LEAST_TRIES = 5;
 const FAILING_SHARE = 0.5;
 const BAD: readonly ServerStateWord[] = ['down', 'ejected', 'failing'];
+const TAKES_REQUESTS: readonly ServerStateWord[] = ['in rotation', 'slow start', 'suspect', 'on trial'];
 /** They take no part: nobody waits for them. */
 const APART: readonly ServerStateWord[] = ['draining', 'not used', 'left out'];
 
@@ -21,8 +22,7 @@ const APART: readonly ServerStateWord[] = ['draining', 'not used', 'left out'];
 export function serverState({ state, isDraining, weight, tries, bad }: ServerFacts): ServerStateWord {
   if (isDraining) return 'draining';
   if (weight === 0) return 'not used';
-  const takesRequests = state === 'in rotation' || state === 'slow start' || state === 'suspect';
-  return takesRequests && tries >= LEAST_TRIES && bad >= tries * FAILING_SHARE ? 'failing' : state;
+  return TAKES_REQUESTS.includes(state) && tries >= LEAST_TRIES && bad >= tries * FAILING_SHARE ? 'failing' : state;
 }
 
 export function isBad(state: ServerStateWord): boolean {

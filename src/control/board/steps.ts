@@ -8,13 +8,15 @@ export type Range = {
   /** Milliseconds of a point. */
   readonly step: number;
   readonly points: number;
+  /** Points that are kept: lines in tables show a little more. */
+  readonly kept: number;
 };
 
 export const STEP_MS = 2_000;
 export const RANGES: readonly Range[] = [
-  { name: '5m', step: STEP_MS, points: 150 },
-  { name: '1h', step: 15_000, points: 240 },
-  { name: '24h', step: 300_000, points: 288 },
+  { name: '5m', step: STEP_MS, points: 150, kept: 170 },
+  { name: '1h', step: 15_000, points: 240, kept: 240 },
+  { name: '24h', step: 300_000, points: 288, kept: 288 },
 ];
 
 /** A point that is filled now, or has just been: `index` × `step` is its beginning. */
@@ -36,9 +38,9 @@ export class Steps {
   readonly ended: (Point | null)[] = RANGES.map(() => null);
   private readonly open: (Point | null)[] = RANGES.map(() => null);
   /** Of each range, the index at each place that was looked at. */
-  private readonly seen = RANGES.map(({ points }) => new Float64Array(points).fill(-1));
+  private readonly seen = RANGES.map(({ kept }) => new Float64Array(kept).fill(-1));
   /** When the looks before this one were, the newest at `count` % length. */
-  private readonly times = new Float64Array(RANGES[0].points);
+  private readonly times = new Float64Array(RANGES[0].kept);
 
   /** False when no time has passed, or the clock was set back: then nothing has changed. */
   next(now: number): boolean {
@@ -48,7 +50,7 @@ export class Steps {
       return false;
     }
     const isFirst = this.at === 0;
-    for (const [i, { step, points }] of RANGES.entries()) {
+    for (const [i, { step, kept }] of RANGES.entries()) {
       const index = Math.floor(now / step);
       const open = this.open[i];
       // Long gaps belong to no point: the process has slept.
@@ -57,7 +59,7 @@ export class Steps {
       if (open !== null && open.index === index) continue;
       if (open !== null) {
         this.ended[i] = { ...open, to: now, isWhole: !slept };
-        if (!slept) this.seen[i][open.index % points] = open.index;
+        if (!slept) this.seen[i][open.index % kept] = open.index;
       }
       this.open[i] = { index, from: now, to: now, isWhole: true };
     }
@@ -75,7 +77,7 @@ export class Steps {
 
   /** Was the point at `index` looked at, from its beginning to its end? */
   wasSeen(range: number, index: number): boolean {
-    return index >= 0 && this.seen[range][index % RANGES[range].points] === index;
+    return index >= 0 && this.seen[range][index % RANGES[range].kept] === index;
   }
 
   /** The point that is being filled. */

@@ -22,6 +22,11 @@ export type NodeState = {
   /** Of each source, what every worker of it routes by. */
   readonly applied: Readonly<Partial<Record<SourceName, string>>>;
   readonly problems: number;
+  /** Serving and wanted; null where its version does not tell it, as of the next two. */
+  readonly workers: readonly [serving: number, wanted: number] | null;
+  /** Requests per second, and the share of them that get a 5xx, of the last 10 s. */
+  readonly rate: number | null;
+  readonly e5: number | null;
 };
 
 /** Of a text that another version may have written. */
@@ -39,6 +44,14 @@ function pathOf(value: unknown): string {
 
 function countOf(value: unknown): number {
   return typeof value === 'number' && Number.isFinite(value) ? value : 0;
+}
+
+function numberOf(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}
+
+function pairOf(value: unknown): readonly [number, number] | null {
+  return Array.isArray(value) && value.length === 2 ? [countOf(value[0]), countOf(value[1])] : null;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -73,5 +86,8 @@ export function readNodeState(id: string, value: string): NodeState {
     generation: countOf(fields.generation),
     applied,
     problems: countOf(fields.problems),
+    workers: pairOf(fields.workers),
+    rate: numberOf(fields.rate),
+    e5: numberOf(fields.e5),
   };
 }

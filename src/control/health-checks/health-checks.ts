@@ -40,6 +40,8 @@ export type HealthCheckOptions = {
 
 /** Checks under way at a time. Dead servers hold one each for as long as their timeout. */
 const MOST_AT_ONCE = 512;
+/** Checks of a server whose results are kept. */
+const MOST_RECENT = 40;
 /** The part of an interval that is left to chance, so that checks which began together drift apart. */
 const FIRST_SPREAD = 0.5;
 const SPREAD = 0.1;
@@ -61,6 +63,8 @@ class Check {
   last: ProbeResult | null = null;
   checks = 0;
   failed = 0;
+  /** The last ones, the newest last: `1` good, `0` bad. */
+  recent = '';
 
   constructor(backend: Backend, server: Server, config: HealthCheck, slot: number, verdict: Verdict) {
     this.backend = backend;
@@ -120,9 +124,9 @@ export class HealthChecks {
   view(backend: string, url: string): HealthView | null {
     const check = this.checks.get(backend)?.get(url);
     if (check === undefined) return null;
-    const { verdict, since, checkedAt, last, checks, failed } = check;
+    const { verdict, since, checkedAt, last, checks, failed, recent } = check;
     const seconds = last === null ? 0 : last.seconds;
-    return { state: verdict.state, since, checkedAt, seconds, reason: last?.reason ?? '', checks, failed };
+    return { state: verdict.state, since, checkedAt, seconds, reason: last?.reason ?? '', checks, failed, recent };
   }
 
   private followNamed(name: string, backend: Backend | undefined): void {
@@ -243,6 +247,7 @@ export class HealthChecks {
     const { verdict, backend, config, slot } = check;
     check.checks++;
     if (!result.good) check.failed++;
+    check.recent = (check.recent + (result.good ? '1' : '0')).slice(-MOST_RECENT);
     check.checkedAt = Date.now();
     check.last = result;
     const before = verdict.state;

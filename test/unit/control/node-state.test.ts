@@ -16,6 +16,9 @@ test('a node is read as it was written', () => {
     generation: 7,
     applied: { etcdv3: '41', etcdv2: '9' },
     problems: 2,
+    workers: [3, 4],
+    rate: 12.5,
+    e5: null,
   };
   assert.deepEqual(readNodeState('id', JSON.stringify(state)), { id: 'id', ...state });
 });

@@ -253,6 +253,15 @@ export type TailLine = {
   readonly cause: string;
 };
 
+/** `events?before=ID&limit&q`: the newest first. The bars come without `before`: 96 of 15 min, how many got worse and all others. */
+export type EventPage = {
+  readonly events: readonly BoardEvent[];
+  readonly more: boolean;
+  readonly barsFrom?: number;
+  readonly bars?: readonly (readonly [worse: number, other: number])[];
+  readonly bad?: readonly BadTerm[];
+};
+
 /** `wall`: `states` are those of the servers of `names` in their order, backends between `|`. Above 1 500 servers a letter per backend, the worst. */
 export type Wall = {
   /** `server`, `backend`. */
@@ -263,8 +272,9 @@ export type Wall = {
   readonly hidden: number;
 };
 
-/** `spark/…`: 32 points or fewer, the newest last: requests/s and the share of 5xx. */
+/** `spark/{frontends,backends}?names=a,b` and `spark/servers?names=B/S`: 32 points, the newest last: requests/s and the share of 5xx. */
 export type Sparks = {
+  /** Seconds: 10, of frontends and servers 15. */
   readonly step: number;
   readonly rows: Readonly<Record<string, readonly [rates: readonly (number | null)[], e5: readonly (number | null)[]]>>;
 };
@@ -282,7 +292,7 @@ export type Check = {
   readonly bits: string;
 };
 
-/** In `backends/B`, and with `history` of its own `backends/B/servers/S`. */
+/** In `backends/B`; with `backend`, `c`, `keys`, `events` and `t` the answer of `backends/B/servers/S`. */
 export type ServerDetail = {
   readonly name: string;
   readonly url: string;
@@ -308,7 +318,7 @@ export type ServerDetail = {
   readonly word: Text;
 };
 
-/** A key below an object. `value`: "(set)" for secrets. */
+/** A key, relative to its object. `value`: quoted, or `(12 bytes)` where it may be a secret; `source`: '' where it is not known. */
 export type KeyRow = readonly [key: string, value: string, source: string];
 
 export type BackendDetail = {
@@ -393,7 +403,10 @@ export type FrontendDetail = {
   readonly events: readonly BoardEvent[];
 };
 
-/** Columns of equal length; a gap is null. `max5`: the highest 5xx share of a step of 2 s within the point. */
+/**
+ * `history?of=all|entrypoint:N|backend:B|server:B/S|frontend:F&range=5m|1h|24h&after=t`: columns of equal length; a gap is null.
+ * Frontends and servers have points of 15 s for the last hour, whatever is asked for. `max5`: the highest 5xx share of a step of 2 s within the point.
+ */
 export type History = {
   readonly step: number;
   /** Begin of the first point. */

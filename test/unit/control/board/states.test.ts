@@ -19,6 +19,7 @@ const SERVERS: readonly [what: string, changes: Partial<ServerFacts>, state: str
   ['it is down, and its last tries failed', { state: 'down', tries: 10, bad: 10 }, 'down'],
   ['it is ejected', { state: 'ejected', tries: 10, bad: 10 }, 'ejected'],
   ['it is on trial', { state: 'on trial' }, 'on trial'],
+  ['it fails its trials again and again', { state: 'on trial', tries: 5, bad: 5 }, 'failing'],
   ['it drains and is down', { state: 'down', isDraining: true }, 'draining'],
   ['its weight is 0 and it is down', { state: 'down', weight: 0 }, 'not used'],
 ];
