@@ -228,6 +228,16 @@ export class MetricsReader {
     return totals;
   }
 
+  /** Requests of an owner that have ended. */
+  count(owner: number): number {
+    let count = 0;
+    for (const { lane, summaryOf } of this.lanes()) {
+      const at = summaryOf.get(owner);
+      if (at !== undefined) count += lane.doubles[at + SUMMARY_COUNT];
+    }
+    return count;
+  }
+
   /** All sums of an owner into `sums`: that of SUMMARY_COUNT at 0, and so on. */
   sums(owner: number, sums: Float64Array): void {
     sums.fill(0);

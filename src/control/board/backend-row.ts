@@ -32,7 +32,7 @@ export type RowChange = {
 
 const UNKNOWN_SHARES: Shares = { rate: 0, e4: null, e5: null };
 /** Looks after which also those are looked at whole of which nothing was heard. */
-const WHOLE_LOOKS = 5;
+const WHOLE_LOOKS = 15;
 let made = 0;
 
 export class BackendRow {
@@ -55,6 +55,7 @@ export class BackendRow {
   private slot = -1;
   private latency: ReadLatency = () => {};
   private changes = -1;
+  private answered = 0;
   /** Null before the first look. */
   private limitRefused: number | null = null;
   private readonly knownAt: number;
@@ -79,11 +80,14 @@ export class BackendRow {
     // Those that are new get their slots with the next table.
     if (this.isNew || this.slot < 0 || this.servers.some(({ slot }) => slot < 0)) this.learn(view, readers);
     const { counted } = this;
+    const changes = view.serverChanges(this.slot);
+    const isDue = this.isNew || changes !== this.changes || (look.steps.count + this.turn) % WHOLE_LOOKS === 0;
+    const answered = readers.answered(this.slot);
+    if (!isDue && answered === this.answered && this.inflight === 0 && counted.isAsleep(look.steps)) return null;
+    this.answered = answered;
     readers.backend(this.slot, counted.counts);
     const wasAsked = counted.look(look, this.latency, this.inflight);
-    const changes = view.serverChanges(this.slot);
-    const isDue = (look.steps.count + this.turn) % WHOLE_LOOKS === 0;
-    if (!wasAsked && !this.isNew && !isDue && changes === this.changes && !counted.isRecent(look.steps)) return null;
+    if (!wasAsked && !isDue && !counted.isRecent(look.steps)) return null;
     this.changes = changes;
     const isFirst = this.isNew && this.letters === '';
     this.isNew = false;

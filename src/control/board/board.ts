@@ -14,7 +14,7 @@ import { timerSpan } from '../../kernel/durations.ts';
 import { hearEvents } from '../../kernel/log.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
 import type { Model } from '../../model/model.ts';
-import type { Findings } from '../admin/ui-api/shapes.ts';
+import type { Findings, Overview } from '../admin/ui-api/shapes.ts';
 import type { MergedChange } from '../kv-merge.ts';
 import type { ControlView } from '../view.ts';
 import { BackendRow } from './backend-row.ts';
@@ -78,6 +78,10 @@ export class Board {
   /** For how long the newest generation is not what every worker routes by. */
   unsettledMs = 0;
   private unsettled = { generation: 0, since: 0 };
+  /** Backends by state. */
+  states: Overview['backends'] = { failing: 0, impaired: 0, ok: 0, idle: 0 };
+  /** Of the last 10 s: retries, and those that their budget refused. */
+  retries: readonly [number, number] = [0, 0];
   private readonly onLoad: () => void;
   private loadText = '';
   private readonly lags: number[] = [];
@@ -85,7 +89,7 @@ export class Board {
   private problemsMoved = true;
   private isLooking = false;
   private timer: NodeJS.Timeout | null = null;
-  private unsubscribe: () => void = () => {};
+  private readonly unsubscribe: () => void;
   private told = { text: '', at: 0 };
 
   constructor(view: ControlView, { historyBytes, now = Date.now, onLoad = () => {} }: BoardOptions) {
@@ -97,6 +101,9 @@ export class Board {
     this.workers = new WorkerRows(view);
     this.events = new BoardEvents(now);
     this.entryPoints = view.entryPoints().map(({ name }) => new Counted(`entrypoint:${name}`, ALL_RANGES));
+    this.unsubscribe = view.onChange(() => {
+      this.problemsMoved = true;
+    });
     this.verdict = new HeldLevel(now());
     this.findings = { level: 'starting', since: now(), title: '', lead: [], items: [], links: [] };
   }
@@ -104,9 +111,6 @@ export class Board {
   start(): void {
     hearEvents((event) => this.events.heard(event));
     this.events.started(this.view.version);
-    this.unsubscribe = this.view.onChange(() => {
-      this.problemsMoved = true;
-    });
     void this.look();
     this.schedule();
   }
@@ -195,6 +199,8 @@ export class Board {
     }
     let [up, want] = [0, 0];
     let wallMoved = false;
+    const counts = { failing: 0, impaired: 0, ok: 0, idle: 0 };
+    const retries: [number, number] = [0, 0];
     const isWanted = (name: string): boolean => !view.frontendsOf(name)[Symbol.iterator]().next().done;
     for (const row of this.backends.values()) {
       const { letters } = row;
@@ -203,9 +209,16 @@ export class Board {
       if (row.letters !== letters) wallMoved = true;
       up += row.up;
       want += row.want;
+      counts[row.state]++;
+      if (row.counted.isRecent(steps)) {
+        retries[0] += row.counted.rates.recent(steps.count, 'retries');
+        retries[1] += row.counted.rates.recent(steps.count, 'refused');
+      }
       yield;
     }
     this.servers = [up, want];
+    this.states = counts;
+    this.retries = retries;
     if (wallMoved) this.revisions.wall++;
     for (const row of this.frontends.values()) {
       row.look(look, readers);

@@ -17,6 +17,9 @@ export const ALL_RANGES: readonly number[] = [0, 1, 2];
 export const HOUR_ONLY: readonly number[] = [1];
 /** Response times of those that keep no 2 s points are worked out in every such look. */
 const LATENCY_LOOKS = 5;
+/** After its last request it has response times of now for so long, and rates for longer. */
+const LATENCY_MS = 30_000;
+const AWAKE_MS = 330_000;
 
 let made = 0;
 
@@ -55,11 +58,16 @@ export class Counted {
       return isNew;
     }
     const isDue = this.ranges.length > 1 || (steps.count + this.turn) % LATENCY_LOOKS === 0;
-    const isBusy = steps.at - this.lastAt < 30_000;
+    const isBusy = steps.at - this.lastAt < LATENCY_MS;
     if (!isBusy) this.lat = null;
     else if (isDue) this.lat = past.recent(steps, latency);
     if (isNew || past.isOpen || inflight > 0) past.look(steps, counts, deltas, latency, inflight);
     return isNew;
+  }
+
+  /** Nothing of it moves by itself any more: it is to be looked at only when it is asked again. */
+  isAsleep(steps: Steps): boolean {
+    return steps.at - this.lastAt >= AWAKE_MS && this.past?.isOpen !== true;
   }
 
   /** Does it keep points of that range, by place in RANGES? */

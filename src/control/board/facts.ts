@@ -127,12 +127,6 @@ export function findingFacts(board: Board, troubled: Troubled): FindingFacts {
   };
 }
 
-function countStates(board: Board): Overview['backends'] {
-  const counts = { failing: 0, impaired: 0, ok: 0, idle: 0 };
-  for (const { state } of board.backends.values()) counts[state]++;
-  return counts;
-}
-
 function daysToEnd({ view, now }: Board): number | null {
   const ends = view.certificates().flatMap(({ notAfter }) => (notAfter > 0 ? [notAfter] : []));
   return ends.length === 0 ? null : Math.floor((Math.min(...ends) - now()) / DAY_MS);
@@ -143,15 +137,8 @@ export function overviewOf(board: Board): Overview {
   const { view, steps, all, readers, verdict, problems, events, revisions } = board;
   const t = steps.at === 0 ? board.now() : steps.at;
   const seconds = windowSeconds(steps);
-  const per = (name: 'received' | 'sent' | 'retries' | 'refused') =>
-    rounded(all.rates.recent(steps.count, name) / seconds);
-  const retries = [...board.backends.values()].reduce(
-    (sum, { counted }) => [
-      sum[0] + counted.rates.recent(steps.count, 'retries'),
-      sum[1] + counted.rates.recent(steps.count, 'refused'),
-    ],
-    [0, 0],
-  );
+  const per = (name: 'received' | 'sent') => rounded(all.rates.recent(steps.count, name) / seconds);
+  const [retries, refused] = board.retries;
   const { serving, wanted } = workersOf(board);
   const conns = board.entryPoints.reduce((sum, _, index) => sum + readers.metrics.connections(index), 0);
   return {
@@ -167,12 +154,12 @@ export function overviewOf(board: Board): Overview {
     inflight: board.inflight,
     conns: [conns, readers.metrics.openUpstreamConnections()],
     bytes: seconds <= 0 ? null : [per('received'), per('sent')],
-    retries: seconds <= 0 ? null : [rounded(retries[0] / seconds), rounded(retries[1] / seconds)],
+    retries: seconds <= 0 ? null : [rounded(retries / seconds), rounded(refused / seconds)],
     sources: view
       .sources()
       .map(({ name, state, confirmedAt }) => [name, state, confirmedAt === 0 ? null : Math.max(0, t - confirmedAt)]),
     servers: view.generation() === 0 ? null : board.servers,
-    backends: countStates(board),
+    backends: board.states,
     frontends: board.frontends.size,
     problems: [problems.newCount(t), problems.count],
     cert: daysToEnd(board),

@@ -23,6 +23,7 @@ export class FrontendRow {
   private readonly owner: HistogramOwner;
   private readonly latency: ReadLatency;
   private readonly knownAt: number;
+  private isFirst = true;
 
   constructor(frontend: Frontend, readers: Readers, now: number) {
     this.thing = frontend;
@@ -42,8 +43,11 @@ export class FrontendRow {
   look(look: Look, readers: Readers): void {
     const { counted } = this;
     const lastHit = readers.histograms.lastHit(this.owner);
+    const isSame = lastHit * 1_000 === (this.last ?? 0);
+    if (isSame && !this.isFirst && counted.isAsleep(look.steps)) return;
+    this.isFirst = false;
     // Seconds are coarse: there may have been more within the same.
-    const isNew = lastHit > 0 && (lastHit * 1_000 !== this.last || look.steps.at - this.last < 5_000);
+    const isNew = lastHit > 0 && (!isSame || look.steps.at - lastHit * 1_000 < 5_000);
     if (isNew) countFrontend(readers.histograms.answers(this.owner), counted.counts);
     counted.look(look, this.latency, 0);
     if (lastHit > 0) this.last = lastHit * 1_000;

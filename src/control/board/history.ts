@@ -158,6 +158,11 @@ function rowOf({ index, from, to }: Point, begin: Begin, counts: Float64Array, i
   return row;
 }
 
+/** The few of this node itself always have one. */
+function isOwn(owner: string): boolean {
+  return owner === 'all' || owner.startsWith('entrypoint:');
+}
+
 export class Histories {
   private readonly pasts = new Map<string, Past>();
   private readonly budget: number;
@@ -176,8 +181,8 @@ export class Histories {
   open(owner: string, ranges: readonly number[], at: number): Past | null {
     const known = this.pasts.get(owner);
     if (known !== undefined) return known;
-    const bytes = Past.bytesOf(ranges);
-    if (this.bytes + bytes > this.budget && !this.makeRoom(bytes, at)) return null;
+    const bytes = isOwn(owner) ? 0 : Past.bytesOf(ranges);
+    if (bytes > 0 && this.bytes + bytes > this.budget && !this.makeRoom(bytes, at)) return null;
     const past = new Past(ranges);
     past.activeAt = at;
     this.pasts.set(owner, past);
@@ -200,7 +205,7 @@ export class Histories {
 
   private makeRoom(bytes: number, at: number): boolean {
     if (at < this.fullUntil) return false;
-    const idle = [...this.pasts].filter(([, { activeAt }]) => at - activeAt > IDLE_MS);
+    const idle = [...this.pasts].filter(([owner, { activeAt }]) => at - activeAt > IDLE_MS && !isOwn(owner));
     idle.sort(([, one], [, other]) => one.activeAt - other.activeAt);
     // A part more, so that not each newcomer looks through all.
     const wanted = this.budget - Math.max(bytes, this.budget / 16);

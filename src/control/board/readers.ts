@@ -29,6 +29,11 @@ export class Readers {
     countSummary(this.sums, counts);
   }
 
+  /** Requests of a backend that were ever answered: much less to read than `backend`. */
+  answered(slot: number): number {
+    return slot < 0 ? 0 : this.metrics.count(FIRST_BACKEND + slot);
+  }
+
   /** Slots below 0 have counted nothing, here and below. */
   backend(slot: number, counts: Float64Array): void {
     if (slot < 0) {
