@@ -20,15 +20,10 @@ const SHOWN = [
   /^(?:alias|guard\/.*)$/,
 ];
 
-/** Holds its value nothing that a page may not show? */
-export function isShown(key: string): boolean {
-  return SHOWN.some((pattern) => pattern.test(key));
-}
-
 /** A value as it may be shown: what may be a secret is told by its length only. */
 export function shownValue(key: string, value: string | null): string | null {
   if (value === null) return null;
-  return isShown(key) ? quoted(value) : `(${Buffer.byteLength(value)} bytes)`;
+  return SHOWN.some((pattern) => pattern.test(key)) ? quoted(value) : `(${Buffer.byteLength(value)} bytes)`;
 }
 
 /** In the order of the keys. */

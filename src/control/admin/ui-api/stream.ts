@@ -6,7 +6,7 @@
  *     event: event      each event, ten a second at most; one that others have joined comes again with the same id
  *     event: more       {"n": those that were left out}
  *
- * The id counts the messages that are kept for a minute, so that `Last-Event-ID` goes on after a break. Who lags gets the newest
+ * The id counts the messages that are kept for a minute, which overviews are not, so that `Last-Event-ID` goes on after a break. Who lags gets the newest
  * overview and what it has missed of the rest; nothing piles up.
  */
 import { timerSpan } from '../../../kernel/durations.ts';
@@ -30,8 +30,12 @@ const STREAM_FIELDS: Fields = {
 
 type Kept = { readonly id: number; readonly at: number; readonly page: Page };
 
-function message(id: number, event: string, data: unknown): Page {
-  return Page.of(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+function message(event: string, data: unknown): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+function numbered(id: number, event: string, data: unknown): Page {
+  return Page.of(`id: ${id}\n${message(event, data)}`);
 }
 
 export class UiStream {
@@ -68,7 +72,7 @@ export class UiStream {
     const goesOn = last >= oldest - 1 && last <= this.id;
     this.clients.set(connection, goesOn ? last : this.id);
     this.overview ??= this.overviewPage();
-    const findings = message(this.id, 'findings', this.board.findings);
+    const findings = numbered(this.id, 'findings', this.board.findings);
     this.send(connection, goesOn ? [this.overview] : [this.overview, findings]);
   }
 
@@ -80,7 +84,7 @@ export class UiStream {
   }
 
   private overviewPage(): Page {
-    return message(this.id, 'overview', overviewOf(this.board));
+    return Page.of(message('overview', overviewOf(this.board)));
   }
 
   private looked(): void {
@@ -122,7 +126,7 @@ export class UiStream {
 
   private keep(event: string, data: unknown): void {
     this.id++;
-    this.kept.push({ id: this.id, at: this.board.now(), page: message(this.id, event, data) });
+    this.kept.push({ id: this.id, at: this.board.now(), page: numbered(this.id, event, data) });
   }
 
   private forgetOld(): void {
