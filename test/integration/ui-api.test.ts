@@ -195,7 +195,7 @@ test('a rejected key of now is new, with what is wrong in it, and a name from a 
   const { state, value, mark, fix, isNew } = problem;
   assert.deepEqual(
     { state, value, mark, fix, isNew },
-    { state: 'rejected', value: 'Hots:a.test', mark: [0, 4], fix: 'Host', isNew: true },
+    { state: 'rejected', value: 'Hots:a.test', mark: [0, 4], fix: 'Host:a.test', isNew: true },
   );
   assert.ok(JSON.stringify(problem).includes(NASTY));
   await etcd.ctl(3, 'del', '--prefix', `/traefik/frontends/${NASTY}/`);

@@ -5,7 +5,7 @@ import { SERVER_LETTERS, type Wall } from './shapes.ts';
 const MOST_SERVERS = 1_500;
 const MOST_BACKENDS = 5_000;
 /** From the worst on. */
-const RANK = 'xeftsidnl';
+const RANK = 'xeftusidnl';
 const WELL = SERVER_LETTERS['in rotation'];
 
 function worstOf(letters: string): string {
