@@ -9,6 +9,7 @@ import type { LogFields } from '../kernel/log-line.ts';
 import { ModelBuilder } from '../model/build-model.ts';
 import type { Model } from '../model/model.ts';
 import { RULE_WAIT_MS } from '../model/rule-wait.ts';
+import type { EffectiveSetting } from '../settings/effective.ts';
 import type { Settings } from '../settings/settings.ts';
 import { MetricsReader } from '../shared/metrics-reader.ts';
 import { SlotRegistry } from '../shared/slots.ts';
@@ -143,6 +144,7 @@ export class ControlPlane {
     sourceLog: SourceLog,
     snapshot: SnapshotKeeper,
     threads: WorkerThreads,
+    effective: () => readonly EffectiveSetting[],
   ) {
     this.snapshot = snapshot;
     this.settings = settings;
@@ -364,6 +366,7 @@ export class ControlPlane {
       breakers: this.breakers,
       healthChecks: this.healthChecks,
       changes: this.changes,
+      effective,
       load: () => this.board?.load() ?? { workers: null, rate: null, e5: null },
       isFollowing: () => this.feed.isStarted,
       isDraining: () => this.isDraining,

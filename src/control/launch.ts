@@ -13,6 +13,8 @@ import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import { tellOwnError } from '../kernel/own-error.ts';
 import { changesBetween, type Reading, type SettingChange, takenOn } from '../settings/changes.ts';
+import { effectiveSettings } from '../settings/effective.ts';
+import type { Given } from '../settings/given.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { WithStored } from '../settings/stored-settings.ts';
 import { AddressTrial } from './address-trial.ts';
@@ -55,7 +57,7 @@ function endStuck(lag_ms: number): void {
 type StoreKeys = ReadonlyMap<string, string>;
 
 /** The settings without those of the store. */
-export type Reread = Reading & { readonly withStored: WithStored };
+export type Reread = Reading & { readonly given: Given; readonly withStored: WithStored };
 
 export class Launch {
   private readonly settings: Settings;
@@ -65,6 +67,8 @@ export class Launch {
   private reloading = Promise.resolve();
   /** What was written of the settings in force, but for those of the store. */
   private texts: Reread['texts'];
+  /** What was given of the settings in force, those of the store included. */
+  private given: Given;
   private readonly version: string;
   private readonly threads: WorkerThreads;
   /** Another tsuji serves on the same addresses until this one does. */
@@ -82,9 +86,15 @@ export class Launch {
   private draining = false;
 
   /** @throws TsujiError for TLS settings that cannot be used */
-  constructor({ settings, texts, withStored }: Reread, version: string, threads: WorkerThreads, isSuccessor: boolean) {
+  constructor(
+    { settings, texts, given, withStored }: Reread,
+    version: string,
+    threads: WorkerThreads,
+    isSuccessor: boolean,
+  ) {
     this.settings = settings;
     this.texts = texts;
+    this.given = given;
     this.withStored = withStored;
     this.version = version;
     this.threads = threads;
@@ -250,8 +260,9 @@ export class Launch {
   }
 
   /** @throws TsujiError for settings that cannot be used; then nothing has changed */
-  private takeOn({ settings, texts, withStored }: Reread, plane: ControlPlane): SettingChange[] {
-    const stored = this.storedKeys === null ? settings : withStored(this.storedKeys, checkFiles).settings;
+  private takeOn(reread: Reread, plane: ControlPlane): SettingChange[] {
+    const { texts, withStored } = reread;
+    const { settings: stored, given } = this.storedKeys === null ? reread : withStored(this.storedKeys, checkFiles);
     checkFiles(stored);
     const [before, after] = [
       { settings: this.inForce, texts: this.texts },
@@ -261,7 +272,10 @@ export class Launch {
     plane.reload(next.settings);
     this.inForce = next.settings;
     this.texts = next.texts;
-    return changesBetween(before, after);
+    const changes = changesBetween(before, after);
+    // Else some of what is given is not in force.
+    if (changes.every(({ isLive }) => isLive)) this.given = given;
+    return changes;
   }
 
   private async judge(keys: StoreKeys): Promise<Settings> {
@@ -274,6 +288,7 @@ export class Launch {
     let stored = this.withStored(keys, check);
     while (await addresses.findsFault(stored.settings)) stored = this.withStored(keys, check);
     this.reader.judged(stored);
+    this.given = stored.given;
     const inForce = [...keys].filter(([key, value]) => this.reader.problemOf(key, value) === '').map(([key]) => key);
     if (inForce.length > 0) log.event(EVENTS.settingsStored, '', { keys: inForce.sort().join(',') });
     return stored.settings;
@@ -287,7 +302,10 @@ export class Launch {
     for (const warning of settings.warnings) {
       if (!told.some((one) => isDeepStrictEqual(one, warning))) tellWarning(warning);
     }
-    this.plane = new ControlPlane(settings, this.version, this.reader, this.sourceLog, this.snapshot, this.threads);
+    const { version, reader, sourceLog, snapshot, threads } = this;
+    this.plane = new ControlPlane(settings, version, reader, sourceLog, snapshot, threads, () =>
+      effectiveSettings(this.given, this.inForce),
+    );
     if (this.draining) this.plane.beginDrain();
     await this.plane.start(this.isSuccessor, remembered);
     this.service.watch(this.plane);

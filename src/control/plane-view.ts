@@ -6,6 +6,7 @@ import { QUEUE, type QueueOptions } from '../middlewares/queue.ts';
 import type { ModelBuilder } from '../model/build-model.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
 import type { Explained, ExplainedRequest } from '../protocol/explanation.ts';
+import type { EffectiveSetting } from '../settings/effective.ts';
 import type { Settings } from '../settings/settings.ts';
 import { changesOf } from '../shared/cursors.ts';
 import { LabelReader } from '../shared/label-counts.ts';
@@ -96,6 +97,7 @@ export type PlaneParts = {
   readonly healthChecks: HealthChecks;
   readonly changes: ChangeListeners;
   /** The sources were started. */
+  readonly effective: () => readonly EffectiveSetting[];
   /** What this node is asked, for the others. */
   readonly load: () => Pick<NodeState, 'workers' | 'rate' | 'e5'>;
   readonly isFollowing: () => boolean;
@@ -344,6 +346,10 @@ export class PlaneView implements ControlView {
 
   tails(): LiveTails | null {
     return this.parts.settings.web?.tail === 'off' ? null : this.parts.tails;
+  }
+
+  effectiveSettings(): readonly EffectiveSetting[] {
+    return this.parts.effective();
   }
 
   limitUses(): LimitUse[] {

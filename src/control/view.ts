@@ -5,6 +5,7 @@ import type { CountBuffers, MetricsOptions } from '../kernel/metrics-options.ts'
 import type { Problem } from '../kernel/problems.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
 import type { Explained, ExplainedRequest } from '../protocol/explanation.ts';
+import type { EffectiveSetting } from '../settings/effective.ts';
 import type { AccessLogView } from './access-log/access-log.ts';
 import type { Revisions } from './applied-revisions.ts';
 import type { ServerStatus } from './balancing/server-status.ts';
@@ -200,6 +201,8 @@ export interface ControlView {
   /** For how long no source has confirmed what is in force; 0 while it is live. */
   staleSeconds(): number;
   limitUses(): readonly LimitUse[];
+  /** Those in force, without secrets. */
+  effectiveSettings(): readonly EffectiveSetting[];
   /** null: nobody may look at single requests. */
   tails(): Pick<LiveTails, 'watch'> | null;
   /** Calls back, at most a few times a second, after any of the above has changed. Returns what ends it. */

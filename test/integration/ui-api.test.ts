@@ -187,6 +187,21 @@ test('a backend, its servers and a frontend are told whole, and their past in co
   });
 });
 
+test('nodes, workers and settings are told, as they are', async () => {
+  type Nodes = { nodes: { isThis: boolean; workers: unknown; rate: number }[]; workers: { state: string }[] };
+  const { nodes, workers } = await ask<Nodes>('nodes');
+  assert.deepEqual([nodes.length, nodes[0].isThis, nodes[0].workers], [1, true, [2, 2]]);
+  assert.ok(nodes[0].rate > 5);
+  assert.deepEqual(
+    workers.map(({ state }) => state),
+    ['serving', 'serving'],
+  );
+  const { settings } = await ask<{ settings: { name: string; value: string; from: string }[] }>('settings');
+  const { value, from } = settings.find(({ name }) => name === 'etcd.endpoint')!;
+  assert.deepEqual([value, from], [etcd.endpoint, 'flag']);
+  assert.equal(settings.find(({ name }) => name === 'web.history')?.from, 'default');
+});
+
 test('a rejected key of now is new, with what is wrong in it, and a name from a key stays text', async () => {
   await put(`frontends/${NASTY}/backend`, 'shop');
   await put(`frontends/${NASTY}/routes/main/rule`, 'Hots:a.test');

@@ -477,7 +477,7 @@ export type Nodes = {
   readonly prefix: string;
 };
 
-/** `from`: `flag`, `environment`, `file`, `etcd`, `default`. Secrets are "(set)". */
+/** `settings` answers `{"settings": […]}`. `from`: `flag`, `environment`, `file`, `etcd`, `folder`, `default`. Secrets are "(set)". */
 export type SettingRow = {
   readonly name: string;
   readonly value: string;

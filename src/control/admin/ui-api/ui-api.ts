@@ -14,6 +14,7 @@ import { frontendDetail } from './frontend-detail.ts';
 import { BadRequest, LIST_NAMES, Lists, wholeNumber } from './lists.ts';
 import { nodesOf } from './nodes.ts';
 import { searchFor } from './search.ts';
+import { settingRows } from './setting-rows.ts';
 import { UiStream } from './stream.ts';
 import { wallOf } from './wall.ts';
 
@@ -44,6 +45,7 @@ const PATHS: Readonly<Record<string, readonly (Path | undefined)[]>> = {
   nodes: [({ board }) => nodesOf(board)],
   events: [({ board, query }) => eventPage(board, query)],
   history: [({ board, query }) => historyPage(board, query)],
+  settings: [({ board }) => ({ settings: settingRows(board) })],
   search: [({ board, query }) => ({ hits: searchFor(board, query.get('q') ?? '') })],
   list: [undefined, ({ lists, path, query }) => (lists.has(path[1]) ? lists.list(path[1], query) : undefined)],
   spark: [undefined, sparkPage],

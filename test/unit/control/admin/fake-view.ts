@@ -25,6 +25,7 @@ import type { CountBuffers, MetricsOptions } from '../../../../src/kernel/metric
 import type { Problem } from '../../../../src/kernel/problems.ts';
 import type { Backend, Frontend, Server } from '../../../../src/model/model.ts';
 import type { Explained } from '../../../../src/protocol/explanation.ts';
+import type { EffectiveSetting } from '../../../../src/settings/effective.ts';
 import type { WebSettings } from '../../../../src/settings/settings.ts';
 import { OWN_HOST } from '../../../harness/own-host.ts';
 
@@ -283,6 +284,10 @@ export class FakeView implements ControlView {
   }
   staleSeconds(): number {
     return this.stale;
+  }
+  settingList: EffectiveSetting[] = [];
+  effectiveSettings(): readonly EffectiveSetting[] {
+    return this.settingList;
   }
   limitUses(): readonly LimitUse[] {
     return this.limitList;
