@@ -50,6 +50,7 @@ import { loadRootCAs } from './root-cas.ts';
 import { SeriesLimit } from './series-limit.ts';
 import { ROUTES_PATIENCE_MS } from './service/report.ts';
 import { SharedMemory } from './shared-memory.ts';
+import { Slices } from './slices.ts';
 import { sourcesFrom } from './source/from-settings.ts';
 import type { Source } from './source/source.ts';
 import type { SourceLog } from './source/source-log.ts';
@@ -182,7 +183,9 @@ export class ControlPlane {
       isSuspect: (backend, server) => this.suspects.isSuspect(backend, server),
     });
     this.current = builder.model;
+    const slices = new Slices();
     this.tables = new TableCycle({
+      slices,
       feed: new TableFeed(names, this.backendSlots, this.serverSlots),
       model: () => this.current,
       onTold: (generation) => this.followTold(generation),
@@ -217,6 +220,7 @@ export class ControlPlane {
     this.reconciler = new Reconciler({
       sources: this.sourceList,
       builder,
+      slices,
       admit: (changes) => {
         this.suspects.obey(changes);
         return this.guard.admit(changes);

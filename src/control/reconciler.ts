@@ -7,12 +7,14 @@
 import { timerSpan } from '../kernel/durations.ts';
 import { EVENTS, type LineLevel } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
+import { tellOwnError } from '../kernel/own-error.ts';
 import type { Problem } from '../kernel/problems.ts';
-import type { ModelBuilder, Refusal } from '../model/build-model.ts';
+import type { AliasState, ModelBuilder, Refusal } from '../model/build-model.ts';
 import type { Model } from '../model/model.ts';
 import type { ModelUpdate } from '../model/next-model.ts';
 import { attempt } from './guarded.ts';
 import { KvMerge, type MergedChange, type MergedKey } from './kv-merge.ts';
+import { Slices, type Steps } from './slices.ts';
 import type { Change, KeyRevisions, Source, SourceName, SourceSink } from './source/source.ts';
 
 /** Names of what is new, different or gone since the model before. All are empty when only problems changed. */
@@ -26,6 +28,8 @@ export type ReconcilerOptions = {
   /** In order of precedence: the first one that has a key wins. */
   readonly sources: readonly Pick<Source, 'name' | 'status'>[];
   readonly builder: ModelBuilder;
+  /** Whose turns the updates of the model take; absent: of its own. */
+  readonly slices?: Slices;
   /** What the keys stand below, as the log says it. */
   readonly place?: string;
   /**
@@ -81,6 +85,16 @@ function tellProblems({ appeared, mended, model }: ModelUpdate): void {
   log.event(EVENTS.problems, '', { appeared: appeared.length, gone: mended.length, total: model.problems.size });
 }
 
+type Begun = {
+  /** As they came; once their turn has come, those of them that may be in force. */
+  changes: ReadonlyMap<string, string | null>;
+  readonly alias: AliasState;
+  /** performance.now() */
+  readonly since: number;
+  readonly revisions: ReadonlyMap<SourceName, string>;
+  readonly before: Model;
+};
+
 export class Reconciler implements SourceSink {
   readonly #sources: readonly Pick<Source, 'name' | 'status'>[];
   readonly #builder: ModelBuilder;
@@ -97,6 +111,11 @@ export class Reconciler implements SourceSink {
   readonly #heard = new Set<SourceName>();
   /** Of what each source has given. */
   readonly #revisions = new Map<SourceName, string>();
+  readonly #slices: Slices;
+  /** An update of the model is under way. */
+  #isUpdating = false;
+  /** There is more to do behind it. */
+  #isOutdated = false;
   /** Newest value of each key that changed since the last model. */
   #pending = new Map<string, string | null>();
   #timer: NodeJS.Timeout | undefined = undefined;
@@ -118,6 +137,7 @@ export class Reconciler implements SourceSink {
     this.#sources = options.sources;
     this.#builder = options.builder;
     this.#onModel = options.onModel;
+    this.#slices = options.slices ?? new Slices();
     this.#admit = options.admit ?? ((changes) => changes);
     this.#onTaken = options.onTaken ?? (() => {});
     this.#onKeys = options.onKeys ?? (() => {});
@@ -254,25 +274,52 @@ export class Reconciler implements SourceSink {
 
   #tryToPublish(): void {
     clearTimeout(this.#dueTimer);
-    if (attempt('reconciler', () => this.#publish())) return;
-    this.#dueTimer = setTimeout(() => this.#tryToPublish(), RETRY_MS);
+    this.#isOutdated = this.#isUpdating;
+    if (this.#isUpdating) return;
+    this.#isUpdating = true;
+    const begun = this.#begin();
+    this.#slices.run(
+      () => this.#steps(begun),
+      (update) => {
+        this.#ended();
+        if (!this.#stopped) attempt('reconciler', () => this.#publish(update, begun));
+      },
+      (error) => {
+        tellOwnError('reconciler', error);
+        // The builder is told the same once more.
+        this.#pending = new Map([...begun.changes, ...this.#pending]);
+        this.#ended();
+        if (!this.#stopped) this.#dueTimer = setTimeout(() => this.#tryToPublish(), RETRY_MS);
+      },
+    );
   }
 
-  #publish(): void {
-    const before = this.#builder.model;
+  #ended(): void {
+    this.#isUpdating = false;
+    if (this.#isOutdated && !this.#stopped) this.#schedule();
+    this.#isOutdated = false;
+  }
+
+  /** What there is to do; what comes from here on is for the next time. */
+  #begin(): Begun {
     const since = this.#pending.size > 0 ? this.#waitingSince : performance.now();
     const { tree, problem } = this.#alias();
     this.#publishedAlias = this.#aliasText();
-    // Should the update fail, the builder is told the same once more.
-    this.#pending = new Map(this.#admit(this.#pending));
-    const update = this.#builder.update(
-      Array.from(this.#pending, ([key, value]) => ({ key, value })),
-      { ...(tree === undefined ? {} : { tree }), aliasProblem: problem },
-    );
+    const changes = this.#pending;
     this.#pending = new Map();
+    const alias = { ...(tree === undefined ? {} : { tree }), aliasProblem: problem };
+    return { changes, alias, since, revisions: new Map(this.#revisions), before: this.#builder.model };
+  }
+
+  *#steps(begun: Begun): Steps<ModelUpdate> {
+    begun.changes = this.#admit(begun.changes);
+    return yield* this.#builder.updating(listed(begun.changes), begun.alias);
+  }
+
+  #publish(update: ModelUpdate, { since, revisions, before }: Begun): void {
     const { dueInMs } = update;
     if (dueInMs !== null) this.#dueTimer = setTimeout(() => this.#tryToPublish(), timerSpan(dueInMs));
-    this.#onTaken(new Map(this.#revisions));
+    this.#onTaken(revisions);
     tellProblems(update);
     this.#tellWhetherEmpty();
     if (this.#published && update.model === before) return;
@@ -280,4 +327,8 @@ export class Reconciler implements SourceSink {
     this.#publishedAt = performance.now();
     attempt('new model', () => this.#onModel(update.model, update, since));
   }
+}
+
+function* listed(changes: ReadonlyMap<string, string | null>): Generator<{ key: string; value: string | null }> {
+  for (const [key, value] of changes) yield { key, value };
 }

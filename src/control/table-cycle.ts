@@ -12,13 +12,16 @@ import type { Refused } from '../table/salvage.ts';
 import { TableCompiler } from './compiler.ts';
 import { attempt } from './guarded.ts';
 import type { ModelChange } from './reconciler.ts';
-import type { TableFeed } from './table-feed.ts';
+import type { Slices, Steps } from './slices.ts';
+import type { TableFeed, Told } from './table-feed.ts';
 
 /** After a table that could not be made. */
 const RETRY_MS = 1_000;
 
 export type TableCycleOptions = {
   readonly feed: TableFeed;
+  /** Whose turns it takes: those of the updates of the model. */
+  readonly slices: Slices;
   /** The newest one. */
   readonly model: () => Model;
   /** Tables of `model()` are about to be made; all its servers have slots. */
@@ -89,12 +92,18 @@ export class TableCycle {
     void this.work().catch((error: unknown) => tellOwnError('tables', error));
   }
 
+  private *tell(generation: number): Steps<Told> {
+    const { feed, model, onTold } = this.options;
+    const told = yield* feed.next(model(), generation);
+    onTold(generation);
+    return told;
+  }
+
   /** False when it could not be made. */
   private async make(generation: number): Promise<boolean> {
-    const { feed, model, onTold, onTables, onRefused } = this.options;
+    const { feed, slices, onTables, onRefused } = this.options;
     try {
-      const { change, refused } = feed.next(model(), generation);
-      onTold(generation);
+      const { change, refused } = await slices.result(() => this.tell(generation));
       const built = await this.compiler.compile(change);
       feed.made();
       if (this.stopped) return true;

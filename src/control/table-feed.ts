@@ -8,6 +8,7 @@ import type { NamedFrontend, TableBackend, TableChange } from '../table/input.ts
 import type { BackendPolicy } from '../table/options.ts';
 import type { Refused } from '../table/salvage.ts';
 import type { ModelChange } from './reconciler.ts';
+import type { Steps } from './slices.ts';
 
 /** An entrypoint is a bit of one word. */
 export const MAX_ENTRY_POINTS = 32;
@@ -129,11 +130,13 @@ export class TableFeed {
     this.touch(this.last);
   }
 
-  /** The step from what was told before. */
-  next(model: Model, generation: number): Told {
+  /** The step from what was told before; the model must stay as it is until its end. */
+  *next(model: Model, generation: number): Steps<Told> {
     const backends = new Set(this.backends);
     const frontends = new Set(this.frontends);
     this.last = { backends, frontends };
+    this.backends.clear();
+    this.frontends.clear();
     const change = {
       generation,
       backends: [] as TableBackend[],
@@ -144,6 +147,7 @@ export class TableFeed {
     const refused: Refused[] = [];
     const without = new Set<string>();
     for (const name of backends) {
+      yield;
       this.letGo(name, generation);
       const backend = model.backends.get(name);
       if (backend === undefined) {
@@ -166,6 +170,7 @@ export class TableFeed {
       }
     }
     for (const name of new Set([...frontends, ...this.usersOf(without, model)])) {
+      yield;
       const frontend = model.frontends.get(name);
       try {
         // Without its backend the builder must not hear of it; the model will say why.
@@ -176,8 +181,6 @@ export class TableFeed {
         refused.push({ kind: 'frontends', name, reason: reasonOf(error) });
       }
     }
-    this.backends.clear();
-    this.frontends.clear();
     return { change, refused };
   }
 

@@ -36,6 +36,9 @@ export type KnownFiles = {
   forget(object: string): void;
 };
 
+/** Changes that are filed in one step. */
+const PART = 256;
+
 const NO_FILES: KnownFiles = { read: () => ({ text: '', problem: 'there are no files here' }), forget: () => {} };
 
 export type ModelSettings = {
@@ -173,7 +176,19 @@ export class ModelBuilder {
    * the same it is called again with the same changes, and begins anew.
    */
   update(changes: Iterable<Change>, alias: AliasState = { aliasProblem: '' }): ModelUpdate {
-    const touched = this.#tree.apply(changes);
+    const steps = this.updating(changes, alias);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
+  }
+
+  /**
+   * The same, step by step. Until its end the maps of the model show some objects as they were and some as they will be, and
+   * nothing else may be asked of the builder but to rebuild or refuse something with the next update.
+   */
+  *updating(changes: Iterable<Change>, alias: AliasState = { aliasProblem: '' }): Generator<void, ModelUpdate> {
+    const touched = yield* this.#apply(changes);
     const isRepeated = this.#isHalfDone;
     if (isRepeated) this.#touchAll(touched);
     this.#isHalfDone = true;
@@ -186,9 +201,10 @@ export class ModelBuilder {
     }
     this.#toRebuild.clear();
     const next = new NextModel(this.#model, this.#problems, isRepeated);
-    this.#buildBackends(touched, next);
-    this.#buildFrontends(touched, next);
+    yield* this.#buildBackends(touched, next);
+    yield* this.#buildFrontends(touched, next);
     for (const name of touched.certificates) {
+      yield;
       const { certificates } = this.#tree;
       const build = () => buildCertificate(name, certificates.keys(name), this.#certificateOptions);
       next.putCertificate(
@@ -196,15 +212,35 @@ export class ModelBuilder {
         this.#withUnlisted('tls', name, certificates.unlisted(name), this.#build('tls', name, build)),
       );
     }
-    this.#judgeTwins(touched, next);
-    this.#judgeOthers(touched, next);
+    yield* this.#judgeTwins(touched, next);
+    yield* this.#judgeOthers(touched, next);
     this.#put(next, 'alias', `${this.#prefix}/alias`, 'rejected', alias.aliasProblem);
     if (next.hasChanged) this.#model = { ...this.#model };
     this.#isHalfDone = false;
     return next.finish(this.#model, this.#ruleWait.nextMs());
   }
 
-  #buildBackends({ backends: names, frontends: touchedFrontends }: Touched, next: NextModel): void {
+  *#apply(changes: Iterable<Change>): Generator<void, Touched> {
+    const touched = this.#tree.apply([]);
+    const part: Change[] = [];
+    const applyPart = (): void => {
+      const more = this.#tree.apply(part);
+      for (const kind of ['backends', 'frontends', 'certificates', 'others'] as const) {
+        for (const name of more[kind]) touched[kind].add(name);
+      }
+      part.length = 0;
+    };
+    for (const change of changes) {
+      part.push(change);
+      if (part.length < PART) continue;
+      applyPart();
+      yield;
+    }
+    applyPart();
+    return touched;
+  }
+
+  *#buildBackends({ backends: names, frontends: touchedFrontends }: Touched, next: NextModel): Generator<void> {
     const { backends } = this.#tree;
     const before = new Map<string, string>();
     /** They name others, of which not all have been looked at: they exist, and are built anew when all have. */
@@ -237,23 +273,27 @@ export class ModelBuilder {
       this.#backendsByBackend.link(name, asked);
     };
     for (const name of names) {
+      yield;
       before.set(name, this.#backendLack(name, next.backends.map));
       build(name, true);
     }
     for (const name of names) for (const user of this.#backendsByBackend.usersOf(name)) waiting.add(user);
     for (const name of waiting) {
+      yield;
       if (!before.has(name)) before.set(name, this.#backendLack(name, next.backends.map));
       build(name, false);
     }
     for (const [name, lack] of before) {
+      yield;
       if (lack === this.#backendLack(name, next.backends.map)) continue;
       for (const frontend of this.#frontendsByBackend.usersOf(name)) touchedFrontends.add(frontend);
     }
   }
 
-  #buildFrontends({ frontends: names }: Touched, next: NextModel): void {
+  *#buildFrontends({ frontends: names }: Touched, next: NextModel): Generator<void> {
     const { frontends } = this.#tree;
     for (const name of names) {
+      yield;
       const named = new Set<string>();
       const backendLack = (backend: string): string => {
         named.add(backend);
@@ -287,10 +327,14 @@ export class ModelBuilder {
       : `there is no backend ${quoted(name)}`;
   }
 
-  #judgeTwins({ frontends }: Touched, next: NextModel): void {
+  *#judgeTwins({ frontends }: Touched, next: NextModel): Generator<void> {
     const toJudge = new Set<string>();
-    for (const name of frontends) this.#twins.put(name, next.frontends.map.get(name) ?? null, toJudge);
+    for (const name of frontends) {
+      yield;
+      this.#twins.put(name, next.frontends.map.get(name) ?? null, toJudge);
+    }
     for (const name of toJudge) {
+      yield;
       const frontend = next.frontends.map.get(name);
       const route = frontend?.routes.at(0);
       const key = `${this.#keyOf('frontends', name)}/${route === undefined ? 'routes' : `routes/${route.name}/rule`}`;
@@ -304,9 +348,10 @@ export class ModelBuilder {
     return (path) => this.#files.read(path, object);
   }
 
-  #judgeOthers({ others }: Touched, next: NextModel): void {
+  *#judgeOthers({ others }: Touched, next: NextModel): Generator<void> {
     const stored = this.#stored;
     for (const key of others) {
+      yield;
       const value = this.#tree.other(key);
       let reason = '';
       try {

@@ -18,6 +18,7 @@ import {
 } from '../../../src/control/memory/snapshot-format.ts';
 import { markOf } from '../../../src/control/memory/snapshot-keeper.ts';
 import { Reconciler } from '../../../src/control/reconciler.ts';
+import { Slices } from '../../../src/control/slices.ts';
 import type { EtcdV2Event, EtcdV2Node } from '../../../src/control/source/etcd-v2-client.ts';
 import { changesOf, entriesBelow, KeysByPath } from '../../../src/control/source/etcd-v2-tree.ts';
 import { KeyTrees } from '../../../src/control/source/key-trees.ts';
@@ -251,7 +252,8 @@ class TestNode {
 
   constructor(stores: readonly Store[]) {
     this.followers = stores.map((store) => new Follower(store));
-    this.reconciler = new Reconciler({ sources: this.followers, builder: this.#builder, onModel: () => {} });
+    const slices = new Slices(Number.POSITIVE_INFINITY);
+    this.reconciler = new Reconciler({ sources: this.followers, builder: this.#builder, slices, onModel: () => {} });
   }
 
   /** Begins with what another one has kept. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { type ModelChange, Reconciler, type ReconcilerOptions } from '../../../src/control/reconciler.ts';
+import { Slices } from '../../../src/control/slices.ts';
 import type { SourceName, SourceState, SourceStatus } from '../../../src/control/source/source.ts';
 import { ModelBuilder } from '../../../src/model/build-model.ts';
 import type { Model } from '../../../src/model/model.ts';
@@ -26,9 +27,9 @@ class FakeSource {
 class CountingBuilder extends ModelBuilder {
   updates = 0;
 
-  override update(...args: Parameters<ModelBuilder['update']>): ModelUpdate {
+  override updating(...args: Parameters<ModelBuilder['updating']>): Generator<void, ModelUpdate> {
     this.updates += 1;
-    return super.update(...args);
+    return super.updating(...args);
   }
 }
 
@@ -116,6 +117,25 @@ test('a stream of changes without quiet does not hold a model back', async (t) =
     return published.length >= 3;
   });
   assert.ok(published[2].at - published[0].at < 500);
+});
+
+test('a very large change is made in slices, and what comes meanwhile is in the next model with its own revision', async (t) => {
+  const taken: string[] = [];
+  const { reconciler, published, builder } = start(t, ['etcdv3'], {
+    slices: new Slices(0),
+    onTaken: (revisions) => taken.push(revisions.get('etcdv3') ?? ''),
+  });
+  const many = Array.from({ length: 300 }, (_, i): [string, string] => [`backends/b${i}/servers/s/url`, 'http://a']);
+  reconciler.snapshot('etcdv3', '7', new Map(many));
+  await until(() => builder.updates === 1);
+  reconciler.changes('etcdv3', '8', [{ key: 'backends/late/servers/s/url', value: 'http://a' }]);
+  let turns = 0;
+  for (; published.length === 0; turns++) await setImmediate();
+  assert.ok(turns > 200, `the loop went round ${turns} times`);
+  assert.equal(published[0].changed.backends.size, 300);
+  await until(() => published.length === 2);
+  assert.deepEqual([...published[1].changed.backends], ['late']);
+  assert.deepEqual(taken, ['7', '8']);
 });
 
 test('changes that change nothing make no model', async (t) => {
@@ -230,7 +250,7 @@ test('of very many problems some are told, and the sum of all', async (t) => {
 test('an error while a model is made is told, and the same changes are tried again', async (t) => {
   const { reconciler, published, builder } = start(t, ['etcdv3']);
   lines.length = 0;
-  t.mock.method(builder, 'update', () => assert.fail('a mistake of ours'), { times: 1 });
+  t.mock.method(builder, 'updating', () => assert.fail('a mistake of ours'), { times: 1 });
   reconciler.snapshot('etcdv3', '1', new Map([['backends/b/servers/s/url', 'http://s']]));
   await until(() => published.length === 1);
   assert.deepEqual(serversOf(published[0].model), ['http://s']);

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { Slices, type Steps } from '../../../src/control/slices.ts';
+
+function* count(told: string[], name: string, steps: number): Steps<string> {
+  for (let step = 1; step <= steps; step++) {
+    told.push(`${name}${step}`);
+    yield;
+  }
+  return name;
+}
+
+const fail = (error: unknown): void => {
+  throw error;
+};
+
+test('work that fits into one slice is done at once', () => {
+  const told: string[] = [];
+  new Slices(1_000).run(
+    () => count(told, 'a', 3),
+    (name) => told.push(`end ${name}`),
+    fail,
+  );
+  assert.deepEqual(told, ['a1', 'a2', 'a3', 'end a']);
+});
+
+test('between two slices the loop goes round, and the next work waits until the end of the one before is told', async () => {
+  const told: string[] = [];
+  const slices = new Slices(0);
+  const end = (name: string): void => void told.push(`end ${name}`);
+  slices.run(() => count(told, 'a', 3), end, fail);
+  slices.run(() => count(told, 'b', 1), end, fail);
+  const last = slices.result(() => count(told, 'c', 1));
+  while (!told.includes('end b')) {
+    told.push('|');
+    await setImmediate();
+  }
+  assert.equal(await last, 'c');
+  assert.match(told.join(' '), /^a1 \| a2 \| a3 \| (\| )?end a b1 \| (\| )?end b/);
+});
+
+test('an error ends its own work only, wherever it is', async () => {
+  const slices = new Slices(0);
+  const failing = slices.result(function* (): Steps<string> {
+    yield;
+    throw new Error('mine');
+  });
+  slices.run(
+    () => count([], 'x', 1),
+    () => fail(new Error('of who is told')),
+    fail,
+  );
+  const after = slices.result(() => count([], 'a', 2));
+  await assert.rejects(failing, /mine/);
+  assert.equal(await after, 'a');
+});
