@@ -12,6 +12,14 @@ const SLICE_MS = 5;
 /** Each `yield` is a place to stop. */
 export type Steps<Result> = Generator<void, Result>;
 
+/** Without a stop. */
+export function atOnce<Result>(steps: Steps<Result>): Result {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
 export class Slices {
   private readonly sliceMs: number;
   private readonly waiting: (() => void)[] = [];

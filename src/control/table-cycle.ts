@@ -94,7 +94,7 @@ export class TableCycle {
 
   private *tell(generation: number): Steps<Told> {
     const { feed, model, onTold } = this.options;
-    const told = yield* feed.next(model(), generation);
+    const told = yield* feed.telling(model(), generation);
     onTold(generation);
     return told;
   }

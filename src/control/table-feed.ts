@@ -8,7 +8,7 @@ import type { NamedFrontend, TableBackend, TableChange } from '../table/input.ts
 import type { BackendPolicy } from '../table/options.ts';
 import type { Refused } from '../table/salvage.ts';
 import type { ModelChange } from './reconciler.ts';
-import type { Steps } from './slices.ts';
+import { atOnce, type Steps } from './slices.ts';
 
 /** An entrypoint is a bit of one word. */
 export const MAX_ENTRY_POINTS = 32;
@@ -130,8 +130,13 @@ export class TableFeed {
     this.touch(this.last);
   }
 
-  /** The step from what was told before; the model must stay as it is until its end. */
-  *next(model: Model, generation: number): Steps<Told> {
+  /** The step from what was told before. */
+  next(model: Model, generation: number): Told {
+    return atOnce(this.telling(model, generation));
+  }
+
+  /** The same, to be done bit by bit; the model must stay as it is until its end. */
+  *telling(model: Model, generation: number): Steps<Told> {
     const backends = new Set(this.backends);
     const frontends = new Set(this.frontends);
     this.last = { backends, frontends };

@@ -50,14 +50,9 @@ function registries(capacity = 100): [SlotRegistry, SlotRegistry] {
 }
 
 /** Everything as one step. */
-function next(feed: TableFeed, of: Model, generation: number): Told {
-  const steps = feed.next(of, generation);
-  for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value;
-}
-
 function toldAll(feed: TableFeed, of: Model, generation: number): Told {
   feed.touch({ backends: new Set(of.backends.keys()), frontends: new Set(of.frontends.keys()) });
-  return next(feed, of, generation);
+  return feed.next(of, generation);
 }
 
 function allOf(of: Model, entryPoints: string[], slots: [SlotRegistry, SlotRegistry], generation: number): TableChange {
@@ -194,7 +189,7 @@ test('a very large step becomes a base in another thread, and small ones lie ove
       step.frontends.add('f1');
     }
     feed.touch(step);
-    ({ tables } = await compiler.compile(next(feed, of, generation).change));
+    ({ tables } = await compiler.compile(feed.next(of, generation).change));
     feed.made();
     // So that the thread can answer.
     if (generation > MOST_OVERLAID) await new Promise((resolve) => setImmediate(resolve));
@@ -214,12 +209,12 @@ test('of a step that could not be made all is told once more', () => {
   feed.made();
   const renamed = { ...small, frontends: new Map([['f1', frontend('f1', 'b1', ['http'])]]) };
   feed.touch({ backends: new Set(), frontends: new Set(['f1', 'f2']) });
-  const step = next(feed, renamed, 2).change;
+  const step = feed.next(renamed, 2).change;
   assert.deepEqual([step.frontends.length, step.goneFrontends, step.backends], [1, ['f2'], []]);
   feed.failed();
-  assert.deepEqual(next(feed, renamed, 3).change, { ...step, generation: 3 });
+  assert.deepEqual(feed.next(renamed, 3).change, { ...step, generation: 3 });
   feed.made();
-  assert.deepEqual(next(feed, renamed, 4).change.goneFrontends, []);
+  assert.deepEqual(feed.next(renamed, 4).change.goneFrontends, []);
 });
 
 test('the slot of a server is free for others once its server is gone from every table, and not before', () => {
@@ -230,20 +225,20 @@ test('the slot of a server is free for others once its server is gone from every
   const touched = { backends: new Set(['b']), frontends: new Set<string>() };
   const slotsOf = ({ change }: Told): number[] => change.backends[0].servers.map(({ slot }) => slot);
   feed.touch(touched);
-  assert.deepEqual(slotsOf(next(feed, of(1, 2), 1)), [0, 1]);
+  assert.deepEqual(slotsOf(feed.next(of(1, 2), 1)), [0, 1]);
   feed.made();
   // A server that no step names for a long time still has its slot.
   servers.retire(50);
   feed.touch(touched);
-  const { change, refused } = next(feed, of(1, 2, 3), 51);
+  const { change, refused } = feed.next(of(1, 2, 3), 51);
   assert.deepEqual([change.goneBackends, refused.map(({ name }) => name)], [['b'], ['b']]);
   feed.failed();
   feed.touch(touched);
-  assert.deepEqual(slotsOf(next(feed, of(2), 52)), [1]);
+  assert.deepEqual(slotsOf(feed.next(of(2), 52)), [1]);
   feed.made();
   servers.retire(52);
   feed.touch(touched);
-  assert.deepEqual(slotsOf(next(feed, of(2, 3), 53)), [1, 0]);
+  assert.deepEqual(slotsOf(feed.next(of(2, 3), 53)), [1, 0]);
 });
 
 test('the slot of a backend is free for others once every worker routes without it', () => {
@@ -252,7 +247,7 @@ test('the slot of a backend is free for others once every worker routes without 
   const of = (name: string): Model => model([{ name, method: 'wrr', pipelining: 0, servers: [] }], []);
   const step = (name: string, generation: number): Told => {
     feed.touch({ backends: new Set(['b1', 'b2']), frontends: new Set() });
-    const told = next(feed, of(name), generation);
+    const told = feed.next(of(name), generation);
     feed.made();
     return told;
   };
