@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   confirm: async () => (await import('./confirm.ts')).runConfirm,
   explain: async () => (await import('./explain.ts')).runExplain,
   keys: async () => (await import('./keys.ts')).runKeys,
+  unused: async () => (await import('./unused.ts')).runUnused,
   tail: async () => (await import('./tail.ts')).runTail,
   check: async () => (await import('./check.ts')).runCheck,
   history: async () => (await import('./history.ts')).runHistory,

@@ -63,6 +63,7 @@ import { loadClientCAs } from './tls/client-cas.ts';
 import { SharedTicketKeys } from './tls/shared-ticket-keys.ts';
 import { TicketRing } from './tls/ticket-ring.ts';
 import { SpanExporter } from './tracing/span-exporter.ts';
+import { FrontendUsage } from './usage/frontend-usage.ts';
 import { WatchedFiles } from './watched-files.ts';
 import { WorkerFleet } from './worker-fleet.ts';
 import { workerHeap } from './worker-heap.ts';
@@ -97,6 +98,7 @@ export class ControlPlane {
   /** null: there are no traces. */
   private readonly spans: SpanExporter | null;
   private readonly tails: LiveTails;
+  private readonly usage: FrontendUsage;
   private readonly publisher: Publisher;
   readonly fleet: WorkerFleet;
   private readonly accessLog: AccessLogControl | null;
@@ -286,6 +288,8 @@ export class ControlPlane {
     this.accessLog = settings.accessLog === null ? null : new AccessLogControl(settings.accessLog, settings.workers);
     const { tracing, workers } = settings;
     this.spans = tracing === null ? null : new SpanExporter(tracing, workers, version);
+    const kept = snapshot.status();
+    this.usage = new FrontendUsage(() => this.current, memory.histograms, kept === null ? '' : `${kept.path}.usage`);
     this.tails = new LiveTails(workers, settings.web?.tail === 'full', (tails) =>
       this.fleet.broadcastSinceBoot({ kind: 'tails', tails }),
     );
@@ -362,6 +366,7 @@ export class ControlPlane {
       spans: this.spans,
       frontendsNaming: (backend) => builder.frontendsNaming(backend),
       tails: this.tails,
+      usage: this.usage,
       backendSlots: this.backendSlots,
       serverSlots: this.serverSlots,
       applyTimes: this.applyTimes,
@@ -419,6 +424,7 @@ export class ControlPlane {
     }
     this.ticketRing.start();
     this.spans?.start();
+    this.usage.start();
     this.seriesLimit.start();
   }
 
@@ -471,6 +477,7 @@ export class ControlPlane {
     void this.admin?.close();
     // The successor keeps it from now on.
     void this.snapshot.stop();
+    void this.usage.stop();
   }
 
   /** Ends everything; exchanges that run may end within `graceMs`. */
@@ -491,6 +498,7 @@ export class ControlPlane {
     this.certificateList.stop();
     this.ticketRing.stop();
     this.keySets.stop();
+    await this.usage.stop();
     await Promise.all([this.nodes.stop(), this.nodeReport.stop(), this.spans?.stop()]);
     await this.feed.stop();
     this.changes.stop();

@@ -45,6 +45,7 @@ import type { TableCycle } from './table-cycle.ts';
 import type { LiveTails } from './tail/live-tails.ts';
 import type { Certificates } from './tls/certificates.ts';
 import type { SpanExporter } from './tracing/span-exporter.ts';
+import type { FrontendUsage } from './usage/frontend-usage.ts';
 import type {
   BreakerView,
   CertificateView,
@@ -87,6 +88,7 @@ export type PlaneParts = {
   readonly spans: SpanExporter | null;
   readonly frontendsNaming: (backend: string) => Iterable<string>;
   readonly tails: LiveTails;
+  readonly usage: FrontendUsage;
   readonly backendSlots: SlotRegistry;
   readonly serverSlots: SlotRegistry;
   readonly applyTimes: ApplyTimes;
@@ -342,6 +344,10 @@ export class PlaneView implements ControlView {
       ({ state, confirmedAt }) => state !== 'live' && state !== 'absent' && confirmedAt > 0,
     );
     return stale.reduce((longest, { confirmedAt }) => Math.max(longest, (now - confirmedAt) / 1_000), 0);
+  }
+
+  usage(): FrontendUsage {
+    return this.parts.usage;
   }
 
   tails(): LiveTails | null {

@@ -17,6 +17,7 @@ import type { SnapshotStatus } from './memory/snapshot-keeper.ts';
 import type { SuspectsStatus } from './memory/suspects.ts';
 import type { SourceName, SourceStatus } from './source/source.ts';
 import type { LiveTails } from './tail/live-tails.ts';
+import type { FrontendUsage } from './usage/frontend-usage.ts';
 
 export type EntryPointView = {
   readonly name: string;
@@ -203,6 +204,8 @@ export interface ControlView {
   limitUses(): readonly LimitUse[];
   /** Those in force, without secrets. */
   effectiveSettings(): readonly EffectiveSetting[];
+  /** When frontends were used. */
+  usage(): Pick<FrontendUsage, 'uses' | 'since'>;
   /** null: nobody may look at single requests. */
   tails(): Pick<LiveTails, 'watch'> | null;
   /** Calls back, at most a few times a second, after any of the above has changed. Returns what ends it. */

@@ -94,6 +94,8 @@ export const EVENTS = Object.freeze({
     60 * SECOND,
   ),
   snapshotKept: state('snapshot', 'snapshot_kept', 'warning', 'The snapshot of the keys is written again', 60 * SECOND),
+  usageLost: event('usage_lost', 'warning', 'What was known of unused frontends cannot be read: watching begins anew'),
+  usageFailed: event('usage_failed', 'warning', 'The use of frontends cannot be written', 60 * SECOND),
   noKeys: state(
     'keys',
     'no_keys',

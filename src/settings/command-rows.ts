@@ -83,6 +83,16 @@ const ROWS = [
     ],
   },
   {
+    name: 'unused',
+    words: '',
+    summary: 'frontends and backends that nobody uses',
+    options: [
+      { name: 'for', value: 'DURATION', help: 'for so long: 12h, 7d (default: 7d)' },
+      { name: 'nodes', value: 'all', help: 'by no node of the prefix' },
+      JSON_OUTPUT,
+    ],
+  },
+  {
     name: 'tail',
     words: '[FILTER...]',
     summary: 'requests as they end, with filters',

@@ -4,10 +4,11 @@ import { createServer, get } from 'node:http';
 import { text } from 'node:stream/consumers';
 import test, { after } from 'node:test';
 import { OWN_HOST } from '../harness/own-host.ts';
-import { startEtcd } from '../harness/tools.ts';
+import { run, startEtcd } from '../harness/tools.ts';
 import { startTsuji, type Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
+const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 const server = createServer((request, response) => {
   setTimeout(() => response.end('done'), request.url === '/slow' ? 200 : 0);
 });
@@ -100,4 +101,53 @@ test('what cannot be asked is refused with the reason, and a node that does not 
   await etcd.ctl(3, 'del', '/traefik-nodes/far');
   assert.deepEqual([status, nodes.length, missing.length], [200, 2, 1]);
   assert.match(missing[0].reason, /only its own host reaches/);
+});
+
+test('what nobody uses is told, since when it was watched, and by all nodes when that is asked for', async () => {
+  type Unused = {
+    watchedSince: number;
+    watchedEnough: boolean;
+    frontends: { name: string; lastHit: number | null }[];
+    backends: { name: string; servers: string[] }[];
+    nodes: string[];
+    missing: unknown[];
+  };
+  const unused = async (query: string) => (await (await one.api(`/api/unused?${query}`)).json()) as Unused;
+  const week = await unused('');
+  assert.deepEqual([week.frontends, week.watchedEnough], [[], false], 'it has not watched for a week');
+  assert.ok(week.watchedSince > Date.now() - 120_000);
+
+  await ask(other, '/');
+  const hit = Date.now();
+  const own = await waitFor(async () => {
+    const answer = await unused('for=1s');
+    return answer.frontends.length === 2 ? answer : null;
+  }, 'both frontends to be unused here');
+  assert.deepEqual(own.backends, [{ name: 'lonely', servers: ['s1'] }]);
+  assert.equal(own.watchedEnough, true);
+  const used = Object.fromEntries(own.frontends.map(({ name, lastHit }) => [name, lastHit]));
+  assert.ok(used.shop! < hit && used.idle === null, JSON.stringify(used));
+
+  const span = Math.ceil((Date.now() - hit) / 1_000) + 30;
+  assert.deepEqual((await unused(`for=${span}s&nodes=all`)).frontends, []);
+  const all = await waitFor(async () => {
+    const answer = await unused('for=2s&nodes=all');
+    return answer.frontends.length === 2 ? answer : null;
+  }, 'both frontends to be unused on both nodes');
+  assert.deepEqual([all.nodes.length, all.missing], [2, []]);
+  const last = all.frontends.find(({ name }) => name === 'shop')!.lastHit!;
+  assert.ok(last >= hit - 2_000, 'as the other node has it');
+
+  const flagsOfOne = ['--web', `--web.address=${OWN_HOST}:${one.adminPort}`];
+  const shown = await run(process.execPath, [MAIN, 'unused', '--for=1s', '--nodes=all', ...flagsOfOne]);
+  assert.equal(shown.code, 0, shown.stderr);
+  assert.match(shown.stdout, /^# watched since 2\d{3}-\d\d-\d\d \d\d:\d\d UTC, for \S+ \S+, by \S+, \S+$/m);
+  assert.match(shown.stdout, /^frontend idle {2}no request since 2/m);
+  assert.match(shown.stdout, /^frontend shop {2}last request 2.* ago$/m);
+  assert.match(shown.stdout, /^backend lonely {2}no frontend leads to it; its servers: s1$/m);
+  const wrong = await run(process.execPath, [MAIN, 'unused', '--for=soon', ...flagsOfOne]);
+  assert.deepEqual(
+    [wrong.code, wrong.stderr.split('\n')[0]],
+    [2, 'unused: for: "soon" is no duration: write 7d or 12h'],
+  );
 });

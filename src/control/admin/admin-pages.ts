@@ -29,6 +29,7 @@ import { configurationStatus, liveStatus, wholeStatus } from './status.ts';
 import { streamTail } from './tail-stream.ts';
 import { UiApi } from './ui-api/ui-api.ts';
 import { Unpacking } from './unpacking.ts';
+import { UnusedPage } from './unused-page.ts';
 
 const JSON_TYPE = 'application/json; charset=UTF-8';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
@@ -79,6 +80,7 @@ export class AdminPages {
   private readonly metrics: MetricsSource;
   private readonly scrapes: Scrapes;
   private readonly percentiles: PercentilesPage;
+  private readonly unused: UnusedPage;
   private readonly live: LiveWindow;
   private readonly health: HealthPage;
   private readonly events: EventHub;
@@ -100,6 +102,7 @@ export class AdminPages {
     this.scrapes = new Scrapes(this.metrics, this.maker, options.scrapes ?? {});
     this.live = new LiveWindow(this.reader, performance.now());
     this.percentiles = new PercentilesPage(view, this.reader);
+    this.unused = new UnusedPage(view);
     this.health = new HealthPage(view, this.reader);
     const content = {
       configuration: () => configurationStatus(view),
@@ -275,8 +278,9 @@ export class AdminPages {
       this.tail(exchange);
     } else if (path[0] === 'ui' && path.length > 1 && this.ui !== null) {
       await this.uiPage(this.ui, path.slice(1), exchange);
-    } else if (path.length === 1 && path[0] === 'percentiles') {
-      const { status, text } = await this.percentiles.answer(queryOf(exchange.request));
+    } else if (path.length === 1 && (path[0] === 'percentiles' || path[0] === 'unused')) {
+      const page = path[0] === 'unused' ? this.unused : this.percentiles;
+      const { status, text } = await page.answer(queryOf(exchange.request));
       send(exchange, status, JSON_TYPE, text);
     } else if (path.length === 1 && path[0] === 'nodes') {
       send(exchange, 200, JSON_TYPE, `${JSON.stringify(await view.nodes())}\n`);

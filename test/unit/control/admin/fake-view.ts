@@ -262,6 +262,9 @@ export class FakeView implements ControlView {
   tails() {
     return null;
   }
+  usage() {
+    return { since: 0, uses: async () => [] };
+  }
 
   accessLog(): AccessLogView | null {
     return this.accessLogView;
