@@ -66,14 +66,6 @@ test('a key is called a list where its items may be keys of their own', () => {
   }
 });
 
-/** What a heading is called in a link. */
-function anchorOf(heading: string): string {
-  return heading
-    .toLowerCase()
-    .replace(/[^a-z0-9 -]/g, '')
-    .replaceAll(' ', '-');
-}
-
 /** One of which every kind of value takes for a mistake, if it takes anything for one. */
 const MISTAKES = ['', '\u0007', '-1', 'x', ',', '(', '{{', 'true', '1000001', 'http://['];
 /** Section → what must be there for a mistake elsewhere in it to show. */
