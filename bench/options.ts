@@ -61,6 +61,8 @@ export type FleetOptions = {
   readonly frontends: number;
 };
 
+export type DashboardOptions = { readonly kind: 'dashboard'; readonly frontends: number };
+
 export type UpdatesOptions = {
   readonly kind: 'updates';
   readonly frontends: readonly number[];
@@ -78,6 +80,7 @@ export type Options =
   | SoakOptions
   | ChaosOptions
   | FleetOptions
+  | DashboardOptions
   | UpdatesOptions
   | { readonly kind: 'help' }
   | { readonly kind: 'error'; readonly message: string };
@@ -105,6 +108,8 @@ npm run bench -- updates [--frontends=N,M] [--peers=A,B]
                        changes while requests come, with 1 000, 10 000 and 100 000 frontends
 npm run bench -- fleet [--nodes=N] [--frontends=N]
                        what 100 nodes with 100 000 frontends mean for etcd
+npm run bench -- dashboard [--frontends=N]
+                       what a page of the dashboard costs with 5 000 frontends, and all its screens by the rules of axe-core
 npm run bench -- most    what one client can make tsuji hold
 npm run bench -- soak [--minutes=N]
                        mixed traffic, changes of keys, servers that die; 3 minutes, 30 at most
@@ -113,6 +118,7 @@ npm run bench -- chaos [SECONDS] [--seed=N] [--keep=FOLDER]
                        of the nodes, if something is wrong`;
 
 const FLEET = { nodes: 100, frontends: 100_000 };
+const DASHBOARD_FRONTENDS = 5_000;
 const UPDATE_SIZES = [1_000, 10_000, 100_000];
 const SOAK_MINUTES = 3;
 const MOST_SOAK_MINUTES = 30;
@@ -194,6 +200,12 @@ export function parseOptions(args: readonly string[]): Options {
       return { kind: 'error', message: 'fleet takes --nodes and one number of --frontends' };
     }
     return { kind: 'fleet', nodes: nodes ?? FLEET.nodes, frontends: frontends[0] ?? FLEET.frontends };
+  }
+  if (words.length === 1 && words[0] === 'dashboard') {
+    if (args.length > 1 + (frontends.length === 1 ? 1 : 0)) {
+      return { kind: 'error', message: 'dashboard takes one number of --frontends' };
+    }
+    return { kind: 'dashboard', frontends: frontends[0] ?? DASHBOARD_FRONTENDS };
   }
   if (nodes !== null) return { kind: 'error', message: '--nodes belongs to fleet' };
   if (seed !== null || keep !== '') return { kind: 'error', message: '--seed and --keep belong to chaos' };

@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chaos } from './chaos.ts';
 import { compareRevisions } from './compare.ts';
+import { measureDashboard } from './dashboard.ts';
 import { measureMost } from './engines/most.ts';
 import { measureEngines } from './engines/run.ts';
 import { measureFeatures } from './features.ts';
@@ -138,6 +139,8 @@ else if (options.kind === 'error') {
     else if (options.kind === 'most') await measureMost(processes, tell);
     else if (options.kind === 'compare') await compareRevisions(options, processes, tell);
     else if (options.kind === 'fleet') await measureFleet(options, processes, tell);
+    else if (options.kind === 'dashboard')
+      process.exitCode = (await measureDashboard(options, processes, tell)) ? 0 : 1;
     else if (options.kind === 'chaos') process.exitCode = (await chaos(options, processes, tell)) ? 0 : 1;
     else if (options.kind === 'soak') process.exitCode = (await soak(options, processes, tell)) ? 0 : 1;
     else await run(options, processes);

@@ -3,7 +3,6 @@ import {
   BACKEND_COLUMNS,
   type BoardEvent,
   CERTIFICATE_COLUMNS,
-  EVENT_COLUMNS,
   type Findings,
   FRONTEND_COLUMNS,
   type Overview,
@@ -255,15 +254,10 @@ export function boardWorld(scenario: Scenario): BoardWorld {
     if (path === 'overview') return overview();
     if (path === 'findings') return world.findings;
     if (first === 'list') return listed(names[0], query);
-    if (path === 'events')
-      return {
-        total: events.length,
-        match: events.length,
-        offset: 0,
-        counts: {},
-        cols: EVENT_COLUMNS.concat('members' as never),
-        rows: events.map((event) => [...EVENT_COLUMNS, 'members'].map((col) => (event as unknown as Row)[col])),
-      };
+    if (path === 'events') {
+      const bars = Array.from({ length: 96 }, (_, at) => [at > 93 ? events.length : 0, at % 7 === 0 ? 2 : 0]);
+      return { events, more: false, barsFrom: now - 86_400_000, bars };
+    }
     if (path === 'wall')
       return {
         per: 'server',
@@ -284,7 +278,21 @@ export function boardWorld(scenario: Scenario): BoardWorld {
       return { step: 10, rows: Object.fromEntries(rows) };
     }
     if (path === 'history') return historyOf(scenario, query.get('range') ?? '1h', Number(query.get('after') ?? 0));
-    if (first === 'backends') return backendDetail(scenario, world, names[0]);
+    if (first === 'backends') {
+      const backend = backendDetail(scenario, world, names[0]);
+      const server = backend?.servers.find(({ name }) => name === names[2]);
+      if (names.length === 1) return backend;
+      return (
+        server && {
+          ...server,
+          t: Date.now(),
+          backend: names[0],
+          c: backend!.c,
+          keys: backend!.keys,
+          events: backend!.events,
+        }
+      );
+    }
     if (first === 'frontends') return frontendDetail(world, names[0]);
     if (path === 'nodes') return nodes(scenario);
     if (path === 'settings')

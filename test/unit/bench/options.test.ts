@@ -60,6 +60,12 @@ status codes: 71550 2xx, 0 3xx, 3 4xx, 0 5xx
   assert.throws(() => parseH2load('Could not connect'), /h2load: Could not connect/);
 });
 
+test('the dashboard takes one number of frontends', () => {
+  assert.deepEqual(parseOptions(['dashboard']), { kind: 'dashboard', frontends: 5_000 });
+  assert.deepEqual(parseOptions(['dashboard', '--frontends=10']), { kind: 'dashboard', frontends: 10 });
+  for (const wrong of ['--frontends=1,2', '--rounds=3']) assert.equal(parseOptions(['dashboard', wrong]).kind, 'error');
+});
+
 test('updates take numbers of frontends and proxies', () => {
   assert.deepEqual(parseOptions(['updates']), { kind: 'updates', frontends: [1_000, 10_000, 100_000], peers: [] });
   const some = parseOptions(['updates', '--frontends=1,20', '--peers=tsuji']);

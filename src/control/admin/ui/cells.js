@@ -10,6 +10,7 @@ const LETTERS = {
   i: 'in rotation',
   s: 'slow start',
   t: 'on trial',
+  u: 'suspect',
   d: 'draining',
   n: 'not used',
   l: 'left out',

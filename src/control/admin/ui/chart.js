@@ -9,9 +9,14 @@ import { state, useStore } from './store.js';
 
 const TITLES = { traffic: 'Requests per second', latency: 'Response time', errors: 'Errors' };
 const MARKS = { key: 'key', worse: 'cross', little: 'warn', better: 'better' };
+/** Filters of tsuji are in UTC. */
+const eventsUpTo = (t) => address('events', { q: `before:${new Date(t + 60_000).toISOString().slice(11, 16)}` });
+
 /** Marks that are nearer become one, px. */
 const NEAR = 9;
 const MOST_ROWS = 48;
+
+const narrow = matchMedia('(max-width: 700px)');
 
 function Legend({ kind, at }) {
   if (kind === 'traffic') {
@@ -57,7 +62,7 @@ function Marks({ history, plot, width }) {
   return groups.map(({ t, kind, n, texts }) => {
     const left = plot.valToPos(t, 'x') + plot.bbox.left / devicePixelRatio;
     const label = `${clockTime(t)} ${texts.slice(0, 4).join('; ')}${texts.length > 4 ? `; ${texts.length - 4} more` : ''}`;
-    return html`<span class=${`mark ${kind}`} style=${{ left: `${left}px` }}><a href=${address('events', { at: Math.round(t) })} title=${label} aria-label=${label}>${icon(MARKS[kind] ?? 'key')}</a>${n > 1 && html`<span class="times">${n}</span>`}</span>`;
+    return html`<span class=${`mark ${kind} ${left > width - 30 ? 'end' : ''}`} style=${{ left: `${left}px` }}><a href=${eventsUpTo(t)} title=${label} aria-label=${label}>${icon(MARKS[kind] ?? 'key')}</a>${n > 1 && html`<span class="times">${n}</span>`}</span>`;
   });
 }
 
@@ -84,14 +89,15 @@ function AsTable({ kind, history }) {
 }
 
 /** `history`: of the whole range, null while it is not there. `range`: its name. */
-export function Chart({ kind, history, range, now, note = '', span, height = 148, small = false }) {
+export function Chart({ kind, history, range, now, note = '', span, height: wanted = 148, small = false }) {
+  const height = narrow.matches ? 120 : wanted;
   const box = useRef(null);
   const plot = useRef(null);
   const [width, setWidth] = useState(0);
   const [index, setIndex] = useState(null);
   const [, drawn] = useState(0);
   const [open, setOpen] = useState(false);
-  const theme = useStore((s) => s.theme);
+  const theme = useStore((s) => s.shownTheme);
   const clock = useStore((s) => s.clock);
   const printing = useStore((s) => s.printing);
   const { from, to } = useStore((s) => s.place.params);
@@ -123,7 +129,11 @@ export function Chart({ kind, history, range, now, note = '', span, height = 148
         onIndex: setIndex,
         onDraw: () => drawn((n) => n + 1),
         onSelect: (first, last) => {
-          location.hash = samePlace(state.place, { from: Math.round(first), to: Math.round(last) });
+          location.hash = samePlace(state.place, {
+            range: latest.current.range,
+            from: Math.round(first),
+            to: Math.round(last),
+          });
         },
       },
     );
@@ -149,7 +159,8 @@ export function Chart({ kind, history, range, now, note = '', span, height = 148
     const next = Math.max(0, Math.min(last, (index ?? last) + step));
     u.setCursor({ left: u.valToPos(u.data[0][next], 'x'), top: 10 });
   };
-  const none = shown !== null && stacked(shown)[3].every((value) => value === null || value === 0);
+  const isQuiet = now.c === null || now.c.every((value) => value === 0);
+  const none = shown !== null && isQuiet && stacked(shown)[3].every((value) => value === null || value === 0);
   const at = index !== null && shown !== null && index < shown.c2.length ? pointAt(shown, index) : nowOf(now);
   const pointed = index !== null && shown !== null && index < shown.c2.length;
   const word = RANGES[range].word;

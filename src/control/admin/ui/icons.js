@@ -76,6 +76,7 @@ export const SERVER_STATES = {
   'in rotation': ['ok', 'ok', 'in rotation', ''],
   'slow start': ['start', 'info', 'slow start', ''],
   'on trial': ['trial', 'warn', 'on trial', 'warn'],
+  suspect: ['trial', 'warn', 'suspect', 'warn'],
   draining: ['drain', 'idle', 'draining', 'idle'],
   'not used': ['idle', 'idle', 'not used', 'idle'],
   'left out': ['idle', 'idle', 'left out', 'idle'],

@@ -4,7 +4,7 @@ import { followKeys } from './keys.js';
 import { Rail, Tabs } from './nav.js';
 import { KeyList, Palette } from './palette.js';
 import { parsePlace } from './place.js';
-import { html, render, useEffect, useRef } from './preact.js';
+import { html, render, useEffect, useLayoutEffect, useRef } from './preact.js';
 import { useScreen } from './screens.js';
 import { readChoices, set, state, useStore } from './store.js';
 import { startStream } from './stream.js';
@@ -14,14 +14,18 @@ const dark = matchMedia('(prefers-color-scheme: dark)');
 
 function useTheme() {
   const theme = useStore((now) => now.theme);
-  useEffect(() => {
+  const printing = useStore((now) => now.printing);
+  useLayoutEffect(() => {
     const apply = () => {
-      document.documentElement.dataset.theme = theme !== '' ? theme : dark.matches ? 'dark' : 'light';
+      const own = theme !== '' ? theme : dark.matches ? 'dark' : 'light';
+      const shownTheme = printing ? 'light' : own;
+      document.documentElement.dataset.theme = shownTheme;
+      set({ shownTheme });
     };
     apply();
     dark.addEventListener('change', apply);
     return () => dark.removeEventListener('change', apply);
-  }, [theme]);
+  }, [theme, printing]);
 }
 
 /** Where the page was scrolled and what had the focus, by address: back brings both. */
@@ -89,7 +93,7 @@ history.scrollRestoration = 'manual';
 render(html`<${App} />`, document.getElementById('app'));
 startStream();
 followKeys();
-// Paper gets the tables of the charts; the page is drawn anew before it is printed.
+// Paper is light and gets the tables of the charts; the page is drawn anew before it is printed.
 matchMedia('print').addEventListener('change', ({ matches }) => {
   set({ printing: matches });
   render(html`<${App} />`, document.getElementById('app'));

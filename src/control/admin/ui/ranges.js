@@ -10,7 +10,7 @@ let lastAuto = '1h';
 function chosenRange(now) {
   const { range, from } = now.place.params;
   if (RANGES[range] !== undefined) return range;
-  // A part that was dragged is shown in the range in which it was dragged, which its address names.
+  // A part is of the range that its address names, or may be anywhere.
   if (from !== undefined) return '24h';
   const shown = level(now);
   if (shown !== 'unknown' && now.overview !== null) lastAuto = autoRange(shown, serverNow() - now.overview.since);

@@ -23,7 +23,9 @@ export const state = {
   retryAt: 0,
   /** Who this is: node, version, prefix, entrypoints. */
   about: null,
+  /** Chosen, '' for that of the system; and what is shown. */
   theme: '',
+  shownTheme: '',
   density: 'compact',
   clock: 'utc',
   palette: false,

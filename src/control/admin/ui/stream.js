@@ -13,6 +13,8 @@ const ASK_HIDDEN = 30_000;
 const CLOSE_HIDDEN = 60_000;
 const MOST_EVENTS = 60;
 
+const newest = (events) => events.sort((a, b) => b.id - a.id).slice(0, MOST_EVENTS);
+
 let source = null;
 let heard = 0;
 let asking = 0;
@@ -49,9 +51,7 @@ function open() {
   on('overview', hear);
   on('findings', (findings) => set({ findings }));
   // One that others have joined comes again.
-  on('event', (event) =>
-    set({ events: [event, ...state.events.filter(({ id }) => id !== event.id)].slice(0, MOST_EVENTS) }),
-  );
+  on('event', (event) => set({ events: newest([event, ...state.events.filter(({ id }) => id !== event.id)]) }));
   opened.onerror = () => {
     if (source !== opened) return;
     opened.close();

@@ -85,16 +85,16 @@ const HEADS = [
 function Servers({ detail }) {
   const names = detail.servers
     .slice(0, 200)
-    .map(({ name }) => encodeURIComponent(name))
+    .map(({ name }) => encodeURIComponent(`${detail.name}/${name}`))
     .join(',');
-  const path = names === '' ? '' : `spark/servers?backend=${encodeURIComponent(detail.name)}&names=${names}`;
+  const path = names === '' ? '' : `spark/servers?names=${names}`;
   const sparks = useAnswer(path, 10_000).data?.rows ?? {};
   return html`<section class="panel s12"><header><h2>Servers</h2><span class="count">${int(detail.up)} of ${int(detail.want)} take requests${detail.draining.length > 0 ? `, ${count(detail.draining.length, 'drains', 'drain')}` : ''}</span><span class="right">${checkLine(detail)}</span></header>
     ${
       detail.servers.length === 0
         ? html`<p class="empty">No key makes a server of it: requests to it are answered with 503.</p>`
         : html`<div class="scroll-x" tabindex="0" role="region" aria-label="Servers"><table><thead><tr>${HEADS.map((word) => html`<th scope="col" class=${word[0] === '*' ? 'num' : ''}>${word.replace('*', '')}</th>`)}</tr></thead>
-          <tbody>${detail.servers.map((server) => html`<${ServerRow} key=${server.name} backend=${detail.name} server=${server} spark=${sparks[server.name]} />`)}</tbody></table></div>`
+          <tbody>${detail.servers.map((server) => html`<${ServerRow} key=${server.name} backend=${detail.name} server=${server} spark=${sparks[`${detail.name}/${server.name}`]} />`)}</tbody></table></div>`
     }
     ${detail.leftOut.length > 0 && html`<p class="empty">Left out: ${detail.leftOut.map(({ name, url, constraint }) => html`<b>${seen(name)}</b> <code>${seen(url)}</code> by <code>${seen(constraint)}</code> `)}</p>`}
   </section>`;

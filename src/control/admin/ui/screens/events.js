@@ -5,68 +5,62 @@ import { clockMinute, count, day, dayName } from '../format.js';
 import { samePlace } from '../place.js';
 import { html, useEffect, useState } from '../preact.js';
 import { has, toggled, tokens } from '../query.js';
-import { useHistory } from '../ranges.js';
-import { ask, objects, state, useStore } from '../store.js';
+import { ask, state, useStore } from '../store.js';
 import { Band, serverNow } from '../verdict.js';
 import { Head } from './head.js';
 
 const PAGE = 100;
 const MOST = 400;
+/** Milliseconds. */
+const REFRESH = 2000;
 const KINDS = ['keys', 'health', 'ejection', 'breaker', 'source', 'worker', 'certificate'];
-const QUARTER = 900_000;
-const BARS = 96;
 
-/** Events per quarter of an hour, from the marks of a day. */
-function Bars({ history }) {
-  const end = Math.ceil(serverNow() / QUARTER) * QUARTER;
-  const bars = Array.from({ length: BARS }, () => [0, 0]);
-  for (const [t, kind] of history?.marks ?? []) {
-    const at = BARS - 1 - Math.floor((end - 1 - t) / QUARTER);
-    if (at >= 0 && at < BARS) bars[at][kind === 'worse' || kind === 'little' ? 0 : 1]++;
-  }
+/** Events per quarter of an hour of a day: `[worse, other]` each. */
+function Bars({ bars, from }) {
   const top = Math.max(4, ...bars.map(([worse, other]) => worse + other));
   const scale = (n) => (n === 0 ? 0 : Math.max(2, (n / top) * 42));
   const worse = bars.reduce((sum, [n]) => sum + n, 0);
   const all = bars.reduce((sum, [n, other]) => sum + n + other, 0);
-  return html`<div class="bars"><svg viewBox="0 0 960 44" preserveAspectRatio="none" role="img" aria-label=${`${count(all, 'event')} of 24 h, ${worse} of them worse`}>
-    ${bars.map(([bad, other], at) => (bad + other === 0 ? null : html`${other > 0 && html`<rect x=${at * 10 + 1} y=${43 - scale(other)} width="8" height=${scale(other)} />`}${bad > 0 && html`<rect class="worse" x=${at * 10 + 1} y=${43 - scale(other) - scale(bad)} width="8" height=${scale(bad)} />`}`))}
-    <path d="M0 43.5H960" /></svg>
-    <div class="legend"><span>yesterday ${clockMinute(end - BARS * QUARTER)}</span><span><i class="is-c5"></i>got worse <i class="is-c2"></i>changed or got better</span><span>now</span></div></div>`;
+  const bar = ([bad, other], at) =>
+    html`${other > 0 && html`<rect x=${at * 10 + 1} y=${43 - scale(other)} width="8" height=${scale(other)} />`}${bad > 0 && html`<rect class="worse" x=${at * 10 + 1} y=${43 - scale(other) - scale(bad)} width="8" height=${scale(bad)} />`}`;
+  return html`<div class="bars"><svg viewBox="0 0 960 44" preserveAspectRatio="none" role="img" aria-label=${`${count(all, 'event')} of 24 h, ${worse} of them worse`}>${bars.map(bar)}<path d="M0 43.5H960" /></svg>
+    <div class="legend"><span>yesterday ${clockMinute(from)}</span><span><i class="is-c5"></i>got worse <i class="is-c2"></i>changed or got better</span><span>now</span></div></div>`;
 }
 
-/** The newest, and older ones on demand. `at`: not younger than that. */
-function useEvents(query, at) {
+const NOTHING = { path: '', events: null, bad: [], more: false, bars: null, barsFrom: 0 };
+
+/** The newest, and older ones on demand. */
+function useEvents(query) {
   const moved = useStore((now) => now.overview?.rev.events ?? 0);
-  const [shown, setShown] = useState({ events: null, bad: [], isEnd: false });
+  const [shown, setShown] = useState(NOTHING);
   const path = `events?q=${encodeURIComponent(query)}&limit=${PAGE}`;
   useEffect(() => {
     const abort = new AbortController();
     const get = async () => {
       try {
-        const answer = await ask(at === undefined ? path : `${path}&until=${at}`, abort.signal);
+        const answer = await ask(path, abort.signal);
         if (answer === null) return;
-        const rows = objects(answer);
         setShown((before) => {
-          const oldest = rows.at(-1)?.id ?? 0;
-          const older = before.path === path + at ? (before.events ?? []).filter(({ id }) => id < oldest) : [];
-          return { path: path + at, events: [...rows, ...older], bad: answer.bad ?? [], isEnd: rows.length < PAGE };
+          const oldest = answer.events.at(-1)?.id ?? 0;
+          const older = before.path === path ? before.events.filter(({ id }) => id < oldest) : [];
+          const more = older.length > 0 ? before.more : answer.more;
+          return { ...answer, bad: answer.bad ?? [], path, more, events: [...answer.events, ...older] };
         });
       } catch {
         // They stay.
       }
     };
-    const timer = setTimeout(get, shown.path === path + at ? 2000 : 0);
+    const timer = setTimeout(get, shown.path === path ? REFRESH : 0);
     return () => {
       abort.abort();
       clearTimeout(timer);
     };
-  }, [path, at, moved]);
-  const more = async () => {
+  }, [path, moved]);
+  const older = async () => {
     const answer = await ask(`${path}&before=${shown.events.at(-1).id}`);
-    const rows = answer === null ? [] : objects(answer);
-    setShown({ ...shown, events: [...shown.events, ...rows], isEnd: rows.length < PAGE });
+    if (answer !== null) setShown({ ...shown, events: [...shown.events, ...answer.events], more: answer.more });
   };
-  return { ...shown, more };
+  return { ...shown, older };
 }
 
 const setKind = (query, kind) => {
@@ -76,9 +70,7 @@ const setKind = (query, kind) => {
 
 export function Events() {
   const query = useQuery();
-  const at = useStore((now) => now.place.params.at);
-  const history = useHistory('all', '24h');
-  const { events, bad, isEnd, more } = useEvents(query, at);
+  const { events, bad, more, older, bars, barsFrom } = useEvents(query);
   const isAny = !KINDS.some((kind) => has(query, `kind:${kind}`));
   let last = '';
   const rows = (events ?? []).flatMap((event) => {
@@ -90,18 +82,13 @@ export function Events() {
     last = its;
     return [...title, html`<${Event} key=${event.id} event=${event} whole=${true} />`];
   });
-  const isFull = (events?.length ?? 0) >= MOST;
-  return html`<${Head} title="Events" sub="the newest first">${
-    at !== undefined &&
-    html`<button class="button" onClick=${() => {
-      location.hash = samePlace(state.place, { at: '' });
-    }}>Up to ${clockMinute(Number(at))} ×</button>`
-  }<//>
+  const empty = query === '' ? html`<p class="empty">Nothing in 24 h.</p>` : html`<${NothingMatches} />`;
+  return html`<${Head} title="Events" sub="the newest first" />
     <${Band} />
-    <div class="tools"><${Filter} hint="Name, address…   kind:health  backend:checkout  server:s1" bad=${bad} />
+    <div class="tools"><${Filter} hint="Name, address…   kind:health  backend:checkout  is:worse  after:14:00  before:15:30" bad=${bad} />
       <span class="segments" role="group" aria-label="Kind"><button aria-pressed=${String(isAny)} onClick=${() => setKind(query, '')}>All</button>${KINDS.map((kind) => html`<button aria-pressed=${String(has(query, `kind:${kind}`))} onClick=${() => setKind(query, kind)}>${kind}</button>`)}</span></div>
-    <section class="panel"><${Bars} history=${history} />
-      ${events !== null && (rows.length === 0 ? (query === '' ? html`<p class="empty">Nothing in 24 h.</p>` : html`<${NothingMatches} />`) : html`<ul class="event-page">${rows}</ul>`)}
-      ${events !== null && !isEnd && !isFull && html`<p class="empty"><button class="button" onClick=${more}>Older ones</button></p>`}
+    <section class="panel">${bars !== null && html`<${Bars} bars=${bars} from=${barsFrom} />`}
+      ${events !== null && (rows.length === 0 ? empty : html`<ul class="event-page">${rows}</ul>`)}
+      ${more && rows.length < MOST && html`<p class="empty"><button class="button" onClick=${older}>Older ones</button></p>`}
     </section>`;
 }

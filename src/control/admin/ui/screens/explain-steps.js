@@ -21,11 +21,26 @@ function subOf(step, answer) {
   return step.name === 'backend' ? seen(answer.backend) : '';
 }
 
+function TriedRow({ one, at }) {
+  const wins = one.no === '' && !one.shadowed;
+  const told =
+    one.no === ''
+      ? html`<span class="mut">not reached</span>`
+      : html`<span class="mut">no: other ${seen(one.no)}</span>`;
+  return html`<tr class=${wins ? 'win' : ''}><td class="fnt">${at}</td><td><a class=${one.shadowed ? 'mut' : 'b'} href=${address(['frontends', one.name])}>${seen(one.name)}</a></td><td class="wrap">${one.rules.length === 0 ? rule('') : one.rules.map((text) => rule(text))}</td><td class="num">${one.rank}</td><td class="wrap">${wins ? html`<span class="ok b">yes</span>` : told}</td></tr>`;
+}
+
+function TriedTable({ list }) {
+  return html`<div class="compare"><table><thead><tr><th scope="col"><span class="vh">Place</span></th><th scope="col">Frontend</th><th scope="col">Rule</th><th scope="col" class="num">Priority</th><th scope="col">Matches</th></tr></thead><tbody>${list.map((one, index) => html`<${TriedRow} key=${one.name} one=${one} at=${index + 1} />`)}</tbody></table></div>`;
+}
+
+/** Those of other hosts are many, and say little. */
 function Tried({ step }) {
-  const { tried, triedInAll } = step;
-  if (tried === undefined || tried.length === 0) return null;
-  return html`<div class="compare"><table><thead><tr><th scope="col"><span class="vh">Place</span></th><th scope="col">Frontend</th><th scope="col">Rule</th><th scope="col" class="num">Priority</th><th scope="col">Matches</th></tr></thead><tbody>${tried.map((one, at) => html`<tr class=${one.no === '' && !one.shadowed ? 'win' : ''}><td class="fnt">${at + 1}</td><td><a class=${one.shadowed ? 'mut' : 'b'} href=${address(['frontends', one.name])}>${seen(one.name)}</a></td><td class="wrap">${one.rules.length === 0 ? rule('') : one.rules.map((text) => rule(text))}</td><td class="num">${one.rank}</td><td class="wrap">${one.no === '' ? (one.shadowed ? html`<span class="mut">not reached</span>` : html`<span class="ok b">yes</span>`) : html`<span class="mut">no: other ${seen(one.no)}</span>`}</td></tr>`)}</tbody></table></div>
-    ${triedInAll > tried.length && html`<p class="mut">and ${triedInAll - tried.length} more</p>`}`;
+  const { tried = [], triedInAll = 0 } = step;
+  const near = tried.filter(({ no }) => no !== 'host');
+  const far = tried.filter(({ no }) => no === 'host');
+  const more = triedInAll - near.length;
+  return html`${near.length > 0 && html`<${TriedTable} list=${near} />`}${far.length > 0 && html`<details><summary>${more} of other hosts</summary><${TriedTable} list=${far} /></details>`}`;
 }
 
 function Middlewares({ list }) {

@@ -47,7 +47,7 @@ export function Frontend({ names: [name] }) {
   if (detail === null) return html`<${Missing} kind="frontend" name=${name} error=${error} list="frontends" />`;
   const [shape, tone, word] = ownerState(detail.state);
   return html`<div class="trail"><a href=${address('frontends')}>Frontends</a>${icon('go')}</div>
-    <${Head} title=${html`${icon(shape, tone)}${seen(name)}`} object=${true} sub=${html`<span class=${`tag ${tone}`}>${word}</span> leads to <a class="link" href=${address(['backends', detail.backend])}>${seen(detail.backend)}</a>, ${int(detail.up)} of ${int(detail.want)} servers`}>
+    <${Head} title=${html`${icon(shape, tone)}${seen(name)}`} object=${true} sub=${html`<span class=${`tag ${tone}`}>${word}</span><span>leads to <a class="link" href=${address(['backends', detail.backend])}>${seen(detail.backend)}</a>, ${int(detail.up)} of ${int(detail.want)} servers</span>`}>
       <${RangeChoice} /><a class="button" href=${address('explain', { frontend: name })}>${icon('explain')}Explain a request to it</a><a class="button" href=${address('live', { q: `frontend:${quoted(name)}` })}>${icon('live')}Live requests</a><//>
     <${Band} />
     <div class="grid"><${Charts} history=${history} range=${range} now=${detail} height=${126} small=${true} />

@@ -28,35 +28,46 @@ const HEADS = [
   ['Client', '124px'],
 ];
 
+/** Why there is no stream: a stream cannot say it. */
+async function refusal(path) {
+  const abort = new AbortController();
+  try {
+    const response = await fetch(path, { cache: 'no-store', signal: abort.signal });
+    if (response.ok) return { error: '' };
+    const { error, bad = [] } = await response.json();
+    return { error: String(error), bad };
+  } catch {
+    return { error: 'tsuji gives no live view now' };
+  } finally {
+    abort.abort();
+  }
+}
+
 function useTail(query, isPaused) {
-  const [shown, setShown] = useState({ rows: [], skipped: null, error: '' });
-  const kept = useRef({ rows: [], skipped: null, error: '', at: 0 });
+  const [shown, setShown] = useState({ rows: [], skipped: null, error: '', bad: [] });
+  const kept = useRef({ rows: [], skipped: null, error: '', bad: [], at: 0 });
   useEffect(() => {
     if (isPaused) return undefined;
     const own = kept.current;
-    own.rows = [];
-    own.error = '';
+    Object.assign(own, { rows: [], error: '', bad: [] });
     let timer = 0;
-    const source = new EventSource(`${API}tail?q=${encodeURIComponent(query)}&rate=${RATE}`);
+    const path = `${API}tail?q=${encodeURIComponent(query)}&rate=${RATE}`;
+    const source = new EventSource(path);
     const draw = () => {
       timer = 0;
-      setShown({ ...own, rows: [...own.rows] });
+      // Workers tell of what they have by turns.
+      own.rows = own.rows.sort((a, b) => b.t - a.t || b.id - a.id).slice(0, ROWS);
+      setShown({ ...own });
     };
-    const take = (event) => {
+    source.onmessage = (event) => {
       const message = JSON.parse(event.data);
-      if (message.bad !== undefined) own.bad = message.bad;
-      else if (message.skipped !== undefined) own.skipped = message.skipped;
-      else {
-        own.bad = undefined;
-        own.rows = [{ ...message, id: ++own.at }, ...own.rows].slice(0, ROWS);
-      }
+      if (message.skipped !== undefined) own.skipped = message.skipped;
+      else own.rows.push({ ...message, id: ++own.at });
       if (timer === 0) timer = setTimeout(draw, DRAW);
     };
-    source.onmessage = take;
-    for (const name of ['request', 'skipped', 'bad']) source.addEventListener(name, take);
-    source.onerror = () => {
+    source.onerror = async () => {
       if (source.readyState !== EventSource.CLOSED) return;
-      own.error = 'tsuji does not give a live view now: too many look, or it is turned off (--web.tail=off).';
+      Object.assign(own, await refusal(path));
       draw();
     };
     return () => {
@@ -100,8 +111,8 @@ export function Live() {
       : `All that match, up to ${RATE} a second`;
   return html`<${Head} title="Live requests" sub=${isPaused ? 'Paused: nothing is sampled.' : `${sample}${perSecond === null ? '' : `; ${rate(perSecond)} requests/s in all`}`}><button class="button" aria-pressed=${String(isPaused)} aria-keyshortcuts="p" onClick=${() => setPaused(!isPaused)}>${isPaused ? 'Go on' : 'Pause'} <kbd>p</kbd></button><//>
     <${Band} />
-    <div class="tools"><${Filter} hint="code:5xx  host:shop  backend:api  client:10.3.  slower:200ms" bad=${bad} /><span class="legend">${PARTS.map(([name, word]) => html`<span><i class=${name}></i>${word}</span>`)}</span></div>
+    <div class="tools"><${Filter} hint="code:5xx  host:shop  backend:api  ip:10.3.  ms>200" bad=${bad} /><span class="legend">${PARTS.map(([name, word]) => html`<span><i class=${name}></i>${word}</span>`)}</span></div>
     <section class="panel"><div class="scroll-x" tabindex="0" role="region" aria-label="Live requests"><table class="fixed"><thead><tr>${HEADS.map(([word, width]) => html`<th scope="col" class=${word[0] === '*' ? 'num' : ''} style=${{ width }}>${word.replace('*', '')}</th>`)}</tr></thead>
       <tbody>${rows.map((row) => html`<${Row} key=${row.id} row=${row} most=${most} />`)}</tbody></table></div>
-      ${rows.length === 0 && html`<p class="empty">${error === '' ? 'No request yet.' : error}</p>`}</section>`;
+      ${rows.length === 0 && html`<p class="empty">${error === '' ? 'No request yet.' : seen(error)}</p>`}</section>`;
 }

@@ -39,7 +39,7 @@ function WorkerRow({ worker }) {
 
 export function Nodes() {
   const { data } = useAnswer('nodes', 2000);
-  const head = html`<${Head} title="Nodes" sub=${data === null ? '' : `those below ${seen(data.prefix)}`} /><${Band} />`;
+  const head = html`<${Head} title="Nodes" sub=${data === null || data.prefix === '' ? '' : `those below ${seen(data.prefix)}`} /><${Band} />`;
   if (data === null) return head;
   const now = serverNow();
   return html`${head}<div class="column">

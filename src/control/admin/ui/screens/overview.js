@@ -5,7 +5,7 @@ import { EventList } from '../events.js';
 import { bytes, count, int, rate, time } from '../format.js';
 import { BACKEND_CELLS, PlainRow } from '../owners.js';
 import { address } from '../place.js';
-import { html } from '../preact.js';
+import { html, useRef } from '../preact.js';
 import { RangeChoice, useHistory, useRange } from '../ranges.js';
 import { objects, useAnswer, useStore } from '../store.js';
 import { Band } from '../verdict.js';
@@ -17,6 +17,8 @@ import { NoKeys } from './no-keys.js';
 /** Those that matter; the list has all. */
 const ROWS = 14;
 const EVENTS = 8;
+/** Milliseconds. */
+const REORDER = 10_000;
 
 function overviewFacts(o) {
   const [received, receivedUnit] = bytes(o.bytes?.[0]);
@@ -35,13 +37,34 @@ function overviewFacts(o) {
   ];
 }
 
+/** Rows change places every 10 s at most and not below the pointer, but for one that fails or is well again. */
+function useSteady(rows) {
+  const kept = useRef({ names: [], at: 0, bad: '' });
+  const isHeld = useRef(false);
+  const own = kept.current;
+  const bad = rows.map(({ name, state }) => (state === 'ok' ? '' : `${name} ${state}`)).join();
+  const now = performance.now();
+  if (bad !== own.bad || rows.length !== own.names.length || (!isHeld.current && now - own.at >= REORDER)) {
+    Object.assign(own, { names: rows.map(({ name }) => name), at: now, bad });
+  }
+  const place = new Map(own.names.map((name, at) => [name, at]));
+  const steady = [...rows].sort((a, b) => (place.get(a.name) ?? ROWS) - (place.get(b.name) ?? ROWS));
+  const hold = (held) => () => {
+    isHeld.current = held;
+  };
+  return [
+    steady,
+    { onMouseEnter: hold(true), onMouseLeave: hold(false), onfocusin: hold(true), onfocusout: hold(false) },
+  ];
+}
+
 function WorstBackends({ trouble }) {
   const sort = trouble ? 'worst' : '-rate';
   const { data } = useAnswer(`list/backends?sort=${sort}&offset=0&limit=${ROWS}`, 2000);
-  const rows = data === null ? [] : objects(data);
+  const [rows, holds] = useSteady(data === null ? [] : objects(data));
   const names = rows.map(({ name }) => encodeURIComponent(name)).join(',');
   const sparks = useAnswer(names === '' ? '' : `spark/backends?names=${names}`, 10_000).data?.rows ?? {};
-  const table = html`<table class="cards">
+  const table = html`<table class="cards" ...${holds}>
     <thead><tr>${BACKEND_CELLS.map(({ label, num, wide, width }) => html`<th scope="col" class=${`${num ? 'num' : ''} ${wide ? 'wide' : ''}`} style=${{ width }}>${label}</th>`)}</tr></thead>
     <tbody>${rows.map((row) => html`<${PlainRow} key=${row.name} row=${row} columns=${BACKEND_CELLS} spark=${sparks[row.name]} />`)}</tbody>
   </table>`;
@@ -52,7 +75,7 @@ function WorstBackends({ trouble }) {
 function LastEvents() {
   const heard = useStore((now) => now.events);
   const { data } = useAnswer(`events?limit=${EVENTS}`);
-  const told = data === null ? [] : objects(data);
+  const told = data?.events ?? [];
   const known = new Set(heard.map(({ id }) => id));
   const events = [...heard, ...told.filter(({ id }) => !known.has(id))].slice(0, EVENTS);
   return html`<section class="panel"><header><h2>Events</h2><span class="right"><a class="link" href=${address('events')}>All events</a></span></header>${data !== null && html`<${EventList} events=${events} />`}</section>`;

@@ -33,7 +33,7 @@ function Marked({ value, mark }) {
 
 function Meta({ problem, now }) {
   const { since, source } = problem;
-  return html`<span class="meta"><span title=${bothZones(since)}>since ${when(since, now)}, ${age(now - since)}</span>${source !== '' && html`<br />${seen(source)}`}</span>`;
+  return html`<span class="meta">${since === null ? html`<span>since before the start</span>` : html`<span title=${bothZones(since)}>since ${when(since, now)}, ${age(now - since)}</span>`}${source !== '' && html`<br />${seen(source)}`}</span>`;
 }
 
 function Problem({ problem, now }) {

@@ -42,32 +42,20 @@ function LastCheck({ check }) {
 }
 
 export function Server({ names: [backend, name] }) {
-  const { data: detail, error } = useAnswer(`backends/${encodeURIComponent(backend)}`, 2000);
+  const path = `backends/${encodeURIComponent(backend)}/servers/${encodeURIComponent(name)}`;
+  const { data: server, error } = useAnswer(path, 2000);
   const history = useHistory(`server:${backend}/${name}`, RANGE);
-  const server = detail?.servers.find((one) => one.name === name);
   const trail = html`<div class="trail"><a href=${address('backends')}>Backends</a>${icon('go')}<a href=${address(['backends', backend])}>${seen(backend)}</a>${icon('go')}</div>`;
-  if (server === undefined)
-    return html`${trail}<${Missing} kind="server" name=${name} error=${detail === null ? error : ''} list="backends" />`;
+  if (server === null) return html`${trail}<${Missing} kind="server" name=${name} error=${error} list="backends" />`;
   const [shape, tone, word] = serverState(server.state);
-  const keys = detail.keys.filter(([key]) => key.includes(`servers/${name}/`));
-  const events = detail.events.filter(
-    (event) => event.of[2] === name || event.members?.some((of) => of[1] === backend && of[2] === name),
-  );
   return html`${trail}
     <${Head} title=${html`${icon(shape, tone)}${seen(name)}`} object=${true} sub=${html`<span class=${`tag ${tone}`}>${word}${server.since === null ? '' : ` since ${when(server.since, serverNow())}`}</span> <code>${seen(server.url)}</code>${server.word.length > 0 && html` · ${rich(server.word)}`}`}>
       <a class="button" href=${address('live', { q: `backend:${quoted(backend)} server:${quoted(name)}` })}>${icon('live')}Live requests</a><//>
     <${Band} />
-    <div class="grid"><${Charts} history=${history} range=${RANGE} now=${{ c: nowOf(server), lat: server.lat }} height=${126} small=${true} />
+    <div class="grid"><${Charts} history=${history} range=${RANGE} now=${server} height=${126} small=${true} />
       <${Facts} list=${facts(server)} />
       <${LastCheck} check=${server.check} />
-      <section class="panel s4"><header><h2>Events</h2></header><${EventList} events=${events} /></section>
-      <div class="column s4"><${KeysInForce} keys=${keys} /></div>
+      <section class="panel s4"><header><h2>Events</h2></header><${EventList} events=${server.events} /></section>
+      <div class="column s4"><${KeysInForce} keys=${server.keys} /></div>
     </div>`;
-}
-
-/** Answers by class from shares: what is neither 4xx nor 5xx counts as 2xx. */
-function nowOf({ rate: all, e4, e5 }) {
-  if (all === null) return null;
-  const [four, five] = [all * (e4 ?? 0), all * (e5 ?? 0)];
-  return [Math.max(0, all - four - five), 0, four, five];
 }

@@ -36,7 +36,7 @@ function ClockChoice() {
 
 export function Settings() {
   const query = useQuery();
-  const { data } = useAnswer('settings');
+  const { data, error } = useAnswer('settings');
   const all = data === null ? [] : (data.settings ?? data);
   const rows = all.filter((row) => isWanted(row, query));
   const ordered = [...rows.filter(({ from }) => from !== 'default'), ...rows.filter(({ from }) => from === 'default')];
@@ -45,8 +45,10 @@ export function Settings() {
     <${Band} />
     <div class="tools"><${Filter} hint="Name or value…  from:flag  from:etcd  is:changed" /></div>
     <section class="panel">${
-      data !== null && ordered.length === 0
-        ? html`<${NothingMatches} />`
-        : html`<div class="scroll-x" tabindex="0" role="region" aria-label="Settings"><table><thead><tr>${['Setting', 'Value', 'From', 'Default', 'Meaning'].map((word) => html`<th scope="col">${word}</th>`)}</tr></thead><tbody>${ordered.map((row) => html`<${Row} key=${row.name} row=${row} />`)}</tbody></table></div>`
+      error !== null
+        ? html`<p class="empty">${seen(error)}</p>`
+        : data !== null && ordered.length === 0
+          ? html`<${NothingMatches} />`
+          : html`<div class="scroll-x" tabindex="0" role="region" aria-label="Settings"><table><thead><tr>${['Setting', 'Value', 'From', 'Default', 'Meaning'].map((word) => html`<th scope="col">${word}</th>`)}</tr></thead><tbody>${ordered.map((row) => html`<${Row} key=${row.name} row=${row} />`)}</tbody></table></div>`
     }</section>`;
 }

@@ -1,0 +1,167 @@
+/**
+ * `npm run bench -- dashboard`: what a page of the dashboard costs with many frontends, in a real browser: the first view, the bytes of
+ * a minute, how long the last row and a filter take; and all screens, levels and themes by the rules of axe-core.
+ */
+import { readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BrowserContext, Page } from 'playwright-core';
+import { startBoard } from '../test/harness/board.ts';
+import { startBrowser } from '../test/harness/browser.ts';
+import type { DashboardOptions } from './options.ts';
+import { tsujiCommand, writeFolder } from './peers/tsuji.ts';
+import { freePort, type Processes, untilListening } from './processes.ts';
+import { formatTable } from './table.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const START_MS = 120_000;
+const IDLE_MS = 60_000;
+const AXE = join(ROOT, 'node_modules/axe-core/axe.min.js');
+const SCREENS =
+  'frontends frontends/shop backends backends/checkout backends/checkout/s2 problems events certificates live explain nodes settings more'
+    .split(' ')
+    .concat('');
+
+type Measured = readonly [what: string, value: string, limit: string];
+
+/** `bytes`: as they came over the network since the last look. */
+async function meter(page: Page): Promise<{ bytes(): number }> {
+  let received = 0;
+  const session = await page.context().newCDPSession(page);
+  await session.send('Network.enable');
+  session.on('Network.dataReceived', ({ encodedDataLength, dataLength }) => {
+    received += encodedDataLength > 0 ? encodedDataLength : dataLength;
+  });
+  return {
+    bytes() {
+      const since = received;
+      received = 0;
+      return since;
+    },
+  };
+}
+
+const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
+
+async function timed(act: () => Promise<unknown>): Promise<string> {
+  const began = performance.now();
+  await act();
+  return `${Math.round(performance.now() - began)} ms`;
+}
+
+async function measurePage(context: BrowserContext, url: string, frontends: number): Promise<Measured[]> {
+  const page = await context.newPage();
+  const { bytes } = await meter(page);
+  const rows: Measured[] = [];
+  const drawn = await timed(async () => {
+    await page.goto(url);
+    await page.locator('.verdict').getByText('Healthy').waitFor();
+    await page.locator('tbody tr').first().waitFor();
+  });
+  rows.push(['first view, drawn', drawn, '1500 ms']);
+  await sleep(1000);
+  rows.push(['first view, all bytes', kilobytes(bytes()), '300 kB']);
+  // Charts, lists and the stream settle.
+  await sleep(12_000);
+  bytes();
+  await page.goto(`${url}#/settings`);
+  await sleep(5000);
+  bytes();
+  await sleep(IDLE_MS);
+  rows.push(['the stream, a second', kilobytes(bytes() / (IDLE_MS / 1000)), '0.6 kB']);
+  await page.goto(`${url}#/frontends?sort=name`);
+  await page.locator('[data-row="20"]').waitFor();
+  await sleep(3000);
+  bytes();
+  await sleep(IDLE_MS);
+  rows.push(['Frontends in sight, a second', kilobytes(bytes() / (IDLE_MS / 1000)), '5 kB']);
+  const last = await timed(async () => {
+    await page.locator('.window').evaluate('(rows) => rows.scrollTo(0, rows.scrollHeight)');
+    await page.locator(`[data-row="${frontends - 1}"]`).waitFor();
+  });
+  rows.push(['scrolled to the last row', last, '500 ms']);
+  await page.locator('#filter').focus();
+  const filtered = await timed(async () => {
+    await page.keyboard.insertText('frontend77 ');
+    await page
+      .getByText(`of ${frontends.toLocaleString('en').replace(',', '\u202f')}`, { exact: false })
+      .first()
+      .waitFor();
+  });
+  rows.push(['filtered, from the key to the rows', filtered, '120 ms + 50 ms']);
+  rows.push(['nodes of the document', String(await page.evaluate('document.querySelectorAll("*").length')), '2500']);
+  await page.close();
+  return rows;
+}
+
+/** Screens, levels and themes that break a rule. */
+async function breaches(context: BrowserContext): Promise<string[]> {
+  const axe = readFileSync(AXE, 'utf8');
+  const board = await startBoard();
+  const page = await context.newPage();
+  const found: string[] = [];
+  for (const scenario of ['healthy', 'degraded', 'outage', 'starting', 'empty'] as const) {
+    board.show(scenario);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      for (const screen of SCREENS) {
+        for (const width of [390, 1440, 1600]) {
+          await page.setViewportSize({ width, height: 900 });
+          await page.goto(`${board.url}#/${screen}`);
+          await page.locator('main .panel').first().waitFor();
+          const where = `${scenario} ${colorScheme} ${width} px #/${screen}`;
+          const over = await page.evaluate(
+            'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+          );
+          if (over !== 0) found.push(`${where}: ${over} px too wide`);
+          if (width === 1600) continue;
+          await page.evaluate(axe);
+          const broken = await page.evaluate(
+            "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.map(({ id, nodes }) => id + ' ' + nodes[0].html.slice(0, 120)))",
+          );
+          for (const one of broken as string[]) found.push(`${where}: ${one}`);
+        }
+      }
+    }
+  }
+  await page.close();
+  await board.close();
+  return found;
+}
+
+export async function measureDashboard(
+  { frontends }: DashboardOptions,
+  processes: Processes,
+  tell: (text: string) => void,
+): Promise<boolean> {
+  const folder = join(tmpdir(), `tsuji-bench-dashboard-${process.pid}`);
+  const cleanUps: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
+  try {
+    const [port, web, server] = [await freePort(), await freePort(), await freePort()];
+    const keys: Record<string, string> = {};
+    for (let i = 0; i < frontends; i++) {
+      const backend = `backend${i % Math.max(1, Math.floor(frontends / 10))}`;
+      keys[`backends/${backend}/servers/s${i % 3}/url`] = `http://127.0.0.1:${server}`;
+      keys[`frontends/frontend${i}/backend`] = backend;
+      keys[`frontends/frontend${i}/routes/main/rule`] = `Host:h${i}.example.com`;
+    }
+    tell('keys');
+    writeFolder(folder, keys);
+    const flags = ['--web', `--web.address=127.0.0.1:${web}`, `--folder=${folder}`];
+    const started = processes.start('tsuji', null, tsujiCommand(ROOT, port, flags));
+    await untilListening(started, web, START_MS);
+    await untilListening(started, port, START_MS);
+    const context = await startBrowser({ after: (fn) => cleanUps.unshift(fn) });
+    tell('the page, some three minutes');
+    const rows = await measurePage(context, `http://127.0.0.1:${web}/dashboard/`, frontends);
+    tell('all screens, levels and themes');
+    const broken = await breaches(context);
+    tell('');
+    console.log(formatTable([`${frontends} frontends`, 'measured', 'at most'], rows));
+    console.log(broken.length === 0 ? 'no screen breaks a rule of axe-core or is too wide' : broken.join('\n'));
+    return broken.length === 0;
+  } finally {
+    for (const cleanUp of cleanUps) await cleanUp();
+  }
+}
