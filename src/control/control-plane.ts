@@ -405,6 +405,8 @@ export class ControlPlane {
    * @throws TsujiError when an address cannot be listened on or a worker does not boot
    */
   async start(isSuccessor: boolean, remembered: readonly RememberedSource[] | null): Promise<void> {
+    // Half of the routes would be worse than those of the predecessor.
+    if (isSuccessor) this.reconciler.waitForAll();
     this.healthSocket.start();
     this.board?.start();
     await this.certificateList.start();

@@ -105,7 +105,7 @@ export class Reconciler implements SourceSink {
   readonly #coalesceMs: number;
   readonly #maxWaitMs: number;
   readonly #throttleMs: number;
-  readonly #firstWaitMs: number;
+  #firstWaitMs: number;
   readonly #merge: KvMerge;
   readonly #place: string;
   readonly #heard = new Set<SourceName>();
@@ -201,6 +201,11 @@ export class Reconciler implements SourceSink {
   statusChanged(_source: SourceName): void {
     if (this.#stopped || this.#heard.size === 0) return;
     if (!this.#published || this.#aliasText() !== this.#publishedAlias) this.#schedule();
+  }
+
+  /** The first model waits for every source without limit: whoever has served until now goes on meanwhile. */
+  waitForAll(): void {
+    this.#firstWaitMs = Number.POSITIVE_INFINITY;
   }
 
   /** Ends it: nothing is handed on from here on. */

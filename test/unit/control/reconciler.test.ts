@@ -183,6 +183,18 @@ test('a source that cannot be reached holds the first model back for a bounded t
   assert.ok(published[0].at - begin >= 95);
 });
 
+test('the model of a successor is never that of half of its sources', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { reconciler, published } = start(t, ['etcdv3', 'etcdv2'], { firstWaitMs: 100 });
+  reconciler.waitForAll();
+  reconciler.snapshot('etcdv2', '1', new Map([['backends/b/servers/s/url', 'http://s']]));
+  t.mock.timers.tick(60_000);
+  assert.equal(published.length, 0);
+  reconciler.snapshot('etcdv3', '1', new Map([['backends/b/servers/t/url', 'http://t']]));
+  t.mock.timers.tick(100);
+  assert.deepEqual(serversOf(published[0].model), ['http://s', 'http://t']);
+});
+
 test('a throttle lets the first model through at once and then the newest of each period', async (t) => {
   const { reconciler, published } = start(t, ['etcdv3'], { throttleMs: 200 });
   const begin = performance.now();
