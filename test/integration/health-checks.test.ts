@@ -1,9 +1,11 @@
 /** Health checks of real servers by a real tsuji (kv-schema §4.5). */
 import assert from 'node:assert/strict';
-import { createServer as createHttp2Server } from 'node:http2';
+import { readFileSync } from 'node:fs';
+import { createServer as createHttp2Server, createSecureServer } from 'node:http2';
 import test, { after } from 'node:test';
 import { exchangeTest, response, type Scope } from '../harness/exchanges.ts';
 import { listening } from '../harness/listening.ts';
+import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, rawClient, startRawServer } from '../harness/raw.ts';
 import { makeAuthority, makeCertificate, startTlsServer } from '../harness/tls.ts';
 import { temporaryFolder } from '../harness/tools.ts';
@@ -13,7 +15,7 @@ import { waitFor } from '../harness/wait.ts';
 const folder = temporaryFolder();
 after(() => folder.remove());
 const authority = await makeAuthority(folder.path, 'authority');
-const here = await makeCertificate(folder.path, authority, 'here', 'DNS:localhost,IP:127.0.0.1');
+const here = await makeCertificate(folder.path, authority, 'here', `DNS:localhost,IP:127.0.0.1,IP:${OWN_HOST}`);
 const tsuji = await startTsuji(
   { after },
   { workers: 2, flags: ['--healthCheck.interval=50ms', `--rootCAs=${authority.cert}`, '--retry'] },
@@ -134,7 +136,7 @@ exchangeTest('redirects are followed, and the last answer decides', tsuji, async
 });
 
 exchangeTest(
-  'https servers are believed as when requests are forwarded, h2c servers are asked in HTTP/2',
+  'https servers are believed as when requests are forwarded, and asked in HTTP/2 as they like it; h2c servers always',
   tsuji,
   async (t) => {
     const trusted = await startTlsServer(
@@ -149,9 +151,20 @@ exchangeTest(
     );
     const http2 = createHttp2Server((_, answer) => answer.end('hello'));
     const h2c = (await listening(t, http2)).replace('http:', 'h2c:');
-    const urls = [trusted.url('localhost'), trusted.url('127.0.0.1'), strange.url('localhost'), h2c];
+    const asked: string[] = [];
+    const only2 = createSecureServer(
+      { cert: readFileSync(here.cert), key: readFileSync(here.key), allowHTTP1: false },
+      ({ httpVersion, authority, url }, answer) => {
+        asked.push(`${httpVersion} ${url} ${authority.replace(/.*:/, '')}`);
+        answer.writeHead(url === '/health' ? 302 : 204, url === '/health' ? { location: '/well' } : {}).end();
+      },
+    );
+    const secure = (await listening(t, only2)).replace('http:', 'https:');
+    const urls = [trusted.url('localhost'), trusted.url('127.0.0.1'), strange.url('localhost'), h2c, secure];
     const host = await addRoute(tsuji, urls, { 'backends/$/healthcheck/path': '/health' });
-    const found = await untilStates(host, 'up', 'up', 'down', 'up');
+    const found = await untilStates(host, 'up', 'up', 'down', 'up', 'up');
+    const { port } = new URL(secure);
+    assert.deepEqual(asked.slice(0, 2), [`2.0 /health ${port}`, `2.0 /well ${port}`]);
     assert.notEqual(found[2].reason, '');
   },
 );

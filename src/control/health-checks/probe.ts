@@ -7,9 +7,10 @@ import type { IncomingMessage } from 'node:http';
 import { connect as connectHttp2, constants } from 'node:http2';
 import { connect as connectTcp, isIPv6 } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
-import { http, https } from '../../kernel/node-http.ts';
+import { http } from '../../kernel/node-http.ts';
 import { Resolver } from '../../kernel/resolve.ts';
 import { TimerWheel } from '../../kernel/timer-wheel.ts';
 import { type OwnTrust, TlsTrusts, type TrustSettings } from '../../kernel/tls-trust.ts';
@@ -146,7 +147,7 @@ export class Prober {
   async #reason(first: ProbeTarget, signal: AbortSignal): Promise<string> {
     let target = first;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-      const answer = target.scheme === 'h2c' ? await this.#askHttp2(target, signal) : await this.#ask(target, signal);
+      const answer = await this.#ask(target, signal);
       const { status, location } = answer;
       if (!follows(answer)) return status >= 200 && status < 400 ? '' : `status ${status}`;
       if (location === '') return `status ${status} without Location`;
@@ -155,17 +156,54 @@ export class Prober {
     return `more than ${MAX_REDIRECTS} redirects`;
   }
 
-  #ask(target: ProbeTarget, signal: AbortSignal): Promise<Answer> {
-    const { scheme, host, port, path, hostField, headers, tls } = target;
+  /** In HTTP/2 when a server behind TLS chooses it, as requests are forwarded. */
+  async #ask(target: ProbeTarget, signal: AbortSignal): Promise<Answer> {
+    if (target.scheme === 'h2c') return await this.#askHttp2(target, signal, null);
+    if (target.scheme === 'http') return await this.#askHttp1(target, signal, null);
+    const socket = await this.#connectTls(target, signal);
+    if (socket.alpnProtocol === 'h2') return await this.#askHttp2(target, signal, socket);
+    return await this.#askHttp1(target, signal, socket);
+  }
+
+  /** The name that is asked for and verified is the host that is connected to, never the Host field. */
+  #connectTls({ host, port, tls }: ProbeTarget, signal: AbortSignal): Promise<TLSSocket> {
+    const trust = this.#trusts.of(tls);
+    return new Promise((resolve, reject) => {
+      const socket = connectTls({
+        host,
+        port,
+        lookup: this.#resolver.lookup,
+        ALPNProtocols: ['h2', 'http/1.1'],
+        secureContext: trust.context(),
+        rejectUnauthorized: trust.verifies,
+        servername: trust.nameAt(host),
+      });
+      const stop = (): void => {
+        socket.destroy(signal.reason as Error);
+      };
+      signal.addEventListener('abort', stop);
+      socket.once('close', () => {
+        signal.removeEventListener('abort', stop);
+        reject(new Error('the server closed the connection'));
+      });
+      socket.once('error', reject);
+      socket.once('secureConnect', () => resolve(socket));
+      if (signal.aborted) stop();
+    });
+  }
+
+  #askHttp1(target: ProbeTarget, signal: AbortSignal, socket: TLSSocket | null): Promise<Answer> {
+    const { host, port, path, hostField, headers } = target;
     const options = {
       host,
       port,
       path,
       // No connection is kept.
-      agent: false as const,
-      lookup: this.#resolver.lookup,
-      headers: Object.fromEntries([['Host', hostField], USER_AGENT, ...headers]),
+      headers: Object.fromEntries([['Host', hostField], USER_AGENT, ['Connection', 'close'], ...headers]),
       signal,
+      ...(socket === null
+        ? { agent: false as const, lookup: this.#resolver.lookup }
+        : { createConnection: () => socket }),
     };
     return new Promise((resolve, reject) => {
       const answered = (response: IncomingMessage): void => {
@@ -178,24 +216,19 @@ export class Prober {
         response.on('error', () => {});
         resolve({ status: response.statusCode ?? 0, location: response.headers.location ?? '' });
       };
-      const request =
-        scheme === 'https'
-          ? https.request({ ...options, ...this.#tls(host, tls) }, answered)
-          : http.request(options, answered);
+      const request = http.request(options, answered);
       request.on('error', reject);
       request.end();
     });
   }
 
-  /** The name that is asked for and verified is the host that is connected to, never the Host field. */
-  #tls(host: string, own: OwnTrust | null) {
-    const trust = this.#trusts.of(own);
-    return { secureContext: trust.context(), rejectUnauthorized: trust.verifies, servername: trust.nameAt(host) };
-  }
-
-  #askHttp2({ host, port, path, hostField, headers }: ProbeTarget, signal: AbortSignal): Promise<Answer> {
+  #askHttp2(target: ProbeTarget, signal: AbortSignal, socket: TLSSocket | null): Promise<Answer> {
+    const { host, port, path, hostField, headers } = target;
     return new Promise((resolve, reject) => {
-      const session = connectHttp2(`http://${bracketed(host)}:${port}`, { lookup: this.#resolver.lookup });
+      const session =
+        socket === null
+          ? connectHttp2(`http://${bracketed(host)}:${port}`, { lookup: this.#resolver.lookup })
+          : connectHttp2(`https://${bracketed(host)}:${port}`, { createConnection: () => socket });
       const fail = (error: Error): void => {
         session.destroy();
         reject(error);
