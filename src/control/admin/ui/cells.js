@@ -20,7 +20,7 @@ const LETTERS = {
 };
 export const kindOfLetter = (letter) => SERVER_STATES[LETTERS[letter]]?.[3] ?? 'idle';
 
-export function Pips({ letters }) {
+function Pips({ letters }) {
   return html`<span class="pips" aria-hidden="true">${[...letters].map((letter) => html`<i class=${kindOfLetter(letter)}></i>`)}</span>`;
 }
 
@@ -71,10 +71,11 @@ export function Fives({ value }) {
   return html`<span class=${tone}>${share(value)}${value >= 0.01 && html`<span class="vh"> percent 5xx</span>`}</span>`;
 }
 
-/** A time, with a bar of its logarithm: 1 ms to 10 s. */
-export function TimeCell({ value }) {
+/** A time, with a bar of its logarithm: 1 ms to 10 s; it has a colour where its owner is not well. */
+export function TimeCell({ value, state }) {
   const part = value === null ? 0 : Math.max(0.04, Math.min(1, Math.log10(Math.max(value, 1)) / 4));
-  const tone = value > 1000 ? 'red' : value > 250 ? 'hot' : '';
+  const isWell = state === 'ok' || state === 'idle';
+  const tone = isWell ? '' : value > 1000 ? 'red' : value > 250 ? 'hot' : '';
   return html`${time(value)}<span class="meter" aria-hidden="true"><i class=${tone} style=${{ width: `${part * 100}%` }}></i></span>`;
 }
 
@@ -104,4 +105,9 @@ export function Checks({ bits }) {
 
 export function Facts({ list }) {
   return html`<dl class="panel facts s12">${list.map(([title, value, unit]) => html`<div><dt>${title}</dt><dd>${value}<small>${unit}</small></dd></div>`)}</dl>`;
+}
+
+/** Of a column: figures at the right, `wide` not on telephones, `least` not in narrow windows. */
+export function columnClass({ num, wide, least }) {
+  return `${num ? 'num' : ''} ${wide ? 'wide' : ''} ${least ? 'least' : ''}`.trim();
 }

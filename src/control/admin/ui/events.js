@@ -17,7 +17,7 @@ function shapeOf({ kind, worse }) {
 const WORDS = { '-1': 'better', 0: '', 1: 'a little worse', 2: 'worse' };
 
 /** Where an object is shown: '' for nowhere. */
-export function placeOf([kind, name, server]) {
+function placeOf([kind, name, server]) {
   if (kind === 'frontend') return address(['frontends', name]);
   if (kind === 'backend') return address(['backends', name]);
   if (kind === 'server') return address(['backends', name, server]);

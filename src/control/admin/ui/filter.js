@@ -12,7 +12,7 @@ const PAUSE = 120;
 export const useQuery = () => useStore((now) => now.place.params.q ?? '');
 
 /** In place of the address, so that back leaves the screen. */
-export function setQuery(query) {
+function setQuery(query) {
   history.replaceState(null, '', samePlace(state.place, { q: query }));
   dispatchEvent(new HashChangeEvent('hashchange'));
 }

@@ -7,7 +7,7 @@ import { useStore } from './store.js';
 import { serverNow, sourceName } from './verdict.js';
 
 /** Groups of `[screen, word, key behind g]`. */
-export const GROUPS = [
+const GROUPS = [
   ['', [['overview', 'Overview', 'o']]],
   [
     'Traffic',

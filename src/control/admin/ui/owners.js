@@ -1,9 +1,10 @@
 /** The columns of backends and frontends, which lists and the overview share. */
-import { Fives, OwnerName, RateCell, Rules, Servers, TimeCell } from './cells.js';
-import { int, seen, share, time } from './format.js';
+import { columnClass, Fives, OwnerName, RateCell, Rules, Servers, TimeCell } from './cells.js';
+import { age, int, seen, share, time } from './format.js';
 import { ownerState } from './icons.js';
 import { address } from './place.js';
 import { html } from './preact.js';
+import { serverNow } from './verdict.js';
 
 export const ownerClass = (row) => ownerState(row.state)[3];
 
@@ -51,11 +52,11 @@ export const BACKEND_CELLS = [
     num: true,
     wide: true,
     width: '130px',
-    cell: (row) => html`<${TimeCell} value=${row.p99} />`,
+    cell: (row) => html`<${TimeCell} value=${row.p99} state=${row.state} />`,
   },
 ];
 
-export const ROOMY_CELLS = [
+export const ROOMY_BACKEND_CELLS = [
   {
     key: 'method',
     label: 'Method',
@@ -66,6 +67,7 @@ export const ROOMY_CELLS = [
   {
     key: 'protection',
     label: 'Protection',
+    sorts: '',
     wide: true,
     width: '14%',
     cell: (row) => html`<span class="mut">${seen(row.protection)}</span>`,
@@ -80,12 +82,12 @@ export const FRONTEND_CELLS = [
     cell: (row, { index, focus }) =>
       html`<${OwnerName} state=${row.state} name=${row.name} path=${['frontends', row.name]} index=${index} focus=${focus} />`,
   },
-  { key: 'rules', label: 'Rule', sorts: '', cell: (row) => html`<${Rules} rules=${row.rules} />` },
+  { key: 'rules', label: 'Rule', cell: (row) => html`<${Rules} rules=${row.rules} />` },
   {
     key: 'entryPoints',
     label: 'Entrypoints',
-    sorts: '',
     wide: true,
+    least: true,
     width: '118px',
     cell: (row) => html`<span class="mut">${seen(row.entryPoints.join(', '))}</span>`,
   },
@@ -104,7 +106,7 @@ export const FRONTEND_CELLS = [
     width: '132px',
     cell: (row, { spark }) => html`<${RateCell} value=${row.rate} points=${spark} />`,
   },
-  { key: 'e4', label: '4xx %', num: true, wide: true, width: '64px', cell: (row) => share(row.e4) },
+  { key: 'e4', label: '4xx %', num: true, wide: true, least: true, width: '64px', cell: (row) => share(row.e4) },
   {
     key: 'e5',
     label: '5xx %',
@@ -119,19 +121,30 @@ export const FRONTEND_CELLS = [
     num: true,
     wide: true,
     width: '120px',
-    cell: (row) => html`<${TimeCell} value=${row.p99} />`,
+    cell: (row) => html`<${TimeCell} value=${row.p99} state=${row.state} />`,
   },
   {
     key: 'priority',
     label: 'Priority',
     num: true,
     wide: true,
+    least: true,
     width: '74px',
     cell: (row) => html`<span class="fnt">${int(row.priority)}</span>`,
   },
 ];
 
+export const ROOMY_FRONTEND_CELLS = [
+  {
+    key: 'last',
+    label: 'Last request',
+    wide: true,
+    width: '112px',
+    cell: ({ last }) => html`<span class="mut">${last === null ? 'none yet' : `${age(serverNow() - last)} ago`}</span>`,
+  },
+];
+
 /** Outside a window: every row is a stop of its own. `spark`: of its name. */
 export function PlainRow({ row, columns, spark }) {
-  return html`<tr class=${ownerClass(row)}>${columns.map(({ num, wide, mobileLabel, cell }) => html`<td class=${`${num ? 'num' : ''} ${wide ? 'wide' : ''}`} data-label=${mobileLabel}>${cell(row, { spark })}</td>`)}</tr>`;
+  return html`<tr class=${ownerClass(row)}>${columns.map((column) => html`<td class=${columnClass(column)} data-label=${column.mobileLabel}>${column.cell(row, { spark })}</td>`)}</tr>`;
 }

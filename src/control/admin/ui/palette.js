@@ -45,7 +45,7 @@ function useHits(text) {
     const timer = setTimeout(async () => {
       try {
         const answer = await ask(`search?q=${encodeURIComponent(wanted)}`, abort.signal);
-        const found = (answer?.hits ?? answer ?? []).map((hit) => ({ ...hit, href: `#${hit.place}` }));
+        const found = answer.hits.map((hit) => ({ ...hit, href: `#${hit.place}` }));
         setHits([...own, ...found].slice(0, MOST));
       } catch {
         if (!abort.signal.aborted) setHits(own);

@@ -43,7 +43,7 @@ const percent = (value) => (value === null ? null : value * 100);
 const line = (stroke, width = 1.3) => ({ stroke, width, points: { show: false }, spanGaps: false });
 
 function seriesOf(kind, colour) {
-  const { alpha } = { alpha: (name, part) => `color-mix(in srgb, ${colour(name)} ${part}%, transparent)` };
+  const alpha = (name, part) => `color-mix(in srgb, ${colour(name)} ${part}%, transparent)`;
   if (kind === 'latency') return [line(colour('l50'), 1.7), line(colour('l90')), line(colour('l99'))];
   if (kind === 'traffic') {
     const four = hatch(colour('c4'));
@@ -57,7 +57,8 @@ function seriesOf(kind, colour) {
       },
     ];
   }
-  return [{ ...line(colour('c5'), 1.6), fill: alpha('c5', 22) }, line(alpha('c5', 50), 1)];
+  const some = (at, tone) => (u) => (highest(u.data[at]) > 0 ? tone : 'transparent');
+  return [{ ...line(some(1, colour('c5')), 1.6), fill: alpha('c5', 22) }, line(some(2, alpha('c5', 50)), 1)];
 }
 
 function bandsOf(kind, colour) {

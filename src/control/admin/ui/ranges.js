@@ -51,10 +51,8 @@ export function useHistory(of, range) {
         const after = kept === null ? '' : `&after=${kept.t0 + Math.max(0, kept.c2.length - 2) * kept.step}`;
         if (!document.hidden || kept === null) {
           const answer = await ask(path + after, abort.signal);
-          if (answer !== null) {
-            kept = joined(kept, answer, points);
-            setHistory(kept);
-          }
+          kept = joined(kept, answer, points);
+          setHistory(kept);
         }
       } catch {
         // Without contact what is there stays; the bar says so.

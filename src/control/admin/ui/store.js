@@ -78,10 +78,6 @@ export function readChoices() {
   }
 }
 
-/** Of answers, by path: what did not change is not sent again. */
-const tags = new Map();
-const MOST_TAGS = 64;
-
 /** `{"error": …}`, or a line of text. */
 function reasonIn(text) {
   try {
@@ -91,13 +87,15 @@ function reasonIn(text) {
   }
 }
 
-/** `null` where it has not changed. Throws with what the server says. */
-export async function ask(path, signal) {
-  const tag = tags.get(path);
+/**
+ * Throws with what the server says. `known`: an object of whoever keeps the answer, which remembers what it is of: what has
+ * not changed since is not sent again, and `null` is given.
+ */
+export async function ask(path, signal, known = {}) {
   const response = await fetch(API + path, {
     cache: 'no-store',
     signal,
-    headers: tag === undefined ? {} : { 'If-None-Match': tag },
+    headers: known.path === path ? { 'If-None-Match': known.etag } : {},
   });
   if (response.status === 304) return null;
   if (!response.ok) {
@@ -106,11 +104,7 @@ export async function ask(path, signal) {
     throw error;
   }
   const etag = response.headers.get('etag');
-  if (etag !== null) {
-    tags.delete(path);
-    tags.set(path, etag);
-    if (tags.size > MOST_TAGS) tags.delete(tags.keys().next().value);
-  }
+  if (etag !== null) Object.assign(known, { path, etag });
   return response.json();
 }
 
@@ -125,12 +119,12 @@ export function useAnswer(path, every = 0, again = 0) {
   useEffect(() => {
     if (path === '') return undefined;
     const abort = new AbortController();
+    const known = {};
     let timer = 0;
-    if (kept.current.path !== path) tags.delete(path);
     const turn = async () => {
       try {
         if (!document.hidden || kept.current.path !== path) {
-          const data = await ask(path, abort.signal);
+          const data = await ask(path, abort.signal, known);
           if (data !== null) setAnswer({ data, error: null, path });
           else if (kept.current.error !== null) setAnswer({ ...kept.current, error: null });
         }

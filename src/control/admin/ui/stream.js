@@ -15,6 +15,7 @@ const MOST_EVENTS = 60;
 
 const newest = (events) => events.sort((a, b) => b.id - a.id).slice(0, MOST_EVENTS);
 
+const known = {};
 let source = null;
 let heard = 0;
 let asking = 0;
@@ -75,7 +76,7 @@ async function poll() {
   asking = -1;
   set({ retryAt: Date.now() + RETRY });
   try {
-    const overview = await ask('overview', AbortSignal.timeout(LOST));
+    const overview = await ask('overview', AbortSignal.timeout(LOST), known);
     if (overview !== null) hear(overview);
     else if (state.overview !== null) hear(state.overview);
   } catch {

@@ -2,6 +2,7 @@
  * A table of any length: the server sorts and filters, and the page has the rows in sight and a margin. Rows may change
  * places every 10 s at most, and not while the pointer or the focus is among them.
  */
+import { columnClass } from './cells.js';
 import { int, seen } from './format.js';
 import { icon } from './icons.js';
 import { samePlace } from './place.js';
@@ -29,6 +30,7 @@ function useWindow(list, query, sort, first, isHeld) {
     const abort = new AbortController();
     const key = `${query}\n${sort}`;
     const path = `list/${list}?q=${encodeURIComponent(query)}&sort=${encodeURIComponent(sort)}&offset=${offset}&limit=${WINDOW + 20}`;
+    const known = {};
     let timer = 0;
     const take = (answer) => {
       const own = kept.current;
@@ -59,7 +61,7 @@ function useWindow(list, query, sort, first, isHeld) {
     const turn = async () => {
       try {
         if (!document.hidden || kept.current.key !== key) {
-          const answer = await ask(path, abort.signal);
+          const answer = await ask(path, abort.signal, known);
           if (answer !== null) take(answer);
         }
       } catch (error) {
@@ -85,11 +87,16 @@ function useSparks(kind, names) {
   useEffect(() => {
     if (kind === '' || wanted === '') return undefined;
     const abort = new AbortController();
+    const known = {};
     let timer = 0;
     const turn = async () => {
       try {
         if (!document.hidden) {
-          const answer = await ask(`spark/${kind}?names=${names.map(encodeURIComponent).join(',')}`, abort.signal);
+          const answer = await ask(
+            `spark/${kind}?names=${names.map(encodeURIComponent).join(',')}`,
+            abort.signal,
+            known,
+          );
           if (answer !== null) setSparks(answer.rows);
         }
       } catch {
@@ -110,17 +117,18 @@ function sorting(sort) {
   return sort.startsWith('-') ? [sort.slice(1), 'descending'] : [sort, 'ascending'];
 }
 
-export function setSort(sort) {
+function setSort(sort) {
   location.hash = samePlace(state.place, { sort });
 }
 
 function Head({ columns, sort }) {
   const [by, direction] = sorting(sort);
-  return html`<thead><tr>${columns.map(({ key, label, num, wide, width, sorts = key }) => {
+  return html`<thead><tr>${columns.map((column) => {
+    const { key, label, num, width, sorts = key } = column;
     const on = by === sorts;
     const first = num ? `-${sorts}` : sorts;
     const other = sort === first ? (num ? sorts : `-${sorts}`) : first;
-    const classes = `${num ? 'num' : ''} ${wide ? 'wide' : ''}`;
+    const classes = columnClass(column);
     const style = width === undefined ? undefined : { width };
     if (sorts === '') return html`<th scope="col" class=${classes} style=${style}>${label}</th>`;
     return html`<th scope="col" class=${classes} style=${style} aria-sort=${on ? direction : undefined}><button onClick=${() => setSort(other)}>${label}${on && icon(direction === 'ascending' ? 'up' : 'down')}</button></th>`;
@@ -128,7 +136,7 @@ function Head({ columns, sort }) {
 }
 
 /**
- * `columns`: `{ key, label, num, wide, width, sorts, mobileLabel, cell(row, { index, focus, spark }) }`; the first has the
+ * `columns`: `{ key, label, num, wide, least, width, sorts, mobileLabel, cell(row, { index, focus, spark }) }`; the first has the
  * link of the row. `rowClass(row)`. `onAnswer(answer)`: counts and what was not understood. `empty`: what stands for no rows.
  */
 export function Table({ list, label, query, sort, columns, rowClass, sparks = '', onAnswer, empty, note }) {
@@ -240,7 +248,7 @@ export function Table({ list, label, query, sort, columns, rowClass, sparks = ''
           if (row === undefined)
             return html`<tr class="waits" key=${`w${index}`} aria-rowindex=${index + 2}><td colspan=${columns.length}><div></div></td></tr>`;
           const more = { index, focus: index === tabStop ? 0 : -1, spark: spark[row.name] };
-          return html`<tr key=${row.name} class=${rowClass(row)} aria-rowindex=${index + 2}>${columns.map(({ num, wide, mobileLabel, cell }) => html`<td class=${`${num ? 'num' : ''} ${wide ? 'wide' : ''}`} data-label=${mobileLabel}>${cell(row, more)}</td>`)}</tr>`;
+          return html`<tr key=${row.name} class=${rowClass(row)} aria-rowindex=${index + 2}>${columns.map((column) => html`<td class=${columnClass(column)} data-label=${column.mobileLabel}>${column.cell(row, more)}</td>`)}</tr>`;
         })}${space(match - to)}</tbody>
       </table>`
     }</div>

@@ -2,12 +2,10 @@
 import { seen } from './format.js';
 import { html } from './preact.js';
 
-/** `b` emphasis, `code` keys and errors, `del` and `add` what was and what is. */
+/** `b` emphasis, `code` what a machine said or reads. */
 const PARTS = {
   b: (text) => html`<b>${text}</b>`,
   code: (text) => html`<code>${text}</code>`,
-  del: (text) => html`<del class="del">${text}</del>`,
-  add: (text) => html`<ins class="add">${text}</ins>`,
 };
 
 /** `text`: a string, or an array of parts. */

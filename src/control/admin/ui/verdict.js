@@ -1,5 +1,5 @@
 /** The one verdict: in the title and the icon of the tab, in the bar, and in the band below it. */
-import { age, bothZones, clockMinute, clockTime, int, NONE, seen, share, when } from './format.js';
+import { age, bothZones, clockMinute, clockTime, int, NONE, seen, share } from './format.js';
 import { icon, LEVELS, mark } from './icons.js';
 import { address } from './place.js';
 import { html, useEffect, useState } from './preact.js';
@@ -25,7 +25,7 @@ const shareOfFives = ({ c }) => {
   return all === 0 ? null : c[3] / all;
 };
 
-export function titleOf(shown, overview) {
+function titleOf(shown, overview) {
   const own = `tsuji${overview === null ? '' : ` ${seen(overview.node)}`}`;
   if (shown === 'unknown') return `? no contact · ${own}`;
   if (shown === 'starting') return `… starting · ${own}`;
@@ -60,7 +60,9 @@ function Cell({ to, label, shape, tone, value, more }) {
 const SOURCES = { etcdv3: 'etcd v3', etcdv2: 'etcd v2' };
 export const sourceName = (name) => SOURCES[name] ?? seen(name);
 
-function sourcesCell(sources) {
+/** A store that was never there, such as that of v2, is missed by nobody. */
+function sourcesCell({ sources: all, level: shown }) {
+  const sources = shown === 'healthy' ? all.filter(([, word]) => word !== 'absent') : all;
   const live = sources.filter(([, word]) => word === 'live').length;
   const first = sources.find(([, word]) => word !== 'live');
   const value = `${live}/${sources.length}`;
@@ -86,7 +88,7 @@ function Cells({ overview: o }) {
   const all = backends.failing + backends.impaired + backends.ok + backends.idle;
   const loaded = servers !== null;
   return html`<div class="cells">
-    <${Cell} to=${address('nodes')} label="Sources" ...${sourcesCell(o.sources)} />
+    <${Cell} to=${address('nodes')} label="Sources" ...${sourcesCell(o)} />
     <${Cell} to=${address('backends')} label="Servers" ...${loaded ? { ...good(servers[0] >= servers[1], 'bad'), value: `${int(servers[0])}/${int(servers[1])}` } : NOT_KNOWN} />
     <${Cell} to=${address('backends', { q: backends.failing > 0 ? 'is:failing' : '' })} label="Failing backends" ...${loaded ? { ...good(backends.failing === 0, 'bad'), value: int(backends.failing), more: `of ${int(all)}` } : NOT_KNOWN} />
     <${Cell} to=${address('problems')} label="New problems" ...${good(problems[0] === 0, 'warn')} value=${int(problems[0])} more=${`of ${int(problems[1])}`} />
@@ -194,10 +196,4 @@ export function Band({ whole }) {
         : html`<a class="link" href=${address('overview')}>Overview</a>`
     }</div>
   </section>`;
-}
-
-/** "since 14:18:03, 14 min 5 s" */
-export function since(ms) {
-  const now = serverNow();
-  return ms === null || ms === undefined ? '' : `since ${when(ms, now)}, ${age(now - ms)}`;
 }

@@ -1,5 +1,5 @@
 /** All backends: state and why, how many of their servers answer, and what clients get of them. */
-import { BACKEND_CELLS, ROOMY_CELLS } from '../owners.js';
+import { BACKEND_CELLS, ROOMY_BACKEND_CELLS } from '../owners.js';
 import { html } from '../preact.js';
 import { useStore } from '../store.js';
 import { OwnerList } from './owner-list.js';
@@ -17,5 +17,5 @@ const SORTS = [
 
 export function Backends() {
   const isRoomy = useStore((now) => now.density === 'roomy');
-  return html`<${OwnerList} list="backends" title="Backends" columns=${isRoomy ? [...BACKEND_CELLS, ...ROOMY_CELLS] : BACKEND_CELLS} sorts=${SORTS} hint="Name, address…   is:failing  is:impaired  method:hash  server:10.0.3.  5xx>1" />`;
+  return html`<${OwnerList} list="backends" title="Backends" columns=${isRoomy ? [...BACKEND_CELLS, ...ROOMY_BACKEND_CELLS] : BACKEND_CELLS} sorts=${SORTS} hint="Name, address…   is:failing  is:impaired  method:hash  server:10.0.3.  5xx>1" />`;
 }

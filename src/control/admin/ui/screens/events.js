@@ -39,7 +39,6 @@ function useEvents(query) {
     const get = async () => {
       try {
         const answer = await ask(path, abort.signal);
-        if (answer === null) return;
         setShown((before) => {
           const oldest = answer.events.at(-1)?.id ?? 0;
           const older = before.path === path ? before.events.filter(({ id }) => id < oldest) : [];
@@ -58,7 +57,7 @@ function useEvents(query) {
   }, [path, moved]);
   const older = async () => {
     const answer = await ask(`${path}&before=${shown.events.at(-1).id}`);
-    if (answer !== null) setShown({ ...shown, events: [...shown.events, ...answer.events], more: answer.more });
+    setShown({ ...shown, events: [...shown.events, ...answer.events], more: answer.more });
   };
   return { ...shown, older };
 }

@@ -1,5 +1,5 @@
 /** The overview: do clients get answers, since when not, and where to look. */
-import { Facts } from '../cells.js';
+import { columnClass, Facts } from '../cells.js';
 import { Charts } from '../charts.js';
 import { EventList } from '../events.js';
 import { bytes, count, int, rate, time } from '../format.js';
@@ -65,7 +65,7 @@ function WorstBackends({ trouble }) {
   const names = rows.map(({ name }) => encodeURIComponent(name)).join(',');
   const sparks = useAnswer(names === '' ? '' : `spark/backends?names=${names}`, 10_000).data?.rows ?? {};
   const table = html`<table class="cards" ...${holds}>
-    <thead><tr>${BACKEND_CELLS.map(({ label, num, wide, width }) => html`<th scope="col" class=${`${num ? 'num' : ''} ${wide ? 'wide' : ''}`} style=${{ width }}>${label}</th>`)}</tr></thead>
+    <thead><tr>${BACKEND_CELLS.map((column) => html`<th scope="col" class=${columnClass(column)} style=${{ width: column.width }}>${column.label}</th>`)}</tr></thead>
     <tbody>${rows.map((row) => html`<${PlainRow} key=${row.name} row=${row} columns=${BACKEND_CELLS} spark=${sparks[row.name]} />`)}</tbody>
   </table>`;
   return html`<section class="panel s8"><header><h2>${trouble ? 'Backends, the worst first' : 'Backends, the busiest first'}</h2><span class="count">${data === null ? '' : `${rows.length} of ${int(data.total)}`}</span><span class="right"><a class="link" href=${address('backends')}>All backends</a></span></header>

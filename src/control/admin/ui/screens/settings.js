@@ -37,7 +37,7 @@ function ClockChoice() {
 export function Settings() {
   const query = useQuery();
   const { data, error } = useAnswer('settings');
-  const all = data === null ? [] : (data.settings ?? data);
+  const all = data === null ? [] : data.settings;
   const rows = all.filter((row) => isWanted(row, query));
   const ordered = [...rows.filter(({ from }) => from !== 'default'), ...rows.filter(({ from }) => from === 'default')];
   const chosen = all.filter(({ from }) => from !== 'default').length;
