@@ -70,7 +70,7 @@ export class Faults {
         weight: 2,
         begin: () => this.#withService('without sidekick', (service) => this.#loseLease(service)),
       },
-      { name: 'worker ended', weight: 2, begin: () => this.#withNode('worker ended', (node) => this.#endWorker(node)) },
+      { name: 'worker ended', weight: 2, begin: () => this.#withNode('worker ended', (node) => node.endWorker()) },
       {
         name: 'node killed',
         weight: 2,
@@ -159,11 +159,6 @@ export class Faults {
     await service.abandon();
     await sleep(away);
     await service.register();
-  }
-
-  async #endWorker(node: Node): Promise<void> {
-    node.endWorker();
-    await sleep(1_500);
   }
 
   #network(): Promise<void> | null {

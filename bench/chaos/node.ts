@@ -113,10 +113,22 @@ export class Node {
     outage.to = performance.now();
   }
 
-  endWorker(): void {
-    const now = performance.now();
-    this.outages.push({ from: now, to: now + 1_000, why: 'worker' });
+  /** A worker has an uncaught error; resolves when another one serves in its place, so that there is always one that listens. */
+  async endWorker(): Promise<void> {
+    const restarts = (status: Status): number => status.workers.reduce((sum, worker) => sum + worker.restarts, 0);
+    const before = restarts(await this.status());
+    const outage: Outage = { from: performance.now(), to: Number.POSITIVE_INFINITY, why: 'worker' };
+    this.outages.push(outage);
     writeFileSync(join(this.#folder, 'end'), '');
+    await this.#until((status) => restarts(status) > before);
+    outage.to = performance.now();
+    await this.#until(({ workers }) => workers.every(({ state }) => state === 'serving'));
+  }
+
+  async #until(good: (status: Status) => boolean): Promise<void> {
+    for (const end = Date.now() + 40_000; !good(await this.status()); await sleep(50)) {
+      if (Date.now() > end) throw new Error(`${this.name} does not replace its worker`);
+    }
   }
 
   async #away(why: 'killed' | 'drained', awayMs: number, end: () => void): Promise<void> {
