@@ -12,6 +12,8 @@ import { findNode, runChild } from './run-node.mjs';
 const SOURCES = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const COMPILED = fileURLToPath(new URL('../dist/npm/main.js', import.meta.url));
 
+// What was compiled at the last start, where we may write: a start takes half the time with it.
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('../node_modules/.cache/node-compile', import.meta.url));
 // npm may have been told to run no install scripts; where all is as it should be this changes nothing.
 await import('./fit-uws.mjs');
 runChild(findNode(), [...SERVE_FLAGS, existsSync(SOURCES) ? SOURCES : COMPILED, ...process.argv.slice(2)]);

@@ -1,11 +1,16 @@
 /** What was measured of changes, as lines. */
 import { formatNumber, formatTable } from '../table.ts';
+import type { StartFigures } from './start.ts';
+
+const MIB = 1_048_576;
 
 export type UpdatesFigures = {
   readonly name: string;
   readonly frontends: number;
   /** Milliseconds from the start of the process until the first, some between and the last host are served. */
   readonly start: number;
+  /** Bytes, some seconds after the start. */
+  readonly resident: number;
   /** Resident bytes, less those with one host. */
   readonly bytesEach: number;
   /** Milliseconds of each change, put to served by every worker. */
@@ -30,6 +35,7 @@ const HEADER = [
   '',
   'frontends',
   'start ms',
+  'MiB',
   'bytes each',
   'live p50 ms',
   'p99',
@@ -46,6 +52,7 @@ export function updatesText(figures: readonly UpdatesFigures[]): string {
     each.name,
     String(each.frontends),
     formatNumber(each.start),
+    formatNumber(each.resident / MIB),
     formatNumber(each.bytesEach),
     formatNumber(atShare(each.times, 0.5)),
     formatNumber(atShare(each.times, 0.99)),
@@ -81,13 +88,48 @@ const GOALS: readonly Goal[] = [
   { frontends: 100_000, what: 'loop delay p99, ms', most: 20, of: ({ delays }) => atShare(delays, 0.99) },
 ];
 
+function goalLine(what: string, value: number, most: number): string {
+  return `${value <= most ? 'met:   ' : 'missed:'} ${what}: ${formatNumber(value)}, goal ${formatNumber(most)}`;
+}
+
 /** `met` and `missed` lines of tsuji. */
 export function updatesGoals(figures: readonly UpdatesFigures[]): string[] {
   return GOALS.flatMap((goal) => {
     const each = figures.find(({ name, frontends }) => name === 'tsuji' && frontends === goal.frontends);
     if (each === undefined) return [];
-    const value = goal.of(each);
-    const word = value <= goal.most ? 'met:   ' : 'missed:';
-    return [`${word} ${goal.what} at ${goal.frontends}: ${formatNumber(value)}, goal ${formatNumber(goal.most)}`];
+    return [goalLine(`${goal.what} at ${goal.frontends}`, goal.of(each), goal.most)];
   });
+}
+
+/** Bytes that each worker after the first takes. */
+function furtherWorker(atRest: readonly number[]): number {
+  return (atRest.at(-1)! - atRest[0]!) / (atRest.length - 1);
+}
+
+function spread(times: readonly number[]): string {
+  return `${formatNumber(atShare(times, 0.5))} (${formatNumber(Math.min(...times))}–${formatNumber(Math.max(...times))})`;
+}
+
+/** Of tsuji with one frontend. */
+export function startText({ fromEtcd, fromSources, fromSnapshot, atRest }: StartFigures): string {
+  return formatTable(
+    ['start to the first routed answer, at rest', ''],
+    [
+      ['from etcd, ms', spread(fromEtcd)],
+      ['from etcd, started from the sources, ms', spread(fromSources)],
+      ['from the snapshot, etcd refuses, ms', spread(fromSnapshot)],
+      ['one worker, MiB', formatNumber(atRest[0]! / MIB)],
+      ['each further worker, MiB', formatNumber(furtherWorker(atRest) / MIB)],
+    ],
+  );
+}
+
+export function startGoals({ fromEtcd, fromSnapshot, atRest }: StartFigures): string[] {
+  const goals: [what: string, value: number, most: number][] = [
+    ['start from etcd, ms', atShare(fromEtcd, 0.5), 400],
+    ['start from the snapshot, ms', atShare(fromSnapshot, 0.5), 1_000],
+    ['one worker at rest, MiB', atRest[0]! / MIB, 120],
+    ['each further worker at rest, MiB', furtherWorker(atRest) / MIB, 25],
+  ];
+  return goals.map(([what, value, most]) => goalLine(what, value, most));
 }

@@ -11,8 +11,10 @@ import { haproxy } from '../peers/haproxy.ts';
 import { nginx } from '../peers/nginx.ts';
 import { askVersion } from '../peers/peer.ts';
 import type { Processes } from '../processes.ts';
-import { type UpdatesFigures, updatesGoals, updatesText } from './report.ts';
-import { HOST, KINDS, type Kind, type Site, type Subject } from './subjects.ts';
+import { fromSources, makeReleased } from './released.ts';
+import { startGoals, startText, type UpdatesFigures, updatesGoals, updatesText } from './report.ts';
+import { measureStart } from './start.ts';
+import { HOST, KINDS, type Kind, type Site, type Subject, tsuji } from './subjects.ts';
 import { untilServed, Watch } from './watch.ts';
 
 const SERVED_MS = 180_000;
@@ -59,7 +61,7 @@ async function measure(kind: Kind, site: Site, load: number | null, floor: numbe
     const served = await untilServed(subject.port, [...some, frontends - 1], SERVED_MS);
     if (Number.isNaN(served)) throw new Error(`${kind.name} does not serve ${frontends} hosts`);
     const start = performance.now() - subject.startedAt;
-    const bytes = (await settled(subject.started.pid)) - floor;
+    const resident = await settled(subject.started.pid);
     const watch = new Watch(subject.port, CONNECTIONS);
     try {
       const quiet = await loadOn(processes, load, subject, frontends);
@@ -73,7 +75,8 @@ async function measure(kind: Kind, site: Site, load: number | null, floor: numbe
         name: kind.name,
         frontends,
         start,
-        bytesEach: bytes / frontends,
+        resident,
+        bytesEach: (resident - floor) / frontends,
         times: watch.times,
         lost: watch.pending,
         quietP99: p99(quiet),
@@ -89,12 +92,15 @@ async function measure(kind: Kind, site: Site, load: number | null, floor: numbe
   }
 }
 
-/** Resident bytes with one host. */
-async function floorOf(kind: Kind, site: Site): Promise<number> {
+/** With one host, which nobody changes. */
+async function measureOne(kind: Kind, site: Site): Promise<UpdatesFigures> {
   const subject = await kind.start({ ...site, frontends: 1 });
   try {
     await untilServed(subject.port, [0], SERVED_MS);
-    return await settled(subject.started.pid);
+    const start = performance.now() - subject.startedAt;
+    const resident = await settled(subject.started.pid);
+    const none = { bytesEach: Number.NaN, quietP99: Number.NaN, busyP99: Number.NaN };
+    return { name: kind.name, frontends: 1, start, resident, ...none, times: [], lost: 0, errors: 0, delays: [] };
   } finally {
     await subject.stop();
   }
@@ -123,14 +129,21 @@ export async function measureUpdates(
   const cores = chooseCores(machine.cores, false);
   console.log(`${machineText(machine, cores, versions)}\n`);
   const servers = (await startOrigin(processes, cores.load)).routes[0]!.servers;
+  const released = await makeReleased(processes);
   const figures: UpdatesFigures[] = [];
   for (const kind of kinds) {
-    const site = { processes, core: cores.proxy, frontends: 1, servers };
+    const site = { processes, core: cores.proxy, frontends: 1, servers, released };
+    if (kind === tsuji) {
+      tell('tsuji: starts, and rest');
+      const start = await measureStart(site, released, fromSources(processes));
+      console.log(`${startText(start)}\n${startGoals(start).join('\n')}\n`);
+    }
     tell(`${kind.name}: one host`);
-    const floor = await floorOf(kind, site);
+    const one = await measureOne(kind, site);
+    figures.push(one);
     for (const count of frontends) {
       tell(`${kind.name}: ${count} frontends`);
-      figures.push(await measure(kind, { ...site, frontends: count }, cores.load, floor));
+      figures.push(await measure(kind, { ...site, frontends: count }, cores.load, one.resident));
     }
   }
   tell('');

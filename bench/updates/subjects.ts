@@ -6,13 +6,12 @@ import { Etcd3 } from 'etcd3';
 import { etcdCommand, putAll } from '../etcd.ts';
 import { haproxyBackend, haproxyCommand } from '../peers/haproxy.ts';
 import { CLOSE_NEVER, NGINX_FORWARDED, nginxCommand, nginxUpstream } from '../peers/nginx.ts';
-import { tsujiCommand } from '../peers/tsuji.ts';
 import { type Command, freePort, type Processes, type Started, untilListening } from '../processes.ts';
 import { numbered } from '../routes/kinds.ts';
+import type { Released } from './released.ts';
 
 export const HOST = 'service-NUMBER.example.com';
 export const WORKERS = 2;
-const ROOT = join(import.meta.dirname, '../..');
 const START_MS = 180_000;
 
 export type Site = {
@@ -21,6 +20,8 @@ export type Site = {
   readonly frontends: number;
   /** Ports of the servers; every host begins with the first one. */
   readonly servers: readonly number[];
+  /** The tsuji that is measured. */
+  readonly released: Released;
 };
 
 export type Subject = {
@@ -50,6 +51,17 @@ async function started(
   return { name, port, started: process, startedAt };
 }
 
+/** A backend with a server and a frontend for each host. */
+export function keysOf(frontends: number, server: number): [string, string][] {
+  const keys: [string, string][] = [];
+  for (let i = 0; i < frontends; i++) {
+    keys.push([`/traefik/backends/b${i}/servers/s/url`, `http://127.0.0.1:${server}`]);
+    keys.push([`/traefik/frontends/f${i}/backend`, `b${i}`]);
+    keys.push([`/traefik/frontends/f${i}/routes/r/rule`, numbered(`Host:${HOST}`, i)]);
+  }
+  return keys;
+}
+
 export const tsuji: Kind = {
   name: 'tsuji',
   async start(site) {
@@ -59,19 +71,14 @@ export const tsuji: Kind = {
     const etcd = processes.start('etcd', null, etcdCommand(folder, etcdPort, peerPort));
     await untilListening(etcd, etcdPort);
     const client = new Etcd3({ hosts: `http://127.0.0.1:${etcdPort}` });
-    const keys: [string, string][] = [];
-    for (let i = 0; i < frontends; i++) {
-      keys.push([`/traefik/backends/b${i}/servers/s/url`, `http://127.0.0.1:${servers[0]}`]);
-      keys.push([`/traefik/frontends/f${i}/backend`, `b${i}`]);
-      keys.push([`/traefik/frontends/f${i}/routes/r/rule`, numbered(`Host:${HOST}`, i)]);
-    }
-    await putAll(client, keys);
+    await putAll(client, keysOf(frontends, servers[0]!));
     const file = join(folder, 'loop-delay');
     writeFileSync(file, '');
-    const command = tsujiCommand(ROOT, port, [`--etcd.endpoint=127.0.0.1:${etcdPort}`, '--etcd.useAPIV3']);
-    const hook = ['--import', new URL('./loop-delay.ts', import.meta.url).href];
-    const args = [...hook, ...command.args.map((arg) => arg.replace('--workers=1', `--workers=${WORKERS}`))];
-    const subject = await started('tsuji', site, port, { ...command, args, env: { BENCH_LOOP_DELAY: file } });
+    const flags = [`--etcd.endpoint=127.0.0.1:${etcdPort}`, '--etcd.useAPIV3'];
+    const command = site.released.command(port, WORKERS, flags);
+    const args = ['--import', new URL('./loop-delay.mjs', import.meta.url).href, ...command.args];
+    const env = { ...command.env, BENCH_LOOP_DELAY: file };
+    const subject = await started('tsuji', site, port, { ...command, args, env });
     return {
       ...subject,
       change: async (frontend, server) => {

@@ -59,12 +59,17 @@ export class KvMerge {
 
   #apply(source: SourceName, changes: readonly Change[]): MergedChange[] {
     const map = this.#mapOf(source);
+    const place = this.#inOrder.indexOf(map);
+    const [above, below] = [this.#inOrder.slice(0, place), this.#inOrder.slice(place + 1)];
     const merged: MergedChange[] = [];
     for (const { key, value } of changes) {
-      const before = this.#get(key);
+      const own = map.get(key) ?? null;
+      if (value === own) continue;
       if (value === null) map.delete(key);
       else map.set(key, value);
-      const after = this.#get(key);
+      if (valueIn(above, key) !== null) continue;
+      const other = own === null || value === null ? valueIn(below, key) : null;
+      const [before, after] = [own ?? other, value ?? other];
       if (after !== before) merged.push({ key, value: after, before });
     }
     return merged;
@@ -97,17 +102,18 @@ export class KvMerge {
     return this.#inOrder.every((map) => map.size === 0);
   }
 
-  #get(key: string): string | null {
-    for (const map of this.#inOrder) {
-      const value = map.get(key);
-      if (value !== undefined) return value;
-    }
-    return null;
-  }
-
   #mapOf(source: SourceName): Map<string, string> {
     const map = this.#maps.get(source);
     if (map === undefined) throw new Error(`the source ${source} was not announced`);
     return map;
   }
+}
+
+/** Of the first of them that has it. */
+function valueIn(maps: readonly ReadonlyMap<string, string>[], key: string): string | null {
+  for (const map of maps) {
+    const value = map.get(key);
+    if (value !== undefined) return value;
+  }
+  return null;
 }

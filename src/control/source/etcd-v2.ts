@@ -146,18 +146,7 @@ export class EtcdV2Source implements Source {
     try {
       // What is in force serves meanwhile.
       if (this.#status.current.revision !== '') await spread(this.#keys, signal);
-      const { ranges, entries, revisions, timed } = await this.#read(access, clients);
-      signal.throwIfAborted();
-      this.#keys = entries.size;
-      this.#newest = Math.max(...ranges.map(({ index }) => index));
-      const isElsewhere = this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
-      this.#memory.answered(access.endpoint);
-      // Which of those that went meanwhile somebody has deleted, etcd does not say.
-      const expired = new Set(isElsewhere ? [] : [...this.#timed].filter((key) => !entries.has(key)));
-      this.#timed = timed;
-      sink.snapshot('etcdv2', String(this.#newest), entries, revisions, expired);
-      this.#withoutV2 = 0;
-      this.#status.confirmed(String(this.#newest));
+      const ranges = await this.#give(access, clients, sink);
       if (!this.#settings.watch) return false;
       await this.#follow(ranges, close, sink);
       return true;
@@ -165,6 +154,23 @@ export class EtcdV2Source implements Source {
       signal.removeEventListener('abort', close);
       close();
     }
+  }
+
+  /** A snapshot; returns what is to be followed of it. The rest may not stand in the session, whose wait would keep it. */
+  async #give(access: EtcdV2Access, clients: EtcdV2Client[], sink: SourceSink): Promise<readonly Range[]> {
+    const { ranges, entries, revisions, timed } = await this.#read(access, clients);
+    this.#stopping.signal.throwIfAborted();
+    this.#keys = entries.size;
+    this.#newest = Math.max(...ranges.map(({ index }) => index));
+    const isElsewhere = this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
+    this.#memory.answered(access.endpoint);
+    // Which of those that went meanwhile somebody has deleted, etcd does not say.
+    const expired = new Set(isElsewhere ? [] : [...this.#timed].filter((key) => !entries.has(key)));
+    this.#timed = timed;
+    sink.snapshot('etcdv2', String(this.#newest), entries, revisions, expired);
+    this.#withoutV2 = 0;
+    this.#status.confirmed(String(this.#newest));
+    return ranges;
   }
 
   /** All keys of concern. etcd v2 cannot read two directories at one index, so each has its own. */

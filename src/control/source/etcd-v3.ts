@@ -153,13 +153,7 @@ export class EtcdV3Source implements Source {
         this.#mark = null;
         // What is in force serves meanwhile.
         if (this.#status.current.revision !== '') await spread(this.#keys, signal);
-        const { revision, entries, revisions, leases } = await this.#read(connection);
-        signal.throwIfAborted();
-        const isElsewhere = this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
-        this.#memory.answered(endpoint);
-        const expired = this.#leases.replace(entries, leases, isElsewhere);
-        sink.snapshot('etcdv3', String(revision), entries, revisions, expired);
-        this.#status.confirmed(String(revision));
+        const revision = await this.#give(connection, endpoint, sink);
         if (!watch) return null;
         await this.#watch(connection, revision, sink, false);
       }
@@ -171,6 +165,18 @@ export class EtcdV3Source implements Source {
       this.#leases.connect(null);
       connection.close();
     }
+  }
+
+  /** A snapshot; returns its revision. Nothing of it may stand in `#session`, whose wait would keep it for as long as it lasts. */
+  async #give(connection: EtcdV3Connection, endpoint: string, sink: SourceSink): Promise<number> {
+    const { revision, entries, revisions, leases } = await this.#read(connection);
+    this.#stopping.signal.throwIfAborted();
+    const isElsewhere = this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
+    this.#memory.answered(endpoint);
+    const expired = this.#leases.replace(entries, leases, isElsewhere);
+    sink.snapshot('etcdv3', String(revision), entries, revisions, expired);
+    this.#status.confirmed(String(revision));
+    return revision;
   }
 
   /** All keys of concern as they were at one revision. Fails when that revision is compacted meanwhile. */

@@ -1,6 +1,6 @@
 /**
  * Preloaded into tsuji: how late the timers of its main thread are. Each line of the file BENCH_LOOP_DELAY is a moment, in
- * Unix milliseconds, and by how many milliseconds a timer was late then.
+ * Unix milliseconds, and by how many milliseconds a timer was late then. Plain JavaScript: what strips types off is large.
  */
 import { appendFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
@@ -10,9 +10,9 @@ const LINES = 50;
 
 const path = process.env.BENCH_LOOP_DELAY;
 if (isMainThread && path !== undefined) {
-  let lines: string[] = [];
+  let lines = [];
   let due = performance.now() + EVERY_MS;
-  const look = (): void => {
+  const look = () => {
     const now = performance.now();
     lines.push(`${Date.now()} ${Math.max(0, now - due).toFixed(2)}\n`);
     due = now + EVERY_MS;
