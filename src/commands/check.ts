@@ -7,8 +7,8 @@ import { reasonOf } from '../kernel/errors.ts';
 import { setLogLevel } from '../kernel/log.ts';
 import type { Settings } from '../settings/settings.ts';
 import { keyLines } from './key-text.ts';
-import { plain } from './plain-text.ts';
 import { command, print, readDuration, readEtcd, readFlags } from './run-command.ts';
+import { plain } from './terminal-text.ts';
 import { UsageError } from './usage-error.ts';
 
 const HELP = `Reads the keys of PLACE, or of the stores that the flags of tsuji name (--etcd, --folder), and says what tsuji with these flags

@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   storeconfig: async () => (await import('./storeconfig.ts')).runStoreconfig,
   convert: async () => (await import('./convert.ts')).runConvert,
   completion: async () => (await import('./completion.ts')).runCompletion,
+  top: async () => (await import('./top.ts')).runTop,
   register: async () => (await import('./register.ts')).runRegister,
 };
 

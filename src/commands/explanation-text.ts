@@ -1,7 +1,7 @@
 /** An explanation (src/control/explain/explanation.ts) as text for a terminal. */
 import type { Explanation, MiddlewareAnswer, Step } from '../control/explain/explanation.ts';
 import type { KeyRow } from '../control/keys/key-rows.ts';
-import { plain } from './plain-text.ts';
+import { plain } from './terminal-text.ts';
 
 /** Frontends that said no, of those that are told. */
 const MOST_NO = 15;

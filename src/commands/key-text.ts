@@ -1,6 +1,6 @@
 /** A key and what it is, as lines for a terminal. */
 import type { KeyStatus } from '../control/keys/key-status.ts';
-import { plain } from './plain-text.ts';
+import { plain } from './terminal-text.ts';
 
 /** Longer values are not marked. */
 const MOST_MARKED = 160;

@@ -139,6 +139,24 @@ const ROWS = [
     options: [BELOW, { name: 'yes', value: '', help: 'do it' }],
   },
   {
+    name: 'top',
+    words: '',
+    summary: 'backends, frontends, servers as they are now',
+    options: [
+      { name: 'list', value: 'backends|frontends|servers', help: 'what to show first (default: backends)' },
+      { name: 'backend', value: 'NAME', help: 'whose servers' },
+      { name: 'filter', value: 'TEXT', help: 'as in the lists of the dashboard' },
+      {
+        name: 'sort',
+        value: 'COLUMN',
+        help: 'name, state, rate, e4, e5, p99, …, with - in front for the highest first; or worst (default)',
+      },
+      { name: 'limit', value: 'N', help: 'rows of a table that is printed (default: 20)' },
+      { name: 'interval', value: 'DURATION', help: 'between two looks (default: 2s)' },
+      { name: 'once', value: '', help: 'print a table and end' },
+    ],
+  },
+  {
     name: 'register',
     words: 'BACKEND SERVER URL',
     summary: 'keep a server in etcd while it runs and is well',

@@ -24,18 +24,18 @@ const PLACEHOLDERS: Readonly<Record<RowKind, string>> = {
 /** Column at which what options and commands do begins. */
 const COMMAND_COLUMN = 28;
 
-function commandLines(): string {
+function commandLines(rows: readonly CommandRow[]): string {
   const line = ({ name, words, summary }: CommandRow): string =>
     `${`  ${name} ${words}`.trimEnd().concat(' ').padEnd(COMMAND_COLUMN)}${summary}\n`;
-  return COMMAND_ROWS.map(line).join('');
+  return rows.map(line).join('');
 }
 
-/** Without the flags. */
+/** Without the flags, and without a line for itself: a screen has 24. */
 export function shortHelp(): string {
   return `tsuji: an HTTP load balancer whose routes live in etcd
 usage: tsuji [COMMAND] [--flag=VALUE ...]      serves, where there is no COMMAND
 
-${commandLines()}
+${commandLines(COMMAND_ROWS.filter(({ name }) => name !== 'help'))}
 serve:  tsuji --web --etcd --etcd.endpoint=10.0.0.1:2379
 more:   tsuji help COMMAND; all flags: tsuji --help all
 `;
@@ -47,7 +47,7 @@ function introduction(): string {
 usage: tsuji [COMMAND] [--flag=VALUE ...]
 
   ${'(none)'.padEnd(COMMAND_COLUMN - 2)}serve
-${commandLines()}
+${commandLines(COMMAND_ROWS)}
 Flags are written --name=value, in any case; a boolean needs no value. A flag that has others below
 it (--etcd) switches a section on with its defaults, and so does any flag below it. A DURATION is a
 number of seconds or has units (100ms, 1m30s). Every flag can come from the environment as well:

@@ -50,6 +50,8 @@ export class Registration {
   private readonly place: ServerPlace;
   private readonly foreign = new Set<string>();
   private running: Promise<unknown> = Promise.resolve();
+  /** That is asked now, or was asked last. */
+  private endpoint: string;
   private isRegistered = false;
   /** Why the store cannot be written, '' when it can. */
   private trouble = '';
@@ -58,6 +60,7 @@ export class Registration {
   constructor(options: RegistrationOptions) {
     this.options = options;
     const { etcd, backend, server, ttlMs } = options;
+    this.endpoint = etcd.endpoints[0];
     const Place = options.api === 'v2' ? EtcdV2Place : EtcdV3Place;
     this.place = new Place({
       etcd,
@@ -78,7 +81,10 @@ export class Registration {
       etcd.endpoints,
       new EndpointMemory(),
       signal,
-      (endpoint) => this.place.keep(endpoint, signal),
+      (endpoint) => {
+        this.endpoint = endpoint;
+        return this.place.keep(endpoint, signal);
+      },
       (endpoint, error) => this.lost(`etcd ${api} at ${endpoint}: ${reasonOf(error)}`),
     );
     const onVerdict = (isUp: boolean, reason: string): void => this.judged(isUp, reason);
@@ -100,7 +106,8 @@ export class Registration {
   private async withdraw(): Promise<void> {
     const { backend, server } = this.options;
     let reason = '';
-    for (const endpoint of this.options.etcd.endpoints) {
+    // The one that was asked last first: others may hang.
+    for (const endpoint of new Set([this.endpoint, ...this.options.etcd.endpoints])) {
       try {
         await this.place.withdraw(endpoint);
         if (this.isRegistered) log.event(EVENTS.unregistered, '', { backend, server, reason: 'it ends' });
