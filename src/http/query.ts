@@ -41,17 +41,33 @@ export function withoutQueryName(query: string, name: string): string {
 
 const REDACTED = 'REDACTED';
 
-/** With the values of all parameters but those of `safe` hidden; names stay, and what has no value. */
-export function redactedQuery(query: string, safe: ReadonlySet<string>): string {
+/** With each parameter as `show` has it; `equals`: where its name ends, −1 for one without a value. */
+function shownQuery(query: string, show: (pair: string, equals: number) => string): string {
   let shown = '';
   for (let start = 0; start <= query.length; ) {
     let end = start;
     while (end < query.length && query.charCodeAt(end) !== AMPERSAND && query.charCodeAt(end) !== SEMICOLON) end++;
     const pair = query.slice(start, end);
-    const equals = pair.indexOf('=');
-    const hides = equals >= 0 && equals < pair.length - 1 && !safe.has(decodedQuery(pair.slice(0, equals)) ?? '');
-    shown += (hides ? `${pair.slice(0, equals + 1)}${REDACTED}` : pair) + query.slice(end, end + 1);
+    shown += show(pair, pair.indexOf('=')) + query.slice(end, end + 1);
     start = end + 1;
   }
   return shown;
+}
+
+/** With the values of all parameters but those of `safe` hidden; names stay, and what has no value. */
+export function redactedQuery(query: string, safe: ReadonlySet<string>): string {
+  return shownQuery(query, (pair, equals) => {
+    const hides = equals >= 0 && equals < pair.length - 1 && !safe.has(decodedQuery(pair.slice(0, equals)) ?? '');
+    return hides ? `${pair.slice(0, equals + 1)}${REDACTED}` : pair;
+  });
+}
+
+const HIDDEN = '…';
+
+/** Its names alone: `id=…&…`. What has none may be a secret itself. */
+export function queryNames(query: string): string {
+  return shownQuery(query, (pair, equals) => {
+    if (equals >= 0) return pair.slice(0, equals + 1) + HIDDEN;
+    return pair === '' ? '' : HIDDEN;
+  });
 }

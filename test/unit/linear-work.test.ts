@@ -31,7 +31,7 @@ import {
 import { cookieValue, cookieValues, withoutCookie } from '../../src/http/cookies.ts';
 import { withStrongForms } from '../../src/http/entity-tags.ts';
 import { hostProblem } from '../../src/http/host.ts';
-import { queryValues, redactedQuery, withoutQueryName } from '../../src/http/query.ts';
+import { queryNames, queryValues, redactedQuery, withoutQueryName } from '../../src/http/query.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import { RequestReader } from '../../src/http/request-reader.ts';
 import { absoluteTarget, originForm, targetProblem } from '../../src/http/request-target.ts';
@@ -287,6 +287,7 @@ const PLACES: Record<string, (text: string) => void> = {
       new ContextReader(['tracecontext', 'b3', 'b3multi', 'baggage']).read(head, true);
     }
   },
+  'a query of which only names are shown': (text) => queryNames(text),
   'a query whose values are hidden': (text) => redactedQuery(text, new Set(['a'])),
   'an id of a request': (text) => requestId.request(scope, request('x', text)),
   'a name and a password': (text) => basicCredentials(`Basic ${text}`),

@@ -1,5 +1,6 @@
 /** An exchange as live tails see it: what of it may be shown, and filtered by. Nothing that is hidden can be filtered by. */
 import { requestPath } from '../../access-log/request-path.ts';
+import { queryNames } from '../../http/query.ts';
 import { shortened } from '../../kernel/quote.ts';
 import type { TailNumber, TailText } from '../../protocol/tails.ts';
 import type { ExchangeRecord } from '../access-log/exchange-record.ts';
@@ -7,19 +8,10 @@ import type { Outcome } from '../exchange/outcome.ts';
 
 const MOST_PATH = 400;
 const MOST_HOST = 255;
-const HIDDEN = '…';
 
-/** Names stay: `?id=…`. What has no name may be a secret itself. */
 function hiddenValues(path: string): string {
   const mark = path.indexOf('?');
-  if (mark < 0) return path;
-  const parameters = path.slice(mark + 1).split(/([&;])/);
-  const shown = parameters.map((each) => {
-    const equals = each.indexOf('=');
-    if (equals >= 0) return each.slice(0, equals + 1) + HIDDEN;
-    return each === '' || each === '&' || each === ';' ? each : HIDDEN;
-  });
-  return `${path.slice(0, mark + 1)}${shown.join('')}`;
+  return mark < 0 ? path : path.slice(0, mark + 1) + queryNames(path.slice(mark + 1));
 }
 
 /** Hundredths of milliseconds, which a text of a duration needs no more than. */

@@ -376,6 +376,7 @@ const ERRORS: readonly (readonly [readonly string[], RegExp])[] = [
   [['etcd=10.0.0.1:2379'], /two dashes: write "--etcd.endpoint=10.0.0.1:2379"/],
   [['--etcd.endpoint=::1'], /an IPv6 address stands in brackets, write \[::1\]:port/],
   [['--entryPoints=Name:http', 'Address::80'], /the shell splits at blanks, so an entrypoint needs quotes/],
+  [['--web', '--web.tail=maybe'], /--web.tail: "maybe" is none of on, full, off/],
   [['--accessLog.bufferingSize=many'], /--accessLog.bufferingSize: "many" is not a whole number/],
   [['--workers=0'], /--workers: 0 is not between 1 and 1024/],
   [['--workers=-1'], /--workers: "-1" is not a whole number/],
