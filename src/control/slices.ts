@@ -5,20 +5,10 @@
  * All that goes over the model takes its turn here, so that nobody sees one that is half-way from one state to the next.
  */
 import { tellOwnError } from '../kernel/own-error.ts';
+import type { Steps } from '../kernel/steps.ts';
 
 /** A loop that is held up for so long is not late for anybody. */
 const SLICE_MS = 5;
-
-/** Each `yield` is a place to stop. */
-export type Steps<Result> = Generator<void, Result>;
-
-/** Without a stop. */
-export function atOnce<Result>(steps: Steps<Result>): Result {
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
-}
 
 export class Slices {
   private readonly sliceMs: number;

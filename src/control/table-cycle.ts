@@ -2,17 +2,19 @@
  * From the newest model to the next table, over and over: one table at a time, and changes that come meanwhile share the
  * one after it. When none can be made, the table in force stays, and it is tried again.
  */
+
 import { reasonOf } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import { tellOwnError } from '../kernel/own-error.ts';
+import type { Steps } from '../kernel/steps.ts';
 import type { Model } from '../model/model.ts';
 import type { Tables } from '../table/input.ts';
 import type { Refused } from '../table/salvage.ts';
 import { TableCompiler } from './compiler.ts';
 import { attempt } from './guarded.ts';
 import type { ModelChange } from './reconciler.ts';
-import type { Slices, Steps } from './slices.ts';
+import type { Slices } from './slices.ts';
 import type { TableFeed, Told } from './table-feed.ts';
 
 /** After a table that could not be made. */

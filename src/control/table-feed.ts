@@ -1,6 +1,8 @@
 /** Models → what the table builder is told: only what changed, with names as numbers. */
+
 import type { StickyOptions } from '../kernel/balancing-options.ts';
 import { reasonOf, TsujiError } from '../kernel/errors.ts';
+import { atOnce, type Steps } from '../kernel/steps.ts';
 import { backendsOf } from '../middlewares/kinds.ts';
 import type { Backend, Frontend, Model } from '../model/model.ts';
 import { type SlotRegistry, serverKey } from '../shared/slots.ts';
@@ -8,7 +10,6 @@ import type { NamedFrontend, TableBackend, TableChange } from '../table/input.ts
 import type { BackendPolicy } from '../table/options.ts';
 import type { Refused } from '../table/salvage.ts';
 import type { ModelChange } from './reconciler.ts';
-import { atOnce, type Steps } from './slices.ts';
 
 /** An entrypoint is a bit of one word. */
 export const MAX_ENTRY_POINTS = 32;

@@ -13,8 +13,10 @@ import { reasonOf } from '../kernel/errors.ts';
 import { escapedName } from '../kernel/key-text.ts';
 import { type Problem, shownKey } from '../kernel/problems.ts';
 import { quoted } from '../kernel/quote.ts';
+import { atOnce, type Steps } from '../kernel/steps.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
 import type { FileText, Known } from '../middlewares/kind.ts';
+import { applyInParts } from './apply-in-parts.ts';
 import { type BackendOptions, buildBackend } from './build-backend.ts';
 import { buildCertificate, type CertificateOptions } from './build-certificate.ts';
 import { buildFrontend, type FrontendOptions } from './build-frontend.ts';
@@ -35,9 +37,6 @@ export type KnownFiles = {
   /** That object is built anew: what it read before counts no more. */
   forget(object: string): void;
 };
-
-/** Changes that are filed in one step. */
-const PART = 256;
 
 const NO_FILES: KnownFiles = { read: () => ({ text: '', problem: 'there are no files here' }), forget: () => {} };
 
@@ -176,19 +175,15 @@ export class ModelBuilder {
    * the same it is called again with the same changes, and begins anew.
    */
   update(changes: Iterable<Change>, alias: AliasState = { aliasProblem: '' }): ModelUpdate {
-    const steps = this.updating(changes, alias);
-    for (;;) {
-      const step = steps.next();
-      if (step.done === true) return step.value;
-    }
+    return atOnce(this.updating(changes, alias));
   }
 
   /**
    * The same, step by step. Until its end the maps of the model show some objects as they were and some as they will be, and
    * nothing else may be asked of the builder but to rebuild or refuse something with the next update.
    */
-  *updating(changes: Iterable<Change>, alias: AliasState = { aliasProblem: '' }): Generator<void, ModelUpdate> {
-    const touched = yield* this.#apply(changes);
+  *updating(changes: Iterable<Change>, alias: AliasState = { aliasProblem: '' }): Steps<ModelUpdate> {
+    const touched = yield* applyInParts(this.#tree, changes);
     const isRepeated = this.#isHalfDone;
     if (isRepeated) this.#touchAll(touched);
     this.#isHalfDone = true;
@@ -220,27 +215,7 @@ export class ModelBuilder {
     return next.finish(this.#model, this.#ruleWait.nextMs());
   }
 
-  *#apply(changes: Iterable<Change>): Generator<void, Touched> {
-    const touched = this.#tree.apply([]);
-    const part: Change[] = [];
-    const applyPart = (): void => {
-      const more = this.#tree.apply(part);
-      for (const kind of ['backends', 'frontends', 'certificates', 'others'] as const) {
-        for (const name of more[kind]) touched[kind].add(name);
-      }
-      part.length = 0;
-    };
-    for (const change of changes) {
-      part.push(change);
-      if (part.length < PART) continue;
-      applyPart();
-      yield;
-    }
-    applyPart();
-    return touched;
-  }
-
-  *#buildBackends({ backends: names, frontends: touchedFrontends }: Touched, next: NextModel): Generator<void> {
+  *#buildBackends({ backends: names, frontends: touchedFrontends }: Touched, next: NextModel): Steps<void> {
     const { backends } = this.#tree;
     const before = new Map<string, string>();
     /** They name others, of which not all have been looked at: they exist, and are built anew when all have. */
@@ -290,7 +265,7 @@ export class ModelBuilder {
     }
   }
 
-  *#buildFrontends({ frontends: names }: Touched, next: NextModel): Generator<void> {
+  *#buildFrontends({ frontends: names }: Touched, next: NextModel): Steps<void> {
     const { frontends } = this.#tree;
     for (const name of names) {
       yield;
@@ -327,7 +302,7 @@ export class ModelBuilder {
       : `there is no backend ${quoted(name)}`;
   }
 
-  *#judgeTwins({ frontends }: Touched, next: NextModel): Generator<void> {
+  *#judgeTwins({ frontends }: Touched, next: NextModel): Steps<void> {
     const toJudge = new Set<string>();
     for (const name of frontends) {
       yield;
@@ -348,7 +323,7 @@ export class ModelBuilder {
     return (path) => this.#files.read(path, object);
   }
 
-  *#judgeOthers({ others }: Touched, next: NextModel): Generator<void> {
+  *#judgeOthers({ others }: Touched, next: NextModel): Steps<void> {
     const stored = this.#stored;
     for (const key of others) {
       yield;

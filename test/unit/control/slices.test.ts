@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { Slices, type Steps } from '../../../src/control/slices.ts';
+import { Slices } from '../../../src/control/slices.ts';
+import type { Steps } from '../../../src/kernel/steps.ts';
 
 function* count(told: string[], name: string, steps: number): Steps<string> {
   for (let step = 1; step <= steps; step++) {
