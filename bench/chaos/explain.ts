@@ -55,7 +55,7 @@ function hasGoodServer(outcome: Outcome, node: Node, facts: Facts): boolean {
     (service) =>
       service.backend === outcome.backend &&
       !service.absences.some((absence) => meets(absence, outcome.startedAt - BACK_MS, outcome.endedAt)) &&
-      covers(service.surely, since, outcome.endedAt - NOTICE_MS),
+      covers(service.surely, since, outcome.endedAt),
   );
 }
 

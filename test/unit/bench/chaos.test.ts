@@ -59,6 +59,8 @@ test('a 503 is explained only while no server is good', () => {
     explain(refused, node(), facts([service('s1', [], [{ from: 59_000, to: 99_000 }])])),
     '503: no server was good',
   );
+  const lapsed = service('s1', [], [{ from: 0, to: 60_050 }]);
+  assert.equal(explain(refused, node(), facts([lapsed])), '503: no server was good', 'its lease ran out meanwhile');
 });
 
 test('a 502 is explained by a kill while it ran, a 504 by a stop that was long enough', () => {
