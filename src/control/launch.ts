@@ -21,8 +21,9 @@ import { AddressTrial } from './address-trial.ts';
 import { ControlPlane } from './control-plane.ts';
 import { letGoSoon } from './let-go.ts';
 import { tellWarning, useLogSettings } from './log-settings.ts';
+import { snapshotPath } from './memory/snapshot-file.ts';
 import type { RememberedSource } from './memory/snapshot-format.ts';
-import { SnapshotKeeper, snapshotPath } from './memory/snapshot-keeper.ts';
+import { SnapshotKeeper } from './memory/snapshot-keeper.ts';
 import { serviceManager } from './service/notify.ts';
 import { ServiceReport, watchdogMs } from './service/report.ts';
 import { checkFiles } from './setting-files.ts';
@@ -110,7 +111,7 @@ export class Launch {
       onStuck: endStuck,
     });
     const path = snapshotPath(settings, process.env.STATE_DIRECTORY ?? '');
-    this.snapshot = new SnapshotKeeper(path, settings.etcd?.prefix ?? '', version);
+    this.snapshot = new SnapshotKeeper(path, settings.etcd?.prefix ?? '', version, settings.historyMb * 1_048_576);
   }
 
   /** Those of the command line until others have come. */

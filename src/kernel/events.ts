@@ -96,6 +96,13 @@ export const EVENTS = Object.freeze({
   snapshotKept: state('snapshot', 'snapshot_kept', 'warning', 'The snapshot of the keys is written again', 60 * SECOND),
   usageLost: event('usage_lost', 'warning', 'What was known of unused frontends cannot be read: watching begins anew'),
   usageFailed: event('usage_failed', 'warning', 'The use of frontends cannot be written', 60 * SECOND),
+  historyLost: event(
+    'history_lost',
+    'warning',
+    'An earlier snapshot of the keys cannot be kept: the history of this node has a gap',
+    60 * SECOND,
+    1,
+  ),
   noKeys: state(
     'keys',
     'no_keys',

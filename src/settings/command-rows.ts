@@ -25,6 +25,11 @@ type Row = {
 
 const JSON_OUTPUT: CommandOption = { name: 'json', value: '', help: 'print JSON' };
 const FORMAT: CommandOption = { name: 'format', value: 'text|json', help: 'default: text' };
+const SOURCE: CommandOption = {
+  name: 'source',
+  value: 'etcdv3|etcdv2',
+  help: 'whose revisions are meant (default: etcdv3)',
+};
 const BELOW: CommandOption = { name: 'below', value: 'PATH', help: 'only keys that begin so, as frontends/shop/' };
 
 const ROWS = [
@@ -120,7 +125,7 @@ const ROWS = [
       FORMAT,
     ],
   },
-  { name: 'history', words: 'KEY', summary: 'what happened to a key of etcd', options: [JSON_OUTPUT] },
+  { name: 'history', words: 'KEY', summary: 'what happened to a key of etcd', options: [SOURCE, JSON_OUTPUT] },
   {
     name: 'diff',
     words: '',
@@ -128,6 +133,7 @@ const ROWS = [
     options: [
       { name: 'from', value: 'R', help: 'the older revision' },
       { name: 'to', value: 'R', help: 'the newer one (default: now)' },
+      SOURCE,
       BELOW,
       JSON_OUTPUT,
     ],

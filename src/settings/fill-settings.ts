@@ -249,6 +249,7 @@ export function fillSettings(given: Given, warnings: Warnings): Settings {
     etcd,
     snapshot: given.text('snapshot'),
     guard: fillGuard(given),
+    historyMb: fillCount(given, 'history.maxDisk', MAX_DISK_MIB),
     folder,
     web,
     accessLog: fillAccessLog(given, etcd === null ? 'folder' : 'etcd', warn),

@@ -54,6 +54,7 @@ const ROWS_IN_FORCE: readonly Row[] = [
       etcd.useAPIV3                boolean  false           Keys of the v3 API only
       etcd.constraints             list     -               More of --constraints
       snapshot                     string   -               File that keeps the keys of etcd over a restart; off: none; without it, snapshot in $STATE_DIRECTORY
+      history.maxDisk              integer  64              MiB for earlier states of the keys, beside the snapshot; 0: none
       guard.removal                string   -               Hold changes that take away more than this share of the frontends at once (50%), or the last server of a busy backend
       guard.grace                  duration  60s             How long they are held
       guard.suspect                duration  5m              How long a server whose lease ran out is kept as a last resort while it serves; 0: not at all

@@ -88,6 +88,8 @@ export type Settings = {
   readonly etcd: EtcdSettings | null;
   /** The file for the keys of etcd over a restart; '' where the state directory has one, `off` for none. */
   readonly snapshot: string;
+  /** MiB for earlier states of the keys; 0: none. */
+  readonly historyMb: number;
   /** `removal`: share of the frontends that may go at once, 0 to 1, null for all. `suspectMs`: 0 for not at all. */
   readonly guard: { readonly removal: number | null; readonly graceMs: number; readonly suspectMs: number };
   /** A folder as a store of keys; '' when not given. */

@@ -4,10 +4,12 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import test, { after } from 'node:test';
 import { Etcd3 } from 'etcd3';
-import { startEtcd } from '../harness/tools.ts';
+import { startEtcd, temporaryFolder } from '../harness/tools.ts';
+import { startTsuji } from '../harness/tsuji.ts';
+import { waitFor } from '../harness/wait.ts';
 
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
-const etcd = await startEtcd({ enableV2: false });
+const etcd = await startEtcd();
 after(() => etcd.stop());
 const client = new Etcd3({ hosts: etcd.url });
 after(() => client.close());
@@ -64,7 +66,7 @@ test('what happened to a key is told from its beginning, also what was deleted a
   assert.match(server.out.join(), /"http:\/\/10\.0\.0\.1" {2}\(lease\)/);
   assert.match(
     (await tsuji('history', 'frontends/none/backend')).out[0],
-    /nothing happened to frontends\/none\/backend/,
+    /nothing is known to have happened to frontends\/none\/backend since/,
   );
 });
 
@@ -110,4 +112,66 @@ test('what cannot be done is told with its reason', async () => {
   assert.deepEqual([old.code, /etcd has compacted its history/.test(old.err)], [1, true]);
   const { out } = await tsuji('history', RULE);
   assert.deepEqual(out, [`${now}  "Host:c.test"`]);
+});
+
+test('what etcd has compacted, and never kept of v2, is known from what a node has kept', async (t) => {
+  const folder = temporaryFolder();
+  t.after(() => folder.remove());
+  const snapshot = `${folder.path}/snapshot`;
+  const node = await startTsuji(t, {
+    flags: ['--etcd', `--etcd.endpoint=${etcd.endpoint}`, `--snapshot=${snapshot}`],
+  });
+  const written = async (): Promise<void> => {
+    type WithSnapshot = { snapshot: { ok: number; writtenAt: number } };
+    const at = Date.now();
+    await waitFor(
+      async () => ((await node.status()) as unknown as WithSnapshot).snapshot.writtenAt > at,
+      () => `the snapshot to be written; ${node.output}`,
+    );
+  };
+  const users = 'frontends/ring/auth/basic/users';
+  const rule = 'frontends/ring/routes/r/rule';
+  const url = 'backends/b/servers/v2/url';
+  const index = async (value: string): Promise<number> => {
+    const set = await fetch(`${etcd.url}/v2/keys/traefik/${url}?value=${encodeURIComponent(value)}`, { method: 'PUT' });
+    return ((await set.json()) as { node: { modifiedIndex: number } }).node.modifiedIndex;
+  };
+  await put(users, 'ann:$2y$05$secret');
+  const oldIndex = await index('http://ann:secret@10.0.0.8');
+  const old = await put(rule, 'Host:old.test');
+  await written();
+  await index('http://10.0.0.9');
+  const newer = await put(rule, 'Host:newer.test');
+  await client.delete().key(`/traefik/${users}`);
+  await written();
+  await client.kv.compact({ revision: String(await put(rule, 'Host:now.test')) });
+  await written();
+
+  const flag = `--snapshot=${snapshot}`;
+  const diff = await tsuji('diff', `--from=${old}`, `--to=${newer}`, flag);
+  assert.equal(diff.code, 0, diff.err);
+  assert.match(diff.out[0], /^# revision \d+ is from snapshots: etcd has compacted its history/);
+  assert.deepEqual(diff.out.slice(2), [`~ ${rule} = "Host:old.test" -> "Host:newer.test"`]);
+  const history = await tsuji('history', rule, flag);
+  assert.deepEqual(
+    history.out.map((line) => line.replace(/^\d+(?: or before)? {2}/, '')),
+    ['"Host:old.test"  (from snapshots)', '"Host:newer.test"  (from snapshots)', '"Host:now.test"'],
+  );
+  const secret = await tsuji('history', users, flag);
+  assert.match(secret.out.join(), /\(17 bytes\) {2}\(from snapshots\),\d+ {2}deleted/);
+  const v2 = await tsuji('diff', '--source=etcdv2', `--from=${oldIndex}`, '--below=backends/b/', flag);
+  assert.deepEqual(v2.out.slice(2), [`~ ${url} = "http://***@10.0.0.8" -> "http://10.0.0.9"`], v2.err);
+
+  const back = await tsuji('rollback', `${old}`, '--below=frontends/ring/', '--yes', flag);
+  assert.match(back.out.at(-1)!, /# done, as revision/, back.err);
+  assert.deepEqual([await get(rule), await get(users)], ['Host:old.test', 'ann:$2y$05$secret']);
+  const never = await tsuji('diff', '--from=2', flag);
+  assert.deepEqual(
+    [
+      never.code,
+      /compacted.*; revision 2 is not among what this node has kept of etcdv3: revisions \d+ to \d+/.test(never.err),
+    ],
+    [1, true],
+    never.err,
+  );
 });

@@ -31,6 +31,7 @@ const DELETED = 0xffffffff;
 /** It goes with a lease, or has a TTL. */
 const LEASED = 0x40000000;
 const LINE_END = 0x0a;
+const NO_RECORDS = Buffer.alloc(0);
 
 const SOURCES: ReadonlySet<unknown> = new Set<SourceName>(['etcdv3', 'etcdv2', 'folder']);
 
@@ -149,6 +150,17 @@ function refused(reason: string, cause?: unknown): TsujiError {
   return new TsujiError(SNAPSHOT_REFUSED, reason, { cause });
 }
 
+/** Of the keys in a file; null when it is none. */
+export function prefixOf(file: Buffer): string | null {
+  try {
+    const start = MAGIC.length + BLOCK_HEAD_BYTES + 1;
+    const { prefix } = JSON.parse(file.toString('utf8', start, file.indexOf(LINE_END, start))) as SnapshotHeader;
+    return prefix;
+  } catch {
+    return null;
+  }
+}
+
 function isMark(value: unknown): value is SourceMark {
   if (typeof value !== 'object' || value === null) return false;
   const { name, revision, tree, aliasProblem, confirmedAt } = value as Record<string, unknown>;
@@ -160,6 +172,17 @@ function isMark(value: unknown): value is SourceMark {
     (aliasProblem === undefined || typeof aliasProblem === 'string')
   );
 }
+
+/** Of one source, live. */
+export type KeysThen = { readonly entries: ReadonlyMap<string, string>; readonly leased: ReadonlySet<string> };
+
+/** Whoever goes through a file as its keys change. Only what is whole is shown. */
+export type SnapshotVisitor = {
+  /** What `mark` says comes next; false: that is enough. */
+  readonly before: (mark: SourceMark) => boolean;
+  /** These are the keys as `mark` says. */
+  readonly at: (mark: SourceMark, keys: KeysThen) => void;
+};
 
 /** Of one source. */
 class Keys {
@@ -181,8 +204,15 @@ class Keys {
 class Reader {
   private readonly sources = new Map<SourceName, { mark: SourceMark; keys: Keys }>();
   private filling: Keys | null = null;
+  private readonly visitor: SnapshotVisitor | null;
   header: SnapshotHeader | null = null;
   isWhole = false;
+  /** The visitor has seen enough. */
+  isOver = false;
+
+  constructor(visitor: SnapshotVisitor | null) {
+    this.visitor = visitor;
+  }
 
   /** Throws an Error for what cannot be. */
   take(content: Buffer): void {
@@ -202,18 +232,30 @@ class Reader {
         this.apply(records, this.filling);
         return;
       case BLOCK.changes:
-        this.apply(records, this.markOf(fields, null));
+        this.step(fields, records);
         return;
       case BLOCK.confirmed:
-        for (const mark of (fields as { marks: unknown[] }).marks) this.markOf(mark, null);
+        for (const mark of (fields as { marks: unknown[] }).marks) this.step(mark, NO_RECORDS);
         return;
       case BLOCK.whole:
         if (this.header === null) throw new Error('it has no header');
         this.isWhole = true;
+        for (const { mark, keys } of this.sources.values()) this.visitor?.at(mark, keys);
         return;
       default:
         throw new Error(`a block has the unknown kind ${content[0]}`);
     }
+  }
+
+  private step(fields: unknown, records: Buffer): void {
+    const visitor = this.isWhole ? this.visitor : null;
+    if (this.isOver || (visitor !== null && isMark(fields) && !visitor.before(fields))) {
+      this.isOver = true;
+      return;
+    }
+    const keys = this.markOf(fields, null);
+    this.apply(records, keys);
+    visitor?.at(this.sources.get((fields as SourceMark).name)!.mark, keys);
   }
 
   remembered(): RememberedSource[] {
@@ -248,19 +290,19 @@ class Reader {
 }
 
 /**
- * What stands in the file.
+ * What stands in the file at its end, or where `visitor` has seen enough.
  * @throws TsujiError SNAPSHOT_REFUSED with what is wrong with it
  */
-export function readSnapshot(file: Buffer): Snapshot {
+export function readSnapshot(file: Buffer, visitor: SnapshotVisitor | null = null): Snapshot {
   const line = file.toString('latin1', 0, MAGIC.length + 8).split('\n', 1)[0];
   if (!line.startsWith(SIGNATURE)) throw refused('it is no snapshot of tsuji');
   const version = line.slice(SIGNATURE.length);
   if (!READABLE.includes(version)) {
     throw refused(`it has the format ${quoted(version)}, and this tsuji reads ${READABLE.join(' and ')}`);
   }
-  const reader = new Reader();
+  const reader = new Reader(visitor);
   let at = MAGIC.length;
-  while (at < file.length) {
+  while (at < file.length && !reader.isOver) {
     try {
       const content = at + BLOCK_HEAD_BYTES;
       const end = content + file.readUInt32LE(at);

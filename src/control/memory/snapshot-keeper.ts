@@ -2,15 +2,13 @@
  * What this node remembers of the keys of etcd across its restarts (`--snapshot`): read when the store does not answer at
  * the start, written while it is followed. One for the whole run, over all control planes of it.
  */
-import { constants, existsSync } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { reasonOf, TsujiError } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import { quoted } from '../../kernel/quote.ts';
-import type { Settings } from '../../settings/settings.ts';
 import type { Change, SourceStatus } from '../source/source.ts';
+import { readOwn } from './snapshot-file.ts';
 import {
   type RememberedSource,
   readSnapshot,
@@ -20,50 +18,11 @@ import {
 } from './snapshot-format.ts';
 import { type FollowedKeys, type SnapshotCounts, SnapshotWriter } from './snapshot-writer.ts';
 
-/** A larger one would not fit into the memory of the main thread either. */
-const MOST_BYTES = 1 << 30;
-/** Written by the group or by others. */
-const WRITABLE_BY_OTHERS = 0o022;
-const ROOT = 0;
-
 export type SnapshotStatus = SnapshotCounts & {
   readonly path: string;
   /** Unix milliseconds of what is on disk, 0 for nothing yet. */
   readonly writtenAt: number;
 };
-
-/** The file that `--snapshot` means; '' for none. `stateDirectory`: what the service manager says, '' for nothing. */
-export function snapshotPath({ snapshot, etcd }: Settings, stateDirectory: string): string {
-  if (etcd === null || snapshot === 'off') return '';
-  if (snapshot !== '') return snapshot;
-  // Several, separated by colons (systemd.exec(5)).
-  const [first] = stateDirectory.split(':');
-  return first === '' ? '' : join(first, 'snapshot');
-}
-
-/** Routes come from it, and private keys are in it: nobody else may have written it. */
-async function readOwn(path: string): Promise<Buffer | null> {
-  let file: Awaited<ReturnType<typeof open>>;
-  try {
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-  try {
-    const stats = await file.stat();
-    const { uid, mode, size } = stats;
-    if (!stats.isFile()) throw new TsujiError(SNAPSHOT_REFUSED, 'it is no file');
-    if (uid !== process.getuid!() && uid !== ROOT) {
-      throw new TsujiError(SNAPSHOT_REFUSED, `it belongs to another user (${uid})`);
-    }
-    if ((mode & WRITABLE_BY_OTHERS) !== 0) throw new TsujiError(SNAPSHOT_REFUSED, 'others than its owner may write it');
-    if (size > MOST_BYTES) throw new TsujiError(SNAPSHOT_REFUSED, `it has ${size} bytes; the most is ${MOST_BYTES}`);
-    return await file.readFile();
-  } finally {
-    await file.close();
-  }
-}
 
 /** `revision`: of the keys that go with it. */
 export function markOf({ name, tree, aliasProblem }: SourceStatus, revision: string, confirmedAt: number): SourceMark {
@@ -80,14 +39,16 @@ export class SnapshotKeeper {
   private readonly path: string;
   private readonly prefix: string;
   private readonly version: string;
+  private readonly historyBytes: number;
   private writer: SnapshotWriter | null = null;
   private file: Promise<Buffer | null> | null = null;
 
-  /** `path`: '' for none. `prefix`: of the keys. `version`: of this tsuji. */
-  constructor(path: string, prefix: string, version: string) {
+  /** `path`: '' for none. `prefix`: of the keys. `version`: of this tsuji. `historyBytes`: for earlier snapshots. */
+  constructor(path: string, prefix: string, version: string, historyBytes = 0) {
     this.path = path;
     this.prefix = prefix;
     this.version = version;
+    this.historyBytes = historyBytes;
   }
 
   /** Begins to read the file; its content is looked at when it is asked for. False: there is none. */
@@ -125,7 +86,7 @@ export class SnapshotKeeper {
   follow(keys: FollowedKeys, remembered: readonly SourceMark[]): void {
     if (this.path === '') return;
     const header = { prefix: this.prefix, tsuji: this.version };
-    this.writer = new SnapshotWriter(this.path, header, keys);
+    this.writer = new SnapshotWriter(this.path, header, keys, { historyBytes: this.historyBytes });
     // Not written before one of them gives something new, but with it.
     this.writer.know(remembered);
   }

@@ -28,6 +28,7 @@ import {
   sourceBlock,
   wholeBlock,
 } from './snapshot-format.ts';
+import { keepSnapshot } from './snapshot-ring.ts';
 
 export type SnapshotWriterTuning = {
   /** What comes within this time is written together. */
@@ -36,9 +37,11 @@ export type SnapshotWriterTuning = {
   readonly retryMs: number;
   /** So often it is written that nothing has changed. */
   readonly confirmMs: number;
+  /** Earlier files may take so many bytes, 0: none is kept. */
+  readonly historyBytes: number;
 };
 
-const TUNING: SnapshotWriterTuning = { delayMs: 1_000, retryMs: 5_000, confirmMs: 60_000 };
+const TUNING: SnapshotWriterTuning = { delayMs: 1_000, retryMs: 5_000, confirmMs: 60_000, historyBytes: 0 };
 
 /** Encoded in one go. */
 const PIECE_BYTES = 262_144;
@@ -232,6 +235,7 @@ export class SnapshotWriter {
       } while (this.isOutdated && !this.stopped);
       await file.appendFile(Buffer.concat([this.takePending(), wholeBlock()]));
       await file.sync();
+      await this.keepOld();
       await rename(next, this.path);
     } catch (error) {
       await file.close().catch(() => undefined);
@@ -244,6 +248,17 @@ export class SnapshotWriter {
     this.journalBytes = 0;
     const folder = await open(dirname(this.path), 'r');
     await folder.sync().finally(() => folder.close());
+  }
+
+  /** The newest keys are more important than earlier ones. */
+  private async keepOld(): Promise<void> {
+    const { historyBytes } = this.tuning;
+    if (historyBytes === 0) return;
+    try {
+      await keepSnapshot(this.path, historyBytes);
+    } catch (error) {
+      log.event(EVENTS.historyLost, this.path, { path: this.path, reason: reasonOf(error) });
+    }
   }
 
   private async writeKeys(file: FileHandle): Promise<void> {
