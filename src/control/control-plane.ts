@@ -31,6 +31,7 @@ import { attempt } from './guarded.ts';
 import { HealthChecks } from './health-checks/health-checks.ts';
 import { Prober } from './health-checks/probe.ts';
 import { HealthSocket } from './health-socket.ts';
+import { HistoryAnswers } from './history/history-answers.ts';
 import { KeyFeed } from './key-feed.ts';
 import { fetchKeySet } from './key-sets/fetch-key-set.ts';
 import { KeySets } from './key-sets/key-sets.ts';
@@ -105,6 +106,8 @@ export class ControlPlane {
   private readonly reconciler: Reconciler;
   private readonly guard: RemovalGuard;
   private readonly suspects: Suspects;
+  /** null: there is no etcd. */
+  private readonly past: HistoryAnswers | null;
   private readonly sourceList: readonly Source[];
   private readonly certificateList: Certificates;
   private readonly ticketRing: TicketRing;
@@ -207,6 +210,7 @@ export class ControlPlane {
       onRelease: () => this.reconciler.again(),
       onChange,
     });
+    this.past = settings.etcd === null ? null : new HistoryAnswers(settings.etcd, snapshot.path);
     this.suspects = new Suspects({
       limitMs: settings.guard.suspectMs,
       sources: this.sourceList.map(({ name }) => name),
@@ -356,6 +360,7 @@ export class ControlPlane {
       builder,
       guard: this.guard,
       suspects: this.suspects,
+      past: this.past,
       certificates: this.certificateList,
       nodes: this.nodes,
       nodeReport: this.nodeReport,
@@ -509,7 +514,7 @@ export class ControlPlane {
     this.board?.stop();
     await this.admin?.close();
     await this.tables.stop();
-    await this.passwords.close();
+    await Promise.all([this.passwords.close(), this.past?.stop()]);
     await this.accessLog?.stop();
   }
 

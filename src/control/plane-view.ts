@@ -28,6 +28,7 @@ import type { ClusterNodes } from './cluster/nodes.ts';
 import type { NoAnswer } from './explain/explanation.ts';
 import type { WorkerQuestions } from './explain/worker-questions.ts';
 import type { HealthChecks } from './health-checks/health-checks.ts';
+import type { HistoryAnswers } from './history/history-answers.ts';
 import type { KeySets } from './key-sets/key-sets.ts';
 import type { ShadowWatch } from './keys/shadow-watch.ts';
 import type { MergedKey } from './kv-merge.ts';
@@ -77,6 +78,8 @@ export type PlaneParts = {
   readonly shadows: ShadowWatch;
   readonly guard: RemovalGuard;
   readonly suspects: Suspects;
+  /** null: there is no etcd. */
+  readonly past: HistoryAnswers | null;
   readonly certificates: Certificates;
   readonly nodes: ClusterNodes;
   readonly nodeReport: NodeReport;
@@ -182,6 +185,10 @@ export class PlaneView implements ControlView {
 
   held(): HeldStatus | null {
     return this.parts.guard.status();
+  }
+
+  past(): HistoryAnswers | null {
+    return this.parts.past;
   }
 
   suspects(): SuspectsStatus {

@@ -11,6 +11,7 @@ import type { Revisions } from './applied-revisions.ts';
 import type { ServerStatus } from './balancing/server-status.ts';
 import type { NodeList } from './cluster/node-report.ts';
 import type { NoAnswer } from './explain/explanation.ts';
+import type { HistoryAnswers } from './history/history-answers.ts';
 import type { MergedKey } from './kv-merge.ts';
 import type { HeldStatus } from './memory/removal-guard.ts';
 import type { SnapshotStatus } from './memory/snapshot-keeper.ts';
@@ -145,6 +146,8 @@ export interface ControlView {
   snapshot(): SnapshotStatus | null;
   /** What the guard against mass removal holds, null for nothing. */
   held(): HeldStatus | null;
+  /** Who knows what was of the keys; null: there is no etcd. */
+  past(): Pick<HistoryAnswers, 'ask'> | null;
   /** Servers whose lease ran out. */
   suspects(): SuspectsStatus;
   /** It is in force at once. The only thing here that changes anything. */

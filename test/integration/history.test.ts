@@ -162,6 +162,32 @@ test('what etcd has compacted, and never kept of v2, is known from what a node h
   const v2 = await tsuji('diff', '--source=etcdv2', `--from=${oldIndex}`, '--below=backends/b/', flag);
   assert.deepEqual(v2.out.slice(2), [`~ ${url} = "http://***@10.0.0.8" -> "http://10.0.0.9"`], v2.err);
 
+  const asked = async (path: string): Promise<{ status: number; body: Record<string, unknown> }> => {
+    const response = await node.api(path);
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  const shownDiff = await asked(`/api/diff?from=${old}&below=frontends/ring/&limit=1`);
+  assert.equal(shownDiff.status, 200, JSON.stringify(shownDiff.body));
+  assert.deepEqual(shownDiff.body.changes, [{ key: users, before: '(17 bytes)', after: null }]);
+  assert.deepEqual([shownDiff.body.total, shownDiff.body.more], [2, 1]);
+  assert.match(String(shownDiff.body.whyFrom), /compacted/);
+  const next = await asked(`/api/diff?from=${old}&below=/frontends/ring/&after=${users}`);
+  assert.deepEqual(next.body.changes, [{ key: rule, before: '"Host:old.test"', after: '"Host:now.test"' }]);
+  const told = await asked(`/api/history?key=/traefik/${rule}&limit=2`);
+  const events = told.body.events as { value: string; fromSnapshots: boolean }[];
+  assert.deepEqual(
+    events.map(({ value, fromSnapshots }) => [value, fromSnapshots]),
+    [
+      ['"Host:newer.test"', true],
+      ['"Host:now.test"', false],
+    ],
+  );
+  assert.equal(told.body.more, 1);
+  assert.equal((await asked('/api/diff?from=2')).status, 404);
+  for (const query of ['history', 'history?key=a&limit=0', 'diff?from=x', 'diff', 'history?key=a&color=red']) {
+    assert.equal((await asked(`/api/${query}`)).status, 400, query);
+  }
+
   const back = await tsuji('rollback', `${old}`, '--below=frontends/ring/', '--yes', flag);
   assert.match(back.out.at(-1)!, /# done, as revision/, back.err);
   assert.deepEqual([await get(rule), await get(users)], ['Host:old.test', 'ann:$2y$05$secret']);

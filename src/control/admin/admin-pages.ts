@@ -17,6 +17,7 @@ import { ConfigWait } from './config-wait.ts';
 import type { AdminConnection, Fields } from './connection.ts';
 import { EventHub } from './events.ts';
 import { HealthPage } from './health.ts';
+import { answerPast } from './history-page.ts';
 import { LiveWindow } from './live-numbers.ts';
 import { type ScrapeLimits, Scrapes } from './metrics/scrapes.ts';
 import { MetricsSource } from './metrics/source.ts';
@@ -281,6 +282,9 @@ export class AdminPages {
     } else if (path.length === 1 && (path[0] === 'percentiles' || path[0] === 'unused')) {
       const page = path[0] === 'unused' ? this.unused : this.percentiles;
       const { status, text } = await page.answer(queryOf(exchange.request));
+      send(exchange, status, JSON_TYPE, text);
+    } else if (path.length === 1 && (path[0] === 'history' || path[0] === 'diff')) {
+      const { status, text } = await answerPast(view, path[0], queryOf(exchange.request));
       send(exchange, status, JSON_TYPE, text);
     } else if (path.length === 1 && path[0] === 'nodes') {
       send(exchange, 200, JSON_TYPE, `${JSON.stringify(await view.nodes())}\n`);

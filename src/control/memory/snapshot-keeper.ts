@@ -36,7 +36,8 @@ export function markOf({ name, tree, aliasProblem }: SourceStatus, revision: str
 }
 
 export class SnapshotKeeper {
-  private readonly path: string;
+  /** '' for none. */
+  readonly path: string;
   private readonly prefix: string;
   private readonly version: string;
   private readonly historyBytes: number;

@@ -204,6 +204,9 @@ export class FakeView implements ControlView {
   held(): HeldStatus | null {
     return this.heldNow;
   }
+  past(): null {
+    return null;
+  }
   suspectsNow: SuspectsStatus = { count: 0, servers: [], outcomes: { returned: 0, deleted: 0, failed: 0, time: 0 } };
   suspects(): SuspectsStatus {
     return this.suspectsNow;
