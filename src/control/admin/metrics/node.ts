@@ -1,4 +1,5 @@
 /** Families of the node itself: entrypoints, workers, what waits, limits. */
+import { HistogramReader } from '../../../shared/histograms.ts';
 import type { LabelFamily } from '../../../shared/label-families.ts';
 import { FAMILY } from '../../../shared/label-families.ts';
 import { PROTECTIONS } from '../../../shared/protections.ts';
@@ -121,5 +122,7 @@ export function* limitMetrics(source: MetricsSource): Parts {
     rows(({ used }) => used),
   );
   const help = 'Times that something was counted as (other) since there was no room for its labels.';
-  yield* single('tsuji_series_folded_total', 'counter', help, source.labels.folded() + source.reader.folded());
+  const reader = new HistogramReader(source.view.countBuffers().map((buffers) => buffers.histograms));
+  const folded = source.labels.folded() + source.reader.folded() + reader.folded();
+  yield* single('tsuji_series_folded_total', 'counter', help, folded);
 }
