@@ -75,11 +75,11 @@ function outItem({ troubled, servers }: FindingFacts): Finding[] {
 
 function changeItem({ change, since, sources }: FindingFacts): Finding[] {
   if (change === null || change.t > since || since - change.t > BEFORE_MS) return [];
-  const live = sources.every(({ state }) => state === 'live' || state === 'absent') ? '. Sources are live' : '';
+  const live = sources.every(({ state }) => state === 'live' || state === 'absent') ? ['. Sources are live'] : [];
   return [
     {
       icon: 'key',
-      text: [`Last change of keys ${ageOf(since - change.t)} before: `, ...change.text, live],
+      text: [`Last change of keys ${ageOf(since - change.t)} before: `, ...change.text, ...live],
       link: '/events?q=kind:keys',
     },
   ];

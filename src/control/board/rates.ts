@@ -23,7 +23,6 @@ const WIDTH = COUNTS.length;
 export const SHORT_LOOKS = 10_000 / STEP_MS;
 const LONG_PLACES = 10;
 const LOOKS_PER_PLACE = 300_000 / STEP_MS / LONG_PLACES;
-export const LONG_LOOKS = LONG_PLACES * LOOKS_PER_PLACE;
 
 /** `places` sums of `looks` looks each, the newest of them still growing. */
 class Window {
