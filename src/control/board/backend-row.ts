@@ -4,7 +4,7 @@ import { serverKey } from '../../shared/slots.ts';
 import { type BackendState, SERVER_LETTERS, type ServerStateWord } from '../admin/ui-api/shapes.ts';
 import type { ServerStatus } from '../balancing/server-status.ts';
 import type { ControlView } from '../view.ts';
-import { ALL_RANGES, Counted, HOUR_ONLY, type Look } from './counted.ts';
+import { ALL_RANGES, Counted, HOUR_ONLY, type Look, reading } from './counted.ts';
 import type { ReadLatency } from './history.ts';
 import type { Shares } from './rates.ts';
 import type { Readers } from './readers.ts';
@@ -85,8 +85,8 @@ export class BackendRow {
     const answered = readers.answered(this.slot);
     if (!isDue && answered === this.answered && this.inflight === 0 && counted.isAsleep(look.steps)) return null;
     this.answered = answered;
-    readers.backend(this.slot, counted.counts);
-    const wasAsked = counted.look(look, this.latency, this.inflight);
+    readers.backend(this.slot, reading);
+    const wasAsked = counted.look(look, reading, this.latency, this.inflight);
     if (!wasAsked && !isDue && !counted.isRecent(look.steps)) return null;
     this.changes = changes;
     const isFirst = this.isNew && this.letters === '';
@@ -145,8 +145,8 @@ export class BackendRow {
   private lookAtServer(row: ServerRow, look: Look, view: ControlView, readers: Readers): void {
     const { counted, slot, server } = row;
     const status = view.serverStatus(this.thing, server);
-    readers.server(slot, counted.counts);
-    counted.look(look, row.latency, status.inFlight);
+    readers.server(slot, reading);
+    counted.look(look, reading, row.latency, status.inFlight);
     const { count } = look.steps;
     const broken = counted.rates.recent(count, 'broken');
     const bad = broken + counted.rates.recent(count, 'c5');

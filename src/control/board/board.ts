@@ -19,7 +19,7 @@ import type { MergedChange } from '../kv-merge.ts';
 import type { ControlView } from '../view.ts';
 import { BackendRow } from './backend-row.ts';
 import { BoardEvents } from './board-events.ts';
-import { ALL_RANGES, Counted, type Look, windowSeconds } from './counted.ts';
+import { ALL_RANGES, Counted, type Look, reading, windowSeconds } from './counted.ts';
 import { factsOf, findingFacts, troubledOf, workersOf } from './facts.ts';
 import { findingsOf } from './findings.ts';
 import { FrontendRow } from './frontend-row.ts';
@@ -243,17 +243,17 @@ export class Board {
     const { metrics } = readers;
     const open = metrics.openExchanges();
     this.inflight = open.reduce((sum, { value }) => sum + value, 0);
-    all.counts.fill(0);
+    const sums = new Float64Array(reading.length);
     for (const [index, counted] of this.entryPoints.entries()) {
-      readers.entryPoint(index, counted.counts);
-      for (const [i, count] of counted.counts.entries()) all.counts[i] += count;
+      readers.entryPoint(index, reading);
+      for (const [i, count] of reading.entries()) sums[i] += count;
       const inflight = open.reduce((sum, { entryPoint, value }) => (entryPoint === index ? sum + value : sum), 0);
-      counted.look(look, readers.latencyOf(index), inflight);
+      counted.look(look, reading, readers.latencyOf(index), inflight);
     }
-    const latency = (sums: Uint32Array): void => {
-      for (const index of this.entryPoints.keys()) metrics.latency(index, sums);
+    const latency = (into: Uint32Array): void => {
+      for (const index of this.entryPoints.keys()) metrics.latency(index, into);
     };
-    all.look(look, latency, this.inflight);
+    all.look(look, sums, latency, this.inflight);
   }
 
   private judge(): void {

@@ -21,13 +21,15 @@ const LATENCY_LOOKS = 5;
 const LATENCY_MS = 30_000;
 const AWAKE_MS = 330_000;
 
+/** Where counts are read into before an owner takes them: one for all, since they are looked at one after the other. */
+export const reading = new Float64Array(COUNTS.length);
+
 let made = 0;
 
 export class Counted {
   /** Of its past: `all`, `entrypoint:N`, `backend:B`, `server:B/S`, `frontend:F`. */
   readonly name: string;
   readonly rates = new Rates();
-  readonly counts = new Float64Array(COUNTS.length);
   /** Unix milliseconds of the look that found its last requests, 0 for none since the start. */
   lastAt = 0;
   lat: Latency | null = null;
@@ -40,10 +42,10 @@ export class Counted {
     this.ranges = ranges;
   }
 
-  /** `counts` are filled. True when there were requests since the look before. */
-  look({ steps, histories }: Look, latency: ReadLatency, inflight: number): boolean {
-    const { counts } = this;
-    const deltas = this.rates.take(steps.count, counts);
+  /** `taken`: all that was ever counted, null for the same as last time. True when there were requests since the look before. */
+  look({ steps, histories }: Look, taken: Float64Array | null, latency: ReadLatency, inflight: number): boolean {
+    const deltas = this.rates.take(steps.count, taken);
+    const { counts } = this.rates;
     const isNew = deltas[COUNT.c2] + deltas[COUNT.c3] + deltas[COUNT.c4] + deltas[COUNT.c5] > 0;
     if (isNew) this.lastAt = steps.at;
     // It may have lost its past to somebody else.
@@ -67,7 +69,9 @@ export class Counted {
 
   /** Nothing of it moves by itself any more: it is to be looked at only when it is asked again. */
   isAsleep(steps: Steps): boolean {
-    return steps.at - this.lastAt >= AWAKE_MS && this.past?.isOpen !== true;
+    if (steps.at - this.lastAt < AWAKE_MS || this.past?.isOpen === true) return false;
+    this.rates.rest();
+    return true;
   }
 
   /** Does it keep points of that range, by place in RANGES? */

@@ -3,7 +3,7 @@ import type { Frontend } from '../../model/model.ts';
 import { HistogramOwner } from '../../shared/histograms.ts';
 import type { BackendState } from '../admin/ui-api/shapes.ts';
 import type { BackendRow } from './backend-row.ts';
-import { Counted, countFrontend, HOUR_ONLY, type Look } from './counted.ts';
+import { Counted, countFrontend, HOUR_ONLY, type Look, reading } from './counted.ts';
 import type { ReadLatency } from './history.ts';
 import type { Shares } from './rates.ts';
 import type { Readers } from './readers.ts';
@@ -15,8 +15,6 @@ export class FrontendRow {
   /** As it is in the model. */
   thing: Frontend;
   readonly counted: Counted;
-  /** Lower case, what words of a filter look in. */
-  text = '';
   shares: Shares = UNKNOWN_SHARES;
   /** Unix milliseconds, null: not since the start, or not for an hour of very many. */
   last: number | null = null;
@@ -31,13 +29,10 @@ export class FrontendRow {
     this.latency = readers.latencyOfOwner(this.owner);
     this.counted = new Counted(`frontend:${frontend.name}`, HOUR_ONLY);
     this.knownAt = now;
-    this.follow(frontend);
   }
 
   follow(frontend: Frontend): void {
     this.thing = frontend;
-    const { name, backend, routes } = frontend;
-    this.text = [name, backend, ...routes.map(({ rule }) => rule)].join('\n').toLowerCase();
   }
 
   look(look: Look, readers: Readers): void {
@@ -48,8 +43,8 @@ export class FrontendRow {
     this.isFirst = false;
     // Seconds are coarse: there may have been more within the same.
     const isNew = lastHit > 0 && (!isSame || look.steps.at - lastHit * 1_000 < 5_000);
-    if (isNew) countFrontend(readers.histograms.answers(this.owner), counted.counts);
-    counted.look(look, this.latency, 0);
+    if (isNew) countFrontend(readers.histograms.answers(this.owner), reading);
+    counted.look(look, isNew ? reading : null, this.latency, 0);
     if (lastHit > 0) this.last = lastHit * 1_000;
     this.shares = counted.lastAt === 0 ? UNKNOWN_SHARES : counted.shares(look);
   }

@@ -60,49 +60,74 @@ class Window {
   }
 }
 
+/** Of an owner that was never asked; nobody writes it. */
+const NOTHING = new Float64Array(WIDTH);
+/** Valid until the next `take` of anybody: looks are made one after the other. */
+const deltas = new Float64Array(WIDTH);
+
+/** Of very many owners most are never asked: they cost an object without arrays. */
 export class Rates {
   /** All that was ever counted, as last looked at. */
-  private readonly last = new Float64Array(WIDTH);
-  private readonly short = new Window(SHORT_LOOKS, 1);
-  private readonly long = new Window(LONG_PLACES, LOOKS_PER_PLACE);
+  private last: Float64Array | null = null;
+  private short: Window | null = null;
+  private long: Window | null = null;
   private isFirst = true;
-  private readonly deltas = new Float64Array(WIDTH);
 
   /**
-   * `counts`: all that was ever counted. Returns what is new, all 0 for nothing, as after the first look, which says only where
-   * the owner begins: it may have been counted before it was known here. Valid until the next call.
+   * `counts`: all that was ever counted; null: as last time. Returns what is new, all 0 for nothing, as after the first look,
+   * which says only where the owner begins: it may have been counted before it was known here. Valid until the next call.
    */
-  take(look: number, counts: Float64Array): Float64Array {
-    const { last, deltas } = this;
-    let isNew = false;
+  take(look: number, counts: Float64Array | null): Float64Array {
+    const { isFirst } = this;
+    this.isFirst = false;
+    if (counts === null || !this.learn(counts, isFirst)) return NOTHING;
+    this.short ??= new Window(SHORT_LOOKS, 1);
+    this.long ??= new Window(LONG_PLACES, LOOKS_PER_PLACE);
+    this.short.add(look, deltas);
+    this.long.add(look, deltas);
+    return deltas;
+  }
+
+  /** False: nothing is new. */
+  private learn(counts: Float64Array, isFirst: boolean): boolean {
+    const last = this.last ?? NOTHING;
+    let isOther = false;
     for (let i = 0; i < WIDTH; i++) {
       // What has gone down began anew.
       const delta = counts[i] < last[i] ? counts[i] : counts[i] - last[i];
-      deltas[i] = this.isFirst ? 0 : delta;
-      if (delta !== 0) isNew = true;
-      last[i] = counts[i];
+      deltas[i] = isFirst ? 0 : delta;
+      if (counts[i] !== last[i]) isOther = true;
     }
-    this.isFirst = false;
-    if (isNew) {
-      this.short.add(look, deltas);
-      this.long.add(look, deltas);
-    }
-    return deltas;
+    if (!isOther) return false;
+    this.last ??= new Float64Array(WIDTH);
+    this.last.set(counts);
+    return !isFirst;
+  }
+
+  /** All that was ever counted. */
+  get counts(): Float64Array {
+    return this.last ?? NOTHING;
+  }
+
+  /** Nothing was new for as long as anything is kept. */
+  rest(): void {
+    this.short = null;
+    this.long = null;
   }
 
   /** Of the last 10 s. */
   recent(look: number, count: Count): number {
-    return this.short.sum(look, COUNT[count]);
+    return this.short?.sum(look, COUNT[count]) ?? 0;
   }
 
   /** Of the last 5 min. */
   longer(look: number, count: Count): number {
-    return this.long.sum(look, COUNT[count]);
+    return this.long?.sum(look, COUNT[count]) ?? 0;
   }
 
   /** Since the start. */
   total(count: Count): number {
-    return this.last[COUNT[count]];
+    return this.counts[COUNT[count]];
   }
 }
 

@@ -105,7 +105,8 @@ export const FRONTENDS: ListKind<FrontendRow> = {
   order: '-rate',
   name: ({ thing }) => thing.name,
   fields: (board) => ({
-    text: ({ text }) => text,
+    text: ({ thing: { name, backend, routes } }) =>
+      [name, backend, ...routes.map(({ rule }) => rule)].join('\n').toLowerCase(),
     terms: {
       is: { values: BACKEND_STATES, test: (row, value) => stateOf(row, board) === value },
       host: { test: (row, value) => hasValue(row, /^Host/, value) },
