@@ -112,6 +112,8 @@ test('what cannot be done is told with its reason', async () => {
   assert.deepEqual([old.code, /etcd has compacted its history/.test(old.err)], [1, true]);
   const { out } = await tsuji('history', RULE);
   assert.deepEqual(out, [`${now}  "Host:c.test"`]);
+  const untouched = await tsuji('history', 'backends/b/servers/s/url');
+  assert.match(untouched.out.join(), /^\d+ {2}"http:\/\/10\.0\.0\.1" {2}\(lease\)$/, untouched.err);
 });
 
 test('what etcd has compacted, and never kept of v2, is known from what a node has kept', async (t) => {

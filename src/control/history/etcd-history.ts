@@ -173,6 +173,11 @@ export class EtcdHistory {
     const start = Buffer.from(`${this.prefix}/${key}`);
     const range = { start, end: Buffer.concat([start, NUL]) };
     const [now] = (await new KVClient(this.connection).range({ key: start })).kvs;
+    // Nothing has happened to it since; of what was before, etcd knows the last.
+    if (now !== undefined && Number(now.mod_revision) < since) {
+      const { value, modRevision: revision, isLeased } = storedKey(now);
+      return [{ revision, value, isLeased }];
+    }
     const over = new AbortController();
     const events: KeyEvent[] = [];
     // That of old events has no end that could be heard of: there is one when they have come to what there is now.

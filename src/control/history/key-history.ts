@@ -76,7 +76,8 @@ export class KeyHistory {
   async of(key: string): Promise<KnownEvents> {
     const told = this.etcd === null ? null : await this.etcd.of(key);
     const since = told?.since ?? null;
-    const kept = (await this.ring.of(this.source, key)).filter(({ revision }) => since === null || revision < since);
+    const first = Math.min(since ?? Number.POSITIVE_INFINITY, told?.events[0]?.revision ?? Number.POSITIVE_INFINITY);
+    const kept = (await this.ring.of(this.source, key)).filter(({ revision }) => revision < first);
     const events = [
       ...kept.map((event) => ({ ...event, isKept: true })),
       ...(told?.events ?? []).map((event) => ({ ...event, isKept: false, isLate: false })),
