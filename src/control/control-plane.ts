@@ -35,6 +35,7 @@ import { HistoryAnswers } from './history/history-answers.ts';
 import { KeyFeed } from './key-feed.ts';
 import { fetchKeySet } from './key-sets/fetch-key-set.ts';
 import { KeySets } from './key-sets/key-sets.ts';
+import { treeOf } from './keys/key-rows.ts';
 import { ShadowWatch } from './keys/shadow-watch.ts';
 import { addressText } from './listening.ts';
 import { BackendTraffic } from './memory/backend-traffic.ts';
@@ -124,7 +125,7 @@ export class ControlPlane {
   private readonly applyTimes = new ApplyTimes();
   private readonly shadows: ShadowWatch = new ShadowWatch({
     model: () => this.current,
-    prefix: () => this.view.sources().find(({ tree }) => tree !== undefined)?.tree ?? this.view.prefix,
+    prefix: () => treeOf(this.view),
     onChange: () => this.changes.notify(),
   });
   private readonly questions = new WorkerQuestions(() => this.fleet);

@@ -50,7 +50,7 @@ export type ExplainedServer = {
   readonly weight: number;
   /** As it counts now, 0 for one that gets nothing. */
   readonly effectiveWeight: number;
-  readonly state: 'in rotation' | 'not used' | 'draining' | 'down' | 'ejected' | 'on trial';
+  readonly state: 'in rotation' | 'not used' | 'draining' | 'suspect' | 'down' | 'ejected' | 'on trial';
   readonly inFlight: number;
   /** That it gets this request, 0 to 1. */
   readonly chance: number;

@@ -68,21 +68,31 @@ export class TableLayer {
   }
 
   /**
-   * Every frontend that may serve the host of the request of the last `find`, whatever its path, in no order: none that is
-   * hidden, or that other entrypoints have. `refusedAt`: as ProgramRunner gives it, 0 for a frontend that matches.
+   * Every frontend that may serve the host of the request of the last `find`, whatever its path: none that is hidden, or that
+   * other entrypoints have. `visit`: for `most` of them, in no order; `refusedAt` as ProgramRunner gives it, 0 for one that
+   * matches. `more`: those beyond, about.
    */
-  tried(host: string, visit: (frontend: number, refusedAt: number) => void): void {
+  tried(
+    host: string,
+    most: number,
+    visit: (frontend: number, refusedAt: number) => void,
+  ): { readonly seen: ReadonlySet<number>; readonly more: number } {
     const seen = new Set<number>();
+    let more = 0;
     const each = (frontend: number): void => {
-      if (seen.has(frontend)) return;
+      if (seen.size === most) {
+        more++;
+        return;
+      }
+      if (seen.has(frontend) || !this.isServed(frontend)) return;
       seen.add(frontend);
-      if (!this.isServed(frontend)) return;
       const program = this.frontends[frontend * FRONTEND.words + FRONTEND.program];
       visit(frontend, program === 0 ? 0 : this.runner.refusedAt(program));
     };
     const lists = [this.candidatesOfHost(), this.anyHostCandidates];
     if (this.suffixIndex !== 0) this.trySuffixes(host, lists);
     for (const code of lists) this.eachIn(code, each);
+    return { seen, more };
   }
 
   /** The entrypoint of the last `find` has it, and nothing hides it. */

@@ -9,7 +9,7 @@ import { TableLayer } from './layer.ts';
 import { NO_FIELDS, type RequestFields } from './request-fields.ts';
 import { RequestText } from './request-text.ts';
 import { TableSections } from './sections.ts';
-import { ofOtherHosts, type Tried, triedFrontends } from './tried.ts';
+import { type TriedFrontends, triedFrontends } from './tried.ts';
 import { ViewShelf } from './view-shelf.ts';
 import type { FrontendView } from './views.ts';
 
@@ -89,14 +89,9 @@ export class RoutingTable {
     return this.viewOf(overlay!, own);
   }
 
-  /**
-   * Whom the request of the last `route` was compared with, in that order; `host`: as it was given there. `others`: some of
-   * those that serve other hosts, at most `most`.
-   */
-  tried(host: string, most: number): { readonly tried: readonly Tried[]; readonly others: readonly string[] } {
-    const { base, overlay } = this;
-    const tried = triedFrontends(base, overlay, host);
-    return { tried, others: ofOtherHosts([overlay, base], tried, most) };
+  /** Whom the request of the last `route` was compared with; `host`: as it was given there, `most`: of those that are told. */
+  tried(host: string, most: { readonly tried: number; readonly others: number }): TriedFrontends {
+    return triedFrontends(this.base, this.overlay, host, most);
   }
 
   /** Every server of the table. */

@@ -40,39 +40,65 @@ function refusalAt(sections: TableSections, word: number): Refusal {
   return { matcher: NAMES.get(opcode)!, wants };
 }
 
-type Placed = Tried & { readonly place: number; readonly own: number };
+export type TriedFrontends = {
+  /** In the order in which they come; of very many those that match, and the first ones. */
+  readonly tried: readonly Tried[];
+  /** About, where there are thousands. */
+  readonly triedInAll: number;
+  /** Some of those that serve other hosts. */
+  readonly others: readonly string[];
+};
 
-/** Of one table, those of the host of its last `find`. `placeOf`: in the order of all. */
-function placed(layer: TableLayer, host: string, placeOf: (index: number) => number): Placed[] {
-  const { sections } = layer;
-  const found: Placed[] = [];
-  layer.tried(host, (own, refusedAt) => {
-    const refusal = refusedAt === 0 ? null : refusalAt(sections, refusedAt);
-    found.push({ frontend: sections.frontendName(own), refusal, place: placeOf(own), own });
-  });
-  return found;
+/** Frontends whose programs are run: a host with more is not looked at to its end. */
+const MOST_RUN = 4_000;
+
+type Placed = { readonly layer: TableLayer; readonly own: number; readonly refusedAt: number; readonly place: number };
+
+/** One of the overlay stands right before one of the base. */
+function placeIn(layer: TableLayer, isOverlay: boolean, own: number): number {
+  return isOverlay ? layer.sections.places[own] - 0.5 : own;
 }
 
-/** In the order in which they are tried, after `find` of both for the same request. */
-export function triedFrontends(base: TableLayer, overlay: TableLayer | null, host: string): Tried[] {
-  const all = placed(base, host, (index) => index);
-  // One of the overlay stands right before one of the base.
-  if (overlay !== null) all.push(...placed(overlay, host, (index) => overlay.sections.places[index] - 0.5));
-  all.sort((a, b) => a.place - b.place || a.own - b.own);
-  return all.map(({ frontend, refusal }) => ({ frontend, refusal }));
+function inOrder(one: Placed, other: Placed): number {
+  return one.place - other.place || one.own - other.own;
 }
 
-/** Of those that serve other hosts, the first in their table, at most `most`. */
-export function ofOtherHosts(layers: readonly (TableLayer | null)[], tried: readonly Tried[], most: number): string[] {
-  const known = new Set(tried.map(({ frontend }) => frontend));
-  const names: string[] = [];
-  for (const layer of layers) {
-    const count = layer === null ? 0 : layer.sections.frontendCount;
-    for (let index = 0; index < count && names.length < most; index++) {
-      if (!layer!.isServed(index)) continue;
-      const name = layer!.sections.frontendName(index);
-      if (!known.has(name)) names.push(name);
+/** Those that match count most, then those that come first. */
+function chosen(all: readonly Placed[], most: number): readonly Placed[] {
+  if (all.length <= most) return all;
+  const matching = all.filter(({ refusedAt }) => refusedAt === 0).slice(0, Math.ceil(most / 2));
+  const others = all.filter(({ refusedAt }) => refusedAt !== 0).slice(0, most - matching.length);
+  return [...matching, ...others].sort(inOrder);
+}
+
+/**
+ * After `find` of both for the same request. `most`: so many of the host, and so many of others, are told. Looks at no more than
+ * a bounded number, since requests wait meanwhile.
+ */
+export function triedFrontends(
+  base: TableLayer,
+  overlay: TableLayer | null,
+  host: string,
+  most: { readonly tried: number; readonly others: number },
+): TriedFrontends {
+  const all: Placed[] = [];
+  const others: string[] = [];
+  let triedInAll = 0;
+  for (const layer of overlay === null ? [base] : [overlay, base]) {
+    const { seen, more } = layer.tried(host, MOST_RUN, (own, refusedAt) => {
+      all.push({ layer, own, refusedAt, place: placeIn(layer, layer === overlay, own) });
+    });
+    triedInAll += seen.size + more;
+    const { sections } = layer;
+    // Where there are so many, some of them would be taken for others.
+    const count = more > 0 ? 0 : sections.frontendCount;
+    for (let index = 0; index < count && others.length < most.others; index++) {
+      if (!seen.has(index) && layer.isServed(index)) others.push(sections.frontendName(index));
     }
   }
-  return names;
+  const tried = chosen(all.sort(inOrder), most.tried).map(({ layer: { sections }, own, refusedAt }) => ({
+    frontend: sections.frontendName(own),
+    refusal: refusedAt === 0 ? null : refusalAt(sections, refusedAt),
+  }));
+  return { tried, triedInAll, others };
 }

@@ -6,7 +6,7 @@ import { shownOptions } from '../../middlewares/kinds.ts';
 import { FRONTEND_KEYS } from '../../model/schema.ts';
 import type { Explained, ExplainedRequest, ExplainedStep } from '../../protocol/explanation.ts';
 import { canonicalHost } from '../../table/request-text.ts';
-import { type KeyRow, keyRow } from '../keys/key-rows.ts';
+import { type KeyRow, keyRow, treeOf } from '../keys/key-rows.ts';
 import type { ControlView } from '../view.ts';
 import type { Blamed, Explanation, FrontendTry, MiddlewareAnswer, Step } from './explanation.ts';
 
@@ -22,11 +22,14 @@ type Kind = 'frontends' | 'backends';
 
 class Answer {
   private readonly view: ControlView;
+  /** Of the keys in force. */
+  private readonly tree: string;
   private readonly request: ExplainedRequest;
   private readonly explained: Explained;
 
   constructor(view: ControlView, request: ExplainedRequest, explained: Explained) {
     this.view = view;
+    this.tree = treeOf(view);
     this.request = request;
     this.explained = explained;
   }
@@ -123,7 +126,7 @@ class Answer {
 
   /** Of the middleware that a key of a frontend belongs to. */
   private kindOf(key: string): string {
-    const start = `${this.view.prefix}/frontends/${this.explained.frontend}/`;
+    const start = `${this.tree}/frontends/${this.explained.frontend}/`;
     const match = FRONTEND_KEYS.find(key.slice(start.length));
     if (match.kind !== 'known') return '';
     if (match.field === 'rule') return 'modifiers';
@@ -134,7 +137,7 @@ class Answer {
     return this.view
       .keysOf(kind, name)
       .slice(0, most)
-      .map((key) => keyRow(this.view.prefix, key));
+      .map((key) => keyRow(this.tree, key));
   }
 
   private tries(): FrontendTry[] {
@@ -194,7 +197,7 @@ class Answer {
     const { view, request } = this;
     const host = canonicalHost(request.host ?? '');
     const found: Blamed[] = [];
-    const start = `${view.prefix}/frontends/`;
+    const start = `${this.tree}/frontends/`;
     let looked = 0;
     for (const { key, state, reason } of view.problems()) {
       if (++looked > MOST_LOOKED_AT || found.length === MOST_PROBLEMS || host === '') break;
@@ -226,12 +229,12 @@ class Answer {
       const keys = view
         .keysOf('backends', name)
         .filter(({ key }) => key.startsWith(`backends/${name}/servers/${server.name}/`))
-        .map((key) => keyRow(view.prefix, key));
+        .map((key) => keyRow(this.tree, key));
       return { ...server, reason: health?.state === 'down' ? health.reason : '', keys };
     });
     const able = servers.filter(({ chance }) => chance > 0).length;
     const { leftOut = [] } = backend ?? {};
-    const start = `${view.prefix}/backends/${name}/servers/`;
+    const start = `${this.tree}/backends/${name}/servers/`;
     const problems: Blamed[] = [];
     for (const { key, state, reason } of view.problems()) {
       if (problems.length === MOST_PROBLEMS) break;

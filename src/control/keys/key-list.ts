@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { quoted } from '../../kernel/quote.ts';
 import type { MergedKey } from '../kv-merge.ts';
 import type { ControlView } from '../view.ts';
+import { treeOf } from './key-rows.ts';
 import { KEY_STATES, type KeyContext, type KeyState, type KeyStatus, keyStatus, leftOutObjects } from './key-status.ts';
 
 export type KeyQuery = {
@@ -116,9 +117,8 @@ export function* listKeys(
 const MOST_LOOKING = 4;
 
 export function contextOf(view: ControlView): KeyContext {
-  const tree = view.sources().find((source) => source.tree !== undefined)?.tree ?? view.prefix;
   const problems = new Map([...view.problems()].map((problem) => [problem.key, problem]));
-  return { prefix: view.prefix, model: () => view.model(), tree, problems };
+  return { prefix: view.prefix, model: () => view.model(), tree: treeOf(view), problems };
 }
 
 export class KeyPages {

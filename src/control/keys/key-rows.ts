@@ -1,6 +1,7 @@
 /** A key as pages tell of it. */
 import { shownValue } from '../history/difference.ts';
 import type { MergedKey } from '../kv-merge.ts';
+import type { SourceStatus } from '../source/source.ts';
 
 export type KeyRow = {
   /** With the prefix. */
@@ -11,6 +12,11 @@ export type KeyRow = {
   /** At which it was written last; null: that is not known. */
   readonly revision: number | null;
 };
+
+/** The prefix of frontends, backends and certificates: with an alias another one than that of all keys. */
+export function treeOf(view: { readonly prefix: string; sources(): readonly Pick<SourceStatus, 'tree'>[] }): string {
+  return view.sources().find(({ tree }) => tree !== undefined)?.tree ?? view.prefix;
+}
 
 /** `prefix`: of all keys. */
 export function keyRow(prefix: string, { key, value, source, revision }: MergedKey): KeyRow {

@@ -24,6 +24,8 @@ export class ShadowWatch {
   private timer: NodeJS.Timeout | null = null;
   private cost = 0;
   private stopped = false;
+  /** What stands in the first model is not new to anybody, and is to be known when they begin to look. */
+  private isFirst = true;
 
   constructor(parts: ShadowWatchParts) {
     this.parts = parts;
@@ -36,7 +38,7 @@ export class ShadowWatch {
   /** The model has changed: what is under way begins anew. */
   touch(): void {
     this.looking = null;
-    if (this.timer === null) this.arm(Math.max(WAIT_MS, this.cost * REST_PER_COST));
+    if (this.timer === null) this.arm(this.isFirst ? 0 : Math.max(WAIT_MS, this.cost * REST_PER_COST));
   }
 
   stop(): void {
@@ -69,10 +71,11 @@ export class ShadowWatch {
     while (step.done !== true && performance.now() - start < SLICE_MS) step = this.looking.next();
     this.cost += performance.now() - start;
     if (step.done !== true) {
-      this.arm(REST_MS);
+      this.arm(this.isFirst ? 0 : REST_MS);
       return;
     }
     this.looking = null;
+    this.isFirst = false;
     const hadAny = this.found.size > 0;
     this.found = step.value;
     if (hadAny || this.found.size > 0) onChange();

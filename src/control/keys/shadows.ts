@@ -63,6 +63,17 @@ function byRank(one: Frontend, other: Frontend): number {
   return other.rank - one.rank || (one.name < other.name ? -1 : 1);
 }
 
+/** Those that are tried first. Gives in between. */
+function* firstOf(list: readonly Frontend[]): Generator<undefined, Frontend[]> {
+  let first: Frontend[] = [];
+  for (const frontend of list) {
+    first.push(frontend);
+    if (first.length === 2 * MOST_COMPARED) first = first.sort(byRank).slice(0, MOST_COMPARED);
+    yield;
+  }
+  return first.sort(byRank).slice(0, MOST_COMPARED);
+}
+
 /**
  * Problems by key; gives in between, so that other things can be done. `prefix`: of the keys in force. `isTold`: the key has a
  * problem already.
@@ -85,10 +96,9 @@ export function* findShadows(
     const key = keyOf(prefix, frontend);
     if (!isTold(key)) found.set(key, { key, state: 'warned', reason });
   };
-  const anywhere = (byHost.get('') ?? []).sort(byRank).slice(0, MOST_COMPARED);
+  const anywhere = yield* firstOf(byHost.get('') ?? []);
   for (const [host, list] of byHost) {
-    if (host !== '') list.sort(byRank);
-    const first = list.slice(0, MOST_COMPARED);
+    const first = host === '' ? anywhere : yield* firstOf(list);
     for (const frontend of list) {
       const hider = [...first, ...(host === '' ? [] : anywhere)].find(
         (other) => byRank(other, frontend) < 0 && other !== frontend && hides(other, frontend),

@@ -30,8 +30,7 @@ import { explainServers } from './servers.ts';
 import { explainStep } from './steps.ts';
 
 /** Frontends that are told of, those that were tried and those of other hosts. */
-const MOST_TRIED = 100;
-const MOST_OTHERS = 20;
+const MOST_TOLD = { tried: 100, others: 20 };
 
 function headOf({ method, target, host, fields }: ExplainedRequest): RequestHead {
   const head = new RequestHead();
@@ -42,16 +41,6 @@ function headOf({ method, target, host, fields }: ExplainedRequest): RequestHead
   if (head.problem === '') head.problem = targetProblem(target);
   head.tunnel = head.problem === '' && head.upgrade !== '';
   return head;
-}
-
-/** The winner and those around it: what comes before it said no, what comes behind it is shadowed or said no as well. */
-function toldTries(tried: readonly ExplainedTry[], others: readonly ExplainedTry[], winner: string): ExplainedTry[] {
-  if (tried.length + others.length <= MOST_TRIED) return [...tried, ...others];
-  // Of very many those that match count most, then those that come first.
-  const matching = tried.filter(({ no }) => no === '').slice(0, MOST_TRIED / 2);
-  const rest = tried.filter(({ no }) => no !== '').slice(0, MOST_TRIED - matching.length);
-  const kept = new Set([...matching, ...rest]);
-  return tried.filter((each) => kept.has(each) || each.frontend === winner);
 }
 
 class Explanation {
@@ -90,7 +79,7 @@ class Explanation {
       steps: this.steps,
       backend: this.backend,
       reply: reply === null ? null : explainedReply(reply),
-      isCertain: this.steps.every(({ isCertain }) => isCertain),
+      isCertain: this.steps.every(({ isCertain }) => isCertain) && this.backend?.breaker !== 'recovering',
       server: this.server,
       sent: this.sent,
     };
@@ -128,18 +117,19 @@ class Explanation {
   private route(table: RoutingTable): FrontendView | null {
     const { head, scope } = this;
     const frontend = table.route(scope.entryPoint, head.method, head.host, head.path, head);
-    const redirects = table.redirectSlash;
-    const { tried, others } = table.tried(head.host, MOST_OTHERS);
-    table.redirectSlash = redirects;
+    const { tried, triedInAll, others } = table.tried(head.host, MOST_TOLD);
     const told = tried.map(({ frontend: name, refusal }) => ({
       frontend: name,
       no: refusal?.matcher ?? '',
       wants: refusal?.wants ?? [],
     }));
-    const ofOthers = others.map((name) => ({ frontend: name, no: 'host', wants: [] }));
+    // Of very many not all are looked at.
+    if (frontend !== null && !told.some((each) => each.frontend === frontend.name)) {
+      told.unshift({ frontend: frontend.name, no: '', wants: [] });
+    }
     this.frontend = frontend;
-    this.tried = toldTries(told, ofOthers, frontend?.name ?? '');
-    this.triedInAll = tried.length;
+    this.tried = [...told, ...others.map((name) => ({ frontend: name, no: 'host', wants: [] }))];
+    this.triedInAll = triedInAll;
     return frontend;
   }
 

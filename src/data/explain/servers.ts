@@ -14,7 +14,8 @@ function stateOf(server: ServerView, index: number, { rotation }: Balancer): Exp
   if (backend.policy?.draining?.includes(index) === true) return 'draining';
   if (server.weight === 0) return 'not used';
   const ejection = state.ejection(server.slot);
-  return ejection === IN ? 'in rotation' : ejection === EJECTED ? 'ejected' : 'on trial';
+  if (ejection !== IN) return ejection === EJECTED ? 'ejected' : 'on trial';
+  return backend.policy?.suspects?.includes(index) === true ? 'suspect' : 'in rotation';
 }
 
 /** Why a server in that state gets nothing new. */
@@ -22,6 +23,7 @@ const WHY_NOT: Readonly<Record<ExplainedServer['state'], string>> = {
   'in rotation': 'another one is chosen for it',
   'not used': 'its weight is 0',
   draining: 'it keeps its sessions, and gets nothing new',
+  suspect: 'its lease ran out: it is for when no other can be had',
   down: 'its health check fails',
   ejected: 'it has failed too many requests in a row',
   'on trial': 'one request finds out whether it serves again',

@@ -14,7 +14,7 @@ test('the first frontend that has nothing against a request is the one that it g
       const table = tableOf(list, keepTrailingSlash);
       for (const each of requests) {
         const routed = tableRoute(table, each);
-        const { tried, others } = table.tried(each.host, 1_000);
+        const { tried, others } = table.tried(each.host, { tried: 1_000, others: 1_000 });
         const first = tried.find(({ refusal }) => refusal === null)?.frontend ?? 'none';
         assert.equal(first, routed.split(' ')[0], JSON.stringify(each));
         const served = list.filter(({ entryPoints }) => ((entryPoints >>> each.entryPoint) & 1) === 1);
@@ -35,7 +35,7 @@ test('the first frontend that has nothing against a request is the one that it g
         }
       }
     }),
-    { numRuns: PROPERTY_RUNS },
+    { numRuns: PROPERTY_RUNS / 3 },
   );
 });
 
@@ -45,7 +45,7 @@ function triedFor(list: readonly TableFrontend[], asked: Partial<Request>) {
   const table = tableOf(list);
   const each = { entryPoint: 0, method: 'GET', host: 'a', path: '/', ...asked };
   tableRoute(table, each);
-  return table.tried(each.host, 5);
+  return table.tried(each.host, { tried: 1_000, others: 5 });
 }
 
 test('what says no is named, with what it would have taken', () => {
@@ -72,10 +72,28 @@ test('of a host with hundreds of paths all are tried, those that an index finds 
   const list = Array.from({ length: 300 }, (_, i) =>
     frontend(`f${i}`, [HOST, { kind: 'path', paths: [`/${i}`] }], { rank: 300 - i }),
   );
-  const { tried } = triedFor(list, { path: '/7' });
+  const { tried, triedInAll } = triedFor(list, { path: '/7' });
+  assert.equal(triedInAll, 300);
   assert.equal(tried.length, 300);
   assert.deepEqual(
     tried.filter(({ refusal }) => refusal === null).map(({ frontend: name }) => name),
     ['f7'],
+  );
+});
+
+test('of thousands the ones that match are told, and the first of the others', () => {
+  const list = Array.from({ length: 3_000 }, (_, i) =>
+    frontend(`f${i}`, [HOST, { kind: 'pathPrefix', prefixes: [i % 1_000 === 999 ? '/x' : `/${i}`] }], {
+      rank: 3_000 - i,
+    }),
+  );
+  const table = tableOf(list);
+  tableRoute(table, { entryPoint: 0, method: 'GET', host: 'a', path: '/x/y' });
+  const { tried, triedInAll } = table.tried('a', { tried: 10, others: 5 });
+  assert.equal(triedInAll, 3_000);
+  const names = ['f0', 'f1', 'f2', 'f3', 'f4', 'f5', 'f6', 'f999', 'f1999', 'f2999'];
+  assert.deepEqual(
+    tried.map(({ frontend: name }) => name),
+    names,
   );
 });
