@@ -74,7 +74,7 @@ test('every field of frontends, backends and servers comes back as it was given'
     shop.backend.servers.map((view) => ({ ...view })),
     given.servers.map((each, i) => {
       const address = ['10.0.0.1:80', '[::1]:8443', '10.0.0.1:65535'][i];
-      return { ...each, address, backendSlot: given.slot, options: null, isGone: false };
+      return { ...each, address, backendSlot: given.slot, options: null, histogram: null, isGone: false };
     }),
   );
   assert.deepEqual([...shop.backend.schedule], [0, 0, 0, 1]);
