@@ -3,6 +3,7 @@
  * pages that look at them.
  */
 
+import { timerSpan } from '../kernel/durations.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import type { LogFields } from '../kernel/log-line.ts';
@@ -441,7 +442,7 @@ export class ControlPlane {
     this.follow(remembered);
     if (this.sourceList.length === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const patience = patienceMs === null ? undefined : setTimeout(resolve, patienceMs);
+    const patience = patienceMs === null ? undefined : setTimeout(resolve, timerSpan(patienceMs));
     await Promise.race([this.publisher.begun, promise, this.stopped.promise]);
     clearTimeout(patience);
   }

@@ -7,7 +7,7 @@
  */
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseDuration } from '../../kernel/durations.ts';
+import { parseDuration, timerSpan } from '../../kernel/durations.ts';
 import { quoted } from '../../kernel/quote.ts';
 import { HistogramOwner, HistogramReader } from '../../shared/histograms.ts';
 import { LATENCY_BUCKETS } from '../../shared/latency.ts';
@@ -79,7 +79,7 @@ export class PercentilesPage {
       ? this.view.nodes().then((list) => askOthers(list, { path, ms: NODE_MS + over, mostBytes: MOST_ANSWER }))
       : [];
     const before = over === 0 ? null : this.counts(of);
-    if (over > 0) await sleep(over);
+    if (over > 0) await sleep(timerSpan(over));
     const counts = this.counts(of);
     if (counts === null && !ofAll) return error(404, `there is no ${of}`);
     const merged = new MergedHistogram();

@@ -1,4 +1,5 @@
 /** Looks for frontends that are never reached (shadows.ts) when the model has changed: late, in pieces, and with rests between. */
+import { timerSpan } from '../../kernel/durations.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
 import type { Problem } from '../../kernel/problems.ts';
 import type { Model } from '../../model/model.ts';
@@ -56,7 +57,7 @@ export class ShadowWatch {
         this.looking = null;
         tellOwnError('search for frontends that are never reached', error);
       }
-    }, ms).unref();
+    }, timerSpan(ms)).unref();
   }
 
   private look(): void {

@@ -14,5 +14,5 @@ export function spreadMs(keys: number, random: () => number = Math.random): numb
 /** Waits for them. Rejects when `signal` is aborted. */
 export async function spread(keys: number, signal: AbortSignal): Promise<void> {
   const ms = timerSpan(spreadMs(keys));
-  if (ms > 0) await sleep(ms, undefined, { signal });
+  if (ms > 0) await sleep(timerSpan(ms), undefined, { signal });
 }

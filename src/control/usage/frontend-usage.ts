@@ -5,7 +5,9 @@
  * Nothing is called unused for longer than it was watched: watching begins anew where nobody watched for a while (a restart
  * that took its time), and for each frontend when it is first seen.
  */
+
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf } from '../../kernel/errors.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
@@ -70,7 +72,7 @@ export class FrontendUsage {
     this.looking = this.recall().finally(() => {
       this.looking = null;
     });
-    this.timer = setInterval(() => void this.step(), this.times.lookMs);
+    this.timer = setInterval(() => void this.step(), timerSpan(this.times.lookMs));
     this.timer.unref();
   }
 
