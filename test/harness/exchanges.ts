@@ -15,7 +15,11 @@ function gaugeIn(metrics: string, name: string): number {
 
 const gauge = async (tsuji: Tsuji, name: string): Promise<number> => gaugeIn(await tsuji.metrics(), name);
 
-export const openExchanges = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'tsuji_open_exchanges');
+/** As `tsuji_open_exchanges`, from a page that costs a quarter of all metrics: it is asked thousands of times. */
+export async function openExchanges(tsuji: Tsuji): Promise<number> {
+  const { entryPoints } = await tsuji.status();
+  return entryPoints.reduce((sum, { openExchanges: open }) => sum + open, 0);
+}
 export const openUpstream = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'tsuji_open_upstream_connections');
 export const armedTimers = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'tsuji_armed_timers');
 export const bufferedBytes = (tsuji: Tsuji): Promise<number> => gauge(tsuji, 'tsuji_buffered_bytes');

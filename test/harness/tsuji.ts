@@ -16,6 +16,7 @@ export type Status = {
   settled: boolean;
   workers: { index: number; state: string; generation: number; restarts: number }[];
   sources: { name: string; state: string; revision: string }[];
+  entryPoints: { name: string; openExchanges: number }[];
   frontends: { name: string; routes: { name: string; rule: string }[] }[];
   backends: { name: string; servers: { url: string }[] }[];
   problems: { key: string; state: string; reason: string }[];
