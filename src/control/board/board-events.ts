@@ -107,19 +107,11 @@ export class BoardEvents {
   rowChanged({ row, before, failing, recovered, breakerBefore }: RowChange): void {
     const t = this.now();
     for (const { server } of failing) {
-      this.add(
-        t,
-        'health',
-        WORSE.worse,
-        ['server', row.name, server.name],
-        ' fails its requests',
-        'answers',
-        'servers',
-      );
+      this.add(t, 'health', WORSE.worse, ['server', row.name, server.name], ' failing requests', 'answers', 'servers');
     }
     for (const { server, state } of recovered) {
       if (state !== 'in rotation' && state !== 'slow start') continue;
-      this.add(t, 'health', WORSE.better, ['server', row.name, server.name], ' answers again', 'answers', 'servers');
+      this.add(t, 'health', WORSE.better, ['server', row.name, server.name], ' answering again', 'answers', 'servers');
     }
     if (row.breaker !== breakerBefore && row.breaker !== null && breakerBefore !== null) this.breakerChanged(row, t);
     if (before !== null) this.stateChanged(row, before, t);
@@ -139,7 +131,7 @@ export class BoardEvents {
         shares.e5 !== null && shares.e5 > 0 && !why.includes('5xx') ? `, ${percentOf(shares.e5)} get a 5xx` : '';
       this.add(t, 'backend', worse, of, ` ${state}`, 'answers', 'backends', [`${why}${share}`]);
     } else if (before === 'failing' || before === 'impaired') {
-      this.add(t, 'backend', WORSE.better, of, ' is well again', 'answers', 'backends', [`was ${before}`]);
+      this.add(t, 'backend', WORSE.better, of, ' recovered', 'answers', 'backends', [`was ${before}`]);
     }
   }
 

@@ -112,7 +112,7 @@ function ofCertificate(worse: number, words: string): Row {
 
 const ROWS: Readonly<Record<string, Row | null>> = {
   server_down: ofServer('health', WORSE.worse, ' down', checkOrRequests, reasonOf),
-  server_up: ofServer('health', WORSE.better, ' is back', checkOrRequests, noDetail),
+  server_up: ofServer('health', WORSE.better, ' back', checkOrRequests, noDetail),
   server_ejected: ofServer('ejection', WORSE.worse, ' ejected', passive, (fields) => [
     `for ${seconds(field(fields, 'for_ms'))}, as its connections failed`,
   ]),

@@ -60,8 +60,10 @@ function checkOf({ view }: Board, row: BackendRow, { server }: ServerRow): Check
 function wordOf(board: Board, row: BackendRow, server: ServerRow, check: Check | null): Text {
   const why = isBad(server.state) ? whyOut(board, row, server) : '';
   if (why !== '') return [['code', why]];
-  if (check !== null && check.at !== null)
-    return check.reason === '' ? [`answered in ${check.ms} ms`] : [['code', check.reason]];
+  if (check !== null && check.ms !== null) {
+    const { ms, reason } = check;
+    return reason === '' ? [`answered in ${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`] : [['code', reason]];
+  }
   const word = board.events.lastWord(row.name, server.server.name);
   return word === null || word.text === '' ? [] : [['code', word.text]];
 }

@@ -6,7 +6,7 @@ import { html, useEffect, useRef, useState } from './preact.js';
 import { has, joinQuery, split, toggled } from './query.js';
 import { state, useStore } from './store.js';
 
-/** While somebody types, ms. */
+/** While somebody types on, ms: the first letter counts at once, those behind it when there is a rest. */
 const PAUSE = 120;
 
 export const useQuery = () => useStore((now) => now.place.params.q ?? '');
@@ -27,6 +27,7 @@ export function Filter({ hint, bad = [] }) {
   const query = useQuery();
   const [parts, setParts] = useState(() => partsOf(query));
   const timer = useRef(0);
+  const typedAt = useRef(0);
   const { chips, typed } = parts;
   useEffect(() => {
     // By a chip, a link, or back; what is being typed is on its way.
@@ -46,7 +47,10 @@ export function Filter({ hint, bad = [] }) {
     return { chips: [...chips, ...more], typed: text === '' ? '' : text + rest };
   };
   const onInput = ({ target: { value } }) => {
-    take(/\s$/.test(value) ? whole(value, ' ') : { chips, typed: value }, PAUSE);
+    const now = performance.now();
+    const isFirst = now - typedAt.current > PAUSE;
+    typedAt.current = now;
+    take(/\s$/.test(value) ? whole(value, ' ') : { chips, typed: value }, isFirst ? 0 : PAUSE);
   };
   const onKeyDown = (event) => {
     if (event.key === 'Backspace' && typed === '' && chips.length > 0)

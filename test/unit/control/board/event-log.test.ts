@@ -44,7 +44,7 @@ test('what comes for another reason, is better, or comes later is another event'
   log.add(down('b', 's3', 'connect ECONNREFUSED 10.0.1.3:80', 60_000));
   assert.deepEqual(texts(log), [
     'b/s3 down ×1: connect ECONNREFUSED 10.0.1.3:80',
-    'b/s1 is back ×1: ',
+    'b/s1 back ×1: ',
     'b/s2 down ×1: status 500',
     'b/s1 down ×1: connect ECONNREFUSED 10.0.1.1:80',
   ]);
