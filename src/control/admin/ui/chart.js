@@ -103,7 +103,8 @@ export function Chart({ kind, history, range, now, note = '', span, height: want
   const { from, to } = useStore((s) => s.place.params);
   const shown = useMemo(() => (history === null ? null : cut(history, Number(from), Number(to))), [history, from, to]);
   const latest = useRef();
-  latest.current = { shown, range, cut: Number(from) < Number(to) };
+  // A plot is drawn once more by what it had, until another range has come.
+  if (shown !== null) latest.current = { shown, range, cut: Number(from) < Number(to) };
 
   useLayoutEffect(() => {
     const observer = new ResizeObserver(([entry]) => setWidth(Math.floor(entry.contentRect.width)));
