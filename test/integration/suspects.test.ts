@@ -107,7 +107,13 @@ test('when all leases run out at once while the servers live, traffic goes on, a
   await client.put(`/traefik/backends/${backend}/servers/s1/url`).value(two.url);
   await suspected(backend, 's0');
   await answeredBy(backend, 'two');
+  // Should the only one that is back be dead, a retry goes to a suspect one.
+  await client.put(`/traefik/backends/${backend}/retry/attempts`).value('0');
+  await client.put(`/traefik/backends/${backend}/servers/s1/url`).value(`http://${OWN_HOST}:1`);
+  await answeredBy(backend, 'one');
+  assert.equal(await suspectsOf(backend), 's0');
   await client.put(`/traefik/backends/${backend}/servers/s0/url`).value(one.url);
+  await client.put(`/traefik/backends/${backend}/servers/s1/url`).value(two.url);
   await answeredBy(backend, 'one,two');
   await suspected(backend, '');
   assert.match(await tsuji.metrics(), /^tsuji_suspects_total\{outcome="returned"\} 2$/m);

@@ -199,6 +199,7 @@ export class Assignment implements Waiter {
     let server: ServerView | null = null;
     if (this.mayTry) server = this.claimTrial(rotation.trial);
     const isLeft = rotation.scheduleLength > 0 && (failover === null || rotation.up > 0);
+    if (server === null && isLeft && this.tried.length > 0) server = rotation.reserved(this.tried);
     if (server === null && isLeft) server = chooser.choose(rotation, this.tried, this.hash);
     if (sticky !== null) this.cookie = server === null ? '' : sticky.cookieOf(server);
     return server;

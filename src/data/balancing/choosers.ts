@@ -1,6 +1,7 @@
 /** The ways to choose among the servers in rotation. One object per backend, made with its table; hash.ts has one more. */
 import type { ServerView } from '../../table/views.ts';
 import type { Rotation } from './rotation.ts';
+import { wasTried } from './tried.ts';
 
 export interface Chooser {
   /**
@@ -16,11 +17,6 @@ export const NO_HASH = -1;
 
 /** Turns that a retry passes over before it takes any server that has not failed it. */
 const MAX_PASSED_TURNS = 32;
-
-export function wasTried(server: ServerView, tried: readonly ServerView[]): boolean {
-  for (let i = 0; i < tried.length; i++) if (tried[i].slot === server.slot) return true;
-  return false;
-}
 
 function sharesOf(weights: readonly number[]): number[] {
   const sum = weights.reduce((all, weight) => all + weight, 0);

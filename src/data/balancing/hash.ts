@@ -14,8 +14,9 @@ import type { RequestHead } from '../../http/request-head.ts';
 import { type HashSource, parseHashSource } from '../../kernel/balancing-options.ts';
 import type { ServerView } from '../../table/views.ts';
 import type { Peer } from '../middleware.ts';
-import { type Chooser, NO_HASH, RoundRobin, wasTried } from './choosers.ts';
+import { type Chooser, NO_HASH, RoundRobin } from './choosers.ts';
 import type { Rotation } from './rotation.ts';
+import { wasTried } from './tried.ts';
 
 /** So much a server always takes: the few requests that one browser has open at once stay together on an idle backend. */
 export const ALWAYS_TAKEN = 8;

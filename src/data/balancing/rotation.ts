@@ -1,7 +1,8 @@
 /**
  * The servers of one backend that may be chosen now, with their weights: what the table says, less those that are down,
  * ejected or draining, and with the weights that slow start and `drr` give them (src/shared/server-state.ts). Those that are
- * suspect (their lease ran out) may be chosen when no other can, and ejected ones when not even these.
+ * suspect (their lease ran out) may be chosen when no other can or when all others have failed a request, and ejected ones when
+ * not even these.
  *
  * It is worked out anew only when the backend's count of changes has moved. All workers see the same words, so they make
  * the same schedule of it and go on with the same cursor: the turns stay exact among the servers that are left.
@@ -10,6 +11,7 @@ import { changesOf, serversChanged, takeTurn } from '../../shared/cursors.ts';
 import { DOWN, IN, type ServerState, TRIAL } from '../../shared/server-state.ts';
 import { scheduleOf } from '../../table/schedule.ts';
 import type { BackendView, ServerView } from '../../table/views.ts';
+import { wasTried } from './tried.ts';
 
 export type Shared = { readonly cursors: Int32Array; readonly serverState: ServerState };
 
@@ -26,6 +28,8 @@ export class Rotation {
   trial: ServerView | null = null;
   /** Servers that may be chosen as they should be: ejected ones do not count, even where there are no others. */
   up = 0;
+  /** Suspect ones that stand back for those. */
+  private reserve: readonly ServerView[] = [];
   /** Goes up whenever the above has changed. */
   version = 0;
   private readonly cursors: Int32Array;
@@ -59,6 +63,12 @@ export class Rotation {
     return this.backend.servers[this.schedule[(Math.random() * this.scheduleLength) | 0]];
   }
 
+  /** One of the reserve, for a request that all `servers` have failed; null: they have not, or there is none. */
+  reserved(tried: readonly ServerView[]): ServerView | null {
+    if (this.reserve.length === 0 || this.servers.some((server) => !wasTried(server, tried))) return null;
+    return this.reserve.find((server) => !wasTried(server, tried)) ?? null;
+  }
+
   /** A number that goes up with every choice of any worker: where to begin among equals. */
   turn(): number {
     return takeTurn(this.cursors, this.backend.slot);
@@ -86,7 +96,13 @@ export class Rotation {
     this.version++;
     this.trial = null;
     let weights = this.weightsOf((index, isIn) => isIn && !this.suspects.includes(index));
-    if (this.suspects.length > 0 && !weights.some((weight) => weight > 0)) weights = this.weightsOf((_, isIn) => isIn);
+    this.reserve = [];
+    if (this.suspects.length > 0) {
+      const suspects = this.weightsOf((index, isIn) => isIn && this.suspects.includes(index));
+      if (weights.some((weight) => weight > 0))
+        this.reserve = backend.servers.filter((_, index) => suspects[index] > 0);
+      else weights = suspects;
+    }
     this.up = weights.filter((weight) => weight > 0).length;
     // Main never ejects more than half. Where all others have gone since, an ejected server is better than none.
     if (this.up === 0) weights = this.weightsOf(() => true);

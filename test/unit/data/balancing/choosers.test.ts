@@ -106,6 +106,21 @@ test('a retry never goes to a server that has failed while there is another, who
   }
 });
 
+test('a request that all servers in rotation have failed goes to one that is suspect, and no other does', () => {
+  const view = backendView([1, 1, 1, 1], { suspects: [2, 3] });
+  const shared = sharedMemory();
+  const rotation = new Rotation(view, shared);
+  const [a, b, c, d] = view.servers;
+  assert.equal(rotation.reserved([a]), null);
+  assert.equal(rotation.reserved([a, b]), c);
+  assert.equal(rotation.reserved([a, b, c]), d);
+  assert.equal(rotation.reserved([a, b, c, d]), null);
+  shared.serverState.setHealth(c.slot, DOWN);
+  serversChanged(shared.cursors, SLOT);
+  rotation.sync();
+  assert.equal(rotation.reserved([b, a]), d);
+});
+
 test('weights that the main thread gives replace the configured ones', () => {
   const shared = sharedMemory();
   const rotation = new Rotation(backendView([1, 1]), shared);
