@@ -3,6 +3,7 @@ import test, { mock, type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { RemovalGuard } from '../../../../src/control/memory/removal-guard.ts';
 import { Reconciler } from '../../../../src/control/reconciler.ts';
+import { Slices } from '../../../../src/control/slices.ts';
 import type { Change } from '../../../../src/control/source/source.ts';
 import { ModelBuilder } from '../../../../src/model/build-model.ts';
 import { captureLog } from '../../../harness/log.ts';
@@ -38,6 +39,8 @@ function start(t: TestContext, removal: number | null, busy: readonly string[] =
     ],
     builder,
     admit: (changes) => guard.admit(changes),
+    // However slow the machine: a turn of the clock is a turn of the model.
+    slices: new Slices(Number.POSITIVE_INFINITY),
     onModel: () => {},
   });
   t.after(() => {
