@@ -308,6 +308,10 @@ export class PlaneView implements ControlView {
     return this.parts.servers.status(backend, server);
   }
 
+  failure(backend: string, url: string): string {
+    return this.parts.servers.failureOf(backend, url);
+  }
+
   health(backend: string, url: string): HealthView | null {
     return this.parts.healthChecks.view(backend, url);
   }

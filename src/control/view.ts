@@ -189,6 +189,8 @@ export interface ControlView {
   /** Copies that the frontend has sent to the backend, in the order of MIRROR_RESULTS. */
   mirrored(frontend: string, backend: string): readonly number[];
   serverStatus(backend: Backend, server: Server): ServerStatus;
+  /** What requests to the server have failed by of late, '' for nothing. */
+  failure(backend: string, url: string): string;
   /** null: the server is not checked. */
   health(backend: string, url: string): HealthView | null;
   /** null: there is none. */

@@ -79,15 +79,19 @@ export class KeySets {
     return this.held.get(url)?.version ?? 0;
   }
 
+  /** Would it be fetched again for a key that it lacks? */
+  mayAsk(url: string): boolean {
+    return this.waiting.has(url) || monotonicMs() - (this.askedAt.get(url) ?? Number.NEGATIVE_INFINITY) >= ASK_MS;
+  }
+
   /** The set lacks a key. True: `done` is called when it was fetched again; false: it was, not long ago. */
   ask(url: string, done: () => void): boolean {
     if (this.waiters >= MAX_WAITING) return false;
     const under = this.waiting.get(url);
     if (under !== undefined) under.push(done);
     else {
-      const now = monotonicMs();
-      if (now - (this.askedAt.get(url) ?? Number.NEGATIVE_INFINITY) < ASK_MS) return false;
-      this.askedAt.set(url, now);
+      if (!this.mayAsk(url)) return false;
+      this.askedAt.set(url, monotonicMs());
       this.waiting.set(url, [done]);
       this.report({ kind: 'wantKeySet', url });
     }

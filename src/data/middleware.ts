@@ -100,12 +100,16 @@ export type Foreseen = {
   readonly isCertain: boolean;
 };
 
+export function foreseenRefusal(text: string, reply: Reply): Foreseen {
+  return { text, reply, isCertain: true };
+}
+
 export interface Middleware {
   /**
    * Told to whoever asks what would become of a request, in the place of `request`, by those whose `request` counts, waits, asks
-   * or takes a turn. Changes nothing but the head, as far as that can be known.
+   * or takes a turn. Changes nothing but the head, as far as that can be known, and calls nobody outside of this process.
    */
-  foresee?(exchange: Scope, head: RequestHead): Foreseen;
+  foresee?(exchange: Scope, head: RequestHead): Foreseen | Promise<Foreseen>;
   /**
    * The request comes: null lets it on, a reply answers it. `head` may be changed; it is valid only during the call. After
    * WAITS the head that goes on is that of `Waiting`.

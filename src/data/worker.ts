@@ -319,10 +319,10 @@ function reload({ logLevel, entryPoints, clientCAs }: Extract<ToWorker, { kind: 
 }
 
 /** An error of ours there costs the one who asks his answer, and nobody else anything. */
-function explainTo({ id, request }: Extract<ToWorker, { kind: 'explain' }>): void {
+async function explainTo({ id, request }: Extract<ToWorker, { kind: 'explain' }>): Promise<void> {
   let explained: Explained | null = null;
   try {
-    explained = explain(context, request);
+    explained = await explain(context, request);
   } catch (error) {
     tellOwnError('explanation of a request', error);
   }
@@ -363,7 +363,7 @@ function receive(message: ToWorker): void {
       post({ kind: 'pong', question: message.question });
       return;
     case 'explain':
-      explainTo(message);
+      void explainTo(message);
       return;
     case 'drain':
       drain();

@@ -1,5 +1,6 @@
 /** Names and values of fields as keys give them (shared/spec kv-schema §6.8, frontend-options §2.4). */
 import { quoted } from '../kernel/quote.ts';
+import type { RequestSource } from '../kernel/request-source.ts';
 import type { OptionKeys } from './option-keys.ts';
 
 export type FieldValue = readonly [name: string, value: string];
@@ -69,6 +70,11 @@ const SECRET = /auth|cookie|token|key|secret|pass|session|credential|signature/i
 /** What a field of that name says may be a secret. */
 export function isSecretField(name: string): boolean {
   return SECRET.test(name);
+}
+
+/** What requests are counted by, as far as it may be shown. `value`: that of one request. */
+export function shownSource({ source, header }: RequestSource, value: string): string {
+  return source === 'header' && isSecretField(header) ? 'REDACTED' : value;
 }
 
 /** As far as it may be shown: what a field of that name says may be a secret. */

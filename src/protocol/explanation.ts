@@ -50,12 +50,29 @@ export type ExplainedServer = {
   readonly weight: number;
   /** As it counts now, 0 for one that gets nothing. */
   readonly effectiveWeight: number;
-  readonly state: 'in rotation' | 'not used' | 'draining' | 'suspect' | 'down' | 'ejected' | 'on trial';
+  readonly state: 'in rotation' | 'failing' | 'not used' | 'draining' | 'suspect' | 'down' | 'ejected' | 'on trial';
   readonly inFlight: number;
+  /** Tries that have failed since the last that was answered. */
+  readonly failures: number;
   /** That it gets this request, 0 to 1. */
   readonly chance: number;
   /** Why it gets it, or why it does not. */
   readonly why: string;
+};
+
+/** What the limit of requests in progress is to a request (`maxconn`). */
+export type ExplainedLimit = {
+  /** Whose requests are counted together with it, as far as that may be shown. */
+  readonly source: string;
+  /** That may be in progress, and that are. */
+  readonly most: number;
+  readonly inProgress: number;
+  /** Of all sources: that may wait, and that do. */
+  readonly places: number;
+  readonly waiting: number;
+  /** For so long at most, milliseconds. */
+  readonly timeoutMs: number;
+  readonly becomes: 'let in' | 'waits' | 'refused';
 };
 
 export type ExplainedBackend = {
@@ -64,6 +81,10 @@ export type ExplainedBackend = {
   readonly standsInFor: readonly string[];
   readonly method: string;
   readonly breaker: 'none' | 'standby' | 'tripped' | 'recovering';
+  /** Servers that it may be tried with, one after the other. */
+  readonly tries: number;
+  /** null: there is none. */
+  readonly limit: ExplainedLimit | null;
   readonly servers: readonly ExplainedServer[];
 };
 

@@ -46,22 +46,40 @@ export class NonceCounts {
     }
   }
 
+  /** What `use` would say. Uses nothing. */
+  isFree(high: number, low: number, count: number): boolean {
+    const set = (high ^ (low >>> 7)) & (SETS - 1);
+    this.lock(set);
+    try {
+      const cell = this.find(set, high, low);
+      return cell < 0 || this.isUnused(cell, count);
+    } finally {
+      Atomics.store(this.words, set, 0);
+    }
+  }
+
   private mark(cell: number, count: number): boolean {
     const { words } = this;
+    if (!this.isUnused(cell, count)) return false;
     const highest = words[cell + HIGHEST] >>> 0;
     if (highest === 0 || count > highest) {
       const moved = highest === 0 ? WINDOW_BITS : count - highest;
       this.shift(cell, moved);
       words[cell + HIGHEST] = count | 0;
-      return true;
+    } else {
+      const behind = highest - count - 1;
+      words[cell + WINDOW + (behind >>> 5)] |= 1 << (behind & 31);
     }
-    const behind = highest - count;
-    if (behind === 0 || behind > WINDOW_BITS) return false;
-    const word = cell + WINDOW + ((behind - 1) >>> 5);
-    const bit = 1 << ((behind - 1) & 31);
-    if ((words[word] & bit) !== 0) return false;
-    words[word] |= bit;
     return true;
+  }
+
+  private isUnused(cell: number, count: number): boolean {
+    const { words } = this;
+    const highest = words[cell + HIGHEST] >>> 0;
+    if (highest === 0 || count > highest) return true;
+    const behind = highest - count - 1;
+    if (behind < 0 || behind >= WINDOW_BITS) return false;
+    return (words[cell + WINDOW + (behind >>> 5)] & (1 << (behind & 31))) === 0;
   }
 
   /** The window moves on; what was the highest count is the first behind it that was used. */
@@ -81,16 +99,27 @@ export class NonceCounts {
     words[cell + WINDOW + (at >>> 5)] |= 1 << (at & 31);
   }
 
-  private cellOf(set: number, high: number, low: number, now: number): number {
+  /** -1: that nonce has none. */
+  private find(set: number, high: number, low: number): number {
     const { words } = this;
-    let oldest = -1;
     for (let way = 0; way < WAYS; way++) {
       const cell = SETS + (set * WAYS + way) * CELL_WORDS;
-      if (words[cell + NONCE] === high && words[cell + NONCE + 1] === low) {
-        words[cell + USED] = now | 0;
-        return cell;
-      }
-      if (oldest < 0 || words[cell + USED] < words[oldest + USED]) oldest = cell;
+      if (words[cell + NONCE] === high && words[cell + NONCE + 1] === low) return cell;
+    }
+    return -1;
+  }
+
+  private cellOf(set: number, high: number, low: number, now: number): number {
+    const { words } = this;
+    const known = this.find(set, high, low);
+    if (known >= 0) {
+      words[known + USED] = now | 0;
+      return known;
+    }
+    let oldest = SETS + set * WAYS * CELL_WORDS;
+    for (let way = 1; way < WAYS; way++) {
+      const cell = SETS + (set * WAYS + way) * CELL_WORDS;
+      if (words[cell + USED] < words[oldest + USED]) oldest = cell;
     }
     words.fill(0, oldest, oldest + CELL_WORDS);
     words[oldest + NONCE] = high;

@@ -83,6 +83,15 @@ export class RateBuckets {
    * in, else the index of the rate with the longest time per token of those that refuse.
    */
   take(limit: BucketLimit, source: string, rates: readonly Rate[], now: number): number {
+    return this.ask(limit, source, rates, now, true);
+  }
+
+  /** What `take` would return. Takes nothing. */
+  foresee(limit: BucketLimit, source: string, rates: readonly Rate[], now: number): number {
+    return this.ask(limit, source, rates, now, false);
+  }
+
+  private ask(limit: BucketLimit, source: string, rates: readonly Rate[], now: number, takes: boolean): number {
     let a = limit[0];
     let b = limit[1];
     let c = limit[2];
@@ -101,7 +110,10 @@ export class RateBuckets {
     const set = (a ^ (b >>> 9)) & (SETS - 1);
     this.lock(set);
     try {
-      return this.charge(this.cellOf(set, a, b, c, d, now), rates, now);
+      if (takes) return this.charge(this.cellOf(set, a, b, c, d, now), rates, now);
+      const cell = this.find(set, a, b, c, d);
+      // Whoever is not known has all of his tokens.
+      return cell < 0 ? -1 : this.refusing(cell, rates, now);
     } finally {
       Atomics.store(this.locks, set, 0);
     }
@@ -114,7 +126,7 @@ export class RateBuckets {
     return used;
   }
 
-  private charge(cell: number, rates: readonly Rate[], now: number): number {
+  private refusing(cell: number, rates: readonly Rate[], now: number): number {
     const { times } = this;
     const first = cell * TIMES + 1;
     let refusing = -1;
@@ -124,7 +136,14 @@ export class RateBuckets {
       if (times[first + i] <= now + (burst - 1) * perTokenMs + 1e-6) continue;
       if (refusing < 0 || perTokenMs > rates[refusing].perTokenMs) refusing = i;
     }
+    return refusing;
+  }
+
+  private charge(cell: number, rates: readonly Rate[], now: number): number {
+    const refusing = this.refusing(cell, rates, now);
     if (refusing >= 0) return refusing;
+    const { times } = this;
+    const first = cell * TIMES + 1;
     let fullAt = 0;
     for (let i = 0; i < rates.length; i++) {
       const time = Math.max(times[first + i], now) + rates[i].perTokenMs;
@@ -135,14 +154,24 @@ export class RateBuckets {
     return -1;
   }
 
-  private cellOf(set: number, a: number, b: number, c: number, d: number, now: number): number {
-    const { keys, times } = this;
-    let free = -1;
+  /** -1: there is none. */
+  private find(set: number, a: number, b: number, c: number, d: number): number {
+    const { keys } = this;
     for (let way = 0; way < WAYS; way++) {
       const cell = set * WAYS + way;
       const key = cell * KEY_WORDS;
       if (keys[key + 3] === d && keys[key] === a && keys[key + 1] === b && keys[key + 2] === c) return cell;
-      if (free < 0 || times[cell * TIMES] < times[free * TIMES]) free = cell;
+    }
+    return -1;
+  }
+
+  private cellOf(set: number, a: number, b: number, c: number, d: number, now: number): number {
+    const known = this.find(set, a, b, c, d);
+    if (known >= 0) return known;
+    const { keys, times } = this;
+    let free = set * WAYS;
+    for (let cell = free + 1; cell < (set + 1) * WAYS; cell++) {
+      if (times[cell * TIMES] < times[free * TIMES]) free = cell;
     }
     if (times[free * TIMES] > now) this.forgot = true;
     const key = free * KEY_WORDS;

@@ -122,6 +122,22 @@ export class TokenCounts {
     return result;
   }
 
+  /** Exchanges of `token` that are in progress with a backend, and whether others of it wait for a slot. Changes nothing. */
+  look(lane: number, backend: number, token: string): { readonly inProgress: number; readonly othersWait: boolean } {
+    const { words, cells } = this;
+    const length = cells.readKey(token);
+    const hash = cells.hashOf(backend, length);
+    const stripe = cells.stripeWith(hash);
+    cells.lock(stripe, lane);
+    const cell = cells.find(stripe, hash, backend, length);
+    const found = {
+      inProgress: cell === 0 ? 0 : words[cell + TOTAL],
+      othersWait: cell !== 0 && words[cell + FIRST] !== 0,
+    };
+    cells.unlock(stripe);
+    return found;
+  }
+
   /** 0 when there is no place. */
   private enqueue(stripe: number, owner: number, lane: number, backend: number, most: number, places: number): number {
     const { words } = this;

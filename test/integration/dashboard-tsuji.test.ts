@@ -83,6 +83,12 @@ test('a wrong key is shown with what is wrong in it, and a request is explained'
   await page.getByRole('button', { name: 'Explain', exact: true }).click();
   await page.locator('.short').getByRole('link', { name: 'shop' }).first().waitFor();
   await page.getByText('GET /a HTTP/1.1').waitFor();
+  // What is secret stands in no address and is not kept.
+  await page.getByLabel('Headers, one a line').fill('X-A: seen\nAuthorization: Basic hidden');
+  await page.getByRole('button', { name: 'Explain', exact: true }).click();
+  await page.getByText('authorization: REDACTED').waitFor();
+  assert.match(page.url(), /X-A/);
+  assert.ok(!`${page.url()} ${await page.evaluate('JSON.stringify(localStorage)')}`.includes('hidden'));
 });
 
 test('a server that dies is red with its word, its backend impaired, the others plain; and back again', async () => {

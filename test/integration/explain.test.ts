@@ -1,9 +1,11 @@
 /** What would become of a request is what becomes of it; and asking for it changes nothing. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
-import { createServer, request as httpRequest } from 'node:http';
+import { createServer, request as httpRequest, type ServerResponse } from 'node:http';
 import test, { after } from 'node:test';
 import fc from 'fast-check';
+import { SignJWT } from 'jose';
 import type { Explanation } from '../../src/control/explain/explanation.ts';
 import type { KeyStatus } from '../../src/control/keys/key-status.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
@@ -14,9 +16,11 @@ import { waitFor } from '../harness/wait.ts';
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 
 const seen: string[] = [];
+const held: ServerResponse[] = [];
 const server = createServer((request, response) => {
   seen.push(`${request.method} ${request.headers.host} ${request.url}`);
-  response.end(request.url);
+  if (request.url === '/held') held.push(response);
+  else response.end(request.url);
 });
 await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
 after(() => server.close());
@@ -31,6 +35,10 @@ const random = fc.sample(
   }),
   { numRuns: 60, seed: 14 },
 );
+
+const md5 = (text: string): string => createHash('md5').update(text).digest('hex');
+const HA1 = md5('ann:traefik:test');
+const JWT_SECRET = Buffer.alloc(32, 'k');
 
 const keys: Record<string, string> = {
   'backends/b/servers/s1/url': `http://${OWN_HOST}:${port}`,
@@ -48,6 +56,34 @@ const keys: Record<string, string> = {
   'frontends/guarded/whitelist/sourcerange': '127.0.0.0/8',
   'frontends/guarded/headers/customrequestheaders/X-Api-Key': 'hidden-secret',
   'frontends/guarded/auth/basic/users': 'ann:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/',
+  'frontends/digest/backend': 'b',
+  'frontends/digest/routes/r/rule': 'Host:digest.test',
+  'frontends/digest/auth/digest/users': `ann:traefik:${HA1}`,
+  'frontends/token/backend': 'b',
+  'frontends/token/routes/r/rule': 'Host:token.test',
+  'frontends/token/jwt/secret': JWT_SECRET.toString('base64url'),
+  'frontends/token/jwt/claims/role': 'admin',
+  'frontends/asked/backend': 'b',
+  'frontends/asked/routes/r/rule': 'Host:asked.test',
+  'frontends/asked/auth/forward/address': `http://${OWN_HOST}:${port}/auth?key=hidden-secret`,
+  'backends/full/servers/s1/url': `http://${OWN_HOST}:${port}`,
+  'backends/full/maxconn/amount': '1',
+  'backends/full/maxconn/extractorfunc': 'request.header.X-Api-Key',
+  'frontends/full/backend': 'full',
+  'frontends/full/routes/r/rule': 'Host:full.test',
+  'backends/queue/servers/s1/url': `http://${OWN_HOST}:${port}`,
+  'backends/queue/maxconn/amount': '1',
+  'backends/queue/maxconn/queue': '1',
+  'backends/queue/timeouts/queue': '20s',
+  'frontends/queue/backend': 'queue',
+  'frontends/queue/routes/r/rule': 'Host:queue.test',
+  'backends/dead/servers/s1/url': 'http://127.0.0.1:1',
+  'frontends/dead/backend': 'dead',
+  'frontends/dead/routes/r/rule': 'Host:dead.test',
+  'backends/checked/servers/s1/url': 'http://127.0.0.1:1',
+  'backends/checked/healthcheck/path': '/',
+  'frontends/checked/backend': 'checked',
+  'frontends/checked/routes/r/rule': 'Host:checked.test',
   'frontends/empty/backend': 'none',
   'frontends/empty/routes/r/rule': 'Host:empty.test',
   'frontends/wrong/backend': 'b',
@@ -90,6 +126,18 @@ async function explain(asked: object): Promise<Explanation> {
 
 type Asked = { method: string; host: string; path: string; headers: Record<string, string> };
 
+/** What a request without credentials is told. */
+function challengeOf(host: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    httpRequest({ host: OWN_HOST, port: tsuji.port, headers: { host } }, (response) => {
+      response.resume();
+      resolve(response.headers['www-authenticate'] ?? '');
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
 /** Status, and the frontend where it came to one. */
 function ask({ method, host, path, headers }: Asked): Promise<{ status: number; frontend: string }> {
   return new Promise((resolve, reject) => {
@@ -128,7 +176,7 @@ test('nothing is sent, and no turn or token is taken', async () => {
   const before = seen.length;
   for (let i = 0; i < 5; i++) {
     const { served, certain, steps } = await explain({ url: 'http://limited.test/' });
-    assert.deepEqual([served, certain], [true, false]);
+    assert.deepEqual([served, certain], [true, true]);
     const servers = steps.find(({ name }) => name === 'server')!.servers!;
     assert.deepEqual(
       servers.map(({ chance }) => chance),
@@ -139,6 +187,10 @@ test('nothing is sent, and no turn or token is taken', async () => {
   const limited = { method: 'GET', host: 'limited.test', path: '/', headers: {} };
   assert.equal((await ask(limited)).status, 200);
   assert.equal((await ask(limited)).status, 429);
+  const { short, steps } = await explain({ url: 'http://limited.test/' });
+  assert.equal(short, 'frontend limited -> 429 (rate_limited)');
+  assert.match(steps[2].middlewares![0].does[0], /^the source "[\d.]+" has used up what it may ask/);
+  assert.equal((await explain({ url: 'http://limited.test/', client: '10.0.0.9' })).served, true);
 });
 
 test('each middleware says what it would do, with the keys and revisions that it comes from, and no secret', async () => {
@@ -155,13 +207,120 @@ test('each middleware says what it would do, with the keys and revisions that it
   assert.equal(sent, null);
   const asked = {
     url: 'http://guarded.test/in/x',
-    headers: { Authorization: `Basic ${Buffer.from('ann:x').toString('base64')}` },
+    headers: { Authorization: `Basic ${Buffer.from('ann:test').toString('base64')}` },
   };
   const allowed = await explain(asked);
-  assert.deepEqual([allowed.served, allowed.certain], [true, false]);
+  assert.deepEqual([allowed.served, allowed.certain], [true, true]);
   assert.match(allowed.sent!.head, /^GET \/out\/x HTTP\/1\.1\r\nhost: guarded\.test\r\n/);
   const all = JSON.stringify(allowed);
-  for (const secret of ['hidden-secret', 'apr1', 'YW5uOng']) assert.ok(!all.includes(secret), secret);
+  for (const secret of ['hidden-secret', 'apr1', 'YW5uOnRlc3Q']) assert.ok(!all.includes(secret), secret);
+});
+
+/** What the last middleware of its frontend does, and the whole in short. */
+async function judged(url: string, authorization: string): Promise<string> {
+  const { short, steps, certain } = await explain({ url, headers: { authorization } });
+  const passed = steps.find(({ name }) => name === 'middlewares')!.middlewares!;
+  return `${passed.at(-1)!.does[0]} | ${short}${certain ? '' : ' ?'}`;
+}
+
+test('a password, a digest and a token that come with it are judged, and nothing is used up by that', async () => {
+  const basic = (pair: string): string => `Basic ${Buffer.from(pair).toString('base64')}`;
+  const guarded = 'http://guarded.test/in/x';
+  assert.match(
+    await judged(guarded, basic('ann:no')),
+    /^the password of "ann" is another one \| .* 401 \(unauthorized\)$/,
+  );
+  assert.match(await judged(guarded, basic('bob:test')), /^nobody here has the name "bob" \| .* 401/);
+  assert.match(await judged(guarded, basic('ann:test')), /^lets "ann" on: the password is right \| .* backend b/);
+
+  const challenge = await challengeOf('digest.test');
+  const [nonce, opaque] = ['nonce', 'opaque'].map((field) => new RegExp(`${field}="([^"]+)"`).exec(challenge)![1]);
+  const digest = (ha1: string): string => {
+    const response = md5(`${ha1}:${nonce}:00000001:c:auth:${md5('GET:/x')}`);
+    return `Digest username="ann", realm="traefik", nonce="${nonce}", opaque="${opaque}", uri="/x", qop=auth, nc=00000001, cnonce="c", response="${response}"`;
+  };
+  const place = 'http://digest.test/x';
+  for (let i = 0; i < 2; i++) {
+    assert.match(await judged(place, digest(HA1)), /^lets "ann" on: the digest is right and new \| .* backend b/);
+  }
+  assert.match(
+    await judged(place, digest(md5('ann:traefik:no'))),
+    /^the digest of "ann" is none of that password .* 401/,
+  );
+  const real = { method: 'GET', host: 'digest.test', path: '/x', headers: { authorization: digest(HA1) } };
+  assert.equal((await ask(real)).status, 200);
+  assert.match(await judged(place, digest(HA1)), /is right, and its nonce was used before.* 401/);
+
+  const token = (role: string, key: Uint8Array): Promise<string> =>
+    new SignJWT({ role, exp: Math.floor(Date.now() / 1000) + 60 }).setProtectedHeader({ alg: 'HS256' }).sign(key);
+  const bearer = async (role: string, key: Uint8Array = JWT_SECRET): Promise<string> =>
+    judged('http://token.test/', `Bearer ${await token(role, key)}`);
+  assert.match(await bearer('admin'), /^lets it on: the signature of its token holds \| .* backend b/);
+  assert.match(await bearer('guest'), /^its claims are not those that are asked for \| .* 403 \(jwt_claims\)$/);
+  assert.match(
+    await bearer('admin', Buffer.alloc(32)),
+    /^the signature of the token is wrong \| .* 401 \(jwt_refused\)$/,
+  );
+});
+
+test('nobody outside is asked: whom an auth server would judge is told as open', async () => {
+  const before = seen.length;
+  const text = await judged('http://asked.test/', 'Bearer x');
+  assert.match(text, /^asks http:\/\/\S+\/auth, which answers if it says no \| .*, if it is let on \?$/);
+  assert.equal(seen.length, before);
+});
+
+test('what the limit of a backend would do is told: refused, or for how long it would wait', async () => {
+  const limitOf = async (host: string, key = ''): Promise<string> => {
+    const { short, steps } = await explain({ url: `http://${host}/`, headers: { 'X-Api-Key': key } });
+    return `${short} | ${steps.find(({ name }) => name === 'backend')!.text}`;
+  };
+  assert.match(
+    await limitOf('full.test', 'k'),
+    /s1 \(100 %\) \| .*; 0 of 1 requests of "REDACTED" are in progress \(maxconn\)$/,
+  );
+  const requests = ['full.test', 'queue.test'].map((host) =>
+    ask({ method: 'GET', host, path: '/held', headers: { 'X-Api-Key': 'k' } }),
+  );
+  await waitFor(() => held.length === 2, 'requests in progress');
+  assert.match(await limitOf('full.test', 'k'), /429 \(max_connections\) \| .*1 of 1 requests .*: it is refused$/);
+  assert.match(await limitOf('full.test', 'other'), /s1 \(100 %\)/);
+  assert.match(
+    await limitOf('queue.test'),
+    /s1 \(100 %\), once there is a place for it \| .*would wait for a place behind 0 others, for 20s at most, and then be answered 503$/,
+  );
+  requests.push(ask({ method: 'GET', host: 'queue.test', path: '/waits', headers: {} }));
+  await waitFor(async () => /queue_full/.test(await limitOf('queue.test')), 'a request that waits');
+  for (const response of held) response.end();
+  assert.deepEqual(
+    (await Promise.all(requests)).map(({ status }) => status),
+    [200, 200, 200],
+  );
+});
+
+test('who is asked although all are dead, and who is not, is told with the reason', async () => {
+  const serversOf = async (url: string) => {
+    const { short, steps } = await explain({ url });
+    const step = steps.find(({ name }) => name === 'server')!;
+    return { short, text: step.text, ...step.servers![0] };
+  };
+  const before = await serversOf('http://dead.test/');
+  assert.equal(before.state, 'in rotation');
+  assert.match(before.text, /there is no health check, so that only requests find out who is dead$/);
+  assert.equal((await ask({ method: 'GET', host: 'dead.test', path: '/', headers: {} })).status, 502);
+  await waitFor(async () => (await serversOf('http://dead.test/')).reason !== '', 'the reason');
+  const dead = await serversOf('http://dead.test/');
+  assert.equal(dead.short, 'frontend dead -> backend dead -> s1 (100 %, failing)');
+  assert.match(dead.text, /^1 of 1 may get it, and every one of them has failed its last try: it is asked anyway/);
+  assert.match(
+    dead.why,
+    /^there is no other: its last try has failed, and the last server of a backend is never taken/,
+  );
+  assert.match(dead.reason, /cannot be reached/);
+  await waitFor(async () => (await serversOf('http://checked.test/')).state === 'down', 'the health check');
+  const checked = await serversOf('http://checked.test/');
+  assert.equal(checked.short, 'frontend checked -> backend checked -> 503 (no_server)');
+  assert.match(checked.text, /^none of its 1 servers may get it \(1 down\), and none is asked anyway$/);
 });
 
 test('requests that nobody serves are explained as well', async () => {
@@ -217,9 +376,16 @@ function command(name: string, ...args: string[]) {
 }
 
 test('the command says it in words or JSON, and by its exit code', async () => {
-  const served = await command('explain', '--host=limited.test', '--path=/x', '--method=POST', '--header=X-B: 2');
+  const served = await command(
+    'explain',
+    '--host=limited.test',
+    '--path=/x',
+    '--method=POST',
+    '--header=X-B: 2',
+    '--client=10.0.0.8',
+  );
   assert.equal(served.code, 0, served.stderr);
-  assert.match(served.stdout, /^POST limited\.test\/x from 127\.0\.0\.1 at http/);
+  assert.match(served.stdout, /^POST limited\.test\/x from 10\.0\.0\.8 at http/);
   assert.match(served.stdout, /\n {4}x-b: 2\n/);
   assert.match(served.stdout, /frontends\/limited\/backend = "b" {2}\(etcdv3 rev \d+\)/);
   const refused = await command('explain', 'http://nobody.test/', '--format=json');

@@ -55,6 +55,11 @@ export class FailingServers {
     return (this.failing.get(slot)?.reasons.size ?? 0) > 0;
   }
 
+  /** What its tries have failed by, '' where it is not down. */
+  reasonOf(slot: number): string {
+    return [...(this.failing.get(slot)?.reasons ?? [])].join('; ');
+  }
+
   /** Slots as in the table of the worker, which may be an older one. */
   heard({ backend: backendSlot, server: slot, by, reason, detail, tries }: ServerFailed): void {
     const { shared } = this;

@@ -81,6 +81,11 @@ export class ServerControl {
     this.failing.heard(message);
   }
 
+  /** What requests to it have failed by of late, '' for nothing. */
+  failureOf(backend: string, url: string): string {
+    return this.failing.reasonOf(this.shared.serverSlots.find(serverKey(backend, url)));
+  }
+
   private isUsable(backend: Backend, server: Server): boolean {
     return (
       isUsable(this.shared, backend, server) &&

@@ -3,11 +3,13 @@ import { nearestName } from '../../kernel/nearest.ts';
 import { quoted } from '../../kernel/quote.ts';
 import type { OptionSet } from '../../middlewares/kind.ts';
 import { shownOptions } from '../../middlewares/kinds.ts';
+import type { Backend } from '../../model/model.ts';
 import { FRONTEND_KEYS } from '../../model/schema.ts';
 import type { Explained, ExplainedRequest, ExplainedStep } from '../../protocol/explanation.ts';
 import { canonicalHost } from '../../table/request-text.ts';
 import { type KeyRow, keyRow, treeOf } from '../keys/key-rows.ts';
 import type { ControlView } from '../view.ts';
+import { limitText, percent, serversText } from './backend-text.ts';
 import type { Blamed, Explanation, FrontendTry, MiddlewareAnswer, Step } from './explanation.ts';
 
 /** Of one object. */
@@ -67,9 +69,12 @@ class Answer {
     ];
     if (reply === null) {
       const chances = backend!.servers.filter(({ chance }) => chance > 0);
-      const servers = chances.slice(0, 8).map(({ name, chance }) => `${name} (${percent(chance)})`);
+      const servers = chances
+        .slice(0, 8)
+        .map(({ name, chance, state }) => `${name} (${percent(chance)}${state === 'in rotation' ? '' : `, ${state}`})`);
       const more = chances.length > 8 ? `, ${chances.length - 8} more` : '';
-      return `${[...way, servers.join(', ') + more].join(' -> ')}${isCertain ? '' : ', if it is let on'}`;
+      const open = backend!.limit?.becomes === 'waits' ? ', once there is a place for it' : ', if it is let on';
+      return `${[...way, servers.join(', ') + more].join(' -> ')}${isCertain ? '' : open}`;
     }
     const { status, cause, location } = reply;
     return [...way, `${status} (${cause})${location === '' ? '' : ` to ${location}`}`].join(' -> ');
@@ -211,53 +216,54 @@ class Answer {
 
   private *backendSteps(): Generator<Step> {
     const { view, explained } = this;
-    const { name, standsInFor, breaker, servers, method } = explained.backend!;
-    const { reply } = explained;
+    const { name, standsInFor, breaker, limit, tries, method } = explained.backend!;
     const backend = view.model().backends.get(name);
     const passed = this.middlewares('backend', backend?.options ?? null);
     const instead = standsInFor.length === 0 ? '' : `, which stands in for ${standsInFor.join(', ')}`;
     const isOpen = breaker === 'none' || breaker === 'standby' ? '' : `, whose circuit breaker is ${breaker}`;
+    const more = tries > 1 ? `, tried up to ${tries} times where a try fails` : '';
+    const limited = limit === null ? '' : `; ${limitText(limit)}`;
     yield {
       name: 'backend',
-      ok: breaker !== 'tripped',
-      text: `backend ${name} (${method})${instead}${isOpen}`,
+      ok: breaker !== 'tripped' && limit?.becomes !== 'refused',
+      text: `backend ${name} (${method})${instead}${isOpen}${more}${limited}`,
       middlewares: passed,
+      limit,
       keys: this.keys('backends', name),
     };
+    yield this.serverStep(name, backend);
+  }
+
+  private serverStep(name: string, backend: Backend | undefined): Step {
+    const { view, explained } = this;
+    const { servers } = explained.backend!;
+    let checked = 0;
     const told = servers.map((server) => {
       const health = view.health(name, server.url);
+      if (health !== null) checked++;
       const keys = view
         .keysOf('backends', name)
         .filter(({ key }) => key.startsWith(`backends/${name}/servers/${server.name}/`))
         .map((key) => keyRow(this.tree, key));
-      return { ...server, reason: health?.state === 'down' ? health.reason : '', keys };
+      const reason = health?.state === 'down' ? health.reason : view.failure(name, server.url);
+      return { ...server, reason, keys };
     });
-    const able = servers.filter(({ chance }) => chance > 0).length;
-    const { leftOut = [] } = backend ?? {};
     const start = `${this.tree}/backends/${name}/servers/`;
     const problems: Blamed[] = [];
     for (const { key, state, reason } of view.problems()) {
       if (problems.length === MOST_PROBLEMS) break;
       if (state !== 'ignored' && key.startsWith(start)) problems.push({ key, state, reason });
     }
-    yield {
+    const isChecked = servers.length === 0 || checked > 0;
+    return {
       name: 'server',
-      ok: reply === null,
-      text:
-        servers.length === 0
-          ? 'the backend has no server'
-          : able === 0
-            ? `none of its ${servers.length} servers may get it`
-            : `${able} of ${servers.length} may get it`,
+      ok: explained.reply === null,
+      text: `${serversText(servers)}${isChecked ? '' : '; there is no health check, so that only requests find out who is dead'}`,
       servers: told,
-      leftOut: leftOut.map(({ name: left, url, constraint }) => ({ name: left, url, constraint })),
+      leftOut: (backend?.leftOut ?? []).map(({ name: left, url, constraint }) => ({ name: left, url, constraint })),
       problems,
     };
   }
-}
-
-function percent(chance: number): string {
-  return `${Number((100 * chance).toFixed(1))} %`;
 }
 
 export function explanationOf(view: ControlView, request: ExplainedRequest, explained: Explained): Explanation {

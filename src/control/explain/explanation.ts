@@ -1,5 +1,5 @@
 /** What `POST /api/explain` and `GET /api/ui/explain` answer (docs/explain.md tells it to people). */
-import type { ExplainedReply, ExplainedServer } from '../../protocol/explanation.ts';
+import type { ExplainedLimit, ExplainedReply, ExplainedServer } from '../../protocol/explanation.ts';
 import type { KeyRow } from '../keys/key-rows.ts';
 
 /** A middleware, in the order in which the request passes them. */
@@ -43,7 +43,10 @@ export type Step = {
   readonly tried?: readonly FrontendTry[];
   /** Of them those that are told. */
   readonly triedInAll?: number;
+  /** `reason`: why its checks, or requests to it, have failed. */
   readonly servers?: readonly (ExplainedServer & { readonly reason: string; readonly keys: readonly KeyRow[] })[];
+  /** Of the backend: what its limit of requests in progress is to this one. */
+  readonly limit?: ExplainedLimit | null;
   /** Servers that constraints leave out. */
   readonly leftOut?: readonly { readonly name: string; readonly url: string; readonly constraint: string }[];
   /** Keys that are to blame, since their objects are left out. */
@@ -58,7 +61,7 @@ export type Explanation = {
   readonly short: string;
   /** A server would get it. */
   readonly served: boolean;
-  /** False: that depends on what only the request itself can tell, and the middlewares say on what. */
+  /** False: that depends on what only the request itself can tell; the middlewares, the breaker or the limit say on what. */
   readonly certain: boolean;
   readonly request: {
     readonly entrypoint: string;

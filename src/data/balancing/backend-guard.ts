@@ -9,6 +9,7 @@ import { EVENTS, type LogEvent } from '../../kernel/events.ts';
 import { tellLimit } from '../../kernel/limit-log.ts';
 import { log } from '../../kernel/log.ts';
 import { monotonicMs } from '../../kernel/monotonic-clock.ts';
+import { shownSource } from '../../middlewares/header-keys.ts';
 import type { QueueOptions } from '../../middlewares/queue.ts';
 import { RECOVERING, STANDBY, TRIPPED } from '../../shared/breaker-state.ts';
 import type { MaxConnPolicy } from '../../table/options.ts';
@@ -28,6 +29,24 @@ const CHANGES: Readonly<Record<number, LogEvent>> = {
 /** What was taken, for `leave`: the cell of TokenCounts, or one of these. */
 const UNCOUNTED = 0;
 const REFUSED_BY_BREAKER = -1;
+const NO_QUEUE: QueueOptions = { places: 0, timeoutMs: 0 };
+
+/** What a request that nobody has sent would find at the limit. */
+export type ForeseenPlace = {
+  /** Of the request, as far as it may be shown: whose requests in progress are counted together with it. */
+  readonly source: string;
+  readonly most: number;
+  /** Of that source. */
+  readonly inProgress: number;
+  /** Of all sources, and how many may. */
+  readonly waiting: number;
+  readonly places: number;
+  readonly timeoutMs: number;
+  /** It would wait for a place. */
+  readonly waits: boolean;
+  /** null: it is let in, or waits. */
+  readonly refusal: Fault | null;
+};
 
 export class BackendGuard {
   private readonly worker: WorkerContext;
@@ -107,6 +126,29 @@ export class BackendGuard {
     const what = 'requests of sources that have as many in progress';
     tellLimit({ limit: 'maxconn', object: this.backend.name, value: limit.amount, what });
     return this.refusal;
+  }
+
+  /** What `takePlace` would say of that request. Takes nothing. */
+  foreseePlace(head: RequestHead, from: Peer): ForeseenPlace | null {
+    const { limit, worker, queue } = this;
+    if (limit === null) return null;
+    const token = this.tokenOf(head, from);
+    const { inProgress, othersWait } = worker.tokenCounts.look(worker.index, this.backend.slot, token);
+    const waiting = worker.tokenCounts.waiting(this.backend.slot);
+    const { places, timeoutMs } = queue !== null && limit.amount > 0 ? queue : NO_QUEUE;
+    const isFree = inProgress < limit.amount && !othersWait;
+    const waits = !isFree && waiting < places;
+    const refusal = isFree || waits ? null : places > 0 ? FAULTS.queueFull : this.refusal;
+    return {
+      source: shownSource(limit, token),
+      most: limit.amount,
+      inProgress,
+      waiting,
+      places,
+      timeoutMs,
+      waits,
+      refusal,
+    };
   }
 
   private enterQueue({ places, timeoutMs }: QueueOptions, token: string, waiter: Waiter): Fault | Place | null {

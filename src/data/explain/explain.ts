@@ -5,17 +5,21 @@
 import { RequestHead } from '../../http/request-head.ts';
 import { pathOf, targetProblem } from '../../http/request-target.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import { MAX_FAILOVERS } from '../../middlewares/failover.ts';
 import { isSecretField } from '../../middlewares/header-keys.ts';
 import type {
   Explained,
   ExplainedBackend,
+  ExplainedLimit,
   ExplainedRequest,
   ExplainedStep,
   ExplainedTry,
 } from '../../protocol/explanation.ts';
 import type { RoutingTable } from '../../table/reader.ts';
 import type { BackendView, FrontendView, ServerView } from '../../table/views.ts';
-import { balancerOf } from '../balancing/balancer.ts';
+import type { ForeseenPlace } from '../balancing/backend-guard.ts';
+import { type Balancer, balancerOf } from '../balancing/balancer.ts';
+import { triesAllowed } from '../balancing/retry.ts';
 import { foreseenStandIn } from '../balancing/stand-in.ts';
 import type { WorkerContext } from '../context.ts';
 import { OtherPeer } from '../exchange/other-peer.ts';
@@ -53,6 +57,10 @@ class Explanation {
   private tried: readonly ExplainedTry[] = [];
   private triedInAll = 0;
   private backend: ExplainedBackend | null = null;
+  /** Of the table that it went by. */
+  private generation = 0;
+  /** The backend itself may let it in or not. */
+  private isOpen = false;
   private server = '';
   private sent = '';
 
@@ -67,11 +75,11 @@ class Explanation {
     this.scope = new DryScope(worker, entryPoint, this.client, this.head);
   }
 
-  make(): Explained {
-    const reply = this.run();
+  async make(): Promise<Explained> {
+    const reply = await this.run();
     const { problem } = this.head;
     return {
-      generation: this.worker.table?.generation ?? 0,
+      generation: this.generation,
       problem,
       frontend: this.frontend?.name ?? '',
       tried: this.tried,
@@ -79,35 +87,36 @@ class Explanation {
       steps: this.steps,
       backend: this.backend,
       reply: reply === null ? null : explainedReply(reply),
-      isCertain: this.steps.every(({ isCertain }) => isCertain) && this.backend?.breaker !== 'recovering',
+      isCertain: this.steps.every(({ isCertain }) => isCertain) && !this.isOpen,
       server: this.server,
       sent: this.sent,
     };
   }
 
   /** The answer that is not a server's. The order is that of exchange/exchange.ts. */
-  private run(): Reply | null {
+  private async run(): Promise<Reply | null> {
     const { worker, head, scope, client } = this;
     worker.trusts[scope.entryPoint]?.judge(client, head);
     worker.requestIds.name(scope, head);
     if (head.problem !== '') return localReply(head.fault);
-    const refusal = this.pass('entrypoint', entryPointSteps(worker, scope.entryPoint));
+    const refusal = await this.pass('entrypoint', entryPointSteps(worker, scope.entryPoint));
     if (refusal !== null) return refusal;
     const { table } = worker;
     if (table === null) return localReply(FAULTS.notReady);
+    this.generation = table.generation;
     const frontend = this.route(table);
     if (frontend === null) return localReply(FAULTS.noRoute);
     if (table.redirectSlash) return slashRedirect(head.method, head.path, head.target);
     scope.frontend = frontend;
-    const reply = this.pass('frontend', frontendSteps(worker, scope.entryPoint, frontend));
+    const reply = await this.pass('frontend', frontendSteps(worker, scope.entryPoint, frontend));
     return reply ?? this.choose(frontend, scope.backend ?? frontend.backend);
   }
 
-  private pass(of: ExplainedStep['of'], steps: readonly Named[]): Reply | null {
+  private async pass(of: ExplainedStep['of'], steps: readonly Named[]): Promise<Reply | null> {
     for (const { kind, step } of steps) {
       // What is behind it is told of.
       if (step instanceof AuthCounts) continue;
-      const { told, reply } = explainStep(of, kind, step, this.scope, this.head);
+      const { told, reply } = await explainStep(of, kind, step, this.scope, this.head);
       this.steps.push(told);
       if (reply !== null) return reply;
     }
@@ -133,28 +142,54 @@ class Explanation {
     return frontend;
   }
 
-  private choose(frontend: FrontendView, own: BackendView): Reply | null {
-    const { worker, head, client, scope } = this;
-    const way = foreseenStandIn(own, head, worker);
-    const backend = way.at(-1)!;
-    const reply = this.pass('backend', backendSteps(backend));
-    const balancer = balancerOf(backend, worker);
+  /** Backends stand in for one another also for what their limits refuse. */
+  private async choose(frontend: FrontendView, own: BackendView): Promise<Reply | null> {
+    const { worker, head } = this;
+    const passed: string[] = [];
+    const { length } = this.steps;
+    for (let next = own; ; ) {
+      const way = foreseenStandIn(next, head, worker);
+      const backend = way.at(-1)!;
+      const balancer = balancerOf(backend, worker);
+      passed.push(...way.slice(0, -1).map(({ name }) => name));
+      this.steps.length = length;
+      const reply = (await this.pass('backend', backendSteps(backend))) ?? this.enter(backend, balancer, passed);
+      if (reply === null) {
+        this.send(frontend, backend.servers.find(({ name }) => name === this.server)!);
+        return null;
+      }
+      const { failover } = balancer;
+      const isFollowed = this.backend?.limit?.becomes === 'refused' && failover?.takes(reply.status) === true;
+      if (!isFollowed || passed.length >= MAX_FAILOVERS) return reply;
+      passed.push(backend.name);
+      next = failover.to;
+    }
+  }
+
+  /** null: `server` would get it. */
+  private enter(backend: BackendView, balancer: Balancer, standsInFor: readonly string[]): Reply | null {
+    const { head, client, scope } = this;
     const address = scope.clientAddress;
     const from = address === null || address === '' ? client : new OtherPeer(client, address);
+    const { guard, attempts } = balancer;
+    const place = guard?.foreseePlace(head, from) ?? null;
+    const breaker = guard?.breakerState ?? 'none';
     const servers = explainServers(balancer, head, from);
-    const breaker = balancer.guard?.breakerState ?? null;
     this.backend = {
       name: backend.name,
-      standsInFor: way.slice(0, -1).map(({ name }) => name),
+      standsInFor,
       method: backend.policy?.hash === undefined ? (backend.policy?.method ?? 'wrr') : 'hash',
-      breaker: breaker ?? 'none',
+      breaker,
+      tries: triesAllowed(attempts, backend.servers.length),
+      limit: place === null ? null : limitOf(place),
       servers,
     };
-    if (reply !== null) return reply;
+    this.isOpen = breaker === 'recovering' || place?.waits === true;
     if (breaker === 'tripped') return localReply(FAULTS.circuitOpen);
+    if (place !== null && place.refusal !== null) return localReply(place.refusal);
     const best = servers.reduce((most, each, i) => (each.chance > (servers[most]?.chance ?? 0) ? i : most), -1);
     if (best < 0) return localReply(noServer(backend));
-    this.send(frontend, backend.servers[best]);
+    this.server = servers[best].name;
     return null;
   }
 
@@ -163,9 +198,12 @@ class Explanation {
     const request = new OutgoingRequest(new HeldBodies());
     request.begin(head);
     request.takeText(head, { peerAddress: () => client.peerAddress(), secure: client.secure }, worker.serverLine);
-    this.server = server.name;
     this.sent = redacted(request.headFor(frontend, server));
   }
+}
+
+function limitOf({ refusal, waits, ...limit }: ForeseenPlace): ExplainedLimit {
+  return { ...limit, becomes: refusal !== null ? 'refused' : waits ? 'waits' : 'let in' };
 }
 
 /** Options may have put secrets into it. */
@@ -179,6 +217,6 @@ function noServer(backend: BackendView): Fault {
   return backend.allWeightsZero ? FAULTS.allWeightsZero : FAULTS.noServer;
 }
 
-export function explain(worker: WorkerContext, request: ExplainedRequest): Explained {
+export function explain(worker: WorkerContext, request: ExplainedRequest): Promise<Explained> {
   return new Explanation(worker, request).make();
 }

@@ -43,16 +43,16 @@ function later(step: Middleware): string[] {
 }
 
 /** `reply`: with which it ends there, null when it goes on. */
-export function explainStep(
+export async function explainStep(
   of: ExplainedStep['of'],
   kind: string,
   step: Middleware,
   scope: DryScope,
   head: RequestHead,
-): { readonly told: ExplainedStep; readonly reply: Reply | null } {
+): Promise<{ readonly told: ExplainedStep; readonly reply: Reply | null }> {
   const { target } = head;
   const before = linesOf(head);
-  const foreseen = step.foresee?.(scope, head);
+  const foreseen = await step.foresee?.(scope, head);
   const verdict = foreseen === undefined ? (step.request?.(scope, head) ?? null) : foreseen.reply;
   const reply = verdict === WAITS ? null : verdict;
   const does = foreseen === undefined ? [] : [foreseen.text];

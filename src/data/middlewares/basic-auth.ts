@@ -7,7 +7,7 @@ import { nobodysHash } from '../../kernel/password-hash.ts';
 import { quoted } from '../../kernel/quote.ts';
 import type { User } from '../../middlewares/auth.ts';
 import type { WorkerContext } from '../context.ts';
-import { type Foreseen, type Middleware, type Scope, WAITS, type Waiting } from '../middleware.ts';
+import { type Foreseen, foreseenRefusal, type Middleware, type Scope, WAITS, type Waiting } from '../middleware.ts';
 import { RecentCredentials } from '../recent-credentials.ts';
 import type { Reply } from '../reply.ts';
 import { unauthorized } from './unauthorized.ts';
@@ -47,16 +47,23 @@ export class BasicAuth implements Middleware {
     return null;
   }
 
-  /** A password is not checked: that costs as much as it is meant to. */
-  foresee(exchange: Scope, head: RequestHead): Foreseen {
+  /** Its password is checked as that of any request; nothing of it is remembered but that it was right, as always. */
+  async foresee(exchange: Scope, head: RequestHead): Promise<Foreseen> {
     const fields = head.values('authorization');
+    if (fields.length > 1) return foreseenRefusal('it has several fields Authorization, of which none counts', REFUSAL);
     const credentials = fields.length === 1 ? basicCredentials(fields[0]) : null;
-    if (credentials === null) return { text: 'no name and password came with it', reply: REFUSAL, isCertain: true };
-    const { name } = credentials;
-    if ((this.hashes.get(name) ?? '') === '') return { text: 'nobody has that name', reply: REFUSAL, isCertain: true };
+    if (credentials === null) return foreseenRefusal('no name and password came with it', REFUSAL);
+    const { name, password } = credentials;
     exchange.user = name;
+    const hash = this.hashes.get(name) ?? '';
+    if (hash === '') return foreseenRefusal(`nobody here has the name ${quoted(name)}`, REFUSAL);
+    const isRight = await new Promise<boolean>((resolve) => {
+      const known = this.worker.passwords.check(password, hash, resolve);
+      if (known !== null) resolve(known);
+    });
+    if (!isRight) return foreseenRefusal(`the password of ${quoted(name)} is another one`, REFUSAL);
     this.admit(head, name);
-    return { text: `lets ${quoted(name)} on if the password is right`, reply: null, isCertain: false };
+    return { text: `lets ${quoted(name)} on: the password is right`, reply: null, isCertain: true };
   }
 
   private judge(exchange: Scope, head: RequestHead, field: string): Reply | null | typeof WAITS {

@@ -11,7 +11,7 @@ import { decodedPath } from '../../kernel/percent.ts';
 import { quoted } from '../../kernel/quote.ts';
 import type { User } from '../../middlewares/auth.ts';
 import type { WorkerContext } from '../context.ts';
-import type { Foreseen, Middleware, Scope } from '../middleware.ts';
+import { type Foreseen, foreseenRefusal, type Middleware, type Scope } from '../middleware.ts';
 import type { Reply } from '../reply.ts';
 import { unauthorized } from './unauthorized.ts';
 
@@ -66,34 +66,53 @@ export class DigestAuth implements Middleware {
     }
     const given = parametersOf(value.slice(7));
     exchange.user = given?.get('username') ?? '';
-    const verdict = given === null ? 'wrong' : this.verdict(given, head, exchange.clientTarget);
+    const verdict = given === null ? 'wrong' : this.verdict(given, head, exchange.clientTarget, true);
     if (verdict !== 'right') {
       log.debug('request refused', {
         reason: verdict === 'stale' ? 'a nonce that was used' : 'a wrong name or password',
       });
       return this.challenge(verdict === 'stale');
     }
-    if (this.removeHeader) head.setField('authorization', '');
-    if (this.headerField !== '') head.setField(this.headerField, given!.get('username')!);
+    this.admit(head, given!.get('username')!);
     return null;
   }
 
-  /** A digest is not checked: its count would be used up. */
   foresee(exchange: Scope, head: RequestHead): Foreseen {
-    const [value = ''] = head.values('authorization');
-    const given = value.slice(0, 7).toLowerCase() === 'digest ' ? parametersOf(value.slice(7)) : null;
-    const name = given?.get('username') ?? '';
-    if (name === '' || !this.secrets.has(name)) {
-      const text = name === '' ? 'no digest came with it' : 'nobody has that name';
-      return { text, reply: this.challenge(false), isCertain: true };
-    }
+    const values = head.values('authorization');
+    const [value = ''] = values;
+    const isDigest = value.length <= MAX_FIELD && value.slice(0, 7).toLowerCase() === 'digest ';
+    const given = values.length === 1 && isDigest ? parametersOf(value.slice(7)) : null;
+    if (given === null) return foreseenRefusal('no digest came with it', this.challenge(false));
+    const name = given.get('username') ?? '';
     exchange.user = name;
-    if (this.removeHeader) head.setField('authorization', '');
-    if (this.headerField !== '') head.setField(this.headerField, name);
-    return { text: `lets ${quoted(name)} on if the digest is right and new`, reply: null, isCertain: false };
+    const verdict = this.verdict(given, head, exchange.clientTarget, false);
+    if (verdict === 'stale') {
+      const text = `the digest of ${quoted(name)} is right, and its nonce was used before, is too old or none of ours`;
+      return foreseenRefusal(text, this.challenge(true));
+    }
+    if (verdict === 'wrong') {
+      const isKnown = (this.secrets.get(name) ?? '') !== '';
+      const text = isKnown
+        ? `the digest of ${quoted(name)} is none of that password for this method and target`
+        : `nobody here has the name ${quoted(name)}`;
+      return foreseenRefusal(text, this.challenge(false));
+    }
+    this.admit(head, name);
+    return { text: `lets ${quoted(name)} on: the digest is right and new`, reply: null, isCertain: true };
   }
 
-  private verdict(given: Map<string, string>, head: RequestHead, target: string): 'right' | 'wrong' | 'stale' {
+  private admit(head: RequestHead, name: string): void {
+    if (this.removeHeader) head.setField('authorization', '');
+    if (this.headerField !== '') head.setField(this.headerField, name);
+  }
+
+  /** `uses`: its count is used up by it. */
+  private verdict(
+    given: Map<string, string>,
+    head: RequestHead,
+    target: string,
+    uses: boolean,
+  ): 'right' | 'wrong' | 'stale' {
     const [name, uri, nonce, nc, cnonce, response] = ['username', 'uri', 'nonce', 'nc', 'cnonce', 'response'].map(
       (each) => given.get(each) ?? '',
     );
@@ -107,9 +126,12 @@ export class DigestAuth implements Middleware {
     if (!isEqual(expected, response.toLowerCase()) || !known) return 'wrong';
     // Who knows the password need not type it again because the nonce is none of ours, or no more (RFC 7616 §3.3).
     if (made === null || made.age > NONCE_SECONDS) return 'stale';
-    const now = Math.floor(monotonicMs() / 1000);
+    const { nonceCounts } = this.worker;
     const count = Number.parseInt(nc, 16);
-    return this.worker.nonceCounts.use(made.high, made.low, count, now) ? 'right' : 'stale';
+    const isNew = uses
+      ? nonceCounts.use(made.high, made.low, count, Math.floor(monotonicMs() / 1000))
+      : nonceCounts.isFree(made.high, made.low, count);
+    return isNew ? 'right' : 'stale';
   }
 
   private challenge(stale: boolean): Reply {

@@ -8,7 +8,7 @@ import { tellOwnError } from '../../kernel/own-error.ts';
 import type { JwtOptions } from '../../middlewares/jwt.ts';
 import type { WorkerContext } from '../context.ts';
 import { KeyRing } from '../key-sets.ts';
-import { type Foreseen, type Middleware, type Scope, WAITS, type Waiting } from '../middleware.ts';
+import { type Foreseen, foreseenRefusal, type Middleware, type Scope, WAITS, type Waiting } from '../middleware.ts';
 import { localReply, type Reply } from '../reply.ts';
 import { type Verified, VerifiedTokens } from '../verified-tokens.ts';
 import { type FoundToken, findToken, removeToken } from './token-source.ts';
@@ -24,6 +24,11 @@ const ABSENT = reply(FAULTS.jwtRefused, CHALLENGE);
 const REFUSED = reply(FAULTS.jwtRefused, `${CHALLENGE}, error="invalid_token"`);
 const NOT_ALLOWED = reply(FAULTS.jwtClaims, `${CHALLENGE}, error="insufficient_scope"`);
 const NO_KEYS = reply(FAULTS.jwtKeys, 'Retry-After: 5');
+
+const SEVERAL = 'there are several tokens, or an empty one';
+const UNKNOWN_KEY = 'no key has the kid of the token';
+const NO_FITTING_KEY = 'no key fits the algorithm of the token';
+const WRONG_SIGNATURE = 'the signature of the token is wrong';
 
 type Key = KeyObject | Uint8Array;
 
@@ -90,28 +95,42 @@ export class Jwt implements Middleware {
     return this.judge(exchange, found, null);
   }
 
-  /** A signature is not verified: its key may have to be fetched. */
-  foresee(_: Scope, head: RequestHead): Foreseen {
-    const found = findToken(this.options.sources, head);
+  async foresee(_: Scope, head: RequestHead): Promise<Foreseen> {
+    const { options, worker } = this;
+    const found = findToken(options.sources, head);
     for (const field of this.told) head.setField(field, '');
     if (found === null) {
-      const { optional } = this.options;
-      return { text: 'no token came with it', reply: optional ? null : ABSENT, isCertain: true };
+      const text = 'no token came with it';
+      return options.optional ? { text, reply: null, isCertain: true } : foreseenRefusal(text, ABSENT);
     }
-    const token = found.text === '' ? 'there are several tokens, or an empty one' : parseToken(found.text);
-    const problem = typeof token === 'string' ? token : this.problemOf(token);
-    if (problem !== '') return { text: problem, reply: REFUSED, isCertain: true };
-    const { claims } = token as Token;
-    if (!this.options.claims.every(([path, values]) => claimHas(claims, path, values))) {
-      return { text: 'its claims are not those that are asked for', reply: NOT_ALLOWED, isCertain: true };
+    const token = found.text === '' ? SEVERAL : parseToken(found.text);
+    if (typeof token === 'string') return foreseenRefusal(token, REFUSED);
+    const problem = this.problemOf(token);
+    if (problem !== '') return foreseenRefusal(problem, REFUSED);
+    const keys = this.keysHere(token);
+    const isUnknown = keys === null && options.jwksUrl !== '' && worker.keySets.mayAsk(options.jwksUrl);
+    if (keys === null && !isUnknown) {
+      const reply = this.replyWithoutKeys();
+      return foreseenRefusal(reply === NO_KEYS ? 'there are no keys to verify its token with' : UNKNOWN_KEY, reply);
     }
-    if (this.options.removeToken) removeToken(found.source, head);
-    return { text: 'lets it on if the signature of the token holds', reply: null, isCertain: false };
+    if (keys?.length === 0) return foreseenRefusal(NO_FITTING_KEY, REFUSED);
+    if (keys !== null && !(await isSigned(found.text, token.algorithm, keys))) {
+      return foreseenRefusal(WRONG_SIGNATURE, REFUSED);
+    }
+    const verified = this.verified(token, 0);
+    if (isUnknown) {
+      const text = `the keys of ${options.jwksUrl.replace(/\?.*$/, '')} would be fetched, since none that is here has its kid`;
+      if (verified.isAllowed) this.pass(head, found, verified);
+      return { text, reply: null, isCertain: false };
+    }
+    if (!verified.isAllowed) return foreseenRefusal('its claims are not those that are asked for', NOT_ALLOWED);
+    this.pass(head, found, verified);
+    return { text: 'lets it on: the signature of its token holds', reply: null, isCertain: true };
   }
 
   /** `waiting`: it has waited for keys; null: it has just come. */
   private judge(exchange: Scope, found: FoundToken, waiting: Waiting | null): Reply | typeof WAITS {
-    if (found.text === '') return this.refuse('there are several tokens, or an empty one');
+    if (found.text === '') return this.refuse(SEVERAL);
     const token = parseToken(found.text);
     if (typeof token === 'string') return this.refuse(token);
     const problem = this.problemOf(token);
@@ -119,11 +138,11 @@ export class Jwt implements Middleware {
     const version = this.worker.keySets.version(this.options.jwksUrl);
     const keys = this.keysFor(token, exchange, found, waiting);
     if (keys === WAITS || 'head' in keys) return keys;
-    if (keys.length === 0) return this.refuse('no key fits the algorithm of the token');
+    if (keys.length === 0) return this.refuse(NO_FITTING_KEY);
     const waits = waiting ?? exchange.wait();
     void isSigned(found.text, token.algorithm, keys).then((holds) => {
       settleLater(waits, () => {
-        if (!holds) return this.refuse('the signature of the token is wrong');
+        if (!holds) return this.refuse(WRONG_SIGNATURE);
         return this.admit(waits.head, found, token, version);
       });
     });
@@ -144,28 +163,38 @@ export class Jwt implements Middleware {
 
   /** Those that may have signed it, or the answer for want of them. */
   private keysFor(
-    { kid, algorithm }: Token,
+    token: Token,
     exchange: Scope,
     found: FoundToken,
     waiting: Waiting | null,
   ): readonly Key[] | Reply | typeof WAITS {
-    if (this.secret !== null) return [this.secret];
+    const here = this.keysHere(token);
+    if (here !== null) return here;
     const { jwksUrl } = this.options;
-    const { keySets } = this.worker;
-    const own = this.own.find(kid, algorithm);
-    if (jwksUrl === '' || (own !== null && kid !== '')) return own ?? this.refuse('no key has the kid of the token');
-    const ring = keySets.ring(jwksUrl);
-    const fetched = ring?.find(kid, algorithm) ?? null;
-    if (fetched !== null) return own === null ? fetched : [...own, ...fetched].slice(0, 5);
-    if (own !== null) return own;
-    if (waiting === null) {
+    if (jwksUrl !== '' && waiting === null) {
       let waits: Waiting | null = null;
-      if (keySets.ask(jwksUrl, () => this.goOn(exchange, found, waits!))) {
+      if (this.worker.keySets.ask(jwksUrl, () => this.goOn(exchange, found, waits!))) {
         waits = exchange.wait();
         return WAITS;
       }
     }
-    return ring === null || ring.isEmpty ? NO_KEYS : this.refuse('no key has the kid of the token');
+    const reply = this.replyWithoutKeys();
+    return reply === NO_KEYS ? reply : this.refuse(UNKNOWN_KEY);
+  }
+
+  /** Those that may have signed it, of those that are here; null: none has its kid. */
+  private keysHere({ kid, algorithm }: Token): readonly Key[] | null {
+    if (this.secret !== null) return [this.secret];
+    const { jwksUrl } = this.options;
+    const own = this.own.find(kid, algorithm);
+    if (jwksUrl === '' || (own !== null && kid !== '')) return own;
+    const fetched = this.worker.keySets.ring(jwksUrl)?.find(kid, algorithm) ?? null;
+    return own === null || fetched === null ? (fetched ?? own) : [...own, ...fetched].slice(0, 5);
+  }
+
+  private replyWithoutKeys(): Reply {
+    const { jwksUrl } = this.options;
+    return jwksUrl !== '' && (this.worker.keySets.ring(jwksUrl)?.isEmpty ?? true) ? NO_KEYS : REFUSED;
   }
 
   /** The keys have come that a token has waited for, or will not. */
@@ -173,29 +202,38 @@ export class Jwt implements Middleware {
     if (waiting.head !== null) settleLater(waiting, () => this.judge(exchange, found, waiting));
   }
 
-  /** Its signature holds. `head`: null when its client has left. */
-  private admit(head: RequestHead | null, found: FoundToken, { claims }: Token, version: number): Reply | null {
-    const { options, worker } = this;
+  /** What it means once its signature holds. */
+  private verified({ claims }: Token, version: number): Verified {
+    const { options } = this;
     const fields = options.forwardClaims.map(([field, path]) => [field, claimText(claims, path)] as const);
     const { headerField } = options;
-    const verified: Verified = {
+    return {
       until: typeof claims.exp === 'number' ? claims.exp : Number.POSITIVE_INFINITY,
       version,
       isAllowed: options.claims.every(([path, values]) => claimHas(claims, path, values)),
       fields: headerField === '' ? fields : [...fields, [headerField, claimText(claims, 'sub')]],
     };
-    worker.verifiedTokens.remember(VerifiedTokens.key(this.scope, found.text), verified);
+  }
+
+  /** Its signature holds. `head`: null when its client has left. */
+  private admit(head: RequestHead | null, found: FoundToken, token: Token, version: number): Reply | null {
+    const verified = this.verified(token, version);
+    this.worker.verifiedTokens.remember(VerifiedTokens.key(this.scope, found.text), verified);
     return head === null ? null : this.settle(head, found, verified);
   }
 
-  private settle(head: RequestHead, { source }: FoundToken, { isAllowed, fields }: Verified): Reply | null {
-    if (!isAllowed) {
+  private settle(head: RequestHead, found: FoundToken, verified: Verified): Reply | null {
+    if (!verified.isAllowed) {
       log.debug('request refused', { reason: 'the claims of the token are not those that its frontend asks for' });
       return NOT_ALLOWED;
     }
+    this.pass(head, found, verified);
+    return null;
+  }
+
+  private pass(head: RequestHead, { source }: FoundToken, { fields }: Verified): void {
     if (this.options.removeToken) removeToken(source, head);
     for (const [field, value] of fields) if (value !== '') head.setField(field, fieldText(head, value));
-    return null;
   }
 
   private refuse(reason: string): Reply {

@@ -8,11 +8,12 @@ import { tellLimit } from '../../kernel/limit-log.ts';
 import { log } from '../../kernel/log.ts';
 import { monotonicMs } from '../../kernel/monotonic-clock.ts';
 import { quoted } from '../../kernel/quote.ts';
+import { shownSource } from '../../middlewares/header-keys.ts';
 import type { RateLimitOptions } from '../../middlewares/rate-limit.ts';
 import { FAMILY } from '../../shared/label-families.ts';
 import { type BucketLimit, CELLS, type Rate } from '../../shared/rate-buckets.ts';
 import type { WorkerContext } from '../context.ts';
-import type { Foreseen, Middleware, Scope } from '../middleware.ts';
+import { type Foreseen, foreseenRefusal, type Middleware, type Scope } from '../middleware.ts';
 import { localReply, type Reply } from '../reply.ts';
 import { forwardedAddress } from './client-address.ts';
 
@@ -71,8 +72,8 @@ export class RateLimit implements Middleware {
   }
 
   request(exchange: Scope, head: RequestHead): Reply | null {
-    const { rateBuckets, liveNodes } = this.worker;
-    if (this.options.clusterFactor > 0 && liveNodes.count !== this.nodes) this.divide(liveNodes.count);
+    const { rateBuckets } = this.worker;
+    this.followNodes();
     const refusing = rateBuckets.take(this.limit, this.sourceOf(head, exchange), this.rates, monotonicMs());
     if (rateBuckets.forgot) this.tellForgotten();
     if (refusing < 0) return null;
@@ -83,13 +84,27 @@ export class RateLimit implements Middleware {
     return this.refusals[refusing];
   }
 
+  /** Takes no token. */
   foresee(exchange: Scope, head: RequestHead): Foreseen {
+    this.followNodes();
+    const { options, worker, rates } = this;
     const source = this.sourceOf(head, exchange);
+    const refusing = worker.rateBuckets.foresee(this.limit, source, rates, monotonicMs());
+    const shown = quoted(shownSource(options, source));
+    if (refusing >= 0) {
+      const text = `the source ${shown} has used up what it may ask: ${this.perSecond[refusing]} a second, ${rates[refusing].burst} at once`;
+      return foreseenRefusal(text, this.refusals[refusing]);
+    }
     return {
-      text: `takes a token of the source ${quoted(source)}: 429 where it has none left`,
+      text: `lets it on: the source ${shown} has a token left, and this takes it`,
       reply: null,
-      isCertain: this.whole.length === 0,
+      isCertain: true,
     };
+  }
+
+  private followNodes(): void {
+    const { liveNodes } = this.worker;
+    if (this.options.clusterFactor > 0 && liveNodes.count !== this.nodes) this.divide(liveNodes.count);
   }
 
   private divide(nodes: number): void {

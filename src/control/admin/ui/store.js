@@ -89,10 +89,12 @@ function reasonIn(text) {
 
 /**
  * Throws with what the server says. `known`: an object of whoever keeps the answer, which remembers what it is of: what has
- * not changed since is not sent again, and `null` is given.
+ * not changed since is not sent again, and `null` is given. `body`: it is asked by POST, for what no address may have.
  */
-export async function ask(path, signal, known = {}) {
+export async function ask(path, signal, known = {}, body = undefined) {
   const response = await fetch(API + path, {
+    method: body === undefined ? 'GET' : 'POST',
+    body,
     cache: 'no-store',
     signal,
     headers: known.path === path ? { 'If-None-Match': known.etag } : {},
@@ -110,9 +112,10 @@ export async function ask(path, signal, known = {}) {
 
 /**
  * What a path answers, asked again every `every` ms while the page is seen and has contact; 0: once. The last answer stays
- * until the path is another. Gives `{ data, error, path }`; `path`: that `data` is of.
+ * until the path is another. Gives `{ data, error, path }`; `path`: that `data` is of. `body`: as for `ask`; another one has
+ * another path.
  */
-export function useAnswer(path, every = 0, again = 0) {
+export function useAnswer(path, every = 0, again = 0, body = undefined) {
   const [answer, setAnswer] = useState({ data: null, error: null, path: '' });
   const kept = useRef(answer);
   kept.current = answer;
@@ -124,7 +127,7 @@ export function useAnswer(path, every = 0, again = 0) {
     const turn = async () => {
       try {
         if (!document.hidden || kept.current.path !== path) {
-          const data = await ask(path, abort.signal, known);
+          const data = await ask(path, abort.signal, known, body);
           if (data !== null) setAnswer({ data, error: null, path });
           else if (kept.current.error !== null) setAnswer({ ...kept.current, error: null });
         }

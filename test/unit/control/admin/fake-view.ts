@@ -249,6 +249,10 @@ export class FakeView implements ControlView {
   breaker(name: string): BreakerView | null {
     return this.breakers.get(name) ?? null;
   }
+  failure(): string {
+    return '';
+  }
+
   health(name: string, url: string): HealthView | null {
     return this.healths.get(`${name} ${url}`) ?? null;
   }

@@ -12,10 +12,27 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 const KEPT = 'tsuji.explained';
 const MOST_KEPT = 6;
 
+/** As isSecretField of src/middlewares/header-keys.ts. */
+const SECRET = /^[^:]*(?:auth|cookie|token|key|secret|pass|session|credential|signature)[^:]*:/i;
+/** Headers with secrets, by the number that stands in the address in their place: they live as long as the page. */
+const secrets = new Map();
+
 const lines = (text) => (text ?? '').split('\n').filter((line) => line.trim() !== '');
 
-function pathOf({ method, url, entrypoint, client, headers }) {
+/** All headers, of which the address has those that may be seen. */
+const headersOf = ({ headers, secret }) => [...lines(headers), ...(secrets.get(secret) ?? [])];
+
+/** What is asked by POST, undefined for what fits into an address. */
+function bodyOf(params) {
+  const { method = 'GET', url, entrypoint = '', client = '', secret } = params;
+  if (!secrets.has(secret)) return undefined;
+  return JSON.stringify({ method, url, entrypoint, client, headers: headersOf(params) });
+}
+
+function pathOf({ method, url, entrypoint, client, headers, secret }) {
   if (url === undefined || url === '') return '';
+  // Beside the API of the dashboard.
+  if (secrets.has(secret)) return `../explain?${new URLSearchParams({ url, method, secret })}`;
   const asked = [
     ['method', method ?? 'GET'],
     ['url', url],
@@ -29,9 +46,10 @@ function pathOf({ method, url, entrypoint, client, headers }) {
 
 const inQuotes = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
-function curlOf({ method, url, headers }) {
+function curlOf(params) {
+  const { method, url } = params;
   const parts = ['curl', '-sSi', ...(method === undefined || method === 'GET' ? [] : ['-X', method])];
-  for (const line of lines(headers)) parts.push('-H', inQuotes(line));
+  for (const line of headersOf(params)) parts.push('-H', inQuotes(line));
   return [...parts, inQuotes(url)].join(' ');
 }
 
@@ -63,12 +81,12 @@ function remember(params) {
 }
 
 function Form({ params }) {
-  const [form, setForm] = useState(params);
+  const [form, setForm] = useState({ ...params, headers: headersOf(params).join('\n') });
   const entryPoints = useAnswer('nodes').data?.entryPoints ?? [];
   const detail = useAnswer(
     params.frontend === undefined ? '' : `frontends/${encodeURIComponent(params.frontend)}`,
   ).data;
-  useEffect(() => setForm(params), [JSON.stringify(params)]);
+  useEffect(() => setForm({ ...params, headers: headersOf(params).join('\n') }), [JSON.stringify(params)]);
   useEffect(() => {
     if (detail === null || params.url !== undefined) return;
     const url = urlFor(detail);
@@ -81,6 +99,11 @@ function Form({ params }) {
     if ((form.url ?? '').trim() === '') return;
     const url = form.url.trim();
     const whole = { ...form, url: /^[a-z]+:\/\//i.test(url) || url.startsWith('/') ? url : `http://${url}` };
+    const all = lines(whole.headers);
+    const hidden = all.filter((line) => SECRET.test(line));
+    whole.headers = all.filter((line) => !SECRET.test(line)).join('\n');
+    whole.secret = hidden.length === 0 ? '' : String(secrets.size + 1);
+    if (hidden.length > 0) secrets.set(whole.secret, hidden);
     remember(whole);
     location.hash = address('explain', { ...whole, frontend: '' });
   };
@@ -90,18 +113,20 @@ function Form({ params }) {
     <label>Entrypoint<select value=${form.entrypoint ?? ''} onChange=${field('entrypoint')}><option value="" selected=${(form.entrypoint ?? '') === ''}>the first</option>${entryPoints.map(({ name, address: at }) => html`<option value=${name} selected=${name === form.entrypoint}>${seen(name)} ${seen(at)}</option>`)}</select></label>
     <label>Client<input value=${form.client ?? ''} onInput=${field('client')} placeholder="127.0.0.1" spellcheck=${false} autocomplete="off" /></label>
     <button class="button main">Explain</button>
-    <label class="whole">Headers, one a line<textarea rows=${Math.max(1, lines(form.headers).length)} value=${form.headers ?? ''} onInput=${field('headers')} placeholder="Cookie: SHOP_SRV=s3" spellcheck=${false}></textarea></label>
+    <label class="whole">Headers, one a line<textarea rows=${Math.max(1, lines(form.headers).length)} value=${form.headers ?? ''} onInput=${field('headers')} placeholder="Authorization: Basic …" spellcheck=${false}></textarea></label>
+    ${params.secret !== undefined && !secrets.has(params.secret) && html`<p class="mut" role="status">Headers with secrets are in no address: give them once more.</p>`}
   </form>`;
 }
 
 function Short({ answer }) {
-  const { frontend, backend, reply, sent, certain, short } = answer;
+  const { frontend, backend, reply, sent, certain, short, steps } = answer;
+  const waits = steps.some(({ limit }) => limit?.becomes === 'waits');
   return html`<section class="panel"><header><h2>In short</h2></header><p class="short">
     ${frontend !== '' && html`<a class="link" href=${address(['frontends', frontend])}>${seen(frontend)}</a> → `}${backend !== '' && html`<a class="link" href=${address(['backends', backend])}>${seen(backend)}</a> → `}${
       reply === null
         ? html`<b>${seen(sent?.server ?? '')}</b>${sent !== null && html`, as <code>${seen(sent.target)}</code>`}`
         : html`<b class=${reply.status >= 500 ? 'bad' : ''}>${reply.status}</b> by tsuji (${seen(reply.cause)})${reply.location !== '' && html` to <code>${seen(reply.location)}</code>`}`
-    }${!certain && html`<span class="mut">, if it is let on</span>`}</p><p class="vh">${seen(short)}</p></section>`;
+    }${!certain && html`<span class="mut">, ${waits ? 'once there is a place for it' : 'if it is let on'}</span>`}</p><p class="vh">${seen(short)}</p></section>`;
 }
 
 function LikeIt({ name }) {
@@ -120,7 +145,7 @@ function AskedBefore() {
 export function Explain() {
   const params = useStore((now) => now.place.params);
   const path = pathOf(params);
-  const { data: answer, error } = useAnswer(path);
+  const { data: answer, error } = useAnswer(path, 0, 0, bodyOf(params));
   const [copied, setCopied] = useState('');
   const put = (what, text) => {
     copy(text);
