@@ -324,7 +324,7 @@ export class ControlPlane {
       onApplied: () => {
         this.publisher.acknowledged();
         this.settle();
-        if (this.view.settled()) this.configLog.applied(this.publisher.generation);
+        if (!this.tables.isBusy && this.publisher.isApplied) this.configLog.applied(this.publisher.generation);
         onChange();
       },
       onPassword: (index, { id, password, hash }) => {

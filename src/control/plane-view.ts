@@ -73,7 +73,7 @@ export type PlaneParts = {
   readonly fleet: WorkerFleet;
   readonly applied: AppliedRevisions;
   readonly questions: WorkerQuestions;
-  readonly keys: Pick<Reconciler, 'keys' | 'key'>;
+  readonly keys: Pick<Reconciler, 'keys' | 'key' | 'isHalfWay'>;
   readonly builder: Pick<ModelBuilder, 'keysOf'>;
   readonly shadows: ShadowWatch;
   readonly guard: RemovalGuard;
@@ -212,8 +212,8 @@ export class PlaneView implements ControlView {
   }
 
   settled(): boolean {
-    const { tables, fleet } = this.parts;
-    return !tables.isBusy && fleet.appliedGeneration() === this.generation();
+    const { keys, tables, publisher } = this.parts;
+    return !keys.isHalfWay && !tables.isBusy && publisher.isApplied;
   }
 
   loaded(): LoadedView {

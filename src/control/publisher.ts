@@ -33,6 +33,11 @@ export class Publisher {
     return this.first.promise;
   }
 
+  /** Every worker that serves routes by the newest. */
+  get isApplied(): boolean {
+    return this.fleet !== null && this.fleet.appliedGeneration() === this.generation;
+  }
+
   publish(generation: number, tables: Tables, breakers: BreakerChange): void {
     this.generation = generation;
     this.tables = tables;

@@ -116,6 +116,8 @@ export class Reconciler implements SourceSink {
   readonly #slices: Slices;
   /** An update of the model is under way. */
   #isUpdating = false;
+  /** It is, or has failed and will be repeated. */
+  #isHalfWay = false;
   /** There is more to do behind it. */
   #isOutdated = false;
   /** Newest value of each key that changed since the last model. */
@@ -169,6 +171,11 @@ export class Reconciler implements SourceSink {
   recall(source: SourceName, revision: string, entries: ReadonlyMap<string, string>): void {
     this.#hasRecalled = true;
     this.snapshot(source, revision, entries);
+  }
+
+  /** The maps of the model show some objects as they were and some as they will be. */
+  get isHalfWay(): boolean {
+    return this.#isHalfWay;
   }
 
   /** The revision that the source has given last, '' for none. */
@@ -284,10 +291,12 @@ export class Reconciler implements SourceSink {
     this.#isOutdated = this.#isUpdating;
     if (this.#isUpdating) return;
     this.#isUpdating = true;
+    this.#isHalfWay = true;
     const begun = this.#begin();
     this.#slices.run(
       () => this.#steps(begun),
       (update) => {
+        this.#isHalfWay = false;
         this.#ended();
         if (!this.#stopped) attempt('reconciler', () => this.#publish(update, begun));
       },

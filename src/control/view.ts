@@ -157,7 +157,7 @@ export interface ControlView {
   generation(): number;
   /** Unix milliseconds at which every worker had applied that generation; 0 before the first. */
   appliedAt(): number;
-  /** The newest model is what every worker routes by: nothing is being compiled or on its way. */
+  /** What the model shows is what every worker routes by: nothing of it is half-way, being compiled or on its way. */
   settled(): boolean;
   /** Once ready, it stays so: what was loaded is in force also while no source answers. */
   loaded(): LoadedView;

@@ -8,6 +8,7 @@ import { ModelBuilder } from '../../../src/model/build-model.ts';
 import type { Model } from '../../../src/model/model.ts';
 import type { ModelUpdate } from '../../../src/model/next-model.ts';
 import { captureLog } from '../../harness/log.ts';
+import { waitFor } from '../../harness/wait.ts';
 
 const lines = captureLog();
 
@@ -138,6 +139,28 @@ test('a very large change is made in slices, and what comes meanwhile is in the 
   assert.deepEqual(taken, ['7', '8']);
 });
 
+test('a model is half-way while its objects are partly as they will be, and until an error in between is made good', async (t) => {
+  const { reconciler, published, builder } = start(t, ['etcdv3'], { slices: new Slices(0) });
+  reconciler.snapshot('etcdv3', '1', new Map());
+  await until(() => published.length === 1);
+  lines.length = 0;
+  const { updating } = builder;
+  function* broken(...args: Parameters<typeof updating>): ReturnType<typeof updating> {
+    const steps = updating.apply(builder, args);
+    while (builder.model.backends.size === 0) steps.next();
+    yield;
+    return assert.fail('a mistake of ours');
+  }
+  t.mock.method(builder, 'updating', broken, { times: 1 });
+  reconciler.changes('etcdv3', '2', [server('s'), { key: 'backends/c/servers/s/url', value: 'http://s' }]);
+  await until(() => builder.model.backends.size > 0);
+  assert.equal(reconciler.isHalfWay, true);
+  await until(() => lines.length > 0);
+  assert.equal(reconciler.isHalfWay, true);
+  await waitFor(() => published.length === 2, 'the same once more');
+  assert.deepEqual([published[1].model.backends.size, reconciler.isHalfWay], [2, false]);
+});
+
 test('changes that change nothing make no model', async (t) => {
   const { reconciler, published, builder } = start(t, ['etcdv3']);
   reconciler.snapshot('etcdv3', '1', new Map([['backends/b/servers/s/url', 'http://s']]));
@@ -264,7 +287,7 @@ test('an error while a model is made is told, and the same changes are tried aga
   lines.length = 0;
   t.mock.method(builder, 'updating', () => assert.fail('a mistake of ours'), { times: 1 });
   reconciler.snapshot('etcdv3', '1', new Map([['backends/b/servers/s/url', 'http://s']]));
-  await until(() => published.length === 1);
+  await waitFor(() => published.length === 1, 'the same once more');
   assert.deepEqual(serversOf(published[0].model), ['http://s']);
   assert.deepEqual([lines[0].event, lines[0].level, lines[0].error], ['own_error', 'error', 'a mistake of ours']);
 });
