@@ -38,9 +38,9 @@ export type TsujiOptions = {
   noWait?: boolean;
 };
 
-/** Ports that entrypoints listen on, as the log names them. */
-function portsIn(output: string, entryPoint: string): number[] {
-  const line = new RegExp(`event=listening entrypoint=${entryPoint} address="?\\S*:(\\d+)`, 'g');
+/** Ports of the addresses that the log names behind `event`, in its order. */
+function portsIn(output: string, event: string): number[] {
+  const line = new RegExp(`event=${event} address="?\\S*:(\\d+)`, 'g');
   return Array.from(output.matchAll(line), ([, port]) => Number(port));
 }
 
@@ -56,7 +56,6 @@ export class Tsuji {
   /** Exit code or signal, null while it runs. */
   exit: { code: number | null; signal: string | null } | null = null;
   port = 0;
-  adminPort = 0;
   /** Fields of every request to its admin address. */
   adminFields: Record<string, string> = {};
 
@@ -95,7 +94,12 @@ export class Tsuji {
 
   /** That this entrypoint listens on since the last start; 0 while it does not. */
   portOf(entryPoint: string): number {
-    return portsIn(this.output, entryPoint).at(-1) ?? 0;
+    return portsIn(this.output, `listening entrypoint=${entryPoint}`).at(-1) ?? 0;
+  }
+
+  /** That the admin address has since the last start, of a process or in place; 0 while it has none. */
+  get adminPort(): number {
+    return portsIn(this.output, 'admin_listening').at(-1) ?? 0;
   }
 
   /** Writes a key atomically. */
@@ -200,8 +204,7 @@ export async function startTsuji(t: { after(fn: () => unknown): unknown }, optio
   });
   await waitFor(
     () => {
-      tsuji.port = portsIn(tsuji.output, '\\S+')[0] ?? 0;
-      tsuji.adminPort = Number(/event=admin_listening address="?\S*:(\d+)/.exec(tsuji.output)?.[1] ?? 0);
+      tsuji.port = portsIn(tsuji.output, 'listening entrypoint=\\S+')[0] ?? 0;
       return (tsuji.port > 0 && tsuji.adminPort > 0) || tsuji.exit !== null;
     },
     () => `tsuji to listen, it said:\n${tsuji.output}`,

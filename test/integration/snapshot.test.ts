@@ -165,7 +165,6 @@ test('a node that starts while etcd is down serves what it knew, says so, and ca
         () => `the entrypoints of etcd; ${third.output}`,
         60_000,
       );
-      third.adminPort = Number([...third.output.matchAll(/event=admin_listening address="?\S*:(\d+)/g)].at(-1)![1]);
       await answers(third, 'a', 'one');
       await written(third, 1);
     },

@@ -108,8 +108,7 @@ test('while etcd cannot be reached tsuji listens, and it obeys the settings ther
   await waitFor(async () => (await statusOf(t, tsuji.portOf('more'), 'a.test')) === 200, 'the route to be served');
   assert.equal(await statusOf(t, tsuji.portOf('http'), 'a.test'), 403);
   // What cannot be used there costs its own entrypoint only.
-  tsuji.adminPort = Number([...tsuji.output.matchAll(/event=admin_listening address="?\S*:(\d+)/g)].at(-1)![1]);
-  const problems = await problemsOf(tsuji);
+  const problems = await waitFor(() => problemsOf(tsuji), 'the admin address of the new start');
   assert.match(problems['/traefik/entrypoints/nowhere/address'], /"here" is not an address/);
   const unusable = /cannot listen on 192.0.2.1:80.*this machine does not have that address/;
   assert.match(problems['/traefik/entrypoints/elsewhere/address'], unusable);
