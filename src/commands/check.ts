@@ -56,12 +56,17 @@ function reportLines(report: CheckReport, withAll: boolean): string[] {
       ? 'it would serve'
       : 'it would serve, but not all as it is written'
     : 'it would not serve';
+  const lack =
+    keys.length > 0 || prefix === ''
+      ? []
+      : [plain(`no key is below ${prefix}: is the prefix right (--etcd.prefix), and may the user read it?`)];
   return [
     ...told,
     ...lines,
     `${count(keys.length, 'key')} of ${from}${prefix === '' ? '' : ` below ${prefix}`}: ${states.join(', ')}`,
     objects.join(', '),
     ...empty,
+    ...lack,
     verdict,
   ];
 }

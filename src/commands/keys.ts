@@ -49,6 +49,10 @@ export const runKeys = command('keys', HELP, async ({ words: [prefix = ''], opti
     return 0;
   }
   const counts = Object.entries(list.counts).map(([state, count]) => `${count} ${state}`);
+  if (list.total === 0)
+    print([
+      'there is no key at all: is the prefix right (--etcd.prefix), and does the store answer? The log says both',
+    ]);
   print([...keys.flatMap(keyLines), `${keys.length} of ${list.match} keys; of all there: ${counts.join(', ')}`]);
   return 0;
 });

@@ -74,7 +74,10 @@ function objectOf(key: string): string {
   return OBJECT.exec(key)?.[1] ?? '';
 }
 
-function tellProblems({ appeared, mended, model }: ModelUpdate): void {
+function tellProblems({ model, ...update }: ModelUpdate): void {
+  const [appeared, mended] = [update.appeared, update.mended].map((problems) =>
+    problems.filter(({ isBrief }) => isBrief !== true),
+  );
   for (const problem of appeared.slice(0, MOST_PROBLEMS_TOLD)) {
     const { key, state, reason } = problem;
     log.event(EVENTS.problem, '', { key, object: objectOf(key), state, reason }, levelOf(problem));

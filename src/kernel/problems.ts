@@ -14,6 +14,8 @@ export type Problem = {
   readonly state: 'rejected' | 'defaulted' | 'warned' | 'ignored';
   /** What is wrong and why, one sentence. */
   readonly reason: string;
+  /** It settles itself in a moment, one way or the other: nobody is to be told of it without asking. */
+  readonly isBrief?: true;
 };
 
 /** Why an object is left out that one could do without the key. */
@@ -59,6 +61,11 @@ export class ProblemList {
 
   add(key: string, state: Problem['state'], reason: string): void {
     this.#list.push(this.#problem(key, state, reason));
+  }
+
+  /** For a moment (Problem.isBrief). */
+  addBrief(key: string, state: Problem['state'], reason: string): void {
+    this.#list.push({ ...this.#problem(key, state, reason), isBrief: true });
   }
 
   /** A key that has no row. `isGuarded`: it stands among what protects, and its object is left out. */

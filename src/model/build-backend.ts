@@ -48,7 +48,9 @@ function readWeight(text: string, key: string, options: BackendOptions, problems
     problems.add(key, 'rejected', `a weight must be from 0 to ${MAX_WEIGHT}, not ${text}; the server is left out`);
     return null;
   }
-  return value === 0 && !options.allowMinWeightZero ? 1 : value;
+  if (value > 0 || options.allowMinWeightZero) return value;
+  problems.add(key, 'defaulted', '0 counts as 1, unless tsuji runs with --allowMinWeightZero');
+  return 1;
 }
 
 function readDraining(text: string, key: string, problems: ProblemList): boolean {

@@ -59,6 +59,9 @@ function collectKeys(keys: ObjectKeys, problems: ProblemList): FrontendKeys {
   return collected;
 }
 
+/** Entrypoints that are named to whoever names another. */
+const MOST_NAMED = 20;
+
 /** null when none is left. */
 function readEntryPoints(
   keys: FrontendKeys,
@@ -70,8 +73,11 @@ function readEntryPoints(
   const known = [...wanted].filter((name) => options.entryPoints.has(name));
   const unknown = [...wanted].filter((name) => !options.entryPoints.has(name)).map(quoted);
   if (known.length === 0) {
+    const there = [...options.entryPoints].slice(0, MOST_NAMED).join(', ');
     const which =
-      unknown.length > 0 ? `none of ${unknown.join(', ')} is an entrypoint` : 'there is no default entrypoint';
+      unknown.length > 0
+        ? `none of ${unknown.join(', ')} is an entrypoint; there are: ${there}`
+        : 'there is no default entrypoint';
     problems.add('entrypoints', 'rejected', which);
     return null;
   }
@@ -112,7 +118,7 @@ function readRoutes(keys: FrontendKeys, lack: RuleLack, problems: ProblemList): 
   const { lastRoutes } = lack;
   const meanwhile =
     lastRoutes.length > 0 ? 'for a moment its last rules stay in force' : 'it is held back for a moment';
-  problems.add(
+  problems.addBrief(
     'routes',
     'warned',
     `without a rule it matches every request: ${meanwhile}, in case one is being written`,

@@ -12,7 +12,7 @@ import type { Constraint } from '../kernel/constraints.ts';
 import { reasonOf } from '../kernel/errors.ts';
 import { escapedName } from '../kernel/key-text.ts';
 import { type Problem, shownKey } from '../kernel/problems.ts';
-import { quoted } from '../kernel/quote.ts';
+import { quoted, shortened } from '../kernel/quote.ts';
 import { atOnce, type Steps } from '../kernel/steps.ts';
 import { unescapeValue } from '../kernel/unescape.ts';
 import type { FileText, Known } from '../middlewares/kind.ts';
@@ -299,7 +299,7 @@ export class ModelBuilder {
     if (backends.has(name)) return '';
     return this.#backendsLeftOut.has(name)
       ? `the backend ${quoted(name)} is left out: its own problems say why`
-      : `there is no backend ${quoted(name)}`;
+      : `there is no backend ${quoted(name)}: no key backends/${shortened(name, 100)}/servers/NAME/url is there (never written, or its TTL ran out)`;
   }
 
   *#judgeTwins({ frontends }: Touched, next: NextModel): Steps<void> {

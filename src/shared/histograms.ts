@@ -237,11 +237,16 @@ export class HistogramReader {
     const answers = this.answers(owner);
     if (answers === null) return null;
     const latency = new Uint32Array(LATENCY_BUCKETS);
+    this.latency(owner, latency);
+    return { lastHit: this.lastHit(owner), answers, latency };
+  }
+
+  /** Counts by the buckets of latency.ts, added to `sums`. */
+  latency(owner: HistogramOwner, sums: Uint32Array): void {
     for (const lane of this.lanes) {
       const at = lane.find(owner);
-      for (let i = 0; at >= 0 && i < LATENCY_BUCKETS; i++) latency[i] += lane.words[at + LATENCY + i];
+      for (let i = 0; at >= 0 && i < LATENCY_BUCKETS; i++) sums[i] += lane.words[at + LATENCY + i];
     }
-    return { lastHit: this.lastHit(owner), answers, latency };
   }
 
   /** That of `total` alone, which is much less to read. */

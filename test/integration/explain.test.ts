@@ -445,6 +445,18 @@ test('keys come in pages, in their order, and a frontend that others hide is tol
   );
 });
 
+test('a backend that is not there is told with the one that was probably meant', async () => {
+  await put('frontends/mistyped/backend', 'chekced');
+  await put('frontends/mistyped/routes/r/rule', 'Host:mistyped.test');
+  const found = () => keysOf('prefix=frontends/mistyped/backend&state=rejected');
+  await waitFor(async () => (await found()).match === 1, 'the key');
+  const [{ fix, reason }] = (await found()).keys;
+  assert.equal(fix, 'checked');
+  assert.match(reason, /no key backends\/chekced\/servers\/NAME\/url is there/);
+  const { steps } = await explain({ url: 'http://mistyped.test/' });
+  assert.match(steps[1].text, /; those that would are left out$/);
+});
+
 test('tsuji keys lists them, with a mark below what is wrong', async () => {
   const words = await command('keys', 'frontends/scheme/', '--state=defaulted,ignored');
   assert.equal(words.code, 0, words.stderr);

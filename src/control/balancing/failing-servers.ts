@@ -26,6 +26,7 @@ type Failing = {
   /** What was told of it; nothing yet: it is not down. */
   readonly reasons: Set<string>;
   tries: number;
+  lastWord: string;
   /** performance.now() of the last failure. */
   failedAt: number;
   /** Answers that there were until then. */
@@ -55,9 +56,10 @@ export class FailingServers {
     return (this.failing.get(slot)?.reasons.size ?? 0) > 0;
   }
 
-  /** What its tries have failed by, '' where it is not down. */
+  /** What its last try has failed by, with the word of the system; '' where it is not down. */
   reasonOf(slot: number): string {
-    return [...(this.failing.get(slot)?.reasons ?? [])].join('; ');
+    const one = this.failing.get(slot);
+    return one === undefined || one.reasons.size === 0 ? '' : one.lastWord;
   }
 
   /** Slots as in the table of the worker, which may be an older one. */
@@ -70,10 +72,11 @@ export class FailingServers {
     const good = this.goodOf(slot);
     const now = performance.now();
     let one = this.failing.get(slot);
-    one ??= { backend: backend.name, server, url, by, reasons: new Set(), tries: 0, failedAt: 0, good };
+    one ??= { backend: backend.name, server, url, by, reasons: new Set(), tries: 0, lastWord: '', failedAt: 0, good };
     this.failing.set(slot, one);
     const isNew = one.reasons.size === 0;
     one.tries = isNew && one.good !== good ? tries : one.tries + tries;
+    one.lastWord = detail === '' ? reason : `${reason}: ${detail}`;
     one.failedAt = now;
     one.good = good;
     this.timer ??= setInterval(

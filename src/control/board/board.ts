@@ -9,7 +9,7 @@
  * A look is made in slices, so that requests of the admin pages and routes wait for a few milliseconds at most. Nothing here is
  * asked by a page: pages read what the last look has found.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as after } from 'node:timers/promises';
 import { timerSpan } from '../../kernel/durations.ts';
 import { hearEvents } from '../../kernel/log.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
@@ -40,8 +40,9 @@ export type BoardOptions = {
   readonly onLoad?: () => void;
 };
 
-/** How long a look works at a time, milliseconds. */
+/** How long a look works at a time, and then leaves main to others, milliseconds: what these do in many small steps is not late then. */
 const SLICE_MS = 2;
+const REST_MS = 4;
 /** Behind the beginning of a step, so that a timer that is early does not fall into the one before. */
 const BEHIND_MS = 20;
 const LAGS = 10;
@@ -174,7 +175,7 @@ export class Board {
       let began = performance.now();
       for (const _ of this.parts()) {
         if (performance.now() - began < SLICE_MS) continue;
-        await nextTurn();
+        await after(timerSpan(REST_MS), undefined, { ref: false });
         began = performance.now();
       }
       this.judge();

@@ -48,8 +48,9 @@ export class Counted {
     const { counts } = this.rates;
     const isNew = deltas[COUNT.c2] + deltas[COUNT.c3] + deltas[COUNT.c4] + deltas[COUNT.c5] > 0;
     if (isNew) this.lastAt = steps.at;
-    // It may have lost its past to somebody else.
-    let past = this.past === null ? null : histories.get(this.name);
+    let { past } = this;
+    // It may have lost it to somebody else.
+    if (past?.isForgotten === true) past = null;
     if (past === null && isNew) {
       past = histories.open(this.name, this.ranges, steps.at);
       past?.begin(counts, deltas, latency);

@@ -53,6 +53,8 @@ export class Past {
   private readonly begins: readonly (Begin | null)[];
   /** Unix milliseconds of its last requests. */
   activeAt = 0;
+  /** It was given up, for the sake of others or with its owner. */
+  isForgotten = false;
 
   /** `ranges`: places in RANGES. */
   constructor(ranges: readonly number[]) {
@@ -179,10 +181,13 @@ export class Histories {
 
   /** Made where there is none and room for it. `ranges`: places in RANGES. */
   open(owner: string, ranges: readonly number[], at: number): Past | null {
+    const bytes = isOwn(owner) ? 0 : Past.bytesOf(ranges);
+    const isFull = bytes > 0 && this.bytes + bytes > this.budget;
+    // While all are busy, thousands ask in every look.
+    if (isFull && at < this.fullUntil) return null;
     const known = this.pasts.get(owner);
     if (known !== undefined) return known;
-    const bytes = isOwn(owner) ? 0 : Past.bytesOf(ranges);
-    if (bytes > 0 && this.bytes + bytes > this.budget && !this.makeRoom(bytes, at)) return null;
+    if (isFull && !this.makeRoom(bytes, at)) return null;
     const past = new Past(ranges);
     past.activeAt = at;
     this.pasts.set(owner, past);
@@ -195,6 +200,7 @@ export class Histories {
   forget(owner: string): void {
     const past = this.pasts.get(owner);
     if (past === undefined) return;
+    past.isForgotten = true;
     this.pasts.delete(owner);
     this.bytes -= this.sizes.get(past) ?? 0;
   }
@@ -204,7 +210,6 @@ export class Histories {
   private fullUntil = 0;
 
   private makeRoom(bytes: number, at: number): boolean {
-    if (at < this.fullUntil) return false;
     const idle = [...this.pasts].filter(([owner, { activeAt }]) => at - activeAt > IDLE_MS && !isOwn(owner));
     idle.sort(([, one], [, other]) => one.activeAt - other.activeAt);
     // A part more, so that not each newcomer looks through all.

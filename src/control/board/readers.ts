@@ -63,9 +63,6 @@ export class Readers {
   }
 
   latencyOfOwner(owner: HistogramOwner): ReadLatency {
-    return (sums) => {
-      const total = this.histograms.total(owner);
-      if (total !== null) for (let i = 0; i < sums.length; i++) sums[i] += total.latency[i];
-    };
+    return (sums) => this.histograms.latency(owner, sums);
   }
 }

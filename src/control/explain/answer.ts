@@ -162,8 +162,9 @@ class Answer {
     const { frontend, triedInAll, generation } = this.explained;
     const tried = this.tries();
     if (frontend === '') {
-      const text = generation === 0 ? 'no routes are loaded yet' : this.whyNone();
-      return { name: 'frontend', ok: false, text, tried, triedInAll, problems: this.problemsOfHost() };
+      const problems = this.problemsOfHost();
+      const text = generation === 0 ? this.whyNotLoaded() : this.whyNone(problems.length > 0);
+      return { name: 'frontend', ok: false, text, tried, triedInAll, problems };
     }
     const shadowed = tried.filter((each) => each.shadowed);
     const { rank, rules } = tried.find(({ name }) => name === frontend)!;
@@ -181,8 +182,18 @@ class Answer {
     };
   }
 
-  private whyNone(): string {
+  private whyNotLoaded(): string {
+    const troubles = this.view.sources().flatMap(({ error }) => (error === '' ? [] : [error]));
+    return ['no routes are loaded yet', ...troubles].join('; ');
+  }
+
+  /** `isBlamed`: some that speak of its host are left out, and told of. */
+  private whyNone(isBlamed: boolean): string {
     const { request, explained, view } = this;
+    if (view.model().frontends.size === 0 && !isBlamed) {
+      const place = view.prefix === '' ? '' : `, below ${view.prefix}`;
+      return `there is no frontend at all${place}: is the prefix right, and may the user read it?`;
+    }
     const host = canonicalHost(request.host ?? '');
     const hosts = new Set<string>();
     for (const { terms } of view.model().frontends.values()) {
@@ -190,8 +201,12 @@ class Answer {
       if (hosts.size > MOST_LOOKED_AT) break;
     }
     const isKnown = host === '' || host.length > MOST_HOST || hosts.has(host);
-    const near = isKnown ? null : nearestName(host, hosts);
-    const hint = near === null ? '' : `; there is one for the host ${quoted(near)}`;
+    const near = isKnown || isBlamed ? null : nearestName(host, hosts);
+    const hint = isBlamed
+      ? '; those that would are left out'
+      : near === null
+        ? ''
+        : `; there is one for the host ${quoted(near)}`;
     const { triedInAll } = explained;
     if (triedInAll > 0) return `none of the ${triedInAll} that are tried for the host ${quoted(host)} matches${hint}`;
     return `no frontend of this entrypoint takes the host ${quoted(host)}${hint}`;

@@ -28,7 +28,7 @@ export function serversText(servers: readonly ExplainedServer[]): string {
   if (all('ejected')) return `${may}: ejected ones are asked, since no other is left`;
   if (all('suspect')) return `${may}: those whose lease ran out are asked, since no other is left`;
   if (all('failing'))
-    return `${may}, and every one of them has failed its last try: it is asked anyway, and 502 follows if it fails again`;
+    return `${may}, and every one of them has failed its last try: it is asked anyway, and its client gets a 5xx if it fails again`;
   return may;
 }
 

@@ -1,7 +1,8 @@
 /** What one key is to tsuji: accepted, or what is wrong with it, where in its value, and what would be right. */
+import { nearestName } from '../../kernel/nearest.ts';
 import { isMarker, type Problem, shownKey } from '../../kernel/problems.ts';
 import { unescapeValue } from '../../kernel/unescape.ts';
-import type { Backend } from '../../model/model.ts';
+import type { Backend, Model } from '../../model/model.ts';
 import { BACKEND_KEYS, CERTIFICATE_KEYS, FRONTEND_KEYS } from '../../model/schema.ts';
 import { mendRule } from '../../rule/mend.ts';
 import { shownValue } from '../history/difference.ts';
@@ -32,6 +33,9 @@ export type KeyContext = Pick<ControlView, 'prefix' | 'model'> & {
 
 const TABLES = { frontends: FRONTEND_KEYS, backends: BACKEND_KEYS, tls: CERTIFICATE_KEYS } as const;
 const OBJECT = /^(frontends|backends|tls)\/([^/]+)\/(.*)$/s;
+const BACKEND_NAME = /^frontends\/[^/]+\/backend$/;
+/** Backends among which one of a near name is looked for, once for each key that is told of. */
+const MOST_LOOKED_AT = 1_000;
 const RULE = /^frontends\/[^/]+\/routes\/[^/]+\/rule$/;
 
 /** The key as an operator would type it, and as problems name it. */
@@ -39,8 +43,15 @@ export function wholeKey({ prefix, tree }: Pick<KeyContext, 'prefix' | 'tree'>, 
   return `${OBJECT.test(key) ? tree : prefix}/${key}`;
 }
 
-/** In a rule, and what it should be; its value is told as it is. */
-export function mendedKey(key: string, value: string): Pick<KeyStatus, 'mark' | 'fix'> {
+/** In a rule, and what it should be; its value is told as it is. Of a backend that is not there, the one that has nearly its name. */
+export function mendedKey(
+  key: string,
+  value: string,
+  { backends }: Pick<Model, 'backends'>,
+): Pick<KeyStatus, 'mark' | 'fix'> {
+  if (BACKEND_NAME.test(key) && !backends.has(value) && backends.size <= MOST_LOOKED_AT) {
+    return { mark: null, fix: nearestName(value, backends.keys()) ?? '' };
+  }
   const isRule = RULE.test(key);
   // Where an escape stands the places in the value are others than those in the rule.
   return isRule && unescapeValue(value) === value ? mendRule(value) : { mark: null, fix: '' };
@@ -94,14 +105,16 @@ function serverLack({ servers, leftOut = [] }: Backend, name: string): string {
 export function keyStatus(key: MergedKey, context: KeyContext, leftOut: ReadonlyMap<string, string>): KeyStatus {
   const [state, reason] = stateOf(key, context, leftOut);
   const mended =
-    state === 'accepted' || reason.startsWith('its ') ? { mark: null, fix: '' } : mendedKey(key.key, key.value);
+    state === 'accepted' || reason.startsWith('its ')
+      ? { mark: null, fix: '' }
+      : mendedKey(key.key, key.value, context.model());
   const row = keyRow(context.prefix, key);
   return { ...row, key: wholeKey(context, key.key), state, reason, ...mended };
 }
 
 /** Of a key with a problem, what is there of it; `value` null where it is not there, or may be a secret. */
 export function problemDetail(
-  view: Pick<ControlView, 'prefix' | 'sources' | 'key'>,
+  view: Pick<ControlView, 'prefix' | 'sources' | 'key' | 'model'>,
   { key }: Problem,
 ): Pick<KeyStatus, 'mark' | 'fix'> & { readonly value: string | null; readonly source: string } {
   const starts = [view.sources().find(({ tree }) => tree !== undefined)?.tree, view.prefix];
@@ -111,5 +124,9 @@ export function problemDetail(
   const { source, revision } = keyRow('', found);
   const value = shownValue(found.key, found.value)!.startsWith('"') ? found.value : null;
   const from = revision === null ? source : `${source} rev ${revision}`;
-  return { value, source: from, ...(value === null ? { mark: null, fix: '' } : mendedKey(found.key, found.value)) };
+  return {
+    value,
+    source: from,
+    ...(value === null ? { mark: null, fix: '' } : mendedKey(found.key, found.value, view.model())),
+  };
 }

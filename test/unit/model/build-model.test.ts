@@ -111,7 +111,9 @@ test('a bad server costs only itself', () => {
 
 test('weight 0 means 1, or 0 where that is allowed', () => {
   const keys = { 'backends/b/servers/s/url': 'http://s', 'backends/b/servers/s/weight': '0' };
-  assert.equal(modelOf(keys).backends.get('b')?.servers[0].weight, 1);
+  const { backends, problems } = modelOf(keys);
+  assert.equal(backends.get('b')?.servers[0].weight, 1);
+  assert.match(problems.get('/traefik/backends/b/servers/s/weight')!.reason, /^0 counts as 1, unless/);
   assert.equal(modelOf(keys, { allowMinWeightZero: true }).backends.get('b')?.servers[0].weight, 0);
 });
 
@@ -153,7 +155,7 @@ test('a frontend whose backend is missing or unknown is left out until the backe
   const without = put(builder, { 'frontends/f/backend': 'b', 'frontends/g/priority': '1' }).model;
   assert.equal(without.frontends.size, 0);
   assert.deepEqual(problemsOf(without), [
-    'frontends/f/backend rejected: there is no backend "b"',
+    'frontends/f/backend rejected: there is no backend "b": no key backends/b/servers/NAME/url is there (never written, or its TTL ran out)',
     'frontends/g/backend rejected: no backend is named',
   ]);
 
@@ -167,7 +169,7 @@ test('a frontend whose backend is missing or unknown is left out until the backe
   assert.equal(removed.model.backends.size, 0);
   assert.deepEqual(
     removed.appeared.map(({ reason }) => reason),
-    ['there is no backend "b"'],
+    ['there is no backend "b": no key backends/b/servers/NAME/url is there (never written, or its TTL ran out)'],
   );
 });
 
@@ -208,7 +210,9 @@ test('a backend with a mistake in what protects its servers is left out, with al
     });
     assert.deepEqual(
       gone.appeared.map(({ reason }) => reason.split(';')[0]),
-      Array(3).fill('there is no backend "b"'),
+      Array(3).fill(
+        'there is no backend "b": no key backends/b/servers/NAME/url is there (never written, or its TTL ran out)',
+      ),
     );
     put(builder, small({ 'backends/b/maxconn/amount': '5', [`backends/b/${key}`]: mistake }));
     assert.equal(problemsOf(builder.model).filter((line) => line.includes(lack)).length, 3);
@@ -307,7 +311,7 @@ test('entrypoints are a list or children; unknown ones are dropped and none left
   );
   assert.deepEqual(problemsOf(model), [
     'frontends/c/entrypoints defaulted: "https" is no entrypoint; only http is used',
-    'frontends/d/entrypoints rejected: none of "https" is an entrypoint',
+    'frontends/d/entrypoints rejected: none of "https" is an entrypoint; there are: http, internal',
   ]);
 });
 
@@ -481,8 +485,10 @@ test('a frontend without a rule is held back for a moment, and then matches ever
   const first = put(builder, { 'backends/b/servers/s/url': 'http://s', 'frontends/f/backend': 'b' });
   assert.equal(first.model.frontends.size, 0);
   assert.equal(first.dueInMs, 2_000);
-  const { state, reason } = first.model.problems.get('/traefik/frontends/f/routes')!;
+  const { state, reason, isBrief } = first.model.problems.get('/traefik/frontends/f/routes')!;
   assert.deepEqual([state, /held back for a moment/.test(reason)], ['warned', true]);
+  // Whoever writes key by key is not warned of that by the log.
+  assert.equal(isBrief, true);
   now = 1_500;
   const other = put(builder, { 'frontends/f/priority': '5' });
   assert.deepEqual([other.model.frontends.size, other.dueInMs], [0, 500]);
@@ -567,7 +573,7 @@ test('a backend is built again when one that it names comes, goes, or names anot
     (builder.model.backends.get(name)?.options?.failover as { backend: string } | undefined)?.backend;
   put(builder, small({ 'backends/b/failover/backend': 'c' }));
   assert.deepEqual(problemsOf(builder.model), [
-    'backends/b/failover/backend ignored: there is no backend "c"; there is no failover',
+    'backends/b/failover/backend ignored: there is no backend "c": no key backends/c/servers/NAME/url is there (never written, or its TTL ran out); there is no failover',
   ]);
   const came = put(builder, {
     'backends/c/servers/s/url': 'http://c',

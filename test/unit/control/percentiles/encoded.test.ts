@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
 import test from 'node:test';
 import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
-import { pagesOf } from '../../../../src/control/cluster/ask-nodes.ts';
+import { askOthers, pagesOf } from '../../../../src/control/cluster/ask-nodes.ts';
 import { readNodeState } from '../../../../src/control/cluster/node-state.ts';
 import { MergedHistogram } from '../../../../src/control/percentiles/encoded.ts';
 import { LATENCY_BUCKETS, latencyBucket } from '../../../../src/shared/latency.ts';
@@ -98,4 +99,20 @@ test('the pages of a node are asked where they are reached, or it is said why no
     if (typeof expected === 'string') assert.equal(told, expected);
     else assert.match(told, expected);
   }
+});
+
+test('of nodes that do not answer each is named, however many they are, within twice the time of one', async () => {
+  const silent = createServer(() => {});
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as { port: number };
+  const node = (id: number) =>
+    readNodeState(`n${id}`, JSON.stringify({ name: 'h', address: '127.0.0.1', admin: `127.0.0.1:${port}` }));
+  const nodes = Array.from({ length: 400 }, (_, id) => node(id));
+  const answers = await askOthers({ nodes, more: 3, reason: '' }, { path: 'api', ms: 40, mostBytes: 100 });
+  silent.close();
+  assert.equal(answers.length, 400);
+  const late = answers.filter(({ reason }) => /^no answer within 0\.0\d+ s$/.test(reason)).length;
+  const notAsked = answers.filter(({ reason }) => reason.startsWith('it was not asked')).length;
+  assert.ok(late >= 64 && notAsked >= 1, `${late} ${notAsked}`);
+  assert.equal(late + notAsked, 399);
 });
