@@ -23,7 +23,7 @@ import { type ScrapeLimits, Scrapes } from './metrics/scrapes.ts';
 import { MetricsSource } from './metrics/source.ts';
 import { Page, PageMaker, type PageText } from './page.ts';
 import { PercentilesPage } from './percentiles-page.ts';
-import { whatIsOld, whyNotReady } from './readiness.ts';
+import { whatIsOld, whyNotReady, whyNotServing } from './readiness.ts';
 import { type AdminRequest, takesGzip } from './request.ts';
 import { StaticFiles } from './static-files.ts';
 import { configurationStatus, liveStatus, wholeStatus } from './status.ts';
@@ -198,9 +198,8 @@ export class AdminPages {
 
   /** Never waits for anything. */
   private vital(name: string, exchange: Exchange): void {
-    const reason = name === 'livez' ? '' : whyNotReady(this.view);
-    if (name === 'readyz') this.readiness(reason, exchange);
-    else if (reason === '') send(exchange, 200, TEXT_TYPE, 'OK');
+    if (name === 'readyz') this.readiness(whyNotReady(this.view), exchange);
+    else if (name === 'livez' || whyNotServing(this.view) === '') send(exchange, 200, TEXT_TYPE, 'OK');
     else send(exchange, 503, TEXT_TYPE, 'Service Unavailable');
   }
 

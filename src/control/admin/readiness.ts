@@ -1,11 +1,15 @@
-/** Is this tsuji ready for traffic? Not before it has routes to go by, and not from SIGTERM on. */
+/** May traffic be sent to this tsuji? Not while it cannot serve any; and better not before it has routes to go by. */
 import type { ControlView } from '../view.ts';
 
-/** Why it is not, one line; '' when it is. */
-export function whyNotReady(view: ControlView): string {
+/** Why it serves nobody, one line; '' when it does: what `/ping` tells, whatever was loaded, as Traefik's (cli-api §5.2). */
+export function whyNotServing(view: ControlView): string {
   if (view.draining()) return 'draining';
-  if (view.workers().every(({ state }) => state !== 'serving')) return 'no worker is serving';
-  return view.loaded().reason;
+  return view.workers().every(({ state }) => state !== 'serving') ? 'no worker is serving' : '';
+}
+
+/** Why it is not ready, one line; '' when it is. */
+export function whyNotReady(view: ControlView): string {
+  return whyNotServing(view) || view.loaded().reason;
 }
 
 /** What whoever asks whether it is ready had better know as well, a line each; '' for nothing. */
