@@ -9,7 +9,7 @@
  * nobody disturbs.
  */
 
-import { SharedMemory } from '../../src/control/shared-memory.ts';
+import { SharedMemory } from '../../src/control/workers/shared-memory.ts';
 import { RetryBudgets } from '../../src/data/balancing/retry-budget.ts';
 import type { WorkerContext } from '../../src/data/context.ts';
 import type { Downstream } from '../../src/data/downstream.ts';

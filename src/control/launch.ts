@@ -30,8 +30,8 @@ import { checkFiles } from './setting-files.ts';
 import { ENDPOINT_DEADLINE_MS } from './source/endpoint-loop.ts';
 import { SourceLog } from './source/source-log.ts';
 import { StoredKeysReader } from './stored-keys.ts';
-import type { WorkerThreads } from './worker-threads.ts';
-import { WorkerWatch } from './worker-watch.ts';
+import type { WorkerThreads } from './workers/worker-threads.ts';
+import { WorkerWatch } from './workers/worker-watch.ts';
 
 /** After that tsuji listens by the settings that it has. */
 const PATIENCE_MS = 5_000;

@@ -38,7 +38,6 @@ import type { SnapshotKeeper, SnapshotStatus } from './memory/snapshot-keeper.ts
 import type { Suspects, SuspectsStatus } from './memory/suspects.ts';
 import type { Publisher } from './publisher.ts';
 import type { Reconciler } from './reconciler.ts';
-import type { SharedMemory } from './shared-memory.ts';
 import { providerOf } from './source/from-settings.ts';
 import type { Source, SourceName, SourceStatus } from './source/source.ts';
 import type { StoredKeysReader } from './stored-keys.ts';
@@ -59,7 +58,8 @@ import type {
   SpanCounts,
   WorkerView,
 } from './view.ts';
-import type { WorkerFleet } from './worker-fleet.ts';
+import type { SharedMemory } from './workers/shared-memory.ts';
+import type { WorkerFleet } from './workers/worker-fleet.ts';
 
 export type PlaneParts = {
   readonly settings: Settings;

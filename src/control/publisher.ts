@@ -4,7 +4,7 @@
  */
 import type { BreakerChange } from '../protocol/messages.ts';
 import type { Tables } from '../table/input.ts';
-import type { WorkerFleet } from './worker-fleet.ts';
+import type { WorkerFleet } from './workers/worker-fleet.ts';
 
 export class Publisher {
   /** The newest published generation, 0 before the first. */

@@ -2,7 +2,7 @@
 import { tellLimit } from '../kernel/limit-log.ts';
 import { LabelReader, OTHER } from '../shared/label-counts.ts';
 import { MetricsReader } from '../shared/metrics-reader.ts';
-import type { SharedMemory } from './shared-memory.ts';
+import type { SharedMemory } from './workers/shared-memory.ts';
 
 const LOOK_MS = 10_000;
 

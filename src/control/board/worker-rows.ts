@@ -2,8 +2,8 @@
 
 import { SUMMARY_SUMS } from '../../shared/metrics-layout.ts';
 import { MetricsReader } from '../../shared/metrics-reader.ts';
-import { Utilization } from '../utilization.ts';
 import type { ControlView } from '../view.ts';
+import { Utilization } from '../workers/utilization.ts';
 import { countSummary } from './counted.ts';
 import { COUNTS, Rates, recentRequests } from './rates.ts';
 

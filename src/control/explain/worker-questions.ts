@@ -1,7 +1,7 @@
 /** Asks a worker what would become of a request: it decides by what it serves with. */
 import { timerSpan } from '../../kernel/durations.ts';
 import type { Explained, ExplainedRequest } from '../../protocol/explanation.ts';
-import type { WorkerFleet } from '../worker-fleet.ts';
+import type { WorkerFleet } from '../workers/worker-fleet.ts';
 import type { NoAnswer } from './explanation.ts';
 
 /** That wait for their answers. */

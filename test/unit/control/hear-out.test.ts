@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { hearOut } from '../../../src/control/hear-out.ts';
+import { hearOut } from '../../../src/control/workers/hear-out.ts';
 
 const SPEAKER = `
   const { workerData: { port, left } } = require('node:worker_threads');

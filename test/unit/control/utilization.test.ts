@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Utilization } from '../../../src/control/utilization.ts';
+import { Utilization } from '../../../src/control/workers/utilization.ts';
 
 const loop = (active: number, idle: number) => ({ active, idle, utilization: 0 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { workerHeap } from '../../../src/control/worker-heap.ts';
+import { workerHeap } from '../../../src/control/workers/worker-heap.ts';
 
 test('workers share half of the memory, within bounds, unless the flag says how much one has', () => {
   const old = (asked: number, workers: number, memory: number): number | undefined =>

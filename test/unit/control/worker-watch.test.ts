@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { WorkerWatch } from '../../../src/control/worker-watch.ts';
+import { WorkerWatch } from '../../../src/control/workers/worker-watch.ts';
 import { captureLog } from '../../harness/log.ts';
 
 function begin(t: TestContext, watchdogMs: number) {

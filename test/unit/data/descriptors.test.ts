@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { descriptorLimit } from '../../../src/control/descriptor-limit.ts';
+import { descriptorLimit } from '../../../src/control/workers/descriptor-limit.ts';
 import { Descriptors } from '../../../src/data/descriptors.ts';
 import { createDescriptorCounts, DescriptorCounts } from '../../../src/shared/descriptor-counts.ts';
 import { MetricsLane } from '../../../src/shared/metrics.ts';

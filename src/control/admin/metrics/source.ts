@@ -9,8 +9,8 @@ import { type MetricsReader, ownerOf, type Series } from '../../../shared/metric
 import { SERVER_STRIDE } from '../../../shared/server-counts.ts';
 import { sumOfSlot } from '../../../shared/slot-counts.ts';
 import { serverKey } from '../../../shared/slots.ts';
-import { Utilization } from '../../utilization.ts';
 import type { ControlView, WorkerView } from '../../view.ts';
+import { Utilization } from '../../workers/utilization.ts';
 import { labelText, PAUSE, type Parts } from './exposition.ts';
 
 const ITEMS_PER_PAUSE = 256;

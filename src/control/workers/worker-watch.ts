@@ -4,9 +4,9 @@
  * as others serve it is left alone, and when none does any more the process ends as a whole.
  */
 import { performance } from 'node:perf_hooks';
-import { timerSpan } from '../kernel/durations.ts';
-import { EVENTS } from '../kernel/events.ts';
-import { log } from '../kernel/log.ts';
+import { timerSpan } from '../../kernel/durations.ts';
+import { EVENTS } from '../../kernel/events.ts';
+import { log } from '../../kernel/log.ts';
 import type { WorkerFleet } from './worker-fleet.ts';
 
 const LOOK_MS = 5_000;

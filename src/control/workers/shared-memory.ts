@@ -1,26 +1,26 @@
 /** The memory that main shares with its workers for as long as they live, and main's views of it. */
 
-import type { CountBuffers } from '../kernel/metrics-options.ts';
-import type { Boot } from '../protocol/messages.ts';
-import { BACKEND_STRIDE, forgetConnections } from '../shared/backend-counts.ts';
-import { createCountBuffers } from '../shared/count-buffers.ts';
-import { createCursors, forgetTurns } from '../shared/cursors.ts';
-import { createDescriptorCounts, descriptorsInUse } from '../shared/descriptor-counts.ts';
-import { createDiskUse, forgetDiskUse } from '../shared/disk-use.ts';
-import { HistogramOwner, HistogramReader } from '../shared/histograms.ts';
-import { forgetLabelled } from '../shared/label-counts.ts';
-import { FAMILY } from '../shared/label-families.ts';
-import { createLiveNodes, LiveNodes } from '../shared/live-nodes.ts';
-import { createMetricsLane } from '../shared/metrics-layout.ts';
-import { forgetBackend, MetricsReader } from '../shared/metrics-reader.ts';
-import { createMirrorCounts, MirrorCounts } from '../shared/mirror-counts.ts';
-import { createNonceCounts, NonceCounts } from '../shared/nonce-counts.ts';
-import { createRateBuckets, RateBuckets } from '../shared/rate-buckets.ts';
-import { SERVER_STRIDE } from '../shared/server-counts.ts';
-import { createServerState, ServerState } from '../shared/server-state.ts';
-import { forgetSlot } from '../shared/slot-counts.ts';
-import { createTokenCounts, TokenCounts } from '../shared/token-counts.ts';
-import { createTraceBudget } from '../shared/trace-budget.ts';
+import type { CountBuffers } from '../../kernel/metrics-options.ts';
+import type { Boot } from '../../protocol/messages.ts';
+import { BACKEND_STRIDE, forgetConnections } from '../../shared/backend-counts.ts';
+import { createCountBuffers } from '../../shared/count-buffers.ts';
+import { createCursors, forgetTurns } from '../../shared/cursors.ts';
+import { createDescriptorCounts, descriptorsInUse } from '../../shared/descriptor-counts.ts';
+import { createDiskUse, forgetDiskUse } from '../../shared/disk-use.ts';
+import { HistogramOwner, HistogramReader } from '../../shared/histograms.ts';
+import { forgetLabelled } from '../../shared/label-counts.ts';
+import { FAMILY } from '../../shared/label-families.ts';
+import { createLiveNodes, LiveNodes } from '../../shared/live-nodes.ts';
+import { createMetricsLane } from '../../shared/metrics-layout.ts';
+import { forgetBackend, MetricsReader } from '../../shared/metrics-reader.ts';
+import { createMirrorCounts, MirrorCounts } from '../../shared/mirror-counts.ts';
+import { createNonceCounts, NonceCounts } from '../../shared/nonce-counts.ts';
+import { createRateBuckets, RateBuckets } from '../../shared/rate-buckets.ts';
+import { SERVER_STRIDE } from '../../shared/server-counts.ts';
+import { createServerState, ServerState } from '../../shared/server-state.ts';
+import { forgetSlot } from '../../shared/slot-counts.ts';
+import { createTokenCounts, TokenCounts } from '../../shared/token-counts.ts';
+import { createTraceBudget } from '../../shared/trace-budget.ts';
 
 /** What all workers get alike. */
 export type SharedBuffers = Pick<

@@ -1,9 +1,9 @@
 /** Is the folder for bodies there (`--buffering.dir`)? One that comes later will do, so that nothing but a word is lost. */
 import { accessSync, constants } from 'node:fs';
-import { reasonOf } from '../kernel/errors.ts';
-import { EVENTS } from '../kernel/events.ts';
-import { log } from '../kernel/log.ts';
-import type { Settings } from '../settings/settings.ts';
+import { reasonOf } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
+import { log } from '../../kernel/log.ts';
+import type { Settings } from '../../settings/settings.ts';
 
 /** That of temporary files is not looked at. */
 export function checkBufferFolder({ bufferDisk: { folder }, origins }: Settings): void {

@@ -4,7 +4,7 @@
  */
 import { type ResourceLimits, SHARE_ENV, Worker } from 'node:worker_threads';
 
-const WORKER_URL = new URL('../data/worker.ts', import.meta.url);
+const WORKER_URL = new URL('../../data/worker.ts', import.meta.url);
 
 function startThread(index: number, heap: ResourceLimits): Worker {
   return new Worker(WORKER_URL, {

@@ -6,20 +6,28 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import type { EventLoopUtilization } from 'node:perf_hooks';
 import { MessageChannel, type MessagePort, type ResourceLimits, type Worker } from 'node:worker_threads';
-import { timerSpan } from '../kernel/durations.ts';
-import type { EntryPoint } from '../kernel/entrypoint-options.ts';
-import { ListenError, type ListenFailure, reasonOf, TsujiError } from '../kernel/errors.ts';
-import { EVENTS } from '../kernel/events.ts';
-import { log, relay } from '../kernel/log.ts';
-import type { CountBuffers } from '../kernel/metrics-options.ts';
-import type { Boot, BootOptions, BootTls, FromWorker, KeySet, ServerFailed, ToWorker } from '../protocol/messages.ts';
-import type { AccessLogControl } from './access-log/access-log.ts';
-import { attempt, guarded } from './guarded.ts';
+import { timerSpan } from '../../kernel/durations.ts';
+import type { EntryPoint } from '../../kernel/entrypoint-options.ts';
+import { ListenError, type ListenFailure, reasonOf, TsujiError } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
+import { log, relay } from '../../kernel/log.ts';
+import type { CountBuffers } from '../../kernel/metrics-options.ts';
+import type {
+  Boot,
+  BootOptions,
+  BootTls,
+  FromWorker,
+  KeySet,
+  ServerFailed,
+  ToWorker,
+} from '../../protocol/messages.ts';
+import type { AccessLogControl } from '../access-log/access-log.ts';
+import { attempt, guarded } from '../guarded.ts';
+import { addressText, listenReason, tellListenFailure, tryListening } from '../listening.ts';
+import type { LiveTails } from '../tail/live-tails.ts';
+import type { WorkerView } from '../view.ts';
 import { hearOut } from './hear-out.ts';
-import { addressText, listenReason, tellListenFailure, tryListening } from './listening.ts';
 import type { SharedBuffers } from './shared-memory.ts';
-import type { LiveTails } from './tail/live-tails.ts';
-import type { WorkerView } from './view.ts';
 import type { WorkerThreads } from './worker-threads.ts';
 
 /** Wait before a failed worker is replaced: at once the first time, then doubling. */

@@ -1,6 +1,6 @@
 /** What of the settings every worker is told when it boots. */
-import type { BootOptions } from '../protocol/messages.ts';
-import type { Settings } from '../settings/settings.ts';
+import type { BootOptions } from '../../protocol/messages.ts';
+import type { Settings } from '../../settings/settings.ts';
 import { checkBufferFolder } from './buffer-folder.ts';
 import { mostConnections } from './descriptor-limit.ts';
 

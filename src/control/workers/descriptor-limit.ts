@@ -1,8 +1,8 @@
 /** How many connections the system lets this process have. */
 import { readFileSync } from 'node:fs';
-import { TsujiError } from '../kernel/errors.ts';
-import { EVENTS } from '../kernel/events.ts';
-import { log } from '../kernel/log.ts';
+import { TsujiError } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
+import { log } from '../../kernel/log.ts';
 
 /**
  * Kept back: what the process has before the first connection (counted: 31 and 9 per worker, with one entrypoint), for
