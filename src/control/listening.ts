@@ -1,6 +1,7 @@
 /** Whether an address can be listened on, and in words why not. */
-import { createServer } from 'node:net';
-import type { ListenFailure } from '../kernel/errors.ts';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import type { EntryPoint } from '../kernel/entrypoint-options.ts';
+import { ListenError, type ListenFailure } from '../kernel/errors.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import { portOwner } from './port-owner.ts';
@@ -40,4 +41,27 @@ export function listenReason({ code = '', message }: NodeJS.ErrnoException, { po
 
 export function tellListenFailure(failure: ListenFailure): void {
   log.event(EVENTS.listenFailed, failure.address, { ...failure });
+}
+
+/** Once for all workers, before they share it. @throws ListenError */
+export async function checkAddress({ name: entrypoint, host, port }: EntryPoint): Promise<void> {
+  const error = await tryListening({ host, port }, false);
+  if (error === null) return;
+  const failure = { entrypoint, address: addressText({ host, port }), reason: listenReason(error, { host, port }) };
+  throw new ListenError('LISTEN_FAILED', failure);
+}
+
+/**
+ * uWebSockets shares a port between workers only when it is told which: 'any' is settled here (`:0`, for tests). What is
+ * put into `held` keeps it ours until the workers have it.
+ */
+export async function withPort(entryPoint: EntryPoint, held: Server[]): Promise<EntryPoint> {
+  if (entryPoint.port !== 0) return entryPoint;
+  const holder = createServer((socket) => socket.destroy());
+  held.push(holder);
+  await new Promise<void>((resolve, reject) => {
+    holder.once('error', reject);
+    holder.listen({ port: 0, reusePort: true, ...(entryPoint.host === '' ? {} : { host: entryPoint.host }) }, resolve);
+  });
+  return { ...entryPoint, port: (holder.address() as AddressInfo).port };
 }
