@@ -1,7 +1,7 @@
 /**
  * Every message between the main thread and a worker. They travel over one MessageChannel per worker; its port is in the
  * boot record, which alone comes to the thread itself. `postMessage` is called only in src/control/workers/worker-fleet.ts,
- * src/control/publisher.ts and src/data/worker.ts.
+ * src/control/routing/publisher.ts and src/data/worker.ts.
  *
  *     main ── boot ───────────────▶ worker      once its code is loaded, whenever main knows
  *     main ◀── ready ─────────────  worker      listening, or `failed` and the worker ends

@@ -15,7 +15,7 @@ import { hearEvents } from '../../kernel/log.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
 import type { Model } from '../../model/model.ts';
 import type { Findings, Overview } from '../admin/ui-api/shapes.ts';
-import type { MergedChange } from '../kv-merge.ts';
+import type { MergedChange } from '../routing/kv-merge.ts';
 import type { ControlView } from '../view.ts';
 import { BackendRow } from './backend-row.ts';
 import { BoardEvents } from './board-events.ts';

@@ -1,7 +1,7 @@
 /** Which keys have changed since the last generation that was told of: the first few with their values, all others as a number. */
 import type { Text, TextPart } from '../admin/ui-api/shapes.ts';
 import { shownValue } from '../history/difference.ts';
-import type { MergedChange } from '../kv-merge.ts';
+import type { MergedChange } from '../routing/kv-merge.ts';
 import { countOf } from './words.ts';
 
 const MOST_KEPT = 3;

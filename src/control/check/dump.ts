@@ -8,8 +8,8 @@
 import { isUtf8 } from 'node:buffer';
 import { reasonOf, TsujiError } from '../../kernel/errors.ts';
 import { keyText } from '../../kernel/key-text.ts';
-import type { MergedKey } from '../kv-merge.ts';
 import { readSnapshot } from '../memory/snapshot-format.ts';
+import type { MergedKey } from '../routing/kv-merge.ts';
 import type { EtcdV2Node } from '../source/etcd-v2-client.ts';
 import { entriesBelow } from '../source/etcd-v2-tree.ts';
 import { KeyTrees } from '../source/key-trees.ts';

@@ -2,7 +2,7 @@
 import { timerSpan } from '../../kernel/durations.ts';
 import { TsujiError } from '../../kernel/errors.ts';
 import type { Settings } from '../../settings/settings.ts';
-import { KvMerge } from '../kv-merge.ts';
+import { KvMerge } from '../routing/kv-merge.ts';
 import { sourcesFrom } from '../source/from-settings.ts';
 import type { Dump } from './dump.ts';
 

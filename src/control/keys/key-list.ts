@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { quoted } from '../../kernel/quote.ts';
-import type { MergedKey } from '../kv-merge.ts';
+import type { MergedKey } from '../routing/kv-merge.ts';
 import type { ControlView } from '../view.ts';
 import { treeOf } from './key-rows.ts';
 import { KEY_STATES, type KeyContext, type KeyState, type KeyStatus, keyStatus, leftOutObjects } from './key-status.ts';

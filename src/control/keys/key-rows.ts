@@ -1,6 +1,6 @@
 /** A key as pages tell of it. */
 import { shownValue } from '../history/difference.ts';
-import type { MergedKey } from '../kv-merge.ts';
+import type { MergedKey } from '../routing/kv-merge.ts';
 import type { SourceStatus } from '../source/source.ts';
 
 export type KeyRow = {

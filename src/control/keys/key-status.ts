@@ -6,7 +6,7 @@ import type { Backend, Model } from '../../model/model.ts';
 import { BACKEND_KEYS, CERTIFICATE_KEYS, FRONTEND_KEYS } from '../../model/schema.ts';
 import { mendRule } from '../../rule/mend.ts';
 import { shownValue } from '../history/difference.ts';
-import type { MergedKey } from '../kv-merge.ts';
+import type { MergedKey } from '../routing/kv-merge.ts';
 import type { ControlView } from '../view.ts';
 import { type KeyRow, keyRow } from './key-rows.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { AppliedRevisions, type Revisions } from '../../../src/control/applied-revisions.ts';
+import { AppliedRevisions, type Revisions } from '../../../src/control/routing/applied-revisions.ts';
 
 function at(revision: number): Revisions {
   return new Map([['etcdv3', String(revision)]]);

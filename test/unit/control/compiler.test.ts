@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { MOST_OVERLAID, TableCompiler } from '../../../src/control/compiler.ts';
-import { TableFeed, type Told } from '../../../src/control/table-feed.ts';
+import { MOST_OVERLAID, TableCompiler } from '../../../src/control/routing/compiler.ts';
+import { TableFeed, type Told } from '../../../src/control/routing/table-feed.ts';
 import type { Backend, Frontend, Model, Server } from '../../../src/model/model.ts';
 import { SlotRegistry } from '../../../src/shared/slots.ts';
 import type { TableChange, Tables } from '../../../src/table/input.ts';

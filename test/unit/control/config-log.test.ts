@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ConfigLog } from '../../../src/control/config-log.ts';
+import { ConfigLog } from '../../../src/control/routing/config-log.ts';
 import { captureLog } from '../../harness/log.ts';
 
 const lines = captureLog();

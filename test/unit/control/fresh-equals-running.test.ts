@@ -17,8 +17,8 @@ import {
   wholeBlock,
 } from '../../../src/control/memory/snapshot-format.ts';
 import { markOf } from '../../../src/control/memory/snapshot-keeper.ts';
-import { Reconciler } from '../../../src/control/reconciler.ts';
-import { Slices } from '../../../src/control/slices.ts';
+import { Reconciler } from '../../../src/control/routing/reconciler.ts';
+import { Slices } from '../../../src/control/routing/slices.ts';
 import type { EtcdV2Event, EtcdV2Node } from '../../../src/control/source/etcd-v2-client.ts';
 import { changesOf, entriesBelow, KeysByPath } from '../../../src/control/source/etcd-v2-tree.ts';
 import { KeyTrees } from '../../../src/control/source/key-trees.ts';

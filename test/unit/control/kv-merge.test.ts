@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { KvMerge } from '../../../src/control/kv-merge.ts';
+import { KvMerge } from '../../../src/control/routing/kv-merge.ts';
 import type { SourceName } from '../../../src/control/source/source.ts';
 
 const NAMES: readonly SourceName[] = ['etcdv3', 'etcdv2', 'folder'];

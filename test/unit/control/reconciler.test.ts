@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { type ModelChange, Reconciler, type ReconcilerOptions } from '../../../src/control/reconciler.ts';
-import { Slices } from '../../../src/control/slices.ts';
+import { type ModelChange, Reconciler, type ReconcilerOptions } from '../../../src/control/routing/reconciler.ts';
+import { Slices } from '../../../src/control/routing/slices.ts';
 import type { SourceName, SourceState, SourceStatus } from '../../../src/control/source/source.ts';
 import { ModelBuilder } from '../../../src/model/build-model.ts';
 import type { Model } from '../../../src/model/model.ts';

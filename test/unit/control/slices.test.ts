@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { Slices } from '../../../src/control/slices.ts';
+import { Slices } from '../../../src/control/routing/slices.ts';
 import type { Steps } from '../../../src/kernel/steps.ts';
 
 function* count(told: string[], name: string, steps: number): Steps<string> {

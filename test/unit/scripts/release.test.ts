@@ -10,23 +10,23 @@ import { type Bom, shippedBom } from '../../../scripts/release/sbom.ts';
 import { normalise } from '../../../scripts/release/tree.ts';
 import { run, temporaryFolder } from '../../harness/tools.ts';
 
-const COMPILER = join(ROOT, 'src/control/compiler.ts');
+const COMPILER = join(ROOT, 'src/control/routing/compiler.ts');
 
 test('what src names by a URL of its own gets a flat name beside the code of a bundle', () => {
   const text = `const task = new URL('./make-base.task.ts', import.meta.url);
-    const worker = new URL('../data/worker.ts', import.meta.url), pages = new URL('./admin/ui/', import.meta.url);
-    const manifest = new URL('../../package.json', import.meta.url);
+    const worker = new URL('../../data/worker.ts', import.meta.url), pages = new URL('../admin/ui/', import.meta.url);
+    const manifest = new URL('../../../package.json', import.meta.url);
     const font = new URL(
-      '../../node_modules/a-font/files/a.woff2',
+      '../../../node_modules/a-font/files/a.woff2',
       import.meta.url,
     );`;
   const { text: rewritten, targets } = rewriteUrls(text, COMPILER);
   assert.deepEqual(
     Array.from(rewritten.matchAll(/new URL\('([^']+)', import\.meta\.url\)/g), ([, url]) => url),
-    ['./control-make-base.task.js', './data-worker.js', './control-admin-ui/', './package.json', './a.woff2'],
+    ['./control-routing-make-base.task.js', './data-worker.js', './control-admin-ui/', './package.json', './a.woff2'],
   );
   assert.deepEqual(targets.map(flatName), [
-    'control-make-base.task.js',
+    'control-routing-make-base.task.js',
     'data-worker.js',
     'control-admin-ui',
     'package.json',
@@ -36,7 +36,7 @@ test('what src names by a URL of its own gets a flat name beside the code of a b
 
 for (const text of ['readFileSync(join(import.meta.dirname, "x"))', 'fileURLToPath(import.meta.url)']) {
   test(`a file that could not find itself in a bundle is refused: ${text}`, () => {
-    assert.throws(() => rewriteUrls(text, COMPILER), /src\/control\/compiler\.ts: only new URL/);
+    assert.throws(() => rewriteUrls(text, COMPILER), /src\/control\/routing\/compiler\.ts: only new URL/);
   });
 }
 

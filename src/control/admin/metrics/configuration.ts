@@ -4,7 +4,7 @@ import { MIRRORING, type MirroringOptions } from '../../../middlewares/mirroring
 import { DROP_REASONS } from '../../../shared/access-log.ts';
 import { FAMILY } from '../../../shared/label-families.ts';
 import { MIRROR_RESULTS } from '../../../shared/mirror-counts.ts';
-import { APPLY_BOUNDS } from '../../apply-times.ts';
+import { APPLY_BOUNDS } from '../../routing/apply-times.ts';
 import { family, histograms, labelText, PAUSE, type Parts, type Row, single } from './exposition.ts';
 import { histogramsOf, rowsOf } from './node.ts';
 import { hasNamesOf17 } from './requests.ts';

@@ -9,7 +9,7 @@ import { concerns } from '../../board/event-log.ts';
 import { whyOut } from '../../board/facts.ts';
 import { isBad } from '../../board/states.ts';
 import { shownValue } from '../../history/difference.ts';
-import type { MergedKey } from '../../kv-merge.ts';
+import type { MergedKey } from '../../routing/kv-merge.ts';
 import type { BackendDetail, BoardEvent, Check, KeyRow, ServerDetail, Text } from './shapes.ts';
 
 const MOST_EVENTS = 20;

@@ -1,14 +1,14 @@
 /** A control plane made of plain values that a test changes; `changed()` tells the listeners. */
 
 import type { AccessLogView } from '../../../../src/control/access-log/access-log.ts';
-import type { Revisions } from '../../../../src/control/applied-revisions.ts';
-import { ApplyTimes } from '../../../../src/control/apply-times.ts';
 import type { ServerStatus } from '../../../../src/control/balancing/server-status.ts';
 import type { NodeList } from '../../../../src/control/cluster/node-report.ts';
-import type { MergedKey } from '../../../../src/control/kv-merge.ts';
 import type { HeldStatus } from '../../../../src/control/memory/removal-guard.ts';
 import type { SnapshotStatus } from '../../../../src/control/memory/snapshot-keeper.ts';
 import type { SuspectsStatus } from '../../../../src/control/memory/suspects.ts';
+import type { Revisions } from '../../../../src/control/routing/applied-revisions.ts';
+import { ApplyTimes } from '../../../../src/control/routing/apply-times.ts';
+import type { MergedKey } from '../../../../src/control/routing/kv-merge.ts';
 import type { SourceStatus } from '../../../../src/control/source/source.ts';
 import type {
   BreakerView,

@@ -6,14 +6,14 @@
  *     an overlay has grown ▶ make-base.task ─▶ the next base   the same, while overlays go on
  */
 import { Piscina } from 'piscina';
-import { reasonOf, TsujiError } from '../kernel/errors.ts';
-import { EVENTS } from '../kernel/events.ts';
-import { log } from '../kernel/log.ts';
-import { tellOwnError } from '../kernel/own-error.ts';
-import { TableBuilder } from '../table/builder.ts';
-import type { TableChange, Tables } from '../table/input.ts';
-import { type BuiltTables, builtTables } from '../table/salvage.ts';
-import { letGoSoon } from './let-go.ts';
+import { reasonOf, TsujiError } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
+import { log } from '../../kernel/log.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
+import { TableBuilder } from '../../table/builder.ts';
+import type { TableChange, Tables } from '../../table/input.ts';
+import { type BuiltTables, builtTables } from '../../table/salvage.ts';
+import { letGoSoon } from '../let-go.ts';
 import type { BasePiece, MadeBase } from './make-base.task.ts';
 
 /**

@@ -1,14 +1,14 @@
 /** Models → what the table builder is told: only what changed, with names as numbers. */
 
-import type { StickyOptions } from '../kernel/balancing-options.ts';
-import { reasonOf, TsujiError } from '../kernel/errors.ts';
-import { atOnce, type Steps } from '../kernel/steps.ts';
-import { backendsOf } from '../middlewares/kinds.ts';
-import type { Backend, Frontend, Model } from '../model/model.ts';
-import { type SlotRegistry, serverKey } from '../shared/slots.ts';
-import type { NamedFrontend, TableBackend, TableChange } from '../table/input.ts';
-import type { BackendPolicy } from '../table/options.ts';
-import type { Refused } from '../table/salvage.ts';
+import type { StickyOptions } from '../../kernel/balancing-options.ts';
+import { reasonOf, TsujiError } from '../../kernel/errors.ts';
+import { atOnce, type Steps } from '../../kernel/steps.ts';
+import { backendsOf } from '../../middlewares/kinds.ts';
+import type { Backend, Frontend, Model } from '../../model/model.ts';
+import { type SlotRegistry, serverKey } from '../../shared/slots.ts';
+import type { NamedFrontend, TableBackend, TableChange } from '../../table/input.ts';
+import type { BackendPolicy } from '../../table/options.ts';
+import type { Refused } from '../../table/salvage.ts';
 import type { ModelChange } from './reconciler.ts';
 
 /** An entrypoint is a bit of one word. */

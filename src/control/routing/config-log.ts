@@ -1,10 +1,10 @@
 /** Tells the log that routes are in force, once a second at most; what came faster is told together at its end. */
-import { timerSpan } from '../kernel/durations.ts';
-import { configurationReloaded, EVENTS } from '../kernel/events.ts';
-import { log } from '../kernel/log.ts';
-import type { LogFields } from '../kernel/log-line.ts';
-import type { Model } from '../model/model.ts';
-import { guarded } from './guarded.ts';
+import { timerSpan } from '../../kernel/durations.ts';
+import { configurationReloaded, EVENTS } from '../../kernel/events.ts';
+import { log } from '../../kernel/log.ts';
+import type { LogFields } from '../../kernel/log-line.ts';
+import type { Model } from '../../model/model.ts';
+import { guarded } from '../guarded.ts';
 import type { ModelChange } from './reconciler.ts';
 
 const SHORTEST_MS = 1_000;

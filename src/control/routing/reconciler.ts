@@ -5,19 +5,19 @@
  *     sources ─▶ KvMerge ─▶ pending changes ─▶ (quiet, throttle) ─▶ ModelBuilder ─▶ onModel
  */
 
-import { timerSpan } from '../kernel/durations.ts';
-import { EVENTS, type LineLevel } from '../kernel/events.ts';
-import { log } from '../kernel/log.ts';
-import { tellOwnError } from '../kernel/own-error.ts';
-import type { Problem } from '../kernel/problems.ts';
-import type { Steps } from '../kernel/steps.ts';
-import type { AliasState, ModelBuilder, Refusal } from '../model/build-model.ts';
-import type { Model } from '../model/model.ts';
-import type { ModelUpdate } from '../model/next-model.ts';
-import { attempt } from './guarded.ts';
+import { timerSpan } from '../../kernel/durations.ts';
+import { EVENTS, type LineLevel } from '../../kernel/events.ts';
+import { log } from '../../kernel/log.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
+import type { Problem } from '../../kernel/problems.ts';
+import type { Steps } from '../../kernel/steps.ts';
+import type { AliasState, ModelBuilder, Refusal } from '../../model/build-model.ts';
+import type { Model } from '../../model/model.ts';
+import type { ModelUpdate } from '../../model/next-model.ts';
+import { attempt } from '../guarded.ts';
+import type { Change, KeyRevisions, Source, SourceName, SourceSink } from '../source/source.ts';
 import { KvMerge, type MergedChange, type MergedKey } from './kv-merge.ts';
 import { Slices } from './slices.ts';
-import type { Change, KeyRevisions, Source, SourceName, SourceSink } from './source/source.ts';
 
 /** Names of what is new, different or gone since the model before. All are empty when only problems changed. */
 export type ModelChange = {

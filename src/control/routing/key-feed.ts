@@ -2,13 +2,13 @@
  * From the sources to whoever wants their keys: routes are made of them, the log tells of them, and a snapshot keeps them.
  * What a source has lost, and nobody has deleted, may stay for a while (memory/suspects.ts).
  */
-import { guarded } from './guarded.ts';
-import type { RememberedSource } from './memory/snapshot-format.ts';
-import type { SnapshotKeeper } from './memory/snapshot-keeper.ts';
-import type { Suspects } from './memory/suspects.ts';
+import { guarded } from '../guarded.ts';
+import type { RememberedSource } from '../memory/snapshot-format.ts';
+import type { SnapshotKeeper } from '../memory/snapshot-keeper.ts';
+import type { Suspects } from '../memory/suspects.ts';
+import type { Change, Source, SourceName } from '../source/source.ts';
+import type { SourceLog } from '../source/source-log.ts';
 import type { Reconciler } from './reconciler.ts';
-import type { Change, Source, SourceName } from './source/source.ts';
-import type { SourceLog } from './source/source-log.ts';
 
 export type KeyFeedParts = {
   readonly sources: readonly Source[];

@@ -1,9 +1,9 @@
 /** Makes whole bases: runs in a piscina thread, which ends when there are none to be made for a while, and all it held with it. */
-import { TableBuilder } from '../table/builder.ts';
-import type { TableChange, Tables } from '../table/input.ts';
-import { mergeTables } from '../table/merge.ts';
-import { builtTables, type Refused } from '../table/salvage.ts';
-import { validateTable } from '../table/validate.ts';
+import { TableBuilder } from '../../table/builder.ts';
+import type { TableChange, Tables } from '../../table/input.ts';
+import { mergeTables } from '../../table/merge.ts';
+import { builtTables, type Refused } from '../../table/salvage.ts';
+import { validateTable } from '../../table/validate.ts';
 
 /** A step that is larger than others comes in pieces, one after the other; `tables`: what it starts from, null for nothing. */
 export type BasePiece = {

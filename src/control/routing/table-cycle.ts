@@ -3,16 +3,16 @@
  * one after it. When none can be made, the table in force stays, and it is tried again.
  */
 
-import { reasonOf } from '../kernel/errors.ts';
-import { EVENTS } from '../kernel/events.ts';
-import { log } from '../kernel/log.ts';
-import { tellOwnError } from '../kernel/own-error.ts';
-import type { Steps } from '../kernel/steps.ts';
-import type { Model } from '../model/model.ts';
-import type { Tables } from '../table/input.ts';
-import type { Refused } from '../table/salvage.ts';
+import { reasonOf } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
+import { log } from '../../kernel/log.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
+import type { Steps } from '../../kernel/steps.ts';
+import type { Model } from '../../model/model.ts';
+import type { Tables } from '../../table/input.ts';
+import type { Refused } from '../../table/salvage.ts';
+import { attempt } from '../guarded.ts';
 import { TableCompiler } from './compiler.ts';
-import { attempt } from './guarded.ts';
 import type { ModelChange } from './reconciler.ts';
 import type { Slices } from './slices.ts';
 import type { TableFeed, Told } from './table-feed.ts';

@@ -2,7 +2,7 @@
  * One view of the keys of several sources. For a key that more than one has, the source that comes first in the
  * order of precedence wins; when it deletes the key, the value of the next one shows.
  */
-import type { Change, KeyRevisions, SourceName } from './source/source.ts';
+import type { Change, KeyRevisions, SourceName } from '../source/source.ts';
 
 /** One key as it counts. */
 export type MergedKey = {

@@ -2,9 +2,9 @@
  * Hands new tables to all workers and follows their acknowledgements. The newest are kept for workers that
  * come later; an older one is forgotten, and with the last worker that leaves it the memory is freed.
  */
-import type { BreakerChange } from '../protocol/messages.ts';
-import type { Tables } from '../table/input.ts';
-import type { WorkerFleet } from './workers/worker-fleet.ts';
+import type { BreakerChange } from '../../protocol/messages.ts';
+import type { Tables } from '../../table/input.ts';
+import type { WorkerFleet } from '../workers/worker-fleet.ts';
 
 export class Publisher {
   /** The newest published generation, 0 before the first. */

@@ -1,6 +1,6 @@
 /** What of the settings the meaning of keys depends on. */
-import type { ModelSettings } from '../model/build-model.ts';
-import type { Settings } from '../settings/settings.ts';
+import type { ModelSettings } from '../../model/build-model.ts';
+import type { Settings } from '../../settings/settings.ts';
 
 export function modelSettings(settings: Settings): ModelSettings {
   return {

@@ -6,8 +6,8 @@
  * A revision that changes no route is applied as soon as a model was made of it and no older table is on its way; one that
  * touches nothing of ours as soon as the source has heard of it, and all that it gave before is applied.
  */
-import { timerSpan } from '../kernel/durations.ts';
-import type { SourceName } from './source/source.ts';
+import { timerSpan } from '../../kernel/durations.ts';
+import type { SourceName } from '../source/source.ts';
 
 export type Revisions = ReadonlyMap<SourceName, string>;
 

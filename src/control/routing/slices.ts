@@ -4,8 +4,8 @@
  *
  * All that goes over the model takes its turn here, so that nobody sees one that is half-way from one state to the next.
  */
-import { tellOwnError } from '../kernel/own-error.ts';
-import type { Steps } from '../kernel/steps.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
+import type { Steps } from '../../kernel/steps.ts';
 
 /** A loop that is held up for so long is not late for anybody. */
 const SLICE_MS = 5;
