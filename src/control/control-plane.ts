@@ -3,29 +3,20 @@
  * pages that look at them.
  */
 
-import { timerSpan } from '../kernel/durations.ts';
 import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
-import type { LogFields } from '../kernel/log-line.ts';
-import { ModelBuilder } from '../model/build-model.ts';
 import type { Model } from '../model/model.ts';
-import { RULE_WAIT_MS } from '../model/rule-wait.ts';
 import type { EffectiveSetting } from '../settings/effective.ts';
 import type { Settings } from '../settings/settings.ts';
-import { MetricsReader } from '../shared/metrics-reader.ts';
-import { SlotRegistry } from '../shared/slots.ts';
 import { AccessLogControl } from './access-log/access-log.ts';
 import { AdminServer } from './admin/admin-server.ts';
-import { Breakers } from './balancing/breakers.ts';
-import { ServerControl } from './balancing/server-control.ts';
-import type { SharedServers } from './balancing/server-slots.ts';
+import { Balancing } from './balancing/balancing.ts';
 import { Board } from './board/board.ts';
 import { ChangeListeners } from './change-listeners.ts';
 import { NodeReport } from './cluster/node-report.ts';
 import { ClusterNodes } from './cluster/nodes.ts';
 import { WorkerQuestions } from './explain/worker-questions.ts';
 import { attempt } from './guarded.ts';
-import { HealthChecks } from './health-checks/health-checks.ts';
 import { Prober } from './health-checks/probe.ts';
 import { HealthSocket } from './health-socket.ts';
 import { HistoryAnswers } from './history/history-answers.ts';
@@ -34,28 +25,15 @@ import { KeySets } from './key-sets/key-sets.ts';
 import { treeOf } from './keys/key-rows.ts';
 import { ShadowWatch } from './keys/shadow-watch.ts';
 import { addressText } from './listening.ts';
-import { BackendTraffic } from './memory/backend-traffic.ts';
-import { RemovalGuard } from './memory/removal-guard.ts';
 import type { RememberedSource } from './memory/snapshot-format.ts';
 import type { SnapshotKeeper } from './memory/snapshot-keeper.ts';
-import { Suspects } from './memory/suspects.ts';
 import { PasswordChecks } from './passwords/password-checks.ts';
 import { PlaneView } from './plane-view.ts';
 import { loadRootCAs } from './root-cas.ts';
-import { AppliedRevisions, type Revisions } from './routing/applied-revisions.ts';
-import { ApplyTimes } from './routing/apply-times.ts';
-import { ConfigLog } from './routing/config-log.ts';
-import { KeyFeed } from './routing/key-feed.ts';
-import { modelSettings } from './routing/model-settings.ts';
-import { Publisher } from './routing/publisher.ts';
-import { type ModelChange, Reconciler } from './routing/reconciler.ts';
-import { Slices } from './routing/slices.ts';
-import { TableCycle } from './routing/table-cycle.ts';
-import { TableFeed } from './routing/table-feed.ts';
+import type { ModelChange } from './routing/reconciler.ts';
+import { Routing } from './routing/routing.ts';
 import { SeriesLimit } from './series-limit.ts';
 import { ROUTES_PATIENCE_MS } from './service/report.ts';
-import { sourcesFrom } from './source/from-settings.ts';
-import type { Source } from './source/source.ts';
 import type { SourceLog } from './source/source-log.ts';
 import type { StoredKeysReader } from './stored-keys.ts';
 import { LiveTails } from './tail/live-tails.ts';
@@ -65,7 +43,6 @@ import { SharedTicketKeys } from './tls/shared-ticket-keys.ts';
 import { TicketRing } from './tls/ticket-ring.ts';
 import { SpanExporter } from './tracing/span-exporter.ts';
 import { FrontendUsage } from './usage/frontend-usage.ts';
-import { WatchedFiles } from './watched-files.ts';
 import { bootOptions } from './workers/boot-options.ts';
 import { SharedMemory } from './workers/shared-memory.ts';
 import { WorkerFleet } from './workers/worker-fleet.ts';
@@ -77,40 +54,21 @@ const DRAIN_STEP_MS = 5_000;
 
 export class ControlPlane {
   private readonly settings: Settings;
-  private readonly backendSlots = new SlotRegistry({
-    kind: 'backend',
-    onReuse: (slot) => this.memory.forgetBackend(slot),
-  });
-  private readonly serverSlots = new SlotRegistry({
-    kind: 'server',
-    onReuse: (slot) => {
-      this.servers.forget(slot);
-      this.memory.forgetServer(slot);
-    },
-  });
   private readonly memory: SharedMemory;
-  private readonly breakers: Breakers;
-  private readonly servers: ServerControl;
-  private readonly healthChecks: HealthChecks;
-  private readonly tables: TableCycle;
+  private readonly balancing: Balancing;
+  private readonly routing: Routing;
   private readonly passwords = new PasswordChecks();
   private readonly keySets: KeySets;
   private readonly nodes: ClusterNodes;
   private readonly nodeReport: NodeReport;
-  private readonly files = new WatchedFiles((object) => this.reconciler.rebuild(object));
   /** null: there are no traces. */
   private readonly spans: SpanExporter | null;
   private readonly tails: LiveTails;
   private readonly usage: FrontendUsage;
-  private readonly publisher: Publisher;
   readonly fleet: WorkerFleet;
   private readonly accessLog: AccessLogControl | null;
-  private readonly reconciler: Reconciler;
-  private readonly guard: RemovalGuard;
-  private readonly suspects: Suspects;
   /** null: there is no etcd. */
   private readonly past: HistoryAnswers | null;
-  private readonly sourceList: readonly Source[];
   private readonly certificateList: Certificates;
   private readonly ticketRing: TicketRing;
   /** Of each entrypoint. */
@@ -119,24 +77,16 @@ export class ControlPlane {
   private readonly board: Board | null;
   private readonly admin: AdminServer | null;
   private readonly healthSocket: HealthSocket;
-  private readonly feed: KeyFeed;
   private readonly snapshot: SnapshotKeeper;
-  private readonly configLog: ConfigLog;
   private readonly seriesLimit: SeriesLimit;
-  private readonly applyTimes = new ApplyTimes();
   private readonly shadows: ShadowWatch = new ShadowWatch({
-    model: () => this.current,
+    model: () => this.routing.model,
     prefix: () => treeOf(this.view),
     onChange: () => this.changes.notify(),
   });
   private readonly questions = new WorkerQuestions(() => this.fleet);
   private readonly changes = new ChangeListeners();
-  private readonly applied = new AppliedRevisions({
-    heard: () => new Map(this.view.sources().map(({ name, revision }) => [name, revision])),
-    received: (source) => this.reconciler.received(source),
-  });
   readonly view: PlaneView;
-  private current: Model;
   private isDraining = false;
   private stopping = false;
   private readonly stopped = Promise.withResolvers<void>();
@@ -156,110 +106,33 @@ export class ControlPlane {
   ) {
     this.snapshot = snapshot;
     this.settings = settings;
-    const prefix = settings.etcd === null ? '' : settings.etcd.prefix;
     const memory = new SharedMemory(settings.workers, settings.metrics.buckets, settings.tracing !== null);
     this.memory = memory;
     const onChange = (): void => this.changes.notify();
-    this.breakers = new Breakers(settings.workers);
-    const shared: SharedServers = {
-      state: memory.serverState,
-      cursors: memory.cursors,
-      backendSlots: this.backendSlots,
-      serverSlots: this.serverSlots,
-      model: () => this.current,
-      frontendsNaming: (backend) => builder.frontendsNaming(backend),
-      onServers: (backend) => this.servers.look(backend),
-    };
-    const times = { firstMs: settings.ejectionTimeMs, longestMs: settings.ejectionMaxTimeMs };
-    this.servers = new ServerControl(shared, times, onChange);
     const rootCAs = settings.rootCAs === null ? null : loadRootCAs(settings.rootCAs, settings.origins.rootCAs);
     const prober = new Prober({ insecureSkipVerify: settings.insecureSkipVerify, rootCAs });
-    this.healthChecks = new HealthChecks(shared, {
-      probe: prober.probe,
-      onReturn: (backend, slot) => this.servers.returned(backend, slot),
-      upOf: this.servers.upOf,
+    this.balancing = new Balancing({
+      settings,
+      memory,
+      prober,
+      model: () => this.routing.model,
+      frontendsNaming: (backend) => this.routing.builder.frontendsNaming(backend),
       onChange,
     });
-    this.sourceList = sourcesFrom(settings, stored.endpoints);
-    const names = settings.entryPoints.map((entryPoint) => entryPoint.name);
-    const builder = new ModelBuilder({
-      ...modelSettings(settings),
+    this.routing = new Routing({
+      settings,
       stored,
-      files: this.files,
-      ruleWaitMs: RULE_WAIT_MS,
-      isSuspect: (backend, server) => this.suspects.isSuspect(backend, server),
-    });
-    this.current = builder.model;
-    const slices = new Slices();
-    this.tables = new TableCycle({
-      slices,
-      feed: new TableFeed(names, this.backendSlots, this.serverSlots),
-      model: () => this.current,
-      onTold: (generation) => this.followTold(generation),
-      onTables: (generation, tables) => this.publisher.publish(generation, tables, this.breakers.take()),
-      onRefused: (refused) => this.reconciler.refuse(refused),
-      onChange: () => {
-        this.settle();
-        onChange();
-      },
-    });
-    const traffic = new BackendTraffic(new MetricsReader(() => memory.lanes), (slot) => this.backendSlots.nameOf(slot));
-    this.guard = new RemovalGuard({
-      limits: settings.guard,
-      frontends: () => this.current.frontends.size,
-      keysOf: (kind, name) => builder.keysOf(kind, name),
-      traffic,
-      onRelease: () => this.reconciler.again(),
+      sourceLog,
+      snapshot,
+      balancing: this.balancing,
+      lanes: memory.lanes,
+      prober,
+      onModel: (model, changed) => this.modelChanged(model, changed),
+      onKeys: (changes) => this.board?.tookKeys(changes),
+      problemCount: () => this.view.problemCount(),
       onChange,
     });
     this.past = settings.etcd === null ? null : new HistoryAnswers(settings.etcd, snapshot.path);
-    this.suspects = new Suspects({
-      limitMs: settings.guard.suspectMs,
-      sources: this.sourceList.map(({ name }) => name),
-      model: () => this.current,
-      keysOf: (source) => this.reconciler.keysOf(source),
-      backendOf: (frontend) => builder.keysOf('frontends', frontend).get('backend') ?? '',
-      evidenceOf: (backend, server) => this.servers.evidence(backend, server),
-      connect: (server, timeoutMs) => prober.connect(server, timeoutMs),
-      onMark: (backend) => this.reconciler.rebuild(`backends/${backend}`),
-      onGone: (source, changes) => this.feed.letGo(source, changes),
-      onChange,
-    });
-    this.reconciler = new Reconciler({
-      sources: this.sourceList,
-      builder,
-      slices,
-      admit: (changes) => {
-        this.suspects.obey(changes);
-        return this.guard.admit(changes);
-      },
-      onKeys: (changes) => this.board?.tookKeys(changes),
-      onTaken: (revisions) => this.taken(revisions),
-      onModel: (model, changed, since) => this.modelChanged(model, changed, since),
-      throttleMs: settings.providersThrottleMs,
-      place: prefix === '' ? settings.folder : prefix,
-    });
-    this.feed = new KeyFeed({
-      sources: this.sourceList,
-      reconciler: this.reconciler,
-      snapshot,
-      suspects: this.suspects,
-      log: sourceLog,
-      onChange: () => {
-        this.applied.look();
-        onChange();
-      },
-    });
-    this.configLog = new ConfigLog({
-      model: () => this.current,
-      fields: () => this.inForce(),
-      onApplied: (seconds) => this.applyTimes.observe(seconds),
-      addresses: settings.entryPoints.map(({ address }) => address),
-    });
-    this.publisher = new Publisher((generation) => {
-      this.backendSlots.retire(generation);
-      this.serverSlots.retire(generation);
-    });
     this.clientCAs = settings.entryPoints.map(loadClientCAs);
     this.certificateList = new Certificates({
       entryPoints: settings.entryPoints,
@@ -285,7 +158,7 @@ export class ControlPlane {
     this.nodeReport = new NodeReport(settings.etcd?.watch === true ? settings.etcd : null, () => this.view.state());
     this.changes.add(() => this.nodeReport.touch());
     this.keySets = new KeySets({
-      prefix,
+      prefix: settings.etcd === null ? '' : settings.etcd.prefix,
       onProblems: onChange,
       fetch: (url) => fetchKeySet(url, rootCAs),
       onChange: (changed, removed) => this.fleet.broadcastSinceBoot({ kind: 'keySets', changed, removed }),
@@ -295,7 +168,11 @@ export class ControlPlane {
     const { tracing, workers } = settings;
     this.spans = tracing === null ? null : new SpanExporter(tracing, workers, version);
     const kept = snapshot.status();
-    this.usage = new FrontendUsage(() => this.current, memory.histograms, kept === null ? '' : `${kept.path}.usage`);
+    this.usage = new FrontendUsage(
+      () => this.routing.model,
+      memory.histograms,
+      kept === null ? '' : `${kept.path}.usage`,
+    );
     this.tails = new LiveTails(workers, settings.web?.tail === 'full', (tails) =>
       this.fleet.broadcastSinceBoot({ kind: 'tails', tails }),
     );
@@ -320,13 +197,8 @@ export class ControlPlane {
       tails: this.tails,
       counts: memory.counts,
       openOf: (index) => memory.openExchanges(index),
-      onWelcome: (index, generation) => this.publisher.welcome(index, generation),
-      onApplied: () => {
-        this.publisher.acknowledged();
-        this.settle();
-        if (!this.tables.isBusy && this.publisher.isApplied) this.configLog.applied(this.publisher.generation);
-        onChange();
-      },
+      onWelcome: (index, generation) => this.routing.publisher.welcome(index, generation),
+      onApplied: () => this.routing.acknowledged(),
       onPassword: (index, { id, password, hash }) => {
         void this.passwords
           .check(password, hash)
@@ -335,33 +207,22 @@ export class ControlPlane {
       onKeySet: (index, url) => this.keySets.asked(index, url),
       onSpans: () => this.spans?.collect(),
       onExplained: ({ id, explained }) => this.questions.answered(id, explained),
-      onServer: ({ event, backend, server }) => this.servers.received(event, backend, server),
-      onServerFailed: (message) => this.servers.failed(message),
-      onEnded: (index) => {
-        this.servers.workerEnded(index, this.serverSlots.size);
-        memory.workerEnded(index, this.backendSlots.size);
-      },
+      onServer: ({ event, backend, server }) => this.balancing.servers.received(event, backend, server),
+      onServerFailed: (message) => this.balancing.servers.failed(message),
+      onEnded: (index) => this.balancing.workerEnded(index),
       onChange,
     });
     this.seriesLimit = new SeriesLimit(memory);
-    this.publisher.attach(this.fleet);
+    this.routing.publisher.attach(this.fleet);
     this.view = new PlaneView({
       settings,
       version,
-      stored,
-      sources: this.sourceList,
+      routing: this.routing,
+      balancing: this.balancing,
       snapshot,
-      model: () => this.current,
-      tables: this.tables,
-      publisher: this.publisher,
       fleet: this.fleet,
-      applied: this.applied,
       questions: this.questions,
       shadows: this.shadows,
-      keys: this.reconciler,
-      builder,
-      guard: this.guard,
-      suspects: this.suspects,
       past: this.past,
       certificates: this.certificateList,
       nodes: this.nodes,
@@ -371,20 +232,12 @@ export class ControlPlane {
       memory,
       accessLog: this.accessLog,
       spans: this.spans,
-      frontendsNaming: (backend) => builder.frontendsNaming(backend),
       tails: this.tails,
       usage: this.usage,
-      backendSlots: this.backendSlots,
-      serverSlots: this.serverSlots,
-      applyTimes: this.applyTimes,
       mostConnections: options.mostConnections,
-      servers: this.servers,
-      breakers: this.breakers,
-      healthChecks: this.healthChecks,
       changes: this.changes,
       effective,
       load: () => this.board?.load() ?? { workers: null, rate: null, e5: null },
-      isFollowing: () => this.feed.isStarted,
       isDraining: () => this.isDraining,
     });
     this.healthSocket = new HealthSocket(this.view, settings.web);
@@ -413,12 +266,15 @@ export class ControlPlane {
    */
   async start(isSuccessor: boolean, remembered: readonly RememberedSource[] | null): Promise<void> {
     // Half of the routes would be worse than those of the predecessor.
-    if (isSuccessor) this.reconciler.waitForAll();
+    if (isSuccessor) this.routing.reconciler.waitForAll();
     this.healthSocket.start();
     this.board?.start();
     await this.certificateList.start();
     if (this.stopping) return;
-    if (remembered !== null) await this.loadRoutes(remembered, isSuccessor ? null : ROUTES_PATIENCE_MS);
+    if (remembered !== null) {
+      this.follow(remembered);
+      await this.routing.begun(isSuccessor ? null : ROUTES_PATIENCE_MS, this.stopped.promise);
+    }
     await this.accessLog?.start();
     if (this.stopping) return;
     await this.fleet.start(isSuccessor);
@@ -437,20 +293,10 @@ export class ControlPlane {
     this.seriesLimit.start();
   }
 
-  /** Until the first table was made, or `patienceMs` are over (null: never). What workers boot with is the newest one. */
-  private async loadRoutes(remembered: readonly RememberedSource[], patienceMs: number | null): Promise<void> {
-    this.follow(remembered);
-    if (this.sourceList.length === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const patience = patienceMs === null ? undefined : setTimeout(resolve, timerSpan(patienceMs));
-    await Promise.race([this.publisher.begun, promise, this.stopped.promise]);
-    clearTimeout(patience);
-  }
-
   /** Routes follow as the sources answer. `remembered`: what they begin with. Once; later calls do nothing. */
   follow(remembered: readonly RememberedSource[]): void {
-    if (this.stopping || this.feed.isStarted) return;
-    this.feed.start(remembered);
+    if (this.stopping || this.routing.isFollowing) return;
+    this.routing.follow(remembered);
     this.nodeReport.start();
   }
 
@@ -459,7 +305,7 @@ export class ControlPlane {
    * what cannot be used is a problem of its object.
    */
   async rereadFiles(): Promise<void> {
-    await Promise.all([this.certificateList.lookNow(), this.files.lookNow(), this.admin?.rereadFiles()]);
+    await Promise.all([this.certificateList.lookNow(), this.routing.files.lookNow(), this.admin?.rereadFiles()]);
   }
 
   /**
@@ -496,26 +342,18 @@ export class ControlPlane {
     this.stopping = true;
     this.stopped.resolve();
     await this.drain(graceMs, wasAsked);
-    this.configLog.stop();
     this.seriesLimit.stop();
-    this.reconciler.stop();
-    this.guard.stop();
     this.shadows.stop();
-    this.files.stop();
-    this.healthChecks.stop();
-    this.servers.stop();
+    this.balancing.stop();
     this.certificateList.stop();
     this.ticketRing.stop();
     this.keySets.stop();
-    await this.usage.stop();
-    await Promise.all([this.nodes.stop(), this.nodeReport.stop(), this.spans?.stop()]);
-    await this.feed.stop();
+    const { usage, nodes, nodeReport, spans } = this;
+    await Promise.all([this.routing.stop(), usage.stop(), nodes.stop(), nodeReport.stop(), spans?.stop()]);
     this.changes.stop();
-    this.applied.stop();
     this.healthSocket.stop();
     this.board?.stop();
     await this.admin?.close();
-    await this.tables.stop();
     await Promise.all([this.passwords.close(), this.past?.stop()]);
     await this.accessLog?.stop();
   }
@@ -542,51 +380,11 @@ export class ControlPlane {
     }
   }
 
-  /** What the log says of the routes in force. */
-  private inForce(): LogFields {
-    const { backends, frontends, certificates } = this.current;
-    const revisions = this.sourceList.map((source) => source.status()).filter(({ revision }) => revision !== '');
-    const revision = revisions.map((status) => `${status.name}@${status.revision}`).join(' ');
-    const counts = {
-      frontends: frontends.size,
-      backends: backends.size,
-      servers: this.servers.serverCount,
-      certificates: certificates.size,
-    };
-    return { revision, ...counts, problems: this.view.problemCount() };
-  }
-
-  /** A model follows right away, or there is nothing in it that workers must be told. */
-  private taken(revisions: Revisions): void {
-    this.applied.took(revisions);
-    setImmediate(() => this.settle());
-  }
-
-  private settle(): void {
-    this.applied.settle(this.fleet.appliedGeneration(), this.tables.isBusy);
-    this.changes.notify();
-  }
-
-  private modelChanged(model: Model, changed: ModelChange, since: number): void {
-    this.current = model;
-    attempt('log of changes', () => this.configLog.touch(changed, since));
-    attempt('log of servers', () => this.servers.tellChanged(changed.backends));
-    this.servers.touch(changed.backends);
-    this.healthChecks.touch(changed.backends);
-    this.breakers.touch(changed.backends);
+  private modelChanged(model: Model, changed: ModelChange): void {
     attempt('live nodes', () => this.nodes.follow(model.frontends, changed.frontends));
     attempt('key sets', () => this.keySets.follow(model.frontends, changed.frontends));
     attempt('certificates', () => this.certificateList.apply(model.certificates, changed.certificates));
     this.shadows.touch();
     this.changes.notify();
-    this.tables.next(changed);
-  }
-
-  /** Right after the builder was told of a model, which may have changed when its table is made. */
-  private followTold(generation: number): void {
-    this.applied.tell(generation);
-    this.servers.modelChanged(this.current);
-    this.healthChecks.follow(this.current.backends);
-    this.breakers.follow(this.current.backends);
   }
 }

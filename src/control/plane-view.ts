@@ -3,7 +3,6 @@ import type { CountBuffers, MetricsOptions } from '../kernel/metrics-options.ts'
 import { monotonicMs } from '../kernel/monotonic-clock.ts';
 import type { Problem } from '../kernel/problems.ts';
 import { QUEUE, type QueueOptions } from '../middlewares/queue.ts';
-import type { ModelBuilder } from '../model/build-model.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
 import type { Explained, ExplainedRequest } from '../protocol/explanation.ts';
 import type { EffectiveSetting } from '../settings/effective.ts';
@@ -12,12 +11,11 @@ import { changesOf } from '../shared/cursors.ts';
 import { LabelReader } from '../shared/label-counts.ts';
 import { MetricsReader } from '../shared/metrics-reader.ts';
 import { RATE_BUCKETS } from '../shared/rate-buckets.ts';
-import { SLOT_CAPACITY, type SlotRegistry } from '../shared/slots.ts';
+import { SLOT_CAPACITY } from '../shared/slots.ts';
 import type { AccessLogControl, AccessLogView } from './access-log/access-log.ts';
 import type { AdminServer } from './admin/admin-server.ts';
 import { whyNotReady } from './admin/readiness.ts';
-import type { Breakers } from './balancing/breakers.ts';
-import type { ServerControl } from './balancing/server-control.ts';
+import type { Balancing } from './balancing/balancing.ts';
 import type { ServerStatus } from './balancing/server-status.ts';
 import type { ChangeListeners } from './change-listeners.ts';
 import type { NodeList, NodeReport } from './cluster/node-report.ts';
@@ -25,23 +23,19 @@ import type { NodeState } from './cluster/node-state.ts';
 import type { ClusterNodes } from './cluster/nodes.ts';
 import type { NoAnswer } from './explain/explanation.ts';
 import type { WorkerQuestions } from './explain/worker-questions.ts';
-import type { HealthChecks } from './health-checks/health-checks.ts';
 import type { HistoryAnswers } from './history/history-answers.ts';
 import type { KeySets } from './key-sets/key-sets.ts';
 import type { ShadowWatch } from './keys/shadow-watch.ts';
 import { addressText } from './listening.ts';
-import type { HeldStatus, RemovalGuard } from './memory/removal-guard.ts';
+import type { HeldStatus } from './memory/removal-guard.ts';
 import type { SnapshotKeeper, SnapshotStatus } from './memory/snapshot-keeper.ts';
-import type { Suspects, SuspectsStatus } from './memory/suspects.ts';
-import type { AppliedRevisions, Revisions } from './routing/applied-revisions.ts';
+import type { SuspectsStatus } from './memory/suspects.ts';
+import type { Revisions } from './routing/applied-revisions.ts';
 import type { ApplyTimes } from './routing/apply-times.ts';
 import type { MergedKey } from './routing/kv-merge.ts';
-import type { Publisher } from './routing/publisher.ts';
-import type { Reconciler } from './routing/reconciler.ts';
-import type { TableCycle } from './routing/table-cycle.ts';
+import type { Routing } from './routing/routing.ts';
 import { providerOf } from './source/from-settings.ts';
-import type { Source, SourceName, SourceStatus } from './source/source.ts';
-import type { StoredKeysReader } from './stored-keys.ts';
+import type { SourceName, SourceStatus } from './source/source.ts';
 import type { LiveTails } from './tail/live-tails.ts';
 import type { Certificates } from './tls/certificates.ts';
 import type { SpanExporter } from './tracing/span-exporter.ts';
@@ -64,20 +58,12 @@ import type { WorkerFleet } from './workers/worker-fleet.ts';
 export type PlaneParts = {
   readonly settings: Settings;
   readonly version: string;
-  readonly stored: StoredKeysReader;
-  readonly sources: readonly Source[];
+  readonly routing: Routing;
+  readonly balancing: Balancing;
   readonly snapshot: SnapshotKeeper;
-  readonly model: () => Model;
-  readonly tables: TableCycle;
-  readonly publisher: Publisher;
   readonly fleet: WorkerFleet;
-  readonly applied: AppliedRevisions;
   readonly questions: WorkerQuestions;
-  readonly keys: Pick<Reconciler, 'keys' | 'key' | 'isHalfWay'>;
-  readonly builder: Pick<ModelBuilder, 'keysOf'>;
   readonly shadows: ShadowWatch;
-  readonly guard: RemovalGuard;
-  readonly suspects: Suspects;
   /** null: there is no etcd. */
   readonly past: HistoryAnswers | null;
   readonly certificates: Certificates;
@@ -89,23 +75,14 @@ export type PlaneParts = {
   readonly memory: SharedMemory;
   readonly accessLog: AccessLogControl | null;
   readonly spans: SpanExporter | null;
-  readonly frontendsNaming: (backend: string) => Iterable<string>;
   readonly tails: LiveTails;
   readonly usage: FrontendUsage;
-  readonly backendSlots: SlotRegistry;
-  readonly serverSlots: SlotRegistry;
-  readonly applyTimes: ApplyTimes;
   /** As file descriptors allow; 0: no limit is known. */
   readonly mostConnections: number;
-  readonly servers: ServerControl;
-  readonly breakers: Breakers;
-  readonly healthChecks: HealthChecks;
   readonly changes: ChangeListeners;
-  /** The sources were started. */
   readonly effective: () => readonly EffectiveSetting[];
   /** What this node is asked, for the others. */
   readonly load: () => Pick<NodeState, 'workers' | 'rate' | 'e5'>;
-  readonly isFollowing: () => boolean;
   readonly isDraining: () => boolean;
 };
 
@@ -129,7 +106,7 @@ export class PlaneView implements ControlView {
   }
 
   model(): Model {
-    return this.parts.model();
+    return this.parts.routing.model;
   }
 
   *problems(): Generator<Problem> {
@@ -154,15 +131,15 @@ export class PlaneView implements ControlView {
   }
 
   keys(): Iterable<MergedKey> {
-    return this.parts.keys.keys();
+    return this.parts.routing.reconciler.keys();
   }
 
   key(key: string): MergedKey | null {
-    return this.parts.keys.key(key);
+    return this.parts.routing.reconciler.key(key);
   }
 
   keysOf(kind: 'backends' | 'frontends', name: string): MergedKey[] {
-    const names = [...this.parts.builder.keysOf(kind, name).keys()].sort();
+    const names = [...this.parts.routing.builder.keysOf(kind, name).keys()].sort();
     return names.flatMap((key) => this.key(`${kind}/${name}/${key}`) ?? []);
   }
 
@@ -175,8 +152,7 @@ export class PlaneView implements ControlView {
   }
 
   sources(): SourceStatus[] {
-    const { sources, stored, isFollowing } = this.parts;
-    return isFollowing() ? sources.map((source) => source.status()) : stored.statuses();
+    return this.parts.routing.statuses();
   }
 
   snapshot(): SnapshotStatus | null {
@@ -184,7 +160,7 @@ export class PlaneView implements ControlView {
   }
 
   held(): HeldStatus | null {
-    return this.parts.guard.status();
+    return this.parts.routing.guard.status();
   }
 
   past(): HistoryAnswers | null {
@@ -192,11 +168,11 @@ export class PlaneView implements ControlView {
   }
 
   suspects(): SuspectsStatus {
-    return this.parts.suspects.status();
+    return this.parts.routing.suspects.status();
   }
 
   confirmHeld(): void {
-    this.parts.guard.confirm();
+    this.parts.routing.guard.confirm();
   }
 
   workers(): WorkerView[] {
@@ -204,41 +180,42 @@ export class PlaneView implements ControlView {
   }
 
   generation(): number {
-    return this.parts.publisher.generation;
+    return this.parts.routing.publisher.generation;
   }
 
   appliedAt(): number {
-    return this.parts.publisher.appliedAt;
+    return this.parts.routing.publisher.appliedAt;
   }
 
   settled(): boolean {
-    const { keys, tables, publisher } = this.parts;
-    return !keys.isHalfWay && !tables.isBusy && publisher.isApplied;
+    return this.parts.routing.isSettled;
   }
 
   loaded(): LoadedView {
     if (this.appliedAt() > 0) return { ready: true, reason: '' };
-    if (!this.parts.tables.isNew) return { ready: false, reason: 'the first routing table is on its way' };
-    if (this.parts.sources.length === 0) return { ready: false, reason: 'neither --etcd nor --folder is given' };
+    const { routing } = this.parts;
+    if (!routing.tables.isNew) return { ready: false, reason: 'the first routing table is on its way' };
+    if (routing.sources.length === 0) return { ready: false, reason: 'neither --etcd nor --folder is given' };
     const errors = this.sources().map(
       ({ name, state, error }) => `${name} is ${state}${error === '' ? '' : `: ${error}`}`,
     );
-    const what = this.parts.isFollowing() ? 'the keys' : 'the settings in the store';
+    const what = routing.isFollowing ? 'the keys' : 'the settings in the store';
     return { ready: false, reason: `${what} have not been read yet (${errors.join('; ')})` };
   }
 
   applied(): Revisions {
-    return this.parts.applied.applied;
+    return this.parts.routing.applied.applied;
   }
 
   waitApplied(source: SourceName, revision: number, ms: number): Promise<boolean> | null {
-    const waiting = this.parts.applied.wait(source, revision, ms);
-    this.parts.sources.find(({ name }) => name === source)?.catchUp?.();
+    const { applied, sources } = this.parts.routing;
+    const waiting = applied.wait(source, revision, ms);
+    sources.find(({ name }) => name === source)?.catchUp?.();
     return waiting;
   }
 
   appliedUpTo(): Revisions {
-    return this.parts.applied.upTo;
+    return this.parts.routing.applied.upTo;
   }
 
   /** What the other nodes are told. */
@@ -263,7 +240,7 @@ export class PlaneView implements ControlView {
   }
 
   reloads(): number {
-    return this.parts.publisher.count;
+    return this.parts.routing.publisher.count;
   }
 
   draining(): boolean {
@@ -271,12 +248,12 @@ export class PlaneView implements ControlView {
   }
 
   backendName(slot: number): string {
-    return this.parts.backendSlots.nameOf(slot);
+    return this.parts.balancing.backendSlots.nameOf(slot);
   }
 
   *frontendsOf(backend: string): Generator<string> {
     const { frontends } = this.model();
-    for (const name of this.parts.frontendsNaming(backend)) if (frontends.has(name)) yield name;
+    for (const name of this.parts.routing.builder.frontendsNaming(backend)) if (frontends.has(name)) yield name;
   }
 
   serverChanges(backendSlot: number): number {
@@ -284,7 +261,7 @@ export class PlaneView implements ControlView {
   }
 
   breaker(backend: string): BreakerView | null {
-    return this.parts.breakers.view(backend);
+    return this.parts.balancing.breakers.view(backend);
   }
 
   mirrored(frontend: string, backend: string): readonly number[] {
@@ -292,9 +269,9 @@ export class PlaneView implements ControlView {
   }
 
   limit(backend: string): LimitView | null {
-    const { backendSlots, memory } = this.parts;
+    const { balancing, memory } = this.parts;
     const isLimited = this.model().backends.get(backend)?.maxConn !== undefined;
-    const slot = isLimited ? backendSlots.find(backend) : -1;
+    const slot = isLimited ? balancing.backendSlots.find(backend) : -1;
     if (slot < 0) return null;
     const { tokenCounts } = memory;
     return {
@@ -305,15 +282,15 @@ export class PlaneView implements ControlView {
   }
 
   serverStatus(backend: Backend, server: Server): ServerStatus {
-    return this.parts.servers.status(backend, server);
+    return this.parts.balancing.servers.status(backend, server);
   }
 
   failure(backend: string, url: string): string {
-    return this.parts.servers.failureOf(backend, url);
+    return this.parts.balancing.servers.failureOf(backend, url);
   }
 
   health(backend: string, url: string): HealthView | null {
-    return this.parts.healthChecks.view(backend, url);
+    return this.parts.balancing.healthChecks.view(backend, url);
   }
 
   openExchanges(): number {
@@ -329,11 +306,11 @@ export class PlaneView implements ControlView {
   }
 
   backendSlot(name: string): number {
-    return this.parts.backendSlots.find(name);
+    return this.parts.balancing.backendSlots.find(name);
   }
 
   serverSlot(key: string): number {
-    return this.parts.serverSlots.find(key);
+    return this.parts.balancing.serverSlots.find(key);
   }
 
   countBuffers(): readonly CountBuffers[] {
@@ -345,7 +322,7 @@ export class PlaneView implements ControlView {
   }
 
   applyTimes(): ApplyTimes {
-    return this.parts.applyTimes;
+    return this.parts.routing.applyTimes;
   }
 
   staleSeconds(): number {
@@ -378,8 +355,8 @@ export class PlaneView implements ControlView {
       { name: 'labels', value: 1, used: new LabelReader(() => memory.counts.map(({ labels }) => labels)).used() },
       { name: 'worker_buffers', value: settings.bufferLimits.worker * settings.workers, used: reader.bufferedBytes() },
       { name: 'disk', value: settings.bufferDisk.most, used: reader.bytesOnDisk() },
-      { name: 'backend_slots', value: SLOT_CAPACITY, used: this.parts.backendSlots.size },
-      { name: 'server_slots', value: SLOT_CAPACITY, used: this.parts.serverSlots.size },
+      { name: 'backend_slots', value: SLOT_CAPACITY, used: this.parts.balancing.backendSlots.size },
+      { name: 'server_slots', value: SLOT_CAPACITY, used: this.parts.balancing.serverSlots.size },
       { name: 'ratelimit', value: RATE_BUCKETS, used: memory.rateBuckets.used(monotonicMs()) },
       { name: 'queue', ...this.fullestQueue() },
     ];
@@ -392,7 +369,7 @@ export class PlaneView implements ControlView {
     let fullest = { value: 0, used: 0 };
     for (const { name, options } of this.model().backends.values()) {
       const queue = options?.[QUEUE.name] as QueueOptions | undefined;
-      const slot = queue === undefined ? -1 : this.parts.backendSlots.find(name);
+      const slot = queue === undefined ? -1 : this.parts.balancing.backendSlots.find(name);
       if (queue === undefined || slot < 0) continue;
       const used = this.parts.memory.tokenCounts.waiting(slot);
       const isFuller = used / queue.places > fullest.used / fullest.value;

@@ -33,9 +33,14 @@ export class Publisher {
     return this.first.promise;
   }
 
+  /** Every worker routes by it, or a newer one; 0 when there is none. */
+  get appliedGeneration(): number {
+    return this.fleet === null ? 0 : this.fleet.appliedGeneration();
+  }
+
   /** Every worker that serves routes by the newest. */
   get isApplied(): boolean {
-    return this.fleet !== null && this.fleet.appliedGeneration() === this.generation;
+    return this.fleet !== null && this.appliedGeneration === this.generation;
   }
 
   publish(generation: number, tables: Tables, breakers: BreakerChange): void {
@@ -58,8 +63,7 @@ export class Publisher {
   }
 
   acknowledged(): void {
-    if (this.fleet === null) return;
-    const applied = this.fleet.appliedGeneration();
+    const applied = this.appliedGeneration;
     if (applied === this.generation) this.appliedAt = Date.now();
     if (applied > 0) this.onApplied(applied);
   }
