@@ -13,7 +13,7 @@ import { EVENTS } from '../kernel/events.ts';
 import { log } from '../kernel/log.ts';
 import { tellOwnError } from '../kernel/own-error.ts';
 import { changesBetween, type Reading, type SettingChange, takenOn } from '../settings/changes.ts';
-import { effectiveSettings } from '../settings/effective.ts';
+import { type EffectiveSetting, effectiveSettings } from '../settings/effective.ts';
 import type { Given } from '../settings/given.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { WithStored } from '../settings/stored-settings.ts';
@@ -303,10 +303,9 @@ export class Launch {
     for (const warning of settings.warnings) {
       if (!told.some((one) => isDeepStrictEqual(one, warning))) tellWarning(warning);
     }
-    const { version, reader, sourceLog, snapshot, threads } = this;
-    this.plane = new ControlPlane(settings, version, reader, sourceLog, snapshot, threads, () =>
-      effectiveSettings(this.given, this.inForce),
-    );
+    const { version, reader: stored, sourceLog, snapshot, threads } = this;
+    const effective = (): readonly EffectiveSetting[] => effectiveSettings(this.given, this.inForce);
+    this.plane = new ControlPlane({ settings, version, stored, sourceLog, snapshot, threads, effective });
     if (this.draining) this.plane.beginDrain();
     await this.plane.start(this.isSuccessor, remembered);
     this.service.watch(this.plane);

@@ -1,44 +1,29 @@
 /** The control plane as the admin pages see it: each answer is looked up where it is known. */
 import type { CountBuffers, MetricsOptions } from '../kernel/metrics-options.ts';
-import { monotonicMs } from '../kernel/monotonic-clock.ts';
 import type { Problem } from '../kernel/problems.ts';
-import { QUEUE, type QueueOptions } from '../middlewares/queue.ts';
 import type { Backend, Model, Server } from '../model/model.ts';
 import type { Explained, ExplainedRequest } from '../protocol/explanation.ts';
 import type { EffectiveSetting } from '../settings/effective.ts';
-import type { Settings } from '../settings/settings.ts';
 import { changesOf } from '../shared/cursors.ts';
-import { LabelReader } from '../shared/label-counts.ts';
-import { MetricsReader } from '../shared/metrics-reader.ts';
-import { RATE_BUCKETS } from '../shared/rate-buckets.ts';
-import { SLOT_CAPACITY } from '../shared/slots.ts';
-import type { AccessLogControl, AccessLogView } from './access-log/access-log.ts';
-import type { AdminServer } from './admin/admin-server.ts';
+import type { AccessLogView } from './access-log/access-log.ts';
 import { whyNotReady } from './admin/readiness.ts';
-import type { Balancing } from './balancing/balancing.ts';
 import type { ServerStatus } from './balancing/server-status.ts';
-import type { ChangeListeners } from './change-listeners.ts';
-import type { NodeList, NodeReport } from './cluster/node-report.ts';
+import type { NodeList } from './cluster/node-report.ts';
 import type { NodeState } from './cluster/node-state.ts';
-import type { ClusterNodes } from './cluster/nodes.ts';
 import type { NoAnswer } from './explain/explanation.ts';
-import type { WorkerQuestions } from './explain/worker-questions.ts';
 import type { HistoryAnswers } from './history/history-answers.ts';
-import type { KeySets } from './key-sets/key-sets.ts';
-import type { ShadowWatch } from './keys/shadow-watch.ts';
+import { limitUses } from './limit-uses.ts';
 import { addressText } from './listening.ts';
 import type { HeldStatus } from './memory/removal-guard.ts';
-import type { SnapshotKeeper, SnapshotStatus } from './memory/snapshot-keeper.ts';
+import type { SnapshotStatus } from './memory/snapshot-keeper.ts';
 import type { SuspectsStatus } from './memory/suspects.ts';
+import type { PlaneParts } from './plane-parts.ts';
 import type { Revisions } from './routing/applied-revisions.ts';
 import type { ApplyTimes } from './routing/apply-times.ts';
 import type { MergedKey } from './routing/kv-merge.ts';
-import type { Routing } from './routing/routing.ts';
 import { providerOf } from './source/from-settings.ts';
 import type { SourceName, SourceStatus } from './source/source.ts';
 import type { LiveTails } from './tail/live-tails.ts';
-import type { Certificates } from './tls/certificates.ts';
-import type { SpanExporter } from './tracing/span-exporter.ts';
 import type { FrontendUsage } from './usage/frontend-usage.ts';
 import type {
   BreakerView,
@@ -52,39 +37,9 @@ import type {
   SpanCounts,
   WorkerView,
 } from './view.ts';
-import type { SharedMemory } from './workers/shared-memory.ts';
-import type { WorkerFleet } from './workers/worker-fleet.ts';
 
-export type PlaneParts = {
-  readonly settings: Settings;
-  readonly version: string;
-  readonly routing: Routing;
-  readonly balancing: Balancing;
-  readonly snapshot: SnapshotKeeper;
-  readonly fleet: WorkerFleet;
-  readonly questions: WorkerQuestions;
-  readonly shadows: ShadowWatch;
-  /** null: there is no etcd. */
-  readonly past: HistoryAnswers | null;
-  readonly certificates: Certificates;
-  readonly nodes: ClusterNodes;
-  readonly nodeReport: NodeReport;
-  readonly keySets: KeySets;
-  /** null: there is none. */
-  readonly admin: () => AdminServer | null;
-  readonly memory: SharedMemory;
-  readonly accessLog: AccessLogControl | null;
-  readonly spans: SpanExporter | null;
-  readonly tails: LiveTails;
-  readonly usage: FrontendUsage;
-  /** As file descriptors allow; 0: no limit is known. */
-  readonly mostConnections: number;
-  readonly changes: ChangeListeners;
-  readonly effective: () => readonly EffectiveSetting[];
-  /** What this node is asked, for the others. */
-  readonly load: () => Pick<NodeState, 'workers' | 'rate' | 'e5'>;
-  readonly isDraining: () => boolean;
-};
+/** Nobody looks at how busy this node is. */
+const UNWATCHED = { workers: null, rate: null, e5: null };
 
 export class PlaneView implements ControlView {
   readonly version: string;
@@ -148,7 +103,7 @@ export class PlaneView implements ControlView {
   }
 
   certificates(): CertificateView[] {
-    return [...this.parts.certificates.views(), ...(this.parts.admin()?.certificates() ?? [])];
+    return [...this.parts.certificates.views(), ...(this.parts.admin?.certificates() ?? [])];
   }
 
   sources(): SourceStatus[] {
@@ -222,7 +177,7 @@ export class PlaneView implements ControlView {
   state(): Omit<NodeState, 'id' | 'name' | 'address'> {
     const { web } = this.parts.settings;
     return {
-      admin: web === null ? '' : addressText({ host: web.host, port: this.parts.admin()?.port ?? web.port }),
+      admin: web === null ? '' : addressText({ host: web.host, port: this.parts.admin?.port ?? web.port }),
       adminTls: web?.tls != null,
       adminPath: web === null ? '/' : web.path,
       version: this.version,
@@ -231,7 +186,7 @@ export class PlaneView implements ControlView {
       generation: this.generation(),
       applied: Object.fromEntries(this.applied()),
       problems: this.problemCount(),
-      ...this.parts.load(),
+      ...(this.parts.board?.load() ?? UNWATCHED),
     };
   }
 
@@ -244,7 +199,7 @@ export class PlaneView implements ControlView {
   }
 
   draining(): boolean {
-    return this.parts.isDraining();
+    return this.parts.isDraining;
   }
 
   backendName(slot: number): string {
@@ -347,35 +302,7 @@ export class PlaneView implements ControlView {
   }
 
   limitUses(): LimitUse[] {
-    const { memory, settings } = this.parts;
-    const reader = new MetricsReader(() => memory.lanes);
-    const uses: LimitUse[] = [
-      { name: 'open_files', value: this.parts.mostConnections, used: memory.descriptors() },
-      { name: 'series', value: 1, used: reader.fullness() },
-      { name: 'labels', value: 1, used: new LabelReader(() => memory.counts.map(({ labels }) => labels)).used() },
-      { name: 'worker_buffers', value: settings.bufferLimits.worker * settings.workers, used: reader.bufferedBytes() },
-      { name: 'disk', value: settings.bufferDisk.most, used: reader.bytesOnDisk() },
-      { name: 'backend_slots', value: SLOT_CAPACITY, used: this.parts.balancing.backendSlots.size },
-      { name: 'server_slots', value: SLOT_CAPACITY, used: this.parts.balancing.serverSlots.size },
-      { name: 'ratelimit', value: RATE_BUCKETS, used: memory.rateBuckets.used(monotonicMs()) },
-      { name: 'queue', ...this.fullestQueue() },
-    ];
-    // Of what has none there is nothing to tell.
-    return uses.filter(({ value }) => value > 0);
-  }
-
-  /** Of the requests that may wait for a place of their backend's. */
-  private fullestQueue(): { value: number; used: number } {
-    let fullest = { value: 0, used: 0 };
-    for (const { name, options } of this.model().backends.values()) {
-      const queue = options?.[QUEUE.name] as QueueOptions | undefined;
-      const slot = queue === undefined ? -1 : this.parts.balancing.backendSlots.find(name);
-      if (queue === undefined || slot < 0) continue;
-      const used = this.parts.memory.tokenCounts.waiting(slot);
-      const isFuller = used / queue.places > fullest.used / fullest.value;
-      if (isFuller || fullest.value === 0) fullest = { value: queue.places, used };
-    }
-    return fullest;
+    return limitUses(this.parts, this.model());
   }
 
   metricsLanes(): readonly SharedArrayBuffer[] {
