@@ -56,6 +56,7 @@ export class Tsuji {
   /** Exit code or signal, null while it runs. */
   exit: { code: number | null; signal: string | null } | null = null;
   port = 0;
+  #adminPort = 0;
   /** Fields of every request to its admin address. */
   adminFields: Record<string, string> = {};
 
@@ -99,7 +100,9 @@ export class Tsuji {
 
   /** That the admin address has since the last start, of a process or in place; 0 while it has none. */
   get adminPort(): number {
-    return portsIn(this.output, 'admin_listening').at(-1) ?? 0;
+    // A test may have emptied the output since.
+    this.#adminPort = portsIn(this.output, 'admin_listening').at(-1) ?? this.#adminPort;
+    return this.#adminPort;
   }
 
   /** Writes a key atomically. */
