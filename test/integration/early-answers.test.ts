@@ -36,7 +36,9 @@ function refuse(socket: Socket): void {
 async function refusing(t: Scope, secure: boolean): Promise<string> {
   const folder = temporaryFolder();
   t.after(() => folder.remove());
-  const server = secure ? createTlsServer({}, refuse) : createServer(refuse);
+  // Else the kernel may hold the answer back until tickets of TLS before it are acknowledged, and drops it with the connection.
+  const options = { noDelay: true };
+  const server = secure ? createTlsServer(options, refuse) : createServer(options, refuse);
   if (secure) {
     const pair = await makeAuthority(folder.path, 'localhost');
     (server as ReturnType<typeof createTlsServer>).setSecureContext({
