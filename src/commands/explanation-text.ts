@@ -51,6 +51,10 @@ function* serverLines({ servers = [], leftOut = [] }: Step): Generator<string> {
 
 function* stepLines(step: Step): Generator<string> {
   yield `  ${step.ok ? '+' : 'x'} ${step.name}: ${step.text}`;
+  for (const { key, state, reason, fix } of step.problems ?? []) {
+    yield `    ${state}: ${key}: ${reason}`;
+    if (fix !== '') yield `      probably meant: ${fix}`;
+  }
   yield* triedLines(step);
   yield* middlewareLines(step.middlewares ?? []);
   yield* serverLines(step);
@@ -59,7 +63,6 @@ function* stepLines(step: Step): Generator<string> {
       if (!/\/servers\//.test(key.key)) yield keyLine(key);
     }
   }
-  for (const { key, state, reason } of step.problems ?? []) yield `    ${state}: ${key}: ${reason}`;
 }
 
 export function explanationText({ request, short, steps, sent, gen }: Explanation): string {

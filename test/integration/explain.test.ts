@@ -455,6 +455,7 @@ test('a backend that is not there is told with the one that was probably meant',
   assert.match(reason, /no key backends\/chekced\/servers\/NAME\/url is there/);
   const { steps } = await explain({ url: 'http://mistyped.test/' });
   assert.match(steps[1].text, /; those that would are left out$/);
+  assert.equal(steps[1].problems![0].fix, 'checked');
 });
 
 test('tsuji keys lists them, with a mark below what is wrong', async () => {

@@ -175,7 +175,7 @@ export class Board {
       let began = performance.now();
       for (const _ of this.parts()) {
         if (performance.now() - began < SLICE_MS) continue;
-        await after(timerSpan(REST_MS), undefined, { ref: false });
+        await after(timerSpan(REST_MS));
         began = performance.now();
       }
       this.judge();

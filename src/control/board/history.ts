@@ -43,7 +43,10 @@ class Begin {
   }
 }
 
+/** Of whom and at which look they were read: those of one are needed twice in a look. */
 const now = new Uint32Array(LATENCY_BUCKETS);
+let nowOf: Past | null = null;
+let nowAt = 0;
 const difference = new Uint32Array(LATENCY_BUCKETS);
 const row = new Uint16Array(COLUMNS.length);
 
@@ -67,6 +70,7 @@ export class Past {
     let before = 0;
     for (let i = 0; i < COUNTED; i++) before += counts[i] - deltas[i];
     if (before <= 0) return;
+    nowOf = null;
     now.fill(0);
     latency(now);
     for (const begin of this.begins) {
@@ -92,8 +96,7 @@ export class Past {
     const isEnough = steps.at - steps.openSince(RECENT) >= RECENT_MS;
     const isNext = begin.previousIndex === steps.openIndex(RECENT) - 1;
     const before = isEnough || !isNext ? begin.latency : begin.previous;
-    now.fill(0);
-    latency(now);
+    this.read(steps, latency);
     for (let i = 0; i < LATENCY_BUCKETS; i++) difference[i] = now[i] - before[i];
     return quantilesOf(difference);
   }
@@ -109,7 +112,6 @@ export class Past {
     isNew ||= all > 0;
     if (isNew) this.activeAt = steps.at;
     const share = all > 0 ? deltas[COUNT.c5] / all : 0;
-    let isRead = false;
     for (let range = 0; range < RANGES.length; range++) {
       const begin = this.begins[range];
       if (begin === null) continue;
@@ -119,14 +121,18 @@ export class Past {
       }
       const point = steps.ended[range];
       if (point === null || !begin.isDirty) continue;
-      if (!isRead) {
-        now.fill(0);
-        latency(now);
-        isRead = true;
-      }
+      this.read(steps, latency);
       const codes = rowOf(point, begin, counts, inflight);
       if (point.isWhole) this.rings[range]!.put(point.index, codes);
     }
+  }
+
+  private read({ count }: Steps, latency: ReadLatency): void {
+    if (nowOf === this && nowAt === count) return;
+    now.fill(0);
+    latency(now);
+    nowOf = this;
+    nowAt = count;
   }
 
   /** Codes of a column by index of points. */

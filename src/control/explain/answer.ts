@@ -1,5 +1,6 @@
 /** What a worker says would become of a request, with the keys that it comes from and what the main thread knows besides. */
 import { nearestName } from '../../kernel/nearest.ts';
+import type { Problem } from '../../kernel/problems.ts';
 import { quoted } from '../../kernel/quote.ts';
 import type { OptionSet } from '../../middlewares/kind.ts';
 import { shownOptions } from '../../middlewares/kinds.ts';
@@ -8,6 +9,7 @@ import { FRONTEND_KEYS } from '../../model/schema.ts';
 import type { Explained, ExplainedRequest, ExplainedStep } from '../../protocol/explanation.ts';
 import { canonicalHost } from '../../table/request-text.ts';
 import { type KeyRow, keyRow, treeOf } from '../keys/key-rows.ts';
+import { problemDetail } from '../keys/key-status.ts';
 import type { ControlView } from '../view.ts';
 import { limitText, percent, serversText } from './backend-text.ts';
 import type { Blamed, Explanation, FrontendTry, MiddlewareAnswer, Step } from './explanation.ts';
@@ -219,14 +221,20 @@ class Answer {
     const found: Blamed[] = [];
     const start = `${this.tree}/frontends/`;
     let looked = 0;
-    for (const { key, state, reason } of view.problems()) {
+    for (const problem of view.problems()) {
+      const { key, state } = problem;
       if (++looked > MOST_LOOKED_AT || found.length === MOST_PROBLEMS || host === '') break;
       if (state !== 'rejected' || !key.startsWith(start)) continue;
       const [name] = key.slice(start.length).split('/', 1);
       const speaks = view.keysOf('frontends', name).some(({ value }) => value.toLowerCase().includes(host));
-      if (speaks) found.push({ key, state, reason });
+      if (speaks) found.push(this.blamed(problem));
     }
     return found;
+  }
+
+  private blamed(problem: Problem): Blamed {
+    const { key, state, reason } = problem;
+    return { key, state, reason, fix: problemDetail(this.view, problem).fix };
   }
 
   private *backendSteps(): Generator<Step> {
@@ -265,9 +273,9 @@ class Answer {
     });
     const start = `${this.tree}/backends/${name}/servers/`;
     const problems: Blamed[] = [];
-    for (const { key, state, reason } of view.problems()) {
+    for (const problem of view.problems()) {
       if (problems.length === MOST_PROBLEMS) break;
-      if (state !== 'ignored' && key.startsWith(start)) problems.push({ key, state, reason });
+      if (problem.state !== 'ignored' && problem.key.startsWith(start)) problems.push(this.blamed(problem));
     }
     const isChecked = servers.length === 0 || checked > 0;
     return {

@@ -16,8 +16,8 @@ export type MiddlewareAnswer = {
 /** Why there is none. */
 export type NoAnswer = { readonly reason: string };
 
-/** Of Problem. */
-export type Blamed = { readonly key: string; readonly state: string; readonly reason: string };
+/** Of Problem; `fix`: the value that was probably meant, '' when that is not known. */
+export type Blamed = { readonly key: string; readonly state: string; readonly reason: string; readonly fix: string };
 
 export type FrontendTry = {
   readonly name: string;

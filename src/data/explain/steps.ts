@@ -1,12 +1,17 @@
 /** What one middleware does to a request that nobody has sent, in words. */
 import type { RequestHead } from '../../http/request-head.ts';
+import { timerSpan } from '../../kernel/durations.ts';
 import { quoted } from '../../kernel/quote.ts';
 import { isSecretField } from '../../middlewares/header-keys.ts';
 import type { ExplainedStep } from '../../protocol/explanation.ts';
-import { type Middleware, WAITS } from '../middleware.ts';
+import { type Foreseen, type Middleware, WAITS } from '../middleware.ts';
 import type { Reply } from '../reply.ts';
 import type { DryScope } from './dry-scope.ts';
 import { explainedReply } from './reply-text.ts';
+
+/** Less than whoever asks waits for the whole. */
+const PATIENCE_MS = 3_000;
+const TOO_LONG: Foreseen = { text: 'what it carries takes too long to be judged now', reply: null, isCertain: false };
 
 function linesOf(head: RequestHead): Map<string, string> {
   const fields = new Map<string, string>();
@@ -42,6 +47,14 @@ function later(step: Middleware): string[] {
   return said;
 }
 
+/** Slow hashes of passwords, while many are checked. */
+function judged(foreseen: Foreseen | Promise<Foreseen> | undefined): Promise<Foreseen> | Foreseen | undefined {
+  if (!(foreseen instanceof Promise)) return foreseen;
+  const { promise, resolve } = Promise.withResolvers<Foreseen>();
+  const timer = setTimeout(() => resolve(TOO_LONG), timerSpan(PATIENCE_MS));
+  return Promise.race([foreseen, promise]).finally(() => clearTimeout(timer));
+}
+
 /** `reply`: with which it ends there, null when it goes on. */
 export async function explainStep(
   of: ExplainedStep['of'],
@@ -52,7 +65,7 @@ export async function explainStep(
 ): Promise<{ readonly told: ExplainedStep; readonly reply: Reply | null }> {
   const { target } = head;
   const before = linesOf(head);
-  const foreseen = await step.foresee?.(scope, head);
+  const foreseen = await judged(step.foresee?.(scope, head));
   const verdict = foreseen === undefined ? (step.request?.(scope, head) ?? null) : foreseen.reply;
   const reply = verdict === WAITS ? null : verdict;
   const does = foreseen === undefined ? [] : [foreseen.text];

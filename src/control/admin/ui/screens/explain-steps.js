@@ -62,8 +62,8 @@ function Candidates({ step, sent }) {
 
 function Blame({ problems }) {
   return (problems ?? []).map(
-    ({ key, state, reason }) =>
-      html`<p>${icon('bad', 'bad inline')} <code>${seen(key)}</code> is ${seen(state)}: ${seen(reason)}</p>`,
+    ({ key, state, reason, fix }) =>
+      html`<p>${icon('bad', 'bad inline')} <code>${seen(key)}</code> is ${seen(state)}: ${seen(reason)}${fix !== '' && html`; probably meant: <code>${seen(fix)}</code>`}</p>`,
   );
 }
 
