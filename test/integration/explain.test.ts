@@ -481,6 +481,14 @@ test('tsuji check says of a live prefix, of what etcdctl prints of it, and of a 
   const dumped = await check(file, '--format=json');
   assert.deepEqual(states((JSON.parse(dumped.stdout) as typeof report).keys), states(report.keys));
   rmSync(file);
+  const gone = await check('--etcd', '--etcd.endpoint=127.0.0.1:1', '--timeout=1s');
+  assert.equal(gone.code, 2);
+  assert.match(
+    gone.stderr,
+    /^check: etcd v3 at 127\.0\.0\.1:1: 14 UNAVAILABLE: connect ECONNREFUSED 127\.0\.0\.1:1; etcd v2 at/,
+  );
+  const elsewhere = await check(...flags, '--etcd.prefix=/treafik');
+  assert.match(elsewhere.stdout, /\nno key is below \/treafik: is the prefix right \(--etcd\.prefix\)/);
   tsuji.set('backends/b/servers/s1/url', 'http://10.0.0.1');
   tsuji.set('frontends/f/backend', 'b');
   tsuji.set('frontends/f/routes/r/rule', 'Host:a.test');

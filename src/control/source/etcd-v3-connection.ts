@@ -45,6 +45,20 @@ function credentialsOf(tls: TlsMaterial | null): grpc.ChannelCredentials {
   return grpc.credentials.createSsl(tls.ca, tls.key, tls.cert, { rejectUnauthorized: !tls.insecureSkipVerify });
 }
 
+const BEFORE = 'No connection established. Last error: ';
+const BEHIND = '. Resolution note: ';
+
+/** With what the system says, without what grpc-js says around it. */
+function plainly(error: Error): Error {
+  const { message } = error;
+  const at = message.indexOf(BEFORE);
+  if (at < 0) return error;
+  const end = message.lastIndexOf(BEHIND);
+  const said = message.slice(at + BEFORE.length, end < at ? undefined : end);
+  error.message = message.slice(0, at) + (said.startsWith('Error: ') ? said.slice('Error: '.length) : said);
+  return error;
+}
+
 export class EtcdV3Connection implements ICallable<null> {
   readonly callOptionsFactory = undefined;
   readonly #login: EtcdV3Login;
@@ -115,7 +129,7 @@ export class EtcdV3Connection implements ICallable<null> {
       const options = { deadline: Date.now() + this.#login.deadlineMs };
       const call = unary.call(client, request, metadata, options, (error, response) => {
         this.#calls.delete(call);
-        if (error) reject(castGrpcError(error));
+        if (error) reject(plainly(castGrpcError(error)));
         else resolve(response as T);
       });
       this.#calls.add(call);

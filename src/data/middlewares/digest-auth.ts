@@ -37,6 +37,14 @@ function parametersOf(text: string): Map<string, string> | null {
   return found;
 }
 
+/** Its parameters as they came, '' where there are none, or more than one field. */
+function digestOf(head: RequestHead): string {
+  const values = head.values('authorization');
+  const [value] = values;
+  if (values.length !== 1 || value.length > MAX_FIELD) return '';
+  return value.slice(0, 7).toLowerCase() === 'digest ' ? value.slice(7) : '';
+}
+
 function md5(text: string): string {
   return createHash('md5').update(text).digest('hex');
 }
@@ -59,12 +67,9 @@ export class DigestAuth implements Middleware {
   }
 
   request(exchange: Scope, head: RequestHead): Reply | null {
-    const values = head.values('authorization');
-    const [value] = values;
-    if (values.length !== 1 || value.length > MAX_FIELD || value.slice(0, 7).toLowerCase() !== 'digest ') {
-      return this.challenge(false);
-    }
-    const given = parametersOf(value.slice(7));
+    const text = digestOf(head);
+    if (text === '') return this.challenge(false);
+    const given = parametersOf(text);
     exchange.user = given?.get('username') ?? '';
     const verdict = given === null ? 'wrong' : this.verdict(given, head, exchange.clientTarget, true);
     if (verdict !== 'right') {
@@ -78,24 +83,22 @@ export class DigestAuth implements Middleware {
   }
 
   foresee(exchange: Scope, head: RequestHead): Foreseen {
-    const values = head.values('authorization');
-    const [value = ''] = values;
-    const isDigest = value.length <= MAX_FIELD && value.slice(0, 7).toLowerCase() === 'digest ';
-    const given = values.length === 1 && isDigest ? parametersOf(value.slice(7)) : null;
+    const text = digestOf(head);
+    const given = text === '' ? null : parametersOf(text);
     if (given === null) return foreseenRefusal('no digest came with it', this.challenge(false));
     const name = given.get('username') ?? '';
     exchange.user = name;
     const verdict = this.verdict(given, head, exchange.clientTarget, false);
     if (verdict === 'stale') {
-      const text = `the digest of ${quoted(name)} is right, and its nonce was used before, is too old or none of ours`;
-      return foreseenRefusal(text, this.challenge(true));
+      const why = `the digest of ${quoted(name)} is right, and its nonce was used before, is too old or none of ours`;
+      return foreseenRefusal(why, this.challenge(true));
     }
     if (verdict === 'wrong') {
       const isKnown = (this.secrets.get(name) ?? '') !== '';
-      const text = isKnown
+      const why = isKnown
         ? `the digest of ${quoted(name)} is none of that password for this method and target`
         : `nobody here has the name ${quoted(name)}`;
-      return foreseenRefusal(text, this.challenge(false));
+      return foreseenRefusal(why, this.challenge(false));
     }
     this.admit(head, name);
     return { text: `lets ${quoted(name)} on: the digest is right and new`, reply: null, isCertain: true };
