@@ -8,7 +8,8 @@ import { UsageError } from './usage-error.ts';
 
 const HELP = `Says which frontend a request would get and why, which others match as well, what each middleware would do, which
 servers may get it with which chance and why others may not, and what would be sent. A worker of the tsuji that runs here with
-these flags decides, by what it serves with. Nothing is sent, and no turn or token is taken.
+these flags decides, by what it serves with: a password or a token given by --header is judged, as is what limits have
+left. Nothing is sent, no turn or token is taken, and nobody outside is asked.
 Exit code 0: a server would get it; 1: tsuji answers it itself, or cannot be asked; 2: wrongly called.
 `;
 

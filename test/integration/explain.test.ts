@@ -77,6 +77,12 @@ const keys: Record<string, string> = {
   'backends/queue/timeouts/queue': '20s',
   'frontends/queue/backend': 'queue',
   'frontends/queue/routes/r/rule': 'Host:queue.test',
+  'backends/shut/servers/s1/url': `http://${OWN_HOST}:${port}`,
+  'backends/shut/maxconn/amount': '-1',
+  'backends/shut/failover/backend': 'b',
+  'backends/shut/failover/status': '429',
+  'frontends/shut/backend': 'shut',
+  'frontends/shut/routes/r/rule': 'Host:shut.test',
   'backends/dead/servers/s1/url': 'http://127.0.0.1:1',
   'frontends/dead/backend': 'dead',
   'frontends/dead/routes/r/rule': 'Host:dead.test',
@@ -291,6 +297,8 @@ test('what the limit of a backend would do is told: refused, or for how long it 
   );
   requests.push(ask({ method: 'GET', host: 'queue.test', path: '/waits', headers: {} }));
   await waitFor(async () => /queue_full/.test(await limitOf('queue.test')), 'a request that waits');
+  assert.match(await limitOf('shut.test'), /^frontend shut -> backend b -> .*, which stands in for shut$/);
+  assert.equal((await ask({ method: 'GET', host: 'shut.test', path: '/', headers: {} })).status, 200);
   for (const response of held) response.end();
   assert.deepEqual(
     (await Promise.all(requests)).map(({ status }) => status),

@@ -16,7 +16,7 @@ import type {
   ExplainedTry,
 } from '../../protocol/explanation.ts';
 import type { RoutingTable } from '../../table/reader.ts';
-import type { BackendView, FrontendView, ServerView } from '../../table/views.ts';
+import { type BackendView, type FrontendView, ServerView } from '../../table/views.ts';
 import type { ForeseenPlace } from '../balancing/backend-guard.ts';
 import { type Balancer, balancerOf } from '../balancing/balancer.ts';
 import { triesAllowed } from '../balancing/retry.ts';
@@ -153,21 +153,23 @@ class Explanation {
       const balancer = balancerOf(backend, worker);
       passed.push(...way.slice(0, -1).map(({ name }) => name));
       this.steps.length = length;
-      const reply = (await this.pass('backend', backendSteps(backend))) ?? this.enter(backend, balancer, passed);
-      if (reply === null) {
-        this.send(frontend, backend.servers.find(({ name }) => name === this.server)!);
+      const answer = await this.pass('backend', backendSteps(backend));
+      const entered = this.enter(backend, balancer, passed);
+      if (answer !== null) return answer;
+      if (entered instanceof ServerView) {
+        this.send(frontend, entered);
         return null;
       }
       const { failover } = balancer;
-      const isFollowed = this.backend?.limit?.becomes === 'refused' && failover?.takes(reply.status) === true;
-      if (!isFollowed || passed.length >= MAX_FAILOVERS) return reply;
+      const isFollowed = this.backend?.limit?.becomes === 'refused' && failover?.takes(entered.status) === true;
+      if (!isFollowed || passed.length >= MAX_FAILOVERS) return localReply(entered);
       passed.push(backend.name);
       next = failover.to;
     }
   }
 
-  /** null: `server` would get it. */
-  private enter(backend: BackendView, balancer: Balancer, standsInFor: readonly string[]): Reply | null {
+  /** The server that most probably gets it, or why none does. */
+  private enter(backend: BackendView, balancer: Balancer, standsInFor: readonly string[]): ServerView | Fault {
     const { head, client, scope } = this;
     const address = scope.clientAddress;
     const from = address === null || address === '' ? client : new OtherPeer(client, address);
@@ -185,12 +187,10 @@ class Explanation {
       servers,
     };
     this.isOpen = breaker === 'recovering' || place?.waits === true;
-    if (breaker === 'tripped') return localReply(FAULTS.circuitOpen);
-    if (place !== null && place.refusal !== null) return localReply(place.refusal);
+    if (breaker === 'tripped') return FAULTS.circuitOpen;
+    if (place !== null && place.refusal !== null) return place.refusal;
     const best = servers.reduce((most, each, i) => (each.chance > (servers[most]?.chance ?? 0) ? i : most), -1);
-    if (best < 0) return localReply(noServer(backend));
-    this.server = servers[best].name;
-    return null;
+    return best < 0 ? noServer(backend) : backend.servers[best];
   }
 
   private send(frontend: FrontendView, server: ServerView): void {
@@ -198,6 +198,7 @@ class Explanation {
     const request = new OutgoingRequest(new HeldBodies());
     request.begin(head);
     request.takeText(head, { peerAddress: () => client.peerAddress(), secure: client.secure }, worker.serverLine);
+    this.server = server.name;
     this.sent = redacted(request.headFor(frontend, server));
   }
 }

@@ -25,7 +25,7 @@ const WHY_NOT: Readonly<Record<ExplainedServer['state'], string>> = {
   failing: 'another one is chosen for it',
   'not used': 'its weight is 0',
   draining: 'it keeps its sessions, and gets nothing new',
-  suspect: 'its lease ran out: it is for when no other can be had',
+  suspect: 'its lease ran out: it is for when no other can be had, or all others have failed a request',
   down: 'its health check fails',
   ejected: 'it has failed too many requests in a row',
   'on trial': 'one request finds out whether it serves again',
