@@ -47,6 +47,9 @@ class Begin {
 const now = new Uint32Array(LATENCY_BUCKETS);
 let nowOf: Past | null = null;
 let nowAt = 0;
+/** Before and behind these all are 0: most owners need few of the buckets. */
+let firstUsed = 0;
+let endOfUsed = 0;
 const difference = new Uint32Array(LATENCY_BUCKETS);
 const row = new Uint16Array(COLUMNS.length);
 
@@ -97,8 +100,7 @@ export class Past {
     const isNext = begin.previousIndex === steps.openIndex(RECENT) - 1;
     const before = isEnough || !isNext ? begin.latency : begin.previous;
     this.read(steps, latency);
-    for (let i = 0; i < LATENCY_BUCKETS; i++) difference[i] = now[i] - before[i];
-    return quantilesOf(difference);
+    return quantilesSince(before);
   }
 
   /**
@@ -133,6 +135,10 @@ export class Past {
     latency(now);
     nowOf = this;
     nowAt = count;
+    endOfUsed = LATENCY_BUCKETS;
+    while (endOfUsed > 0 && now[endOfUsed - 1] === 0) endOfUsed--;
+    firstUsed = 0;
+    while (firstUsed < endOfUsed && now[firstUsed] === 0) firstUsed++;
   }
 
   /** Codes of a column by index of points. */
@@ -145,6 +151,11 @@ export class Past {
   }
 }
 
+function quantilesSince(before: Uint32Array): Latency | null {
+  for (let i = firstUsed; i < endOfUsed; i++) difference[i] = now[i] - before[i];
+  return quantilesOf(difference, firstUsed, endOfUsed);
+}
+
 /** Of the point that has ended; the next one begins with it. */
 function rowOf({ index, from, to }: Point, begin: Begin, counts: Float64Array, inflight: number): Uint16Array {
   const seconds = Math.max(to - from, 1) / 1_000;
@@ -153,11 +164,10 @@ function rowOf({ index, from, to }: Point, begin: Begin, counts: Float64Array, i
     row[i] = encode(count / seconds);
     begin.counts[i] = counts[i];
   }
-  for (let i = 0; i < LATENCY_BUCKETS; i++) difference[i] = now[i] - begin.latency[i];
+  const quantiles = quantilesSince(begin.latency);
   begin.previous?.set(begin.latency);
   begin.previousIndex = index;
   begin.latency.set(now);
-  const quantiles = quantilesOf(difference);
   for (let i = 0; i < 3; i++) row[COUNTED + i] = encode(quantiles === null ? null : quantiles[i]);
   row[7] = encode(inflight);
   row[8] = encode(begin.max5);
