@@ -12,6 +12,7 @@ import { isMainThread } from 'node:worker_threads';
 import { AccessLog } from '../../src/data/access-log/access-log.ts';
 import { ExchangeRecord } from '../../src/data/access-log/exchange-record.ts';
 import { Assignment } from '../../src/data/balancing/assignment.ts';
+import { CountedExchange } from '../../src/data/exchange/counted-exchange.ts';
 import { Exchange } from '../../src/data/exchange/exchange.ts';
 import { HttpExchange } from '../../src/data/exchange/http-exchange.ts';
 import { Marks } from '../../src/data/exchange/marks.ts';
@@ -86,6 +87,7 @@ type Method = (this: object, ...args: unknown[]) => unknown;
 
 const CLASSES = {
   Assignment,
+  CountedExchange,
   Exchange,
   HttpExchange,
   NextTry,

@@ -1,6 +1,6 @@
 /**
- * What every exchange has in common, HTTP or WebSocket: its way through the middlewares to its backend, and its end, exactly
- * once, with one outcome.
+ * What every exchange has in common, HTTP or WebSocket: its way through the middlewares to its backend. What is counted and
+ * told of it is `CountedExchange`.
  *
  *     open ─▶ middlewares of the entrypoint ─▶ route ─▶ middlewares of the frontend ─▶ backend ─▶ admitted ─▶ … ─▶ finish
  *               │   ▲                                     │   ▲                          │                        ▲
@@ -10,77 +10,38 @@
 import type { RequestHead } from '../../http/request-head.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
-import { tellOwnError } from '../../kernel/own-error.ts';
-import { PROTOCOL } from '../../shared/metrics-layout.ts';
 import type { BackendView, FrontendView } from '../../table/views.ts';
-import type { ExchangeRecord } from '../access-log/exchange-record.ts';
-import { Assignment, QUEUED, type QueueUser } from '../balancing/assignment.ts';
+import { QUEUED, type QueueUser } from '../balancing/assignment.ts';
 import { balancerOf } from '../balancing/balancer.ts';
 import { standIn } from '../balancing/stand-in.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Downstream } from '../downstream.ts';
 import { type Middleware, type Plan, WAITS, type Waiting } from '../middleware.ts';
-import type { Observers } from '../observers.ts';
 import { backendPlan, frontendPlan } from '../plan.ts';
 import { localReply, type Reply, slashRedirect } from '../reply.ts';
 import type { Flow, SubrequestUser } from '../subrequest-user.ts';
-import type { Trace } from '../tracing/trace.ts';
 import { BodyPolicy } from './body-policy.ts';
+import { CountedExchange } from './counted-exchange.ts';
 import { ExchangeTimer, type TimedExchange } from './exchange-timer.ts';
-import { Marks } from './marks.ts';
 import { type Crossroads, NextTry, type TryingExchange } from './next-try.ts';
 import { OtherPeer } from './other-peer.ts';
-import { countsForBackend, Outcome } from './outcome.ts';
 import { Passage } from './passage.ts';
 import { Wait } from './wait.ts';
 import { type WrappedExchange, Wrappers } from './wrappers.ts';
 
-/** Of the worker: filled at the end of each exchange. */
-const outcome = new Outcome();
 /** How far an exchange has come on its way to a backend. */
 const ENTRY_POINT = 0;
 const FRONTEND = 1;
 const BACKEND = 2;
 
-export abstract class Exchange implements WrappedExchange, TimedExchange, TryingExchange, QueueUser {
-  readonly worker: WorkerContext;
-  readonly assignment: Assignment;
-  entryPoint = 0;
-  frontend: FrontendView | null = null;
-  /** That of the frontend, unless a middleware has chosen another. */
-  protected backend: BackendView | null = null;
+export abstract class Exchange
+  extends CountedExchange
+  implements WrappedExchange, TimedExchange, TryingExchange, QueueUser
+{
   private waiting: Wait | null = null;
-  clientAddress: string | null = null;
-  clientTarget = '';
-  user = '';
-  authWasKnown: boolean | null = null;
-  requestId = '';
-  replacedIds: readonly string[] | null = null;
-  trace: Trace | null = null;
-  /** Of this exchange and all that it serves later; null without tracing. */
-  private readonly ownTrace: Trace | null;
-  protected method = '';
-  protected protocol: number = PROTOCOL.http;
-  protected status = 0;
-  protected cause = 'ok';
-  protected tries = 0;
-  /** What its server says of it by gRPC; -1 for nothing. */
-  protected grpcStatus = -1;
-  private headers: readonly string[] | null = null;
-  protected requestBytes = 0;
-  protected responseBytes = 0;
-  readonly marks = new Marks();
-  /** null where nobody has asked for it. */
-  record: ExchangeRecord | null = null;
-  /** Of this exchange and all that it serves later; null until somebody asks. */
-  private ownRecord: ExchangeRecord | null = null;
   /** null as long as no timeout is set. */
   timer: ExchangeTimer | null;
-  /** From `open` to `finish`. */
-  running = false;
   private stage = ENTRY_POINT;
-  /** null as long as there was no middleware. */
-  protected passage: Passage | null = null;
   /** null where no middleware has asked for anything; a handshake has no body to speak of, so that nobody looks at it. */
   protected policy: BodyPolicy | null = null;
   /** Of this exchange and all that it serves later; null until there is a middleware. */
@@ -90,18 +51,13 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   protected readonly nextTry: NextTry;
   /** `admitted` was called. */
   private wasAdmitted = false;
-  /** Where it counts as in progress with its backend; -1 where that is not counted. */
-  private openPlace = -1;
 
   constructor(worker: WorkerContext) {
-    this.worker = worker;
-    this.assignment = new Assignment(worker);
+    super(worker);
     this.nextTry = new NextTry(this, this.assignment, worker.wheel);
     this.timer = ExchangeTimer.for(worker, this);
-    this.ownTrace = worker.tracer === null ? null : worker.tracer.makeTrace();
   }
 
-  abstract get client(): Downstream;
   /** Where responses are written to: the client's side, or the last wrapper around it. */
   protected abstract out: Downstream;
   abstract outWritable(): void;
@@ -119,36 +75,11 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   abstract dismiss(status: number): void;
   /** It is answered by us. */
   protected abstract reply(reply: Reply): void;
-  /** Nothing more is to come: gives back what it holds. */
-  protected abstract released(): void;
 
-  /** A request has come; `head` is valid only during the call. What was opened under a method is closed under it. */
-  protected open(entryPoint: number, method: string, protocol: number): void {
-    const { worker } = this;
-    this.running = true;
-    this.entryPoint = entryPoint;
-    this.method = method;
-    this.protocol = protocol;
-    worker.openExchanges++;
-    worker.metrics.exchangeOpened(entryPoint, method, protocol);
-    this.marks.begin();
-    this.status = 0;
-    this.cause = 'ok';
-    this.tries = 0;
-    this.grpcStatus = -1;
-    this.requestBytes = 0;
-    this.responseBytes = 0;
-    this.frontend = null;
-    this.backend = null;
-    this.clientAddress = null;
-    this.user = '';
-    this.authWasKnown = null;
-    this.requestId = '';
-    this.replacedIds = null;
-    this.trace = null;
-    this.headers = null;
+  /** A request has come. */
+  protected override open(entryPoint: number, method: string, protocol: number): void {
+    super.open(entryPoint, method, protocol);
     this.stage = ENTRY_POINT;
-    this.passage = null;
     this.policy = null;
     this.wasAdmitted = false;
   }
@@ -157,29 +88,17 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     const { worker, entryPoint } = this;
     worker.trusts[entryPoint]?.judge(this.client, head);
     worker.requestIds.name(this, head);
-    if (worker.observers !== null) this.observe(worker.observers, head);
-    const { ownTrace } = this;
-    if (ownTrace !== null) {
-      worker.tracer!.begin(ownTrace, this, head);
-      // Not before it has begun: an exchange that ends without has no span.
-      this.trace = ownTrace;
-    }
+    this.begins(head);
     if (head.problem !== '') {
       log.debug('request refused', { reason: head.problem });
       this.replyFault(head.fault);
       return;
     }
     this.clientTarget = head.target;
-    if (this.worker.requestCounts.wantsHeaders) this.headers = this.worker.requestCounts.headersOf(head);
+    if (worker.requestCounts.wantsHeaders) this.headers = worker.requestCounts.headersOf(head);
     const plan = worker.plans[entryPoint];
     if (plan !== null) this.walk(plan);
     this.advance(head);
-  }
-
-  private observe(observers: Observers, head: RequestHead): void {
-    this.ownRecord ??= observers.record();
-    observers.begins(this.ownRecord, this.client, head);
-    this.record = this.ownRecord;
   }
 
   private walk(plan: Plan): void {
@@ -210,10 +129,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   }
 
   private enter(head: RequestHead): void {
-    const { requestCounts } = this.worker;
-    if (requestCounts.countsOpen && this.counts) {
-      this.openPlace = requestCounts.opened(this.backend!, this.method, this.protocol);
-    }
+    if (this.worker.requestCounts.countsOpen && this.counts) this.enterBackend(this.backend!);
     const { client, clientAddress } = this;
     const from = clientAddress === null || clientAddress === '' ? client : new OtherPeer(client, clientAddress);
     const fault = this.assignment.begin(this.backend!, head, from);
@@ -245,10 +161,6 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     return chosen.isPlain ? null : backendPlan(chosen);
   }
 
-  get counts(): boolean {
-    return countsForBackend(this.frontend);
-  }
-
   asksAgain(_status: number, _head: string): boolean {
     return false;
   }
@@ -256,7 +168,7 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
   turn({ head, depth, out, link }: Crossroads, backend: BackendView, status: number): void {
     this.assignment.end(status, this.marks.sinceBegun() / 1_000);
     this.trace?.leaves(this.backend!.name, this.marks.failed.length);
-    if (this.openPlace >= 0) this.leftBackend();
+    if (this.openPlace >= 0) this.leaveBackend();
     // What the backend that is left has put around the client's side goes with it.
     this.passage?.leave(depth);
     this.policy?.leaveBackend();
@@ -266,11 +178,6 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     this.stage = FRONTEND;
     this.waitForTry();
     this.advance(head);
-  }
-
-  private leftBackend(): void {
-    this.worker.requestCounts.closed(this.openPlace);
-    this.openPlace = -1;
   }
 
   waitForTry(): void {
@@ -382,11 +289,6 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     return false;
   }
 
-  /** The response to this request, or with this status, has no body (RFC 9110 §6.4.1). */
-  get isBodiless(): boolean {
-    return this.method === 'HEAD' || this.status === 204 || this.status === 304;
-  }
-
   /** What it ends with when its client is gone, as its engine says for `why`. `begun`: the head of a response is out. */
   protected departure(why: Fault, begun: boolean): Fault {
     const { ending } = this.worker;
@@ -398,73 +300,18 @@ export abstract class Exchange implements WrappedExchange, TimedExchange, Trying
     this.reply(localReply(fault));
   }
 
-  /** The end, however it came to it; does nothing the second time. Where this is done more than once nothing is lost. */
-  protected finish(): void {
+  protected override finish(): void {
     if (!this.running) return;
     this.timer?.stop();
     this.nextTry.stop();
-    this.running = false;
     this.waiting?.end();
     this.waiting = null;
-    const { worker } = this;
-    try {
-      this.settle();
-    } finally {
-      this.frontend = null;
-      this.backend = null;
-      this.wrappers = null;
-      this.passage?.reset();
-      this.passage = null;
-      if (this.openPlace >= 0) this.leftBackend();
-      worker.openExchanges--;
-      worker.metrics.exchangeClosed(this.entryPoint, this.method, this.protocol);
-      worker.exchangeEnded();
-      this.released();
-    }
+    super.finish();
   }
 
-  private settle(): void {
-    const { assignment, frontend, worker, passage } = this;
-    outcome.entryPoint = this.entryPoint;
-    outcome.requestId = this.requestId;
-    outcome.trace = this.trace;
-    outcome.frontend = frontend;
-    outcome.backend = this.backend ?? (frontend === null ? null : frontend.backend);
-    outcome.server = assignment.server;
-    outcome.tls = this.client.tls ?? null;
-    outcome.headers = this.headers;
-    outcome.protocol = this.protocol;
-    outcome.method = this.method;
-    outcome.status = this.status;
-    outcome.grpcStatus = this.grpcStatus;
-    outcome.cause = this.cause;
-    outcome.tries = this.tries;
-    this.marks.end();
-    outcome.marks = this.marks;
-    outcome.seconds = this.marks.total / 1_000;
-    outcome.requestBytes = this.requestBytes;
-    outcome.responseBytes = this.responseBytes;
-    // First: what is in flight must be given back even where counting fails.
-    assignment.end(outcome.status, outcome.seconds);
-    worker.requestCounts.count(outcome);
-    passage?.ended(outcome);
-    if (this.record !== null || this.trace !== null) this.tell();
-  }
-
-  /** An error in what is told of it is none of the exchange, which is over. */
-  private tell(): void {
-    const { worker, record, trace } = this;
-    try {
-      try {
-        // Who has looked when it began may have left.
-        if (record !== null) worker.observers?.ended(outcome, this, record);
-        if (trace !== null) worker.tracer!.finish(trace, outcome);
-      } finally {
-        record?.forget();
-        this.record = null;
-      }
-    } catch (error) {
-      tellOwnError('access log, live tail or trace', error);
-    }
+  protected released(): void {
+    this.wrappers = null;
+    this.passage?.reset();
+    this.passage = null;
   }
 }

@@ -418,7 +418,8 @@ export class HttpExchange
     super.finish();
   }
 
-  protected released(): void {
+  protected override released(): void {
+    super.released();
     try {
       this.request.forget();
     } finally {

@@ -290,7 +290,8 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     super.finish();
   }
 
-  protected released(): void {
+  protected override released(): void {
+    super.released();
     // A client that has become a WebSocket is no downstream any more.
     if (this.downstream !== null) this.out.release(true);
     this.downstream = null;
