@@ -1,11 +1,11 @@
 /** Rows, histories, events and findings of a made-up tsuji, the same each time. */
+import type { ServerDetail } from '../../src/control/admin/ui-api/detail-shapes.ts';
 import {
   type BoardEvent,
   type Findings,
   type History,
   type Level,
   SERVER_LETTERS,
-  type ServerDetail,
   type ServerStateWord,
 } from '../../src/control/admin/ui-api/shapes.ts';
 

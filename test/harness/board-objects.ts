@@ -1,5 +1,6 @@
 /** Single backends, frontends, nodes and an explanation of a made-up tsuji. */
-import type { BackendDetail, BoardEvent, FrontendDetail } from '../../src/control/admin/ui-api/shapes.ts';
+import type { BackendDetail, FrontendDetail } from '../../src/control/admin/ui-api/detail-shapes.ts';
+import type { BoardEvent } from '../../src/control/admin/ui-api/shapes.ts';
 import { type Row, type Scenario, serverDetail } from './board-data.ts';
 
 type World = { readonly backends: Row[]; readonly frontends: Row[]; readonly events: BoardEvent[] };

@@ -1,14 +1,11 @@
 /** Made-up backends, frontends and servers in one of the states that the dashboard shows, and what is answered of them. */
 import {
   BACKEND_COLUMNS,
-  type BoardEvent,
   CERTIFICATE_COLUMNS,
-  type Findings,
   FRONTEND_COLUMNS,
-  type Overview,
   PROBLEM_COLUMNS,
-  VERSION,
-} from '../../src/control/admin/ui-api/shapes.ts';
+} from '../../src/control/admin/ui-api/columns.ts';
+import { type BoardEvent, type Findings, type Overview, VERSION } from '../../src/control/admin/ui-api/shapes.ts';
 import {
   backendRow,
   chance,

@@ -98,7 +98,7 @@ test('no time is given to a timer that it may take for 1 ms', () => {
   let count = 0;
   const bad: string[] = [];
   // What is shown of a health check is a time, but none of a timer.
-  const exclude = ['kernel/errors.ts', 'control/admin/ui-api/shapes.ts', 'control/admin/ui-api/backend-detail.ts'];
+  const exclude = ['kernel/errors.ts', 'control/admin/ui-api/*shapes.ts', 'control/admin/ui-api/backend-detail.ts'];
   for (const path of globSync('**/*.ts', { cwd: SRC, exclude }).sort()) {
     for (const time of timesIn(readFileSync(join(SRC, path), 'utf8'))) {
       count++;

@@ -1,5 +1,7 @@
 /** What `tsuji top` shows, as the admin address of a running tsuji tells it (src/control/admin/ui-api/shapes.ts). */
-import type { BackendDetail, List, Overview } from '../../control/admin/ui-api/shapes.ts';
+import type { List } from '../../control/admin/ui-api/columns.ts';
+import type { BackendDetail } from '../../control/admin/ui-api/detail-shapes.ts';
+import type { Overview } from '../../control/admin/ui-api/shapes.ts';
 import { ADMIN_TIMEOUT_MS, answerReason, ask } from '../admin-client.ts';
 import { UsageError } from '../usage-error.ts';
 

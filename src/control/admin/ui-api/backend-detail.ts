@@ -10,7 +10,8 @@ import { whyOut } from '../../board/facts.ts';
 import { isBad } from '../../board/states.ts';
 import { shownValue } from '../../history/difference.ts';
 import type { MergedKey } from '../../routing/kv-merge.ts';
-import type { BackendDetail, BoardEvent, Check, KeyRow, ServerDetail, Text } from './shapes.ts';
+import type { BackendDetail, Check, KeyRow, ServerDetail } from './detail-shapes.ts';
+import type { BoardEvent, Text } from './shapes.ts';
 
 const MOST_EVENTS = 20;
 const MOST_FRONTENDS = 50;

@@ -4,7 +4,8 @@ import type { MatchTerm, Template } from '../../../rule/terms.ts';
 import type { Board } from '../../board/board.ts';
 import { roundedLatency } from '../../board/counted.ts';
 import { eventsOf, keyRows, lookOf } from './backend-detail.ts';
-import type { BoardEvent, FrontendDetail } from './shapes.ts';
+import type { FrontendDetail } from './detail-shapes.ts';
+import type { BoardEvent } from './shapes.ts';
 
 function patterns(templates: readonly Template[]): string[] {
   return templates.map(({ pattern }) => pattern);

@@ -4,8 +4,9 @@ import type { Board } from '../../board/board.ts';
 import { rounded } from '../../board/counted.ts';
 import type { FrontendRow } from '../../board/frontend-row.ts';
 import { protectionOf } from '../../board/protections.ts';
+import { BACKEND_COLUMNS, FRONTEND_COLUMNS } from './columns.ts';
 import type { FieldTable } from './filter.ts';
-import { BACKEND_COLUMNS, BACKEND_STATES, type BackendState, FRONTEND_COLUMNS } from './shapes.ts';
+import { BACKEND_STATES, type BackendState } from './shapes.ts';
 
 export type Sortable = string | number | null;
 

@@ -6,8 +6,9 @@ import { plain } from '../../board/findings.ts';
 import type { Trouble } from '../../board/troubles.ts';
 import { problemDetail } from '../../keys/key-status.ts';
 import type { CertificateView } from '../../view.ts';
+import { CERTIFICATE_COLUMNS, EVENT_COLUMNS, PROBLEM_COLUMNS } from './columns.ts';
 import type { ListKind } from './list-kinds.ts';
-import { type BoardEvent, CERTIFICATE_COLUMNS, EVENT_COLUMNS, EVENT_KINDS, PROBLEM_COLUMNS } from './shapes.ts';
+import { type BoardEvent, EVENT_KINDS } from './shapes.ts';
 
 const DAY_MS = 86_400_000;
 const SOON_MS = 14 * DAY_MS;

@@ -3,10 +3,10 @@
  * by all who ask for the same, until the next look of the board.
  */
 import type { Board } from '../../board/board.ts';
+import type { List } from './columns.ts';
 import { filterOf } from './filter.ts';
 import { BACKENDS, FRONTENDS, type ListKind, type Sortable } from './list-kinds.ts';
 import { CERTIFICATES, EVENTS_LIST, PROBLEMS } from './list-records.ts';
-import type { List } from './shapes.ts';
 
 /** Each list has rows of its own, which nobody here looks into. */
 // biome-ignore lint/suspicious/noExplicitAny: rows of one kind go to functions of the same kind alone
