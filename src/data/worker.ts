@@ -4,7 +4,6 @@
  * `terminate` with open uWS handles would end the whole process.
  */
 
-import { hostname } from 'node:os';
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { collectGarbage } from '../kernel/collect-garbage.ts';
 import type { EntryPoint } from '../kernel/entrypoint-options.ts';
@@ -14,65 +13,27 @@ import { LateTicks } from '../kernel/late-ticks.ts';
 import { tellLimit } from '../kernel/limit-log.ts';
 import { type LogLevel, log, logWarningsOfNode, sendLogTo, setLogLevel } from '../kernel/log.ts';
 import { tellOwnError } from '../kernel/own-error.ts';
-import { TimerWheel } from '../kernel/timer-wheel.ts';
 import type { Explained } from '../protocol/explanation.ts';
 import type { Boot, FromWorker, ToWorker } from '../protocol/messages.ts';
 import type { Tails } from '../protocol/tails.ts';
-import { BackendCounts } from '../shared/backend-counts.ts';
-import { RingWriter } from '../shared/byte-ring.ts';
-import { DescriptorCounts } from '../shared/descriptor-counts.ts';
-import { DiskUse } from '../shared/disk-use.ts';
-import { Exemplars } from '../shared/exemplars.ts';
-import { Histograms } from '../shared/histograms.ts';
-import { LabelCounts } from '../shared/label-counts.ts';
-import { LiveNodes } from '../shared/live-nodes.ts';
-import { MetricsLane } from '../shared/metrics.ts';
-import { MirrorCounts } from '../shared/mirror-counts.ts';
-import { NonceCounts } from '../shared/nonce-counts.ts';
-import { RateBuckets } from '../shared/rate-buckets.ts';
-import { ServerCounts } from '../shared/server-counts.ts';
-import { ServerLane, ServerState } from '../shared/server-state.ts';
-import { TokenCounts } from '../shared/token-counts.ts';
-import { TraceBudget } from '../shared/trace-budget.ts';
 import { RoutingTable } from '../table/reader.ts';
-import { CertificateStore } from '../tls/certificate-store.ts';
-import { TicketKeys } from '../tls/ticket-keys.ts';
-import { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
-import { AccessLog } from './access-log/access-log.ts';
-import { AuthAnswers } from './auth-answers.ts';
-import { FailureReports } from './balancing/failure-reports.ts';
-import { RetryBudgets } from './balancing/retry-budget.ts';
-import { WaitingRoom } from './balancing/waiting-room.ts';
 import type { WorkerContext } from './context.ts';
-import { Descriptors } from './descriptors.ts';
-import { DigestNonces } from './digest-nonces.ts';
-import { HeldBodies } from './exchange/outgoing-request.ts';
-import { RequestCounts, type WorkerCounts } from './exchange/request-counts.ts';
 import { explain } from './explain/explain.ts';
 import { type HeapOwner, HeapWatch } from './heap-watch.ts';
-import { KeySets } from './key-sets.ts';
 import { HeldResponse } from './listener/held-response.ts';
 import type { Listener } from './listener/listener.ts';
 import { TsujiListener } from './listener/tsuji/tsuji-listener.ts';
 import { loadUws, type Uws } from './listener/uws.ts';
 import { type Backlog, findBacklog } from './listener/uws-backlog.ts';
 import { UwsListener } from './listener/uws-listener.ts';
-import { MemoryBudget } from './memory-budget.ts';
 import type { Plan } from './middleware.ts';
-import { Observers } from './observers.ts';
-import { Passwords } from './passwords.ts';
 import { entryPointPlan } from './plan.ts';
 import { localReply } from './reply.ts';
-import { RequestIds } from './request-ids.ts';
 import { SelfCounts } from './self-counts.ts';
 import { handleProblem } from './socket/self-test.ts';
 import { makesHandshakes } from './socket/tls-handshake.ts';
-import { SpoolDisk } from './spool-disk.ts';
-import { LiveTail } from './tail/live-tail.ts';
-import { Tracer } from './tracing/tracer.ts';
 import { Trust } from './trust.ts';
-import { UpstreamPools } from './upstream/pools.ts';
-import { VerifiedTokens } from './verified-tokens.ts';
+import { makeParts } from './worker-parts.ts';
 
 /**
  * Between the end of the last exchange and the closing of what is left: uWS may still hold the last bytes of a response
@@ -80,8 +41,6 @@ import { VerifiedTokens } from './verified-tokens.ts';
  */
 const LINGER_MS = 250;
 
-/** Spans that may wait for main (shared/spec logs §5.5). */
-const MOST_SPANS = 2_048;
 /** Lines that may wait for main; it may be busy, but never keeps a worker waiting (shared/spec logs §3.4). */
 const LOG_QUEUE = 1_000;
 
@@ -93,81 +52,7 @@ collectGarbage(true);
 /** The thread may be there before anybody knows what it is to do. */
 const boot = await new Promise<Boot>((resolve) => parentPort!.once('message', resolve));
 const listeners: Listener[] = [];
-const metrics = new MetricsLane(boot.metrics);
-const counts: WorkerCounts = {
-  servers: new ServerCounts(boot.counts.servers),
-  backends: new BackendCounts(boot.counts.backends),
-  labels: new LabelCounts(boot.counts.labels),
-  histograms: new Histograms(boot.counts.histograms),
-  exemplars: boot.counts.exemplars === null ? null : new Exemplars(boot.counts.exemplars),
-};
-const wheel = new TimerWheel((armed) => metrics.timersArmed(armed));
-const descriptors = new Descriptors(
-  new DescriptorCounts(boot.descriptorCounts, boot.index),
-  boot.options.mostConnections,
-  metrics,
-  () => pools.closeIdle(),
-);
-const budget = new MemoryBudget(boot.options.bufferLimits, metrics);
-const pools: UpstreamPools = new UpstreamPools(boot.options, wheel, metrics, counts.backends, descriptors, budget);
-const certificates = new CertificateStore();
-const tokenCounts = new TokenCounts(boot.tokenCounts);
-const ticketKeys = new TicketKeys(boot.tls.ticketKeys);
-const { bufferDisk } = boot.options;
-const entryPointNames = boot.entryPoints.map(({ name }) => name);
-const accessLog = boot.accessLog === null ? null : new AccessLog(boot.accessLog, boot.index, entryPointNames);
-const liveTail = new LiveTail(boot.tail, boot.index, entryPointNames, counts.labels);
-const observers = new Observers(accessLog);
-const context: WorkerContext = {
-  index: boot.index,
-  options: boot.options,
-  entryPoints: boot.entryPoints,
-  trusts: [],
-  requestIds: new RequestIds(boot.options.requestId),
-  tracer: tracerOf(boot),
-  plans: [],
-  wheel,
-  cursors: new Int32Array(boot.cursors),
-  serverState: new ServerState(boot.serverState),
-  serverLane: new ServerLane(boot.serverState, boot.index),
-  tokenCounts,
-  waitingRoom: new WaitingRoom(tokenCounts, boot.index, wheel),
-  rateBuckets: new RateBuckets(boot.rateBuckets, boot.index),
-  liveNodes: new LiveNodes(boot.liveNodes),
-  nonceCounts: new NonceCounts(boot.nonceCounts, boot.index),
-  mirrorCounts: new MirrorCounts(boot.mirrorCounts),
-  digestNonces: new DigestNonces(boot.tls.ticketKeys),
-  passwords: new Passwords(post),
-  keySets: new KeySets(boot.keySets, post),
-  verifiedTokens: new VerifiedTokens(),
-  authAnswers: new AuthAnswers(),
-  retryBudgets: new RetryBudgets(boot.options.retryLimits),
-  report: post,
-  failureReports: new FailureReports(post),
-  metrics,
-  observers: null,
-  counts,
-  requestCounts: new RequestCounts(metrics, counts, boot.entryPoints, boot.options.metrics),
-  heldBodies: new HeldBodies(),
-  budget,
-  disk: new SpoolDisk(bufferDisk.folder, new DiskUse(boot.diskUse, boot.index, bufferDisk.most), descriptors, metrics),
-  pools,
-  descriptors,
-  certificates,
-  tls: boot.entryPoints.map(({ engine, tls }, index) =>
-    tls === null || engine === 'uws'
-      ? null
-      : new TlsEntryPoint(index, tls, boot.tls.clientCAs[index], certificates, ticketKeys),
-  ),
-  serverLine: `x-forwarded-server: ${hostname()}\r\n`,
-  table: null,
-  breakers: new Map(),
-  draining: false,
-  ending: null,
-  openExchanges: 0,
-  webSockets: new Set(),
-  exchangeEnded: () => {},
-};
+const { context, ticketKeys, observers, liveTail } = makeParts(boot, post);
 let held: HeldResponse | null = null;
 /** Of engine uws without TLS and with it. */
 const backlogs: (Backlog | null)[] = [null, null];
@@ -179,17 +64,6 @@ let plans: WorkerContext['plans'] | null = null;
 let heapWatch: HeapWatch | null = null;
 let lateTicks: LateTicks | null = null;
 let selfCounts: SelfCounts | null = null;
-
-function tracerOf({ options: { tracing }, entryPoints, spans, traceBudget }: Boot): Tracer | null {
-  if (tracing === null || spans === null) return null;
-  return new Tracer({
-    options: tracing,
-    entryPoints: entryPoints.map(({ name }) => name),
-    ring: new RingWriter(spans, MOST_SPANS),
-    budget: new TraceBudget(traceBudget, tracing.maxPerSecond),
-    ringFills: () => post({ kind: 'spans' }),
-  });
-}
 
 function post(message: FromWorker): void {
   boot.port.postMessage(message);
@@ -233,7 +107,7 @@ function closeHandles(): void {
   heapWatch?.stop();
   lateTicks?.stop();
   selfCounts?.stop();
-  pools.destroy();
+  context.pools.destroy();
   boot.port.close();
 }
 
@@ -298,7 +172,7 @@ function useTables({ generation, base, overlay, breakers }: Extract<ToWorker, { 
   for (const [name, buffer] of breakers.put) context.breakers.set(name, buffer);
   const table: RoutingTable = new RoutingTable(base, boot.options.keepTrailingSlash, overlay, context.table);
   context.table = table;
-  pools.leave(table.leftServers);
+  context.pools.leave(table.leftServers);
   post({ kind: 'applied', generation });
 }
 
@@ -344,7 +218,7 @@ function receive(message: ToWorker): void {
       reload(message);
       return;
     case 'certificates':
-      certificates.apply(message.added, message.removed);
+      context.certificates.apply(message.added, message.removed);
       return;
     case 'ticketKeys':
       ticketKeys.rotate(message.ring);
@@ -391,7 +265,7 @@ async function start(): Promise<void> {
   setLogLevel(boot.logLevel as LogLevel);
   logWarningsOfNode();
   sendLogToMain();
-  certificates.apply(boot.tls.certificates, []);
+  context.certificates.apply(boot.tls.certificates, []);
   useEntryPoints(boot.entryPoints);
   useTails(boot.tails);
   const uws = await loading;
@@ -415,7 +289,7 @@ async function start(): Promise<void> {
   }
   heapWatch = new HeapWatch(heapOwner);
   lateTicks = new LateTicks({ onLate: (lag_ms) => log.event(EVENTS.workerSlow, String(boot.index), { lag_ms }) });
-  selfCounts = new SelfCounts(counts.labels, boot.index);
+  selfCounts = new SelfCounts(context.counts.labels, boot.index);
   boot.port.on('message', receive);
   post({ kind: 'ready' });
   log.debug('worker is serving', { worker: boot.index });

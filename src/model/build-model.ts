@@ -28,6 +28,7 @@ import type { Model } from './model.ts';
 import { type LiveModel, type ModelUpdate, NextModel } from './next-model.ts';
 import { describeOther, isKnownOther, NO_STORED_KEYS, type StoredKeys } from './other-keys.ts';
 import { ProblemBook } from './problem-book.ts';
+import { type Refusal, Refusals } from './refusals.ts';
 import { RuleWait } from './rule-wait.ts';
 import { Twins } from './twins.ts';
 
@@ -73,13 +74,6 @@ export type AliasState = {
   readonly aliasProblem: string;
 };
 
-/** An object that was accepted and cannot be served after all. */
-export type Refusal = {
-  readonly kind: 'backends' | 'frontends';
-  readonly name: string;
-  readonly reason: string;
-};
-
 /** An error of ours while an object is built costs that object, like a mistake in its keys. */
 function isolated<Value>(key: string, build: () => Built<Value>): Built<Value> {
   try {
@@ -111,9 +105,7 @@ export class ModelBuilder {
   readonly #backendsLeftOut = new Set<string>();
   /** Of the objects `backends/b`, `frontends/f`, `twins/f`, `tls/t` and `others/<key>`. */
   readonly #problems = new ProblemBook();
-  /** Object (`backends/b`, `frontends/f`) → why it is left out until its keys change. */
-  readonly #refusals = new Map<string, string>();
-  readonly #newlyRefused: Refusal[] = [];
+  readonly #refusals = new Refusals();
   /** An update was not done to its end: the next one builds everything again. */
   #isHalfDone = false;
   #model: LiveModel = {
@@ -145,12 +137,12 @@ export class ModelBuilder {
     };
   }
 
-  /** The model of all changes so far; empty before the first. */
   /** Those of one object, as the model has them. */
   keysOf(kind: 'backends' | 'frontends', name: string): ObjectKeys {
     return this.#tree[kind].keys(name);
   }
 
+  /** The model of all changes so far; empty before the first. */
   get model(): Model {
     return this.#model;
   }
@@ -167,7 +159,7 @@ export class ModelBuilder {
 
   /** With the next update they are left out, until their keys change. */
   refuse(refusals: readonly Refusal[]): void {
-    this.#newlyRefused.push(...refusals);
+    this.#refusals.add(refusals);
   }
 
   /**
@@ -188,7 +180,7 @@ export class ModelBuilder {
     if (isRepeated) this.#touchAll(touched);
     this.#isHalfDone = true;
     this.#callKeysBelow(alias.tree ?? this.#prefix, touched);
-    this.#settleRefusals(touched);
+    this.#refusals.settle(touched);
     for (const name of this.#ruleWait.due()) touched.frontends.add(name);
     for (const object of this.#toRebuild) {
       const slash = object.indexOf('/');
@@ -354,7 +346,7 @@ export class ModelBuilder {
   }
 
   #build<Value>(kind: string, name: string, build: () => Built<Value>): Built<Value> {
-    const refusal = this.#refusals.get(`${kind}/${name}`);
+    const refusal = this.#refusals.reasonOf(kind, name);
     return refusal === undefined
       ? isolated(this.#keyOf(kind, name), build)
       : rejected(this.#keyOf(kind, name), refusal);
@@ -367,19 +359,6 @@ export class ModelBuilder {
       ...built,
       problems: [...built.problems, { key, state: 'ignored', reason: `${unlisted} more keys are unknown` }],
     };
-  }
-
-  /** Keys that have changed are a new chance for their object. */
-  #settleRefusals(touched: Touched): void {
-    for (const kind of ['backends', 'frontends'] as const) {
-      if (this.#refusals.size > 0) for (const name of touched[kind]) this.#refusals.delete(`${kind}/${name}`);
-    }
-    for (const { kind, name, reason } of this.#newlyRefused.splice(0)) {
-      // It has changed while the table was made that it could not be in.
-      if (touched[kind].has(name)) continue;
-      this.#refusals.set(`${kind}/${name}`, `it cannot be served: ${reason}`);
-      touched[kind].add(name);
-    }
   }
 
   #touchAll(touched: Touched): void {
