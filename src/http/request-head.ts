@@ -5,18 +5,11 @@
  */
 import { ASCII } from '../kernel/characters.ts';
 import { FAULTS, type Fault } from '../kernel/errors.ts';
-import {
-  collectValues,
-  contentLengthOf,
-  HOP_BY_HOP,
-  isOtherCoding,
-  listMembers,
-  type Names,
-  withoutFields,
-} from './fields.ts';
-import { ALL_FORWARDING, AnySpelling, DISGUISED, forwardingOf, MADE_ANEW } from './forwarding.ts';
+import { FieldLines } from './field-lines.ts';
+import { contentLengthOf, HOP_BY_HOP, isOtherCoding, listMembers, withoutFields } from './fields.ts';
+import { ALL_FORWARDING, DISGUISED, forwardingOf, MADE_ANEW } from './forwarding.ts';
 import { hostProblem } from './host.ts';
-import { bitOf, bitsOf, nameBit } from './name-bits.ts';
+import { nameBit } from './name-bits.ts';
 import { OwnForwardedLines, portOf } from './own-forwarded-lines.ts';
 
 export const REQUEST_NO_BODY = 0;
@@ -39,12 +32,9 @@ function grpcOf(type: string): number {
 /** Characters of a value that are told of in a reason. */
 const MAX_SHOWN = 40;
 
-/** Nothing is there of that name. */
-const NONE: readonly string[] = Object.freeze([]);
-
 const LOWER_X = 0x78;
 
-export class RequestHead {
+export class RequestHead extends FieldLines {
   method = '';
   /** As received: path and query, or the absolute form. */
   target = '';
@@ -82,13 +72,6 @@ export class RequestHead {
   problem = '';
   /** What its client is told of it. */
   fault: Fault = FAULTS.badRequest;
-  /** Behind `fields`. */
-  private lines = '';
-  /** As `lines`, of those that are not forwarded as they stand: only for `values`. */
-  private withheld = '';
-  /** Names that may be among both (name-bits.ts). What none of them can be is neither searched for nor taken off. */
-  private names = 0;
-
   /** The last host that was found good: nearly always that of the next request as well. */
   private goodHost = '';
   private hosts = 0;
@@ -163,48 +146,6 @@ export class RequestHead {
     const forwards = this.forwards(name, first, value);
     if (!forwards && name !== 'host') this.withheld += `${name}: ${value}\r\n`;
     return forwards;
-  }
-
-  /** `name: value\r\n` of everything that is forwarded as it stands. */
-  get fields(): string {
-    return this.lines;
-  }
-
-  /** Adds such lines, with lower-case names. `names`: at least theirs (name-bits.ts). */
-  addLines(lines: string, names = bitsOf(lines)): void {
-    this.names |= names;
-    this.lines += lines;
-  }
-
-  /** False: there is no field whose name has that bit (name-bits.ts). */
-  mayHave(bit: number): boolean {
-    return (this.names & bit) !== 0;
-  }
-
-  /** Takes all fields of that lower-case name off, and gives their values. Not for framing, forwarding or hop-by-hop fields. */
-  take(name: string): readonly string[] {
-    const { lines } = this;
-    const start = `${name}: `;
-    const from = lines.startsWith(start) ? 0 : lines.indexOf(`\n${start}`) + 1;
-    if (from === 0 && !lines.startsWith(start)) return NONE;
-    const end = lines.indexOf('\r\n', from);
-    const value = lines.slice(from + start.length, end);
-    const values = [value];
-    this.lines = lines.slice(0, from) + lines.slice(end + 2);
-    // Nearly always that was the only one.
-    if (!lines.includes(`\n${start}`, end)) return values;
-    collectValues(this.lines, name, values);
-    this.lines = withoutFields(this.lines, new Set([name]));
-    return values;
-  }
-
-  /** All values of a field as received; `name` is in lower case. `Host` is no field here. */
-  values(name: string): readonly string[] {
-    if ((this.names & bitOf(name)) === 0) return NONE;
-    const found: string[] = [];
-    collectValues(this.lines, name, found);
-    if (this.withheld !== '') collectValues(this.withheld, name, found);
-    return found;
   }
 
   /** Streams of gRPC may be quiet for as long as they like, and are compressed by themselves. */
@@ -382,8 +323,7 @@ export class RequestHead {
     this.forwardedPort = '';
     this.forwardedProto = '';
     this.realIp = '';
-    this.lines = withoutFields(this.lines, ALL_FORWARDING);
-    this.withheld = withoutFields(this.withheld, ALL_FORWARDING);
+    this.takeOff(ALL_FORWARDING);
   }
 
   /**
@@ -391,17 +331,13 @@ export class RequestHead {
    * some servers take for it (forwarding.ts). What is forwarded in a way of its own (Host, X-Forwarded-For and their like)
    * is as well. Not for framing or hop-by-hop fields.
    */
-  setField(name: string, value: string): void {
+  override setField(name: string, value: string): void {
     if (MADE_ANEW.has(name)) {
       this.forget(name);
       if (value !== '') this.add(name, value);
       return;
     }
-    const bit = bitOf(name);
-    if ((this.names & bit) !== 0) this.takeOff(new AnySpelling(name));
-    if (value === '') return;
-    this.names |= bit;
-    this.lines += `${name}: ${value}\r\n`;
+    super.setField(name, value);
   }
 
   private forget(name: string): void {
@@ -427,17 +363,6 @@ export class RequestHead {
       default:
     }
     this.withheld = withoutFields(this.withheld, new Set([name]));
-  }
-
-  /** Takes fields off, in whichever case the client may have sent them, and puts lines of ours in their place. */
-  replaceFields(names: Names, lines: string): void {
-    this.takeOff(names);
-    this.addLines(lines);
-  }
-
-  private takeOff(names: Names): void {
-    this.lines = withoutFields(this.lines, names);
-    this.withheld = withoutFields(this.withheld, names);
   }
 
   private addContentLength(value: string): void {

@@ -69,6 +69,7 @@ import { ServerSocket } from '../../src/data/websocket/server-socket.ts';
 import { WebSocketExchange } from '../../src/data/websocket/websocket-exchange.ts';
 import { WriteTurn } from '../../src/data/write-turn.ts';
 import { ChunkedDecoder } from '../../src/http/chunked-decoder.ts';
+import { FieldLines } from '../../src/http/field-lines.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import { RequestParser } from '../../src/http/request-parser.ts';
 import { RequestReader } from '../../src/http/request-reader.ts';
@@ -144,6 +145,7 @@ const CLASSES = {
   ResponseBlock,
   UpstreamStream,
   ChunkedDecoder,
+  FieldLines,
   RequestHead,
   RequestReader,
   ResponseHead,
