@@ -13,7 +13,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { timerSpan } from '../../kernel/durations.ts';
 import { hearEvents } from '../../kernel/log.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
-import type { Model } from '../../model/model.ts';
+import type { Frontend, Model } from '../../model/model.ts';
 import type { Findings, Overview } from '../admin/ui-api/shapes.ts';
 import type { MergedChange } from '../routing/kv-merge.ts';
 import type { ControlView } from '../view.ts';
@@ -189,7 +189,7 @@ export class Board {
   private *parts(): Generator<void> {
     const { view, readers, steps, histories } = this;
     const look: Look = { steps, histories, seconds: windowSeconds(steps) };
-    this.followModel();
+    yield* this.followModel();
     this.lookAtAll(look);
     this.workers.look(steps.count);
     yield;
@@ -227,14 +227,15 @@ export class Board {
     }
   }
 
-  private followModel(): void {
+  private *followModel(): Generator<void> {
     const model = this.view.model();
     if (model === this.model) return;
     this.model = model;
     const { at } = this.steps;
-    let moved = follow(this.backends, model.backends, (backend) => new BackendRow(backend, at));
-    moved = follow(this.frontends, model.frontends, (frontend) => new FrontendRow(frontend, this.readers, at)) || moved;
-    if (!moved) return;
+    const backendsMoved = yield* follow(this.backends, model.backends, (backend) => new BackendRow(backend, at));
+    const makeRow = (frontend: Frontend): FrontendRow => new FrontendRow(frontend, this.readers, at);
+    const frontendsMoved = yield* follow(this.frontends, model.frontends, makeRow);
+    if (!backendsMoved && !frontendsMoved) return;
     this.revisions.lists++;
     this.revisions.wall++;
   }
@@ -287,14 +288,15 @@ export class Board {
   }
 }
 
-/** True when there is one more, one less, or one that is another. */
-function follow<T extends { readonly name: string }, R extends { follow(thing: T): void }>(
+/** True when there is one more, one less, or one that is another. What changes meanwhile has its turn with the next model. */
+function* follow<T extends { readonly name: string }, R extends { follow(thing: T): void }>(
   rows: Map<string, R & { readonly thing: T }>,
   things: ReadonlyMap<string, T>,
   make: (thing: T) => R & { readonly thing: T },
-): boolean {
+): Generator<void, boolean> {
   let moved = false;
   for (const [name, thing] of things) {
+    yield;
     const row = rows.get(name);
     if (row?.thing === thing) continue;
     moved = true;
@@ -302,6 +304,7 @@ function follow<T extends { readonly name: string }, R extends { follow(thing: T
     else row.follow(thing);
   }
   for (const name of rows.keys()) {
+    yield;
     if (things.has(name)) continue;
     moved = true;
     rows.delete(name);
