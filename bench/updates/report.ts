@@ -13,8 +13,12 @@ export type UpdatesFigures = {
   readonly resident: number;
   /** Resident bytes, less those with one host. */
   readonly bytesEach: number;
+  /** Milliseconds of the first change after the start. */
+  readonly first: number;
   /** Milliseconds of each change, put to served by every worker. */
   readonly times: readonly number[];
+  /** Of each, put to the event at a bare watcher of etcd; empty: there is no etcd. */
+  readonly store: readonly number[];
   /** Changes that were not live in time. */
   readonly lost: number;
   /** Milliseconds, p99 of the load: without changes and with them. */
@@ -37,7 +41,12 @@ const HEADER = [
   'start ms',
   'MiB',
   'bytes each',
+  'first live ms',
   'live p50 ms',
+  'p90',
+  'p99',
+  'etcd alone p50',
+  'p90',
   'p99',
   'changes',
   'lost',
@@ -54,8 +63,9 @@ export function updatesText(figures: readonly UpdatesFigures[]): string {
     formatNumber(each.start),
     formatNumber(each.resident / MIB),
     formatNumber(each.bytesEach),
-    formatNumber(atShare(each.times, 0.5)),
-    formatNumber(atShare(each.times, 0.99)),
+    formatNumber(each.first),
+    ...[0.5, 0.9, 0.99].map((share) => formatNumber(atShare(each.times, share))),
+    ...[0.5, 0.9, 0.99].map((share) => formatNumber(atShare(each.store, share))),
     String(each.times.length),
     String(each.lost),
     formatNumber(each.quietP99),

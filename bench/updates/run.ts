@@ -26,7 +26,9 @@ const CONNECTIONS = 8;
 const RATE = 1_000;
 const CHANGES_PER_SECOND = 20;
 /** Of each phase of load. */
-const SECONDS = 10;
+const SECONDS = 20;
+/** Of changes before that, which are not counted: V8 has not compiled yet what they run. */
+const WARMUP_SECONDS = 1;
 
 function loadOn(processes: Processes, core: number | null, { port }: Subject, routes: number): Promise<LoadResult> {
   const plan = { port, path: '/', fields: { Host: HOST }, connections: 20, seconds: SECONDS, bodyBytes: 0 };
@@ -47,6 +49,10 @@ async function changeAll(subject: Subject, watch: Watch, frontends: number, seco
   await Promise.all(told);
 }
 
+async function allSeen(watch: Watch): Promise<void> {
+  for (const end = Date.now() + LATE_MS; watch.pending > 0 && Date.now() < end; ) await sleep(50);
+}
+
 /** Resident bytes, once what the start has left behind was given back. */
 async function settled(pid: number): Promise<number> {
   await sleep(SETTLE_MS);
@@ -65,11 +71,16 @@ async function measure(kind: Kind, site: Site, load: number | null, floor: numbe
     const watch = new Watch(subject.port, CONNECTIONS);
     try {
       const quiet = await loadOn(processes, load, subject, frontends);
+      await changeAll(subject, watch, frontends, WARMUP_SECONDS);
+      await allSeen(watch);
+      const first = watch.times[0] ?? Number.NaN;
+      watch.times.length = 0;
+      subject.store.length = 0;
       const since = Date.now();
       const changes = changeAll(subject, watch, frontends, SECONDS);
       const busy = await loadOn(processes, load, subject, frontends);
       await changes;
-      for (const end = Date.now() + LATE_MS; watch.pending > 0 && Date.now() < end; ) await sleep(50);
+      await allSeen(watch);
       const p99 = (result: LoadResult): number => percentile(histogramOf(result.latencies), 99) / 1_000;
       return {
         name: kind.name,
@@ -77,7 +88,9 @@ async function measure(kind: Kind, site: Site, load: number | null, floor: numbe
         start,
         resident,
         bytesEach: (resident - floor) / frontends,
+        first,
         times: watch.times,
+        store: subject.store,
         lost: watch.pending,
         quietP99: p99(quiet),
         busyP99: p99(busy),
@@ -99,8 +112,19 @@ async function measureOne(kind: Kind, site: Site): Promise<UpdatesFigures> {
     await untilServed(subject.port, [0], SERVED_MS);
     const start = performance.now() - subject.startedAt;
     const resident = await settled(subject.started.pid);
-    const none = { bytesEach: Number.NaN, quietP99: Number.NaN, busyP99: Number.NaN };
-    return { name: kind.name, frontends: 1, start, resident, ...none, times: [], lost: 0, errors: 0, delays: [] };
+    const none = { bytesEach: Number.NaN, first: Number.NaN, quietP99: Number.NaN, busyP99: Number.NaN };
+    return {
+      name: kind.name,
+      frontends: 1,
+      start,
+      resident,
+      ...none,
+      times: [],
+      store: [],
+      lost: 0,
+      errors: 0,
+      delays: [],
+    };
   } finally {
     await subject.stop();
   }

@@ -8,6 +8,7 @@ import { haproxyBackend, haproxyCommand } from '../peers/haproxy.ts';
 import { CLOSE_NEVER, NGINX_FORWARDED, nginxCommand, nginxUpstream } from '../peers/nginx.ts';
 import { type Command, freePort, type Processes, type Started, untilListening } from '../processes.ts';
 import { numbered } from '../routes/kinds.ts';
+import { BareWatcher } from './bare-watcher.ts';
 import type { Released } from './released.ts';
 
 export const HOST = 'service-NUMBER.example.com';
@@ -32,6 +33,8 @@ export type Subject = {
   readonly startedAt: number;
   /** From now on requests for that host go to that server; resolves when the subject was told. */
   change(frontend: number, server: number): Promise<void>;
+  /** Milliseconds from each write to its event at a watcher of etcd that does nothing else; empty where there is no etcd. */
+  readonly store: number[];
   /** How late timers of its main thread were since that moment in Unix milliseconds; empty where nobody knows. */
   delays(since: number): number[];
   stop(): Promise<void>;
@@ -79,10 +82,14 @@ export const tsuji: Kind = {
     const args = ['--import', new URL('./loop-delay.mjs', import.meta.url).href, ...command.args];
     const env = { ...command.env, BENCH_LOOP_DELAY: file };
     const subject = await started('tsuji', site, port, { ...command, args, env });
+    const bare = await BareWatcher.of(client, '/traefik/');
     return {
       ...subject,
+      store: bare.times,
       change: async (frontend, server) => {
-        await client.put(`/traefik/backends/b${frontend}/servers/s/url`).value(`http://127.0.0.1:${servers[server]}`);
+        const key = `/traefik/backends/b${frontend}/servers/s/url`;
+        bare.begin(key);
+        await client.put(key).value(`http://127.0.0.1:${servers[server]}`);
       },
       delays: (since) => {
         const lines = readFileSync(file, 'utf8').trim().split('\n');
@@ -91,6 +98,7 @@ export const tsuji: Kind = {
       },
       stop: async () => {
         await processes.stop(subject.started);
+        await bare.stop();
         client.close();
         await processes.stop(etcd);
       },
@@ -164,6 +172,7 @@ function reloaded(
   }, REST_MS);
   return {
     ...subject,
+    store: [],
     change: async (frontend, server) => {
       map.set(frontend, server);
       reloads.want();
@@ -237,6 +246,7 @@ export const haproxyMap: Kind = {
     const { path, socket, subject } = await haproxyWith(site, []);
     return {
       ...subject,
+      store: [],
       change: async (frontend, server) => {
         const { promise, resolve, reject } = Promise.withResolvers<void>();
         const talk = connect(socket)

@@ -55,6 +55,8 @@ test('figures are told with the goals that they meet or miss', () => {
     start: 4_000,
     resident: 400 * 1_048_576,
     bytesEach: 4_000,
+    first: 30,
+    store: [],
     times,
     lost: 1,
     quietP99: 2,
@@ -64,7 +66,10 @@ test('figures are told with the goals that they meet or miss', () => {
   };
   assert.deepEqual([atShare(times, 0.5), atShare(times, 0.99), atShare([], 0.5)], [51, 100, Number.NaN]);
   const nginx = { ...figures, name: 'nginx, reload', delays: [] };
-  assert.match(updatesText([figures, nginx]), /nginx, reload +100000 +4 000 +400 +4 000 +51.0 +100 +100 +1 .*–$/m);
+  assert.match(
+    updatesText([figures, nginx]),
+    /nginx, reload +100000 +4 000 +400 +4 000 +30.0 +51.0 +91.0 +100 +– +– +– +100 +1 .*–$/m,
+  );
   assert.deepEqual(updatesGoals([figures, nginx]), [
     'missed: change live p99, ms at 100000: 100, goal 30.0',
     'met:    p99 of the load with changes ÷ without at 100000: 1.25, goal 1.50',
