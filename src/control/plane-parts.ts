@@ -122,6 +122,7 @@ export class PlaneParts {
       lanes: memory.lanes,
       prober,
       onModel: (model, changed) => this.modelChanged(model, changed),
+      onFrontends: (model, names) => this.frontendsChanged(model, names),
       onKeys: (changes) => this.board?.tookKeys(changes),
       problemCount: () => this.view.problemCount(),
       onChange,
@@ -229,10 +230,13 @@ export class PlaneParts {
 
   /** Whoever follows it beside routes. */
   private modelChanged(model: Model, changed: ModelChange): void {
-    attempt('live nodes', () => this.nodes.follow(model.frontends, changed.frontends));
-    attempt('key sets', () => this.keySets.follow(model.frontends, changed.frontends));
     attempt('certificates', () => this.certificates.apply(model.certificates, changed.certificates));
     this.shadows.touch();
     this.changes.notify();
+  }
+
+  private frontendsChanged({ frontends }: Model, names: readonly string[]): void {
+    attempt('live nodes', () => this.nodes.follow(frontends, names));
+    attempt('key sets', () => this.keySets.follow(frontends, names));
   }
 }

@@ -2,12 +2,14 @@
  * What the main thread knows and decides of backends and servers while they serve, put together: their slots, health checks,
  * ejections and weights, and circuit breakers.
  */
+import type { Steps } from '../../kernel/steps.ts';
 import type { Model } from '../../model/model.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { SlotRegistry } from '../../shared/slots.ts';
 import { attempt } from '../guarded.ts';
 import { HealthChecks } from '../health-checks/health-checks.ts';
 import type { Prober } from '../health-checks/probe.ts';
+import type { TouchedNames } from '../routing/touched-names.ts';
 import type { SharedMemory } from '../workers/shared-memory.ts';
 import { Breakers } from './breakers.ts';
 import { ServerControl } from './server-control.ts';
@@ -59,19 +61,21 @@ export class Balancing {
     });
   }
 
-  /** Names of backends that are new, different or gone in the newest model. */
-  touch(backends: ReadonlySet<string>): void {
-    attempt('log of servers', () => this.servers.tellChanged(backends));
-    this.servers.touch(backends);
-    this.healthChecks.touch(backends);
-    this.breakers.touch(backends);
-  }
-
-  /** A table of this model is about to be made; all its servers have slots. */
-  follow(model: Model): void {
-    this.servers.modelChanged(model);
-    this.healthChecks.follow(model.backends);
-    this.breakers.follow(model.backends);
+  /**
+   * A table of this model is about to be made; all its servers have slots. `changed`: backends that are new, different or gone;
+   * `isFirst`: they were there at the start.
+   */
+  *follow(model: Model, changed: TouchedNames, isFirst: boolean): Steps<void> {
+    for (const names of changed.parts()) {
+      yield;
+      attempt('log of servers', () => this.servers.tellChanged(names, isFirst));
+      this.servers.touch(names);
+      this.servers.modelChanged(model);
+      this.healthChecks.touch(names);
+      this.healthChecks.follow(model.backends);
+      this.breakers.touch(names);
+      this.breakers.follow(model.backends);
+    }
   }
 
   /** No worker routes by an older generation any more. */

@@ -61,9 +61,9 @@ export class ServerControl {
     this.log.look(backend);
   }
 
-  /** Names of backends that are new, different or gone in the newest model. */
-  tellChanged(backends: Iterable<string>): void {
-    this.log.changed(backends);
+  /** Names of backends that are new, different or gone in the newest model; `isFirst`: in the first one. */
+  tellChanged(backends: Iterable<string>, isFirst: boolean): void {
+    this.log.changed(backends, isFirst);
   }
 
   /** Of all backends that `tellChanged` was told of. */

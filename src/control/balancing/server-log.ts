@@ -22,7 +22,6 @@ export class ServerLog {
   private readonly backends = new Map<string, Backend>();
   /** Those that were told to be without a server. */
   private readonly empty = new Set<string>();
-  private isFirst = true;
   /** Of all backends. */
   serverCount = 0;
 
@@ -30,8 +29,8 @@ export class ServerLog {
     this.options = options;
   }
 
-  /** `names`: of backends that are new, different or gone. */
-  changed(names: Iterable<string>): void {
+  /** `names`: of backends that are new, different or gone. `isFirst`: they were there at the start. */
+  changed(names: Iterable<string>, isFirst: boolean): void {
     const { backends } = this.options.model();
     for (const name of names) {
       const before = this.backends.get(name);
@@ -39,11 +38,10 @@ export class ServerLog {
       this.serverCount += (after?.servers.length ?? 0) - (before?.servers.length ?? 0);
       if (after === undefined) this.backends.delete(name);
       else this.backends.set(name, after);
-      if (!this.isFirst) tellServers(name, before?.servers ?? [], after?.servers ?? []);
+      if (!isFirst) tellServers(name, before?.servers ?? [], after?.servers ?? []);
       if (after === undefined) this.empty.delete(name);
       else this.look(after);
     }
-    this.isFirst = false;
   }
 
   /** A server of it can be used from now on, or cannot. */

@@ -54,17 +54,22 @@ export class SnapshotKeeper {
 
   /** Begins to read the file; its content is looked at when it is asked for. False: there is none. */
   open(): boolean {
-    if (this.path === '' || !existsSync(this.path)) return false;
+    if (!this.isThere()) return false;
     this.file = readOwn(this.path);
     // Told where it is awaited.
     this.file.catch(() => undefined);
     return true;
   }
 
-  /** What the file says; null when there is none, or none that holds, which is told. */
+  isThere(): boolean {
+    return this.path !== '' && existsSync(this.path);
+  }
+
+  /** What the file says; null when there is none, or none that holds, which is told. Not while keys are followed. */
   async recall(): Promise<readonly RememberedSource[] | null> {
+    if (this.path === '') return null;
     try {
-      const bytes = (await this.file) ?? null;
+      const bytes = await (this.file ?? readOwn(this.path));
       if (bytes === null) return null;
       const snapshot = readSnapshot(bytes);
       this.check(snapshot);

@@ -57,6 +57,8 @@ export type SuspectsOptions = {
   readonly onMark: (backend: string) => void;
   /** These deletions are in force from now on. */
   readonly onGone: (source: SourceName, changes: readonly Change[]) => void;
+  /** Sources have given more than `given` and `reread` have been told: nobody is given up until they were. */
+  readonly isBehind?: () => boolean;
   /** Of the status. */
   readonly onChange: () => void;
 };
@@ -201,6 +203,7 @@ export class Suspects {
   }
 
   private look(): void {
+    if (this.options.isBehind?.() === true) return;
     const now = performance.now();
     for (const suspect of this.suspects.values()) {
       if (suspect.due > now || suspect.isAsked || this.underWay >= MOST_AT_ONCE) continue;
@@ -231,7 +234,7 @@ export class Suspects {
     const serves = reason === '' && suspect.good >= 0 && good !== suspect.good;
     suspect.good = good;
     if (reason === '' && !serves) reason = await this.options.connect(found.server, CONNECT_MS);
-    if (!this.suspects.has(suspectId(name))) return;
+    if (!this.suspects.has(suspectId(name)) || this.options.isBehind?.() === true) return;
     if (reason === '') {
       suspect.failures = 0;
       suspect.due = Math.min(performance.now() + suspect.pauseMs, suspect.since + this.limitMs);

@@ -3,9 +3,13 @@ import { timerSpan } from '../../kernel/durations.ts';
 import { configurationReloaded, EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { LogFields } from '../../kernel/log-line.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
+import type { Steps } from '../../kernel/steps.ts';
 import type { Model } from '../../model/model.ts';
 import { guarded } from '../guarded.ts';
 import type { ModelChange } from './reconciler.ts';
+import { Slices } from './slices.ts';
+import { TouchedNames } from './touched-names.ts';
 
 const SHORTEST_MS = 1_000;
 const KINDS = ['backends', 'frontends', 'certificates'] as const;
@@ -20,15 +24,20 @@ export type ConfigLogOptions = {
   readonly onApplied: (seconds: number) => void;
   /** Of the entrypoints. */
   readonly addresses: readonly string[];
+  /** In whose turns it looks at what has changed; absent: its own. */
+  readonly slices?: Slices;
 };
+
+type ObjectCounts = { added: number; removed: number; changed: number };
 
 export class ConfigLog {
   private readonly options: ConfigLogOptions;
+  private readonly slices: Slices;
   /** Objects that are new, different or gone since the last line: kind → names. */
-  private readonly touched: Readonly<Record<Kind, Set<string>>> = {
-    backends: new Set(),
-    frontends: new Set(),
-    certificates: new Set(),
+  private readonly touched: Readonly<Record<Kind, TouchedNames>> = {
+    backends: new TouchedNames(),
+    frontends: new TouchedNames(),
+    certificates: new TouchedNames(),
   };
   /** Those that there were at the last line. */
   private readonly told: Readonly<Record<Kind, Set<string>>> = {
@@ -47,6 +56,7 @@ export class ConfigLog {
 
   constructor(options: ConfigLogOptions) {
     this.options = options;
+    this.slices = options.slices ?? new Slices();
   }
 
   /** `since`: performance.now() of the first of the changes. */
@@ -54,9 +64,9 @@ export class ConfigLog {
     // Problems alone make no table.
     if (backends.size + frontends.size + certificates.size === 0) return;
     if (this.changedAt === 0) this.changedAt = since;
-    for (const name of backends) this.touched.backends.add(name);
-    for (const name of frontends) this.touched.frontends.add(name);
-    for (const name of certificates) this.touched.certificates.add(name);
+    this.touched.backends.add(backends);
+    this.touched.frontends.add(frontends);
+    this.touched.certificates.add(certificates);
   }
 
   /** Every worker routes by this generation, the newest. */
@@ -85,20 +95,28 @@ export class ConfigLog {
   private tell(): void {
     this.stop();
     this.toldAt = performance.now();
+    this.slices.run(
+      () => this.takingChanges(),
+      (changes) => this.tellWith(changes),
+      (error) => tellOwnError('log of changes', error),
+    );
+  }
+
+  private tellWith(changes: ObjectCounts): void {
     const { generation, merged, applyMs: apply_ms } = this;
-    const fields = { generation, ...this.options.fields(), ...this.takeChanges(), merged, apply_ms };
-    log.event(EVENTS.configApplied, '', fields);
+    log.event(EVENTS.configApplied, '', { generation, ...this.options.fields(), ...changes, merged, apply_ms });
     for (const address of this.options.addresses) log.event(configurationReloaded(address), address, { address });
     this.merged = 0;
   }
 
   /** Objects since the last line; what came and went in between is none. */
-  private takeChanges(): { added: number; removed: number; changed: number } {
+  private *takingChanges(): Steps<ObjectCounts> {
     const model = this.options.model();
     const counts = { added: 0, removed: 0, changed: 0 };
     for (const kind of KINDS) {
       const told = this.told[kind];
-      for (const name of this.touched[kind]) {
+      for (const name of this.touched[kind].take()) {
+        yield;
         const was = told.has(name);
         const is = model[kind].has(name);
         if (was && is) counts.changed++;
@@ -107,7 +125,6 @@ export class ConfigLog {
         if (is) told.add(name);
         else told.delete(name);
       }
-      this.touched[kind].clear();
     }
     return counts;
   }

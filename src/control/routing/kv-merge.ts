@@ -2,6 +2,7 @@
  * One view of the keys of several sources. For a key that more than one has, the source that comes first in the
  * order of precedence wins; when it deletes the key, the value of the next one shows.
  */
+import { atOnce, type Steps } from '../../kernel/steps.ts';
 import type { Change, KeyRevisions, SourceName } from '../source/source.ts';
 
 /** One key as it counts. */
@@ -31,48 +32,66 @@ export class KvMerge {
     this.#inOrder = [...this.#maps.values()];
   }
 
-  /** Replaces all keys of one source. Returns what changed in the merged view. */
-  replace(
+  /** `replacing` at once. */
+  replace(source: SourceName, entries: ReadonlyMap<string, string>, revisions?: KeyRevisions): MergedChange[] {
+    return atOnce(this.replacing(source, entries, revisions));
+  }
+
+  /** `applying` at once. */
+  apply(source: SourceName, changes: readonly Change[], revision?: number | null): MergedChange[] {
+    return atOnce(this.applying(source, changes, revision));
+  }
+
+  /** Replaces all keys of one source, bit by bit. Returns what changed in the merged view. */
+  *replacing(
     source: SourceName,
     entries: ReadonlyMap<string, string>,
     revisions: KeyRevisions = new Map(),
-  ): MergedChange[] {
-    this.#revisions.set(source, new Map(revisions));
-    const changes: Change[] = [];
+  ): Steps<MergedChange[]> {
+    const merged: MergedChange[] = [];
+    const written = new Map<string, number>();
+    this.#revisions.set(source, written);
     for (const key of this.#mapOf(source).keys()) {
-      if (!entries.has(key)) changes.push({ key, value: null });
+      yield;
+      if (!entries.has(key)) this.#put(source, key, null, merged);
     }
-    for (const [key, value] of entries) changes.push({ key, value });
-    return this.#apply(source, changes);
+    for (const [key, value] of entries) {
+      yield;
+      const revision = revisions.get(key);
+      if (revision !== undefined) written.set(key, revision);
+      this.#put(source, key, value, merged);
+    }
+    return merged;
   }
 
-  /** Applies a batch of one source, written at that revision; null: that is not known. Returns what changed in the merged view. */
-  apply(source: SourceName, changes: readonly Change[], revision: number | null = null): MergedChange[] {
+  /**
+   * Applies a batch of one source, written at that revision; null: that is not known. Bit by bit. Returns what changed in the
+   * merged view.
+   */
+  *applying(source: SourceName, changes: readonly Change[], revision: number | null = null): Steps<MergedChange[]> {
+    const merged: MergedChange[] = [];
     const revisions = this.#revisions.get(source) ?? new Map<string, number>();
     this.#revisions.set(source, revisions);
     for (const { key, value } of changes) {
+      yield;
       if (value === null || revision === null) revisions.delete(key);
       else revisions.set(key, revision);
-    }
-    return this.#apply(source, changes);
-  }
-
-  #apply(source: SourceName, changes: readonly Change[]): MergedChange[] {
-    const map = this.#mapOf(source);
-    const place = this.#inOrder.indexOf(map);
-    const [above, below] = [this.#inOrder.slice(0, place), this.#inOrder.slice(place + 1)];
-    const merged: MergedChange[] = [];
-    for (const { key, value } of changes) {
-      const own = map.get(key) ?? null;
-      if (value === own) continue;
-      if (value === null) map.delete(key);
-      else map.set(key, value);
-      if (valueIn(above, key) !== null) continue;
-      const other = own === null || value === null ? valueIn(below, key) : null;
-      const [before, after] = [own ?? other, value ?? other];
-      if (after !== before) merged.push({ key, value: after, before });
+      this.#put(source, key, value, merged);
     }
     return merged;
+  }
+
+  #put(source: SourceName, key: string, value: string | null, merged: MergedChange[]): void {
+    const map = this.#mapOf(source);
+    const own = map.get(key) ?? null;
+    if (value === own) return;
+    if (value === null) map.delete(key);
+    else map.set(key, value);
+    const place = this.#inOrder.indexOf(map);
+    if (valueIn(this.#inOrder, key, 0, place) !== null) return;
+    const other = own === null || value === null ? valueIn(this.#inOrder, key, place + 1) : null;
+    const [before, after] = [own ?? other, value ?? other];
+    if (after !== before) merged.push({ key, value: after, before });
   }
 
   /** All keys as they count, in no order. */
@@ -109,10 +128,15 @@ export class KvMerge {
   }
 }
 
-/** Of the first of them that has it. */
-function valueIn(maps: readonly ReadonlyMap<string, string>[], key: string): string | null {
-  for (const map of maps) {
-    const value = map.get(key);
+/** Of the first of them that has it, from one index to before another. */
+function valueIn(
+  maps: readonly ReadonlyMap<string, string>[],
+  key: string,
+  from: number,
+  to = maps.length,
+): string | null {
+  for (let at = from; at < to; at++) {
+    const value = maps[at].get(key);
     if (value !== undefined) return value;
   }
   return null;

@@ -1,16 +1,15 @@
 /**
- * Takes what the sources deliver and hands on models. Changes that arrive together become one model: it waits for a
- * moment of quiet, but never longer than a few milliseconds.
+ * Takes what the sources deliver and hands on models. A change that comes alone is taken at once; those that follow each other
+ * become one model: it waits for a moment of quiet, but never longer than a few milliseconds.
  *
  *     sources ─▶ KvMerge ─▶ pending changes ─▶ (quiet, throttle) ─▶ ModelBuilder ─▶ onModel
  */
 
 import { timerSpan } from '../../kernel/durations.ts';
-import { EVENTS, type LineLevel } from '../../kernel/events.ts';
+import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
-import type { Problem } from '../../kernel/problems.ts';
-import type { Steps } from '../../kernel/steps.ts';
+import { atOnce, type Steps } from '../../kernel/steps.ts';
 import type { AliasState, ModelBuilder } from '../../model/build-model.ts';
 import type { Model } from '../../model/model.ts';
 import type { ModelUpdate } from '../../model/next-model.ts';
@@ -18,6 +17,8 @@ import type { Refusal } from '../../model/refusals.ts';
 import { attempt } from '../guarded.ts';
 import type { Change, KeyRevisions, Source, SourceName, SourceSink } from '../source/source.ts';
 import { KvMerge, type MergedChange, type MergedKey } from './kv-merge.ts';
+import { type KeyChange, PendingChanges } from './pending-changes.ts';
+import { tellProblems } from './problem-log.ts';
 import { Slices } from './slices.ts';
 
 /** Names of what is new, different or gone since the model before. All are empty when only problems changed. */
@@ -48,12 +49,16 @@ export type ReconcilerOptions = {
   readonly admit?: (changes: ReadonlyMap<string, string | null>) => ReadonlyMap<string, string | null>;
   /** The quiet that ends a batch. */
   readonly coalesceMs?: number;
-  /** The longest time that a change waits for quiet. */
+  /** The longest time that a change waits for quiet; where it was quiet for so long, the next one does not wait at all. */
   readonly maxWaitMs?: number;
   /** The least time between two models (kv-schema §1.4); 0: no throttle. */
   readonly throttleMs?: number;
-  /** How long the first model waits for a source that has not answered yet, from the first snapshot of any on. */
+  /** How long the first model waits for a source that fails, from the first snapshot of any on. */
   readonly firstWaitMs?: number;
+  /** The same for one that has not answered yet, but has not failed either: it may have very many keys. */
+  readonly readingMs?: number;
+  /** That time is over: once, before the first model is made without it. Whatever it recalls by then is in that model. */
+  readonly onMissing?: () => Promise<void>;
 };
 
 const NO_REVISIONS: KeyRevisions = new Map();
@@ -61,39 +66,9 @@ const NO_REVISIONS: KeyRevisions = new Map();
 /** After an error of ours. */
 const RETRY_MS = 1_000;
 
-/** Of one update; the others are in the sum of all. */
-const MOST_PROBLEMS_TOLD = 20;
-
-const OBJECT = /\/((?:frontends|backends|tls)\/[^/]+)/;
-
-function levelOf({ state }: Problem): LineLevel {
-  return state === 'rejected' ? 'error' : 'warning';
-}
-
-/** `frontends/F`, `backends/B` or `tls/C`; '' for a key of none. */
-function objectOf(key: string): string {
-  return OBJECT.exec(key)?.[1] ?? '';
-}
-
-function tellProblems({ model, ...update }: ModelUpdate): void {
-  const [appeared, mended] = [update.appeared, update.mended].map((problems) =>
-    problems.filter(({ isBrief }) => isBrief !== true),
-  );
-  for (const problem of appeared.slice(0, MOST_PROBLEMS_TOLD)) {
-    const { key, state, reason } = problem;
-    log.event(EVENTS.problem, '', { key, object: objectOf(key), state, reason }, levelOf(problem));
-  }
-  for (const problem of mended.slice(0, MOST_PROBLEMS_TOLD)) {
-    const { key } = problem;
-    log.event(EVENTS.problemGone, '', { key, object: objectOf(key) }, levelOf(problem));
-  }
-  if (Math.max(appeared.length, mended.length) <= MOST_PROBLEMS_TOLD) return;
-  log.event(EVENTS.problems, '', { appeared: appeared.length, gone: mended.length, total: model.problems.size });
-}
-
 type Begun = {
   /** As they came; once their turn has come, those of them that may be in force. */
-  changes: ReadonlyMap<string, string | null>;
+  pending: PendingChanges;
   readonly alias: AliasState;
   /** performance.now() */
   readonly since: number;
@@ -112,6 +87,10 @@ export class Reconciler implements SourceSink {
   readonly #maxWaitMs: number;
   readonly #throttleMs: number;
   #firstWaitMs: number;
+  #readingMs: number;
+  /** Called, or null for what nobody wants to know. */
+  #onMissing: (() => Promise<void>) | null;
+  #isRecalling = false;
   readonly #merge: KvMerge;
   readonly #place: string;
   readonly #heard = new Set<SourceName>();
@@ -124,9 +103,11 @@ export class Reconciler implements SourceSink {
   #isHalfWay = false;
   /** There is more to do behind it. */
   #isOutdated = false;
-  /** Newest value of each key that changed since the last model. */
-  #pending = new Map<string, string | null>();
+  /** What has changed since the last model. */
+  readonly #pending = new PendingChanges();
   #timer: NodeJS.Timeout | undefined = undefined;
+  /** The same, in this turn of the loop. */
+  #soon: NodeJS.Immediate | undefined = undefined;
   /** For what is due though nothing changes. */
   #dueTimer: NodeJS.Timeout | undefined = undefined;
   #stopped = false;
@@ -140,6 +121,8 @@ export class Reconciler implements SourceSink {
   #firstHeardAt = 0;
   #waitingSince = 0;
   #publishedAt = 0;
+  /** Of the last update. */
+  #begunAt = 0;
 
   constructor(options: ReconcilerOptions) {
     this.#sources = options.sources;
@@ -153,28 +136,54 @@ export class Reconciler implements SourceSink {
     this.#maxWaitMs = options.maxWaitMs ?? 10;
     this.#throttleMs = options.throttleMs ?? 0;
     this.#firstWaitMs = options.firstWaitMs ?? 2000;
+    this.#readingMs = Math.max(this.#firstWaitMs, options.readingMs ?? 8000);
+    this.#onMissing = options.onMissing ?? null;
     this.#place = options.place ?? '';
     this.#merge = new KvMerge(options.sources.map((source) => source.name));
   }
 
+  /** `takingSnapshot` at once. */
   snapshot(
     source: SourceName,
     revision: string,
     entries: ReadonlyMap<string, string>,
     revisions: KeyRevisions = NO_REVISIONS,
   ): void {
+    atOnce(this.takingSnapshot(source, revision, entries, revisions));
+  }
+
+  /** `takingChanges` at once. */
+  changes(source: SourceName, revision: string, changes: readonly Change[]): void {
+    atOnce(this.takingChanges(source, revision, changes));
+  }
+
+  /** Takes them bit by bit; they are in a model all together. One taking after the other. */
+  *takingSnapshot(
+    source: SourceName,
+    revision: string,
+    entries: ReadonlyMap<string, string>,
+    revisions: KeyRevisions = NO_REVISIONS,
+  ): Steps<void> {
     if (this.#stopped) return;
     log.debug('Snapshot of keys', { source, revision, keys: entries.size });
+    const changes = yield* this.#merge.replacing(source, entries, revisions);
     if (this.#heard.size === 0) this.#firstHeardAt = performance.now();
     this.#heard.add(source);
-    this.#revisions.set(source, revision);
-    this.#take(this.#merge.replace(source, entries, revisions));
+    this.#take(source, revision, changes);
+  }
+
+  /** The same. */
+  *takingChanges(source: SourceName, revision: string, changes: readonly Change[]): Steps<void> {
+    if (this.#stopped) return;
+    log.debug('Changes of keys', { source, revision, keys: changes.length });
+    const written = source === 'folder' ? null : Number(revision);
+    this.#take(source, revision, yield* this.#merge.applying(source, changes, written));
   }
 
   /** Keys of an earlier run: in force at once, until that source gives its own. Whatever else there is comes when it comes. */
   recall(source: SourceName, revision: string, entries: ReadonlyMap<string, string>): void {
-    this.#hasRecalled = true;
     this.snapshot(source, revision, entries);
+    this.recalled();
   }
 
   /** The maps of the model show some objects as they were and some as they will be. */
@@ -182,7 +191,13 @@ export class Reconciler implements SourceSink {
     return this.#isHalfWay;
   }
 
-  /** The revision that the source has given last, '' for none. */
+  /** What was remembered of sources has been taken as their snapshots. */
+  recalled(): void {
+    this.#hasRecalled = true;
+    if (!this.#stopped) this.#schedule();
+  }
+
+  /** The revision of the source that was taken last, '' for none. */
   received(source: SourceName): string {
     return this.#revisions.get(source) ?? '';
   }
@@ -202,14 +217,6 @@ export class Reconciler implements SourceSink {
     return this.#merge.keysOf(source);
   }
 
-  changes(source: SourceName, revision: string, changes: readonly Change[]): void {
-    if (this.#stopped) return;
-    log.debug('Changes of keys', { source, revision, keys: changes.length });
-    this.#revisions.set(source, revision);
-    const written = source === 'folder' ? null : Number(revision);
-    this.#take(this.#merge.apply(source, changes, written));
-  }
-
   /** A source that turns out to be absent is not waited for; what becomes of an alias is a matter of the model. */
   statusChanged(_source: SourceName): void {
     if (this.#stopped || this.#heard.size === 0) return;
@@ -219,12 +226,13 @@ export class Reconciler implements SourceSink {
   /** The first model waits for every source without limit: whoever has served until now goes on meanwhile. */
   waitForAll(): void {
     this.#firstWaitMs = Number.POSITIVE_INFINITY;
+    this.#readingMs = Number.POSITIVE_INFINITY;
   }
 
   /** Ends it: nothing is handed on from here on. */
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#unschedule();
     clearTimeout(this.#dueTimer);
   }
 
@@ -247,26 +255,59 @@ export class Reconciler implements SourceSink {
     this.#schedule();
   }
 
-  #take(changes: readonly MergedChange[]): void {
+  #take(source: SourceName, revision: string, changes: readonly MergedChange[]): void {
+    if (this.#stopped) return;
+    this.#revisions.set(source, revision);
     this.#onKeys(changes);
-    if (this.#pending.size === 0) this.#waitingSince = performance.now();
-    for (const { key, value } of changes) this.#pending.set(key, value);
+    if (this.#pending.isEmpty) this.#waitingSince = performance.now();
+    this.#pending.add(changes);
     this.#schedule();
   }
 
   #schedule(): void {
     const now = performance.now();
     let due = Math.min(now + this.#coalesceMs, this.#waitingSince + this.#maxWaitMs);
-    if (this.#published) due = Math.max(due, this.#publishedAt + this.#throttleMs);
-    else if (!this.#heardAll()) due = Math.max(due, this.#firstHeardAt + this.#firstWaitMs);
+    if (this.#published) {
+      if (this.#waitingSince - this.#begunAt >= this.#maxWaitMs) due = now;
+      due = Math.max(due, this.#publishedAt + this.#throttleMs);
+    } else if (this.#isRecalling) return;
+    else if (!this.#heardAll()) due = Math.max(due, this.#firstHeardAt + this.#patienceMs());
+    this.#unschedule();
+    // A timer takes a millisecond at least.
+    if (due <= now) this.#soon = setImmediate(() => this.#tryToPublish());
+    else this.#timer = setTimeout(() => this.#tryToPublish(), timerSpan(due - now));
+  }
+
+  #unschedule(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#tryToPublish(), timerSpan(Math.max(0, due - now)));
+    clearImmediate(this.#soon);
+  }
+
+  /** With the sources that have not answered. */
+  #patienceMs(): number {
+    return this.#missing().every((source) => source.status().error !== '') ? this.#firstWaitMs : this.#readingMs;
   }
 
   /** A v2 that is out of reach must not look like one without keys, or its routes would blink at every start. */
   #heardAll(): boolean {
-    if (this.#hasRecalled) return true;
-    return this.#sources.every((source) => this.#heard.has(source.name) || source.status().state === 'absent');
+    return this.#hasRecalled || this.#missing().length === 0;
+  }
+
+  #missing(): Pick<Source, 'name' | 'status'>[] {
+    return this.#sources.filter((source) => !this.#heard.has(source.name) && source.status().state !== 'absent');
+  }
+
+  /** Whoever knows what they had says it. */
+  async #askForMissing(onMissing: () => Promise<void>): Promise<void> {
+    this.#onMissing = null;
+    this.#isRecalling = true;
+    try {
+      await onMissing();
+    } catch (error) {
+      tellOwnError('reconciler', error);
+    }
+    this.#isRecalling = false;
+    if (!this.#stopped) this.#schedule();
   }
 
   /** Sources with aliases of their own share the names of keys in messages: those of the first. */
@@ -291,11 +332,16 @@ export class Reconciler implements SourceSink {
   }
 
   #tryToPublish(): void {
+    if (!this.#published && this.#onMissing !== null && !this.#heardAll()) {
+      void this.#askForMissing(this.#onMissing);
+      return;
+    }
     clearTimeout(this.#dueTimer);
     this.#isOutdated = this.#isUpdating;
     if (this.#isUpdating) return;
     this.#isUpdating = true;
     this.#isHalfWay = true;
+    this.#begunAt = performance.now();
     const begun = this.#begin();
     this.#slices.run(
       () => this.#steps(begun),
@@ -307,7 +353,7 @@ export class Reconciler implements SourceSink {
       (error) => {
         tellOwnError('reconciler', error);
         // The builder is told the same once more.
-        this.#pending = new Map([...begun.changes, ...this.#pending]);
+        this.#pending.putBack(begun.pending);
         this.#ended();
         if (!this.#stopped) this.#dueTimer = setTimeout(() => this.#tryToPublish(), RETRY_MS);
       },
@@ -322,18 +368,18 @@ export class Reconciler implements SourceSink {
 
   /** What there is to do; what comes from here on is for the next time. */
   #begin(): Begun {
-    const since = this.#pending.size > 0 ? this.#waitingSince : performance.now();
+    const since = !this.#pending.isEmpty ? this.#waitingSince : performance.now();
     const { tree, problem } = this.#alias();
     this.#publishedAlias = this.#aliasText();
-    const changes = this.#pending;
-    this.#pending = new Map();
+    const pending = this.#pending.take();
     const alias = { ...(tree === undefined ? {} : { tree }), aliasProblem: problem };
-    return { changes, alias, since, revisions: new Map(this.#revisions), before: this.#builder.model };
+    return { pending, alias, since, revisions: new Map(this.#revisions), before: this.#builder.model };
   }
 
   *#steps(begun: Begun): Steps<ModelUpdate> {
-    begun.changes = this.#admit(begun.changes);
-    return yield* this.#builder.updating(listed(begun.changes), begun.alias);
+    const changes = this.#admit(yield* begun.pending.newest());
+    begun.pending = PendingChanges.of(changes);
+    return yield* this.#builder.updating(listed(changes), begun.alias);
   }
 
   #publish(update: ModelUpdate, { since, revisions, before }: Begun): void {
@@ -349,6 +395,6 @@ export class Reconciler implements SourceSink {
   }
 }
 
-function* listed(changes: ReadonlyMap<string, string | null>): Generator<{ key: string; value: string | null }> {
+function* listed(changes: ReadonlyMap<string, string | null>): Generator<KeyChange> {
   for (const [key, value] of changes) yield { key, value };
 }

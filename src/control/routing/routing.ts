@@ -7,6 +7,7 @@
  */
 import { timerSpan } from '../../kernel/durations.ts';
 import type { LogFields } from '../../kernel/log-line.ts';
+import type { Steps } from '../../kernel/steps.ts';
 import { ModelBuilder } from '../../model/build-model.ts';
 import type { Model } from '../../model/model.ts';
 import { RULE_WAIT_MS } from '../../model/rule-wait.ts';
@@ -35,6 +36,10 @@ import { type ModelChange, Reconciler, type ReconcilerOptions } from './reconcil
 import { Slices } from './slices.ts';
 import { TableCycle } from './table-cycle.ts';
 import { TableFeed } from './table-feed.ts';
+import { TouchedNames } from './touched-names.ts';
+
+/** Generation of the first table. */
+const FIRST = 1;
 
 export type RoutingOptions = {
   readonly settings: Settings;
@@ -48,6 +53,8 @@ export type RoutingOptions = {
   readonly prober: Prober;
   /** A model is in force here; its table is about to be made. */
   readonly onModel: (model: Model, changed: ModelChange) => void;
+  /** The same, of some of the frontends that are new, different or gone; between two calls others have their turn. */
+  readonly onFrontends: (model: Model, names: readonly string[]) => void;
   readonly onKeys: Required<ReconcilerOptions>['onKeys'];
   /** Of all keys, as the log says it. */
   readonly problemCount: () => number;
@@ -66,12 +73,15 @@ export class Routing {
   readonly publisher: Publisher;
   readonly applied = new AppliedRevisions({
     heard: () => new Map(this.statuses().map(({ name, revision }) => [name, revision])),
-    received: (source) => this.reconciler.received(source),
+    received: (source) => this.feed.received(source),
   });
   readonly applyTimes = new ApplyTimes();
   private readonly feed: KeyFeed;
   private readonly configLog: ConfigLog;
   private current: Model;
+  // Since a table was made of it last.
+  private readonly backends = new TouchedNames();
+  private readonly frontends = new TouchedNames();
 
   /** @throws TsujiError for TLS settings of etcd that cannot be used */
   constructor(options: RoutingOptions) {
@@ -117,6 +127,7 @@ export class Routing {
       connect: (server, timeoutMs) => prober.connect(server, timeoutMs),
       onMark: (backend) => this.reconciler.rebuild(`backends/${backend}`),
       onGone: (source, changes) => this.feed.letGo(source, changes),
+      isBehind: () => this.feed.isBehind,
       onChange,
     });
     this.reconciler = new Reconciler({
@@ -128,6 +139,7 @@ export class Routing {
         return this.guard.admit(changes);
       },
       onKeys: options.onKeys,
+      onMissing: () => this.feed.recallMissing(),
       onTaken: (revisions) => this.taken(revisions),
       onModel: (model, changed, since) => this.modelChanged(model, changed, since),
       throttleMs: settings.providersThrottleMs,
@@ -149,6 +161,7 @@ export class Routing {
       fields: () => this.inForce(),
       onApplied: (seconds) => this.applyTimes.observe(seconds),
       addresses: settings.entryPoints.map(({ address }) => address),
+      slices,
     });
     this.publisher = new Publisher((generation) => balancing.retire(generation));
   }
@@ -190,7 +203,7 @@ export class Routing {
     if (this.sources.length === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const patience = patienceMs === null ? undefined : setTimeout(resolve, timerSpan(patienceMs));
-    await Promise.race([this.publisher.begun, promise, ended]);
+    await Promise.race([this.publisher.begun, promise.then(() => this.feed.recallMissing()), ended]);
     clearTimeout(patience);
   }
 
@@ -239,14 +252,20 @@ export class Routing {
   private modelChanged(model: Model, changed: ModelChange, since: number): void {
     this.current = model;
     attempt('log of changes', () => this.configLog.touch(changed, since));
-    this.options.balancing.touch(changed.backends);
+    this.backends.add(changed.backends);
+    this.frontends.add(changed.frontends);
     this.options.onModel(model, changed);
     this.tables.next(changed);
   }
 
   /** Right after the builder was told of a model, which may have changed when its table is made. */
-  private followTold(generation: number): void {
+  private *followTold(generation: number): Steps<void> {
     this.applied.tell(generation);
-    this.options.balancing.follow(this.current);
+    const { balancing, onFrontends } = this.options;
+    yield* balancing.follow(this.current, this.backends.take(), generation === FIRST);
+    for (const names of this.frontends.take().parts()) {
+      yield;
+      onFrontends(this.current, names);
+    }
   }
 }

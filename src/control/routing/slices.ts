@@ -19,6 +19,10 @@ export class Slices {
     this.sliceMs = sliceMs;
   }
 
+  get isBusy(): boolean {
+    return this.isTaken;
+  }
+
   /** One after the other. `done`, or `failed` with what was thrown, is called within this call, if the work is short and nobody waits. */
   run<Result>(work: () => Steps<Result>, done: (result: Result) => void, failed: (error: unknown) => void): void {
     if (this.isTaken) {

@@ -26,8 +26,8 @@ export type TableCycleOptions = {
   readonly slices: Slices;
   /** The newest one. */
   readonly model: () => Model;
-  /** Tables of `model()` are about to be made; all its servers have slots. */
-  readonly onTold: (generation: number) => void;
+  /** Tables of `model()` are about to be made; all its servers have slots. Whoever follows it does so bit by bit. */
+  readonly onTold: (generation: number) => Steps<void>;
   readonly onTables: (generation: number, tables: Tables) => void;
   /** The tables are without these. */
   readonly onRefused: (refused: readonly Refused[]) => void;
@@ -97,7 +97,7 @@ export class TableCycle {
   private *tell(generation: number): Steps<Told> {
     const { feed, model, onTold } = this.options;
     const told = yield* feed.telling(model(), generation);
-    onTold(generation);
+    yield* onTold(generation);
     return told;
   }
 

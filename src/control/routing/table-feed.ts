@@ -10,6 +10,7 @@ import type { NamedFrontend, TableBackend, TableChange } from '../../table/input
 import type { BackendPolicy } from '../../table/options.ts';
 import type { Refused } from '../../table/salvage.ts';
 import type { ModelChange } from './reconciler.ts';
+import { TouchedNames } from './touched-names.ts';
 
 /** An entrypoint is a bit of one word. */
 export const MAX_ENTRY_POINTS = 32;
@@ -92,12 +93,12 @@ export class TableFeed {
   private readonly entryPoints: readonly string[];
   private readonly backendSlots: SlotRegistry;
   private readonly serverSlots: SlotRegistry;
-  private readonly backends = new Set<string>();
-  private readonly frontends = new Set<string>();
+  private readonly backends = new TouchedNames();
+  private readonly frontends = new TouchedNames();
   /** Backend → the slots of servers that are held for it. */
   private readonly held = new Map<string, readonly number[]>();
   /** What the builder was told since the last table that was made. */
-  private last: Pick<ModelChange, 'backends' | 'frontends'> = { backends: new Set(), frontends: new Set() };
+  private last = { backends: new TouchedNames(), frontends: new TouchedNames() };
 
   /**
    * `entryPoints`: names, whose index is their bit, as in the boot record of a worker. Throws TsujiError
@@ -117,18 +118,19 @@ export class TableFeed {
 
   /** What the next step will have to tell. */
   touch(changed: Pick<ModelChange, 'backends' | 'frontends'>): void {
-    for (const name of changed.backends) this.backends.add(name);
-    for (const name of changed.frontends) this.frontends.add(name);
+    this.backends.add(changed.backends);
+    this.frontends.add(changed.frontends);
   }
 
   /** A table was made of the last step. */
   made(): void {
-    this.last = { backends: new Set(), frontends: new Set() };
+    this.last = { backends: new TouchedNames(), frontends: new TouchedNames() };
   }
 
   /** Of a table that could not be made, all that there was new is told once more. */
   failed(): void {
-    this.touch(this.last);
+    this.backends.addAll(this.last.backends);
+    this.frontends.addAll(this.last.frontends);
   }
 
   /** The step from what was told before. */
@@ -138,11 +140,9 @@ export class TableFeed {
 
   /** The same, to be done bit by bit; the model must stay as it is until its end. */
   *telling(model: Model, generation: number): Steps<Told> {
-    const backends = new Set(this.backends);
-    const frontends = new Set(this.frontends);
+    const backends = this.backends.take();
+    const frontends = this.frontends.take();
     this.last = { backends, frontends };
-    this.backends.clear();
-    this.frontends.clear();
     const change = {
       generation,
       backends: [] as TableBackend[],
@@ -175,7 +175,8 @@ export class TableFeed {
         refused.push({ kind: 'backends', name, reason: reasonOf(error) });
       }
     }
-    for (const name of new Set([...frontends, ...this.usersOf(without, model)])) {
+    if (without.size > 0) frontends.add(new Set(this.usersOf(without, model)));
+    for (const name of frontends) {
       yield;
       const frontend = model.frontends.get(name);
       try {

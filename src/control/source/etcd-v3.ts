@@ -7,7 +7,9 @@
 import { EtcdPermissionDeniedError, type IEvent, type IRangeRequest, KVClient } from 'etcd3';
 import { reasonOf } from '../../kernel/errors.ts';
 import { keyText } from '../../kernel/key-text.ts';
+import type { Steps } from '../../kernel/steps.ts';
 import type { EtcdSettings } from '../../settings/settings.ts';
+import { Slices } from '../routing/slices.ts';
 import { Bell } from './bell.ts';
 import { ENDPOINT_DEADLINE_MS, EndpointMemory, followEndpoints } from './endpoint-loop.ts';
 import { EtcdV3Connection } from './etcd-v3-connection.ts';
@@ -84,6 +86,7 @@ export class EtcdV3Source implements Source {
   /** That there were when they were read last. */
   #keys = 0;
   #sink: SourceSink | null = null;
+  readonly #slices = new Slices();
   readonly #leases = new EtcdV3Leases((keys) => this.#deletedAfterAll(keys));
 
   constructor(settings: EtcdSettings, tuning: Partial<EtcdV3Tuning> = {}, memory = new EndpointMemory()) {
@@ -211,11 +214,16 @@ export class EtcdV3Source implements Source {
     return this.#settled(revision, keys);
   }
 
-  #settled(revision: string | null, keys: StoredKeys): Reading {
+  #settled(revision: string | null, keys: StoredKeys): Promise<Reading> {
+    return this.#slices.result(() => this.#settling(revision, keys));
+  }
+
+  *#settling(revision: string | null, keys: StoredKeys): Steps<Reading> {
     const entries = new Map<string, string>();
     const revisions = new Map<string, number>();
     const leases = new Map<string, string>();
-    for (const [key, stored] of this.#trees.settle(keys)) {
+    for (const [key, stored] of yield* this.#trees.settling(keys)) {
+      yield;
       entries.set(key, stored.value);
       revisions.set(key, stored.revision);
       if (stored.lease !== NO_LEASE) leases.set(key, stored.lease);

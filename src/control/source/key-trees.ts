@@ -8,6 +8,7 @@
  * run: an alias that cannot be obeyed (it is no prefix, or there is nothing below it) is as good as none, and is settled
  * anew with the first key that comes there. Unlike the original we follow the tree in force wherever it lies.
  */
+import { atOnce, type Steps } from '../../kernel/steps.ts';
 import { relativeKey } from './keys.ts';
 import type { Change } from './source.ts';
 
@@ -91,10 +92,18 @@ export class KeyTrees {
 
   /** `keys`: all there are below `ranges()`. Gives those of concern, relative to the tree that is in force from here on. */
   settle<Value>(keys: ReadonlyMap<string, Value>): Map<string, Value> {
+    return atOnce(this.settling(keys));
+  }
+
+  /** The same bit by bit. */
+  *settling<Value>(keys: ReadonlyMap<string, Value>): Steps<Map<string, Value>> {
     const target = this.#target;
     this.#inTarget.clear();
     if (target !== null && target !== this.#prefix) {
-      for (const key of keys.keys()) if (this.#isInTarget(key)) this.#inTarget.add(key);
+      for (const key of keys.keys()) {
+        yield;
+        if (this.#isInTarget(key)) this.#inTarget.add(key);
+      }
       if (this.#inTarget.size === 0) this.problem = `there is no tree below ${JSON.stringify(target)}`;
     }
     const isObeyed = target !== null && this.problem === '';
@@ -102,6 +111,7 @@ export class KeyTrees {
     if (!isObeyed) this.problem += `; the tree at "${this.#prefix || '/'}" is in force`;
     const entries = new Map<string, Value>();
     for (const [key, value] of keys) {
+      yield;
       const relative = this.relative(key);
       if (relative !== null) entries.set(relative, value);
     }

@@ -253,7 +253,14 @@ class TestNode {
   constructor(stores: readonly Store[]) {
     this.followers = stores.map((store) => new Follower(store));
     const slices = new Slices(Number.POSITIVE_INFINITY);
-    this.reconciler = new Reconciler({ sources: this.followers, builder: this.#builder, slices, onModel: () => {} });
+    this.reconciler = new Reconciler({
+      sources: this.followers,
+      builder: this.#builder,
+      slices,
+      onModel: () => {},
+      // By the mocked clock, and not in a turn of the loop.
+      maxWaitMs: Number.POSITIVE_INFINITY,
+    });
   }
 
   /** Begins with what another one has kept. */

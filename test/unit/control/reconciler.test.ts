@@ -15,13 +15,15 @@ const lines = captureLog();
 class FakeSource {
   readonly name: SourceName;
   state: SourceState = 'connecting';
+  error = '';
 
   constructor(name: SourceName) {
     this.name = name;
   }
 
   status(): SourceStatus {
-    return { name: this.name, state: this.state, revision: '', confirmedAt: 0, restarts: 0, error: '' };
+    const { name, state, error } = this;
+    return { name, state, revision: '', confirmedAt: 0, restarts: 0, error };
   }
 }
 
@@ -199,16 +201,42 @@ test('the first model waits for every source, but not for one that is absent', a
 });
 
 test('a source that cannot be reached holds the first model back for a bounded time only', async (t) => {
-  const { reconciler, published } = start(t, ['etcdv3', 'etcdv2'], { firstWaitMs: 100 });
+  const { reconciler, published, sources } = start(t, ['etcdv3', 'etcdv2'], { firstWaitMs: 100, readingMs: 60_000 });
   const begin = performance.now();
   reconciler.snapshot('etcdv3', '1', new Map());
+  await otherPublishes(t);
+  assert.equal(published.length, 0, 'it may be reading');
+  sources[1].error = 'refused';
+  reconciler.statusChanged('etcdv2');
   await until(() => published.length === 1);
   assert.ok(published[0].at - begin >= 95);
 });
 
+test('what such a source had, as far as it is remembered, is in the first model', async (t) => {
+  let recalls = 0;
+  const { reconciler, published } = start(t, ['etcdv3', 'etcdv2'], {
+    firstWaitMs: 1,
+    readingMs: 1,
+    onMissing: async () => {
+      recalls++;
+      await setImmediate();
+      reconciler.changes('etcdv3', '2', [server('u')]);
+      await otherPublishes(t);
+      reconciler.recall('etcdv2', '5', new Map([['backends/b/servers/t/url', 'http://t']]));
+    },
+  });
+  reconciler.snapshot('etcdv3', '1', new Map([['backends/b/servers/s/url', 'http://s']]));
+  await until(() => published.length === 1);
+  assert.deepEqual(serversOf(published[0].model), ['http://s', 'http://t', 'http://u']);
+  assert.equal(recalls, 1);
+});
+
 test('the model of a successor is never that of half of its sources', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const { reconciler, published } = start(t, ['etcdv3', 'etcdv2'], { firstWaitMs: 100 });
+  const { reconciler, published } = start(t, ['etcdv3', 'etcdv2'], {
+    firstWaitMs: 100,
+    slices: new Slices(Number.POSITIVE_INFINITY),
+  });
   reconciler.waitForAll();
   reconciler.snapshot('etcdv2', '1', new Map([['backends/b/servers/s/url', 'http://s']]));
   t.mock.timers.tick(60_000);
@@ -219,7 +247,10 @@ test('the model of a successor is never that of half of its sources', async (t) 
 });
 
 test('a throttle lets the first model through at once and then the newest of each period', async (t) => {
-  const { reconciler, published } = start(t, ['etcdv3'], { throttleMs: 200 });
+  const { reconciler, published } = start(t, ['etcdv3'], {
+    throttleMs: 200,
+    slices: new Slices(Number.POSITIVE_INFINITY),
+  });
   const begin = performance.now();
   reconciler.snapshot('etcdv3', '1', new Map());
   await until(() => published.length === 1);
@@ -278,8 +309,10 @@ test('of very many problems some are told, and the sum of all', async (t) => {
   const junk = Array.from({ length: 5_000 }, (_, i) => [`backends/b/servers/s${i}/url`, 'no URL'] as const);
   reconciler.snapshot('etcdv3', '1', new Map(junk));
   await until(() => published.length === 1);
-  assert.ok(lines.length <= 21, `${lines.length} lines`);
-  assert.deepEqual(lines.at(-1), { event: 'problems', level: 'warning', appeared: 5_000, gone: 0, total: 5_000 });
+  // What is told of lines that were too many for the log may come in between, on a slow machine.
+  const told = lines.filter(({ event }) => event === 'problem' || event === 'problems');
+  assert.ok(told.length <= 21, JSON.stringify(lines.slice(18)));
+  assert.deepEqual(told.at(-1), { event: 'problems', level: 'warning', appeared: 5_000, gone: 0, total: 5_000 });
 });
 
 test('an error while a model is made is told, and the same changes are tried again', async (t) => {

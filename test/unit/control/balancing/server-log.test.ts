@@ -30,17 +30,17 @@ function modelOf(...backends: Backend[]): Model {
 test('servers of the first routes are told by none, later ones when they come, drain and go', () => {
   let model = modelOf(backend('b', A));
   const log = new ServerLog({ model: () => model, frontendsNaming, isUsable: () => true });
-  log.changed(['b']);
+  log.changed(['b'], true);
   assert.deepEqual([taken(), log.serverCount], [[], 1]);
   model = modelOf(backend('b', A, { ...B, draining: true }));
-  log.changed(['b']);
+  log.changed(['b'], false);
   const of = (event: string, { name, url }: Server) => ({ event, level: 'info', backend: 'b', server: name, url });
   assert.deepEqual(taken(), [of('server_added', B), of('server_draining', B)]);
   model = modelOf(backend('b', B));
-  log.changed(['b']);
+  log.changed(['b'], false);
   assert.deepEqual(taken(), [of('server_removed', A)]);
   model = modelOf();
-  log.changed(['b']);
+  log.changed(['b'], false);
   assert.deepEqual([taken(), log.serverCount], [[of('server_removed', B)], 0]);
 });
 
@@ -48,7 +48,7 @@ test('a backend without a server that can be used is told once, with whose reque
   const model = modelOf(backend('b', A, B), backend('unused', A));
   const usable = new Set<Server>([A]);
   const log = new ServerLog({ model: () => model, frontendsNaming, isUsable: (_, one) => usable.has(one) });
-  log.changed(['b', 'unused']);
+  log.changed(['b', 'unused'], true);
   usable.clear();
   for (let i = 0; i < 3; i++) for (const one of model.backends.values()) log.look(one);
   const fields = { level: 'error', backend: 'b', frontends: 'f,g' };
