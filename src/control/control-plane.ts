@@ -45,7 +45,7 @@ export class ControlPlane {
     if (isSuccessor) routing.reconciler.waitForAll();
     healthSocket.start();
     board?.start();
-    await certificates.start();
+    await Promise.all([routing.recallHeld(), certificates.start()]);
     if (this.stopping) return;
     if (remembered !== null) {
       this.follow(remembered);
@@ -105,13 +105,14 @@ export class ControlPlane {
 
   /** A successor serves: whoever asks how tsuji is should ask that one. `stop` follows. */
   handOver(): void {
-    const { healthSocket, board, admin, snapshot, usage } = this.parts;
+    const { healthSocket, board, admin, snapshot, usage, routing } = this.parts;
     this.beginDrain();
     healthSocket.stop();
     board?.stop();
     void admin?.close();
     // The successor keeps it from now on.
     void snapshot.stop();
+    routing.handOver();
     void usage.stop();
   }
 

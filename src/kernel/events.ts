@@ -80,6 +80,13 @@ export const EVENTS = Object.freeze({
   ),
   configHeld: event('config_held', 'error', 'Too much would be gone at once: it stays until somebody confirms it'),
   configReleased: event('config_released', 'error', 'What was held is held no more'),
+  heldLost: event('held_lost', 'error', 'What the guard held before the restart cannot be read: it is gone'),
+  heldFailed: event(
+    'held_failed',
+    'warning',
+    'What the guard holds cannot be written: a restart forgets it',
+    60 * SECOND,
+  ),
   snapshotUsed: event(
     'snapshot_used',
     'warning',

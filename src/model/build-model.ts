@@ -138,7 +138,7 @@ export class ModelBuilder {
   }
 
   /** Those of one object, as the model has them. */
-  keysOf(kind: 'backends' | 'frontends', name: string): ObjectKeys {
+  keysOf(kind: 'backends' | 'frontends' | 'certificates', name: string): ObjectKeys {
     return this.#tree[kind].keys(name);
   }
 

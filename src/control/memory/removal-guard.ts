@@ -6,6 +6,7 @@
  *
  *     changes ─▶ admit ─▶ those that may ─▶ model
  *                  └──▶ held ─▶ (grace, or guard/confirm) ─▶ model
+ *                         └──▶ held-file.ts ─▶ (a restart) ─▶ held
  */
 import { parseDuration, timerSpan } from '../../kernel/durations.ts';
 import { EVENTS } from '../../kernel/events.ts';
@@ -29,12 +30,25 @@ export type RemovalGuardOptions = {
   readonly limits: GuardLimits;
   /** Those of the model, before the changes. */
   readonly frontends: () => number;
-  readonly keysOf: (kind: 'backends' | 'frontends', name: string) => ObjectKeys;
+  readonly keysOf: (kind: 'backends' | 'frontends' | 'certificates', name: string) => ObjectKeys;
   readonly traffic: Pick<BackendTraffic, 'has' | 'start' | 'stop'>;
   /** What is held may pass now: `admit` is to be called. */
   readonly onRelease: () => void;
   /** Of the status. */
   readonly onChange: () => void;
+  /** Something else is held from now on, null for nothing. */
+  readonly onHeld?: (held: HeldKeys | null) => void;
+};
+
+/** What is held, with all that is needed to hold it on. */
+export type HeldKeys = {
+  readonly reason: string;
+  /** Unix milliseconds. */
+  readonly since: number;
+  readonly holdsAll: boolean;
+  readonly backends: readonly string[];
+  /** Deleted in the store, and the values that are in force. */
+  readonly keys: ReadonlyMap<string, string>;
 };
 
 export type HeldStatus = {
@@ -49,17 +63,21 @@ export type HeldStatus = {
 
 type Changes = ReadonlyMap<string, string | null>;
 
+type Kind = 'backends' | 'frontends' | 'certificates';
+
 /** What a key belongs to. */
-function objectOf(key: string): { kind: 'backends' | 'frontends'; name: string; rest: string } | null {
-  const [, kind, name, rest] = /^(backends|frontends)\/([^/]+)\/(.*)$/s.exec(key) ?? [];
-  return kind === undefined ? null : { kind: kind as 'backends' | 'frontends', name, rest };
+function objectOf(key: string): { kind: Kind; name: string; rest: string } | null {
+  const [, tree, name, rest] = /^(backends|frontends|tls)\/([^/]+)\/(.*)$/s.exec(key) ?? [];
+  return tree === undefined ? null : { kind: tree === 'tls' ? 'certificates' : (tree as Kind), name, rest };
 }
 
 export class RemovalGuard {
   private readonly options: RemovalGuardOptions;
   private limits: GuardLimits;
-  /** Deleted in the store, in force here. */
-  private readonly held = new Set<string>();
+  /** Deleted in the store, in force here with these values. */
+  private readonly held = new Map<string, string>();
+  /** What an earlier run has held; null: nothing, or it is held again. */
+  private recalled: HeldKeys | null = null;
   private reason = '';
   /** Everything that is deleted is held, and not the servers of single backends only. */
   private holdsAll = false;
@@ -81,8 +99,8 @@ export class RemovalGuard {
   /** null: nothing is held. */
   status(): HeldStatus | null {
     if (this.held.size === 0) return null;
-    const names = { backends: new Set<string>(), frontends: new Set<string>() };
-    for (const key of this.held) {
+    const names = { backends: new Set<string>(), frontends: new Set<string>(), certificates: new Set<string>() };
+    for (const key of this.held.keys()) {
       const object = objectOf(key);
       if (object !== null) names[object.kind].add(object.name);
     }
@@ -94,6 +112,11 @@ export class RemovalGuard {
       frontends: names.frontends.size,
       backends: names.backends.size,
     };
+  }
+
+  /** Before the first `admit`: what an earlier run has held is held on, as far as its keys have not come back. */
+  recall(held: HeldKeys): void {
+    this.recalled = held;
   }
 
   /** What is held is in force with the next model. */
@@ -121,17 +144,46 @@ export class RemovalGuard {
   admit(changes: Changes): Changes {
     this.obey(changes);
     const { removal } = this.limits;
-    if (removal === null && this.held.size === 0) return changes;
+    const { recalled } = this;
+    this.recalled = null;
+    if (removal === null && this.held.size === 0) {
+      if (recalled !== null) this.options.onHeld?.(null);
+      return changes;
+    }
     const passing = new Map(changes);
-    for (const [key, value] of changes) if (value !== null) this.held.delete(key);
+    let hasChanged = recalled !== null;
+    for (const [key, value] of changes) if (value !== null && this.held.delete(key)) hasChanged = true;
+    const before = this.held.size;
     if (this.held.size === 0 && !this.released) this.end('the keys are back');
+    if (recalled !== null) this.holdOn(recalled, passing);
     if (this.released) this.passHeld(passing);
     else if (removal !== null) this.hold(passing, removal);
+    if (hasChanged || this.held.size !== before) this.tellHeld();
     return passing;
   }
 
+  private holdOn({ reason, since, holdsAll, backends, keys }: HeldKeys, passing: Map<string, string | null>): void {
+    const leftMs = since + this.limits.graceMs - Date.now();
+    if (leftMs <= 0) return;
+    for (const [key, value] of keys) {
+      if ((passing.get(key) ?? null) !== null) continue;
+      passing.set(key, value);
+      this.held.set(key, value);
+    }
+    if (this.held.size === 0) return;
+    this.holdsAll = holdsAll;
+    for (const name of backends) this.backendsHeld.add(name);
+    this.begin(reason, {}, since, leftMs);
+  }
+
+  private tellHeld(): void {
+    const { reason, since, holdsAll, backendsHeld, held } = this;
+    const backends = [...backendsHeld];
+    this.options.onHeld?.(held.size === 0 ? null : { reason, since, holdsAll, backends, keys: new Map(held) });
+  }
+
   private passHeld(passing: Map<string, string | null>): void {
-    for (const key of this.held) passing.set(key, null);
+    for (const key of this.held.keys()) passing.set(key, null);
     this.held.clear();
     this.released = false;
     this.holdsAll = false;
@@ -159,12 +211,11 @@ export class RemovalGuard {
     for (const [key, value] of passing) {
       if (value !== null) continue;
       const object = objectOf(key);
-      const isHeld = this.holdsAll
-        ? object !== null || key.startsWith('tls/')
-        : object?.kind === 'backends' && this.backendsHeld.has(object.name);
-      if (!isHeld) continue;
+      if (object === null) continue;
+      if (!this.holdsAll && !(object.kind === 'backends' && this.backendsHeld.has(object.name))) continue;
       passing.delete(key);
-      this.held.add(key);
+      // Of very many keys that mean nothing the values are not kept.
+      this.held.set(key, this.options.keysOf(object.kind, object.name).get(object.rest) ?? '');
     }
     if (this.holdsAll || gone.size === 0) return;
     this.went += gone.size;
@@ -201,11 +252,15 @@ export class RemovalGuard {
     return !this.held.has(key) && passing.get(key) !== null;
   }
 
-  private begin(reason: string, fields: { removed?: number; of?: number; backend?: string }): void {
+  private begin(
+    reason: string,
+    fields: { removed?: number; of?: number; backend?: string },
+    since = Date.now(),
+    graceMs = this.limits.graceMs,
+  ): void {
     if (this.timer !== null) return;
     this.reason = reason;
-    this.since = Date.now();
-    const { graceMs } = this.limits;
+    this.since = since;
     log.event(EVENTS.configHeld, '', { reason, ...fields, grace_ms: graceMs });
     this.options.onChange();
     this.timer = setTimeout(() => this.release('the grace time is over'), timerSpan(graceMs));

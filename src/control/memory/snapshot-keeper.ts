@@ -61,6 +61,7 @@ export class SnapshotKeeper {
     return true;
   }
 
+  /** Is there a file, be it of use or not? */
   isThere(): boolean {
     return this.path !== '' && existsSync(this.path);
   }

@@ -17,6 +17,7 @@ import type { Balancing } from '../balancing/balancing.ts';
 import { attempt } from '../guarded.ts';
 import type { Prober } from '../health-checks/probe.ts';
 import { BackendTraffic } from '../memory/backend-traffic.ts';
+import { HeldFile } from '../memory/held-file.ts';
 import { RemovalGuard } from '../memory/removal-guard.ts';
 import type { RememberedSource } from '../memory/snapshot-format.ts';
 import type { SnapshotKeeper } from '../memory/snapshot-keeper.ts';
@@ -78,6 +79,7 @@ export class Routing {
   readonly applyTimes = new ApplyTimes();
   private readonly feed: KeyFeed;
   private readonly configLog: ConfigLog;
+  private readonly held: HeldFile;
   private current: Model;
   // Since a table was made of it last.
   private readonly backends = new TouchedNames();
@@ -109,12 +111,14 @@ export class Routing {
       onChange: () => this.settle(),
     });
     const reader = new MetricsReader(() => options.lanes);
+    this.held = new HeldFile(options.snapshot.path, settings.etcd?.prefix ?? '');
     this.guard = new RemovalGuard({
       limits: settings.guard,
       frontends: () => this.current.frontends.size,
       keysOf: (kind, name) => builder.keysOf(kind, name),
       traffic: new BackendTraffic(reader, (slot) => balancing.backendSlots.nameOf(slot)),
       onRelease: () => this.reconciler.again(),
+      onHeld: (held) => this.held.keep(held),
       onChange,
     });
     this.suspects = new Suspects({
@@ -190,6 +194,17 @@ export class Routing {
     return this.isFollowing ? this.sources.map((source) => source.status()) : this.options.stored.statuses();
   }
 
+  /** What the guard held in an earlier run is held on. Before `follow`. */
+  async recallHeld(): Promise<void> {
+    const held = await this.held.read();
+    if (held !== null) this.guard.recall(held);
+  }
+
+  /** A successor keeps what it holds from now on. */
+  handOver(): void {
+    void this.held.stop();
+  }
+
   /** Routes follow as the sources answer. `remembered`: what they begin with. Once. */
   follow(remembered: readonly RememberedSource[]): void {
     this.feed.start(remembered);
@@ -219,7 +234,7 @@ export class Routing {
     this.reconciler.stop();
     this.guard.stop();
     this.files.stop();
-    await this.feed.stop();
+    await Promise.all([this.feed.stop(), this.held.stop()]);
     this.applied.stop();
     await this.tables.stop();
   }

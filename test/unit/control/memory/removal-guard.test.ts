@@ -1,20 +1,26 @@
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import test, { mock, type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { RemovalGuard } from '../../../../src/control/memory/removal-guard.ts';
+import { HeldFile } from '../../../../src/control/memory/held-file.ts';
+import { type HeldKeys, RemovalGuard } from '../../../../src/control/memory/removal-guard.ts';
 import { Reconciler } from '../../../../src/control/routing/reconciler.ts';
 import { Slices } from '../../../../src/control/routing/slices.ts';
 import type { Change } from '../../../../src/control/source/source.ts';
 import { ModelBuilder } from '../../../../src/model/build-model.ts';
 import { captureLog } from '../../../harness/log.ts';
+import { temporaryFolder } from '../../../harness/tools.ts';
+import { waitFor } from '../../../harness/wait.ts';
 
 const lines = captureLog();
 const GRACE_MS = 60_000;
 
 /** A guard in its place, with a clock that is turned by hand. */
-function start(t: TestContext, removal: number | null, busy: readonly string[] = []) {
-  mock.timers.enable({ apis: ['setTimeout'] });
-  t.after(() => mock.timers.reset());
+function start(t: TestContext, removal: number | null, busy: readonly string[] = [], recalled: HeldKeys | null = null) {
+  if (recalled === null) {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    t.after(() => mock.timers.reset());
+  }
   const builder = new ModelBuilder({
     prefix: '/traefik',
     entryPoints: ['http'],
@@ -22,14 +28,17 @@ function start(t: TestContext, removal: number | null, busy: readonly string[] =
     allowMinWeightZero: false,
   });
   const watched: string[] = [];
+  const held: (HeldKeys | null)[] = [];
   const guard: RemovalGuard = new RemovalGuard({
     limits: { removal, graceMs: GRACE_MS },
     frontends: () => builder.model.frontends.size,
     keysOf: (kind, name) => builder.keysOf(kind, name),
     traffic: { has: (name) => busy.includes(name), start: () => watched.push('on'), stop: () => watched.push('off') },
     onRelease: () => reconciler.again(),
+    onHeld: (keys) => held.push(keys),
     onChange: () => {},
   });
+  if (recalled !== null) guard.recall(recalled);
   const reconciler: Reconciler = new Reconciler({
     sources: [
       {
@@ -56,6 +65,7 @@ function start(t: TestContext, removal: number | null, busy: readonly string[] =
     builder,
     guard,
     watched,
+    held,
     async load(frontends: number): Promise<void> {
       const keys = new Map<string, string>();
       for (let i = 0; i < frontends; i++) for (const { key, value } of routeKeys(i)) keys.set(key, value!);
@@ -168,4 +178,62 @@ test('without a limit nothing is held', async (t) => {
   await node.change([0, 1, 2].flatMap((i) => deleted(routeKeys(i))));
   assert.equal(node.frontends(), 0);
   assert.equal(node.servers('b0'), 0);
+});
+
+test('what is held is held on after a restart, as far as it has not come back, for the rest of its time', async (t) => {
+  const folder = temporaryFolder();
+  t.after(() => folder.remove());
+  const before = start(t, 0.5);
+  await before.load(4);
+  await before.change([1, 2, 3].flatMap((i) => deleted(routeKeys(i))));
+  const file = new HeldFile(`${folder.path}/snapshot`, '/traefik');
+  file.keep(before.held.at(-1)!);
+  await file.stop();
+  before.guard.stop();
+
+  const held = (await new HeldFile(`${folder.path}/snapshot`, '/traefik').read())!;
+  assert.deepEqual(held, before.held.at(-1));
+  const node = start(t, 0.5, [], held);
+  await node.load(1);
+  assert.equal(node.frontends(), 4);
+  assert.equal(node.servers('b3'), 1);
+  assert.equal(node.guard.status()?.since, held.since);
+  await node.change(routeKeys(2));
+  assert.equal(node.guard.status()?.frontends, 2);
+  assert.equal(node.held.at(-1)?.keys.size, 6);
+  await node.pass(GRACE_MS + 1_000);
+  assert.equal(node.frontends(), 2);
+  assert.equal(node.held.at(-1), null, 'there is nothing for another restart');
+
+  const late = start(t, 0.5, [], { ...held, since: held.since - 2 * GRACE_MS });
+  await late.load(1);
+  assert.equal(late.frontends(), 1, 'its time was over meanwhile');
+  const unguarded = start(t, null, [], held);
+  await unguarded.load(1);
+  assert.equal(unguarded.frontends(), 1);
+  assert.deepEqual(unguarded.held, [null]);
+});
+
+test('a file of held keys that does not hold is refused with its reason, and one of nothing is no file', async (t) => {
+  const folder = temporaryFolder();
+  t.after(() => folder.remove());
+  const path = `${folder.path}/snapshot`;
+  const keys = new Map([['tls/t/key', 'secret\n']]);
+  const held: HeldKeys = { reason: 'r', since: 1, holdsAll: true, backends: [], keys };
+  const reasonOf = async (text: string, prefix = '/traefik'): Promise<unknown> => {
+    writeFileSync(`${path}.held`, text);
+    assert.equal(await new HeldFile(path, prefix).read(), null);
+    return lines.findLast(({ event }) => event === 'held_lost')?.reason;
+  };
+  const file = new HeldFile(path, '/traefik');
+  file.keep(held);
+  await waitFor(() => existsSync(`${path}.held`), 'the file');
+  assert.equal(statSync(`${path}.held`).mode & 0o777, 0o600);
+  const text = readFileSync(`${path}.held`, 'utf8');
+  assert.match(String(await reasonOf(text.replace('secret', 'public'))), /checksum/);
+  assert.match(String(await reasonOf(text, '/other')), /prefix/);
+  assert.match(String(await reasonOf('')), /JSON/);
+  file.keep(null);
+  await file.stop();
+  assert.equal(existsSync(`${path}.held`), false);
 });
