@@ -47,6 +47,8 @@ const TUNING: SnapshotWriterTuning = { delayMs: 1_000, retryMs: 5_000, confirmMs
 const PIECE_BYTES = 262_144;
 /** Of changes that wait to be written: beyond it the file is written anew from the keys that there are. */
 const MOST_PENDING_BYTES = 8 << 20;
+/** The same, of one batch: a block of more would hold up the loop. */
+const MOST_CHANGES = 16_384;
 /** Changes may take so much, or as much as the keys, before the file is written anew. */
 const LEAST_JOURNAL_BYTES = 1 << 20;
 
@@ -113,10 +115,13 @@ export class SnapshotWriter {
       this.schedule(this.tuning.delayMs);
       return;
     }
-    const bytes = changesBlock(mark, changes, this.isLeasedOf(mark.name));
-    this.pending.push(bytes);
-    this.pendingBytes += bytes.length;
-    if (this.pendingBytes > MOST_PENDING_BYTES) {
+    const isLarge = changes.length > MOST_CHANGES;
+    if (!isLarge) {
+      const bytes = changesBlock(mark, changes, this.isLeasedOf(mark.name));
+      this.pending.push(bytes);
+      this.pendingBytes += bytes.length;
+    }
+    if (isLarge || this.pendingBytes > MOST_PENDING_BYTES) {
       this.forget();
       this.needsBase = true;
       this.isOutdated = true;

@@ -7,6 +7,7 @@
 import { EtcdPermissionDeniedError, type IEvent, type IRangeRequest, KVClient } from 'etcd3';
 import { reasonOf } from '../../kernel/errors.ts';
 import { keyText } from '../../kernel/key-text.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
 import type { Steps } from '../../kernel/steps.ts';
 import type { EtcdSettings } from '../../settings/settings.ts';
 import { Slices } from '../routing/slices.ts';
@@ -278,26 +279,43 @@ export class EtcdV3Source implements Source {
     const ranges = this.#trees.ranges();
     /** The watches that have confirmed since all had, and up to which revision. */
     const confirmed = new Map<string, number>();
+    // What was half told has to be read anew.
+    const failed = (error: unknown): void => {
+      tellOwnError('events of etcd', error);
+      round.abort();
+    };
     if (ranges.length > 1) this.#mark = null;
     this.#bells = ranges.map(() => new Bell());
     if (asks) this.catchUp();
     const watches = ranges.map((prefix, i) => {
       const observer = {
         events: (revision: number, events: readonly IEvent[]): void => {
-          if (round.signal.aborted) return;
-          newest = Math.max(newest, revision);
-          this.#mark?.saw(revision, events);
-          if (this.#deliver(sink, revision, prefix, events)) this.#status.confirmed(String(newest));
-          else round.abort();
+          const told = (changes: Change[] | null): void => {
+            if (round.signal.aborted) return;
+            if (changes === null) {
+              round.abort();
+              return;
+            }
+            newest = Math.max(newest, revision);
+            this.#mark?.saw(revision, events);
+            if (changes.length > 0) sink.changes('etcdv3', String(revision), changes);
+            this.#status.confirmed(String(newest));
+          };
+          this.#slices.run(() => this.#translating(prefix, round.signal.aborted ? [] : events), told, failed);
         },
         confirmed: (upTo: number): void => {
-          this.#mark?.confirmed(upTo);
-          confirmed.set(prefix, upTo);
-          if (confirmed.size < ranges.length) return;
-          newest = Math.max(newest, Math.min(...confirmed.values()));
-          confirmed.clear();
-          if (this.#trees.isRefused) round.abort();
-          else this.#status.confirmed(String(newest));
+          const told = (): void => {
+            if (round.signal.aborted) return;
+            this.#mark?.confirmed(upTo);
+            confirmed.set(prefix, upTo);
+            if (confirmed.size < ranges.length) return;
+            newest = Math.max(newest, Math.min(...confirmed.values()));
+            confirmed.clear();
+            if (this.#trees.isRefused) round.abort();
+            else this.#status.confirmed(String(newest));
+          };
+          // Behind the events that came before it.
+          this.#slices.run(nothing, told, failed);
         },
       };
       return watchRange(connection, rangeBelow(prefix), after, this.#tuning, observer, over, this.#bells[i]);
@@ -312,22 +330,26 @@ export class EtcdV3Source implements Source {
     }
   }
 
-  /** False when it tells nothing, because all has to be read anew. */
-  #deliver(sink: SourceSink, revision: number, prefix: string, events: readonly IEvent[]): boolean {
-    const batch = this.#trees.changes(
-      events.map(({ type, kv }) => ({
+  /** null when that tells nothing, because all has to be read anew. */
+  *#translating(prefix: string, events: readonly IEvent[]): Steps<Change[] | null> {
+    const changes: Change[] = [];
+    for (const { type, kv } of events) {
+      yield;
+      const event = {
         key: keyText(kv.key, prefix),
         value: type === 'Delete' ? null : kv.value.toString(),
         lease: kv.lease,
-      })),
-    );
-    if (batch === null) return false;
-    const changes = batch.map(({ key, value, lease }): Change => {
-      if (value !== null) this.#leases.put(key, lease);
-      else if (this.#leases.deleted(key)) return { key, value, expired: true };
-      return { key, value };
-    });
-    if (changes.length > 0) sink.changes('etcdv3', String(revision), changes);
-    return true;
+      };
+      const own = this.#trees.changes([event]);
+      if (own === null) return null;
+      for (const { key, value, lease } of own) {
+        if (value !== null) this.#leases.put(key, lease);
+        const isExpired = value === null && this.#leases.deleted(key);
+        changes.push(isExpired ? { key, value, expired: true } : { key, value });
+      }
+    }
+    return changes;
   }
 }
+
+function* nothing(): Steps<void> {}
