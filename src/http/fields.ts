@@ -1,6 +1,6 @@
 /** Field names that a proxy has to know (RFC 9110 §7.6.1, RFC 9112), and checks of their text. */
 
-import { CharacterSet, trimBlanks } from '../kernel/characters.ts';
+import { ASCII, CharacterSet, trimBlanks } from '../kernel/characters.ts';
 
 /** Lower-case names that hold for one connection only and are never forwarded (shared/spec proxying §5). */
 export const HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -61,6 +61,14 @@ export function isOtherCoding(value: string): boolean {
   const codings = value.split(',').map((part) => trimBlanks(part).toLowerCase());
   const chunked = codings.indexOf('chunked');
   return codings.every(isToken) && (chunked < 0 || chunked === codings.length - 1);
+}
+
+/**
+ * Decoded text as one character per byte of its UTF-8. In a head that is written so, a character above U+00FF would come out
+ * as its low byte, and that may be a CR or LF.
+ */
+export function asBytes(text: string): string {
+  return ASCII.spans(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
 
 /** The lower-case members of a comma list, empty ones left out. */

@@ -6,10 +6,18 @@
 import { ASCII } from '../kernel/characters.ts';
 import { FAULTS, type Fault } from '../kernel/errors.ts';
 import { FieldLines } from './field-lines.ts';
-import { contentLengthOf, HOP_BY_HOP, isOtherCoding, listMembers, withoutFields } from './fields.ts';
+import {
+  asBytes,
+  collectValues,
+  contentLengthOf,
+  HOP_BY_HOP,
+  isOtherCoding,
+  listMembers,
+  withoutFields,
+} from './fields.ts';
 import { ALL_FORWARDING, DISGUISED, forwardingOf, MADE_ANEW } from './forwarding.ts';
 import { hostProblem } from './host.ts';
-import { nameBit } from './name-bits.ts';
+import { bitOf, nameBit } from './name-bits.ts';
 import { OwnForwardedLines, portOf } from './own-forwarded-lines.ts';
 
 export const REQUEST_NO_BODY = 0;
@@ -326,6 +334,11 @@ export class RequestHead extends FieldLines {
     this.takeOff(ALL_FORWARDING);
   }
 
+  /** Decoded text as it is to stand among the lines of this head: whatever is no part of them already. */
+  asWritten(text: string): string {
+    return this.latin1 ? asBytes(text) : text;
+  }
+
   /**
    * In the place of all fields of that lower-case name, as if the client had sent it; '' takes it off. So are names that
    * some servers take for it (forwarding.ts). What is forwarded in a way of its own (Host, X-Forwarded-For and their like)
@@ -338,6 +351,18 @@ export class RequestHead extends FieldLines {
       return;
     }
     super.setField(name, value);
+  }
+
+  /** The same with any number of `name: value\r\n` lines of that name. */
+  setLines(name: string, lines: string): void {
+    this.setField(name, '');
+    if (!MADE_ANEW.has(name)) {
+      this.addLines(lines, bitOf(name));
+      return;
+    }
+    const values: string[] = [];
+    collectValues(lines, name, values);
+    for (const value of values) this.add(name, value);
   }
 
   private forget(name: string): void {

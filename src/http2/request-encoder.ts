@@ -8,7 +8,7 @@
  *
  * Nothing that holds for one connection only crosses, and nothing that could end a line.
  */
-import { HOP_BY_HOP, isFieldValue, isToken } from '../http/fields.ts';
+import { asBytes, HOP_BY_HOP, isFieldValue, isToken } from '../http/fields.ts';
 import { requestUri } from '../http/request-target.ts';
 import type { ByteOutput } from '../kernel/byte-output.ts';
 import { ASCII, trimBlanks } from '../kernel/characters.ts';
@@ -37,11 +37,6 @@ const RING = DEFAULT_TABLE_BYTES / MIN_ENTRY_BYTES;
 const MAX_SHARE = 4;
 
 const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'cookie']);
-
-/** As one character per byte, which `latin1` text is already; other text stands for UTF-8. */
-function asBytes(text: string, latin1: boolean): string {
-  return latin1 || ASCII.spans(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
-}
 
 /** The same text, holding on to no longer one. */
 function ownText(text: string): string {
@@ -129,7 +124,8 @@ export class RequestEncoder {
     const methodEnd = head.indexOf(' ');
     this.method = head.slice(0, methodEnd);
     const target = head.slice(methodEnd + 1, head.lastIndexOf(' ', lineEnd));
-    this.path = asBytes(target === '*' ? target : requestUri(target), latin1);
+    const path = target === '*' ? target : requestUri(target);
+    this.path = latin1 ? path : asBytes(path);
     this.pathIsSecret = neverIndexed.includes(' :path ');
     // A CONNECT has neither path nor scheme: it is no request that could be routed by them.
     if (this.method === 'CONNECT' || !isToken(this.method) || !isFieldValue(this.path)) return false;
@@ -196,7 +192,8 @@ export class RequestEncoder {
     const isHost = this.length === 0;
     const given = line.slice(0, colon).toLowerCase();
     const name = isHost && given === 'host' ? ':authority' : given;
-    const value = trimBlanks(asBytes(line.slice(colon + 1), latin1));
+    const text = line.slice(colon + 1);
+    const value = trimBlanks(latin1 ? text : asBytes(text));
     if (!isToken(given) || !isFieldValue(value)) return false;
     const secret = CREDENTIALS.has(name) || (neverIndexed !== '' && neverIndexed.includes(` ${name} `));
     const repeats = !secret && this.hasComeBefore(line);

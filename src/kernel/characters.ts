@@ -40,6 +40,8 @@ export class CharacterSet {
   }
 }
 
+/** Those that stand for one byte each. */
+export const LATIN1 = new CharacterSet('\0\xff');
 /** Those that text may have without being latin-1 or UTF-8 in disguise. */
 export const ASCII = new CharacterSet('\0\x7f');
 

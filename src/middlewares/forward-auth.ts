@@ -69,6 +69,11 @@ const DEFAULT_BODY = 1_048_576;
 /** Fields that its answer has no say in. */
 const NOT_TAKEN: ReadonlySet<string> = new Set(['Host', 'Content-Length']);
 
+/** May a field of its answer go into the request? */
+export function mayBeTaken(name: string): boolean {
+  return fieldNameProblem(name) === '' && !NOT_TAKEN.has(canonicalName(name));
+}
+
 type Address = Pick<ForwardAuthOptions, 'address' | 'scheme' | 'host' | 'port' | 'hostHeader' | 'target'>;
 
 function readAddress(keys: OptionKeys): Address | typeof REJECTED {
@@ -154,7 +159,7 @@ export function readForwardAuth(keys: OptionKeys, known: Known): ForwardAuthOpti
   return {
     ...address,
     trustForwardHeader: keys.flag('auth/forward/trustforwardheader'),
-    authResponseHeaders: taken.filter((name) => !NOT_TAKEN.has(name)),
+    authResponseHeaders: taken.filter(mayBeTaken),
     authResponseHeadersRegex: readRegex(keys),
     authRequestHeaders: requested.length === 0 ? null : requested,
     addAuthCookiesToResponse: keys.list('auth/forward/addauthcookiestoresponse'),

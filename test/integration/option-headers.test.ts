@@ -132,6 +132,14 @@ for (const engine of ENGINES) {
     assert.equal(field(allowed, 'access-control-allow-headers'), 'x-a, x-b');
     assert.equal(field(allowed, 'access-control-allow-credentials'), 'true');
     assert.equal(field(allowed, 'access-control-max-age'), '600');
+    // U+010D and U+010A as UTF-8: their low bytes would end the line.
+    const odd = {
+      ...preflight('https://a.com').fields,
+      'access-control-request-headers': 'x\xc4\x8d\xc4\x8ax-evil: 1',
+    };
+    const echo = await ask(t, engine, { ...preflight('https://a.com'), fields: odd });
+    assert.equal(field(echo, 'access-control-allow-headers'), odd['access-control-request-headers']);
+    assert.equal(field(echo, 'x-evil'), undefined);
     const stranger = await ask(t, engine, preflight('https://evil.test'));
     assert.deepEqual([stranger.status, field(stranger, 'access-control-allow-origin')], [200, undefined]);
     for (const [origin, told] of [

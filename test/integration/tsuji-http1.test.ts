@@ -125,6 +125,45 @@ exchangeTest('a target keeps its bytes beside a field that is no UTF-8', tsuji, 
   await response(asking);
 });
 
+/** U+010D and U+010A, whose low bytes are CR and LF, as UTF-8. */
+const LINE_END = '\xc4\x8d\xc4\x8a';
+
+exchangeTest('no path and no name becomes a line of its own in a head that is no UTF-8', tsuji, async (t) => {
+  const heads: string[] = [];
+  const serve = answering((head) => {
+    heads.push(head);
+    return ok('fine');
+  });
+  const [site, auth, copy] = await Promise.all([1, 2, 3].map(() => startRawServer(t as never, serve)));
+  tsuji.set('backends/copied/servers/s/url', copy.url);
+  const name = Buffer.from(LINE_END, 'latin1').toString();
+  const hosts = {
+    asked: await addRoute(tsuji, [site.url], { 'frontends/$/auth/forward/address': `${auth.url}/` }),
+    copied: await addRoute(tsuji, [site.url], { 'frontends/$/mirrors/m/backend': 'copied' }),
+    named: await addRoute(tsuji, [site.url], {
+      'frontends/$/auth/basic/users': `${name}x-evil:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=`,
+      'frontends/$/auth/headerfield': 'X-User',
+    }),
+    replaced: await addRoute(tsuji, [site.url], { 'frontends/$/routes/path/rule': 'ReplacePath:/new' }),
+    stripped: await addRoute(tsuji, [site.url], {
+      'frontends/$/routes/path/rule': 'PathPrefixStripRegex:/{any:[^/]*}',
+    }),
+  };
+  const asking = await client(t);
+  const credentials = Buffer.from(`${name}x-evil:test`).toString('base64');
+  for (const [what, host] of Object.entries(hosts)) {
+    for (const path of [`/a${LINE_END}x-evil:b`, '/a%C4%8D%C4%8Ax-evil:b']) {
+      heads.length = 0;
+      const fields = `Host: ${host}\r\nX: \xff\r\nAuthorization: Basic ${credentials}\r\n`;
+      asking.send(Buffer.from(`GET ${path} HTTP/1.1\r\n${fields}\r\n`, 'latin1'));
+      assert.equal((await response(asking)).status, 200, what);
+      const expected = what === 'asked' || what === 'copied' ? 2 : 1;
+      await waitFor(() => heads.length === expected, `what ${what} comes to`);
+      for (const head of heads) assert.doesNotMatch(head, /(?:\r|\n|^)x-evil/, `${what}: ${JSON.stringify(head)}`);
+    }
+  }
+});
+
 exchangeTest('a body that is held until it is whole is asked for by ourselves', tsuji, async (t) => {
   const server = await startRawServer(t as never);
   const host = await addRoute(tsuji, [server.url], { 'backends/$/buffering/maxrequestbodybytes': '1000' });

@@ -102,8 +102,7 @@ export class OutgoingRequest {
   /** `head` is as it is forwarded. `serverLine`: who we are, as a line. */
   takeText(head: RequestHead, downstream: Pick<Downstream, 'peerAddress' | 'secure'>, serverLine: string): void {
     // A target is always decoded UTF-8.
-    const target = head.latin1 ? Buffer.from(head.target).toString('latin1') : head.target;
-    this.line = `${head.method} ${target} HTTP/1.1\r\nhost: `;
+    this.line = `${head.method} ${head.asWritten(head.target)} HTTP/1.1\r\nhost: `;
     this.host = head.host;
     this.forwarded = head.forwardedLines(downstream.peerAddress(), downstream.secure, serverLine);
     let rest = `\r\n${head.fields}${this.forwarded}`;

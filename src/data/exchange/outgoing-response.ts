@@ -7,12 +7,17 @@
  */
 import { NO_LENGTH, type ResponseHead } from '../../http/response-head.ts';
 import { BODY_LENGTH, BODY_NONE } from '../../http/response-parser.ts';
-import { ASCII } from '../../kernel/characters.ts';
+import { ASCII, LATIN1 } from '../../kernel/characters.ts';
 import { type Downstream, NO_BODY, sendWhole, TUNNEL, UNKNOWN_LENGTH } from '../downstream.ts';
 
-/** The text of a head as a downstream takes it. `nonAscii`: it has characters above 0x7F. */
+/**
+ * The text of a head as a downstream takes it. `nonAscii`: it has characters above 0x7F.
+ * @throws when it has one that is no byte: its low byte, which would go out, may end a line
+ */
 export function sendable(text: string, nonAscii: boolean): string | Uint8Array {
-  return nonAscii ? Buffer.from(text, 'latin1') : text;
+  if (!nonAscii) return text;
+  if (!LATIN1.spans(text)) throw new Error('a head with a character that is no byte');
+  return Buffer.from(text, 'latin1');
 }
 
 export class OutgoingResponse {

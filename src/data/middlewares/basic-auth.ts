@@ -101,6 +101,6 @@ export class BasicAuth implements Middleware {
 
   private admit(head: RequestHead, name: string): void {
     if (this.removeHeader) head.setField('authorization', '');
-    if (this.headerField !== '') head.setField(this.headerField, IN_FIELD.spans(name) ? name : '');
+    if (this.headerField !== '') head.setField(this.headerField, IN_FIELD.spans(name) ? head.asWritten(name) : '');
   }
 }

@@ -1,5 +1,5 @@
 /** Answers what a browser asks before a request, and says whose pages may read the response (shared/spec frontend-options §3.1). */
-import { listMembers } from '../../http/fields.ts';
+import { asBytes, listMembers } from '../../http/fields.ts';
 import { bitOf } from '../../http/name-bits.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { ResponseField, type ResponseText } from '../../http/response-text.ts';
@@ -87,7 +87,7 @@ export class Cors implements Middleware, ResponseFields {
 
   /** `*` means nothing where credentials are sent (Fetch §3.3.4): then what was asked for is named. */
   private listed(configured: readonly string[], asked: string): string {
-    return this.options.credentials && configured.includes('*') ? asked : configured.join(',');
+    return this.options.credentials && configured.includes('*') ? asBytes(asked) : configured.join(',');
   }
 
   private allowanceOf(head: RequestHead): Allowance {

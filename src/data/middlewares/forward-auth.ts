@@ -10,7 +10,7 @@ import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
 import { compileRegex, type Regex } from '../../kernel/regex.ts';
-import type { ForwardAuthOptions } from '../../middlewares/forward-auth.ts';
+import { type ForwardAuthOptions, mayBeTaken } from '../../middlewares/forward-auth.ts';
 import type { BackendView } from '../../table/views.ts';
 import { AuthAnswers, type Yes } from '../auth-answers.ts';
 import type { WorkerContext } from '../context.ts';
@@ -158,7 +158,7 @@ export class ForwardAuth implements Middleware {
       `x-forwarded-for: ${chain}\r\n${told('x-forwarded-method', head.method)}` +
       told('x-forwarded-proto', client.secure ? 'https' : 'http') +
       told('x-forwarded-host', head.host) +
-      told('x-forwarded-uri', head.target);
+      told('x-forwarded-uri', head.asWritten(head.target));
     return {
       method: 'GET',
       target: options.target,
@@ -191,7 +191,7 @@ export class ForwardAuth implements Middleware {
     if (this.regex !== null) {
       for (let at = text.indexOf('\r\n'); at >= 0; at = text.indexOf('\r\n', at + 2)) {
         const name = text.slice(at + 2, text.indexOf(':', at));
-        if (this.regex.test(name)) names.add(name.toLowerCase());
+        if (this.regex.test(name) && mayBeTaken(name)) names.add(name.toLowerCase());
       }
     }
     for (const name of names) {
@@ -217,9 +217,8 @@ export class ForwardAuth implements Middleware {
 
   admit(exchange: Scope, head: RequestHead, { fields, cookies }: Yes): void {
     for (const [name, lines] of fields) {
-      head.setField(name, '');
       // Bytes above ASCII in it are one character each, as in a head that is no UTF-8.
-      head.addLines(head.latin1 ? lines : Buffer.from(lines, 'latin1').toString('utf8'));
+      head.setLines(name, head.latin1 ? lines : Buffer.from(lines, 'latin1').toString('utf8'));
     }
     if (cookies.length > 0) exchange.keep(this, cookies);
   }

@@ -32,11 +32,6 @@ const WRONG_SIGNATURE = 'the signature of the token is wrong';
 
 type Key = KeyObject | Uint8Array;
 
-/** Lines of a head are decoded UTF-8, or one character per byte. */
-function fieldText(head: RequestHead, value: string): string {
-  return head.latin1 ? Buffer.from(value).toString('latin1') : value;
-}
-
 async function isSigned(token: string, algorithm: string, keys: readonly Key[]): Promise<boolean> {
   const { compactVerify } = await import('jose');
   for (const key of keys) {
@@ -233,7 +228,7 @@ export class Jwt implements Middleware {
 
   private pass(head: RequestHead, { source }: FoundToken, { fields }: Verified): void {
     if (this.options.removeToken) removeToken(source, head);
-    for (const [field, value] of fields) if (value !== '') head.setField(field, fieldText(head, value));
+    for (const [field, value] of fields) if (value !== '') head.setField(field, head.asWritten(value));
   }
 
   private refuse(reason: string): Reply {

@@ -92,7 +92,7 @@ export class Mirroring implements Middleware {
     const forwarded = head.forwardedLines(client.peerAddress(), client.secure, worker.serverLine);
     const text = {
       method: head.method,
-      target: head.target,
+      target: head.asWritten(head.target),
       host: this.frontend.passHostHeader ? head.host : '',
       lines: `${head.fields}${forwarded}${exchange.trace?.ownLines ?? ''}x-tsuji-mirror: ${this.frontend.name.replace(/[^\x21-\x7e]/g, '_')}\r\n`,
       latin1: head.latin1,

@@ -114,7 +114,7 @@ export function modifyRequest(modifiers: ModifiersView, head: RequestHead): Faul
     return FAULTS.badRequest;
   }
   if (modifiers.replacePath !== '') modification.replace(modifiers.replacePath);
-  head.addLines(modification.lines);
+  head.addLines(head.asWritten(modification.lines));
   // Untouched, it stays as it was sent, however odd.
   if (modification.path.raw === head.path) return null;
   const query = head.target.slice(head.path.length);

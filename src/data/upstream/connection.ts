@@ -15,6 +15,7 @@ import { performance } from 'node:perf_hooks';
 import { REQUEST_CHUNKED } from '../../http/request-head.ts';
 import { BODY_UNTIL_CLOSE, ResponseParser } from '../../http/response-parser.ts';
 import { CODE } from '../../http2/codes.ts';
+import { LATIN1 } from '../../kernel/characters.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
 import { TimerEntry } from '../../kernel/timer-wheel.ts';
@@ -125,6 +126,8 @@ export class UpstreamConnection extends TimerEntry implements Upstream, SocketOw
   }
 
   sendHead(head: string, method: string, body: number, complete: boolean, latin1: boolean, upgrades: boolean): void {
+    // Its low byte would be written, and that may end a line.
+    if (latin1 && !LATIN1.spans(head)) throw new Error('a head of bytes with a character that is none');
     this.upgrades = upgrades;
     this.parser.expect(this.user!, method);
     this.reusable = false;

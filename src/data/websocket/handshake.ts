@@ -1,5 +1,5 @@
 /** The two heads of an opening handshake (RFC 6455 §4), cut down to what each side is to see (proxying §5 and §10). */
-import { HOP_BY_HOP, listMembers } from '../../http/fields.ts';
+import { asBytes, HOP_BY_HOP, listMembers } from '../../http/fields.ts';
 import { CharacterSet } from '../../kernel/characters.ts';
 
 const BASE64 = new CharacterSet('09AZaz', '+/');
@@ -35,13 +35,9 @@ export function isHandshake(field: (name: string) => string): boolean {
   );
 }
 
-/** Text as the listener decoded it → one character per byte, which is what node's http writes. */
-export function asBytes(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1');
-}
-
 /**
- * The fields for the server from `name: value\r\n` lines with lower-case names; repeated ones become a list.
+ * The fields for the server, one character per byte as node's http writes them, from `name: value\r\n` lines with lower-case
+ * names; repeated ones become a list.
  * X-Forwarded-Proto is `wss` where it says `https`, else `ws` (proxying §4).
  */
 export function requestFields(lines: string): Record<string, string | string[]> {

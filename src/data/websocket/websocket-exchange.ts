@@ -9,6 +9,7 @@
  * It is routed, balanced and counted as every request; its code in the metrics is 101 once it is open.
  */
 import type { IncomingMessage } from 'node:http';
+import { asBytes } from '../../http/fields.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import { CODE } from '../../http2/codes.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
@@ -22,7 +23,7 @@ import { type Downstream, type DownstreamEvents, sendWhole } from '../downstream
 import { Exchange } from '../exchange/exchange.ts';
 import type { Reply } from '../reply.ts';
 import type { HandshakeDownstream } from './client-socket.ts';
-import { asBytes, requestFields, responseHead } from './handshake.ts';
+import { requestFields, responseHead } from './handshake.ts';
 import { Refusal, type RefusalUser } from './refusal.ts';
 import { Relay } from './relay.ts';
 import { type HandshakeUser, ServerSocket } from './server-socket.ts';
