@@ -51,6 +51,7 @@ const auth = await listen((headers, response, url) => {
   }
   const fields: Record<string, string | string[]> = { 'set-cookie': ['session=s; Path=/', 'other=o'], 'x-extra': 'e' };
   if (user !== 'anonymous') fields['x-user'] = [user, 'second'];
+  if (url.startsWith('/hops')) Object.assign(fields, { host: 'evil.test', 'x-forwarded-host': 'told.test' });
   response.writeHead(204, fields).end();
 });
 
@@ -90,6 +91,10 @@ const trusting = await route({
   'auth/forward/address': `${auth}/check`,
   'auth/forward/trustforwardheader': 'true',
   'auth/forward/preservelocationheader': 'true',
+});
+const hops = await route({
+  'auth/forward/address': `${auth}/hops`,
+  'auth/forward/authresponseheadersregex': '(?i)^(host|x-forwarded-host)$',
 });
 const cached = await route({ 'auth/forward/address': `${auth}/check`, 'auth/forward/cache': '1h' });
 tsuji.set('backends/auths/servers/s/url', auth);
@@ -200,6 +205,10 @@ for (const engine of ENGINES) {
     assert.equal(await status({ nc: '00000006', name: 'nobody' }), '401');
     assert.equal(await status({ nc: '00000006', ha1: md5('test:traefik:other') }), '401');
     assert.equal(await status({ nc: 'xyz' }), '401');
+    // Counts begin at 1: one that is below would be as good again and again.
+    const fresh = (await ask(engine, { host: digest })).fields['www-authenticate']!;
+    const early = { host: digest, fields: { authorization: digestOf(fresh, { nc: '00000000' }) } };
+    assert.equal((await ask(engine, early)).status, 401);
   });
 
   test(`${engine}: another server says who may pass, and its word is passed on`, async () => {
@@ -221,6 +230,9 @@ for (const engine of ENGINES) {
     const passed = await ask(engine, { host: forward, method: 'POST', body: Buffer.alloc(100_000), fields });
     assert.deepEqual([passed.status, passed.body.toString()], [200, 'site']);
     assert.deepEqual([asked['x-user'], asked['x-missing'], asked['x-extra']], ['joe, second', undefined, undefined]);
+    // What is written anew is so once, and the host is none of its business.
+    await ask(engine, { host: hops, fields: { authorization: 'Bearer joe' } });
+    assert.deepEqual([asked.host, asked['x-forwarded-host']], [hops, 'told.test']);
     assert.deepEqual(passed.fields['set-cookie'], ['session=s; Path=/']);
     assert.equal(authAsked['content-length'], undefined);
     const anonymous = await ask(engine, { host: forward, fields: { ...fields, authorization: 'Bearer anonymous' } });

@@ -121,7 +121,9 @@ export class DigestAuth implements Middleware {
     );
     const algorithm = given.get('algorithm') ?? 'MD5';
     if (algorithm !== 'MD5' || given.get('qop') !== 'auth') return 'wrong';
-    if (!/^[0-9a-f]{1,8}$/i.test(nc) || !isFor(uri, target)) return 'wrong';
+    // The first count of a nonce is 1 (RFC 7616 §3.4); 0 is what has not been used.
+    const count = /^[0-9a-f]{1,8}$/i.test(nc) ? Number.parseInt(nc, 16) : 0;
+    if (count === 0 || !isFor(uri, target)) return 'wrong';
     const made = this.worker.digestNonces.read(nonce, given.get('opaque') ?? '');
     const secret = this.secrets.get(name);
     const known = secret !== undefined && secret !== '' && !name.includes(':');
@@ -130,7 +132,6 @@ export class DigestAuth implements Middleware {
     // Who knows the password need not type it again because the nonce is none of ours, or no more (RFC 7616 §3.3).
     if (made === null || made.age > NONCE_SECONDS) return 'stale';
     const { nonceCounts } = this.worker;
-    const count = Number.parseInt(nc, 16);
     const isNew = uses
       ? nonceCounts.use(made.high, made.low, count, Math.floor(monotonicMs() / 1000))
       : nonceCounts.isFree(made.high, made.low, count);
