@@ -1,12 +1,12 @@
 /** Trailers go both ways, whatever is spoken on either side, where an engine can send them. */
 import assert from 'node:assert/strict';
 import { connect as connectHttp2 } from 'node:http2';
-import { after } from 'node:test';
-import { startEngines } from '../harness/engines.ts';
+import test, { after } from 'node:test';
+import { ENGINES, startEngines } from '../harness/engines.ts';
 import { exchangeTest, response, type Scope } from '../harness/exchanges.ts';
 import { startHttp2Server } from '../harness/http2.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
-import { rawClient, startRawServer } from '../harness/raw.ts';
+import { answering, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
 
 const engines = await startEngines({ after });
@@ -106,3 +106,18 @@ for (const [to, startServer] of [
     assert.equal((await response(client)).body, 'ok');
   });
 }
+
+test('a response whose body has come to nothing keeps its head, whatever its trailers', async (t) => {
+  for (const field of ['b', 'b'.repeat(9_000)]) {
+    const answer = `HTTP/1.1 503 Later\r\nX-A: ${field}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Sum: 42\r\n\r\n`;
+    const { url } = await startRawServer(
+      t as never,
+      answering(() => answer),
+    );
+    const host = await addRoute(tsuji, [url]);
+    for (const engine of ENGINES) {
+      const { status, fields, body } = await engines.ask(engine, { host });
+      assert.deepEqual([status, fields['x-a'], body.toString()], [503, field, ''], engine);
+    }
+  }
+});

@@ -101,6 +101,7 @@ export class UwsDownstream extends UwsRequest implements Downstream, WatchedClie
     // uWS can only end the connection with a response that is given at once. What is not read is not served, and the
     // connection ends with its client, which was told, or with uWS's timeout.
     if (this.last && !this.uwsCloses) this.response!.pause();
+    if (!this.headOut) this.response!.writeStatus(this.head);
     this.response!.end();
   };
   private readonly respondLater = (): void => this.onHandled();
@@ -372,6 +373,8 @@ export class UwsDownstream extends UwsRequest implements Downstream, WatchedClie
       this.abort();
       return;
     }
+    // A body that has come to nothing, with trailers behind it.
+    if (!this.headOut && this.head.length > LONG_HEAD_BYTES) this.writeHead();
     this.response!.cork(this.corkEnd);
     this.response = null;
   }
