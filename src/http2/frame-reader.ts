@@ -16,6 +16,7 @@ export const MAX_BLOCK = 131_072;
 /** What is kept of something that is cut begins with so many bytes, and doubles. */
 const FIRST_KEPT = 512;
 const PRIORITY_BYTES = 5;
+const NO_SPACE = 'too much that is cut, on all connections';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -53,22 +54,40 @@ export interface FrameSink {
   framesFailed(code: number, reason: string): void;
 }
 
-/** Memory for what is cut, shared by the connections of a worker. */
+/**
+ * Memory for what is cut, shared by the connections of a worker. Where there is none left, whoever holds most of it is ended:
+ * a few peers with heads that do not come to their end must not take the last bytes from all others.
+ */
 export class CutSpace {
   private left: number;
+  private readonly holders = new Set<FrameReader>();
 
   constructor(bytes: number) {
     this.left = bytes;
   }
 
-  take(bytes: number): boolean {
-    if (bytes > this.left) return false;
+  /** So many bytes more for `reader`. False: nobody else holds as much as that would be. */
+  take(reader: FrameReader, bytes: number): boolean {
+    while (bytes > this.left) {
+      const largest = this.largest();
+      if (largest === null || largest === reader || largest.heldBytes < reader.heldBytes + bytes) return false;
+      largest.giveUp();
+    }
     this.left -= bytes;
+    this.holders.add(reader);
     return true;
   }
 
-  give(bytes: number): void {
+  /** `reader` has let go of so many. */
+  give(reader: FrameReader, bytes: number): void {
     this.left += bytes;
+    if (reader.heldBytes === 0) this.holders.delete(reader);
+  }
+
+  private largest(): FrameReader | null {
+    let largest: FrameReader | null = null;
+    for (const reader of this.holders) if (largest === null || reader.heldBytes > largest.heldBytes) largest = reader;
+    return largest;
   }
 }
 
@@ -116,8 +135,13 @@ export class FrameReader {
   close(): void {
     this.failed = true;
     this.release();
-    this.space.give(this.block.length);
-    this.block = NOTHING;
+    this.dropBlock();
+  }
+
+  /** Others need the memory that it holds. */
+  giveUp(): void {
+    this.fail(CODE.enhanceYourCalm, NO_SPACE);
+    this.close();
   }
 
   /** Reads `bytes[start, end)`. Returns how far it came: less than `end` only after `stop`. */
@@ -185,8 +209,8 @@ export class FrameReader {
     const total = this.keptBytes + end - start;
     if (this.kept.length < total) {
       const length = Math.min(needed, Math.max(FIRST_KEPT, 2 * this.kept.length, total));
-      if (!this.space.take(length - this.kept.length)) {
-        this.fail(CODE.enhanceYourCalm, 'too much that is cut, on all connections');
+      if (!this.space.take(this, length - this.kept.length)) {
+        this.fail(CODE.enhanceYourCalm, NO_SPACE);
         return false;
       }
       const grown = Buffer.allocUnsafeSlow(length);
@@ -199,9 +223,16 @@ export class FrameReader {
   }
 
   private release(): void {
-    this.space.give(this.kept.length);
+    const { length } = this.kept;
     this.kept = NOTHING;
     this.keptBytes = 0;
+    this.space.give(this, length);
+  }
+
+  private dropBlock(): void {
+    const { length } = this.block;
+    this.block = NOTHING;
+    this.space.give(this, length);
   }
 
   private fail(code: number, reason: string): 0 {
@@ -345,8 +376,7 @@ export class FrameReader {
     if (!this.addToBlock(bytes, start, end) || (flags & FLAG.endHeaders) === 0) return;
     const { block } = this;
     this.blockId = 0;
-    this.block = NOTHING;
-    this.space.give(block.length);
+    this.dropBlock();
     this.sink.headerBlock(id, this.blockEndsStream, this.blockDependsOnItself, block, 0, this.blockBytes);
   }
 
@@ -355,7 +385,7 @@ export class FrameReader {
     const total = this.blockBytes + end - start;
     if (total > this.block.length) {
       const length = Math.max(total, Math.min(2 * this.block.length, MAX_BLOCK));
-      if (length > MAX_BLOCK || !this.space.take(length - this.block.length)) {
+      if (length > MAX_BLOCK || !this.space.take(this, length - this.block.length)) {
         this.fail(CODE.enhanceYourCalm, 'a header block that is too long');
         return false;
       }

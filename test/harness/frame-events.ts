@@ -79,6 +79,6 @@ export function frameEvents(pieces: readonly Uint8Array[]): readonly string[] {
     bytes.fill(0xee);
   }
   reader.close();
-  if (!space.take(1_048_576)) sink.events.push('memory was not given back');
+  if (!space.take(reader, 1_048_576)) sink.events.push('memory was not given back');
   return sink.events;
 }

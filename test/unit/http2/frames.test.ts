@@ -159,7 +159,27 @@ test('what is cut is bounded by what all connections may keep, and a long frame 
   assert.match(other.events[0], /^failed 11/);
   second.close();
   reader.close();
-  assert.ok(space.take(2_000));
+  assert.ok(space.take(reader, 2_000));
+});
+
+test('where nothing is left for what is cut, whoever holds most of it is ended, and not who comes last', () => {
+  const space = new CutSpace(20_000);
+  const [hog, early, late] = [0, 1, 2].map(() => {
+    const sink = new FrameEvents();
+    return { sink, reader: new FrameReader(sink, space) };
+  });
+  const endless = frame(FRAME.headers, 0, 1, Buffer.alloc(16_000));
+  hog.reader.read(endless, 0, endless.length);
+  const whole = frame(FRAME.headers, FLAG.endHeaders, 1, Buffer.alloc(16_000));
+  early.reader.read(whole, 0, 3_500);
+  late.reader.read(whole, 0, 600);
+  assert.match(hog.sink.events[0], /^failed 11/);
+  assert.equal(hog.reader.heldBytes, 0);
+  for (const { reader, sink } of [early, late]) {
+    assert.deepEqual([sink.events, reader.isCut], [[], true]);
+    reader.close();
+  }
+  assert.ok(space.take(hog.reader, 20_000));
 });
 
 test('a sink that wants no more gets no more, and the rest later', () => {
