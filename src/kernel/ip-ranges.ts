@@ -10,6 +10,20 @@ export function addressFamily(text: string): number {
   return text.length > MAX_ADDRESS ? 0 : isIP(text);
 }
 
+/** An address of IPv4 in the clothes of IPv6 (RFC 4291 §2.5.5.2). */
+const MAPPED = /^::ffff:(?:([0-9]+(?:\.[0-9]+){3})|([0-9a-f]{1,4}):([0-9a-f]{1,4}))$/i;
+const COLON = 0x3a;
+
+/** `address`, without them: it has to be the same for lists, limits and servers however it came. */
+export function plainAddress(address: string): string {
+  if (address.charCodeAt(0) !== COLON) return address;
+  const [, dotted, high, low] = MAPPED.exec(address) ?? [];
+  if (dotted !== undefined) return dotted;
+  if (high === undefined) return address;
+  const words = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
+  return words.map((word) => `${word >> 8}.${word & 0xff}`).join('.');
+}
+
 /** Why the text is neither an address nor a range; '' when it is one. Bits of the host may be set (`10.1.2.3/8`). */
 export function rangeProblem(text: string): string {
   const [, address, bits] = RANGE.exec(text) ?? [text, text, '0'];

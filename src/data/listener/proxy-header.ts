@@ -6,6 +6,7 @@
  * protocol demands; Traefik closes on `UNKNOWN`.
  */
 import { isIP } from 'node:net';
+import { plainAddress } from '../../kernel/ip-ranges.ts';
 
 /** `length`: bytes of the header, 0 for none. `address`: of the client, '' when it is not told. */
 export type ProxyHeader = { readonly length: number; readonly address: string };
@@ -49,15 +50,19 @@ function readText(bytes: Buffer): ProxyHeader | typeof INCOMPLETE | typeof MALFO
     .split(' ');
   if (protocol === 'UNKNOWN') return { length, address: '' };
   const family = protocol === 'TCP4' ? 4 : protocol === 'TCP6' ? 6 : -1;
-  const good = [source, destination].every((address) => address !== undefined && isIP(address) === family);
+  // A zone means something on one host only.
+  const good = [source, destination].every((address) => isIP(address ?? '') === family && !address.includes('%'));
   if (!good || !isPort(sourcePort ?? '') || !isPort(destinationPort ?? '') || more.length > 0) return MALFORMED;
-  return { length, address: source };
+  return { length, address: family === 6 ? shortText(source) : source };
 }
 
-/** In its short form (RFC 5952), as Node gives addresses. */
+/** In its short form (RFC 5952), as Node gives addresses. `address`: without a zone. */
+function shortText(address: string): string {
+  return plainAddress(new URL(`http://[${address}]/`).hostname.slice(1, -1));
+}
+
 function ipv6Text(bytes: Buffer): string {
-  const words = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2).toString(16));
-  return new URL(`http://[${words.join(':')}]/`).hostname.slice(1, -1);
+  return shortText(Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2).toString(16)).join(':'));
 }
 
 function readBinary(bytes: Buffer): ProxyHeader | typeof INCOMPLETE | typeof MALFORMED {

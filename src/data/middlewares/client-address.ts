@@ -1,7 +1,7 @@
 /** Whose request it is behind proxies: addresses of X-Forwarded-For, the last of which the nearest proxy has written. */
 import type { RequestHead } from '../../http/request-head.ts';
 import { trimBlanks } from '../../kernel/characters.ts';
-import { addressFamily, IpRanges } from '../../kernel/ip-ranges.ts';
+import { addressFamily, IpRanges, plainAddress } from '../../kernel/ip-ranges.ts';
 import type { IpStrategyOptions } from '../../middlewares/ip-strategy.ts';
 import type { Middleware, Scope } from '../middleware.ts';
 
@@ -13,7 +13,7 @@ export function forwardedAddress(forwardedFor: string, n: number): string {
     if (end <= 0) return '';
   }
   const address = trimBlanks(forwardedFor, forwardedFor.lastIndexOf(',', end - 1) + 1, end);
-  return addressFamily(address) === 0 ? '' : address;
+  return addressFamily(address) === 0 ? '' : plainAddress(address);
 }
 
 /** Says who the client is, for the middlewares behind it (shared/spec frontend-options §3.9). */
@@ -36,7 +36,7 @@ export class IpStrategy implements Middleware {
       const comma = forwardedFor.lastIndexOf(',', end - 1);
       const address = trimBlanks(forwardedFor, comma + 1, end);
       if (addressFamily(address) === 0) return '';
-      if (!this.excluded.contains(address)) return address;
+      if (!this.excluded.contains(address)) return plainAddress(address);
       end = comma;
     }
     return '';

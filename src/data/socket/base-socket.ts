@@ -10,6 +10,7 @@
 
 import type { X509Certificate } from 'node:crypto';
 import { ByteOutput } from '../../kernel/byte-output.ts';
+import { plainAddress } from '../../kernel/ip-ranges.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
 import type { TlsTraits } from '../../kernel/tls-traits.ts';
 import { writeTurn } from '../write-turn.ts';
@@ -20,7 +21,6 @@ import type { TlsFacts } from './tls-facts.ts';
 
 /** What one connection may bring before it waits for the next turn of the event loop. */
 const SHARE_BYTES = 262_144;
-const V4_IN_V6 = '::ffff:';
 
 export interface SocketHost {
   socketGone(socket: BaseSocket): void;
@@ -33,11 +33,6 @@ const NOBODY: SocketUser = {
   socketClosed() {},
   socketCrashed() {},
 };
-
-/** As text, IPv4 without the clothes of IPv6. */
-export function plainAddress(address: string): string {
-  return address.startsWith(V4_IN_V6) ? address.slice(V4_IN_V6.length) : address;
-}
 
 export abstract class BaseSocket implements ByteSocket {
   abstract readonly secure: boolean;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { IpRanges, rangeProblem } from '../../../src/kernel/ip-ranges.ts';
+import { IpRanges, plainAddress, rangeProblem } from '../../../src/kernel/ip-ranges.ts';
 
 test('an address is in the range that holds it, whatever bits of the host are written', () => {
   const ranges = new IpRanges(['10.1.2.3/8', '192.168.0.1', 'fe80::1/10', '::1']);
@@ -35,4 +35,17 @@ test('any IPv4 range holds exactly the addresses that share its bits', () => {
       assert.equal(new IpRanges([`${textOf(one)}/${bits}`]).contains(textOf(other)), same);
     }),
   );
+});
+
+test('an address of IPv4 has one text, however IPv6 dresses it', () => {
+  for (const address of [
+    '203.0.113.9',
+    '::ffff:203.0.113.9',
+    '::FFFF:203.0.113.9',
+    '::ffff:cb00:7109',
+    '::FFFF:CB00:7109',
+  ])
+    assert.equal(plainAddress(address), '203.0.113.9', address);
+  for (const address of ['', '::1', '2001:db8::1', '::ffff:1', '::ffff:0:cb00:7109', 'fe80::1%eth0'])
+    assert.equal(plainAddress(address), address);
 });

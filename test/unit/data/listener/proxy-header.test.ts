@@ -16,13 +16,18 @@ function binary(command: number, family: number, rest: readonly number[], announ
 const TCP4_REST = [203, 0, 113, 9, 10, 0, 0, 1, 0x12, 0x34, 0, 80];
 const TCP6_REST = [0x20, 1, 0xd, 0xb8, ...Array(11).fill(0), 9, ...Array(16).fill(1), 1, 2, 0, 80];
 
+const MAPPED_REST = [...Array(10).fill(0), 0xff, 0xff, 203, 0, 113, 9, ...Array(16).fill(1), 1, 2, 0, 80];
+
 const GOOD: readonly (readonly [string, Buffer, string])[] = [
   ['TCP4', Buffer.from('PROXY TCP4 203.0.113.9 10.0.0.1 4660 80\r\n'), '203.0.113.9'],
   ['TCP6', Buffer.from('PROXY TCP6 2001:db8::9 ::1 65535 0\r\n'), '2001:db8::9'],
+  ['TCP6 in another spelling', Buffer.from('PROXY TCP6 2001:DB8:0::0009 ::1 65535 0\r\n'), '2001:db8::9'],
+  ['TCP6 for IPv4', Buffer.from('PROXY TCP6 ::FFFF:203.0.113.9 ::ffff:1 1 80\r\n'), '203.0.113.9'],
   ['UNKNOWN', Buffer.from('PROXY UNKNOWN\r\n'), ''],
   ['UNKNOWN with more', Buffer.from('PROXY UNKNOWN ffff::1 ffff::1 1 1\r\n'), ''],
   ['version 2 for TCP4', binary(0x21, 0x11, TCP4_REST), '203.0.113.9'],
   ['version 2 for TCP6', binary(0x21, 0x21, TCP6_REST), '2001:db8::9'],
+  ['version 2 for IPv4 as TCP6', binary(0x21, 0x21, MAPPED_REST), '203.0.113.9'],
   ['version 2 with extensions', binary(0x21, 0x11, [...TCP4_REST, 4, 0, 3, 1, 2, 3]), '203.0.113.9'],
   ['version 2, LOCAL', binary(0x20, 0, []), ''],
   ['version 2, LOCAL with addresses', binary(0x20, 0x11, TCP4_REST), ''],
@@ -50,6 +55,7 @@ const BAD_TEXTS = [
   'PROXY TCP6 203.0.113.9 10.0.0.1 4660 80\r\n',
   'PROXY TCP4 203.0.113.9 10.0.0.1 4660 65536\r\n',
   'PROXY TCP4 203.0.113.9 10.0.0.1 04660 80\r\n',
+  'PROXY TCP6 fe80::1%eth0 ::1 4660 80\r\n',
   'PROXY UDP4 203.0.113.9 10.0.0.1 4660 80\r\n',
   'PROXY \r\n',
   `PROXY TCP4 ${'1'.repeat(107)}`,
