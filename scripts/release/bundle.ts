@@ -27,7 +27,6 @@ const BANNER =
  * `[from, to]`, or null for what tsuji never asks of them. Any other such file is refused.
  */
 const LOOKS_AROUND: ReadonlyMap<string, readonly [from: string, to: string] | null> = new Map([
-  ['etcd3/lib/connection-pool.js', ['etcd3/proto', '../proto']],
   // Bundled as an entry of that name.
   ['piscina/dist/index.js', null],
   ['@grpc/grpc-js/build/src/channelz.js', null],

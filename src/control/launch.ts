@@ -3,8 +3,8 @@
  * are waited for, but not for ever, since whoever watches `/ping` must find somebody. When they come later and say
  * something else than what runs, the control plane is made anew; no route was known before.
  *
- * A store that does not answer at once is not waited for where a snapshot says what it had: then that is in force,
- * settings and routes, until the store has been read.
+ * A store that refuses, or does not answer at once, is not waited for where a snapshot says what it had: then that is in
+ * force, settings and routes, until the store has been read.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { timerSpan } from '../kernel/durations.ts';
@@ -131,7 +131,8 @@ export class Launch {
     const isRemembered = this.snapshot.open();
     // A successor has time: its predecessor serves.
     const firstMs = isRemembered && !this.isSuccessor ? PATIENCE_WITH_SNAPSHOT_MS : patienceMs;
-    let early = await this.within(firstMs, reading);
+    const answer = isRemembered && !this.isSuccessor ? Promise.race([reading, this.reader.refused]) : reading;
+    let early = await this.within(firstMs, answer);
     if (early === null && isRemembered && !this.stopping) {
       const remembered = await this.snapshot.recall();
       if (remembered !== null) {

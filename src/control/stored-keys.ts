@@ -12,6 +12,7 @@ import { BACKOFF_LONGEST_MS } from './source/backoff.ts';
 import { EndpointMemory } from './source/endpoint-loop.ts';
 import { sourcesFrom } from './source/from-settings.ts';
 import type { Source, SourceName, SourceStatus } from './source/source.ts';
+import type { KeyValues } from './source/source-keys.ts';
 import type { SourceLog } from './source/source-log.ts';
 
 /**
@@ -27,21 +28,31 @@ export class StoredKeysReader implements StoredKeys {
   readonly endpoints = new EndpointMemory();
   private readonly sources: readonly Source[];
   private readonly sourceLog: SourceLog;
-  private readonly found = new Map<SourceName, ReadonlyMap<string, string>>();
-  private readonly remembered = new Map<SourceName, ReadonlyMap<string, string>>();
+  private readonly found = new Map<SourceName, KeyValues>();
+  private readonly remembered = new Map<SourceName, KeyValues>();
   /** Of the sources that have not answered, since the first that has. */
   private readonly failures = new Map<SourceName, number>();
   private keys: ReadonlyMap<string, string> = new Map();
   private problems: StoredSettings['problems'] = new Map();
+  /** How often each source has failed that has not answered. */
+  private readonly refusals = new Map<SourceName, number>();
+  private readonly refusing = Promise.withResolvers<null>();
+  private readonly endpointCount: number;
   private isQuiet = false;
   private settled: (() => void) | null = null;
   private grace: NodeJS.Timeout | null = null;
 
   /** @throws TsujiError for TLS settings of etcd that cannot be used */
-  constructor({ etcd, folder }: Settings, sourceLog: SourceLog) {
+  constructor({ etcd, folder }: Pick<Settings, 'etcd' | 'folder'>, sourceLog: SourceLog) {
     this.sourceLog = sourceLog;
+    this.endpointCount = etcd?.endpoints.length ?? 0;
     const once = etcd === null ? null : { ...etcd, watch: false };
     this.sources = sourcesFrom({ etcd: once, folder }, this.endpoints, true);
+  }
+
+  /** Resolves with null when every endpoint has failed those that have not answered: there is nothing to be had soon. */
+  get refused(): Promise<null> {
+    return this.refusing.promise;
   }
 
   statuses(): SourceStatus[] {
@@ -64,6 +75,7 @@ export class StoredKeysReader implements StoredKeys {
             const status = source.status();
             // That it answers is told by who reads all of its keys.
             if (!this.isQuiet && status.state !== 'live') this.sourceLog.saw(status);
+            if (status.state === 'connecting' && status.error !== '') this.failed(name);
             this.statusChanged(name);
           }),
         });
@@ -106,11 +118,20 @@ export class StoredKeysReader implements StoredKeys {
   }
 
   /** `maps`: in order of precedence. */
-  private take(maps: readonly ReadonlyMap<string, string>[]): ReadonlyMap<string, string> {
+  private take(maps: readonly KeyValues[]): ReadonlyMap<string, string> {
     const merged = new Map<string, string>();
     for (const map of maps) for (const [key, value] of map) if (!merged.has(key)) merged.set(key, value);
     this.keys = new Map([...merged].filter(([key, value]) => isStoredSetting(key, value)));
     return this.keys;
+  }
+
+  private failed(name: SourceName): void {
+    this.refusals.set(name, (this.refusals.get(name) ?? 0) + 1);
+    const isAwaited = (source: Source): boolean =>
+      !this.found.has(source.name) &&
+      source.status().state !== 'absent' &&
+      (this.refusals.get(source.name) ?? 0) < this.endpointCount;
+    if (!this.sources.some(isAwaited)) this.refusing.resolve(null);
   }
 
   private statusChanged(name: SourceName): void {

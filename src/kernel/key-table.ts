@@ -5,6 +5,10 @@
  */
 import { nearestName } from './nearest.ts';
 
+/** Answers that are kept, and the longest key of which one is. */
+const MOST_KEPT = 256;
+const LONGEST_KEPT = 64;
+
 type Node<Field> = {
   field: Field | null;
   readonly children: Map<string, Node<Field>>;
@@ -31,7 +35,11 @@ export type Foreign<Field> = { readonly hint: string; readonly guard: Field | nu
 export type KeyMatch<Field> =
   /** It has no row, and belongs to a guard. */
   | { readonly kind: 'guarded'; readonly field: Field; readonly names: readonly string[] }
-  | { readonly kind: 'known'; readonly field: Field /** What stood for the `*`, in order. */; readonly names: string[] }
+  | {
+      readonly kind: 'known';
+      readonly field: Field /** What stood for the `*`, in order. */;
+      readonly names: readonly string[];
+    }
   | UnknownKey;
 
 function emptyNode<Field>(): Node<Field> {
@@ -43,6 +51,8 @@ export class KeyTable<Field> {
   readonly patterns: readonly string[];
   readonly #root: Node<Field> = emptyNode();
   readonly #foreign: ReadonlyMap<string, Foreign<Field>>;
+  /** Objects have the same keys, each of which is asked for more than once. */
+  readonly #kept = new Map<string, KeyMatch<Field>>();
 
   /** `foreign`: by first part, in lower case. */
   constructor(
@@ -64,6 +74,17 @@ export class KeyTable<Field> {
   }
 
   find(key: string): KeyMatch<Field> {
+    if (key.length > LONGEST_KEPT) return this.#find(key);
+    let match = this.#kept.get(key);
+    if (match === undefined) {
+      match = this.#find(key);
+      if (this.#kept.size >= MOST_KEPT) this.#kept.clear();
+      this.#kept.set(key, match);
+    }
+    return match;
+  }
+
+  #find(key: string): KeyMatch<Field> {
     const names: string[] = [];
     let node = this.#root;
     for (const part of key.split('/')) {

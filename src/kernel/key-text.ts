@@ -18,8 +18,15 @@ function escaped(bytes: Buffer): string {
 
 /** `prefix`: of the key, UTF-8, without a slash at its end. */
 export function keyText(key: Buffer, prefix: string): string {
-  if (isUtf8(key)) return key.toString();
-  return `${prefix}/${MARK}${escaped(key.subarray(Buffer.byteLength(prefix) + 1))}`;
+  return isUtf8(key) ? key.toString() : `${prefix}/${textOf(key, Buffer.byteLength(prefix) + 1, key.length)}`;
+}
+
+/** What `keyText` makes of the part of a key behind its prefix, which stands there in `bytes`. A text of its own, no view of a longer one. */
+export function textOf(bytes: Buffer, start: number, end: number): string {
+  const text = bytes.toString('utf8', start, end);
+  if (!text.includes(LOST)) return text;
+  const part = bytes.subarray(start, end);
+  return isUtf8(part) ? text : MARK + escaped(part);
 }
 
 /** For a store that gives names as text: where that has lost bytes, they cannot be told from others. */

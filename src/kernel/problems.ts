@@ -31,6 +31,8 @@ export function shownKey(key: string): string {
   return `${shortened(key, SHOWN_KEY_LENGTH)} (${key.length} characters, ${hash('sha1', key).slice(0, 12)})`;
 }
 
+const NONE: readonly Problem[] = [];
+
 export class ProblemList {
   readonly #list: Problem[] = [];
   readonly #prefix: string;
@@ -43,6 +45,7 @@ export class ProblemList {
 
   /** Those of the unknown keys come last, in the order of keys, whatever order they came in. */
   get list(): readonly Problem[] {
+    if (this.#list.length + this.#unknown.length === 0) return NONE;
     const unknown = this.#unknown.sort((a, b) => (a.key < b.key ? -1 : 1));
     // To look for what was meant takes longer than all else there is to do for a key.
     const reasons = unknown.map(

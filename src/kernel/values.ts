@@ -40,6 +40,8 @@ export function readInt(text: string, fallback: number, instead = `${fallback} i
   return { value: Number(exact), problem: '' };
 }
 
+const NONE: readonly string[] = [];
+
 /**
  * A list is one value with commas or one child key per item; the first wins if it has any item. Children are taken
  * in order of their names (`0`, `1`, `10`, `2`) and neither split nor trimmed.
@@ -48,6 +50,7 @@ export function readInt(text: string, fallback: number, instead = `${fallback} i
  * @param children child name → value
  */
 export function readList(leaf: string, children: ReadonlyMap<string, string>): readonly string[] {
+  if (leaf === '' && children.size === 0) return NONE;
   const items = leaf
     .split(',')
     .map((item) => item.trim())

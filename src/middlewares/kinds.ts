@@ -67,6 +67,9 @@ export const BACKEND_KINDS: readonly AnyKind[] = [
 
 const KINDS = [...FRONTEND_KINDS, ...BACKEND_KINDS];
 
+const NO_NAMES: readonly string[] = [];
+const NO_KEY_SETS: readonly NeededKeySet[] = [];
+
 /** What may be shown of the options of an object, by the name of their kind. */
 export function shownOptions(options: OptionSet): Record<string, object> {
   const shown: Record<string, object> = {};
@@ -77,8 +80,15 @@ export function shownOptions(options: OptionSet): Record<string, object> {
   return shown;
 }
 
+/** Of nearly all of very many objects: then no kind has to be asked. */
+function hasNone(options: OptionSet): boolean {
+  for (const _name in options) return false;
+  return true;
+}
+
 /** Names of the backends that the options of an object send requests to. */
-export function backendsOf(options: OptionSet): string[] {
+export function backendsOf(options: OptionSet): readonly string[] {
+  if (hasNone(options)) return NO_NAMES;
   return KINDS.flatMap((kind) => {
     const own = options[kind.name];
     return own === undefined ? [] : (kind.backends?.(own) ?? []);
@@ -86,7 +96,8 @@ export function backendsOf(options: OptionSet): string[] {
 }
 
 /** The key sets that the options of an object need. */
-export function keySetsOf(options: OptionSet): NeededKeySet[] {
+export function keySetsOf(options: OptionSet): readonly NeededKeySet[] {
+  if (hasNone(options)) return NO_KEY_SETS;
   return KINDS.flatMap((kind) => {
     const own = options[kind.name];
     return own === undefined ? [] : (kind.keySets?.(own) ?? []);
@@ -95,6 +106,7 @@ export function keySetsOf(options: OptionSet): NeededKeySet[] {
 
 /** The key of an object whose options ask for the number of live nodes, '' for none. */
 export function nodesKeyOf(options: OptionSet): string {
+  if (hasNone(options)) return '';
   for (const kind of KINDS) {
     const own = options[kind.name];
     const key = own === undefined ? '' : (kind.nodesKey?.(own) ?? '');
@@ -105,6 +117,7 @@ export function nodesKeyOf(options: OptionSet): string {
 
 /** The backend of a frontend that names none itself, '' when nothing offers one. */
 export function offeredBackend(options: OptionSet): string {
+  if (hasNone(options)) return '';
   for (const kind of KINDS) {
     const own = options[kind.name];
     if (own !== undefined && kind.backend !== undefined) return kind.backend(own);

@@ -69,7 +69,16 @@ function readEntryPoints(
   problems: ProblemList,
 ): readonly string[] | null {
   const listed = readList(unescapeValue(keys.entryPoints), keys.entryPointItems);
-  const wanted = new Set(listed.length > 0 ? listed : options.defaultEntryPoints);
+  const { defaultEntryPoints } = options;
+  // One list for nearly all frontends.
+  if (
+    listed.length === 0 &&
+    defaultEntryPoints.length > 0 &&
+    defaultEntryPoints.every((name) => options.entryPoints.has(name))
+  ) {
+    return defaultEntryPoints;
+  }
+  const wanted = new Set(listed.length > 0 ? listed : defaultEntryPoints);
   const known = [...wanted].filter((name) => options.entryPoints.has(name));
   const unknown = [...wanted].filter((name) => !options.entryPoints.has(name)).map(quoted);
   if (known.length === 0) {
@@ -81,8 +90,6 @@ function readEntryPoints(
     problems.add('entrypoints', 'rejected', which);
     return null;
   }
-  // One list for nearly all frontends.
-  if (listed.length === 0 && known.length === options.defaultEntryPoints.length) return options.defaultEntryPoints;
   if (unknown.length > 0) {
     const what = unknown.length === 1 ? 'is no entrypoint' : 'are no entrypoints';
     problems.add('entrypoints', 'defaulted', `${unknown.join(', ')} ${what}; only ${known.join(', ')} is used`);

@@ -51,14 +51,8 @@ type KeyRules = {
 
 /** The keys of one object: all that mean something and those that are listed of the others. */
 class KeyFile extends SmallMap {
-  readonly #rules: KeyRules;
   /** By kind, as far as there have been any; null: none, as in nearly all of very many objects. */
   #unknown: Map<KeyKind, FirstKeys> | null = null;
-
-  constructor(rules: KeyRules) {
-    super();
-    this.#rules = rules;
-  }
 
   get isEmpty(): boolean {
     return this.size === 0 && this.unlisted === 0;
@@ -72,9 +66,9 @@ class KeyFile extends SmallMap {
   }
 
   /** Sets or deletes. Returns the keys that are kept, or not kept any more, because of it; null when nothing changes. */
-  put(key: string, value: string | null): readonly string[] | null {
-    const kind = this.#rules.kindOf(key);
-    if (kind !== 'known') return this.#putUnknown(kind, key, value !== null);
+  put(key: string, value: string | null, rules: KeyRules): readonly string[] | null {
+    const kind = rules.kindOf(key);
+    if (kind !== 'known') return this.#putUnknown(kind, key, value !== null, rules.mostUnknown);
     if ((this.get(key) ?? null) === value) return null;
     if (value === null) this.delete(key);
     else this.set(key, value);
@@ -90,9 +84,9 @@ class KeyFile extends SmallMap {
     return moved;
   }
 
-  #putUnknown(kind: KeyKind, key: string, exists: boolean): readonly string[] | null {
+  #putUnknown(kind: KeyKind, key: string, exists: boolean, mostUnknown: number): readonly string[] | null {
     this.#unknown ??= new Map();
-    const unknown = this.#unknown.get(kind) ?? new FirstKeys(this.#rules.mostUnknown);
+    const unknown = this.#unknown.get(kind) ?? new FirstKeys(mostUnknown);
     this.#unknown.set(kind, unknown);
     if (unknown.has(key) === exists) return null;
     const moved = exists ? unknown.add(key) : unknown.delete(key);
@@ -129,10 +123,10 @@ class Objects {
     let file = this.#files.get(name);
     if (file === undefined) {
       if (value === null) return false;
-      file = new KeyFile(this.#rules);
+      file = new KeyFile();
       this.#files.set(name, file);
     }
-    const changed = file.put(key, value) !== null;
+    const changed = file.put(key, value, this.#rules) !== null;
     if (file.isEmpty) this.#files.delete(name);
     return changed;
   }
@@ -146,13 +140,14 @@ export class KvTree {
   readonly backends = new Objects(BACKEND_KEYS);
   readonly frontends = new Objects(FRONTEND_KEYS);
   readonly certificates = new Objects(CERTIFICATE_KEYS);
-  readonly #others: KeyFile;
+  readonly #others = new KeyFile();
+  readonly #otherRules: KeyRules;
   readonly #keys = new SharedTexts(MOST_SHARED);
 
   /** `isKnown`: does a key outside all objects mean something? */
   constructor(isKnown: (key: string) => boolean) {
     const kindOf = (key: string): KeyKind => (isKnown(key) ? 'known' : 'unknown');
-    this.#others = new KeyFile({ kindOf, mostUnknown: MOST_UNKNOWN_OTHERS });
+    this.#otherRules = { kindOf, mostUnknown: MOST_UNKNOWN_OTHERS };
   }
 
   /** undefined: there is no such key, or it means nothing and is one of very many. */
@@ -180,7 +175,7 @@ export class KvTree {
         const name = key.slice(kindEnd + 1, nameEnd);
         if (kind.objects.put(name, this.#keys.of(key.slice(nameEnd + 1)), value)) kind.names.add(name);
       } else {
-        for (const moved of this.#others.put(key, value) ?? []) touched.others.add(moved);
+        for (const moved of this.#others.put(key, value, this.#otherRules) ?? []) touched.others.add(moved);
       }
     }
     for (const { objects, names } of kinds.values()) objects.settle(names);

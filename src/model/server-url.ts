@@ -69,15 +69,17 @@ export function parseServerUrl(url: string): ServerUrl | string {
     return `${quotedUrl(url)} has ${which}; it must be a number from 1 to 65535`;
   }
   const hostField = hostText.replace(/%25.*\]$/, ']');
-  const userless =
-    user === undefined ? url : url.slice(0, schemeText.length + 3) + url.slice(schemeText.length + 3 + user.length);
+  const at = schemeText.length + 3;
+  const userless = user === undefined ? url : url.slice(0, at) + url.slice(at + user.length);
+  // A view of the URL, which is kept anyway, is the least of very many.
+  const withPort = userless.slice(at, at + hostText.length + 1 + digits.length);
   return {
     url: userless,
     hasUser: user !== undefined,
     scheme,
     host,
     port,
-    hostHeader: digits === '' ? hostField : `${hostField}:${digits}`,
+    hostHeader: digits === '' ? hostField : hostField === hostText ? withPort : `${hostField}:${digits}`,
     identity: `${scheme}://${hostText.toLowerCase()}:${port}${path}`,
   };
 }

@@ -54,7 +54,8 @@ export class SlotRegistry {
 
   /** The slot of a name, -1 when it has none. Does not count as naming it. */
   find(name: string): number {
-    return this.slots.get(name) ?? -1;
+    // A map would have to go through all of the name to find out.
+    return this.slots.size === 0 ? -1 : (this.slots.get(name) ?? -1);
   }
 
   /** The slot of a name in the table of `generation`. Throws TsujiError SLOTS_FULL. */

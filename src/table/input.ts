@@ -1,6 +1,6 @@
 /**
  * What the table writer is given: the model with names resolved to numbers. Plain data, because it crosses into a
- * piscina thread by structured clone.
+ * piscina thread as JSON.
  */
 import type { MatchTerm, PathModifiers } from '../rule/terms.ts';
 import type { BackendPolicy, MiddlewareOptions } from './options.ts';

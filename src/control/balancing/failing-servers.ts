@@ -52,6 +52,11 @@ export class FailingServers {
     this.options = options;
   }
 
+  /** No server is. */
+  get isEmpty(): boolean {
+    return this.failing.size === 0;
+  }
+
   isDown(slot: number): boolean {
     return (this.failing.get(slot)?.reasons.size ?? 0) > 0;
   }

@@ -87,10 +87,9 @@ export class ServerControl {
   }
 
   private isUsable(backend: Backend, server: Server): boolean {
-    return (
-      isUsable(this.shared, backend, server) &&
-      !this.failing.isDown(this.shared.serverSlots.find(serverKey(backend.name, server.url)))
-    );
+    if (!isUsable(this.shared, backend, server)) return false;
+    if (this.failing.isEmpty) return true;
+    return !this.failing.isDown(this.shared.serverSlots.find(serverKey(backend.name, server.url)));
   }
 
   /** Whether a server serves, as far as requests and its health check tell. */

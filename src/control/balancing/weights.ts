@@ -39,6 +39,8 @@ export class EffectiveWeights {
   /** Those of them whose weights move by themselves. */
   private readonly moving = new Set<string>();
   private readonly touched = new Set<string>();
+  /** There has been any. */
+  private hasManaged = false;
   private timer: NodeJS.Timeout | null = null;
   private steps = 0;
 
@@ -67,7 +69,7 @@ export class EffectiveWeights {
     this.managed.delete(name);
     this.moving.delete(name);
     // Its servers may still have weights of when it was managed, be that before it was away.
-    if (backend !== undefined) this.write(backend, UNMANAGED);
+    if (backend !== undefined && this.hasManaged) this.write(backend, UNMANAGED);
   }
 
   /** A server of this backend serves again: after an ejection, or after it was down. */
@@ -110,6 +112,7 @@ export class EffectiveWeights {
       for (const slot of managed.slots) if (!known.slots.has(slot)) managed.starts.set(slot, performance.now());
     }
     this.managed.set(backend.name, managed);
+    this.hasManaged = true;
     this.write(backend, managed);
   }
 

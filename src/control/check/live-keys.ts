@@ -21,8 +21,8 @@ export async function readLiveKeys({ etcd, folder }: Settings, ms: number): Prom
   const timer = setTimeout(() => done.resolve(), timerSpan(ms));
   for (const source of sources) {
     source.start({
-      snapshot: (name, revision, entries, revisions) => {
-        merge.replace(name, entries, revisions);
+      snapshot: (name, revision, entries) => {
+        merge.replace(name, entries);
         heard.set(name, revision);
         // The status that an alias is told by comes right behind.
         setImmediate(look);

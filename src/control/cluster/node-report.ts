@@ -10,7 +10,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KVClient } from 'etcd3';
+import { KVClient } from 'etcd3/lib/rpc.js';
 import { reasonOf } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import type { EtcdSettings } from '../../settings/settings.ts';

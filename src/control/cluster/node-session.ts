@@ -1,6 +1,7 @@
 /** One node among the live ones, for as long as one connection to etcd v3 holds: it writes its own key and watches those of all. */
 import { hostname } from 'node:os';
-import { type IEvent, KVClient } from 'etcd3';
+import type { IEvent } from 'etcd3';
+import { KVClient } from 'etcd3/lib/rpc.js';
 import { rangeBelow } from '../source/etcd-v3.ts';
 import type { EtcdV3Connection } from '../source/etcd-v3-connection.ts';
 import { grantLease, keepLease, revokeLease } from '../source/etcd-v3-lease.ts';

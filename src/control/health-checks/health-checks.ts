@@ -88,6 +88,8 @@ export class HealthChecks {
   private readonly followed = new Map<string, HealthCheck>();
   /** Names of the backends that the next `follow` looks at. */
   private readonly touched = new Set<string>();
+  /** There has been any. */
+  private hasFollowed = false;
   /** Backend → checks by URL of the server. */
   private readonly checks = new Map<string, Map<string, Check>>();
   private queue: Check[] = [];
@@ -132,7 +134,7 @@ export class HealthChecks {
   private followNamed(name: string, backend: Backend | undefined): void {
     if (backend?.healthCheck === undefined) this.forget(name);
     // Its servers may have been down, now or when they were last seen.
-    if (backend !== undefined && backend.healthCheck === undefined) this.release(backend);
+    if (backend !== undefined && backend.healthCheck === undefined && this.hasFollowed) this.release(backend);
     else if (backend?.healthCheck !== undefined) this.followBackend(backend, backend.healthCheck);
   }
 
@@ -143,6 +145,7 @@ export class HealthChecks {
   private followBackend(backend: Backend, healthCheck: HealthCheck): void {
     const before = this.followed.get(backend.name);
     this.followed.set(backend.name, healthCheck);
+    this.hasFollowed = true;
     const old = this.checks.get(backend.name) ?? new Map<string, Check>();
     const next = new Map<string, Check>();
     const isAnother = before === undefined || questionOf(before) !== questionOf(healthCheck);

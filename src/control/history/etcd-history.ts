@@ -2,7 +2,8 @@
  * What etcd v3 remembers of the keys below a prefix, until it compacts its history: their state at a revision, all that
  * happened to one key, and a way back.
  */
-import { type IEvent, type IRangeRequest, KVClient } from 'etcd3';
+import type { IEvent, IRangeRequest } from 'etcd3';
+import { KVClient } from 'etcd3/lib/rpc.js';
 import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf, TsujiError } from '../../kernel/errors.ts';
 import { keyText } from '../../kernel/key-text.ts';

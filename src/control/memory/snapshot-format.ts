@@ -15,6 +15,7 @@ import { crc32 } from 'node:zlib';
 import { reasonOf, TsujiError } from '../../kernel/errors.ts';
 import { quoted } from '../../kernel/quote.ts';
 import type { Change, SourceName } from '../source/source.ts';
+import type { KeyValues } from '../source/source-keys.ts';
 
 export const SNAPSHOT_REFUSED = 'SNAPSHOT_REFUSED';
 
@@ -127,11 +128,7 @@ export function wholeBlock(): Buffer {
  * Blocks of the keys of the source whose block came last, each a little over `bytes` long. The map may change between
  * two of them: whoever writes them appends what has changed meanwhile.
  */
-export function* keysBlocks(
-  entries: ReadonlyMap<string, string>,
-  bytes: number,
-  isLeased: IsLeased,
-): Generator<Buffer> {
+export function* keysBlocks(entries: KeyValues, bytes: number, isLeased: IsLeased): Generator<Buffer> {
   let records: Buffer[] = [];
   let size = 0;
   for (const [key, value] of entries) {

@@ -16,6 +16,7 @@ import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import { makeFolder } from '../../kernel/make-folder.ts';
 import type { Change, SourceName } from '../source/source.ts';
+import type { KeyValues } from '../source/source-keys.ts';
 import {
   changesBlock,
   confirmedBlock,
@@ -58,7 +59,7 @@ export type SnapshotCounts = { ok: number; failed: number };
 /** The keys in force, live. */
 export type FollowedKeys = {
   /** All of a source. */
-  readonly of: (source: SourceName) => ReadonlyMap<string, string>;
+  readonly of: (source: SourceName) => KeyValues;
   readonly isLeased: (source: SourceName, key: string) => boolean;
 };
 

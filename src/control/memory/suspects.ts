@@ -17,6 +17,7 @@ import { GUARD_SUSPECT } from '../../model/guard-keys.ts';
 import type { Backend, Model, Server } from '../../model/model.ts';
 import { guarded } from '../guarded.ts';
 import type { Change, SourceName } from '../source/source.ts';
+import type { KeyValues } from '../source/source-keys.ts';
 import { type LetGo, SuspectKeys, type SuspectName, suspectId } from './suspect-keys.ts';
 
 const LOOK_MS = 250;
@@ -47,7 +48,7 @@ export type SuspectsOptions = {
   /** How long one is kept at most, 0 for not at all. */
   readonly limitMs: number;
   readonly model: () => Model;
-  readonly keysOf: (source: SourceName) => ReadonlyMap<string, string>;
+  readonly keysOf: (source: SourceName) => KeyValues;
   readonly sources: readonly SourceName[];
   readonly backendOf: (frontend: string) => string;
   readonly evidenceOf: (backend: Backend, server: Server) => Evidence;
@@ -148,7 +149,7 @@ export class Suspects {
    * A source has given all its keys, which are to be in force next. Returns what stays beside them.
    * `expired`: as in SourceSink.
    */
-  reread(source: SourceName, entries: ReadonlyMap<string, string>, expired: ReadonlySet<string>): Change[] {
+  reread(source: SourceName, entries: KeyValues, expired: ReadonlySet<string>): Change[] {
     const had = this.options.keysOf(source);
     const lost = this.limitMs === 0 ? [] : [...expired].filter((key) => had.has(key));
     const stay = Array.from(this.keys.reread(source, entries, lost, performance.now()));

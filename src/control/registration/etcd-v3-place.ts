@@ -3,7 +3,8 @@
  * with the lease when nobody keeps it any more.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type IRequestOp, KVClient } from 'etcd3';
+import type { IRequestOp } from 'etcd3';
+import { KVClient } from 'etcd3/lib/rpc.js';
 import { timerSpan } from '../../kernel/durations.ts';
 import { EtcdV3Connection } from '../source/etcd-v3-connection.ts';
 import { grantLease, keepLease, RENEWALS, revokeLease } from '../source/etcd-v3-lease.ts';

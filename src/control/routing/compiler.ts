@@ -14,7 +14,7 @@ import { TableBuilder } from '../../table/builder.ts';
 import type { TableChange, Tables } from '../../table/input.ts';
 import { type BuiltTables, builtTables } from '../../table/salvage.ts';
 import { letGoSoon } from '../let-go.ts';
-import type { BasePiece, MadeBase } from './make-base.task.ts';
+import type { BasePiece, BaseTask, MadeBase } from './make-base.task.ts';
 
 /**
  * Objects in an overlay: beyond that it becomes a base, or part of the next one. With so many a change costs the main thread half
@@ -22,28 +22,100 @@ import type { BasePiece, MadeBase } from './make-base.task.ts';
  * second or two.
  */
 export const MOST_OVERLAID = 2_048;
-/** Objects in one message to the thread. */
-const PIECE = 2_048;
+/** Messages that the thread has at a time, so that it never waits for the next one. */
+const AHEAD = 2;
 /** That thread is kept for so long without work. */
 const IDLE_MS = 5_000;
 /** After a base that could not be made. */
 const RETRY_MS = 30_000;
 
+/** A base that the thread takes in while main tells the rest of it. */
+export class BaseInParts {
+  readonly #run: (piece: BasePiece) => Promise<MadeBase | null>;
+  readonly #made = Promise.withResolvers<MadeBase | null>();
+  /** The pool keeps the order of no more than it gives the thread at once. */
+  #waiting: BasePiece[] = [];
+  #underWay = 0;
+  #pieces = 0;
+  #tables: Tables | null;
+
+  /** `tables`: what it starts from. */
+  constructor(run: (piece: BasePiece) => Promise<MadeBase | null>, tables: Tables | null) {
+    this.#run = run;
+    this.#tables = tables;
+    // Told where it is awaited.
+    this.#made.promise.catch(() => undefined);
+  }
+
+  add(change: TableChange): void {
+    this.#send(change, false);
+  }
+
+  /** `change`: the last of it. */
+  async end(change: TableChange): Promise<MadeBase> {
+    this.#send(change, true);
+    const made = await this.#made.promise;
+    if (made === null) throw new Error('the thread has made no base');
+    return made;
+  }
+
+  /** It is not told to its end. */
+  drop(): void {
+    this.#waiting = [];
+  }
+
+  #send(change: TableChange, isLast: boolean): void {
+    this.#waiting.push({ tables: this.#tables, change: JSON.stringify(change), piece: this.#pieces++, isLast });
+    this.#tables = null;
+    this.#work();
+  }
+
+  #work(): void {
+    while (this.#underWay < AHEAD) {
+      const piece = this.#waiting.shift();
+      if (piece === undefined) return;
+      this.#underWay++;
+      void this.#run(piece).then(
+        (made) => {
+          this.#underWay--;
+          if (piece.isLast) this.#made.resolve(made);
+          this.#work();
+        },
+        (error: unknown) => {
+          this.#underWay--;
+          this.drop();
+          this.#made.reject(error);
+        },
+      );
+    }
+  }
+}
+
 export class TableCompiler {
   private readonly builder = new TableBuilder();
-  private pool: Piscina<Tables | BasePiece, MadeBase | null> | null = null;
+  private pool: Piscina<BaseTask, MadeBase | null> | null = null;
   private tables: Tables | null = null;
   /** A base is being made of an overlay that has grown. */
   private isMerging = false;
   private mergeAfter = 0;
 
+  /** After so many changes of keys, which may lead to a very large step: the thread takes as long to start as a model of a few thousand. */
+  expect(keys: number): void {
+    if (keys > MOST_OVERLAID) this.inThread(null).catch(() => undefined);
+  }
+
+  /** For a step of so many objects, if that is a very large one. */
+  begin(objects: number): BaseInParts | null {
+    return objects > MOST_OVERLAID ? new BaseInParts((piece) => this.inThread(piece), this.tables) : null;
+  }
+
   /**
-   * The tables after a change, without the objects that none can be made with. Throws TsujiError COMPILE_FAILED with the
-   * reason; what was changed must then be told again.
+   * The tables after a change, without the objects that none can be made with. `base`: what `begin` has given for it, to which all
+   * else of it was added; absent: it is whole. Throws TsujiError COMPILE_FAILED with the reason; what was changed must then be told again.
    */
-  async compile(change: TableChange): Promise<BuiltTables> {
+  async compile(change: TableChange, base = this.begin(sizeOf(change))): Promise<BuiltTables> {
     try {
-      const built = sizeOf(change) > MOST_OVERLAID ? await this.rebuilt(change) : builtTables(this.builder, change);
+      const built = base === null ? builtTables(this.builder, change) : await this.rebuilt(change, base);
       this.tables = built.tables;
       this.keepShort();
       return built;
@@ -61,16 +133,8 @@ export class TableCompiler {
     await this.pool?.close();
   }
 
-  private async rebuilt(change: TableChange): Promise<BuiltTables> {
-    const pieces = piecesOf(change);
-    const { tables } = this;
-    let made: MadeBase | null = null;
-    for (let piece = 0; piece < pieces.length; piece++) {
-      const isLast = piece === pieces.length - 1;
-      made = await this.inThread({ tables: piece === 0 ? tables : null, change: pieces[piece], piece, isLast });
-    }
-    if (made === null) throw new Error('the thread has made no base');
-    const { base, refused } = made;
+  private async rebuilt(change: TableChange, parts: BaseInParts): Promise<BuiltTables> {
+    const { base, refused } = await parts.end(change);
     this.builder.rebase(base);
     letGoSoon();
     return { tables: { base, overlay: null }, refused };
@@ -99,16 +163,17 @@ export class TableCompiler {
     }
   }
 
-  private inThread(task: Tables | BasePiece): Promise<MadeBase | null> {
+  private inThread(task: BaseTask): Promise<MadeBase | null> {
     this.pool ??= this.start();
     return this.pool.run(task);
   }
 
-  private start(): Piscina<Tables | BasePiece, MadeBase | null> {
-    const pool = new Piscina<Tables | BasePiece, MadeBase | null>({
+  private start(): Piscina<BaseTask, MadeBase | null> {
+    const pool = new Piscina<BaseTask, MadeBase | null>({
       filename: new URL('./make-base.task.ts', import.meta.url).href,
       minThreads: 0,
       maxThreads: 1,
+      concurrentTasksPerWorker: AHEAD,
       idleTimeout: IDLE_MS,
     });
     // A thread that dies between two tasks is replaced by the pool; without a listener it would end the process.
@@ -119,17 +184,4 @@ export class TableCompiler {
 
 function sizeOf({ backends, frontends, goneBackends, goneFrontends }: TableChange): number {
   return backends.length + frontends.length + goneBackends.length + goneFrontends.length;
-}
-
-/** What is gone comes with the first one. */
-function piecesOf({ generation, backends, frontends, goneBackends, goneFrontends }: TableChange): TableChange[] {
-  const none = { backends: [], frontends: [], goneBackends: [], goneFrontends: [] };
-  const pieces: TableChange[] = [{ ...none, generation, goneBackends, goneFrontends }];
-  for (let i = 0; i < backends.length; i += PIECE) {
-    pieces.push({ ...none, generation, backends: backends.slice(i, i + PIECE) });
-  }
-  for (let i = 0; i < frontends.length; i += PIECE) {
-    pieces.push({ ...none, generation, frontends: frontends.slice(i, i + PIECE) });
-  }
-  return pieces;
 }

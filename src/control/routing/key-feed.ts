@@ -8,7 +8,8 @@ import { guarded } from '../guarded.ts';
 import type { RememberedSource, SourceMark } from '../memory/snapshot-format.ts';
 import type { SnapshotKeeper } from '../memory/snapshot-keeper.ts';
 import type { Suspects } from '../memory/suspects.ts';
-import type { Change, KeyRevisions, Source, SourceName, SourceStatus } from '../source/source.ts';
+import type { Change, Source, SourceName, SourceStatus } from '../source/source.ts';
+import type { KeyValues } from '../source/source-keys.ts';
 import type { SourceLog } from '../source/source-log.ts';
 import type { Reconciler } from './reconciler.ts';
 import { Slices } from './slices.ts';
@@ -27,8 +28,7 @@ const NONE: ReadonlySet<string> = new Set();
 /** As in SourceSink. */
 type Given = {
   readonly revision: string;
-  readonly entries: ReadonlyMap<string, string>;
-  readonly revisions: KeyRevisions | undefined;
+  readonly entries: KeyValues;
   readonly expired: ReadonlySet<string>;
 };
 
@@ -152,11 +152,11 @@ export class KeyFeed {
     snapshot.changed(status, revision, changes);
   }
 
-  private *takingAll(status: SourceStatus, { revision, entries, revisions, expired }: Given): Steps<void> {
+  private *takingAll(status: SourceStatus, { revision, entries, expired }: Given): Steps<void> {
     const { reconciler, snapshot, suspects } = this.parts;
     const { name } = status;
     const staying = suspects.reread(name, entries, expired);
-    yield* reconciler.takingSnapshot(name, revision, entries, revisions);
+    yield* reconciler.takingSnapshot(name, revision, entries);
     if (staying.length > 0) yield* reconciler.takingChanges(name, revision, staying);
     this.given.add(name);
     snapshot.replaced(status, revision);
@@ -167,11 +167,11 @@ export class KeyFeed {
     const { reconciler, snapshot, suspects, log, onChange } = this.parts;
     // An error of ours is none of the source, which would take it for a lost connection.
     source.start({
-      snapshot: guarded('snapshot', (name, revision, entries, revisions, expired = NONE) => {
+      snapshot: guarded('snapshot', (name, revision, entries, expired = NONE) => {
         log.snapshot(name, entries.size);
         this.newest.set(name, revision);
         const status = source.status();
-        this.inTurn(() => this.takingAll(status, { revision, entries, revisions, expired }));
+        this.inTurn(() => this.takingAll(status, { revision, entries, expired }));
       }),
       changes: guarded('changes', (name, revision, changes) => {
         this.newest.set(name, revision);

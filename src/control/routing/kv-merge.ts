@@ -3,7 +3,8 @@
  * order of precedence wins; when it deletes the key, the value of the next one shows.
  */
 import { atOnce, type Steps } from '../../kernel/steps.ts';
-import type { Change, KeyRevisions, SourceName } from '../source/source.ts';
+import type { Change, SourceName } from '../source/source.ts';
+import { type KeyValues, SourceKeys } from '../source/source-keys.ts';
 
 /** One key as it counts. */
 export type MergedKey = {
@@ -19,22 +20,20 @@ export type MergedKey = {
 export type MergedChange = Change & { readonly before: string | null };
 
 export class KvMerge {
-  /** At which each key of a source was written last. */
-  readonly #revisions = new Map<SourceName, Map<string, number>>();
   /** In order of precedence. */
-  readonly #maps: ReadonlyMap<SourceName, Map<string, string>>;
-  /** The same. */
-  readonly #inOrder: readonly Map<string, string>[];
+  readonly #names: readonly SourceName[];
+  /** Theirs. */
+  readonly #keys: SourceKeys[];
 
   /** @param sources in order of precedence, the winner first */
   constructor(sources: readonly SourceName[]) {
-    this.#maps = new Map(sources.map((name) => [name, new Map<string, string>()]));
-    this.#inOrder = [...this.#maps.values()];
+    this.#names = sources;
+    this.#keys = sources.map(() => new SourceKeys());
   }
 
   /** `replacing` at once. */
-  replace(source: SourceName, entries: ReadonlyMap<string, string>, revisions?: KeyRevisions): MergedChange[] {
-    return atOnce(this.replacing(source, entries, revisions));
+  replace(source: SourceName, entries: KeyValues): MergedChange[] {
+    return atOnce(this.replacing(source, entries));
   }
 
   /** `applying` at once. */
@@ -42,24 +41,22 @@ export class KvMerge {
     return atOnce(this.applying(source, changes, revision));
   }
 
-  /** Replaces all keys of one source, bit by bit. Returns what changed in the merged view. */
-  *replacing(
-    source: SourceName,
-    entries: ReadonlyMap<string, string>,
-    revisions: KeyRevisions = new Map(),
-  ): Steps<MergedChange[]> {
+  /**
+   * Replaces all keys of one source, bit by bit; `SourceKeys` are kept as they are. Returns what changed in the merged view.
+   */
+  *replacing(source: SourceName, entries: KeyValues): Steps<MergedChange[]> {
+    const place = this.#placeOf(source);
+    const old = this.#keys[place]!;
+    const own = entries instanceof SourceKeys ? entries : SourceKeys.of(entries);
+    this.#keys[place] = own;
     const merged: MergedChange[] = [];
-    const written = new Map<string, number>();
-    this.#revisions.set(source, written);
-    for (const key of this.#mapOf(source).keys()) {
+    for (const [key, value] of old) {
       yield;
-      if (!entries.has(key)) this.#put(source, key, null, merged);
+      if (!own.has(key)) this.#show(place, key, value, null, merged);
     }
-    for (const [key, value] of entries) {
+    for (const [key, value] of own) {
       yield;
-      const revision = revisions.get(key);
-      if (revision !== undefined) written.set(key, revision);
-      this.#put(source, key, value, merged);
+      this.#show(place, key, old.get(key) ?? null, value, merged);
     }
     return merged;
   }
@@ -69,75 +66,65 @@ export class KvMerge {
    * merged view.
    */
   *applying(source: SourceName, changes: readonly Change[], revision: number | null = null): Steps<MergedChange[]> {
+    const place = this.#placeOf(source);
+    const own = this.#keys[place]!;
     const merged: MergedChange[] = [];
-    const revisions = this.#revisions.get(source) ?? new Map<string, number>();
-    this.#revisions.set(source, revisions);
     for (const { key, value } of changes) {
       yield;
-      if (value === null || revision === null) revisions.delete(key);
-      else revisions.set(key, revision);
-      this.#put(source, key, value, merged);
+      const before = own.get(key) ?? null;
+      if (value === null) own.delete(key);
+      else own.set(key, value, revision);
+      this.#show(place, key, before, value, merged);
     }
     return merged;
   }
 
-  #put(source: SourceName, key: string, value: string | null, merged: MergedChange[]): void {
-    const map = this.#mapOf(source);
-    const own = map.get(key) ?? null;
-    if (value === own) return;
-    if (value === null) map.delete(key);
-    else map.set(key, value);
-    const place = this.#inOrder.indexOf(map);
-    if (valueIn(this.#inOrder, key, 0, place) !== null) return;
-    const other = own === null || value === null ? valueIn(this.#inOrder, key, place + 1) : null;
-    const [before, after] = [own ?? other, value ?? other];
-    if (after !== before) merged.push({ key, value: after, before });
-  }
-
   /** All keys as they count, in no order. */
   *keys(): Generator<MergedKey> {
-    for (const [at, map] of this.#inOrder.entries()) {
-      const before = this.#inOrder.slice(0, at);
-      for (const key of map.keys()) if (!before.some((other) => other.has(key))) yield this.key(key)!;
+    for (const [at, keys] of this.#keys.entries()) {
+      for (const key of keys.keys()) if (this.#valueIn(0, at, key) === null) yield this.key(key)!;
     }
   }
 
   /** null: no source has it. */
   key(key: string): MergedKey | null {
-    for (const [source, map] of this.#maps) {
-      const value = map.get(key);
-      if (value !== undefined) return { key, value, source, revision: this.#revisions.get(source)?.get(key) ?? null };
+    for (const [at, keys] of this.#keys.entries()) {
+      const value = keys.get(key);
+      if (value !== undefined) return { key, value, source: this.#names[at]!, revision: keys.revisionOf(key) };
     }
     return null;
   }
 
-  /** All keys of one source, live. */
-  keysOf(source: SourceName): ReadonlyMap<string, string> {
-    return this.#mapOf(source);
+  /** All keys of one source, live until they are replaced. */
+  keysOf(source: SourceName): KeyValues {
+    return this.#keys[this.#placeOf(source)]!;
   }
 
   /** No source has a key. */
   get isEmpty(): boolean {
-    return this.#inOrder.every((map) => map.size === 0);
+    return this.#keys.every((keys) => keys.size === 0);
   }
 
-  #mapOf(source: SourceName): Map<string, string> {
-    const map = this.#maps.get(source);
-    if (map === undefined) throw new Error(`the source ${source} was not announced`);
-    return map;
+  /** Adds what becomes of a key in the merged view when the source at that place has another value for it, null for none. */
+  #show(place: number, key: string, old: string | null, now: string | null, merged: MergedChange[]): void {
+    if (now === old || this.#valueIn(0, place, key) !== null) return;
+    const other = old === null || now === null ? this.#valueIn(place + 1, this.#keys.length, key) : null;
+    const [before, value] = [old ?? other, now ?? other];
+    if (value !== before) merged.push({ key, value, before });
   }
-}
 
-/** Of the first of them that has it, from one index to before another. */
-function valueIn(
-  maps: readonly ReadonlyMap<string, string>[],
-  key: string,
-  from: number,
-  to = maps.length,
-): string | null {
-  for (let at = from; at < to; at++) {
-    const value = maps[at].get(key);
-    if (value !== undefined) return value;
+  /** Of the first of the sources from one place to before another that has it. */
+  #valueIn(from: number, to: number, key: string): string | null {
+    for (let place = from; place < to; place++) {
+      const value = this.#keys[place]!.get(key);
+      if (value !== undefined) return value;
+    }
+    return null;
   }
-  return null;
+
+  #placeOf(source: SourceName): number {
+    const place = this.#names.indexOf(source);
+    if (place < 0) throw new Error(`the source ${source} was not announced`);
+    return place;
+  }
 }

@@ -15,7 +15,8 @@ import type { Model } from '../../model/model.ts';
 import type { ModelUpdate } from '../../model/next-model.ts';
 import type { Refusal } from '../../model/refusals.ts';
 import { attempt } from '../guarded.ts';
-import type { Change, KeyRevisions, Source, SourceName, SourceSink } from '../source/source.ts';
+import type { Change, Source, SourceName, SourceSink } from '../source/source.ts';
+import type { KeyValues } from '../source/source-keys.ts';
 import { KvMerge, type MergedChange, type MergedKey } from './kv-merge.ts';
 import { type KeyChange, PendingChanges } from './pending-changes.ts';
 import { tellProblems } from './problem-log.ts';
@@ -60,8 +61,6 @@ export type ReconcilerOptions = {
   /** That time is over: once, before the first model is made without it. Whatever it recalls by then is in that model. */
   readonly onMissing?: () => Promise<void>;
 };
-
-const NO_REVISIONS: KeyRevisions = new Map();
 
 /** After an error of ours. */
 const RETRY_MS = 1_000;
@@ -143,13 +142,8 @@ export class Reconciler implements SourceSink {
   }
 
   /** `takingSnapshot` at once. */
-  snapshot(
-    source: SourceName,
-    revision: string,
-    entries: ReadonlyMap<string, string>,
-    revisions: KeyRevisions = NO_REVISIONS,
-  ): void {
-    atOnce(this.takingSnapshot(source, revision, entries, revisions));
+  snapshot(source: SourceName, revision: string, entries: KeyValues): void {
+    atOnce(this.takingSnapshot(source, revision, entries));
   }
 
   /** `takingChanges` at once. */
@@ -158,15 +152,10 @@ export class Reconciler implements SourceSink {
   }
 
   /** Takes them bit by bit; they are in a model all together. One taking after the other. */
-  *takingSnapshot(
-    source: SourceName,
-    revision: string,
-    entries: ReadonlyMap<string, string>,
-    revisions: KeyRevisions = NO_REVISIONS,
-  ): Steps<void> {
+  *takingSnapshot(source: SourceName, revision: string, entries: KeyValues): Steps<void> {
     if (this.#stopped) return;
     log.debug('Snapshot of keys', { source, revision, keys: entries.size });
-    const changes = yield* this.#merge.replacing(source, entries, revisions);
+    const changes = yield* this.#merge.replacing(source, entries);
     if (this.#heard.size === 0) this.#firstHeardAt = performance.now();
     this.#heard.add(source);
     this.#take(source, revision, changes);
@@ -181,7 +170,7 @@ export class Reconciler implements SourceSink {
   }
 
   /** Keys of an earlier run: in force at once, until that source gives its own. Whatever else there is comes when it comes. */
-  recall(source: SourceName, revision: string, entries: ReadonlyMap<string, string>): void {
+  recall(source: SourceName, revision: string, entries: KeyValues): void {
     this.snapshot(source, revision, entries);
     this.recalled();
   }
@@ -212,8 +201,8 @@ export class Reconciler implements SourceSink {
     return this.#merge.key(key);
   }
 
-  /** All keys of one source, live. */
-  keysOf(source: SourceName): ReadonlyMap<string, string> {
+  /** All keys of one source, live until they are replaced. */
+  keysOf(source: SourceName): KeyValues {
     return this.#merge.keysOf(source);
   }
 

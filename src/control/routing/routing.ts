@@ -142,7 +142,10 @@ export class Routing {
         this.suspects.obey(changes);
         return this.guard.admit(changes);
       },
-      onKeys: options.onKeys,
+      onKeys: (changes) => {
+        this.tables.expect(changes.length);
+        options.onKeys(changes);
+      },
       onMissing: () => this.feed.recallMissing(),
       onTaken: (revisions) => this.taken(revisions),
       onModel: (model, changed, since) => this.modelChanged(model, changed, since),

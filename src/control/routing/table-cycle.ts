@@ -12,7 +12,7 @@ import type { Model } from '../../model/model.ts';
 import type { Tables } from '../../table/input.ts';
 import type { Refused } from '../../table/salvage.ts';
 import { attempt } from '../guarded.ts';
-import { TableCompiler } from './compiler.ts';
+import { type BaseInParts, TableCompiler } from './compiler.ts';
 import type { ModelChange } from './reconciler.ts';
 import type { Slices } from './slices.ts';
 import type { TableFeed, Told } from './table-feed.ts';
@@ -58,6 +58,11 @@ export class TableCycle {
     return this.working || this.retry !== null;
   }
 
+  /** So many keys have changed, and the model will. */
+  expect(keys: number): void {
+    if (!this.stopped) this.compiler.expect(keys);
+  }
+
   /** The model has changed. */
   next(changed: Pick<ModelChange, 'backends' | 'frontends'>): void {
     this.options.feed.touch(changed);
@@ -94,9 +99,9 @@ export class TableCycle {
     void this.work().catch((error: unknown) => tellOwnError('tables', error));
   }
 
-  private *tell(generation: number): Steps<Told> {
+  private *tell(generation: number, base: BaseInParts | null): Steps<Told> {
     const { feed, model, onTold } = this.options;
-    const told = yield* feed.telling(model(), generation);
+    const told = yield* feed.telling(model(), generation, base === null ? null : (part) => base.add(part));
     yield* onTold(generation);
     return told;
   }
@@ -104,15 +109,17 @@ export class TableCycle {
   /** False when it could not be made. */
   private async make(generation: number): Promise<boolean> {
     const { feed, slices, onTables, onRefused } = this.options;
+    const base = this.compiler.begin(feed.size);
     try {
-      const { change, refused } = await slices.result(() => this.tell(generation));
-      const built = await this.compiler.compile(change);
+      const { change, refused } = await slices.result(() => this.tell(generation, base));
+      const built = await this.compiler.compile(change, base);
       feed.made();
       if (this.stopped) return true;
       onTables(generation, built.tables);
       onRefused([...refused, ...built.refused]);
       return true;
     } catch (error) {
+      base?.drop();
       feed.failed();
       log.event(EVENTS.configFailed, '', { generation, reason: reasonOf(error) });
       return false;

@@ -18,8 +18,8 @@ export const MAX_ENTRY_POINTS = 32;
 function policyOf(backend: Backend): BackendPolicy {
   const { method, hash, sticky, ejectionFailures, circuitBreaker, maxConn, options = {} } = backend;
   const isLimited = maxConn !== undefined && maxConn.amount !== 0;
-  const draining = backend.servers.flatMap((server, index) => (server.draining === true ? [index] : []));
-  const suspects = backend.servers.flatMap((server, index) => (server.suspect === true ? [index] : []));
+  const draining = placesOf(backend.servers, 'draining');
+  const suspects = placesOf(backend.servers, 'suspect');
   return {
     ...(method === 'wrr' ? {} : { method }),
     ...(hash === undefined ? {} : { hash }),
@@ -31,6 +31,14 @@ function policyOf(backend: Backend): BackendPolicy {
     ...(Object.keys(options).length === 0 ? {} : { options }),
     ...(isLimited ? { maxConn: { amount: maxConn.amount, source: maxConn.source, header: maxConn.header } } : {}),
   };
+}
+
+const NO_PLACES: readonly number[] = [];
+
+/** Those of which it is true. */
+function placesOf(servers: Backend['servers'], mark: 'draining' | 'suspect'): readonly number[] {
+  if (!servers.some((server) => server[mark] === true)) return NO_PLACES;
+  return servers.flatMap((server, index) => (server[mark] === true ? [index] : []));
 }
 
 function stickyOptions({ cookie, secure, httpOnly, sameSite }: StickyOptions): StickyOptions {
@@ -69,6 +77,7 @@ function toTableFrontend(frontend: Frontend, entryPoints: readonly string[]): Na
     const index = entryPoints.indexOf(name);
     if (index >= 0) bits |= 1 << index;
   }
+  const others = backendsOf(frontend.options);
   return {
     name: frontend.name,
     backend: frontend.backend,
@@ -77,7 +86,7 @@ function toTableFrontend(frontend: Frontend, entryPoints: readonly string[]): Na
     passHostHeader: frontend.passHostHeader,
     terms: frontend.terms,
     options: frontend.options,
-    otherBackends: backendsOf(frontend.options),
+    ...(others.length === 0 ? {} : { otherBackends: others }),
     ...(frontend.modifiers === undefined ? {} : { modifiers: frontend.modifiers }),
   };
 }
@@ -89,14 +98,27 @@ function usesAny({ backend, options }: Frontend, backends: ReadonlySet<string>):
 /** What the builder is told, and whom it is not told of, because there is no slot for them or by a mistake of ours. */
 export type Told = { readonly change: TableChange; readonly refused: readonly Refused[] };
 
+/** Objects in a part of a step. */
+const PART = 1_024;
+
+function emptyChange(generation: number) {
+  return {
+    generation,
+    backends: [] as TableBackend[],
+    frontends: [] as NamedFrontend[],
+    goneBackends: [] as string[],
+    goneFrontends: [] as string[],
+  };
+}
+
 export class TableFeed {
   private readonly entryPoints: readonly string[];
   private readonly backendSlots: SlotRegistry;
   private readonly serverSlots: SlotRegistry;
   private readonly backends = new TouchedNames();
   private readonly frontends = new TouchedNames();
-  /** Backend → the slots of servers that are held for it. */
-  private readonly held = new Map<string, readonly number[]>();
+  /** By slot of a backend: those of the servers that are held for it; where there is one, it stands for a list of it. */
+  private readonly held: (number | readonly number[] | undefined)[] = [];
   /** What the builder was told since the last table that was made. */
   private last = { backends: new TouchedNames(), frontends: new TouchedNames() };
 
@@ -133,27 +155,35 @@ export class TableFeed {
     this.frontends.addAll(this.last.frontends);
   }
 
-  /** The step from what was told before. */
-  next(model: Model, generation: number): Told {
-    return atOnce(this.telling(model, generation));
+  /** How many objects the next step has, about. */
+  get size(): number {
+    return this.backends.size + this.frontends.size;
   }
 
-  /** The same, to be done bit by bit; the model must stay as it is until its end. */
-  *telling(model: Model, generation: number): Steps<Told> {
+  /** The step from what was told before. */
+  next(model: Model, generation: number): Told {
+    return atOnce(this.telling(model, generation, null));
+  }
+
+  /**
+   * The same, to be done bit by bit; the model must stay as it is until its end. `onPart`: takes parts of the step as they come, so
+   * that what is returned is only the rest; null: nobody does.
+   */
+  *telling(model: Model, generation: number, onPart: ((part: TableChange) => void) | null): Steps<Told> {
     const backends = this.backends.take();
     const frontends = this.frontends.take();
     this.last = { backends, frontends };
-    const change = {
-      generation,
-      backends: [] as TableBackend[],
-      frontends: [] as NamedFrontend[],
-      goneBackends: [] as string[],
-      goneFrontends: [] as string[],
+    let change = emptyChange(generation);
+    const givePart = (): void => {
+      if (onPart === null || change.backends.length + change.frontends.length < PART) return;
+      onPart(change);
+      change = emptyChange(generation);
     };
     const refused: Refused[] = [];
     const without = new Set<string>();
     for (const name of backends) {
       yield;
+      givePart();
       this.letGo(name, generation);
       const backend = model.backends.get(name);
       if (backend === undefined) {
@@ -163,12 +193,12 @@ export class TableFeed {
       }
       const held: number[] = [];
       try {
-        change.backends.push(toTableBackend(backend, this.backendSlots, this.serverSlots, generation, held));
+        const told = toTableBackend(backend, this.backendSlots, this.serverSlots, generation, held);
+        change.backends.push(told);
         // As long as it is: what was pushed to has room for 17.
-        this.held.set(name, held.slice());
+        this.held[told.slot] = held.length === 1 ? held[0] : held.slice();
       } catch (error) {
-        this.held.set(name, held);
-        this.letGo(name, generation);
+        for (const slot of held) this.serverSlots.release(slot, generation);
         this.backendSlots.release(this.backendSlots.find(name), generation);
         change.goneBackends.push(name);
         without.add(name);
@@ -178,6 +208,7 @@ export class TableFeed {
     if (without.size > 0) frontends.add(new Set(this.usersOf(without, model)));
     for (const name of frontends) {
       yield;
+      givePart();
       const frontend = model.frontends.get(name);
       try {
         // Without its backend the builder must not hear of it; the model will say why.
@@ -192,8 +223,11 @@ export class TableFeed {
   }
 
   private letGo(backend: string, generation: number): void {
-    for (const slot of this.held.get(backend) ?? []) this.serverSlots.release(slot, generation);
-    this.held.delete(backend);
+    const at = this.backendSlots.find(backend);
+    const held = at < 0 ? undefined : this.held[at];
+    if (held === undefined) return;
+    for (const slot of typeof held === 'number' ? [held] : held) this.serverSlots.release(slot, generation);
+    this.held[at] = undefined;
   }
 
   /** Frontends that need one of these backends. */

@@ -16,6 +16,11 @@ export class TouchedNames {
     return this.few.size === 0 && this.sets.length === 0;
   }
 
+  /** How many, about: one that is in several sets counts for each. */
+  get size(): number {
+    return this.sets.reduce((sum, set) => sum + set.size, this.few.size);
+  }
+
   /** The set is not changed any more. */
   add(names: ReadonlySet<string>): void {
     if (names.size >= LARGE) this.sets.push(names);

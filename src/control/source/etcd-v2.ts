@@ -11,7 +11,8 @@ import { ENDPOINT_DEADLINE_MS, EndpointMemory, followEndpoints } from './endpoin
 import { type EtcdV2Access, EtcdV2Client, V2_ABSENT, V2_FORBIDDEN, V2_OUTDATED } from './etcd-v2-client.ts';
 import { changesOf, entriesBelow, KeysByPath } from './etcd-v2-tree.ts';
 import { KeyTrees } from './key-trees.ts';
-import type { KeyRevisions, Recalled, Source, SourceSink, SourceStatus } from './source.ts';
+import type { Recalled, Source, SourceSink, SourceStatus } from './source.ts';
+import { SourceKeys } from './source-keys.ts';
 import { StatusKeeper } from './source-status.ts';
 import { spread } from './spread.ts';
 import { loadTls } from './tls.ts';
@@ -42,8 +43,7 @@ type Range = {
 
 type Reading = {
   readonly ranges: Range[];
-  readonly entries: Map<string, string>;
-  readonly revisions: KeyRevisions;
+  readonly entries: SourceKeys;
   /** Keys with a TTL. */
   readonly timed: Set<string>;
 };
@@ -158,7 +158,7 @@ export class EtcdV2Source implements Source {
 
   /** A snapshot; returns what is to be followed of it. The rest may not stand in the session, whose wait would keep it. */
   async #give(access: EtcdV2Access, clients: EtcdV2Client[], sink: SourceSink): Promise<readonly Range[]> {
-    const { ranges, entries, revisions, timed } = await this.#read(access, clients);
+    const { ranges, entries, timed } = await this.#read(access, clients);
     this.#stopping.signal.throwIfAborted();
     this.#keys = entries.size;
     this.#newest = Math.max(...ranges.map(({ index }) => index));
@@ -167,7 +167,7 @@ export class EtcdV2Source implements Source {
     // Which of those that went meanwhile somebody has deleted, etcd does not say.
     const expired = new Set(isElsewhere ? [] : [...this.#timed].filter((key) => !entries.has(key)));
     this.#timed = timed;
-    sink.snapshot('etcdv2', String(this.#newest), entries, revisions, expired);
+    sink.snapshot('etcdv2', String(this.#newest), entries, expired);
     this.#withoutV2 = 0;
     this.#status.confirmed(String(this.#newest));
     return ranges;
@@ -206,9 +206,9 @@ export class EtcdV2Source implements Source {
         trees.refuse(error.message);
       }
     }
-    const entries = trees.settle(keys);
+    const entries = SourceKeys.of(trees.settle(keys), trees.settle(indexes));
     const relative = [...timed].flatMap((key) => trees.relative(key) ?? []);
-    return { ranges, entries, revisions: trees.settle(indexes), timed: new Set(relative) };
+    return { ranges, entries, timed: new Set(relative) };
   }
 
   /** Resolves when one of the directories has to be read anew. */

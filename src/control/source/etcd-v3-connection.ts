@@ -5,14 +5,13 @@
  * login, and retries behind the back of the session, which has to know. So the session owns one channel, and throws it
  * away whole when anything fails.
  */
-// Channels and credentials must come from the very copy of grpc-js that etcd3 uses (it tests with instanceof): package.json
-// pins one version for both.
 import grpc from '@grpc/grpc-js';
-import type { ICallable } from 'etcd3';
-import { AuthClient, castGrpcError, EtcdInvalidAuthTokenError, type Services } from 'etcd3';
-import { Host } from 'etcd3/lib/connection-pool.js';
+import type { ICallable, IRangeRequest } from 'etcd3';
+import { castGrpcError, EtcdInvalidAuthTokenError } from 'etcd3/lib/errors.js';
+import { AuthClient } from 'etcd3/lib/rpc.js';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
+import { type ServiceName, serviceConstructor } from './etcd-v3-services.ts';
 import type { TlsMaterial } from './tls.ts';
 
 grpc.setLogger({
@@ -21,13 +20,13 @@ grpc.setLogger({
   debug: () => {},
 });
 
-type ServiceName = keyof typeof Services;
-type UnaryMethod = (
-  request: unknown,
+/** Of a unary call, behind its request. */
+type UnaryEnd = [
   metadata: grpc.Metadata,
   options: grpc.CallOptions,
-  done: (error: Error | null, response: unknown) => void,
-) => grpc.ClientUnaryCall;
+  done: (error: grpc.ServiceError | null, response?: unknown) => void,
+];
+type UnaryMethod = (request: unknown, ...rest: UnaryEnd) => grpc.ClientUnaryCall;
 
 export type EtcdV3Login = {
   /** `host:port` */
@@ -63,22 +62,21 @@ export class EtcdV3Connection implements ICallable<null> {
   readonly callOptionsFactory = undefined;
   readonly #login: EtcdV3Login;
   readonly #channel: grpc.Channel;
-  readonly #host: Host;
+  readonly #credentials: grpc.ChannelCredentials;
+  readonly #clients = new Map<ServiceName, grpc.Client>();
   readonly #calls = new Set<grpc.ClientUnaryCall>();
   #token = '';
 
   constructor(login: EtcdV3Login) {
     this.#login = login;
-    const credentials = credentialsOf(login.tls);
+    this.#credentials = credentialsOf(login.tls);
     // One channel for all services and shared with nobody, so that closing it surely closes the TCP connection.
-    this.#channel = new grpc.Channel(login.endpoint, credentials, {
+    this.#channel = new grpc.Channel(login.endpoint, this.#credentials, {
       'grpc.use_local_subchannel_pool': 1,
       'grpc.enable_http_proxy': 0,
       'grpc.enable_channelz': 0,
       'grpc.max_receive_message_length': -1,
     });
-    const options: grpc.ClientOptions = { channelOverride: this.#channel };
-    this.#host = new Host(login.endpoint, credentials, options as grpc.ChannelOptions);
   }
 
   /** Fetches a token when there is a username; an etcd with authentication switched off needs none. */
@@ -93,15 +91,23 @@ export class EtcdV3Connection implements ICallable<null> {
     }
   }
 
-  /** One unary call. A token that etcd no longer accepts is renewed once. */
-  async exec<T>(service: ServiceName, method: string, request: unknown): Promise<T> {
-    try {
-      return await this.#unary<T>(service, method, request);
-    } catch (error) {
-      if (!(error instanceof EtcdInvalidAuthTokenError)) throw error;
-      await this.authenticate();
-      return await this.#unary<T>(service, method, request);
-    }
+  /** One unary call. */
+  exec<T>(service: ServiceName, method: string, request: unknown): Promise<T> {
+    return this.#renewing(() =>
+      this.#unary<T>(service, (client, ...rest) =>
+        (client as unknown as Record<string, UnaryMethod>)[method]!.call(client, request, ...rest),
+      ),
+    );
+  }
+
+  /** A read of a range, answered by the bytes of its RangeResponse (etcd-v3-range.ts). */
+  range(request: IRangeRequest): Promise<Buffer> {
+    return this.#renewing(() =>
+      this.#unary<Buffer>('KV', (client, ...rest) => {
+        const { path, requestSerialize } = serviceConstructor('KV').service.Range!;
+        return client.makeUnaryRequest(path, requestSerialize, (bytes) => bytes, request, ...rest);
+      }),
+    );
   }
 
   async withConnection<R>(
@@ -110,7 +116,7 @@ export class EtcdV3Connection implements ICallable<null> {
   ): Promise<R> {
     const metadata = new grpc.Metadata();
     if (this.#token !== '') metadata.set('token', this.#token);
-    return await use({ resource: null, client: this.#host.getServiceClient(service), metadata });
+    return await use({ resource: null, client: this.#clientOf(service), metadata });
   }
 
   /** Nothing to mark: a failed session throws the whole connection away. */
@@ -122,12 +128,31 @@ export class EtcdV3Connection implements ICallable<null> {
     this.#channel.close();
   }
 
-  #unary<T>(service: ServiceName, method: string, request: unknown): Promise<T> {
+  #clientOf(service: ServiceName): grpc.Client {
+    const known = this.#clients.get(service);
+    if (known !== undefined) return known;
+    const options: grpc.ClientOptions = { channelOverride: this.#channel };
+    const client = new (serviceConstructor(service))(this.#login.endpoint, this.#credentials, options);
+    this.#clients.set(service, client);
+    return client;
+  }
+
+  /** A token that etcd no longer accepts is renewed once. */
+  async #renewing<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof EtcdInvalidAuthTokenError)) throw error;
+      await this.authenticate();
+      return await call();
+    }
+  }
+
+  #unary<T>(service: ServiceName, begin: (client: grpc.Client, ...rest: UnaryEnd) => grpc.ClientUnaryCall): Promise<T> {
     return this.withConnection(service, ({ client, metadata }) => {
       const { promise, resolve, reject } = Promise.withResolvers<T>();
-      const unary = (client as unknown as Record<string, UnaryMethod>)[method];
       const options = { deadline: Date.now() + this.#login.deadlineMs };
-      const call = unary.call(client, request, metadata, options, (error, response) => {
+      const call = begin(client, metadata, options, (error, response) => {
         this.#calls.delete(call);
         if (error) reject(plainly(castGrpcError(error)));
         else resolve(response as T);

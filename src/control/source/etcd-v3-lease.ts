@@ -1,6 +1,6 @@
 /** A lease of etcd v3 that is kept for as long as one connection holds. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LeaseClient } from 'etcd3';
+import { LeaseClient } from 'etcd3/lib/rpc.js';
 import { timerSpan } from '../../kernel/durations.ts';
 import type { EtcdV3Connection } from './etcd-v3-connection.ts';
 

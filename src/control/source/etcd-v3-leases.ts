@@ -10,7 +10,7 @@
  * When a lease can run out is asked once, when the first key with it is written, so that a node costs etcd one question
  * per registration; whoever keeps it alive tells etcd and nobody else.
  */
-import { LeaseClient } from 'etcd3';
+import { LeaseClient } from 'etcd3/lib/rpc.js';
 import { log } from '../../kernel/log.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
 import type { EtcdV3Connection } from './etcd-v3-connection.ts';

@@ -5,9 +5,10 @@
  * It goes on only with the same history. The store must be of the same cluster, know that revision, have as many keys there as
  * we do, and the newest of ours as we know it; one that was wiped, or came back from a backup, fails at one of these.
  */
-import type { IEvent, IKeyValue, IRangeResponse } from 'etcd3';
-import { KVClient } from 'etcd3';
+import type { IEvent } from 'etcd3';
+import { KVClient } from 'etcd3/lib/rpc.js';
 import type { EtcdV3Connection } from './etcd-v3-connection.ts';
+import type { RangeAnswer, RangeKey } from './etcd-v3-range.ts';
 import type { KeyRange } from './etcd-v3-watch.ts';
 
 type Key = { readonly key: Buffer; readonly revision: number };
@@ -20,12 +21,12 @@ export class WatchMark {
   /** The key that was put last; null: it was deleted since. */
   #newest: Key | null = null;
 
-  /** `first`: the first page of a reading of `range`, which `read` is told all pages of. */
-  constructor(range: KeyRange, first: IRangeResponse) {
+  /** `first`: the first page of a reading of `range`, of which `read` is told all keys. */
+  constructor(range: KeyRange, first: Pick<RangeAnswer, 'clusterId' | 'revision' | 'count'>) {
     this.#range = range;
-    this.#cluster = first.header.cluster_id;
-    this.#revision = Number(first.header.revision);
-    this.#keys = Number(first.count);
+    this.#cluster = first.clusterId;
+    this.#revision = first.revision;
+    this.#keys = first.count;
   }
 
   /** All is known up to this one. */
@@ -38,14 +39,10 @@ export class WatchMark {
     return this.#keys;
   }
 
-  read(page: readonly IKeyValue[]): void {
-    let newest = this.#newest;
-    for (const { key, mod_revision } of page) {
-      const revision = Number(mod_revision);
-      if (newest === null || revision > newest.revision) newest = { key, revision };
-    }
+  read({ bytes, start, end, revision }: Pick<RangeKey, 'bytes' | 'start' | 'end' | 'revision'>): void {
+    if (this.#newest !== null && revision <= this.#newest.revision) return;
     // A copy: it is a piece of all that has come with it.
-    if (newest !== null && newest !== this.#newest) this.#newest = { ...newest, key: Buffer.from(newest.key) };
+    this.#newest = { key: Buffer.from(bytes.subarray(start, end)), revision };
   }
 
   /** All that has happened at that revision. */

@@ -7,7 +7,7 @@
 
 import { EventEmitter, once } from 'node:events';
 import type { IEvent, IWatchResponse } from 'etcd3';
-import { KVClient, WatchClient } from 'etcd3';
+import { KVClient, WatchClient } from 'etcd3/lib/rpc.js';
 import { timerSpan } from '../../kernel/durations.ts';
 import { TsujiError } from '../../kernel/errors.ts';
 import { Bell } from './bell.ts';

@@ -4,7 +4,8 @@
  * history (etcd-v3-mark.ts); else it begins with a fresh read, so nothing is ever missed, not even when the store came back
  * with other data. A changed alias leads to a fresh read, too, on the same connection.
  */
-import { EtcdPermissionDeniedError, type IEvent, type IRangeRequest, KVClient } from 'etcd3';
+import type { IEvent } from 'etcd3';
+import { EtcdPermissionDeniedError } from 'etcd3/lib/errors.js';
 import { reasonOf } from '../../kernel/errors.ts';
 import { keyText } from '../../kernel/key-text.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
@@ -14,11 +15,13 @@ import { Slices } from '../routing/slices.ts';
 import { Bell } from './bell.ts';
 import { ENDPOINT_DEADLINE_MS, EndpointMemory, followEndpoints } from './endpoint-loop.ts';
 import { EtcdV3Connection } from './etcd-v3-connection.ts';
-import { EtcdV3Leases, NO_LEASE } from './etcd-v3-leases.ts';
-import { WatchMark } from './etcd-v3-mark.ts';
+import { Found, type FoundKeys, settlingAll } from './etcd-v3-found.ts';
+import { EtcdV3Leases } from './etcd-v3-leases.ts';
+import type { WatchMark } from './etcd-v3-mark.ts';
+import { type Reading as RangeReading, readRange } from './etcd-v3-reading.ts';
 import { type KeyRange, WatchCompacted, type WatchTiming, watchRange } from './etcd-v3-watch.ts';
-import { KeyTrees } from './key-trees.ts';
-import type { Change, KeyRevisions, Recalled, Source, SourceSink, SourceStatus } from './source.ts';
+import { ALIAS, KeyTrees } from './key-trees.ts';
+import type { Change, Recalled, Source, SourceSink, SourceStatus } from './source.ts';
 import { StatusKeeper } from './source-status.ts';
 import { spread } from './spread.ts';
 import { loadTls } from './tls.ts';
@@ -37,21 +40,9 @@ const TUNING: EtcdV3Tuning = {
   leavesTrees: false,
 };
 
-/** A page has about so much when keys are small. */
-const PAGE_BYTES = 1_048_576;
-const MOST_PAGE_KEYS = 16_384;
-
 const AFTER_SLASH = '0'; // the byte after '/', so [prefix/, prefix0) is everything below the prefix
-const NUL = Buffer.from([0]);
 
-type StoredKeys = Map<string, { readonly value: string; readonly revision: number; readonly lease: string }>;
-type Reading = {
-  readonly revision: number;
-  readonly entries: ReadonlyMap<string, string>;
-  readonly revisions: KeyRevisions;
-  /** Of the keys that have one. */
-  readonly leases: ReadonlyMap<string, string>;
-};
+type Reading = FoundKeys & { readonly revision: number };
 
 /** Everything below `prefix`, and not what merely begins with the same letters. */
 export function rangeBelow(prefix: string): KeyRange {
@@ -173,102 +164,54 @@ export class EtcdV3Source implements Source {
 
   /** A snapshot; returns its revision. Nothing of it may stand in `#session`, whose wait would keep it for as long as it lasts. */
   async #give(connection: EtcdV3Connection, endpoint: string, sink: SourceSink): Promise<number> {
-    const { revision, entries, revisions, leases } = await this.#read(connection);
+    const { revision, entries, leases } = await this.#read(connection);
     this.#stopping.signal.throwIfAborted();
     const isElsewhere = this.#status.aliased(this.#trees.elsewhere, this.#trees.problem);
     this.#memory.answered(endpoint);
     const expired = this.#leases.replace(entries, leases, isElsewhere);
-    sink.snapshot('etcdv3', String(revision), entries, revisions, expired);
+    sink.snapshot('etcdv3', String(revision), entries, expired);
     this.#status.confirmed(String(revision));
     return revision;
   }
 
   /** All keys of concern as they were at one revision. Fails when that revision is compacted meanwhile. */
   async #read(connection: EtcdV3Connection): Promise<Reading> {
-    const trees = this.#trees;
     const { prefix } = this.#settings;
-    const keys: StoredKeys = new Map();
-    if (this.#tuning.leavesTrees) return this.#readBeside(connection, prefix, keys);
-    const revision = await this.#readRange(connection, prefix, rangeBelow(prefix), null, keys, (mark) => {
-      this.#mark = mark;
-    });
-    this.#keys = keys.size;
-    trees.aim(keys.get(trees.aliasKey)?.value);
+    if (this.#tuning.leavesTrees) return this.#readBeside(connection, prefix);
+    const own = new Found(prefix);
+    const { revision, mark } = await this.#readInto(connection, own, rangeBelow(prefix), null);
+    this.#mark = mark;
+    this.#keys = own.entries.size;
+    const trees = this.#trees;
+    trees.aim(own.entries.get(ALIAS));
+    if (!trees.isAliased) return { revision, ...own.settled(trees) };
+    const all = [own];
     for (const other of trees.ranges()) {
       if (other === prefix) continue;
+      const found = new Found(other);
       try {
-        await this.#readRange(connection, other, rangeBelow(other), revision, keys);
+        await this.#readInto(connection, found, rangeBelow(other), revision);
       } catch (error) {
         if (!(error instanceof EtcdPermissionDeniedError)) throw error;
         trees.refuse(reasonOf(error));
       }
+      all.push(found);
     }
-    return this.#settled(revision, keys);
+    return { revision, ...(await this.#slices.result(() => settlingAll(all, trees))) };
   }
 
-  async #readBeside(connection: EtcdV3Connection, prefix: string, keys: StoredKeys): Promise<Reading> {
-    let revision: string | null = null;
+  async #readBeside(connection: EtcdV3Connection, prefix: string): Promise<Reading> {
+    const found = new Found(prefix);
+    let at: number | null = null;
     for (const range of rangesBeside(prefix)) {
-      revision = await this.#readRange(connection, prefix, range, revision, keys);
+      at = (await this.#readInto(connection, found, range, at)).revision;
     }
     this.#trees.aim(undefined);
-    return this.#settled(revision, keys);
+    return { revision: at!, ...found.settled(this.#trees) };
   }
 
-  #settled(revision: string | null, keys: StoredKeys): Promise<Reading> {
-    return this.#slices.result(() => this.#settling(revision, keys));
-  }
-
-  *#settling(revision: string | null, keys: StoredKeys): Steps<Reading> {
-    const entries = new Map<string, string>();
-    const revisions = new Map<string, number>();
-    const leases = new Map<string, string>();
-    for (const [key, stored] of yield* this.#trees.settling(keys)) {
-      yield;
-      entries.set(key, stored.value);
-      revisions.set(key, stored.revision);
-      if (stored.lease !== NO_LEASE) leases.set(key, stored.lease);
-    }
-    return { revision: Number(revision), entries, revisions, leases };
-  }
-
-  /**
-   * Adds what is in that range below `prefix` at `revision`, null for the newest; returns the revision. `marked`: gets a mark
-   * of it, once all was read.
-   */
-  async #readRange(
-    connection: EtcdV3Connection,
-    prefix: string,
-    { start, end }: KeyRange,
-    revision: string | null,
-    keys: StoredKeys,
-    marked: (mark: WatchMark) => void = () => {},
-  ): Promise<string> {
-    const kv = new KVClient(connection);
-    const page: IRangeRequest = { key: start, range_end: end, limit: this.#tuning.pageKeys };
-    // The member has the revision once it has answered a page of it, so the others need no quorum.
-    let answer = await kv.range(revision === null ? page : { ...page, revision, serializable: true });
-    const at = revision ?? answer.header.revision;
-    const mark = new WatchMark({ start, end }, answer);
-    let bytes = 0;
-    let count = 0;
-    for (;;) {
-      for (const { key, value, mod_revision, lease } of answer.kvs) {
-        keys.set(keyText(key, prefix), { value: value.toString(), revision: Number(mod_revision), lease });
-        bytes += key.length + value.length;
-      }
-      mark.read(answer.kvs);
-      count += answer.kvs.length;
-      if (!answer.more) {
-        marked(mark);
-        return at;
-      }
-      const next = Buffer.concat([answer.kvs.at(-1)!.key, NUL]);
-      // etcd counts all keys that are left for each page, so that very many small ones had better come in few pages.
-      const fitting = Math.floor(PAGE_BYTES / Math.ceil(bytes / count));
-      const limit = Math.max(this.#tuning.pageKeys, Math.min(fitting, MOST_PAGE_KEYS));
-      answer = await kv.range({ ...page, limit, key: next, revision: at, serializable: true });
-    }
+  #readInto(connection: EtcdV3Connection, found: Found, range: KeyRange, at: number | null): Promise<RangeReading> {
+    return readRange(connection, range, at, this.#tuning.pageKeys, found.add);
   }
 
   /** Resolves when all has to be read anew; rejects when a watch is lost. `asks`: at once how far the store is. */

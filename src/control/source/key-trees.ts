@@ -12,6 +12,9 @@ import { atOnce, type Steps } from '../../kernel/steps.ts';
 import { relativeKey } from './keys.ts';
 import type { Change } from './source.ts';
 
+/** Below the prefix. */
+export const ALIAS = 'alias';
+
 const IN_TREE = /^(backends|frontends|tls)\//;
 /** Below the prefix, but of another tree than its own. */
 const IN_OTHER_TREE = /\/(backends|frontends|tls)\//;
@@ -50,12 +53,17 @@ export class KeyTrees {
 
   constructor(prefix: string) {
     this.#prefix = prefix;
-    this.#aliasKey = `${prefix}/alias`;
+    this.#aliasKey = `${prefix}/${ALIAS}`;
     this.#current = prefix;
   }
 
   get aliasKey(): string {
     return this.#aliasKey;
+  }
+
+  /** There is one, be it one that cannot be obeyed. */
+  get isAliased(): boolean {
+    return this.#aliased;
   }
 
   /** Where the tree in force is while that is not below the prefix itself. */
@@ -116,6 +124,12 @@ export class KeyTrees {
       if (relative !== null) entries.set(relative, value);
     }
     return entries;
+  }
+
+  /** Where there is no alias: all keys below the prefix are of concern that are a name (keys.ts). */
+  settleOwn(): void {
+    this.#inTarget.clear();
+    this.#current = this.#prefix;
   }
 
   /** What of a batch is of concern, relative; null when the store must be read again. */

@@ -10,5 +10,10 @@ const LOCK_MARK = '___lock';
 export function relativeKey(prefix: string, key: string): string | null {
   if (!key.startsWith(prefix) || key[prefix.length] !== '/') return null;
   const relative = key.slice(prefix.length + 1);
-  return relative === '' || relative.includes(LOCK_MARK) ? null : relative;
+  return isName(relative) ? relative : null;
+}
+
+/** Of a relative key: it is no lock, and not the prefix itself. */
+export function isName(relative: string): boolean {
+  return relative !== '' && !relative.includes(LOCK_MARK);
 }

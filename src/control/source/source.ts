@@ -8,6 +8,8 @@
  * `backends/b/servers/s/url`. Values are text (UTF-8); a name that is none is given by `keyText` of
  * kernel/key-text.ts. Directories are not keys, but for those of backends in etcd v2: `backends/b/`, with an empty value.
  */
+import type { KeyValues } from './source-keys.ts';
+
 export type SourceName = 'etcdv3' | 'etcdv2' | 'folder';
 
 export type Change = {
@@ -49,18 +51,12 @@ export type SourceStatus = {
   readonly aliasProblem?: string;
 };
 
-/** At which revision each key was written last, where the store says so. */
-export type KeyRevisions = ReadonlyMap<string, number>;
-
 export interface SourceSink {
-  /** `expired`: of the keys that were there before and are not, those that nobody has deleted, as far as is known. */
-  snapshot(
-    source: SourceName,
-    revision: string,
-    entries: ReadonlyMap<string, string>,
-    revisions?: KeyRevisions,
-    expired?: ReadonlySet<string>,
-  ): void;
+  /**
+   * `entries`: all keys, for the sink to keep and to change; `SourceKeys` where the store says at which revision each was written
+   * last. `expired`: of the keys that were there before and are not, those that nobody has deleted, as far as is known.
+   */
+  snapshot(source: SourceName, revision: string, entries: KeyValues, expired?: ReadonlySet<string>): void;
   /** One atomic batch: what arrived together, of an etcd at that revision. */
   changes(source: SourceName, revision: string, changes: readonly Change[]): void;
   /** Something of `status()` changed. */

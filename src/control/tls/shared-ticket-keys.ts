@@ -8,7 +8,7 @@
  * No node leads, and nothing is ever overwritten. Traefik ignores these keys. Who can read them can read what was
  * recorded of TLS 1.2 sessions that were resumed with them, so the prefix must be closed to strangers.
  */
-import { KVClient, LeaseClient } from 'etcd3';
+import { KVClient, LeaseClient } from 'etcd3/lib/rpc.js';
 import { reasonOf, TsujiError } from '../../kernel/errors.ts';
 import type { TicketKey } from '../../protocol/messages.ts';
 import type { EtcdSettings } from '../../settings/settings.ts';

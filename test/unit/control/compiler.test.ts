@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { MOST_OVERLAID, TableCompiler } from '../../../src/control/routing/compiler.ts';
 import { TableFeed, type Told } from '../../../src/control/routing/table-feed.ts';
+import { atOnce } from '../../../src/kernel/steps.ts';
 import type { Backend, Frontend, Model, Server } from '../../../src/model/model.ts';
 import { SlotRegistry } from '../../../src/shared/slots.ts';
 import type { TableChange, Tables } from '../../../src/table/input.ts';
@@ -50,8 +51,12 @@ function registries(capacity = 100): [SlotRegistry, SlotRegistry] {
 }
 
 /** Everything as one step. */
-function toldAll(feed: TableFeed, of: Model, generation: number): Told {
+function touchAll(feed: TableFeed, of: Model): void {
   feed.touch({ backends: new Set(of.backends.keys()), frontends: new Set(of.frontends.keys()) });
+}
+
+function toldAll(feed: TableFeed, of: Model, generation: number): Told {
+  touchAll(feed, of);
   return feed.next(of, generation);
 }
 
@@ -167,8 +172,16 @@ test('a very large step becomes a base in another thread, and small ones lie ove
   t.after(() => compiler.close());
   const of = many(MOST_OVERLAID);
   const feed = new TableFeed(['http'], ...registries(10_000));
-  const first = await compiler.compile(toldAll(feed, of, 1).change);
+  touchAll(feed, of);
+  const base = compiler.begin(feed.size)!;
+  let parts = 0;
+  const told = feed.telling(of, 1, (part) => {
+    base.add(part);
+    parts++;
+  });
+  const first = await compiler.compile(atOnce(told).change, base);
   assert.equal(first.tables.overlay, null);
+  assert.ok(parts > 2, 'the thread has had most of it before all was told');
   let table = readerOf(first.tables);
   const serverOf = (name: string) => table.route(0, 'GET', `${name}.example`, '/')?.backend.servers[0].port;
   assert.deepEqual([serverOf('f0'), serverOf('f2047'), serverOf('f2048')], [1, 2048, undefined]);

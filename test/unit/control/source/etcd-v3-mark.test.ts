@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { IEvent, IKeyValue, IRangeResponse } from 'etcd3';
+import type { IEvent, IKeyValue } from 'etcd3';
 import type { EtcdV3Connection } from '../../../../src/control/source/etcd-v3-connection.ts';
 import { WatchMark } from '../../../../src/control/source/etcd-v3-mark.ts';
 
@@ -24,10 +24,10 @@ function deleted(key: string, at: number): IEvent {
 
 /** After a reading of two keys at revision 7. */
 function marked(): WatchMark {
-  const first = { header: { cluster_id: 'one', revision: '7' }, count: '2' } as IRangeResponse;
-  const mark = new WatchMark(RANGE, first);
-  mark.read([kv('/t/a', 3, 6)]);
-  mark.read([kv('/t/b', 4, 4)]);
+  const mark = new WatchMark(RANGE, { clusterId: 'one', revision: 7, count: 2 });
+  const bytes = Buffer.from('/t/a/t/b');
+  mark.read({ bytes, start: 0, end: 4, revision: 6 });
+  mark.read({ bytes, start: 4, end: 8, revision: 4 });
   return mark;
 }
 
