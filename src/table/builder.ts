@@ -24,6 +24,8 @@ export class TableBuilder {
   /** null: it must be written from what was told. */
   private written: Written | null = null;
   private sizeAtRewrite = 0;
+  /** Of a step that comes in parts: backends that name others, which may come later; null: none does. */
+  private naming: TableBackend[] | null = null;
 
   constructor(base: SharedArrayBuffer | null = null) {
     this.base = base === null ? null : new BaseTable(base);
@@ -44,8 +46,27 @@ export class TableBuilder {
     return this.base?.sections.buffer ?? null;
   }
 
+  /** A part of a very large step, of which `apply` gets the last. What cannot be written by itself is left to that. */
+  take(change: TableChange): void {
+    const written = this.written ?? (this.size === 0 ? new Written(this.base) : null);
+    this.written = null;
+    this.naming ??= [];
+    this.tell(change);
+    if (written === null) return;
+    const isNaming = ({ otherBackends = [] }: TableBackend): boolean => otherBackends.length > 0;
+    const naming = change.backends.filter(isNaming);
+    this.naming.push(...naming);
+    written.announceBackends(naming.map(({ name }) => name));
+    try {
+      this.step(written, { ...change, backends: change.backends.filter((backend) => !isNaming(backend)) });
+    } catch {
+      return;
+    }
+    this.written = written;
+  }
+
   /** Remembers it, for `tables`. */
-  tell({ generation, backends, frontends, goneBackends, goneFrontends }: TableChange): void {
+  private tell({ generation, backends, frontends, goneBackends, goneFrontends }: TableChange): void {
     for (const name of goneBackends) this.forget(this.backends, name, this.base?.backend(name) ?? -1, generation);
     for (const name of goneFrontends) this.forget(this.frontends, name, this.base?.frontend(name) ?? -1, generation);
     for (const backend of backends) this.backends.set(backend.name, { value: backend, generation });
@@ -57,11 +78,16 @@ export class TableBuilder {
    * TABLE_TOO_LARGE; what was told stays told.
    */
   apply(change: TableChange): Tables {
-    const { written } = this;
+    const { written, naming } = this;
     // Whatever fails below leaves half a step behind.
     this.written = null;
+    this.naming = null;
     this.tell(change);
-    if (written !== null && written.sections.size <= this.sizeAtRewrite * GROWTH + SMALL_WORDS) {
+    if (written !== null && naming !== null) {
+      this.step(written, { ...change, backends: [...naming, ...change.backends] });
+      this.sizeAtRewrite = written.sections.size;
+      this.written = written;
+    } else if (written !== null && written.sections.size <= this.sizeAtRewrite * GROWTH + SMALL_WORDS) {
       this.step(written, change);
       this.written = written;
     }

@@ -8,6 +8,8 @@ import { findShadows } from './shadows.ts';
 const WAIT_MS = 500;
 const SLICE_MS = 2;
 const REST_MS = 10;
+/** So long after the first model, in which their table is made, which is waited for. */
+const FRONTENDS_PER_MS = 100;
 /** Between two looks, in times of what one cost. */
 const REST_PER_COST = 50;
 
@@ -39,12 +41,16 @@ export class ShadowWatch {
   /** The model has changed: what is under way begins anew. */
   touch(): void {
     this.looking = null;
-    if (this.timer === null) this.arm(this.isFirst ? 0 : Math.max(WAIT_MS, this.cost * REST_PER_COST));
+    if (this.timer === null) this.arm(this.isFirst ? this.firstMs() : Math.max(WAIT_MS, this.cost * REST_PER_COST));
   }
 
   stop(): void {
     this.stopped = true;
     if (this.timer !== null) clearTimeout(this.timer);
+  }
+
+  private firstMs(): number {
+    return this.parts.model().frontends.size / FRONTENDS_PER_MS;
   }
 
   private arm(ms: number): void {

@@ -40,7 +40,7 @@ export default function makeBase(task: BaseTask): MadeBase | null {
   if (builder === null || piece !== next) throw new Error('the thread that had the pieces before this one has ended');
   next++;
   if (!isLast) {
-    builder.tell(change);
+    builder.take(change);
     return null;
   }
   const whole = builder;

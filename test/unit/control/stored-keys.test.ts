@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import test from 'node:test';
 import { SourceLog } from '../../../src/control/source/source-log.ts';
 import { StoredKeysReader } from '../../../src/control/stored-keys.ts';
@@ -11,7 +11,8 @@ function readerOf(...endpoints: string[]): StoredKeysReader {
 }
 
 test('a store refuses when no endpoint takes a connection, and one that hangs has not refused', async (t) => {
-  const hanging = createServer().listen(0, '127.0.0.1');
+  const taken: Socket[] = [];
+  const hanging = createServer((socket) => taken.push(socket)).listen(0, '127.0.0.1');
   await new Promise((resolve) => hanging.once('listening', resolve));
   const { port } = hanging.address() as { port: number };
   const [one, other] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
@@ -19,6 +20,7 @@ test('a store refuses when no endpoint takes a connection, and one that hangs ha
   t.after(async () => {
     await Promise.all([gone.stop(), half.stop()]);
     hanging.close();
+    for (const socket of taken) socket.destroy();
   });
   const tried = new Promise((resolve) => hanging.once('connection', resolve));
   void gone.read();
