@@ -193,20 +193,18 @@ export function boardWorld(scenario: Scenario): BoardWorld {
     };
   }
 
+  function holds(row: Row, word: string): boolean {
+    if (word.startsWith('-')) return !holds(row, word.slice(1));
+    if (word === 'is:new') return row.isNew === true;
+    if (word.startsWith('is:')) return row.state === word.slice(3);
+    return JSON.stringify(row).includes(word.replace(/^\w+:/, ''));
+  }
+
   function listed(name: string, query: URLSearchParams): unknown {
     const [cols, all] = tables[name];
     const words = (query.get('q') ?? '').split(/\s+/).filter((word) => word !== '');
     const bad = words.filter((word) => /^[a-z]+:/.test(word) && !/^(?:is|host|backend|kind|method):/.test(word));
-    const matches =
-      bad.length > 0
-        ? []
-        : all.filter((row) =>
-            words.every((word) =>
-              word.startsWith('is:')
-                ? row.state === word.slice(3)
-                : JSON.stringify(row).includes(word.replace(/^\w+:/, '')),
-            ),
-          );
+    const matches = bad.length > 0 ? [] : all.filter((row) => words.every((word) => holds(row, word)));
     const sort = query.get('sort') ?? '';
     const key = sort.replace('-', '');
     const rank: Record<string, number> = { failing: 0, impaired: 1, ok: 2, idle: 3 };
@@ -253,7 +251,15 @@ export function boardWorld(scenario: Scenario): BoardWorld {
     if (first === 'list') return listed(names[0], query);
     if (path === 'events') {
       const bars = Array.from({ length: 96 }, (_, at) => [at > 93 ? events.length : 0, at % 7 === 0 ? 2 : 0]);
-      return { events, more: false, barsFrom: now - 86_400_000, bars };
+      const before = Number(query.get('before') ?? Number.MAX_SAFE_INTEGER);
+      const older = events.filter(({ id }) => id < before);
+      const limit = Number(query.get('limit') ?? 60);
+      const isNewest = !query.has('before');
+      return {
+        events: older.slice(0, limit),
+        more: older.length > limit,
+        ...(isNewest ? { barsFrom: now - 86_400_000, bars } : {}),
+      };
     }
     if (path === 'wall')
       return {

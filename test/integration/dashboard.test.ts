@@ -258,6 +258,36 @@ test('a rejected key shows what is wrong in it and what would be right', async (
   await page.locator('pre u').waitFor({ state: 'detached' });
 });
 
+test('problems and events come page by page up to the oldest, and a page is a place', async () => {
+  await open('degraded', '#/problems', ({ problems, events }) => {
+    const [problem, event] = [problems.at(-1), events.at(-1)!];
+    for (let at = problems.length; at < 450; at++)
+      problems.push({ ...problem, title: [['code', `/traefik/old/${at}`]], isNew: false });
+    for (let at = events.length; at < 450; at++) events.push({ ...event, id: -at, text: [`old event ${at}`] });
+  });
+  const next = page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: /^(?:Next|Older ones)$/ });
+  for (const [at, text] of ['101 to 200', '201 to 300', '301 to 400', '401 to 450'].entries()) {
+    await next.click();
+    await page.getByText(`${text} of 450`).waitFor();
+    assert.match(page.url(), new RegExp(`page=${at + 2}$`));
+  }
+  await page.getByText('/traefik/old/449').waitFor();
+  await page.reload();
+  await page.getByText('/traefik/old/449').waitFor();
+  // What a filter leaves begins with its first page.
+  await page.getByRole('button', { name: 'Seen' }).click();
+  await page.getByText('1 to 100 of ').waitFor();
+  await go('#/events');
+  for (const at of [100, 200, 300, 400]) {
+    await next.click();
+    await page.getByText(`old event ${at}`, { exact: true }).waitFor();
+  }
+  await page.getByText('old event 449', { exact: true }).waitFor();
+  await next.waitFor({ state: 'detached' });
+  await page.getByRole('link', { name: 'The newest' }).click();
+  await page.locator('.bars').waitFor();
+});
+
 test('thousands of rows are a window: the last one is there at once, and the document stays small', async () => {
   await open('healthy', '#/frontends?sort=name', (world) => {
     const [first] = world.frontends;

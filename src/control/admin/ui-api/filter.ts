@@ -3,8 +3,8 @@ import { type Meaning, type Term, understand } from '../../board/query.ts';
 import type { BadTerm } from './shapes.ts';
 
 export type FieldTable<T> = {
-  /** What words are looked for in, lower case. */
-  readonly text: (row: T) => string;
+  /** Whether one of the texts that words are looked for in has `word`, which is in lower case. */
+  readonly hasWord: (row: T, word: string) => boolean;
   /** `values`: those that there are, where not any. `test` gets the value in lower case. */
   readonly terms: Readonly<
     Record<string, { readonly values?: readonly string[]; readonly test: (row: T, value: string) => boolean }>
@@ -15,6 +15,11 @@ export type FieldTable<T> = {
 
 export type Filter<T> = { readonly matches: (row: T) => boolean; readonly bad: readonly BadTerm[] };
 
+/** `word`: in lower case. */
+export function isIn(text: string, word: string): boolean {
+  return text.toLowerCase().includes(word);
+}
+
 type Test<T> = (row: T) => boolean;
 
 const NUMBER = /^\d+(?:\.\d+)?$/;
@@ -22,7 +27,7 @@ const NUMBER = /^\d+(?:\.\d+)?$/;
 function wordMeaning<T>(table: FieldTable<T>): Meaning<Test<T>> {
   return ({ value }) => {
     const word = value.toLowerCase();
-    return (row) => table.text(row).includes(word);
+    return (row) => table.hasWord(row, word);
   };
 }
 
@@ -30,7 +35,7 @@ function wordMeaning<T>(table: FieldTable<T>): Meaning<Test<T>> {
 function urlMeaning<T>(table: FieldTable<T>): Meaning<Test<T>> {
   return ({ text, isNot }) => {
     const word = text.slice(Number(isNot)).toLowerCase();
-    return (row) => table.text(row).includes(word);
+    return (row) => table.hasWord(row, word);
   };
 }
 

@@ -5,7 +5,7 @@ import { rounded } from '../../board/counted.ts';
 import type { FrontendRow } from '../../board/frontend-row.ts';
 import { protectionOf } from '../../board/protections.ts';
 import { BACKEND_COLUMNS, FRONTEND_COLUMNS } from './columns.ts';
-import type { FieldTable } from './filter.ts';
+import { type FieldTable, isIn } from './filter.ts';
 import { BACKEND_STATES, type BackendState } from './shapes.ts';
 
 export type Sortable = string | number | null;
@@ -106,8 +106,8 @@ export const FRONTENDS: ListKind<FrontendRow> = {
   order: '-rate',
   name: ({ thing }) => thing.name,
   fields: (board) => ({
-    text: ({ thing: { name, backend, routes } }) =>
-      [name, backend, ...routes.map(({ rule }) => rule)].join('\n').toLowerCase(),
+    hasWord: ({ thing: { name, backend, routes } }, word) =>
+      isIn(name, word) || isIn(backend, word) || routes.some(({ rule }) => isIn(rule, word)),
     terms: {
       is: { values: BACKEND_STATES, test: (row, value) => stateOf(row, board) === value },
       host: { test: (row, value) => hasValue(row, /^Host/, value) },
@@ -178,7 +178,7 @@ export const BACKENDS: ListKind<BackendRow> = {
   order: 'worst',
   name: ({ name }) => name,
   fields: (board) => ({
-    text: ({ name, thing }) => [name, ...thing.servers.map(({ url }) => url)].join('\n').toLowerCase(),
+    hasWord: ({ name, thing }, word) => isIn(name, word) || thing.servers.some(({ url }) => isIn(url, word)),
     terms: {
       is: { values: BACKEND_STATES, test: ({ state }, value) => state === value },
       backend: { test: ({ name }, value) => name.toLowerCase().includes(value) },

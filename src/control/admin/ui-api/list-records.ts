@@ -7,6 +7,7 @@ import type { Trouble } from '../../board/troubles.ts';
 import { problemDetail } from '../../keys/key-status.ts';
 import type { CertificateView } from '../../view.ts';
 import { CERTIFICATE_COLUMNS, EVENT_COLUMNS, PROBLEM_COLUMNS } from './columns.ts';
+import { isIn } from './filter.ts';
 import type { ListKind } from './list-kinds.ts';
 import { type BoardEvent, EVENT_KINDS } from './shapes.ts';
 
@@ -80,10 +81,8 @@ export const PROBLEMS: ListKind<ProblemRow> = {
   // What is worst keeps its order.
   name: (row) => ('trouble' in row ? '' : row.problem.key),
   fields: (board) => ({
-    text: (row) => {
-      const text = 'trouble' in row ? plain(row.trouble.text) : row.problem.reason;
-      return `${problemName(row)}\n${text}`.toLowerCase();
-    },
+    hasWord: (row, word) =>
+      isIn(problemName(row), word) || isIn('trouble' in row ? plain(row.trouble.text) : row.problem.reason, word),
     terms: {
       is: {
         values: ['now', 'key', 'new', ...Object.keys(PROBLEM_RANK)],
@@ -135,7 +134,7 @@ export const CERTIFICATES: ListKind<CertificateView> = {
   order: 'notAfter',
   name: ({ from }) => from,
   fields: (board) => ({
-    text: ({ names, from }) => [...names, from].join('\n').toLowerCase(),
+    hasWord: ({ names, from }, word) => isIn(from, word) || names.some((name) => isIn(name, word)),
     terms: {
       is: { values: ['bad', 'warn', 'ok'], test: (row, value) => certificateState(row, board) === value },
       host: { test: ({ names }, value) => names.some((name) => name.includes(value)) },
@@ -148,10 +147,6 @@ export const CERTIFICATES: ListKind<CertificateView> = {
 };
 
 const WORSE_WORDS: Readonly<Record<string, readonly number[]>> = { worse: [1, 2], better: [-1], neutral: [0] };
-
-function eventText({ text, detail, by }: BoardEvent): string {
-  return `${plain(text)}\n${plain(detail)}\n${by}`.toLowerCase();
-}
 
 /** Minutes of the day in UTC; -1 for no time. */
 function minutesOf(value: string): number {
@@ -182,7 +177,7 @@ export const EVENTS_LIST: ListKind<BoardEvent> = {
   order: '-id',
   name: ({ id }) => String(id).padStart(12, '0'),
   fields: ({ now }) => ({
-    text: eventText,
+    hasWord: ({ text, detail, by }, word) => isIn(plain(text), word) || isIn(plain(detail), word) || isIn(by, word),
     terms: {
       kind: { values: EVENT_KINDS, test: ({ kind }, value) => kind === value },
       is: { values: Object.keys(WORSE_WORDS), test: ({ worse }, value) => WORSE_WORDS[value].includes(worse) },
@@ -196,7 +191,8 @@ export const EVENTS_LIST: ListKind<BoardEvent> = {
           }),
       },
       generation: {
-        test: (event, value) => event.kind === 'keys' && eventText(event).includes(`generation ${value}:`),
+        test: ({ kind, text, detail }, value) =>
+          kind === 'keys' && [text, detail].some((part) => isIn(plain(part), `generation ${value}:`)),
       },
       after: { test: ({ t }, value) => t >= clockTime(value, now()) },
       before: { test: ({ t }, value) => t < clockTime(value, now()) },

@@ -1,6 +1,7 @@
 /**
- * A window of a list: filtered, sorted and cut here, so that ten thousand rows cost a page as much as sixty. Sorted lists are shared
- * by all who ask for the same, until the next look of the board.
+ * A window of a list: sorted, filtered and cut here, so that ten thousand rows cost a page as much as sixty. Until the next look of the
+ * board a list is sorted once for all who want it in that order, and what a filter leaves of it keeps the order: whoever types into
+ * one pays for the filter alone.
  */
 import type { Board } from '../../board/board.ts';
 import type { List } from './columns.ts';
@@ -21,13 +22,14 @@ export const LIST_NAMES: readonly string[] = Object.keys(KINDS);
 
 const DEFAULT_LIMIT = 60;
 const MOST_LIMIT = 200;
-/** Lists with filter and order that are kept between two looks. */
-const MOST_KEPT = 64;
+/** Rows that lists may have together which are kept between two looks, and rows that each of them counts for beside its own. */
+const MOST_KEPT_ROWS = 500_000;
+const LIST_COUNTS_AS = 5_000;
 
 /** What is wrong with what was asked, one sentence. */
 export class BadRequest extends Error {}
 
-type Sorted = { readonly rows: readonly unknown[]; readonly bad: List['bad'] };
+type Rows = readonly unknown[];
 
 export function wholeNumber(text: string | null, name: string, usual: number, most: number): number {
   if (text === null || text === '') return usual;
@@ -45,25 +47,24 @@ function compare(one: Sortable, other: Sortable, sign: number): number {
   return (one < other ? -1 : 1) * sign;
 }
 
-function sortRows<T>(rows: T[], kind: ListKind<T>, sort: string, board: Board): T[] {
-  const isDown = sort.startsWith('-');
-  const name = isDown ? sort.slice(1) : sort;
-  if (!Object.hasOwn(kind.sorts, name)) {
-    throw new BadRequest(
-      `sort: there is no column ${name.slice(0, 40)}; there are ${Object.keys(kind.sorts).join(', ')}`,
-    );
-  }
-  const read = kind.sorts[name];
-  const keyed = rows.map((row) => ({ row, key: read(row, board), name: kind.name(row) }));
-  const sign = isDown ? -1 : 1;
-  keyed.sort((one, other) => compare(one.key, other.key, sign) || compare(one.name, other.name, 1));
+function orderedBy<T>(rows: readonly T[], read: (row: T) => Sortable, sign: number): T[] {
+  const keyed = rows.map((row) => ({ row, key: read(row) }));
+  keyed.sort((one, other) => compare(one.key, other.key, sign));
   return keyed.map(({ row }) => row);
+}
+
+/** By what a column shows. @throws BadRequest */
+function readOf<T>(kind: ListKind<T>, name: string): (row: T, board: Board) => Sortable {
+  if (Object.hasOwn(kind.sorts, name)) return kind.sorts[name];
+  const all = Object.keys(kind.sorts).join(', ');
+  throw new BadRequest(`sort: there is no column ${name.slice(0, 40)}; there are ${all}`);
 }
 
 export class Lists {
   private readonly board: Board;
-  private kept = new Map<string, Sorted>();
-  private counted = new Map<string, { readonly total: number; readonly counts: Record<string, number> }>();
+  private readonly kept = new Map<string, Rows>();
+  private keptRows = 0;
+  private readonly counted = new Map<string, { readonly total: number; readonly counts: Record<string, number> }>();
   /** What they were made of. */
   private look = '';
 
@@ -82,11 +83,14 @@ export class Lists {
     const offset = wholeNumber(query.get('offset'), 'offset', 0, Number.MAX_SAFE_INTEGER);
     const limit = wholeNumber(query.get('limit'), 'limit', DEFAULT_LIMIT, MOST_LIMIT);
     this.forgetOld();
-    const { rows, bad } = this.sorted(name, kind, q, query.get('sort') || kind.order);
+    const { matches, bad } = filterOf(q, kind.fields(this.board));
+    const sort = query.get('sort') || kind.order;
+    const all = this.sorted(name, kind, sort);
+    const rows = bad.length > 0 ? [] : q === '' ? all : this.once(`${name}\n${sort}\n${q}`, () => all.filter(matches));
     const { total, counts } = this.count(name, kind);
     const window = rows.slice(offset, offset + limit).map((row) => kind.write(row, this.board));
     const found = { total, match: rows.length, offset, counts, cols: kind.columns, rows: window };
-    return bad === undefined || bad.length === 0 ? found : { ...found, bad };
+    return bad.length === 0 ? found : { ...found, bad };
   }
 
   private forgetOld(): void {
@@ -94,19 +98,33 @@ export class Lists {
     const look = `${steps.count} ${revisions.lists} ${events.log.revision}`;
     if (look === this.look) return;
     this.look = look;
-    this.kept.clear();
+    this.forget();
     this.counted.clear();
   }
 
-  private sorted(name: string, kind: ListKind<unknown>, q: string, sort: string): Sorted {
-    const key = `${name}\n${sort}\n${q}`;
+  private forget(): void {
+    this.kept.clear();
+    this.keptRows = 0;
+  }
+
+  /** What is equal stands in the order of names: those are sorted first, and a sort moves nothing that is equal. */
+  private sorted(name: string, kind: ListKind<unknown>, sort: string): Rows {
+    const isDown = sort.startsWith('-');
+    const read = readOf(kind, isDown ? sort.slice(1) : sort);
+    return this.once(`${name}\n${sort}`, () => {
+      const named = this.once(name, () => orderedBy([...kind.rows(this.board)], kind.name, 1));
+      return orderedBy(named, (row) => read(row, this.board), isDown ? -1 : 1);
+    });
+  }
+
+  /** `make` is called once between two looks. */
+  private once(key: string, make: () => Rows): Rows {
     const known = this.kept.get(key);
     if (known !== undefined) return known;
-    const { matches, bad } = filterOf(q, kind.fields(this.board));
-    const matching = bad.length > 0 ? [] : [...kind.rows(this.board)].filter(matches);
-    const made = { rows: sortRows(matching, kind, sort, this.board), bad };
-    if (this.kept.size >= MOST_KEPT) this.kept.clear();
+    const made = make();
+    if (this.keptRows > MOST_KEPT_ROWS) this.forget();
     this.kept.set(key, made);
+    this.keptRows += made.length + LIST_COUNTS_AS;
     return made;
   }
 

@@ -1,20 +1,31 @@
 /** The filter of a list: words, and terms that become chips when they are whole. It lives in the address. */
 import { seen } from './format.js';
 import { icon } from './icons.js';
-import { samePlace } from './place.js';
-import { html, useEffect, useRef, useState } from './preact.js';
+import { html, useEffect, useState } from './preact.js';
 import { has, joinQuery, split, toggled } from './query.js';
-import { state, useStore } from './store.js';
+import { replaceAddress, set, state, useStore } from './store.js';
 
-/** While somebody types on, ms: the first letter counts at once, those behind it when there is a rest. */
-const PAUSE = 120;
+/** Browsers bound how often an address changes; while somebody types it follows so late, ms. */
+const ADDRESS_LATE = 250;
 
 export const useQuery = () => useStore((now) => now.place.params.q ?? '');
 
-/** In place of the address, so that back leaves the screen. */
-function setQuery(query) {
-  history.replaceState(null, '', samePlace(state.place, { q: query }));
-  dispatchEvent(new HashChangeEvent('hashchange'));
+let late = 0;
+
+function tellAddress() {
+  clearTimeout(late);
+  late = 0;
+  replaceAddress();
+}
+
+/** At once, also in the address unless somebody types on. */
+function setQuery(query, isTyped = false) {
+  // What is left begins with its first page.
+  const { q = '', page, before, ...params } = state.place.params;
+  if (query !== q) set({ place: { ...state.place, params: query === '' ? params : { ...params, q: query } } });
+  clearTimeout(late);
+  if (isTyped) late = setTimeout(tellAddress, ADDRESS_LATE);
+  else tellAddress();
 }
 
 const partsOf = (query) => {
@@ -26,41 +37,33 @@ const partsOf = (query) => {
 export function Filter({ hint, bad = [] }) {
   const query = useQuery();
   const [parts, setParts] = useState(() => partsOf(query));
-  const timer = useRef(0);
-  const typedAt = useRef(0);
   const { chips, typed } = parts;
   useEffect(() => {
-    // By a chip, a link, or back; what is being typed is on its way.
-    if (timer.current === 0 && joinQuery(chips, typed) !== query) setParts(partsOf(query));
+    // By a chip, a link, or back; a blank that is being typed is none of it.
+    if (joinQuery(chips, typed) !== query) setParts(partsOf(query));
   }, [query]);
-  const take = (next, pause) => {
+  const take = (next, isTyped = false) => {
     setParts(next);
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => {
-      timer.current = 0;
-      setQuery(joinQuery(next.chips, next.typed));
-    }, pause);
+    setQuery(joinQuery(next.chips, next.typed), isTyped);
   };
   /** A term is whole when something follows it. */
   const whole = (value, rest) => {
     const { chips: more, text } = split(value);
     return { chips: [...chips, ...more], typed: text === '' ? '' : text + rest };
   };
-  const onInput = ({ target: { value } }) => {
-    const now = performance.now();
-    const isFirst = now - typedAt.current > PAUSE;
-    typedAt.current = now;
-    take(/\s$/.test(value) ? whole(value, ' ') : { chips, typed: value }, isFirst ? 0 : PAUSE);
-  };
+  const onInput = ({ target: { value } }) =>
+    take(/\s$/.test(value) ? whole(value, ' ') : { chips, typed: value }, true);
   const onKeyDown = (event) => {
-    if (event.key === 'Backspace' && typed === '' && chips.length > 0)
-      take({ chips: chips.slice(0, -1), typed: '' }, 0);
-    else if (event.key === 'Enter') take(whole(typed, ''), 0);
+    if (event.key === 'Backspace' && typed === '' && chips.length > 0) take({ chips: chips.slice(0, -1), typed: '' });
+    else if (event.key === 'Enter') take(whole(typed, ''));
     else if (event.key === 'Escape') event.target.blur();
   };
-  const onBlur = () => setParts(whole(typed, ''));
+  const onBlur = () => {
+    setParts(whole(typed, ''));
+    if (late !== 0) tellAddress();
+  };
   const isWrong = (term) => bad.some((one) => one.term === term);
-  const off = (term) => take({ chips: chips.filter((one) => one !== term), typed }, 0);
+  const off = (term) => take({ chips: chips.filter((one) => one !== term), typed });
   return html`<div class="filter">${icon('search')}
     ${chips.map((term) => html`<span class=${`chip ${isWrong(term) ? 'wrong' : ''}`} key=${term}><span>${seen(term)}</span><button aria-label=${`Take ${seen(term)} off`} onClick=${() => off(term)}>${icon('close')}</button></span>`)}
     <input id="filter" type="text" value=${typed} placeholder=${chips.length === 0 ? hint : ''} aria-label="Filter" aria-keyshortcuts="f" spellcheck=${false} autocomplete="off" onInput=${onInput} onKeyDown=${onKeyDown} onBlur=${onBlur} /><kbd>f</kbd></div>

@@ -3,7 +3,7 @@ import { clock } from './format.js';
 import { followKeys } from './keys.js';
 import { Rail, Tabs } from './nav.js';
 import { KeyList, Palette } from './palette.js';
-import { parsePlace } from './place.js';
+import { parsePlace, samePlace } from './place.js';
 import { html, render, useEffect, useLayoutEffect, useRef } from './preact.js';
 import { useScreen } from './screens.js';
 import { readChoices, set, state, useStore } from './store.js';
@@ -43,9 +43,9 @@ function keep(hash) {
 function App() {
   useDocumentLevel();
   useTheme();
-  const place = useStore((now) => now.place);
+  const path = useStore(({ place }) => [place.screen, ...place.names].join('/'));
+  const { place } = state;
   const main = useRef(null);
-  const path = [place.screen, ...place.names].join('/');
   const first = useRef(true);
   useEffect(() => {
     if (first.current) {
@@ -87,7 +87,8 @@ let shownHash = location.hash;
 addEventListener('hashchange', () => {
   if (location.hash !== shownHash) keep(shownHash);
   shownHash = location.hash;
-  set({ place: parsePlace(location.hash) });
+  // An address that follows what is shown changes nothing.
+  if (samePlace(state.place, {}) !== shownHash) set({ place: parsePlace(shownHash) });
 });
 history.scrollRestoration = 'manual';
 render(html`<${App} />`, document.getElementById('app'));

@@ -57,6 +57,7 @@ export const BACKEND_CELLS = [
 ];
 
 export const ROOMY_BACKEND_CELLS = [
+  ...BACKEND_CELLS,
   {
     key: 'method',
     label: 'Method',
@@ -135,6 +136,7 @@ export const FRONTEND_CELLS = [
 ];
 
 export const ROOMY_FRONTEND_CELLS = [
+  ...FRONTEND_CELLS,
   {
     key: 'last',
     label: 'Last request',

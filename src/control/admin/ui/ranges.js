@@ -2,7 +2,7 @@
 import { autoRange, joined, RANGES } from './history.js';
 import { samePlace } from './place.js';
 import { html, useEffect, useState } from './preact.js';
-import { ask, state, useStore } from './store.js';
+import { ask, repeated, state, useStore } from './store.js';
 import { level, serverNow } from './verdict.js';
 
 let lastAuto = '1h';
@@ -40,30 +40,18 @@ export function useHistory(of, range) {
   const [history, setHistory] = useState(null);
   useEffect(() => {
     const { points, step } = RANGES[range];
-    const abort = new AbortController();
     const path = `history?of=${encodeURIComponent(of)}&range=${range}`;
     let kept = null;
-    let timer = 0;
     setHistory(null);
-    const turn = async () => {
-      try {
-        // The last point may have been told before it was whole.
-        const after = kept === null ? '' : `&after=${kept.t0 + Math.max(0, kept.c2.length - 2) * kept.step}`;
-        if (!document.hidden || kept === null) {
-          const answer = await ask(path + after, abort.signal);
-          kept = joined(kept, answer, points);
-          setHistory(kept);
-        }
-      } catch {
-        // Without contact what is there stays; the bar says so.
-      }
-      if (!abort.signal.aborted) timer = setTimeout(turn, Math.min(step, 15_000));
+    const turn = async (signal) => {
+      // The last point may have been told before it was whole.
+      const after = kept === null ? '' : `&after=${kept.t0 + Math.max(0, kept.c2.length - 2) * kept.step}`;
+      kept = joined(kept, await ask(path + after, signal), points);
+      setHistory(kept);
     };
-    turn();
-    return () => {
-      abort.abort();
-      clearTimeout(timer);
-    };
+    const asking = repeated(turn, Math.min(step, 15_000));
+    asking.now();
+    return asking.stop;
   }, [of, range]);
   return history;
 }

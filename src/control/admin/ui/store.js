@@ -1,5 +1,6 @@
 /** What the page knows, who is told when it changes, and how more is asked for. Only windows are held, never the configuration. */
-import { useEffect, useRef, useState } from './preact.js';
+import { samePlace } from './place.js';
+import { useEffect, useLayoutEffect, useRef, useState } from './preact.js';
 
 /** The API beside the dashboard, below whatever prefix that is served. */
 export const API = '../api/ui/';
@@ -37,6 +38,12 @@ export const state = {
 export function set(changes) {
   Object.assign(state, changes);
   for (const listener of listeners) listener();
+}
+
+/** The address takes on the place with these parameters, instead of what it was: back leaves the screen. */
+export function replaceAddress(changes = {}) {
+  history.replaceState(null, '', samePlace(state.place, changes));
+  dispatchEvent(new HashChangeEvent('hashchange'));
 }
 
 /** What `select` gives, anew whenever that changes. */
@@ -110,42 +117,90 @@ export async function ask(path, signal, known = {}, body = undefined) {
   return response.json();
 }
 
+/** No answer comes so late, ms: a connection that has been lost on the way says nothing. */
+const LATEST = 15_000;
+
 /**
- * What a path answers, asked again every `every` ms while the page is seen and has contact; 0: once. The last answer stays
- * until the path is another. Gives `{ data, error, path }`; `path`: that `data` is of. `body`: as for `ask`; another one has
- * another path.
+ * Something that is asked again `every` ms after its last answer while the page is seen; 0: only when it is told to. One is under way at a
+ * time, and whoever calls `now` meanwhile has the next one follow at once. `turn(signal)`; `refused(error)`: the server itself says
+ * no. Without contact nothing happens: what is there stays, and the bar says so.
  */
-export function useAnswer(path, every = 0, again = 0, body = undefined) {
+export function repeated(turn, every, refused = () => {}) {
+  let abort = null;
+  let timer = 0;
+  let isWanted = false;
+  let isOver = false;
+  const go = async () => {
+    abort = new AbortController();
+    const late = setTimeout(() => abort.abort(), LATEST);
+    try {
+      await turn(abort.signal);
+    } catch (error) {
+      if (!isOver && error.status !== undefined) refused(error);
+    }
+    clearTimeout(late);
+    abort = null;
+    if (isOver) return;
+    if (isWanted) now();
+    else if (every > 0) timer = setTimeout(again, every);
+  };
+  const again = () => {
+    if (document.hidden) timer = setTimeout(again, every);
+    else go();
+  };
+  const now = (wait = 0) => {
+    isWanted = abort !== null;
+    if (isWanted) return;
+    clearTimeout(timer);
+    if (wait > 0) timer = setTimeout(go, wait);
+    else go();
+  };
+  const stop = () => {
+    isOver = true;
+    abort?.abort();
+    clearTimeout(timer);
+  };
+  return { now, stop };
+}
+
+/**
+ * What a path answers, asked again every `every` ms, 0: once, and when `again` changes. The last answer stays until another has come.
+ * `body`: as for `ask`; another one has another path. `wait`: ms before the first. Gives `{ data, error, path }`; `path`: that `data` is
+ * of. Of a path that changes faster than answers come the newest is asked for, in time for the next drawing.
+ */
+export function useAnswer(path, every = 0, again = 0, body = undefined, wait = 0) {
   const [answer, setAnswer] = useState({ data: null, error: null, path: '' });
-  const kept = useRef(answer);
-  kept.current = answer;
-  useEffect(() => {
-    if (path === '') return undefined;
-    const abort = new AbortController();
+  const wanted = useRef();
+  wanted.current = { path, body };
+  const asking = useRef(null);
+  useLayoutEffect(() => {
     const known = {};
-    let timer = 0;
-    const turn = async () => {
-      try {
-        if (!document.hidden || kept.current.path !== path) {
-          const data = await ask(path, abort.signal, known, body);
-          if (data !== null) setAnswer({ data, error: null, path });
-          else if (kept.current.error !== null) setAnswer({ ...kept.current, error: null });
-        }
-      } catch (error) {
-        if (abort.signal.aborted) return;
-        // Without contact the figures stay and the bar says so; what the server itself refuses is told in their place.
-        if (error.status !== undefined) setAnswer({ data: null, error: error.message, path });
-      }
-      if (every > 0 && !abort.signal.aborted) timer = setTimeout(turn, every);
+    const turn = async (signal) => {
+      const { path: asked, body: sent } = wanted.current;
+      if (asked === '') return;
+      const data = await ask(asked, signal, known, sent);
+      // What has not changed is drawn anew as well: ages go on.
+      setAnswer((before) => ({ data: data ?? before.data, error: null, path: asked }));
     };
-    turn();
-    return () => {
-      abort.abort();
-      clearTimeout(timer);
-    };
+    asking.current = repeated(turn, every, ({ message }) => {
+      known.path = undefined;
+      setAnswer({ data: null, error: message, path: wanted.current.path });
+    });
+    return asking.current.stop;
+  }, [every]);
+  useLayoutEffect(() => {
+    if (path !== '') asking.current.now(wait);
   }, [path, every, again]);
   return answer;
 }
+
+/** Of the names in sight, by name. `kind`: frontends, backends, servers. Rows that fly past are not asked for. */
+export function useSparks(kind, names) {
+  const wanted = names.slice(0, 200).map(encodeURIComponent).join(',');
+  return useAnswer(wanted === '' ? '' : `spark/${kind}?names=${wanted}`, 10_000, 0, undefined, 100).data?.rows ?? NONE;
+}
+
+const NONE = {};
 
 /** The rows of a list as objects. */
 export function objects({ cols, rows }) {

@@ -7,7 +7,7 @@ import { icon, ownerState, serverState } from '../icons.js';
 import { address, quoted } from '../place.js';
 import { html } from '../preact.js';
 import { RangeChoice, useHistory, useRange } from '../ranges.js';
-import { useAnswer } from '../store.js';
+import { useAnswer, useSparks } from '../store.js';
 import { rich } from '../text.js';
 import { Band, serverNow } from '../verdict.js';
 import { Head } from './head.js';
@@ -83,12 +83,10 @@ const HEADS = [
 ];
 
 function Servers({ detail }) {
-  const names = detail.servers
-    .slice(0, 200)
-    .map(({ name }) => encodeURIComponent(`${detail.name}/${name}`))
-    .join(',');
-  const path = names === '' ? '' : `spark/servers?names=${names}`;
-  const sparks = useAnswer(path, 10_000).data?.rows ?? {};
+  const sparks = useSparks(
+    'servers',
+    detail.servers.map(({ name }) => `${detail.name}/${name}`),
+  );
   return html`<section class="panel s12"><header><h2>Servers</h2><span class="count">${int(detail.up)} of ${int(detail.want)} take requests${detail.draining.length > 0 ? `, ${count(detail.draining.length, 'drains', 'drain')}` : ''}</span><span class="right">${checkLine(detail)}</span></header>
     ${
       detail.servers.length === 0

@@ -17,5 +17,5 @@ const SORTS = [
 
 export function Backends() {
   const isRoomy = useStore((now) => now.density === 'roomy');
-  return html`<${OwnerList} list="backends" title="Backends" columns=${isRoomy ? [...BACKEND_CELLS, ...ROOMY_BACKEND_CELLS] : BACKEND_CELLS} sorts=${SORTS} hint="Name, address…   is:failing  is:impaired  method:hash  server:10.0.3.  5xx>1" />`;
+  return html`<${OwnerList} list="backends" title="Backends" columns=${isRoomy ? ROOMY_BACKEND_CELLS : BACKEND_CELLS} sorts=${SORTS} hint="Name, address…   is:failing  is:impaired  method:hash  server:10.0.3.  5xx>1" />`;
 }

@@ -5,6 +5,7 @@ import { html } from '../preact.js';
 import { objects, useAnswer } from '../store.js';
 import { Band } from '../verdict.js';
 import { Head } from './head.js';
+import { Pages, usePage } from './pages.js';
 
 const STATES = { bad: ['bad', 'bad', 'isbad'], warn: ['warn', 'warn', 'iswarn'], ok: ['ok', 'ok', ''] };
 const HEADS = ['Names', 'Days left', '', 'Entrypoints', 'Default of', 'Key', 'From', 'OCSP', 'Problem'];
@@ -28,12 +29,13 @@ function Row({ row }) {
 }
 
 export function Certificates() {
-  const { data } = useAnswer('list/certificates?offset=0&limit=200', 10_000);
+  const [page, window] = usePage();
+  const { data } = useAnswer(`list/certificates?${window}`, 10_000);
   const rows = data === null ? [] : objects(data);
   return html`<${Head} title="Certificates" sub=${data === null ? '' : `${int(data.total)}, what ends first, first`} /><${Band} />
     <section class="panel">${
-      data !== null && rows.length === 0
+      data !== null && data.total === 0
         ? html`<p class="empty">No entrypoint serves TLS with a certificate of its own.</p>`
         : html`<div class="scroll-x" tabindex="0" role="region" aria-label="Certificates"><table><thead><tr>${HEADS.map((word) => html`<th scope="col">${word === '' ? html`<span class="vh">As a bar</span>` : word}</th>`)}</tr></thead><tbody>${rows.map((row) => html`<${Row} row=${row} />`)}</tbody></table></div>`
-    }</section>`;
+    }</section><${Pages} page=${page} match=${data?.match ?? 0} />`;
 }

@@ -1,18 +1,15 @@
 /** What happened, the newest first, with a day of it as bars. */
 import { Event } from '../events.js';
 import { Filter, NothingMatches, useQuery } from '../filter.js';
-import { clockMinute, count, day, dayName } from '../format.js';
+import { clockMinute, count, day, dayName, seen } from '../format.js';
 import { samePlace } from '../place.js';
-import { html, useEffect, useState } from '../preact.js';
+import { html } from '../preact.js';
 import { has, toggled, tokens } from '../query.js';
-import { ask, state, useStore } from '../store.js';
+import { state, useAnswer, useStore } from '../store.js';
 import { Band, serverNow } from '../verdict.js';
 import { Head } from './head.js';
+import { PAGE, Turn } from './pages.js';
 
-const PAGE = 100;
-const MOST = 400;
-/** Milliseconds. */
-const REFRESH = 2000;
 const KINDS = ['keys', 'health', 'ejection', 'breaker', 'source', 'worker', 'certificate'];
 
 /** Events per quarter of an hour of a day: `[worse, other]` each. */
@@ -27,49 +24,22 @@ function Bars({ bars, from }) {
     <div class="legend"><span>yesterday ${clockMinute(from)}</span><span><i class="is-c5"></i>got worse <i class="is-c2"></i>changed or got better</span><span>now</span></div></div>`;
 }
 
-const NOTHING = { path: '', events: null, bad: [], more: false, bars: null, barsFrom: 0 };
-
-/** The newest, and older ones on demand. */
-function useEvents(query) {
-  const moved = useStore((now) => now.overview?.rev.events ?? 0);
-  const [shown, setShown] = useState(NOTHING);
-  const path = `events?q=${encodeURIComponent(query)}&limit=${PAGE}`;
-  useEffect(() => {
-    const abort = new AbortController();
-    const get = async () => {
-      try {
-        const answer = await ask(path, abort.signal);
-        setShown((before) => {
-          const oldest = answer.events.at(-1)?.id ?? 0;
-          const older = before.path === path ? before.events.filter(({ id }) => id < oldest) : [];
-          const more = older.length > 0 ? before.more : answer.more;
-          return { ...answer, bad: answer.bad ?? [], path, more, events: [...answer.events, ...older] };
-        });
-      } catch {
-        // They stay.
-      }
-    };
-    const timer = setTimeout(get, shown.path === path ? REFRESH : 0);
-    return () => {
-      abort.abort();
-      clearTimeout(timer);
-    };
-  }, [path, moved]);
-  const older = async () => {
-    const answer = await ask(`${path}&before=${shown.events.at(-1).id}`);
-    setShown({ ...shown, events: [...shown.events, ...answer.events], more: answer.more });
-  };
-  return { ...shown, older };
-}
-
 const setKind = (query, kind) => {
   const rest = tokens(query).filter((token) => !/^kind:/.test(token));
-  location.hash = samePlace(state.place, { q: kind === '' ? rest.join(' ') : toggled(rest.join(' '), `kind:${kind}`) });
+  location.hash = samePlace(state.place, {
+    q: kind === '' ? rest.join(' ') : toggled(rest.join(' '), `kind:${kind}`),
+    before: '',
+  });
 };
 
 export function Events() {
   const query = useQuery();
-  const { events, bad, more, older, bars, barsFrom } = useEvents(query);
+  // Those before an event: a page that stays the same however many come.
+  const before = useStore((now) => now.place.params.before ?? '');
+  const moved = useStore((now) => (before === '' ? now.overview?.rev.events : 0));
+  const path = `events?q=${encodeURIComponent(query)}&limit=${PAGE}${before === '' ? '' : `&before=${encodeURIComponent(before)}`}`;
+  const { data, error } = useAnswer(path, 0, moved);
+  const { events = null, bad, more = false, bars, barsFrom } = data ?? {};
   const isAny = !KINDS.some((kind) => has(query, `kind:${kind}`));
   let last = '';
   const rows = (events ?? []).flatMap((event) => {
@@ -86,8 +56,9 @@ export function Events() {
     <${Band} />
     <div class="tools"><${Filter} hint="Name, address…   kind:health  backend:checkout  is:worse  after:14:00  before:15:30" bad=${bad} />
       <span class="segments" role="group" aria-label="Kind"><button aria-pressed=${String(isAny)} onClick=${() => setKind(query, '')}>All</button>${KINDS.map((kind) => html`<button aria-pressed=${String(has(query, `kind:${kind}`))} onClick=${() => setKind(query, kind)}>${kind}</button>`)}</span></div>
-    <section class="panel">${bars !== null && html`<${Bars} bars=${bars} from=${barsFrom} />`}
+    <section class="panel">${bars !== undefined && html`<${Bars} bars=${bars} from=${barsFrom} />`}
       ${events !== null && (rows.length === 0 ? empty : html`<ul class="event-page">${rows}</ul>`)}
-      ${more && rows.length < MOST && html`<p class="empty"><button class="button" onClick=${older}>Older ones</button></p>`}
+      ${error !== null && html`<p class="empty">${seen(error)}</p>`}
+      ${(more || before !== '') && html`<${Turn} text="" newer=${before === '' ? undefined : { before: '' }} older=${more ? { before: events.at(-1).id } : undefined} words=${['The newest', 'Older ones']} />`}
     </section>`;
 }

@@ -1,9 +1,9 @@
 /** What would become of a request, by the table in force. Nothing is sent and no turn is taken. */
 import { copy } from '../copy.js';
 import { rate, seen, time } from '../format.js';
-import { address, quoted, samePlace } from '../place.js';
+import { address, quoted } from '../place.js';
 import { html, useEffect, useState } from '../preact.js';
-import { state, useAnswer, useStore } from '../store.js';
+import { replaceAddress, useAnswer, useStore } from '../store.js';
 import { Band } from '../verdict.js';
 import { Steps } from './explain-steps.js';
 import { Head } from './head.js';
@@ -90,8 +90,7 @@ function Form({ params }) {
   useEffect(() => {
     if (detail === null || params.url !== undefined) return;
     const url = urlFor(detail);
-    history.replaceState(null, '', samePlace(state.place, { url, entrypoint: detail.entryPoints[0], frontend: '' }));
-    dispatchEvent(new HashChangeEvent('hashchange'));
+    replaceAddress({ url, entrypoint: detail.entryPoints[0], frontend: '' });
   }, [detail]);
   const field = (name) => (event) => setForm({ ...form, [name]: event.target.value });
   const submit = (event) => {

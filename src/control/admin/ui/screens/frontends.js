@@ -20,5 +20,5 @@ const SORTS = [
 
 export function Frontends() {
   const isRoomy = useStore((now) => now.density === 'roomy');
-  return html`<${OwnerList} list="frontends" title="Frontends" columns=${isRoomy ? [...FRONTEND_CELLS, ...ROOMY_FRONTEND_CELLS] : FRONTEND_CELLS} sorts=${SORTS} hint="Name, host, rule…   host:shop  backend:api  5xx>1  p99>200  -word" note="4xx, 5xx and p99 are those of the frontend over the last 10 s"><a class="button" href=${address('explain')}>${icon('explain')}Which one takes a request?</a><//>`;
+  return html`<${OwnerList} list="frontends" title="Frontends" columns=${isRoomy ? ROOMY_FRONTEND_CELLS : FRONTEND_CELLS} sorts=${SORTS} hint="Name, host, rule…   host:shop  backend:api  5xx>1  p99>200  -word" note="4xx, 5xx and p99 are those of the frontend over the last 10 s"><a class="button" href=${address('explain')}>${icon('explain')}Which one takes a request?</a><//>`;
 }

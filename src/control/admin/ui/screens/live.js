@@ -11,6 +11,8 @@ const RATE = 50;
 const ROWS = 60;
 /** How often the page is drawn while requests come, ms. */
 const DRAW = 250;
+/** After a filter has changed, ms. */
+const REST = 250;
 const PARTS = [
   ['is-wait', 'waited'],
   ['is-one', 'connected'],
@@ -45,33 +47,40 @@ async function refusal(path) {
 
 function useTail(query, isPaused) {
   const [shown, setShown] = useState({ rows: [], skipped: null, error: '', bad: [] });
-  const kept = useRef({ rows: [], skipped: null, error: '', bad: [], at: 0 });
+  const kept = useRef({ rows: [], skipped: null, error: '', bad: [], at: 0, isOpen: false });
   useEffect(() => {
     if (isPaused) return undefined;
     const own = kept.current;
     Object.assign(own, { rows: [], error: '', bad: [] });
     let timer = 0;
     const path = `${API}tail?q=${encodeURIComponent(query)}&rate=${RATE}`;
-    const source = new EventSource(path);
+    let source = null;
     const draw = () => {
       timer = 0;
       // Workers tell of what they have by turns.
       own.rows = own.rows.sort((a, b) => b.t - a.t || b.id - a.id).slice(0, ROWS);
       setShown({ ...own });
     };
-    source.onmessage = (event) => {
-      const message = JSON.parse(event.data);
-      if (message.skipped !== undefined) own.skipped = message.skipped;
-      else own.rows.push({ ...message, id: ++own.at });
-      if (timer === 0) timer = setTimeout(draw, DRAW);
+    const open = () => {
+      source = new EventSource(path);
+      source.onmessage = (event) => {
+        const message = JSON.parse(event.data);
+        if (message.skipped !== undefined) own.skipped = message.skipped;
+        else own.rows.push({ ...message, id: ++own.at });
+        if (timer === 0) timer = setTimeout(draw, DRAW);
+      };
+      source.onerror = async () => {
+        if (source.readyState !== EventSource.CLOSED) return;
+        Object.assign(own, await refusal(path));
+        draw();
+      };
     };
-    source.onerror = async () => {
-      if (source.readyState !== EventSource.CLOSED) return;
-      Object.assign(own, await refusal(path));
-      draw();
-    };
+    // Whoever types on would have every worker told of each letter.
+    const opening = setTimeout(open, own.isOpen ? REST : 0);
+    own.isOpen = true;
     return () => {
-      source.close();
+      clearTimeout(opening);
+      source?.close();
       clearTimeout(timer);
     };
   }, [query, isPaused]);

@@ -7,7 +7,7 @@ import { BACKEND_CELLS, PlainRow } from '../owners.js';
 import { address } from '../place.js';
 import { html, useRef } from '../preact.js';
 import { RangeChoice, useHistory, useRange } from '../ranges.js';
-import { objects, useAnswer, useStore } from '../store.js';
+import { objects, useAnswer, useSparks, useStore } from '../store.js';
 import { Band } from '../verdict.js';
 import { Wall } from '../wall.js';
 import { ColdStart } from './cold-start.js';
@@ -62,8 +62,10 @@ function WorstBackends({ trouble }) {
   const sort = trouble ? 'worst' : '-rate';
   const { data } = useAnswer(`list/backends?sort=${sort}&offset=0&limit=${ROWS}`, 2000);
   const [rows, holds] = useSteady(data === null ? [] : objects(data));
-  const names = rows.map(({ name }) => encodeURIComponent(name)).join(',');
-  const sparks = useAnswer(names === '' ? '' : `spark/backends?names=${names}`, 10_000).data?.rows ?? {};
+  const sparks = useSparks(
+    'backends',
+    rows.map(({ name }) => name),
+  );
   const table = html`<table class="cards" ...${holds}>
     <thead><tr>${BACKEND_CELLS.map((column) => html`<th scope="col" class=${columnClass(column)} style=${{ width: column.width }}>${column.label}</th>`)}</tr></thead>
     <tbody>${rows.map((row) => html`<${PlainRow} key=${row.name} row=${row} columns=${BACKEND_CELLS} spark=${sparks[row.name]} />`)}</tbody>

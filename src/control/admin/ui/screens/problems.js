@@ -3,14 +3,13 @@ import { Filter, NothingMatches, useQuery } from '../filter.js';
 import { age, bothZones, int, seen, when } from '../format.js';
 import { icon } from '../icons.js';
 import { samePlace } from '../place.js';
-import { html, useState } from '../preact.js';
+import { html } from '../preact.js';
 import { objects, state, useAnswer, useStore } from '../store.js';
 import { plain, rich } from '../text.js';
 import { Band, serverNow } from '../verdict.js';
 import { Head } from './head.js';
+import { Pages, usePage } from './pages.js';
 
-/** Rows that are asked for together. */
-const PAGE = 100;
 const SHAPES = {
   bad: ['bad', 'bad'],
   warn: ['warn', 'warn'],
@@ -19,10 +18,11 @@ const SHAPES = {
   warned: ['warn', 'warn'],
   ignored: ['idle', 'idle'],
 };
+/** In the address, the word, and what it is in the language of filters. */
 const SHOWS = [
-  ['', 'All'],
-  ['new', 'New'],
-  ['seen', 'Seen'],
+  ['', 'All', ''],
+  ['new', 'New', 'is:new'],
+  ['seen', 'Seen', '-is:new'],
 ];
 
 function Marked({ value, mark }) {
@@ -50,35 +50,21 @@ function Group({ title, sub, right = '', problems, now }) {
   return html`<section class="panel"><header><h2>${title}</h2><span class="count">${sub}</span><span class="right">${right}</span></header><ul>${problems.map((problem) => html`<${Problem} key=${plain(problem.title) + problem.state} problem=${problem} now=${now} />`)}</ul></section>`;
 }
 
-function KeyGroup({ problems, total, now, isFiltered, more }) {
-  if (total === 0) return isFiltered ? html`<${NothingMatches} />` : null;
-  return html`<${Group} title="Keys" sub="each costs its own object only" right="rejected first, the newest first" problems=${problems} now=${now} />${more}`;
-}
-
 export function Problems() {
   const query = useQuery();
   const show = useStore((now) => now.place.params.show ?? '');
-  const [limit, setLimit] = useState(PAGE);
-  const asked = Math.min(200, limit);
-  const { data } = useAnswer(`list/problems?q=${encodeURIComponent(query)}&offset=0&limit=${asked}`, 4000);
-  const next = useAnswer(
-    limit > 200 ? `list/problems?q=${encodeURIComponent(query)}&offset=200&limit=${Math.min(200, limit - 200)}` : '',
-  ).data;
-  const all = data === null ? [] : [...objects(data), ...(next === null ? [] : objects(next))];
-  const wanted = all.filter(({ isNew }) => show === '' || (show === 'new') === isNew);
-  const [urgent, keys] = [wanted.filter(({ group }) => group === 'now'), wanted.filter(({ group }) => group === 'key')];
+  const [page, window] = usePage();
+  const term = SHOWS.find(([name]) => name === show)?.[2] ?? '';
+  const { data } = useAnswer(`list/problems?q=${encodeURIComponent(`${query} ${term}`.trim())}&${window}`, 4000);
+  const all = data === null ? [] : objects(data);
+  const [urgent, keys] = [all.filter(({ group }) => group === 'now'), all.filter(({ group }) => group === 'key')];
   const now = serverNow();
-  const nowCount = data?.counts.now ?? urgent.length;
-  const sub = data === null ? '' : `${int(nowCount)} now, ${int(data.total - nowCount)} of keys`;
-  const more =
-    data !== null &&
-    data.match > all.length &&
-    limit < 400 &&
-    html`<button class="button" onClick=${() => setLimit(limit + PAGE)}>Show more of ${int(data.match)}</button>`;
+  const sub = data === null ? '' : `${int(data.counts.now)} now, ${int(data.total - data.counts.now)} of keys`;
+  const isWhole = query === '' && page === 1;
   return html`<${Head} title="Problems" sub=${sub}><span class="segments" role="group" aria-label="Which">${SHOWS.map(
     ([name, word]) =>
       html`<button aria-pressed=${String(show === name)} onClick=${() => {
-        location.hash = samePlace(state.place, { show: name });
+        location.hash = samePlace(state.place, { show: name, page: '' });
       }}>${word}</button>`,
   )}</span><//>
     <${Band} />
@@ -86,8 +72,10 @@ export function Problems() {
     ${
       data !== null &&
       html`<div class="column">
-      ${urgent.length > 0 || query === '' ? html`<${Group} title="Now" sub=${urgent.length > 0 ? 'what costs requests, or will soon' : 'nothing: every backend answers'} problems=${urgent} now=${now} />` : null}
-      <${KeyGroup} problems=${keys} total=${keys.length} now=${now} isFiltered=${query !== '' && urgent.length === 0} more=${more} />
+      ${(urgent.length > 0 || isWhole) && html`<${Group} title="Now" sub=${urgent.length > 0 ? 'what costs requests, or will soon' : 'nothing: every backend answers'} problems=${urgent} now=${now} />`}
+      ${keys.length > 0 && html`<${Group} title="Keys" sub="each costs its own object only" right="rejected first, the newest first" problems=${keys} now=${now} />`}
+      ${all.length === 0 && query !== '' && html`<${NothingMatches} />`}
+      <${Pages} page=${page} match=${data.match} />
     </div>`
     }`;
 }
