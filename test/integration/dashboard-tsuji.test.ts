@@ -1,10 +1,12 @@
 /** The dashboard of a real tsuji in a browser: servers that die and come back, a process that is stopped, a source that is missing. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer, get, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { after } from 'node:test';
 import { startBrowser } from '../harness/browser.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
+import { startEtcd } from '../harness/tools.ts';
 import { startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
@@ -41,7 +43,17 @@ const keys: Record<string, string> = {
 };
 for (const [at, { port }] of origins.entries())
   keys[`backends/shop/servers/s${at + 1}/url`] = `http://${OWN_HOST}:${port}`;
-const tsuji = await startTsuji({ after }, { keys, flags: ['--retry'] });
+const etcd = await startEtcd({ enableV2: false });
+after(() => etcd.stop());
+await etcd.ctl(3, 'put', '/traefik/backends/kept/servers/s1/url', `http://${OWN_HOST}:${origins[0].port}`);
+await etcd.ctl(3, 'put', '/traefik/frontends/kept/backend', 'kept');
+const [tsuji, routed] = await Promise.all([
+  startTsuji({ after }, { keys, flags: ['--retry'] }),
+  startTsuji({ after }, { flags: ['--etcd', `--etcd.endpoint=${etcd.endpoint}`, '--etcd.useAPIV3'], workers: 1 }),
+]);
+// A store is missed after half a minute: until the last test.
+await routed.waitForStatus(({ frontends }) => frontends.length === 1, 'the frontend of etcd');
+await etcd.kill();
 const traffic = setInterval(() => {
   const options = { host: OWN_HOST, port: tsuji.port, headers: { host: 'shop.test' }, agent: false };
   for (let i = 0; i < 2; i++) get(options, (response) => response.resume()).on('error', () => {});
@@ -135,4 +147,18 @@ test('a start without its etcd lists what is missing', async (t) => {
   await verdict('Starting');
   const servers = page.locator('.cell', { hasText: 'Servers' });
   assert.match(String(await servers.textContent()), /–/);
+});
+
+test('an etcd that has stopped is amber and nothing else is, while what it said is routed', async () => {
+  await page.goto(`http://${OWN_HOST}:${routed.adminPort}/dashboard/#/frontends`);
+  await page.locator('.cell', { hasText: 'Sources' }).locator('[data-shape=warn]').waitFor();
+  await verdict('Degraded');
+  await page.locator('.band').getByText('has not answered for').first().waitFor();
+  await row('kept').getByText('1/1').waitFor();
+  assert.equal(await page.locator('.bad, .isbad').count(), 0);
+  await origins[0].live();
+  const options = { host: OWN_HOST, port: routed.port, agent: false };
+  const [response] = await once(get(options), 'response');
+  response.resume();
+  assert.equal(response.statusCode, 200);
 });

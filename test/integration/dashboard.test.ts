@@ -243,6 +243,33 @@ test('a chart is read by keys, as a sentence and as a table', async () => {
   await page.getByRole('region', { name: 'Requests per second as a table' }).locator('tbody tr').first().waitFor();
 });
 
+test('a chart that is drawn while another range is on its way is drawn by what it had', async () => {
+  await open('degraded', '#/more');
+  await evaluate(`{
+    globalThis.plots = [];
+    const Plot = globalThis.uPlot;
+    globalThis.uPlot = function (...given) {
+      const plot = new Plot(...given);
+      plots.push(plot);
+      return plot;
+    };
+  }`);
+  await go('#/?range=1h');
+  await page.locator('.plot[aria-label*="last 1 h"]').nth(2).waitFor();
+  await evaluate(`{
+    globalThis.redrawn = 0;
+    new MutationObserver(([{ target }]) => {
+      if (!target.ariaLabel?.endsWith('not known yet.')) return;
+      for (const plot of plots) plot.redraw();
+      redrawn++;
+    }).observe(document.querySelector('main'), { subtree: true, attributeFilter: ['aria-label'] });
+  }`);
+  await go('#/?range=24h');
+  await page.locator('.plot[aria-label*="last 24 h"]').nth(2).waitFor();
+  assert.ok((await evaluate<number>('redrawn')) > 0);
+  assert.deepEqual(complaints, []);
+});
+
 test('events that are many are one line, which opens', async () => {
   await open('outage', '#/events');
   await page.getByRole('button', { name: '87 times: which' }).click();

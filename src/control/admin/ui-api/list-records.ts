@@ -91,6 +91,7 @@ export const PROBLEMS: ListKind<ProblemRow> = {
           return value === ('trouble' in row ? 'now' : 'key') || value === problemState(row);
         },
       },
+      kind: { values: Object.keys(PROBLEM_RANK), test: (row, value) => value === problemState(row) },
       backend: { test: (row, value) => problemName(row).toLowerCase().includes(`backends/${value}/`) },
       frontend: { test: (row, value) => problemName(row).toLowerCase().includes(`frontends/${value}/`) },
     },

@@ -118,6 +118,15 @@ test('problems of now come before those of keys, and a new key is new for a day'
     ['now', 'now', 'key'],
   );
   assert.deepEqual([counts.now, counts.rejected], [2, 1]);
+  const groups = (q: string) => set.names('problems', `q=${encodeURIComponent(q)}`).join(' ');
+  for (const [q, found] of [
+    ['kind:rejected', 'key'],
+    ['-kind:rejected', 'now now'],
+    ['is:now -is:new', ''],
+    ['NO RULE', 'key'],
+    ['kind:rejected frontend:old', 'key'],
+  ])
+    assert.equal(groups(q), found, q);
 });
 
 test('every server is a letter, and above 1 500 of them a backend is', async () => {
