@@ -107,6 +107,18 @@ export function Facts({ list }) {
   return html`<dl class="panel facts s12">${list.map(([title, value, unit]) => html`<div><dt>${title}</dt><dd>${value}<small>${unit}</small></dd></div>`)}</dl>`;
 }
 
+/** Heads of columns: `[word, width]` or a word, which begins with `*` where figures stand. */
+export function Heads({ list }) {
+  const head = ([word, width]) =>
+    html`<th scope="col" class=${word[0] === '*' ? 'num' : ''} style=${width && { width }}>${word.replace('*', '')}</th>`;
+  return html`<thead><tr>${list.map((one) => head(typeof one === 'string' ? [one] : one))}</tr></thead>`;
+}
+
+/** A table of few rows, which scrolls sideways in its panel where it is wider. `heads`: as of `Heads`; the children are its rows. */
+export function PlainTable({ label, heads, className, children }) {
+  return html`<div class="scroll-x" tabindex="0" role="region" aria-label=${label}><table class=${className}><${Heads} list=${heads} /><tbody>${children}</tbody></table></div>`;
+}
+
 /** Of a column: figures at the right, `wide` not on telephones, `least` not in narrow windows. */
 export function columnClass({ num, wide, least }) {
   return `${num ? 'num' : ''} ${wide ? 'wide' : ''} ${least ? 'least' : ''}`.trim();

@@ -1,5 +1,5 @@
 /** One backend: since when it is how it is, what its servers do, and which keys say so. */
-import { Checks, Facts, Fives, Rules, ServerName, Spark } from '../cells.js';
+import { Checks, Facts, Fives, PlainTable, Rules, ServerName, Spark } from '../cells.js';
 import { Charts } from '../charts.js';
 import { EventList } from '../events.js';
 import { age, bytes, count, int, NONE, rate, seen, share, time, when } from '../format.js';
@@ -91,8 +91,7 @@ function Servers({ detail }) {
     ${
       detail.servers.length === 0
         ? html`<p class="empty">No key makes a server of it: requests to it are answered with 503.</p>`
-        : html`<div class="scroll-x" tabindex="0" role="region" aria-label="Servers"><table><thead><tr>${HEADS.map((word) => html`<th scope="col" class=${word[0] === '*' ? 'num' : ''}>${word.replace('*', '')}</th>`)}</tr></thead>
-          <tbody>${detail.servers.map((server) => html`<${ServerRow} key=${server.name} backend=${detail.name} server=${server} spark=${sparks[`${detail.name}/${server.name}`]} />`)}</tbody></table></div>`
+        : html`<${PlainTable} label="Servers" heads=${HEADS}>${detail.servers.map((server) => html`<${ServerRow} key=${server.name} backend=${detail.name} server=${server} spark=${sparks[`${detail.name}/${server.name}`]} />`)}<//>`
     }
     ${detail.leftOut.length > 0 && html`<p class="empty">Left out: ${detail.leftOut.map(({ name, url, constraint }) => html`<b>${seen(name)}</b> <code>${seen(url)}</code> by <code>${seen(constraint)}</code> `)}</p>`}
   </section>`;

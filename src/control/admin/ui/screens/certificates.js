@@ -1,4 +1,5 @@
 /** Certificates: what ends first, first. */
+import { PlainTable } from '../cells.js';
 import { day, int, NONE, seen } from '../format.js';
 import { icon } from '../icons.js';
 import { html } from '../preact.js';
@@ -8,7 +9,7 @@ import { Head } from './head.js';
 import { Pages, usePage } from './pages.js';
 
 const STATES = { bad: ['bad', 'bad', 'isbad'], warn: ['warn', 'warn', 'iswarn'], ok: ['ok', 'ok', ''] };
-const HEADS = ['Names', 'Days left', '', 'Entrypoints', 'Default of', 'Key', 'From', 'OCSP', 'Problem'];
+const HEADS = ['Names', 'Days left', 'Of a year', 'Entrypoints', 'Default of', 'Key', 'From', 'OCSP', 'Problem'];
 
 const listed = (list) => (Array.isArray(list) ? list.map(seen).join(', ') : seen(list ?? ''));
 
@@ -36,6 +37,6 @@ export function Certificates() {
     <section class="panel">${
       data !== null && data.total === 0
         ? html`<p class="empty">No entrypoint serves TLS with a certificate of its own.</p>`
-        : html`<div class="scroll-x" tabindex="0" role="region" aria-label="Certificates"><table><thead><tr>${HEADS.map((word) => html`<th scope="col">${word === '' ? html`<span class="vh">As a bar</span>` : word}</th>`)}</tr></thead><tbody>${rows.map((row) => html`<${Row} row=${row} />`)}</tbody></table></div>`
+        : html`<${PlainTable} label="Certificates" heads=${HEADS}>${rows.map((row) => html`<${Row} row=${row} />`)}<//>`
     }</section><${Pages} page=${page} match=${data?.match ?? 0} />`;
 }

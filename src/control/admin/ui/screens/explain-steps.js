@@ -1,4 +1,5 @@
 /** The way of a request, step by step, up to the server or to the answer that tsuji itself makes. */
+import { Heads } from '../cells.js';
 import { seen, share } from '../format.js';
 import { icon, serverState } from '../icons.js';
 import { address } from '../place.js';
@@ -51,7 +52,7 @@ function Middlewares({ list }) {
 function Candidates({ step, sent }) {
   const { servers, leftOut } = step;
   if (servers === undefined || servers.length === 0) return null;
-  return html`<div class="compare"><table><thead><tr>${['Server', 'Address', 'State', '*Weight', '*Chance', 'Why'].map((word) => html`<th scope="col" class=${word[0] === '*' ? 'num' : ''}>${word.replace('*', '')}</th>`)}</tr></thead><tbody>${servers.map(
+  return html`<div class="compare"><table><${Heads} list=${['Server', 'Address', 'State', '*Weight', '*Chance', 'Why']} /><tbody>${servers.map(
     (one) => {
       const [shape, tone, word] = serverState(one.state);
       return html`<tr class=${one.name === sent?.server ? 'win' : ''}><td><span class="name">${icon(shape, tone)}${seen(one.name)}</span></td><td><code>${seen(one.url.replace(/^http:\/\//, ''))}</code></td><td class=${tone === 'ok' ? 'mut' : tone}>${word}${one.reason !== '' && `, ${seen(one.reason)}`}</td><td class="num">${one.weight}${one.effectiveWeight !== one.weight && html`<span class="fnt"> → ${Number(one.effectiveWeight.toFixed(2))}</span>`}</td><td class="num">${share(one.chance)} %</td><td class="mut wrap">${seen(one.why)}</td></tr>`;

@@ -1,4 +1,5 @@
 /** Requests as they end, a sample of them. Workers sample only while somebody looks. */
+import { PlainTable } from '../cells.js';
 import { Filter, useQuery } from '../filter.js';
 import { bothZones, clockMilli, int, rate, seen, time } from '../format.js';
 import { address } from '../place.js';
@@ -121,7 +122,6 @@ export function Live() {
   return html`<${Head} title="Live requests" sub=${isPaused ? 'Paused: nothing is sampled.' : `${sample}${perSecond === null ? '' : `; ${rate(perSecond)} requests/s in all`}`}><button class="button" aria-pressed=${String(isPaused)} aria-keyshortcuts="p" onClick=${() => setPaused(!isPaused)}>${isPaused ? 'Go on' : 'Pause'} <kbd>p</kbd></button><//>
     <${Band} />
     <div class="tools"><${Filter} hint="code:5xx  host:shop  backend:api  ip:10.3.  ms>200" bad=${bad} /><span class="legend">${PARTS.map(([name, word]) => html`<span><i class=${name}></i>${word}</span>`)}</span></div>
-    <section class="panel"><div class="scroll-x" tabindex="0" role="region" aria-label="Live requests"><table class="fixed"><thead><tr>${HEADS.map(([word, width]) => html`<th scope="col" class=${word[0] === '*' ? 'num' : ''} style=${{ width }}>${word.replace('*', '')}</th>`)}</tr></thead>
-      <tbody>${rows.map((row) => html`<${Row} key=${row.id} row=${row} most=${most} />`)}</tbody></table></div>
+    <section class="panel"><${PlainTable} label="Live requests" heads=${HEADS} className="fixed">${rows.map((row) => html`<${Row} key=${row.id} row=${row} most=${most} />`)}<//>
       ${rows.length === 0 && html`<p class="empty">${error === '' ? 'No request yet.' : seen(error)}</p>`}</section>`;
 }

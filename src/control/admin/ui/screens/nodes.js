@@ -1,5 +1,5 @@
 /** All nodes that share this etcd, and of this one its sources, workers and entrypoints. */
-import { Fives } from '../cells.js';
+import { Fives, PlainTable } from '../cells.js';
 import { age, int, NONE, rate, seen, share, time } from '../format.js';
 import { icon } from '../icons.js';
 import { html } from '../preact.js';
@@ -10,9 +10,9 @@ import { Head } from './head.js';
 const SOURCE = { live: ['ok', 'ok', ''], stale: ['warn', 'warn', 'iswarn'] };
 const BAD = ['bad', 'bad', 'isbad'];
 
-/** A table in a panel. `heads`: with a `*` where figures stand. */
+/** A table in a panel. */
 function Rows({ title, sub = '', span = '', heads, children }) {
-  return html`<section class=${`panel ${span}`}><header><h2>${title}</h2><span class="count">${sub}</span></header><div class="scroll-x" tabindex="0" role="region" aria-label=${title}><table><thead><tr>${heads.map((word) => html`<th scope="col" class=${word[0] === '*' ? 'num' : ''}>${word.replace('*', '')}</th>`)}</tr></thead><tbody>${children}</tbody></table></div></section>`;
+  return html`<section class=${`panel ${span}`}><header><h2>${title}</h2><span class="count">${sub}</span></header><${PlainTable} label=${title} heads=${heads}>${children}<//></section>`;
 }
 
 function NodeRow({ node, now }) {

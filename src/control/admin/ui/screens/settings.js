@@ -1,4 +1,5 @@
 /** Settings in force: those that were chosen first. Secrets are never shown. */
+import { PlainTable } from '../cells.js';
 import { Filter, NothingMatches, useQuery } from '../filter.js';
 import { clock, int, seen } from '../format.js';
 import { html } from '../preact.js';
@@ -49,6 +50,6 @@ export function Settings() {
         ? html`<p class="empty">${seen(error)}</p>`
         : data !== null && ordered.length === 0
           ? html`<${NothingMatches} />`
-          : html`<div class="scroll-x" tabindex="0" role="region" aria-label="Settings"><table><thead><tr>${['Setting', 'Value', 'From', 'Default', 'Meaning'].map((word) => html`<th scope="col">${word}</th>`)}</tr></thead><tbody>${ordered.map((row) => html`<${Row} key=${row.name} row=${row} />`)}</tbody></table></div>`
+          : html`<${PlainTable} label="Settings" heads=${['Setting', 'Value', 'From', 'Default', 'Meaning']}>${ordered.map((row) => html`<${Row} key=${row.name} row=${row} />`)}<//>`
     }</section>`;
 }
