@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
+import { makeTestProgram } from './test-program.ts';
 
 /** Files at a time: they wait more than they compute, and share the machine with the etcd, nginx and browser they start. */
-const CONCURRENCY = 4;
+const CONCURRENCY = 6;
 /** Those that take longest, by the clock of a library or on their own account: all others run beside them. */
 const FIRST = [
   'slow-clients',
@@ -50,6 +51,8 @@ if (files.length === 0) {
   process.stderr.write(`no test file under test/ matches ${filters.join(', ') || '*.test.ts'}\n`);
   process.exitCode = 1;
 } else {
+  if (files === all)
+    process.env.PROGRAM_UNDER_TEST = await makeTestProgram(join(root, 'node_modules', '.cache', 'tsuji-test'));
   const tests = run({
     // The command line of the runner would sort them by name.
     files: files.map((file) => join(root, file)),

@@ -8,7 +8,9 @@ import { text } from 'node:stream/consumers';
 import { OWN_HOST } from './own-host.ts';
 import { waitFor } from './wait.ts';
 
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
+const SOURCES = new URL('../../src/main.ts', import.meta.url).pathname;
+/** What `node` runs to start it: of the whole suite a bundle (scripts/test-program.ts), else the sources. */
+export const MAIN = process.env.PROGRAM_UNDER_TEST ?? SOURCES;
 
 /** The parts of `/api/status` that tests look at. */
 export type Status = {
@@ -67,7 +69,8 @@ export class Tsuji {
     const has = (name: string): boolean => flags.some((flag) => flag.toLowerCase().startsWith(`--${name}`));
     const args = [
       ...(options.imports ?? []).flatMap((url) => ['--import', url]),
-      ...(options.program === undefined ? [MAIN] : []),
+      // What is loaded first names modules of the sources.
+      ...(options.program === undefined ? [(options.imports ?? []).length === 0 ? MAIN : SOURCES] : []),
       ...(has('etcd') ? [] : [`--folder=${this.folder}`]),
       '--web',
       ...(has('web.address') ? [] : [`--web.address=${OWN_HOST}:0`]),

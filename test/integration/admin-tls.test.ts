@@ -12,11 +12,9 @@ import { OWN_HOST } from '../harness/own-host.ts';
 import { rawClient } from '../harness/raw.ts';
 import { type Certificate, makeAuthority, makeCertificate } from '../harness/tls.ts';
 import { freePort, run, temporaryFolder } from '../harness/tools.ts';
-import { startTsuji } from '../harness/tsuji.ts';
+import { MAIN, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { FakeView, webSettings } from '../unit/control/admin/fake-view.ts';
-
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 
 const folder = temporaryFolder();
 let authority: Certificate;

@@ -6,10 +6,8 @@ import { text } from 'node:stream/consumers';
 import test, { after } from 'node:test';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { startEtcd } from '../harness/tools.ts';
-import { startTsuji, type Tsuji } from '../harness/tsuji.ts';
+import { MAIN, startTsuji, type Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
-
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 
 const server = createServer((request, response) => response.end(request.url));
 await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));

@@ -4,7 +4,7 @@ import test, { type TestContext } from 'node:test';
 import { consoleSteps, type Example, examplesOf, shellWords, userPages } from '../harness/documents.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { type Etcd, freePort, run, startEtcd, temporaryFolder } from '../harness/tools.ts';
-import { startTsuji, type Tsuji } from '../harness/tsuji.ts';
+import { MAIN, startTsuji, type Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
 async function shell(text: string, etcd: Etcd): Promise<string> {
@@ -68,8 +68,7 @@ test('docs/start.md leads from nothing to a routed request', async (t) => {
       places[`${OWN_HOST}:8000`] = `${OWN_HOST}:${tsuji.port}`;
       places['--web'] = `--web --web.address=${OWN_HOST}:${tsuji.adminPort}`;
     } else if (text.startsWith('tsuji ')) {
-      const main = new URL('../../src/main.ts', import.meta.url).pathname;
-      const said = await shell(moved(text, { ...places, 'tsuji ': `${process.execPath} ${main} ` }), etcd);
+      const said = await shell(moved(text, { ...places, 'tsuji ': `${process.execPath} ${MAIN} ` }), etcd);
       assert.match(said, /^frontend frontend1 -> backend backend1 -> server2/m);
     } else if (kind === 'console') {
       await stepsHold(example, places, etcd);

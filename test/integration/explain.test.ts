@@ -10,10 +10,8 @@ import type { Explanation } from '../../src/control/explain/explanation.ts';
 import type { KeyStatus } from '../../src/control/keys/key-status.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { run, startEtcd } from '../harness/tools.ts';
-import { startTsuji } from '../harness/tsuji.ts';
+import { MAIN, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
-
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 
 const seen: string[] = [];
 const held: ServerResponse[] = [];

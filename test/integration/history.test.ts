@@ -5,10 +5,9 @@ import { text } from 'node:stream/consumers';
 import test, { after } from 'node:test';
 import { Etcd3 } from 'etcd3';
 import { startEtcd, temporaryFolder } from '../harness/tools.ts';
-import { startTsuji } from '../harness/tsuji.ts';
+import { MAIN, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 const etcd = await startEtcd();
 after(() => etcd.stop());
 const client = new Etcd3({ hosts: etcd.url });

@@ -7,12 +7,11 @@ import test, { type TestContext } from 'node:test';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, type RawConnection, rawClient, startRawServer } from '../harness/raw.ts';
 import { freePort, type RunResult, run, startProcess, temporaryFolder } from '../harness/tools.ts';
-import { routeKeys, startTsuji, Tsuji } from '../harness/tsuji.ts';
+import { MAIN, routeKeys, startTsuji, Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 import { accept, handshake } from '../harness/websocket.ts';
 
 const FAULT_HOOK = new URL('../harness/fault-hook.ts', import.meta.url).href;
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 const HOST = 'nginx.example.com';
 const GET = `GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`;
 
@@ -221,7 +220,7 @@ test('a port that is taken ends the start with code 1 and names the address', as
 
   // Once, whatever the number of workers, and without a stack.
   assert.equal(tsuji.output.match(/cannot be listened on/g)?.length, 1);
-  assert.doesNotMatch(tsuji.output, /stack=|\.ts:/);
+  assert.doesNotMatch(tsuji.output, /stack=|\.[jt]s:/);
 
   const admin = new Tsuji({ flags: [`--web.address=${OWN_HOST}:${server.port}`] });
   t.after(() => admin.kill('SIGKILL'));

@@ -7,8 +7,8 @@ import test, { after, type TestContext } from 'node:test';
 import { noNotifySocket, openNotifySocket } from '../harness/notify-socket.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { freePort, type Process, startEtcd, startProcess, waitFor } from '../harness/tools.ts';
+import { MAIN } from '../harness/tsuji.ts';
 
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 const etcd = await startEtcd();
 after(() => etcd.stop());
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 import { freePort, run, startEtcd } from '../harness/tools.ts';
+import { MAIN } from '../harness/tsuji.ts';
 
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 const etcd = await startEtcd();
 after(() => etcd.stop());
 

@@ -9,10 +9,9 @@ import { ENGINES, startEngines } from '../harness/engines.ts';
 import { request } from '../harness/exchanges.ts';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, startRawServer } from '../harness/raw.ts';
-import { addRoute } from '../harness/tsuji.ts';
+import { addRoute, MAIN } from '../harness/tsuji.ts';
 import { untilStill, waitFor } from '../harness/wait.ts';
 
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 const engines = await startEngines({ after }, { workers: 2 });
 const { tsuji } = engines;
 const server = await startRawServer(

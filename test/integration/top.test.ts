@@ -5,10 +5,9 @@ import test, { after } from 'node:test';
 import { findProgram } from '../../scripts/find-program.mjs';
 import { OWN_HOST } from '../harness/own-host.ts';
 import { run } from '../harness/tools.ts';
-import { startTsuji } from '../harness/tsuji.ts';
+import { MAIN, startTsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 const tsuji = await startTsuji(
   { after },
   {

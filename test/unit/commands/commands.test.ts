@@ -2,14 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { describe, type TestContext, test } from 'node:test';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type RunResult, run } from '../../harness/tools.ts';
-
-const SOURCES = pathToFileURL(`${import.meta.dirname}/../../../src/`);
+import { MAIN } from '../../harness/tsuji.ts';
 
 /** Runs a command in a process of its own, because it writes to standard output. */
 function tsuji(...argv: string[]): Promise<RunResult> {
-  return run(process.execPath, [fileURLToPath(new URL('main.ts', SOURCES)), ...argv]);
+  return run(process.execPath, [MAIN, ...argv]);
 }
 
 async function serve(t: TestContext, answer: RequestListener): Promise<number> {
@@ -38,10 +36,9 @@ describe('commands', { concurrency: 3 }, () => {
 
   test('version answers whatever the environment says, also as --version and as JSON', async () => {
     const env = { TSUJI_WORKERS: 'x' };
-    const main = fileURLToPath(new URL('main.ts', SOURCES));
     const [flag, json] = await Promise.all([
-      run(process.execPath, [main, '--version'], { env }),
-      run(process.execPath, [main, 'Version', '--json'], { env }),
+      run(process.execPath, [MAIN, '--version'], { env }),
+      run(process.execPath, [MAIN, 'Version', '--json'], { env }),
     ]);
     assert.match(flag.stdout, /^Version: {6}\d/);
     assert.equal((JSON.parse(json.stdout) as { node_version: string }).node_version, process.versions.node);
