@@ -153,9 +153,9 @@ test('an etcd that is not there yet is waited for, and its routes come when it d
   await etcd.kill();
   const tsuji = await startTsuji(t, { flags: ['--etcd', `--etcd.endpoint=${etcd.endpoint}`], noWait: true });
   assert.deepEqual(await curl(tsuji), ['Service Unavailable']);
-  assert.equal((await tsuji.api('/ping')).status, 503);
-  assert.equal((await tsuji.api('/livez')).status, 200);
+  assert.equal((await tsuji.api('/readyz')).status, 503);
+  for (const path of ['/ping', '/livez']) assert.equal((await tsuji.api(path)).status, 200, path);
   await etcd.restart();
   await answeredBy(tsuji, ['late']);
-  assert.equal((await tsuji.api('/ping')).status, 200);
+  assert.equal((await tsuji.api('/readyz')).status, 200);
 });

@@ -8,8 +8,11 @@ import { run, startEtcd } from '../harness/tools.ts';
 import { MAIN, startTsuji, type Tsuji } from '../harness/tsuji.ts';
 import { waitFor } from '../harness/wait.ts';
 
+/** By path. What is not there is answered at once, but on a busy machine that may take some hundred milliseconds. */
+const DELAYS_MS: Readonly<Record<string, number>> = { '/late': 200, '/slow': 1_000 };
+
 const server = createServer((request, response) => {
-  setTimeout(() => response.end('done'), request.url === '/slow' ? 200 : 0);
+  setTimeout(() => response.end('done'), DELAYS_MS[request.url!] ?? 0);
 });
 await new Promise<void>((resolve) => server.listen(0, OWN_HOST, resolve));
 after(() => server.close());
@@ -57,7 +60,7 @@ test('percentiles are those of all workers, and of all nodes when that is asked 
     const answer = await percentiles('of=frontend:shop');
     return answer.requests === 8 ? answer : null;
   }, '8 requests of the frontend');
-  assert.ok(own.p99! < 150 && own.p50! > 0, `${own.p99}`);
+  assert.ok(own.p99! < 900 && own.p50! > 0, `${own.p99}`);
   assert.deepEqual([own.unit, own.nodes.length, own.missing], ['ms', 1, []]);
 
   for (const owner of ['frontend:shop', 'backend:shop', 'server:shop/s1']) {
@@ -66,13 +69,13 @@ test('percentiles are those of all workers, and of all nodes when that is asked 
       return answer.requests === 10 ? answer : null;
     }, `10 requests of ${owner} on both nodes`);
     assert.deepEqual([all.nodes.length, all.missing], [2, []]);
-    assert.ok(all.p50! < 150 && all.p99! >= 190, `${all.p50} ${all.p99}`);
+    assert.ok(all.p50! < 900 && all.p99! >= 950, `${all.p50} ${all.p99}`);
   }
   const idle = await percentiles('of=frontend:idle');
   assert.deepEqual([idle.status, idle.requests, idle.p50], [200, 0, null]);
 
   const window = percentiles('of=backend:shop&over=1500ms');
-  await ask(one, '/slow');
+  await ask(one, '/late');
   const { requests, p50 } = await window;
   assert.ok(requests === 1 && p50! >= 190, `${requests} ${p50}`);
 });
