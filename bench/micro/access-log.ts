@@ -54,6 +54,9 @@ Object.assign(outcome, {
 });
 const head = new RequestHead();
 
+/** Of servers of one backend. */
+const RESPONSES = ['a', 'b', 'c'].map((name) => `${RESPONSE}\r\nX-Server: ${name}`);
+
 /** `varies`: a referer of its own, so that its fields are not known. */
 function ask(n: number, varies: boolean): void {
   const path = `/some/path/${n}`;
@@ -72,7 +75,7 @@ function cpuNs(work: () => void): number {
   return ((user + system) * 1_000) / LINES;
 }
 
-function measure(name: string, options: Partial<AccessLogOptions>, varies = false): void {
+function measure(name: string, options: Partial<AccessLogOptions>, varies = false, responses = [RESPONSE]): void {
   const { words, rings } = createAccessLogBuffers(1);
   const log = new AccessLog({ options: { ...OPTIONS, ...options }, words, ring: rings[0] }, 0, ['http']);
   const reader = new RingReader(rings[0]);
@@ -87,8 +90,9 @@ function measure(name: string, options: Partial<AccessLogOptions>, varies = fals
       if (logs) record.begin(log.nextRequest(), client as unknown as Downstream, head);
       if (logs) record.forwards(head.fields, FORWARDED);
       marks.answered();
-      if (logs) record.answered(200, RESPONSE, peer);
-      if (logs) record.sends(RESPONSE);
+      const response = responses[n % responses.length];
+      if (logs) record.answered(200, response, peer);
+      if (logs) record.sends(response);
       marks.end();
       if (logs) log.ended(outcome, { user: '', authWasKnown: null }, record);
       if (!logs || n % LINES_AT_ONCE > 0) continue;
@@ -114,5 +118,6 @@ function measure(name: string, options: Partial<AccessLogOptions>, varies = fals
 measure('common', { format: 'common' });
 measure('JSON', {});
 measure('JSON, fields that were not seen before', {}, true);
+measure('JSON, three servers', {}, false, RESPONSES);
 measure('JSON without header fields', { headers: DROP });
 measure('JSON, names=3, no extras', { names: '3', headers: DROP, extras: false });

@@ -7,21 +7,25 @@ import { trimBlanks } from '../kernel/characters.ts';
 import type { Entry } from './entry.ts';
 import { jsonField } from './escaping.ts';
 import { Known, owned } from './known.ts';
-import type { LineBytes } from './line-bytes.ts';
+import { Constant, type LineBytes } from './line-bytes.ts';
 import { headerMode } from './modes.ts';
 
 /** Longer blocks are gone through each time. */
 const MOST_KEPT = 2_048;
 const MOST_NAMES = 4_096;
 const LINE_END = '\r\n';
-const END = Buffer.from('",');
-const REDACTED = Buffer.from('REDACTED');
+const END = new Constant('",');
+const REDACTED = new Constant('REDACTED');
 /** Each request has another one, so it stands apart. */
 const REQUEST_ID = 'x-request-id';
 const ID_START = `${REQUEST_ID}: `;
 /** The line that it has, but for itself. */
 const ID_LINE_BYTES = ID_START.length + LINE_END.length;
 const FIRST_CHARACTERS = 6;
+/** Characters of a block that its key is made of. */
+const SAMPLES = 8;
+/** With one key: heads of the servers of one backend may differ in a single character. */
+const MOST_ALIKE = 16;
 /** More of them are sorted in another way. */
 const MOST_INSERTED = 32;
 
@@ -30,14 +34,14 @@ class Named {
   readonly name: string;
   readonly mode: HeaderMode;
   /** `"request_User-Agent":"` */
-  readonly before: Uint8Array;
+  readonly before: Constant;
   /** As the first characters of the name sort. */
   private readonly order: number;
 
   constructor(name: string, mode: HeaderMode, prefix: string) {
     this.name = name;
     this.mode = mode;
-    this.before = Buffer.from(`"${prefix}${jsonField(name, true)}":"`);
+    this.before = new Constant(`"${prefix}${jsonField(name, true)}":"`);
     let order = 0;
     for (let i = 0; i < FIRST_CHARACTERS; i++) order = order * 256 + (i < name.length ? name.charCodeAt(i) & 0xff : 0);
     this.order = order;
@@ -58,8 +62,8 @@ type Kept = {
   readonly block: string;
   readonly more: string;
   readonly latin1: boolean;
-  readonly before: Uint8Array;
-  readonly after: Uint8Array;
+  readonly before: Constant;
+  readonly after: Constant;
 };
 
 /** Are all dropped? */
@@ -72,11 +76,12 @@ function canonical(name: string): string {
   return name.toLowerCase().replace(/(^|-)[a-z]/g, (start) => start.toUpperCase());
 }
 
-/** Of a block, from some of its characters: blocks that differ may share one, and then only one of them is kept. */
+/** Of a block, from some of its characters. */
 function keyOf(block: string, more: string): number {
   const { length } = block;
-  const middle = (block.charCodeAt(length >> 2) * 31 + block.charCodeAt(length >> 1)) * 31;
-  return (((middle + block.charCodeAt(length - 3)) * 31 + length) * 31 + more.length) | 0;
+  let key = Math.imul(length, 31) + more.length;
+  for (let i = 1; i < SAMPLES; i++) key = Math.imul(key, 31) + block.charCodeAt(((length * i) / SAMPLES) | 0);
+  return key | 0;
 }
 
 function lineEnd(text: string, from: number): number {
@@ -96,7 +101,9 @@ export class HeaderFields {
   /** By their names as they came. */
   private readonly named = new Map<string, Named>();
   private readonly canonical = new Map<string, Named>();
-  private readonly known = new Known<Kept>();
+  private readonly known = new Known<Kept[]>();
+  /** Of those with one key, where there are too many. */
+  private oldest = 0;
   /** Of the block that is gone through, in the order of their names; those beyond `count` are of others. */
   private readonly fields: Field[] = [];
   private count = 0;
@@ -129,12 +136,16 @@ export class HeaderFields {
   private write(block: string, more: string, latin1: boolean, id: string, out: LineBytes): void {
     const isKept = block.length + more.length <= MOST_KEPT;
     const key = isKept ? keyOf(block, more) : 0;
-    const found = isKept ? this.known.find(key) : undefined;
-    if (found !== undefined && found.block === block && found.more === more && found.latin1 === latin1) {
-      out.constant(found.before);
-      if (id !== '') this.writeId(id, out);
-      out.constant(found.after);
-      return;
+    const alike = isKept ? this.known.find(key) : undefined;
+    if (alike !== undefined) {
+      for (let i = 0; i < alike.length; i++) {
+        const found = alike[i];
+        if (found.block !== block || found.more !== more || found.latin1 !== latin1) continue;
+        out.constant(found.before);
+        if (id !== '') this.writeId(id, out);
+        out.constant(found.after);
+        return;
+      }
     }
     const text = more === '' ? block : block + more;
     this.read(text);
@@ -145,9 +156,11 @@ export class HeaderFields {
     const idEnd = out.at;
     this.writeFields(text, rest, latin1, null, out);
     if (!isKept || out.isTooLong || !this.known.wants()) return;
-    const before = new Uint8Array(out.bytes.subarray(start, idStart));
-    const after = new Uint8Array(out.bytes.subarray(idEnd, out.at));
-    this.known.keep(key, { block: owned(block), more: owned(more), latin1, before, after });
+    const before = new Constant(out.bytes.subarray(start, idStart));
+    const after = new Constant(out.bytes.subarray(idEnd, out.at));
+    const kept = { block: owned(block), more: owned(more), latin1, before, after };
+    if (alike === undefined) this.known.keep(key, [kept]);
+    else alike[alike.length < MOST_ALIKE ? alike.length : this.oldest++ % MOST_ALIKE] = kept;
   }
 
   private writeId(id: string, out: LineBytes): void {

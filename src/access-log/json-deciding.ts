@@ -3,9 +3,12 @@ import type { Entry } from './entry.ts';
 import { gzipRatio } from './json-values.ts';
 import type { Deciding } from './line-parts.ts';
 
-/** The same durations are absent. */
+/** The same durations and ids are absent. */
 function isAsFar(one: Entry, other: Entry): boolean {
   return (
+    (one.requestId === '') === (other.requestId === '') &&
+    (one.traceId === '') === (other.traceId === '') &&
+    (one.spanId === '') === (other.spanId === '') &&
     one.guard < 0 === other.guard < 0 &&
     one.queue < 0 === other.queue < 0 &&
     one.connect < 0 === other.connect < 0 &&
@@ -75,6 +78,9 @@ export const DECIDING = {
       'tlsVersion',
       'tlsCipher',
       'tlsResumed',
+      'requestId',
+      'traceId',
+      'spanId',
       'guard',
       'queue',
       'connect',

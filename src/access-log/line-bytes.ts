@@ -1,6 +1,7 @@
 /**
  * Where a line is written, piece by piece. What finds no room makes it too long, and all that follows is without effect.
  */
+import { endianness } from 'node:os';
 import { jsonField, PLAIN_JSON, VALUE_BYTES } from './escaping.ts';
 
 /** Buffer has them, and its types do not. */
@@ -15,31 +16,63 @@ const ZERO = 0x30;
 /** Above it digits are taken off in two steps, each of which is done with small integers. */
 const BILLION = 1e9;
 const BILLION_DIGITS = 9;
-/**
- * Up to so many bytes go one by one: a call that copies costs as much as this many, and one that takes a text apart as three
- * times as many (bench/micro/access-log.ts).
- */
-const SHORT_BYTES = 24;
-const SHORT_TEXT = 80;
+/** Up to so many bytes go in words of eight, which costs less than a call that copies (bench/micro/access-log.ts). */
+const SHORT_BYTES = 256;
+const WORD_BYTES = 8;
+const IS_LITTLE_ENDIAN = endianness() === 'LE';
+/** Up to so many characters go one by one, which costs less than a call that takes a text apart. */
+const SHORT_TEXT = 40;
 /** 1 for the characters of PLAIN_JSON. */
 const PLAIN = Uint8Array.from({ length: 0x80 }, (_, code) => (PLAIN_JSON.test(String.fromCharCode(code)) ? 1 : 0));
+/** `00` to `99`. */
+const PAIRS = Uint8Array.from({ length: 200 }, (_, i) => ZERO + (i % 2 === 0 ? Math.floor(i / 20) : (i >> 1) % 10));
 /** A character takes three bytes of UTF-8 at most. */
 const LONGEST_CHARACTER = 3;
 
+/** Bytes that come in many lines. */
+export class Constant {
+  readonly length: number;
+  readonly bytes: Uint8Array;
+  /**
+   * The same, and up to seven more: as numbers, since these alone are read and written eight bytes at a time. A pattern that is
+   * no number might not stay as it is, but text has none: its last byte would be 0xff, or 0x7f, which is always escaped.
+   */
+  readonly words: Float64Array;
+
+  constructor(text: string | Uint8Array) {
+    const bytes = typeof text === 'string' ? Buffer.from(text) : text;
+    const memory = new ArrayBuffer(Math.ceil(bytes.length / WORD_BYTES) * WORD_BYTES);
+    this.length = bytes.length;
+    this.bytes = new Uint8Array(memory, 0, bytes.length);
+    this.bytes.set(bytes);
+    this.words = new Float64Array(memory);
+  }
+}
+
+/** Of a number below 2³¹. */
+function digitsOf(value: number): number {
+  if (value < 10_000) return value < 100 ? (value < 10 ? 1 : 2) : value < 1_000 ? 3 : 4;
+  if (value < 100_000_000) return value < 1_000_000 ? (value < 100_000 ? 5 : 6) : value < 10_000_000 ? 7 : 8;
+  return value < BILLION ? 9 : 10;
+}
+
 export class LineBytes {
   readonly bytes: Buffer;
+  private readonly view: DataView;
   /** Where the next byte goes. */
   at = 0;
   isTooLong = false;
   private end = 0;
 
   constructor(mostBytes: number) {
-    this.bytes = Buffer.allocUnsafeSlow(mostBytes);
+    // Behind the last byte is room for the rest of a word.
+    this.bytes = Buffer.allocUnsafeSlow(mostBytes + WORD_BYTES);
+    this.view = new DataView(this.bytes.buffer);
   }
 
   begin(): void {
     this.at = 0;
-    this.end = this.bytes.length;
+    this.end = this.bytes.length - WORD_BYTES;
     this.isTooLong = false;
   }
 
@@ -50,13 +83,16 @@ export class LineBytes {
     return false;
   }
 
-  constant(from: Uint8Array): void {
-    const { length } = from;
+  constant({ length, words, bytes }: Constant): void {
     if (!this.hasRoom(length)) return;
-    const { bytes, at } = this;
-    if (length > SHORT_BYTES) bytes.set(from, at);
-    else for (let i = 0; i < length; i++) bytes[at + i] = from[i];
+    const { at } = this;
     this.at = at + length;
+    if (length > SHORT_BYTES) {
+      this.bytes.set(bytes, at);
+      return;
+    }
+    const { view } = this;
+    for (let i = 0; i < words.length; i++) view.setFloat64(at + i * WORD_BYTES, words[i], IS_LITTLE_ENDIAN);
   }
 
   byte(byte: number): void {
@@ -126,15 +162,18 @@ export class LineBytes {
   /** At least so many digits. */
   private digits(value: number, least: number): void {
     const { bytes, at } = this;
-    let count = 1;
-    for (let rest = (value / 10) | 0; rest > 0; rest = (rest / 10) | 0) count++;
-    if (count < least) count = least;
+    const count = Math.max(digitsOf(value), least);
     let rest = value;
-    for (let i = at + count - 1; i >= at; i--) {
-      const tens = (rest / 10) | 0;
-      bytes[i] = ZERO + rest - tens * 10;
-      rest = tens;
+    let i = at + count;
+    while (i - at >= 2) {
+      const hundreds = (rest / 100) | 0;
+      const pair = (rest - hundreds * 100) << 1;
+      i -= 2;
+      bytes[i] = PAIRS[pair];
+      bytes[i + 1] = PAIRS[pair + 1];
+      rest = hundreds;
     }
+    if (i > at) bytes[at] = ZERO + rest;
     this.at = at + count;
   }
 }

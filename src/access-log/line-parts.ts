@@ -4,6 +4,7 @@
  */
 import { Entry } from './entry.ts';
 import { Known, owned } from './known.ts';
+import { Constant } from './line-bytes.ts';
 
 /** What of an entry decides. */
 export type Deciding = {
@@ -16,7 +17,7 @@ export type Deciding = {
 
 /** The text of some of its fields, quotes and commas and all. */
 type Text = (entry: Entry) => string;
-type Made = { readonly of: Entry; readonly runs: readonly Uint8Array[] };
+type Made = { readonly of: Entry; readonly runs: readonly Constant[] };
 
 /** In all its runs. */
 const MOST_KEPT = 4_096;
@@ -25,7 +26,7 @@ const MOST_ALIKE = 16;
 
 export class LinePart {
   /** Of the line that is being made. */
-  runs: readonly Uint8Array[] = [];
+  runs: readonly Constant[] = [];
   private readonly deciding: Deciding;
   private readonly texts: Text[] = [];
   /** Of those with one key, where there are too many. */
@@ -53,12 +54,9 @@ export class LinePart {
         return;
       }
     }
-    this.runs = this.texts.map((text) => Buffer.from(text(entry)));
+    this.runs = this.texts.map((text) => new Constant(text(entry)));
     if (!known.wants() || this.runs.reduce((sum, { length }) => sum + length, 0) > MOST_KEPT) return;
-    const made = {
-      of: Object.assign(new Entry(), this.valuesOf(entry)),
-      runs: this.runs.map((run) => new Uint8Array(run)),
-    };
+    const made = { of: Object.assign(new Entry(), this.valuesOf(entry)), runs: this.runs };
     if (alike === undefined) known.keep(key, [made]);
     else alike[alike.length < MOST_ALIKE ? alike.length : this.oldest++ % MOST_ALIKE] = made;
   }

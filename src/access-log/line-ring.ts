@@ -18,6 +18,10 @@ import { TextFormat } from './text-format.ts';
 export const USUAL = 0;
 export const NOTABLE = 1;
 
+/** Lines are published together (byte-ring.ts), so many at most, and within so many milliseconds. */
+const MOST_UNSEEN = 16;
+const UNSEEN_MS = 20;
+
 export class LineRing {
   private readonly words: AccessLogWords;
   private readonly ring: RingWriter;
@@ -28,6 +32,14 @@ export class LineRing {
   /** Written since the bell was rung last. */
   private unheardBytes = 0;
   private unheardLines = 0;
+  /** In the ring, and not published. */
+  private unseen = 0;
+  /** Until they are published by it a thread does not end. */
+  private timer: NodeJS.Timeout | null = null;
+  private readonly onTimer = (): void => {
+    this.timer = null;
+    this.publish();
+  };
 
   constructor(options: AccessLogOptions, words: SharedArrayBuffer, ring: SharedArrayBuffer) {
     this.words = new AccessLogWords(words);
@@ -62,13 +74,24 @@ export class LineRing {
       return;
     }
     out.bytes.copy(ring.bytes, at, 0, length);
-    ring.commit(length, tag);
+    ring.add(length, tag);
+    this.unseen++;
+    if (this.unseen >= MOST_UNSEEN) this.publish();
+    else this.timer ??= setTimeout(this.onTimer, UNSEEN_MS);
     this.unheardBytes += length;
     this.unheardLines++;
     if (this.unheardBytes < WAKE_BYTES && this.unheardLines < this.wakeLines) return;
     this.unheardBytes = 0;
     this.unheardLines = 0;
+    this.publish();
     this.words.ringIfAsleep();
+  }
+
+  /** The writer may have all of them. */
+  publish(): void {
+    if (this.unseen === 0) return;
+    this.unseen = 0;
+    this.ring.publish();
   }
 
   private write(entry: Entry): void {

@@ -1,12 +1,12 @@
 /** Times as Go prints them. What stays the same for a second, or for an hour, is made once. */
-import type { LineBytes } from './line-bytes.ts';
+import { Constant, type LineBytes } from './line-bytes.ts';
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const HOUR_MS = 3_600_000;
 const NEVER = Number.NaN;
-const NOTHING = new Uint8Array(0);
-const POINT = 0x2e;
-const ZERO = 0x30;
+const NOTHING = new Constant('');
+/** All fractions of a second in milliseconds, without zeros at their end. */
+const FRACTIONS = Array.from({ length: 1_000 }, (_, ms) => `.${String(ms).padStart(3, '0').replace(/0+$/, '')}`);
 
 function two(number: number): string {
   return number < 10 ? `0${number}` : `${number}`;
@@ -72,39 +72,35 @@ export class CommonTime extends SecondText {
   }
 }
 
-/** RFC 3339, written digit by digit: no text is made of what is another one in each line. */
+/** RFC 3339. At a high rate many lines have one time, so each is made once. */
 export class Rfc3339Time extends SecondText {
-  private start = NOTHING;
-  private zone = NOTHING;
+  private ms = NEVER;
+  private whole = NOTHING;
+  private made = NOTHING;
+  private zone = '';
 
   protected render(date: Date, offset: number): string {
     const text = date.toISOString().slice(0, 19);
-    this.start = Buffer.from(text);
-    this.zone = Buffer.from(offset === 0 ? 'Z' : offsetText(offset, ':'));
+    this.zone = offset === 0 ? 'Z' : offsetText(offset, ':');
+    this.whole = new Constant(text + this.zone);
     return text;
   }
 
   /** With as much of the fraction as there is. */
   write(wall: number, out: LineBytes): void {
-    this.of(wall);
-    out.constant(this.start);
-    const ms = Math.floor(wall) % 1_000;
-    if (ms !== 0) {
-      const tenths = (ms / 100) | 0;
-      const hundredths = ((ms / 10) | 0) % 10;
-      const thousandths = ms % 10;
-      out.byte(POINT);
-      out.byte(ZERO + tenths);
-      if (hundredths + thousandths > 0) out.byte(ZERO + hundredths);
-      if (thousandths > 0) out.byte(ZERO + thousandths);
+    const ms = Math.floor(wall);
+    if (ms !== this.ms) {
+      this.ms = ms;
+      const second = this.of(wall);
+      const fraction = ms % 1_000;
+      this.made = fraction === 0 ? this.whole : new Constant(second + FRACTIONS[fraction] + this.zone);
     }
-    out.constant(this.zone);
+    out.constant(this.made);
   }
 
   /** In whole seconds. */
   writeWhole(wall: number, out: LineBytes): void {
     this.of(wall);
-    out.constant(this.start);
-    out.constant(this.zone);
+    out.constant(this.whole);
   }
 }

@@ -81,10 +81,24 @@ export class RingWriter {
 
   /** The record that has begun is complete: `length` bytes, `tag` from 0 to 127. */
   commit(length: number, tag: number): void {
-    const { words, size, start } = this;
+    this.add(length, tag);
+    this.publish();
+  }
+
+  /**
+   * The same, but nobody sees it before `publish`: that waits until all that was written has left the processor's own memory, which
+   * costs as much as the record does.
+   */
+  add(length: number, tag: number): void {
+    const { size, start } = this;
     this.records[(start & (size - 1)) >> 2] = length | (tag << 24);
     this.written = (start + LENGTH_BYTES + aligned(length)) | 0;
     this.recordsWritten = (this.recordsWritten + 1) | 0;
+  }
+
+  /** All records so far may be read. */
+  publish(): void {
+    const { words } = this;
     // Whoever sees the second one sees what was stored before it.
     words[RECORDS_WRITTEN] = this.recordsWritten;
     Atomics.store(words, WRITTEN, this.written);

@@ -122,6 +122,7 @@ export class AccessLogControl {
   async stop(): Promise<void> {
     const { thread } = this;
     this.takesNoSignals?.();
+    this.internals?.publish();
     if (thread === null) return;
     const ended = new Promise<void>((resolve) => {
       this.onEnded = resolve;

@@ -88,6 +88,11 @@ export class InternalLog {
     this.ring.put(entry, notable ? NOTABLE : USUAL);
   }
 
+  /** The writer may have all of them. */
+  publish(): void {
+    this.ring.publish();
+  }
+
   private fill({ peer, port, isSecure, method, target, protocol, fields, wall, head, bytes }: InternalExchange): void {
     const { entry } = this;
     entry.wall = wall;

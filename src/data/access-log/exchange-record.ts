@@ -15,6 +15,14 @@ export type RecordNeeds = {
   readonly heads: boolean;
 };
 
+/**
+ * Has a text that was put together laid out in one piece, which its first character asks for: else that is done twice, for what
+ * is sent to the server and for what is written here.
+ */
+function flatten(text: string): void {
+  text.charCodeAt(0);
+}
+
 export class ExchangeRecord {
   count = 0;
   peer = '';
@@ -56,8 +64,10 @@ export class ExchangeRecord {
     this.target = head.target;
     this.latin1 = head.latin1;
     this.forwardedFor = head.forwardedFor === '' ? '' : (head.values('x-forwarded-for')[0] ?? '');
-    this.clientFields = head.fields;
-    this.requestFields = head.fields;
+    const { fields } = head;
+    flatten(fields);
+    this.clientFields = fields;
+    this.requestFields = fields;
     this.forwardedFields = '';
     this.originStatus = 0;
     this.originHead = '';

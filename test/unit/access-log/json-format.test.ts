@@ -139,6 +139,17 @@ test('a block of fields that comes again is rendered as it was, and one like it 
   assert.deepEqual(['aba', 'aba', 'bba', 'abb', 'aba'].map(at), ['aba', 'aba', 'bba', 'abb', 'aba']);
 });
 
+test('blocks that are alike in all but one character are told apart, however many there are', () => {
+  const format = new JsonFormat({ ...OPTIONS, format: 'json' });
+  const values = Array.from({ length: 40 }, (_, i) => `vvv${String.fromCharCode(0x41 + i)}${'v'.repeat(36)}`);
+  for (let round = 0; round < 20; round++) {
+    for (const value of values) {
+      const line = lineOf(format, entry({ sentHead: `200 OK\r\nx-a: ${value}` }));
+      assert.equal((JSON.parse(line) as Record<string, unknown>)['downstream_X-A'], value);
+    }
+  }
+});
+
 test('the path of a request as a URL of Go', () => {
   const url = parsed({ ...LOCAL, url: '/a%20b/%22?x=<' }).BackendURL as Record<string, unknown>;
   assert.deepEqual([url.Path, url.RawPath, url.RawQuery], ['/a b/"', '', 'x=<']);
@@ -181,6 +192,9 @@ const HEADS = ['', '200 OK', '200 OK\r\nx-a: 1', '404 NF\r\nx-a: 1'];
 const DURATIONS = [-1, 0, 5];
 const CHOICES: Readonly<Partial<Record<keyof Entry, readonly (string | number | boolean | null)[]>>> = {
   clientHost: ['10.0.0.9', '10.0.0.8'],
+  requestId: ['', 'one', 'two'],
+  traceId: ['', 'ab'],
+  spanId: ['', 'cd'],
   clientAddress: ['10.0.0.9', '::1'],
   user: ['', 'bob'],
   tlsSubject: ['', 'CN=a'],

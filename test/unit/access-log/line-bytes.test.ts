@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { LineBytes } from '../../../src/access-log/line-bytes.ts';
+import { Constant, LineBytes } from '../../../src/access-log/line-bytes.ts';
 
 function written(write: (out: LineBytes) => void, mostBytes = 100): string {
   const out = new LineBytes(mostBytes);
@@ -30,7 +30,7 @@ test('numbers are written as JSON has them', () => {
 
 test('what finds no room makes the line too long, and nothing is written beyond its end', () => {
   const whole = (out: LineBytes): void => {
-    out.constant(Buffer.from('{"a":"'));
+    out.constant(new Constant('{"a":"'));
     out.json('é"€', false);
     out.ascii('","b":"');
     out.utf8('é€');

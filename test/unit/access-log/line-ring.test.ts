@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { LineRing, NOTABLE, USUAL } from '../../../src/access-log/line-ring.ts';
 import type { AccessLogOptions } from '../../../src/kernel/access-log-options.ts';
 import { createAccessLogBuffers, droppedLines } from '../../../src/shared/access-log.ts';
@@ -10,13 +11,18 @@ function ringOf(options: Partial<AccessLogOptions>) {
   const buffers = createAccessLogBuffers(1);
   const ring = new LineRing({ ...OPTIONS, ...options }, buffers.words, buffers.rings[0]);
   const reader = new RingReader(buffers.rings[0]);
-  const lines = (): [number, string][] => {
+  const seen = (): [number, string][] => {
     const found: [number, string][] = [];
     while (reader.next()) found.push([reader.tag, reader.bytes.toString('utf8', reader.start, reader.end)]);
+    return found;
+  };
+  const lines = (): [number, string][] => {
+    ring.publish();
+    const found = seen();
     reader.release();
     return found;
   };
-  return { ring, lines, dropped: () => droppedLines(buffers) };
+  return { ring, seen, lines, dropped: () => droppedLines(buffers) };
 }
 
 test('lines arrive whole, in UTF-8, with what they are', () => {
@@ -26,6 +32,15 @@ test('lines arrive whole, in UTF-8, with what they are', () => {
   const [[tag, first], [other]] = lines();
   assert.deepEqual([tag, other], [NOTABLE, USUAL]);
   assert.match(first, /"http:\/\/é:80" 12ms\n$/);
+});
+
+test('lines are seen after a moment, by themselves', async () => {
+  const { ring, seen } = ringOf({});
+  ring.put(entry(), USUAL);
+  let found = seen();
+  for (const until = Date.now() + 10_000; found.length === 0 && Date.now() < until; found = seen())
+    await setImmediate();
+  assert.equal(found.length, 1);
 });
 
 test('a line that finds no room is dropped and counted, and those before it stay', () => {

@@ -1,0 +1,195 @@
+/** The fields of a line of JSON: those of Traefik by its two versions (shared/spec logs §1.2), and ours (§2.3). */
+import type { AccessLogOptions } from '../kernel/access-log-options.ts';
+import type { Entry } from './entry.ts';
+import { jsonField, jsonString } from './escaping.ts';
+import { dropsAll } from './header-fields.ts';
+import type { DECIDING } from './json-deciding.ts';
+import { gzipRatio, hostOf, portOf, urlObject } from './json-values.ts';
+import { VARYING, type Varying } from './json-varying.ts';
+import { fieldModes, fieldNames } from './modes.ts';
+import { statusLine } from './status-text.ts';
+
+export type PartName = keyof typeof DECIDING;
+/** A constant, what a part has, or what is another in each line. */
+export type Piece = string | { readonly part: PartName; readonly text: (entry: Entry) => string } | Varying;
+export type Field = readonly [key: string, ...pieces: Piece[]];
+
+/** All of them end in a comma, but those behind `time`, which begin with one. */
+const LAST = 'time';
+export const SENT_PREFIX = 'downstream_';
+export const ORIGIN_PREFIX = 'origin_';
+export const REQUEST_PREFIX = 'request_';
+
+/** Of a part; left out where it is ''. `raw`: JSON, else text that is escaped. */
+function ofPart(part: PartName, key: string, value: (entry: Entry) => string | number | boolean, raw = false): Field {
+  const name = `"${key}":`;
+  const text = (entry: Entry): string => {
+    const made = value(entry);
+    if (made === '') return '';
+    return raw ? `${name}${made},` : `${name}${jsonString(String(made))},`;
+  };
+  return [key, { part, text }];
+}
+
+/** The same of text from a head. */
+function ofHead(part: PartName, key: string, value: (entry: Entry) => string): Field {
+  return ofPart(
+    part,
+    key,
+    (entry) => {
+      const made = value(entry);
+      return made === '' ? '' : `"${jsonField(made, entry.latin1)}"`;
+    },
+    true,
+  );
+}
+
+function number(key: string, value: Varying): Field {
+  return [key, `"${key}":`, value, ','];
+}
+
+/** Left out below 0, which `of` says. */
+function optional(key: string, value: Varying, of: (entry: Entry) => number): Field {
+  const text = (shown: string) => (entry: Entry) => (of(entry) < 0 ? '' : shown);
+  return [key, { part: 'course', text: text(`"${key}":`) }, value, { part: 'course', text: text(',') }];
+}
+
+/** Left out where it is ''. */
+function optionalText(key: string, value: Varying, of: (entry: Entry) => string): Field {
+  const isLast = key > LAST;
+  const text = (shown: string) => (entry: Entry) => (of(entry) === '' ? '' : shown);
+  const before = text(`${isLast ? ',' : ''}"${key}":"`);
+  return [key, { part: 'course', text: before }, value, { part: 'course', text: text(isLast ? '"' : '",') }];
+}
+
+function time(key: string, value: Varying): Field {
+  return [key, `"${key}":"`, value, key === LAST ? '"' : '",'];
+}
+
+const clientIp = ({ clientAddress }: Entry): string =>
+  clientAddress.includes(':') ? `[${clientAddress}]` : clientAddress;
+
+/** Those of both versions, in no order. */
+function commonFields({ names }: AccessLogOptions): Field[] {
+  const name = fieldNames(names);
+  return [
+    time('StartUTC', VARYING.startUtc),
+    time('StartLocal', VARYING.startLocal),
+    number('Duration', VARYING.total),
+    number('Overhead', VARYING.overhead),
+    number('RequestCount', VARYING.count),
+    ofPart('course', 'RetryAttempts', ({ retries }) => retries, true),
+    ofHead('host', 'RequestAddr', ({ host }) => host),
+    ofHead('host', 'RequestHost', ({ host }) => hostOf(host)),
+    ofHead('host', 'RequestPort', ({ host }) => (host === '' ? '' : portOf(host))),
+    ofPart('course', 'RequestMethod', ({ method, latin1 }) => `"${jsonField(method, latin1)}"`, true),
+    ['RequestPath', '"RequestPath":"', VARYING.path, '",'],
+    ofPart('course', 'RequestProtocol', ({ protocol }) => protocol),
+    number('RequestContentSize', VARYING.requestBytes),
+    ['ClientAddr', '"ClientAddr":"', { part: 'client', text: clientIp }, ':', VARYING.clientPort, '",'],
+    ofHead('client', 'ClientHost', ({ clientHost }) => clientHost),
+    ['ClientPort', '"ClientPort":"', VARYING.clientPort, '",'],
+    ofHead('client', 'ClientUsername', ({ user }) => (user === '' ? '-' : user)),
+    ofPart('course', 'DownstreamStatus', ({ status }) => status, true),
+    number('DownstreamContentSize', VARYING.sentBytes),
+    optional('GzipRatio', VARYING.gzipRatio, gzipRatio),
+    ofPart('course', name.frontend, ({ frontendName }) => frontendName),
+    ofPart('course', name.backend, ({ backendName }) => backendName),
+    ofPart('course', name.address, ({ address }) => address),
+  ];
+}
+
+const FIELDS_17: readonly Field[] = [
+  ofPart('course', 'OriginStatus', ({ originStatus }) => (originStatus > 0 ? originStatus : ''), true),
+  optional('OriginContentSize', VARYING.originBytes, ({ originStatus }) => originStatus - 1),
+  optional('OriginDuration', VARYING.originDuration, ({ originStatus, origin }) => (originStatus > 0 ? origin : -1)),
+  ofPart('course', 'OriginStatusLine', ({ originStatus }) => (originStatus > 0 ? statusLine(originStatus) : '')),
+  ofPart('course', 'DownstreamStatusLine', ({ status }) => statusLine(status)),
+  [
+    'RequestLine',
+    '"RequestLine":"',
+    { part: 'course', text: ({ method, latin1 }) => `${jsonField(method, latin1)} ` },
+    VARYING.path,
+    { part: 'course', text: ({ protocol }) => ` ${protocol}` },
+    '",',
+  ],
+];
+
+/** The URL of a server is its own, the path of a request that of one line. */
+const BACKEND_URL: Field = [
+  'BackendURL',
+  {
+    part: 'course',
+    text: ({ url }) => (url === '' || url.startsWith('/') ? '' : `"BackendURL":${urlObject(url, false)},`),
+  },
+  VARYING.replyUrl,
+];
+
+const FIELDS_3: readonly Field[] = [
+  ofPart('course', 'OriginStatus', ({ originStatus }) => originStatus, true),
+  number('OriginContentSize', VARYING.anyOriginBytes),
+  number('OriginDuration', VARYING.anyOriginDuration),
+  ofPart('course', 'RequestScheme', ({ scheme }) => scheme),
+  // The path of a request stands there in the lines of Traefik 1.7 only.
+  ofPart('course', 'ServiceURL', ({ url }) => (url.startsWith('/') ? '' : url)),
+  ofPart('course', 'entryPointName', ({ entryPoint }) => entryPoint),
+  ofPart('client', 'TLSClientSubject', ({ tlsSubject }) => tlsSubject),
+  optionalText('TraceId', VARYING.traceId, ({ traceId }) => traceId),
+  optionalText('SpanId', VARYING.spanId, ({ spanId }) => spanId),
+];
+
+/** Of TLS, and of a trace: Traefik 3 has them, so has 1.7 as ours. */
+const SHARED_FIELDS: readonly Field[] = [
+  ofPart('course', 'TLSVersion', ({ tlsVersion }) => tlsVersion),
+  ofPart('course', 'TLSCipher', ({ tlsCipher }) => tlsCipher),
+  optionalText('trace_id', VARYING.traceId, ({ traceId }) => traceId),
+  optionalText('span_id', VARYING.spanId, ({ spanId }) => spanId),
+];
+
+const OUR_FIELDS: readonly Field[] = [
+  ofPart('course', 'Cause', ({ cause }) => cause),
+  optionalText('RequestId', VARYING.requestId, ({ requestId }) => requestId),
+  optional('GuardDuration', VARYING.guard, ({ guard }) => guard),
+  optional('QueueDuration', VARYING.queue, ({ queue }) => queue),
+  optional('ConnectDuration', VARYING.connect, ({ connect }) => connect),
+  optional('LostDuration', VARYING.lost, ({ lost }) => lost),
+  optional('FirstByteDuration', VARYING.firstByte, ({ firstByte }) => firstByte),
+  optional('DataDuration', VARYING.data, ({ data }) => data),
+  ofPart('course', 'Tries', ({ tries }) => tries, true),
+  ofPart('course', 'ServerName', ({ server }) => server),
+  ofPart('course', 'EntryPointName', ({ entryPoint }) => entryPoint),
+  ofPart('course', 'Worker', ({ worker }) => worker, true),
+  ofPart('course', 'Reused', ({ upstreamProtocol, reused }) => (upstreamProtocol === '' ? '' : reused), true),
+  ofPart('course', 'UpstreamProtocol', ({ upstreamProtocol }) => upstreamProtocol),
+  ofPart('course', 'UpstreamAddr', ({ upstreamAddress }) => upstreamAddress),
+  ofPart('course', 'SampleRate', ({ sampleRate }) => (sampleRate < 1 ? sampleRate : ''), true),
+  ofPart('course', 'TLSResumed', ({ tlsVersion, tlsResumed }) => (tlsVersion === '' ? '' : tlsResumed), true),
+  ofPart('course', 'CacheHit', ({ cacheHit }) => (cacheHit === null ? '' : cacheHit), true),
+];
+
+const OUR_FIELDS_3: readonly Field[] = [
+  ofPart('course', 'Frontend', ({ frontend }) => frontend),
+  ofPart('course', 'Backend', ({ backend }) => backend),
+];
+
+const OWN_FIELDS: readonly Field[] = [['level', '"level":"info",'], ['msg', '"msg":"",'], time(LAST, VARYING.time)];
+
+const HEADER_FIELDS: readonly Field[] = [
+  [SENT_PREFIX, VARYING.sentFields],
+  [ORIGIN_PREFIX, VARYING.originFields],
+  [REQUEST_PREFIX, VARYING.requestFields],
+];
+
+/** In the order of their keys. */
+export function fieldsOf(options: AccessLogOptions): Field[] {
+  const { names, extras } = options;
+  const keeps = fieldModes(options);
+  const is3 = names === '3';
+  const all = [...commonFields(options), ...(is3 ? FIELDS_3 : [...FIELDS_17, BACKEND_URL])];
+  if (extras || is3) all.push(...SHARED_FIELDS);
+  if (extras) all.push(...OUR_FIELDS, ...(is3 ? OUR_FIELDS_3 : []));
+  const kept = all.filter(([key]) => keeps(key));
+  return [...kept, ...(dropsAll(options) ? [] : HEADER_FIELDS), ...OWN_FIELDS].sort(([one], [other]) =>
+    one < other ? -1 : 1,
+  );
+}
