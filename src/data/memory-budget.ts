@@ -5,7 +5,7 @@
  */
 
 import { tellLimit } from '../kernel/limit-log.ts';
-import type { BufferLimits } from '../protocol/messages.ts';
+import type { BufferLimits } from '../kernel/serving-options.ts';
 import type { MetricsLane } from '../shared/metrics.ts';
 
 /** Bytes: who holds less is not ended where memory is short, since that would help nobody. */

@@ -1,12 +1,10 @@
 /** The settings of one run: filled and frozen, nothing optional. Made by parse-flags.ts from the rows of rows.ts. */
 import type { AccessLogOptions } from '../kernel/access-log-options.ts';
-
 import type { Constraint } from '../kernel/constraints.ts';
 import type { EntryPoint, EntryPointTls, TrustOptions, WhiteListOptions } from '../kernel/entrypoint-options.ts';
 import type { LogLevel } from '../kernel/log.ts';
 import type { LogForm } from '../kernel/log-line.ts';
-import type { MetricsOptions } from '../kernel/metrics-options.ts';
-import type { RequestIdMode } from '../kernel/request-id-mode.ts';
+import type { ServingOptions } from '../kernel/serving-options.ts';
 import type { TracingOptions } from '../kernel/tracing-options.ts';
 import type { User } from '../middlewares/auth.ts';
 import type { Origin, SettingWarning } from './setting-warning.ts';
@@ -79,7 +77,7 @@ export type WebSettings = {
   readonly users: readonly User[] | null;
 };
 
-export type Settings = {
+export type Settings = ServingOptions & {
   readonly logLevel: LogLevel;
   /** `path`: '' for standard output. */
   readonly log: { readonly path: string; readonly form: LogForm };
@@ -99,14 +97,10 @@ export type Settings = {
   readonly accessLog: AccessLogOptions | null;
   readonly tls: TlsServingSettings;
   readonly workers: number;
-  /** Total tries; 0: as many as the backend has servers; null: no retry. */
-  readonly retryAttempts: number | null;
   /** Retries that a backend may have, in percent of its requests. */
   readonly retryBudgetPercent: number;
   /** Retries per second that it may have besides. */
   readonly retryMinPerSecond: number;
-  /** Failed tries in a row that eject a server; 0: never. */
-  readonly ejectionFailures: number;
   /** The first ejection of a server; each one that follows without a good answer in between takes twice as long. */
   readonly ejectionTimeMs: number;
   /** Between two checks of a server, for backends that do not say. */
@@ -118,49 +112,15 @@ export type Settings = {
   readonly successorTimeoutMs: number;
   /** 0: no throttle. */
   readonly providersThrottleMs: number;
-  readonly maxIdleConnsPerHost: number;
-  /** Requests in flight per connection to a server, 1: no pipelining. */
-  readonly upstreamPipelining: number;
-  /** Bytes that may wait for slow peers; 0: no limit. */
-  readonly bufferLimits: { readonly worker: number; readonly connection: number };
-  /** `folder`: '' for that of temporary files; `most`: bytes, 0 for no limit. */
-  readonly bufferDisk: { readonly folder: string; readonly most: number };
-  /** Of each entrypoint and worker. */
-  readonly connectionLimits: { readonly total: number; readonly perAddress: number };
-  readonly dialTimeoutMs: number;
-  /** 0: none. */
-  readonly responseHeaderTimeoutMs: number;
-  /**
-   * From the connection, or from the first byte of a further request, to its whole head: TLS handshake, PROXY header and
-   * the choice of protocol included; 0: for ever. uWebSockets has a time of its own.
-   */
-  readonly headerTimeoutMs: number;
-  /** In which a client must bring 1 KiB, or the rest, of a body that is awaited; 0: for ever. */
-  readonly uploadTimeoutMs: number;
-  /** In which a client must take 1 KiB, or the rest, of what waits for it; 0: for ever. */
-  readonly downloadTimeoutMs: number;
-  /** Time for a request to come, body included; 0: none. */
-  readonly readTimeoutMs: number;
-  /** Time from a request to the end of its response; 0: none. */
-  readonly writeTimeoutMs: number;
-  /** How long a client's connection may be idle; 0: for ever. Entrypoints of uws have a time of their own. */
-  readonly clientIdleMs: number;
   /** JavaScript heap of a worker, MiB; 0: a share of the memory. */
   readonly workerHeapMb: number;
-  /** In the head of a request, each `cookie` of HTTP/2 counted by itself. */
-  readonly maxFields: number;
-  /** Certificates of https:// servers are not verified. */
-  readonly insecureSkipVerify: boolean;
   /** Each a path if such a file exists, else PEM text; they replace the system's roots. null when not given. */
   readonly rootCAs: readonly string[] | null;
   readonly allowMinWeightZero: boolean;
   /** What the tags of a server must meet, of `--constraints` and `--etcd.constraints` together. */
   readonly constraints: readonly Constraint[];
-  readonly keepTrailingSlash: boolean;
-  readonly requestId: RequestIdMode;
   /** null: there are no traces. */
   readonly tracing: TracingSettings | null;
-  readonly metrics: MetricsOptions;
   /** Where each of those that were given was written, by its name. */
   readonly origins: Readonly<Record<string, Origin>>;
   readonly warnings: readonly SettingWarning[];

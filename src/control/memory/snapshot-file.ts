@@ -1,8 +1,7 @@
 /** The file of a snapshot, as it is read: whoever wrote it decides where requests go. */
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TsujiError } from '../../kernel/errors.ts';
+import { openIfThere } from '../../kernel/open-file.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { SNAPSHOT_REFUSED } from './snapshot-format.ts';
 
@@ -26,13 +25,8 @@ export function snapshotPath({ snapshot, etcd }: Settings, stateDirectory: strin
  * user that tsuji runs as. null: there is none.
  */
 export async function readOwn(path: string, isForRoot = false): Promise<Buffer | null> {
-  let file: Awaited<ReturnType<typeof open>>;
-  try {
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
+  const file = await openIfThere(path);
+  if (file === null) return null;
   try {
     const stats = await file.stat();
     const { uid, mode, size } = stats;

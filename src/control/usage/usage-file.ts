@@ -6,11 +6,11 @@
  *
  * Seconds of Unix everywhere.
  */
-import { constants } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { makeFolder } from '../../kernel/make-folder.ts';
+import { openIfThere } from '../../kernel/open-file.ts';
 
 export type Use = { readonly first: number; readonly last: number };
 export type UsageMemory = { readonly since: number; readonly at: number; readonly uses: ReadonlyMap<string, Use> };
@@ -41,13 +41,8 @@ async function parse(text: string): Promise<UsageMemory | null> {
 
 /** null: there is none. Throws when it cannot be read. */
 export async function readUsage(path: string): Promise<UsageMemory | null> {
-  let file: Awaited<ReturnType<typeof open>>;
-  try {
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
+  const file = await openIfThere(path);
+  if (file === null) return null;
   try {
     const { size } = await file.stat();
     if (size > MOST_BYTES) throw new Error(`it has ${size} bytes; the most is ${MOST_BYTES}`);

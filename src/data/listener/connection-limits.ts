@@ -2,7 +2,7 @@
 
 import { networkOf } from '../../kernel/ip-ranges.ts';
 import { tellLimit } from '../../kernel/limit-log.ts';
-import type { ConnectionLimits as Limits } from '../../protocol/messages.ts';
+import type { ConnectionLimits as Limits } from '../../kernel/serving-options.ts';
 import type { LabelCounts } from '../../shared/label-counts.ts';
 import { FAMILY } from '../../shared/label-families.ts';
 import type { MetricsLane } from '../../shared/metrics.ts';
