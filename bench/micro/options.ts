@@ -10,17 +10,17 @@
  */
 
 import { SharedMemory } from '../../src/control/workers/shared-memory.ts';
+import { KeySets } from '../../src/data/auth/key-sets.ts';
+import { Passwords } from '../../src/data/auth/passwords.ts';
+import { VerifiedTokens } from '../../src/data/auth/verified-tokens.ts';
 import { RetryBudgets } from '../../src/data/balancing/retry-budget.ts';
 import type { WorkerContext } from '../../src/data/context.ts';
 import type { Downstream } from '../../src/data/downstream.ts';
 import { HttpExchange } from '../../src/data/exchange/http-exchange.ts';
 import { HeldBodies } from '../../src/data/exchange/outgoing-request.ts';
 import { RequestCounts } from '../../src/data/exchange/request-counts.ts';
-import { KeySets } from '../../src/data/key-sets.ts';
-import { Passwords } from '../../src/data/passwords.ts';
 import { RequestIds } from '../../src/data/request-ids.ts';
 import type { Upstream } from '../../src/data/upstream/upstream.ts';
-import { VerifiedTokens } from '../../src/data/verified-tokens.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import { ResponseParser } from '../../src/http/response-parser.ts';
 import type { MetricsOptions } from '../../src/kernel/metrics-options.ts';

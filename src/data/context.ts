@@ -14,25 +14,25 @@ import type { TokenCounts } from '../shared/token-counts.ts';
 import type { RoutingTable } from '../table/reader.ts';
 import type { CertificateStore } from '../tls/certificate-store.ts';
 import type { TlsEntryPoint } from '../tls/tls-entrypoint.ts';
-import type { AuthAnswers } from './auth-answers.ts';
+import type { AuthAnswers } from './auth/auth-answers.ts';
+import type { DigestNonces } from './auth/digest-nonces.ts';
+import type { KeySets } from './auth/key-sets.ts';
+import type { Passwords } from './auth/passwords.ts';
+import type { VerifiedTokens } from './auth/verified-tokens.ts';
 import type { FailureReports } from './balancing/failure-reports.ts';
 import type { RetryBudgets } from './balancing/retry-budget.ts';
 import type { WaitingRoom } from './balancing/waiting-room.ts';
 import type { Descriptors } from './descriptors.ts';
-import type { DigestNonces } from './digest-nonces.ts';
 import type { HeldBodies } from './exchange/outgoing-request.ts';
 import type { RequestCounts, WorkerCounts } from './exchange/request-counts.ts';
-import type { KeySets } from './key-sets.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { Plan } from './middleware.ts';
 import type { Observers } from './observers.ts';
-import type { Passwords } from './passwords.ts';
 import type { RequestIds } from './request-ids.ts';
-import type { SpoolDisk } from './spool-disk.ts';
+import type { SpoolDisk } from './spool/spool-disk.ts';
 import type { Tracer } from './tracing/tracer.ts';
 import type { Trust } from './trust.ts';
 import type { UpstreamPools } from './upstream/pools.ts';
-import type { VerifiedTokens } from './verified-tokens.ts';
 
 /** An exchange that ends only when it is told to. */
 export interface LongLived {

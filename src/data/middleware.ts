@@ -16,7 +16,7 @@ import type { BodyPolicy } from './exchange/body-policy.ts';
 import type { Outcome } from './exchange/outcome.ts';
 import type { Reply } from './reply.ts';
 import type { Named } from './request-ids.ts';
-import type { SpoolOwner } from './spool.ts';
+import type { SpoolOwner } from './spool/spool.ts';
 import type { Flow, SubrequestUser } from './subrequest-user.ts';
 import type { Trace } from './tracing/trace.ts';
 

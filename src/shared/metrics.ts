@@ -148,7 +148,7 @@ export class MetricsLane {
     this.lane.addCompressed(CODINGS.indexOf(coding), before, after);
   }
 
-  /** How many bytes of the disk this worker's bodies take now: src/data/spool-disk.ts */
+  /** How many bytes of the disk this worker's bodies take now: src/data/spool/spool-disk.ts */
   onDisk(bytes: number): void {
     this.lane.setOnDisk(bytes);
   }

@@ -1,6 +1,6 @@
 /** Preloaded into tsuji by tests (`--import`): an unknown key has its set fetched again at once, and not once a minute at most. */
 import { KeySets } from '../../src/control/key-sets/key-sets.ts';
-import { KeySets as KeySetsOfWorker } from '../../src/data/key-sets.ts';
+import { KeySets as KeySetsOfWorker } from '../../src/data/auth/key-sets.ts';
 
 const { asked } = KeySets.prototype;
 KeySets.prototype.asked = function (worker, url) {

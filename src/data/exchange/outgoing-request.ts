@@ -14,7 +14,7 @@ import { upgradeProblem } from '../../http/upgrade.ts';
 import type { FrontendView, ServerView } from '../../table/views.ts';
 import { isRepeatable } from '../balancing/retry.ts';
 import type { Downstream } from '../downstream.ts';
-import type { Spool } from '../spool.ts';
+import type { Spool } from '../spool/spool.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 
 /** Of a body that a server may refuse unseen (RFC 9113 §8.7), bytes: a longer one is not kept for another try. */

@@ -11,7 +11,7 @@ import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import type { WorkerContext } from '../context.ts';
 import type { Downstream } from '../downstream.ts';
 import type { BufferHolder } from '../memory-budget.ts';
-import { Spool, type SpoolUser } from '../spool.ts';
+import { Spool, type SpoolUser } from '../spool/spool.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { ExchangeTimer } from './exchange-timer.ts';
 import type { OutgoingRequest } from './outgoing-request.ts';

@@ -6,9 +6,9 @@ import { log } from '../../kernel/log.ts';
 import { nobodysHash } from '../../kernel/password-hash.ts';
 import { quoted } from '../../kernel/quote.ts';
 import type { User } from '../../middlewares/auth.ts';
+import { RecentCredentials } from '../auth/recent-credentials.ts';
 import type { WorkerContext } from '../context.ts';
 import { type Foreseen, foreseenRefusal, type Middleware, type Scope, WAITS, type Waiting } from '../middleware.ts';
-import { RecentCredentials } from '../recent-credentials.ts';
 import type { Reply } from '../reply.ts';
 import { unauthorized } from './unauthorized.ts';
 

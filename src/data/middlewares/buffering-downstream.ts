@@ -6,7 +6,7 @@ import { isEndless } from '../../http/fields.ts';
 import { FAULTS, type Fault } from '../../kernel/errors.ts';
 import { type Downstream, sendWhole, TUNNEL } from '../downstream.ts';
 import type { Scope, WrapperEvents } from '../middleware.ts';
-import { Spool, type SpoolUser } from '../spool.ts';
+import { Spool, type SpoolUser } from '../spool/spool.ts';
 import { PassingDownstream } from './passing-downstream.ts';
 
 type Head = string | Uint8Array;

@@ -12,7 +12,7 @@ import { tellOwnError } from '../../kernel/own-error.ts';
 import { compileRegex, type Regex } from '../../kernel/regex.ts';
 import { type ForwardAuthOptions, mayBeTaken } from '../../middlewares/forward-auth.ts';
 import type { BackendView } from '../../table/views.ts';
-import { AuthAnswers, type Yes } from '../auth-answers.ts';
+import { AuthAnswers, type Yes } from '../auth/auth-answers.ts';
 import type { WorkerContext } from '../context.ts';
 import { type Foreseen, type Middleware, type Peer, type Scope, WAITS, type Waiting } from '../middleware.ts';
 import { localReply, type Reply } from '../reply.ts';

@@ -6,11 +6,11 @@ import { FAULTS } from '../../kernel/errors.ts';
 import { log } from '../../kernel/log.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
 import type { JwtOptions } from '../../middlewares/jwt.ts';
+import { KeyRing } from '../auth/key-sets.ts';
+import { type Verified, VerifiedTokens } from '../auth/verified-tokens.ts';
 import type { WorkerContext } from '../context.ts';
-import { KeyRing } from '../key-sets.ts';
 import { type Foreseen, foreseenRefusal, type Middleware, type Scope, WAITS, type Waiting } from '../middleware.ts';
 import { localReply, type Reply } from '../reply.ts';
-import { type Verified, VerifiedTokens } from '../verified-tokens.ts';
 import { type FoundToken, findToken, removeToken } from './token-source.ts';
 
 const CHALLENGE = 'WWW-Authenticate: Bearer realm="traefik"';

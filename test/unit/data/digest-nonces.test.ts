@@ -1,7 +1,7 @@
 /** Nonces of digest auth: good with whoever has one of the keys that they were made with. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { DigestNonces } from '../../../src/data/digest-nonces.ts';
+import { DigestNonces } from '../../../src/data/auth/digest-nonces.ts';
 
 const [old, now, next, strange] = [1, 2, 3, 4].map((byte) => Buffer.alloc(48, byte));
 

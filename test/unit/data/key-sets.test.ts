@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import test from 'node:test';
-import { KeyRing, KeySets } from '../../../src/data/key-sets.ts';
-import { type Verified, VerifiedTokens } from '../../../src/data/verified-tokens.ts';
+import { KeyRing, KeySets } from '../../../src/data/auth/key-sets.ts';
+import { type Verified, VerifiedTokens } from '../../../src/data/auth/verified-tokens.ts';
 import { readJwk, type VerificationKey } from '../../../src/kernel/verification-keys.ts';
 import type { FromWorker } from '../../../src/protocol/messages.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { performance } from 'node:perf_hooks';
 import test from 'node:test';
-import { RecentCredentials } from '../../../src/data/recent-credentials.ts';
+import { RecentCredentials } from '../../../src/data/auth/recent-credentials.ts';
 import { TimerWheel } from '../../../src/kernel/timer-wheel.ts';
 
 test('credentials are known by all of their text, and a second later not any more', () => {

@@ -1,12 +1,12 @@
 /** The disk, as far as bodies of one worker may use it: where, how much, with how many files (`--buffering.*`). */
 import { tmpdir } from 'node:os';
-import { FAULTS, type Fault } from '../kernel/errors.ts';
-import { EVENTS } from '../kernel/events.ts';
-import { tellLimit } from '../kernel/limit-log.ts';
-import { log } from '../kernel/log.ts';
-import type { DiskUse } from '../shared/disk-use.ts';
-import type { MetricsLane } from '../shared/metrics.ts';
-import type { Descriptors } from './descriptors.ts';
+import { FAULTS, type Fault } from '../../kernel/errors.ts';
+import { EVENTS } from '../../kernel/events.ts';
+import { tellLimit } from '../../kernel/limit-log.ts';
+import { log } from '../../kernel/log.ts';
+import type { DiskUse } from '../../shared/disk-use.ts';
+import type { MetricsLane } from '../../shared/metrics.ts';
+import type { Descriptors } from '../descriptors.ts';
 
 export class SpoolDisk {
   readonly folder: string;

@@ -4,9 +4,9 @@
  * once a minute.
  */
 import type { KeyObject } from 'node:crypto';
-import { monotonicMs } from '../kernel/monotonic-clock.ts';
-import { fits, keyObjectOf, type VerificationKey } from '../kernel/verification-keys.ts';
-import type { FromWorker, KeySet } from '../protocol/messages.ts';
+import { monotonicMs } from '../../kernel/monotonic-clock.ts';
+import { fits, keyObjectOf, type VerificationKey } from '../../kernel/verification-keys.ts';
+import type { FromWorker, KeySet } from '../../protocol/messages.ts';
 
 const ASK_MS = 60_000;
 /** Requests that may wait for keys; beyond them a token is judged by those that are there. */

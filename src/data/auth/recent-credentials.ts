@@ -8,7 +8,7 @@
  * They belong to the users of one table: with other users, or another hash for one of them, nothing is known. Passwords stay
  * here for no longer than the text of a request lies in the heap anyway. And there are at most so many.
  */
-import { TimerEntry, type TimerWheel } from '../kernel/timer-wheel.ts';
+import { TimerEntry, type TimerWheel } from '../../kernel/timer-wheel.ts';
 
 const KEPT_MS = 1_000;
 const MAX_KEPT = 1_000;

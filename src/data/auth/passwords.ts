@@ -1,7 +1,7 @@
 /** The passwords that a worker has to check: threads of the main thread compare them with their hashes. */
-import { KnownPasswords } from '../kernel/known-passwords.ts';
-import { hashKind, isSha1Password } from '../kernel/password-hash.ts';
-import type { FromWorker } from '../protocol/messages.ts';
+import { KnownPasswords } from '../../kernel/known-passwords.ts';
+import { hashKind, isSha1Password } from '../../kernel/password-hash.ts';
+import type { FromWorker } from '../../protocol/messages.ts';
 
 /** Called once, never within `check`. */
 type Done = (isRight: boolean) => void;

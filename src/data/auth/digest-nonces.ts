@@ -6,7 +6,7 @@
  *     opaque   12 bytes of an HMAC, base64: the same for all nonces of a key
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { TicketKeyRing } from '../protocol/messages.ts';
+import type { TicketKeyRing } from '../../protocol/messages.ts';
 
 const START_BYTES = 12;
 const MAC_BYTES = 12;

@@ -9,7 +9,7 @@ const COST = 256;
 export type Verified = {
   /** Unix seconds: it is not remembered for longer. */
   readonly until: number;
-  /** Of the keys that have verified it: src/data/key-sets.ts */
+  /** Of the keys that have verified it: src/data/auth/key-sets.ts */
   readonly version: number;
   /** Its claims are those that the frontend asks for. */
   readonly isAllowed: boolean;

@@ -11,9 +11,9 @@
 import { randomUUID } from 'node:crypto';
 import { close, open, read, unlink, writev } from 'node:fs';
 import { join } from 'node:path';
-import { FAULTS, type Fault, reasonOf } from '../kernel/errors.ts';
-import { pagesOf } from '../shared/disk-use.ts';
-import type { BufferHolder, MemoryBudget } from './memory-budget.ts';
+import { FAULTS, type Fault, reasonOf } from '../../kernel/errors.ts';
+import { pagesOf } from '../../shared/disk-use.ts';
+import type { BufferHolder, MemoryBudget } from '../memory-budget.ts';
 import type { SpoolDisk } from './spool-disk.ts';
 
 /** Bytes that are read from a file at once. */

@@ -3,7 +3,7 @@
  * under the same options (shared/spec frontend-options §1.2).
  */
 import { hash } from 'node:crypto';
-import { monotonicMs } from '../kernel/monotonic-clock.ts';
+import { monotonicMs } from '../../kernel/monotonic-clock.ts';
 import { Remembered } from './remembered.ts';
 
 /** Of one answer without any text. */
