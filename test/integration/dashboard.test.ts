@@ -384,7 +384,7 @@ async function violations(): Promise<string[]> {
   );
 }
 
-test('every screen passes the rules of accessibility, light and dark in turn, and fits a telephone', async (t: TestContext) => {
+test('every screen passes the rules of accessibility, light and dark in turn, and fits a tablet and a telephone', async (t: TestContext) => {
   await open('degraded');
   for (const [at, hash] of SCREENS.entries()) {
     await t.test(hash, async () => {
@@ -393,8 +393,11 @@ test('every screen passes the rules of accessibility, light and dark in turn, an
       await go(hash);
       await page.locator('main .panel').first().waitFor();
       assert.deepEqual(await violations(), []);
-      await page.setViewportSize({ width: 390, height: 844 });
-      assert.equal(await evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth'), 0);
+      for (const width of [1024, 768, 390]) {
+        await page.setViewportSize({ width, height: 844 });
+        const over = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+        assert.equal(await evaluate(over), 0, `${width}`);
+      }
       const small =
         '[...document.querySelectorAll("main button, main select, main :not(.filter) > input, .filter, .tabs a, .band .button, .segments button")].filter((one) => one.getClientRects().length > 0 && one.getBoundingClientRect().height < 43.5).map((one) => one.outerHTML.slice(0, 120))';
       assert.deepEqual(await evaluate(small), []);

@@ -66,11 +66,12 @@ function WorstBackends({ trouble }) {
     'backends',
     rows.map(({ name }) => name),
   );
-  const table = html`<table class="cards" ...${holds}>
+  const title = trouble ? 'Backends, the worst first' : 'Backends, the busiest first';
+  const table = html`<div class="scroll-x" tabindex="0" role="region" aria-label=${title}><table class="cards" ...${holds}>
     <thead><tr>${BACKEND_CELLS.map((column) => html`<th scope="col" class=${columnClass(column)} style=${{ width: column.width }}>${column.label}</th>`)}</tr></thead>
     <tbody>${rows.map((row) => html`<${PlainRow} key=${row.name} row=${row} columns=${BACKEND_CELLS} spark=${sparks[row.name]} />`)}</tbody>
-  </table>`;
-  return html`<section class="panel s8"><header><h2>${trouble ? 'Backends, the worst first' : 'Backends, the busiest first'}</h2><span class="count">${data === null ? '' : `${rows.length} of ${int(data.total)}`}</span><span class="right"><a class="link" href=${address('backends')}>All backends</a></span></header>
+  </table></div>`;
+  return html`<section class="panel s8"><header><h2>${title}</h2><span class="count">${data === null ? '' : `${rows.length} of ${int(data.total)}`}</span><span class="right"><a class="link" href=${address('backends')}>All backends</a></span></header>
     ${data !== null && data.total === 0 ? html`<${NoKeys} />` : table}</section>`;
 }
 
