@@ -21,6 +21,16 @@ export class FieldLines {
     return this.lines;
   }
 
+  /** Those that are not. */
+  get withheldFields(): string {
+    return this.withheld;
+  }
+
+  /** Of the names of all. */
+  get nameBits(): number {
+    return this.names;
+  }
+
   /** Adds such lines, with lower-case names. `names`: at least theirs (name-bits.ts). */
   addLines(lines: string, names = bitsOf(lines)): void {
     this.names |= names;

@@ -19,6 +19,7 @@ import { ALL_FORWARDING, DISGUISED, forwardingOf, MADE_ANEW } from './forwarding
 import { hostProblem } from './host.ts';
 import { bitOf, nameBit } from './name-bits.ts';
 import { OwnForwardedLines, portOf } from './own-forwarded-lines.ts';
+import type { RepeatedFields } from './repeated-fields.ts';
 
 export const REQUEST_NO_BODY = 0;
 export const REQUEST_LENGTH = 1;
@@ -35,6 +36,11 @@ function grpcOf(type: string): number {
   const lower = type.toLowerCase();
   if (!lower.startsWith('application/grpc')) return NO_GRPC;
   return lower.startsWith('application/grpc-web') ? GRPC_WEB : GRPC;
+}
+
+/** By far the most common values of `Connection`. */
+function isKeepAlive(connection: string): boolean {
+  return connection === 'keep-alive' || connection === 'Keep-Alive';
 }
 
 /** Characters of a value that are told of in a reason. */
@@ -76,6 +82,8 @@ export class RequestHead extends FieldLines {
   neverIndexed = '';
   /** What its client says of the hops before it, and of itself, is believed. */
   trusted = true;
+  /** Its fields are those of a request before. */
+  repeated: RepeatedFields | null = null;
   /** What is wrong, '' for a good head. */
   problem = '';
   /** What its client is told of it. */
@@ -120,6 +128,7 @@ export class RequestHead extends FieldLines {
     this.latin1 = false;
     this.neverIndexed = '';
     this.trusted = true;
+    this.repeated = null;
     this.problem = '';
     this.fault = FAULTS.badRequest;
     this.withheld = '';
@@ -135,6 +144,36 @@ export class RequestHead extends FieldLines {
     this.trailers = false;
     this.forwarded = false;
     this.grpc = -1;
+  }
+
+  /** Nothing but its fields decides what `repeat` would make of the same ones: none has to do with a body or another hop. */
+  get isRepeatable(): boolean {
+    return (
+      this.hosts === 1 &&
+      this.body === REQUEST_NO_BODY &&
+      !this.forwarded &&
+      !this.trailers &&
+      this.expect === '' &&
+      this.upgradeValue === '' &&
+      (this.connection === '' || isKeepAlive(this.connection)) &&
+      this.problem === ''
+    );
+  }
+
+  /** After `begin`, instead of its fields one by one: those that were read before. */
+  repeat(fields: RepeatedFields): void {
+    this.repeated = fields;
+    this.host = fields.host;
+    this.hosts = 1;
+    this.lines = fields.lines;
+    this.withheld = fields.withheld;
+    this.names = fields.names;
+    this.connection = fields.connection;
+    this.wantsEvents = fields.wantsEvents;
+  }
+
+  get connectionField(): string {
+    return this.connection;
   }
 
   /** One of its own, for a request that has to wait: this one is filled anew with the next. */
@@ -420,8 +459,8 @@ export class RequestHead extends FieldLines {
 
   /** RFC 9110 §7.6.1: fields named in `Connection` end here; done before ours are written, so it cannot suppress them. */
   private settleConnection(): void {
-    // By far the most common ones, without making a list of them.
-    if (this.connection === 'keep-alive' || this.connection === 'Keep-Alive') {
+    // Without making a list of them.
+    if (isKeepAlive(this.connection)) {
       this.keepAlive = true;
       return;
     }

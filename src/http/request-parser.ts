@@ -11,6 +11,7 @@
 import { isUtf8 } from 'node:buffer';
 import { FAULTS, type Fault } from '../kernel/errors.ts';
 import { nameBit } from './name-bits.ts';
+import type { FieldsBefore } from './repeated-fields.ts';
 import type { RequestHead } from './request-head.ts';
 import { absoluteTarget, pathOf, targetProblem } from './request-target.ts';
 
@@ -116,16 +117,26 @@ export class RequestParser {
   /**
    * Reads a head that begins at `start` into `head`. Returns the index behind its empty line, INCOMPLETE or REFUSED; what is
    * wrong is told as soon as it is here. A good head is settled (`finish`); its bytes are changed. `maxFields`: more are
-   * refused.
+   * refused. `before`: of the connection.
    */
-  parse(bytes: Buffer, start: number, end: number, head: RequestHead, maxFields: number): number {
+  parse(bytes: Buffer, start: number, end: number, head: RequestHead, maxFields: number, before: FieldsBefore): number {
     const at = this.requestLine(bytes as Bytes, start, end, head);
     if (at <= 0) return at;
+    const repeated = before.at(bytes, at, end);
+    if (repeated !== null) {
+      head.repeat(repeated);
+      this.settle(head);
+      return head.problem === '' ? at + repeated.bytes.length : REFUSED;
+    }
     const behind = this.fieldLines(bytes as Bytes, at, end, head, maxFields);
     if (behind <= 0) return behind;
     if (!this.usual) this.readAnew(bytes as Bytes, behind, head);
+    // Other targets may name another host than the fields do.
+    const usual = this.usual && isPath(head);
     this.settle(head);
-    return head.problem === '' ? behind : REFUSED;
+    if (head.problem !== '') return REFUSED;
+    before.wereRead(head, usual ? behind - at : 0);
+    return behind;
   }
 
   /** The first line. Returns where the next one begins. */
@@ -270,11 +281,15 @@ export class RequestParser {
   private settle(head: RequestHead): void {
     if (head.old && head.chunked) refused(head, 'a transfer coding in HTTP/1.0');
     if (head.repeatsLength) refused(head, 'several Content-Lengths');
-    if (head.target.charCodeAt(0) !== SLASH || head.method === 'CONNECT') settleTarget(head);
+    if (!isPath(head) || head.method === 'CONNECT') settleTarget(head);
     // Bytes that are no UTF-8 have become a character of their own.
     if (this.highTarget && targetProblem(head.target) !== '') refused(head, targetProblem(head.target));
     if (head.problem === '') head.finish();
   }
+}
+
+function isPath(head: RequestHead): boolean {
+  return head.target.charCodeAt(0) === SLASH;
 }
 
 /** The forms of RFC 9112 §3.2 but for a path. What the absolute form says wins over the Host field (§3.2.2). */

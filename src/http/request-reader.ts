@@ -3,6 +3,7 @@
  * of an unfinished head, and looks at each of them a bounded number of times.
  */
 import { PartialHead } from './partial-head.ts';
+import { FieldsBefore } from './repeated-fields.ts';
 import type { RequestHead } from './request-head.ts';
 import { INCOMPLETE, MAX_HEAD_BYTES, RequestParser, refuseHead, refuseLongHead } from './request-parser.ts';
 
@@ -17,6 +18,7 @@ const parser = new RequestParser();
 export class RequestReader {
   /** After `read`: a head is here, good or refused (`problem`). Nothing may be read behind one that is refused. */
   whole = false;
+  private readonly before = new FieldsBefore();
   private partial: PartialHead | null = null;
   private emptyLines = 0;
   private sawCr = false;
@@ -40,7 +42,7 @@ export class RequestReader {
       if (!this.takesEmptyLine(bytes[at++])) return this.ends(at, head, 'empty lines before a request');
     }
     if (at === end) return end;
-    const behind = parser.parse(bytes, at, Math.min(end, at + MAX_HEAD_BYTES), head, maxFields);
+    const behind = parser.parse(bytes, at, Math.min(end, at + MAX_HEAD_BYTES), head, maxFields, this.before);
     if (behind !== INCOMPLETE) return this.ends(behind, head);
     this.partial = new PartialHead();
     return this.readPieces(this.partial, bytes, at, end, head, maxFields);
@@ -80,7 +82,7 @@ export class RequestReader {
   ): number {
     const next = partial.take(bytes, start, end, MAX_HEAD_BYTES);
     const behind = partial.isWorthReading()
-      ? parser.parse(partial.bytes, 0, partial.length, head, maxFields)
+      ? parser.parse(partial.bytes, 0, partial.length, head, maxFields, this.before)
       : INCOMPLETE;
     if (behind !== INCOMPLETE) return this.ends(next, head);
     if (partial.length < MAX_HEAD_BYTES) return next;

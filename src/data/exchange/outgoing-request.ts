@@ -105,6 +105,11 @@ export class OutgoingRequest {
     this.line = `${head.method} ${head.asWritten(head.target)} HTTP/1.1\r\nhost: `;
     this.host = head.host;
     this.forwarded = head.forwardedLines(downstream.peerAddress(), downstream.secure, serverLine);
+    const { repeated } = head;
+    if (repeated !== null) {
+      this.rest = repeated.textWith(head.fields, this.forwarded);
+      return;
+    }
     let rest = `\r\n${head.fields}${this.forwarded}`;
     if (this.expectsContinue) rest = EXPECT_LINE + rest;
     else if (head.passesExpect && head.expect !== '' && !head.expectsContinue)
