@@ -7,6 +7,8 @@ import type { RequestHead } from './request-head.ts';
 
 /** Of the fields with the empty line behind them, bytes: longer ones are read each time. */
 const MAX_BYTES = 2_048;
+/** Of a request whose head is kept, characters. */
+const MAX_TARGET = 256;
 /** Connections of a thread whose fields are kept. With the text made of them that is some 3 MiB at most. */
 const MAX_KEPT = 512;
 /** Other fields so many times in a row: they are no longer compared. */
@@ -30,8 +32,13 @@ export class RepeatedFields {
   bytes: Buffer;
   /** Since its place was last asked for. */
   used = true;
+  /** What goes to a server behind the host, with `forwarded` lines at its end. */
+  private rest = '';
   private forwarded = '';
-  private text = '';
+  /** The whole head that went to a server last: the same text again is in one piece, and is not put together anew. */
+  private head = '';
+  private method = '';
+  private target = '';
 
   constructor(bytes: Buffer, head: RequestHead) {
     this.bytes = bytes;
@@ -50,15 +57,32 @@ export class RepeatedFields {
     return bytes.compare(this.bytes, 0, length, at, at + length) === 0;
   }
 
-  /** What a server gets behind the host: these fields, unless options have changed them, and `forwarded` lines. */
-  textWith(fields: string, forwarded: string): string {
-    if (fields !== this.lines) return `\r\n${fields}${forwarded}\r\n`;
-    if (forwarded !== this.forwarded) {
+  /** False: options have changed them. Otherwise `rest` and `headTo` follow. `forwarded`: the lines that stand behind them. */
+  areSentWith(host: string, fields: string, forwarded: string): boolean {
+    if (fields !== this.lines || host !== this.host) return false;
+    if (forwarded !== this.forwarded || this.rest === '') {
       this.forwarded = forwarded;
       // In one piece: what is put together would be copied with each request.
-      this.text = Buffer.from(`\r\n${fields}${forwarded}\r\n`).toString();
+      this.rest = Buffer.from(`\r\n${fields}${forwarded}\r\n`).toString();
+      this.target = '';
     }
-    return this.text;
+    return true;
+  }
+
+  /** The head of a request with them, to the host that its client has named. */
+  headTo(method: string, target: string): string {
+    if (target === this.target && method === this.method) return this.head;
+    const head = `${method} ${target} HTTP/1.1\r\nhost: ${this.host}${this.rest}`;
+    if (target.length > MAX_TARGET) return head;
+    this.head = head;
+    this.method = method;
+    this.target = target;
+    return head;
+  }
+
+  /** The head behind the host. */
+  get behindHost(): string {
+    return this.rest;
   }
 }
 

@@ -2,6 +2,8 @@
  * The request as it goes to a server: its text, made once and sent with every try, and those pieces of its body that are
  * here to be sent, or sent once more. One per exchange, used again with it.
  */
+
+import type { RepeatedFields } from '../../http/repeated-fields.ts';
 import {
   REQUEST_CHUNKED,
   REQUEST_LENGTH,
@@ -58,7 +60,10 @@ export class OutgoingRequest {
   trailers = '';
   private latin1 = false;
   private neverIndexed = '';
-  private line = '';
+  /** What is asked for, as it is written. */
+  target = '';
+  /** Its fields are these, unchanged. */
+  private repeated: RepeatedFields | null = null;
   private host = '';
   private rest = '';
   /** The forwarded lines in it. */
@@ -101,15 +106,17 @@ export class OutgoingRequest {
 
   /** `head` is as it is forwarded. `serverLine`: who we are, as a line. */
   takeText(head: RequestHead, downstream: Pick<Downstream, 'peerAddress' | 'secure'>, serverLine: string): void {
+    const { repeated } = head;
     // A target is always decoded UTF-8.
-    this.line = `${head.method} ${head.asWritten(head.target)} HTTP/1.1\r\nhost: `;
+    this.target = head.asWritten(head.target);
     this.host = head.host;
     this.forwarded = head.forwardedLines(downstream.peerAddress(), downstream.secure, serverLine);
-    const { repeated } = head;
-    if (repeated !== null) {
-      this.rest = repeated.textWith(head.fields, this.forwarded);
+    if (repeated?.areSentWith(head.host, head.fields, this.forwarded)) {
+      this.repeated = repeated;
+      this.rest = repeated.behindHost;
       return;
     }
+    this.repeated = null;
     let rest = `\r\n${head.fields}${this.forwarded}`;
     if (this.expectsContinue) rest = EXPECT_LINE + rest;
     else if (head.passesExpect && head.expect !== '' && !head.expectsContinue)
@@ -126,9 +133,11 @@ export class OutgoingRequest {
   }
 
   headFor(frontend: FrontendView, server: ServerView): string {
+    const { repeated, method, target } = this;
+    if (repeated !== null && frontend.passHostHeader) return repeated.headTo(method, target);
     // A client of HTTP/1.0 may have named no host.
     const host = frontend.passHostHeader && this.host !== '' ? this.host : server.hostHeader;
-    return this.line + host + this.rest;
+    return `${method} ${target} HTTP/1.1\r\nhost: ${host}${this.rest}`;
   }
 
   /** The same with `lines` of this try alone. */
@@ -136,12 +145,6 @@ export class OutgoingRequest {
     const head = this.headFor(frontend, server);
     const fields = head.length - this.rest.length + 2;
     return head.slice(0, fields) + lines + head.slice(fields);
-  }
-
-  /** What is asked for. */
-  get target(): string {
-    const start = this.method.length + 1;
-    return this.line.slice(start, this.line.indexOf(' ', start));
   }
 
   /** A server may see it twice. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
+import { HeldBodies, OutgoingRequest } from '../../../src/data/exchange/outgoing-request.ts';
 import { RequestHead } from '../../../src/http/request-head.ts';
 import { RequestReader } from '../../../src/http/request-reader.ts';
 
@@ -164,5 +165,57 @@ test('a connection reads each head as one of its own would, whatever came before
       },
     ),
     { numRuns: 300 },
+  );
+});
+
+/** What a server gets of `head`, from a client at `peer`; `option`: a field that some option sets. */
+function sent(
+  head: RequestHead,
+  request: OutgoingRequest,
+  peer: string,
+  option: string,
+  passHostHeader: boolean,
+): string {
+  if (option !== '') head.setField('x-a', option);
+  request.begin(head);
+  request.takeText(head, { peerAddress: () => peer, secure: false }, '');
+  return request.headFor({ passHostHeader } as never, { hostHeader: 'server.test:81' } as never);
+}
+
+test('a server gets the same of fields that are repeated, whatever was asked before, from wherever, and with whichever options', () => {
+  const turn = fc.record({
+    method: fc.constantFrom('GET', 'HEAD', 'DELETE'),
+    target: fc.constantFrom('/', '/a', '/a?b', `/${'c'.repeat(300)}`, 'http://t.test/a'),
+    peer: fc.constantFrom('10.0.0.1', '10.0.0.2'),
+    option: fc.constantFrom('', '', '', '1', '2'),
+    passHostHeader: fc.boolean(),
+    times: fc.integer({ min: 1, max: 3 }),
+  });
+  fc.assert(
+    fc.property(fc.array(turn, { minLength: 1, maxLength: 8 }), (turns) => {
+      const reader = new RequestReader();
+      const head = new RequestHead();
+      const request = new OutgoingRequest(new HeldBodies());
+      const get = (bytes: Buffer): void => {
+        reader.read(bytes, 0, bytes.length, head, MAX_FIELDS);
+      };
+      // All places may be taken by others, who are to be seen not to come again.
+      while (head.repeated === null) get(Buffer.from(`GET / HTTP/1.1\r\n${PLAIN}\r\n`));
+      for (const { method, target, peer, option, passHostHeader, times } of turns) {
+        const text = `${method} ${target} HTTP/1.1\r\n${PLAIN}\r\n`;
+        const fresh = sent(
+          readAll([text])[0].head,
+          new OutgoingRequest(new HeldBodies()),
+          peer,
+          option,
+          passHostHeader,
+        );
+        for (let i = 0; i < times; i++) {
+          get(Buffer.from(text));
+          assert.ok(head.repeated !== null);
+          assert.equal(sent(head, request, peer, option, passHostHeader), fresh);
+        }
+      }
+    }),
   );
 });
