@@ -78,8 +78,7 @@ function buildServers(
       continue;
     }
     if (weight === null) continue;
-    const { identity, hasUser, ...address } = parsed;
-    const { url } = address;
+    const { identity, hasUser, url, scheme, host, port, hostHeader } = parsed;
     if (hasUser) {
       const reason = 'the user in the URL is not sent to the server, and left out wherever the URL is shown';
       problems.add(`servers/${name}/url`, 'warned', reason);
@@ -102,8 +101,13 @@ function buildServers(
     }
     const draining = readDraining(keys.draining, `servers/${name}/draining`, problems);
     byIdentity.set(identity, {
+      // One by one: what is spread out has a list of its own for its properties.
       name,
-      ...address,
+      url,
+      scheme,
+      host,
+      port,
+      hostHeader,
       weight,
       ...(draining ? { draining: true } : {}),
       ...(suspect ? { suspect: true } : {}),

@@ -106,8 +106,8 @@ export class ModelBuilder {
   /** Of the objects `backends/b`, `frontends/f`, `twins/f`, `tls/t` and `others/<key>`. */
   readonly #problems = new ProblemBook();
   readonly #refusals = new Refusals();
-  /** An update was not done to its end: the next one builds everything again. */
-  #isHalfDone = false;
+  /** It was not done to its end: the next one builds everything again. */
+  #unfinished: NextModel | null = null;
   #model: LiveModel = {
     backends: new Map(),
     frontends: new Map(),
@@ -176,9 +176,9 @@ export class ModelBuilder {
    */
   *updating(changes: Iterable<Change>, alias: AliasState = { aliasProblem: '' }): Steps<ModelUpdate> {
     const touched = yield* applyInParts(this.#tree, changes);
-    const isRepeated = this.#isHalfDone;
-    if (isRepeated) this.#touchAll(touched);
-    this.#isHalfDone = true;
+    const next = new NextModel(this.#model, this.#problems, this.#unfinished);
+    if (this.#unfinished !== null) this.#touchAll(touched);
+    this.#unfinished = next;
     this.#callKeysBelow(alias.tree ?? this.#prefix, touched);
     this.#refusals.settle(touched);
     for (const name of this.#ruleWait.due()) touched.frontends.add(name);
@@ -187,7 +187,6 @@ export class ModelBuilder {
       touched[object.slice(0, slash) as 'frontends' | 'backends'].add(object.slice(slash + 1));
     }
     this.#toRebuild.clear();
-    const next = new NextModel(this.#model, this.#problems, isRepeated);
     yield* this.#buildBackends(touched, next);
     yield* this.#buildFrontends(touched, next);
     for (const name of touched.certificates) {
@@ -203,7 +202,7 @@ export class ModelBuilder {
     yield* this.#judgeOthers(touched, next);
     this.#put(next, 'alias', `${this.#prefix}/alias`, 'rejected', alias.aliasProblem);
     if (next.hasChanged) this.#model = { ...this.#model };
-    this.#isHalfDone = false;
+    this.#unfinished = null;
     return next.finish(this.#model, this.#ruleWait.nextMs());
   }
 

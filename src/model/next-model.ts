@@ -5,15 +5,15 @@ import type { Built } from './built.ts';
 import type { Backend, ConfiguredCertificate, Frontend, Model } from './model.ts';
 import type { ProblemBook } from './problem-book.ts';
 
+/** Name → what there was before of an object that is new, different or gone; null: nothing. */
+export type Changed<Value> = ReadonlyMap<string, Value | null>;
+
 export type ModelUpdate = {
   /** The same object as before when nothing of it changed. */
   readonly model: Model;
-  /** Names of the backends that are new, different or gone. */
-  readonly backends: ReadonlySet<string>;
-  /** Names of the frontends that are new, different or gone. */
-  readonly frontends: ReadonlySet<string>;
-  /** Names of the certificates that are new, different or gone. */
-  readonly certificates: ReadonlySet<string>;
+  readonly backends: Changed<Backend>;
+  readonly frontends: Changed<Frontend>;
+  readonly certificates: Changed<ConfiguredCertificate>;
   /** Problems that are new, or that have another state or reason than before. */
   readonly appeared: readonly Problem[];
   /** Keys that had a problem and have none any more. */
@@ -29,60 +29,57 @@ export type LiveModel = {
   readonly problems: ReadonlyMap<string, Problem>;
 };
 
-/** A map of the model that is changed in place, and whether it was. */
+/** A map of the model that is changed in place, and what of it was. */
 class NextMap<Value> {
   readonly map: Map<string, Value>;
-  hasChanged = false;
+  readonly changed: Map<string, Value | null>;
   readonly #isRepeated: boolean;
 
-  constructor(map: Map<string, Value>, isRepeated: boolean) {
+  constructor(map: Map<string, Value>, unfinished: NextMap<Value> | undefined) {
     this.map = map;
-    this.#isRepeated = isRepeated;
+    this.changed = unfinished?.changed ?? new Map();
+    this.#isRepeated = unfinished !== undefined;
   }
 
-  /** Sets or, with null, deletes; false when the value is deeply equal to the one that is there. */
-  put(key: string, value: Value | null): boolean {
+  /** Sets or, with null, deletes; nothing has changed when the value is deeply equal to the one that is there. */
+  put(key: string, value: Value | null): void {
     const old = this.map.get(key);
-    if (this.#isRepeated) this.hasChanged = true;
-    else if (value === null ? old === undefined : old !== undefined && isDeepStrictEqual(old, value)) return false;
+    const isSame = value === null ? old === undefined : old !== undefined && isDeepStrictEqual(old, value);
+    if (isSame && !this.#isRepeated) return;
+    if (!this.changed.has(key)) this.changed.set(key, old ?? null);
     if (value === null) this.map.delete(key);
     else this.map.set(key, value);
-    this.hasChanged = true;
-    return true;
   }
 }
 
 export class NextModel {
   readonly backends: NextMap<Backend>;
   readonly frontends: NextMap<Frontend>;
-  readonly #certificates: NextMap<ConfiguredCertificate>;
+  readonly certificates: NextMap<ConfiguredCertificate>;
   readonly #problems: ProblemBook;
-  readonly #changedBackends = new Set<string>();
-  readonly #changedFrontends = new Set<string>();
-  readonly #changedCertificates = new Set<string>();
   readonly #appeared: Problem[] = [];
   readonly #mended: Problem[] = [];
 
-  /** `isRepeated`: nobody knows what an update before has changed, so that all that is put counts as different. */
-  constructor(old: LiveModel, problems: ProblemBook, isRepeated: boolean) {
-    this.backends = new NextMap(old.backends, isRepeated);
-    this.frontends = new NextMap(old.frontends, isRepeated);
-    this.#certificates = new NextMap(old.certificates, isRepeated);
+  /** `unfinished`: an update that failed, which this one repeats: nobody was told of it, so that all that is put counts as different. */
+  constructor(old: LiveModel, problems: ProblemBook, unfinished: NextModel | null) {
+    this.backends = new NextMap(old.backends, unfinished?.backends);
+    this.frontends = new NextMap(old.frontends, unfinished?.frontends);
+    this.certificates = new NextMap(old.certificates, unfinished?.certificates);
     this.#problems = problems;
   }
 
   putBackend(name: string, built: Built<Backend>): void {
-    if (this.backends.put(name, built.value)) this.#changedBackends.add(name);
+    this.backends.put(name, built.value);
     this.putProblems(`backends/${name}`, built.problems);
   }
 
   putFrontend(name: string, built: Built<Frontend>): void {
-    if (this.frontends.put(name, built.value)) this.#changedFrontends.add(name);
+    this.frontends.put(name, built.value);
     this.putProblems(`frontends/${name}`, built.problems);
   }
 
   putCertificate(name: string, built: Built<ConfiguredCertificate>): void {
-    if (this.#certificates.put(name, built.value)) this.#changedCertificates.add(name);
+    this.certificates.put(name, built.value);
     this.putProblems(`tls/${name}`, built.problems);
   }
 
@@ -92,16 +89,16 @@ export class NextModel {
   }
 
   get hasChanged(): boolean {
-    const maps = [this.backends, this.frontends, this.#certificates];
-    return maps.some((map) => map.hasChanged) || this.#appeared.length + this.#mended.length > 0;
+    const maps = [this.backends, this.frontends, this.certificates];
+    return maps.some((map) => map.changed.size > 0) || this.#appeared.length + this.#mended.length > 0;
   }
 
   finish(model: Model, dueInMs: number | null): ModelUpdate {
     return {
       model,
-      backends: this.#changedBackends,
-      frontends: this.#changedFrontends,
-      certificates: this.#changedCertificates,
+      backends: this.backends.changed,
+      frontends: this.frontends.changed,
+      certificates: this.certificates.changed,
       appeared: this.#appeared,
       mended: this.#mended,
       dueInMs,

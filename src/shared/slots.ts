@@ -23,7 +23,8 @@ export type SlotRegistryOptions = {
 
 /** The name under which a server has its slot: the same URL in two backends is two servers. */
 export function serverKey(backend: string, url: string): string {
-  return `${backend}\0${url}`;
+  // One text of its own: a template's is kept with a pair of its parts beside it.
+  return [backend, url].join('\0');
 }
 
 export class SlotRegistry {

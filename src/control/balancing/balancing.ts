@@ -3,13 +3,13 @@
  * ejections and weights, and circuit breakers.
  */
 import type { Steps } from '../../kernel/steps.ts';
-import type { Model } from '../../model/model.ts';
+import type { Backend, Model } from '../../model/model.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { SlotRegistry } from '../../shared/slots.ts';
 import { attempt } from '../guarded.ts';
 import { HealthChecks } from '../health-checks/health-checks.ts';
 import type { Prober } from '../health-checks/probe.ts';
-import type { TouchedNames } from '../routing/touched-names.ts';
+import type { TouchedObjects } from '../routing/touched-objects.ts';
 import type { SharedMemory } from '../workers/shared-memory.ts';
 import { Breakers } from './breakers.ts';
 import { ServerControl } from './server-control.ts';
@@ -65,10 +65,11 @@ export class Balancing {
    * A table of this model is about to be made; all its servers have slots. `changed`: backends that are new, different or gone;
    * `isFirst`: they were there at the start.
    */
-  *follow(model: Model, changed: TouchedNames, isFirst: boolean): Steps<void> {
-    for (const names of changed.parts()) {
+  *follow(model: Model, changed: TouchedObjects<Backend>, isFirst: boolean): Steps<void> {
+    for (const part of changed.parts()) {
       yield;
-      attempt('log of servers', () => this.servers.tellChanged(names, isFirst));
+      const names = [...part.keys()];
+      attempt('log of servers', () => this.servers.tellChanged(part, isFirst));
       this.servers.touch(names);
       this.servers.modelChanged(model);
       this.healthChecks.touch(names);

@@ -3,6 +3,7 @@
  * stands in shared memory by slot (src/shared/server-state.ts), so it survives every change of keys.
  */
 import type { Backend, Model, Server } from '../../model/model.ts';
+import type { Changed } from '../../model/next-model.ts';
 import type { ServerEvent, ServerFailed } from '../../protocol/messages.ts';
 import { DOWN, IN } from '../../shared/server-state.ts';
 import { serverKey } from '../../shared/slots.ts';
@@ -61,8 +62,8 @@ export class ServerControl {
     this.log.look(backend);
   }
 
-  /** Names of backends that are new, different or gone in the newest model; `isFirst`: in the first one. */
-  tellChanged(backends: Iterable<string>, isFirst: boolean): void {
+  /** Backends that are new, different or gone in the newest model; `isFirst`: in the first one. */
+  tellChanged(backends: Changed<Backend>, isFirst: boolean): void {
     this.log.changed(backends, isFirst);
   }
 

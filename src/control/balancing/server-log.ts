@@ -5,6 +5,7 @@
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import type { Backend, Model, Server } from '../../model/model.ts';
+import type { Changed } from '../../model/next-model.ts';
 
 export type ServerLogOptions = {
   readonly model: () => Model;
@@ -19,7 +20,6 @@ const MOST_NAMES = 10;
 
 export class ServerLog {
   private readonly options: ServerLogOptions;
-  private readonly backends = new Map<string, Backend>();
   /** Those that were told to be without a server. */
   private readonly empty = new Set<string>();
   /** Of all backends. */
@@ -29,15 +29,12 @@ export class ServerLog {
     this.options = options;
   }
 
-  /** `names`: of backends that are new, different or gone. `isFirst`: they were there at the start. */
-  changed(names: Iterable<string>, isFirst: boolean): void {
+  /** `isFirst`: they were there at the start. */
+  changed(changed: Changed<Backend>, isFirst: boolean): void {
     const { backends } = this.options.model();
-    for (const name of names) {
-      const before = this.backends.get(name);
+    for (const [name, before] of changed) {
       const after = backends.get(name);
       this.serverCount += (after?.servers.length ?? 0) - (before?.servers.length ?? 0);
-      if (after === undefined) this.backends.delete(name);
-      else this.backends.set(name, after);
       if (!isFirst) tellServers(name, before?.servers ?? [], after?.servers ?? []);
       if (after === undefined) this.empty.delete(name);
       else this.look(after);

@@ -80,7 +80,7 @@ function makeTable(builder: ModelBuilder, settings: Settings): void {
   const slots = () => new SlotRegistry({ kind: 'server', onReuse: () => {} });
   const names = settings.entryPoints.map(({ name }) => name);
   const feed = new TableFeed(names, slots(), slots());
-  feed.touch({ backends: new Set(model.backends.keys()), frontends: new Set(model.frontends.keys()) });
+  feed.touch(model);
   const { change, refused } = feed.next(model, 1);
   const made = builtTables(new TableBuilder(), change);
   builder.refuse([...refused, ...made.refused]);

@@ -9,7 +9,7 @@ import type { Model } from '../../model/model.ts';
 import { guarded } from '../guarded.ts';
 import type { ModelChange } from './reconciler.ts';
 import { Slices } from './slices.ts';
-import { TouchedNames } from './touched-names.ts';
+import { TouchedObjects } from './touched-objects.ts';
 
 const SHORTEST_MS = 1_000;
 const KINDS = ['backends', 'frontends', 'certificates'] as const;
@@ -33,17 +33,11 @@ type ObjectCounts = { added: number; removed: number; changed: number };
 export class ConfigLog {
   private readonly options: ConfigLogOptions;
   private readonly slices: Slices;
-  /** Objects that are new, different or gone since the last line: kind → names. */
-  private readonly touched: Readonly<Record<Kind, TouchedNames>> = {
-    backends: new TouchedNames(),
-    frontends: new TouchedNames(),
-    certificates: new TouchedNames(),
-  };
-  /** Those that there were at the last line. */
-  private readonly told: Readonly<Record<Kind, Set<string>>> = {
-    backends: new Set(),
-    frontends: new Set(),
-    certificates: new Set(),
+  /** Objects that are new, different or gone since the last line. */
+  private readonly touched: Readonly<Record<Kind, TouchedObjects<unknown>>> = {
+    backends: new TouchedObjects(),
+    frontends: new TouchedObjects(),
+    certificates: new TouchedObjects(),
   };
   /** performance.now() of the first change that is not in force yet, 0 for none. */
   private changedAt = 0;
@@ -114,16 +108,13 @@ export class ConfigLog {
     const model = this.options.model();
     const counts = { added: 0, removed: 0, changed: 0 };
     for (const kind of KINDS) {
-      const told = this.told[kind];
-      for (const name of this.touched[kind].take()) {
+      for (const [name, before] of this.touched[kind].take()) {
         yield;
-        const was = told.has(name);
+        const was = before !== null;
         const is = model[kind].has(name);
         if (was && is) counts.changed++;
         else if (was) counts.removed++;
         else if (is) counts.added++;
-        if (is) told.add(name);
-        else told.delete(name);
       }
     }
     return counts;

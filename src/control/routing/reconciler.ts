@@ -22,12 +22,8 @@ import { type KeyChange, PendingChanges } from './pending-changes.ts';
 import { tellProblems } from './problem-log.ts';
 import { Slices } from './slices.ts';
 
-/** Names of what is new, different or gone since the model before. All are empty when only problems changed. */
-export type ModelChange = {
-  readonly backends: ReadonlySet<string>;
-  readonly frontends: ReadonlySet<string>;
-  readonly certificates: ReadonlySet<string>;
-};
+/** What is new, different or gone since the model before. All are empty when only problems changed. */
+export type ModelChange = Pick<ModelUpdate, 'backends' | 'frontends' | 'certificates'>;
 
 export type ReconcilerOptions = {
   /** In order of precedence: the first one that has a key wins. */

@@ -9,7 +9,7 @@ import { timerSpan } from '../../kernel/durations.ts';
 import type { LogFields } from '../../kernel/log-line.ts';
 import type { Steps } from '../../kernel/steps.ts';
 import { ModelBuilder } from '../../model/build-model.ts';
-import type { Model } from '../../model/model.ts';
+import type { Backend, Frontend, Model } from '../../model/model.ts';
 import { RULE_WAIT_MS } from '../../model/rule-wait.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { MetricsReader } from '../../shared/metrics-reader.ts';
@@ -37,7 +37,7 @@ import { type ModelChange, Reconciler, type ReconcilerOptions } from './reconcil
 import { Slices } from './slices.ts';
 import { TableCycle } from './table-cycle.ts';
 import { TableFeed } from './table-feed.ts';
-import { TouchedNames } from './touched-names.ts';
+import { TouchedObjects } from './touched-objects.ts';
 
 /** Generation of the first table. */
 const FIRST = 1;
@@ -82,8 +82,8 @@ export class Routing {
   private readonly held: HeldFile;
   private current: Model;
   // Since a table was made of it last.
-  private readonly backends = new TouchedNames();
-  private readonly frontends = new TouchedNames();
+  private readonly backends = new TouchedObjects<Backend>();
+  private readonly frontends = new TouchedObjects<Frontend>();
 
   /** @throws TsujiError for TLS settings of etcd that cannot be used */
   constructor(options: RoutingOptions) {
@@ -281,9 +281,9 @@ export class Routing {
     this.applied.tell(generation);
     const { balancing, onFrontends } = this.options;
     yield* balancing.follow(this.current, this.backends.take(), generation === FIRST);
-    for (const names of this.frontends.take().parts()) {
+    for (const changed of this.frontends.take().parts()) {
       yield;
-      onFrontends(this.current, names);
+      onFrontends(this.current, [...changed.keys()]);
     }
   }
 }

@@ -10,7 +10,7 @@ import type { NamedFrontend, TableBackend, TableChange } from '../../table/input
 import type { BackendPolicy } from '../../table/options.ts';
 import type { Refused } from '../../table/salvage.ts';
 import type { ModelChange } from './reconciler.ts';
-import { TouchedNames } from './touched-names.ts';
+import { TouchedObjects } from './touched-objects.ts';
 
 /** An entrypoint is a bit of one word. */
 export const MAX_ENTRY_POINTS = 32;
@@ -115,12 +115,12 @@ export class TableFeed {
   private readonly entryPoints: readonly string[];
   private readonly backendSlots: SlotRegistry;
   private readonly serverSlots: SlotRegistry;
-  private readonly backends = new TouchedNames();
-  private readonly frontends = new TouchedNames();
+  private readonly backends = new TouchedObjects<unknown>();
+  private readonly frontends = new TouchedObjects<unknown>();
   /** By slot of a backend: those of the servers that are held for it; where there is one, it stands for a list of it. */
   private readonly held: (number | readonly number[] | undefined)[] = [];
   /** What the builder was told since the last table that was made. */
-  private last = { backends: new TouchedNames(), frontends: new TouchedNames() };
+  private last = { backends: new TouchedObjects<unknown>(), frontends: new TouchedObjects<unknown>() };
 
   /**
    * `entryPoints`: names, whose index is their bit, as in the boot record of a worker. Throws TsujiError
@@ -146,13 +146,13 @@ export class TableFeed {
 
   /** A table was made of the last step. */
   made(): void {
-    this.last = { backends: new TouchedNames(), frontends: new TouchedNames() };
+    this.last = { backends: new TouchedObjects(), frontends: new TouchedObjects() };
   }
 
   /** Of a table that could not be made, all that there was new is told once more. */
   failed(): void {
-    this.backends.addAll(this.last.backends);
-    this.frontends.addAll(this.last.frontends);
+    this.backends.putBack(this.last.backends);
+    this.frontends.putBack(this.last.frontends);
   }
 
   /** How many objects the next step has, about. */
@@ -181,7 +181,7 @@ export class TableFeed {
     };
     const refused: Refused[] = [];
     const without = new Set<string>();
-    for (const name of backends) {
+    for (const [name] of backends) {
       yield;
       givePart();
       this.letGo(name, generation);
@@ -205,8 +205,8 @@ export class TableFeed {
         refused.push({ kind: 'backends', name, reason: reasonOf(error) });
       }
     }
-    if (without.size > 0) frontends.add(new Set(this.usersOf(without, model)));
-    for (const name of frontends) {
+    if (without.size > 0) frontends.add(new Map(this.usersOf(without, model).map((name) => [name, null])));
+    for (const [name] of frontends) {
       yield;
       givePart();
       const frontend = model.frontends.get(name);

@@ -13,6 +13,7 @@ import { reasonOf } from '../../kernel/errors.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
 import type { Problem } from '../../kernel/problems.ts';
 import type { ConfiguredCertificate } from '../../model/model.ts';
+import type { Changed } from '../../model/next-model.ts';
 import type { WorkerCertificate } from '../../protocol/messages.ts';
 import { attempt, guarded } from '../guarded.ts';
 import type { CertificateView } from '../view.ts';
@@ -107,11 +108,10 @@ export class Certificates {
     this.stapler.stop();
   }
 
-  /** `changed`: names of those that are new, different or gone. */
-  apply(configured: ReadonlyMap<string, ConfiguredCertificate>, changed: ReadonlySet<string>): void {
+  apply(configured: ReadonlyMap<string, ConfiguredCertificate>, changed: Changed<unknown>): void {
     if (changed.size === 0 || this.stopped) return;
     const toRead: CertificateEntry[] = [];
-    for (const name of changed) {
+    for (const name of changed.keys()) {
       attempt(`certificate ${name}`, () => {
         const entry = this.follow(name, configured.get(name));
         if (entry !== null) toRead.push(entry);

@@ -50,9 +50,14 @@ function registries(capacity = 100): [SlotRegistry, SlotRegistry] {
   return [new SlotRegistry({ kind: 'backend', capacity }), new SlotRegistry({ kind: 'server', capacity })];
 }
 
+/** New, as far as anybody looks. */
+function named(...names: string[]): Map<string, null> {
+  return new Map(names.map((name) => [name, null]));
+}
+
 /** Everything as one step. */
 function touchAll(feed: TableFeed, of: Model): void {
-  feed.touch({ backends: new Set(of.backends.keys()), frontends: new Set(of.frontends.keys()) });
+  feed.touch({ backends: new Map(of.backends), frontends: new Map(of.frontends) });
 }
 
 function toldAll(feed: TableFeed, of: Model, generation: number): Told {
@@ -196,10 +201,10 @@ test('a very large step becomes a base in another thread, and small ones lie ove
       ...of.backends.get(name)!,
       servers: [server('s', 10_000 + generation)],
     });
-    const step = { backends: new Set([name]), frontends: new Set<string>() };
+    const step = { backends: named(name), frontends: named() };
     if (generation === 2) {
       (of.frontends as Map<string, Frontend>).delete('f1');
-      step.frontends.add('f1');
+      step.frontends.set('f1', null);
     }
     feed.touch(step);
     ({ tables } = await compiler.compile(feed.next(of, generation).change));
@@ -221,7 +226,7 @@ test('of a step that could not be made all is told once more', () => {
   toldAll(feed, small, 1);
   feed.made();
   const renamed = { ...small, frontends: new Map([['f1', frontend('f1', 'b1', ['http'])]]) };
-  feed.touch({ backends: new Set(), frontends: new Set(['f1', 'f2']) });
+  feed.touch({ backends: named(), frontends: named('f1', 'f2') });
   const step = feed.next(renamed, 2).change;
   assert.deepEqual([step.frontends.length, step.goneFrontends, step.backends], [1, ['f2'], []]);
   feed.failed();
@@ -235,7 +240,7 @@ test('the slot of a server is free for others once its server is gone from every
   const feed = new TableFeed(['http'], backends, servers);
   const of = (...ports: number[]): Model =>
     model([{ name: 'b', method: 'wrr', pipelining: 0, servers: ports.map((port) => server(`s${port}`, port)) }], []);
-  const touched = { backends: new Set(['b']), frontends: new Set<string>() };
+  const touched = { backends: named('b'), frontends: named() };
   const slotsOf = ({ change }: Told): number[] => change.backends[0].servers.map(({ slot }) => slot);
   feed.touch(touched);
   assert.deepEqual(slotsOf(feed.next(of(1, 2), 1)), [0, 1]);
@@ -259,7 +264,7 @@ test('the slot of a backend is free for others once every worker routes without 
   const feed = new TableFeed(['http'], backends, servers);
   const of = (name: string): Model => model([{ name, method: 'wrr', pipelining: 0, servers: [] }], []);
   const step = (name: string, generation: number): Told => {
-    feed.touch({ backends: new Set(['b1', 'b2']), frontends: new Set() });
+    feed.touch({ backends: named('b1', 'b2'), frontends: named() });
     const told = feed.next(of(name), generation);
     feed.made();
     return told;

@@ -5,7 +5,7 @@ import { captureLog } from '../../harness/log.ts';
 
 const lines = captureLog();
 
-const NONE = { backends: new Set<string>(), frontends: new Set<string>(), certificates: new Set<string>() };
+const NONE = { backends: new Map(), frontends: new Map(), certificates: new Map() };
 
 test('what comes faster than once a second is one line, and the last state is always told', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
@@ -20,10 +20,12 @@ test('what comes faster than once a second is one line, and the last state is al
   now += 500;
   for (let generation = 1; generation <= 100; generation++) {
     // Nine of ten are gone again when the line comes, one was there before.
+    const before = new Map(backends);
     backends.set('a', generation);
     if (generation % 10 === 1) backends.set(`b${generation}`, generation);
     if (generation === 50) backends.delete('b1');
-    configLog.touch({ ...NONE, backends: new Set(['a', 'b1', `b${generation}`]) }, now);
+    const touched = ['a', 'b1', `b${generation}`].map((name) => [name, before.get(name) ?? null] as const);
+    configLog.touch({ ...NONE, backends: new Map(touched) }, now);
     now += 7;
     configLog.applied(generation);
     configLog.applied(generation);

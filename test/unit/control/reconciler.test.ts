@@ -93,12 +93,12 @@ test('what arrives together becomes one model, with the names of what changed', 
   const { reconciler, published } = start(t, ['etcdv3']);
   reconciler.snapshot('etcdv3', '1', new Map([['backends/other/servers/s/url', 'http://o']]));
   await until(() => published.length === 1);
-  assert.deepEqual([...published[0].changed.backends], ['other']);
+  assert.deepEqual([...published[0].changed.backends.keys()], ['other']);
   for (let index = 0; index < 5; index += 1) reconciler.changes('etcdv3', '2', [server(`s${index}`)]);
   await until(() => published.length === 2);
   assert.equal(serversOf(published[1].model).length, 5);
-  assert.deepEqual([...published[1].changed.backends], ['b']);
-  assert.deepEqual([...published[1].changed.frontends], []);
+  assert.deepEqual([...published[1].changed.backends.keys()], ['b']);
+  assert.deepEqual([...published[1].changed.frontends.keys()], []);
 });
 
 test('a model says since when its first change has waited', async (t) => {
@@ -137,7 +137,7 @@ test('a very large change is made in slices, and what comes meanwhile is in the 
   assert.ok(turns > 200, `the loop went round ${turns} times`);
   assert.equal(published[0].changed.backends.size, 300);
   await until(() => published.length === 2);
-  assert.deepEqual([...published[1].changed.backends], ['late']);
+  assert.deepEqual([...published[1].changed.backends.keys()], ['late']);
   assert.deepEqual(taken, ['7', '8']);
 });
 
@@ -345,7 +345,7 @@ test('a frontend without a rule is handed on when its wait is over, though nothi
   const from = performance.now();
   reconciler.snapshot('etcdv3', '1', new Map(Object.entries(keys)));
   await until(() => published.length === 2);
-  assert.deepEqual([[...published[1].changed.frontends], published[1].at - from >= 30], [['f'], true]);
+  assert.deepEqual([[...published[1].changed.frontends.keys()], published[1].at - from >= 30], [['f'], true]);
 });
 
 test('what no table can be made with is left out of the next model', async (t) => {

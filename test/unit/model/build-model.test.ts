@@ -161,7 +161,7 @@ test('a frontend whose backend is missing or unknown is left out until the backe
 
   const added = put(builder, { 'backends/b/servers/s/url': 'http://s' });
   assert.deepEqual([...added.model.frontends.keys()], ['f']);
-  assert.deepEqual([...added.frontends], ['f']);
+  assert.deepEqual([...added.frontends.keys()], ['f']);
   assert.deepEqual(added.mended.map(keyOf), ['/traefik/frontends/f/backend']);
 
   const removed = put(builder, { 'backends/b/servers/s/url': null });
@@ -224,11 +224,31 @@ test('a backend with a mistake in what protects its servers is left out, with al
 
 test('a change of a server leaves the frontends of its backend alone', () => {
   const builder = new ModelBuilder(SETTINGS);
-  const frontend = put(builder, small({})).model.frontends.get('f');
+  const first = put(builder, small({}));
+  const frontend = first.model.frontends.get('f');
+  const backend = first.model.backends.get('b');
+  assert.deepEqual([...first.backends], [['b', null]]);
   const { model, backends, frontends } = put(builder, { 'backends/b/servers/s2/url': 'http://s2' });
-  assert.deepEqual([...backends], ['b']);
+  assert.deepEqual([...backends], [['b', backend]]);
   assert.deepEqual([...frontends], []);
   assert.equal(model.frontends.get('f'), frontend);
+});
+
+test('what an update that was not done to its end has changed is told by the next one, with what there was before both', () => {
+  const builder = new ModelBuilder(SETTINGS);
+  const { model } = put(builder, { ...small({}), 'backends/old/servers/s/url': 'http://old' });
+  const old = model.backends.get('old');
+  const changes = [
+    { key: 'backends/new/servers/s/url', value: 'http://new' },
+    { key: 'backends/old/servers/s/url', value: null },
+    { key: 'frontends/f/priority', value: '7' },
+  ];
+  const unfinished = builder.updating(changes);
+  // The model has no backend `old` any more, and its frontend is not looked at yet.
+  while (model.backends.has('old')) unfinished.next();
+  unfinished.return(undefined as never);
+  const { backends, frontends } = builder.update(changes);
+  assert.deepEqual([backends.get('new'), backends.get('old'), frontends.has('f')], [null, old, true]);
 });
 
 test('an update that changes nothing gives the same model', () => {
@@ -441,7 +461,7 @@ test('one change among thousands of frontends leaves all others as they are', ()
   }
   const before = new Map(put(builder, keys).model.frontends);
   const { model, frontends, backends } = put(builder, { 'frontends/f77/priority': '5' });
-  assert.deepEqual([[...frontends], [...backends]], [['f77'], []]);
+  assert.deepEqual([[...frontends.keys()], [...backends]], [['f77'], []]);
   const rebuilt = [...model.frontends].filter(([name, frontend]) => before.get(name) !== frontend);
   assert.deepEqual(
     rebuilt.map(([name]) => name),
@@ -494,7 +514,7 @@ test('a frontend without a rule is held back for a moment, and then matches ever
   assert.deepEqual([other.model.frontends.size, other.dueInMs], [0, 500]);
   now = 2_000;
   const { model, dueInMs, frontends } = builder.update([]);
-  assert.deepEqual([model.frontends.get('f')?.terms, dueInMs, [...frontends]], [[], null, ['f']]);
+  assert.deepEqual([model.frontends.get('f')?.terms, dueInMs, [...frontends.keys()]], [[], null, ['f']]);
   assert.equal(model.problems.size, 0);
   // It stays so, whatever else changes.
   assert.equal(put(builder, { 'frontends/f/priority': '6' }).model.frontends.get('f')?.priority, 6);
@@ -596,7 +616,7 @@ test('a backend is built again when one that it names comes, goes, or names anot
     ['c', 'd', undefined, 0],
   );
   const gone = put(builder, { 'backends/c/servers/s/url': null, 'backends/c/failover/backend': null });
-  assert.deepEqual([failoverOf('b'), [...gone.backends].sort()], [undefined, ['b', 'c']]);
+  assert.deepEqual([failoverOf('b'), [...gone.backends.keys()].sort()], [undefined, ['b', 'c']]);
 });
 
 test('a key with two slashes in a row is told of as that, wherever they are', () => {

@@ -28,19 +28,21 @@ function modelOf(...backends: Backend[]): Model {
 }
 
 test('servers of the first routes are told by none, later ones when they come, drain and go', () => {
-  let model = modelOf(backend('b', A));
+  let model = modelOf();
   const log = new ServerLog({ model: () => model, frontendsNaming, isUsable: () => true });
-  log.changed(['b'], true);
+  const change = (next: Model, isFirst = false): void => {
+    const before = model.backends.get('b') ?? null;
+    model = next;
+    log.changed(new Map([['b', before]]), isFirst);
+  };
+  change(modelOf(backend('b', A)), true);
   assert.deepEqual([taken(), log.serverCount], [[], 1]);
-  model = modelOf(backend('b', A, { ...B, draining: true }));
-  log.changed(['b'], false);
+  change(modelOf(backend('b', A, { ...B, draining: true })));
   const of = (event: string, { name, url }: Server) => ({ event, level: 'info', backend: 'b', server: name, url });
   assert.deepEqual(taken(), [of('server_added', B), of('server_draining', B)]);
-  model = modelOf(backend('b', B));
-  log.changed(['b'], false);
+  change(modelOf(backend('b', B)));
   assert.deepEqual(taken(), [of('server_removed', A)]);
-  model = modelOf();
-  log.changed(['b'], false);
+  change(modelOf());
   assert.deepEqual([taken(), log.serverCount], [[of('server_removed', B)], 0]);
 });
 
@@ -48,7 +50,7 @@ test('a backend without a server that can be used is told once, with whose reque
   const model = modelOf(backend('b', A, B), backend('unused', A));
   const usable = new Set<Server>([A]);
   const log = new ServerLog({ model: () => model, frontendsNaming, isUsable: (_, one) => usable.has(one) });
-  log.changed(['b', 'unused'], true);
+  log.changed(new Map([...model.backends.keys()].map((name) => [name, null])), true);
   usable.clear();
   for (let i = 0; i < 3; i++) for (const one of model.backends.values()) log.look(one);
   const fields = { level: 'error', backend: 'b', frontends: 'f,g' };

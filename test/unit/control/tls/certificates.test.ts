@@ -60,7 +60,7 @@ class Workers {
     else {
       this.configured.set(name, { name, key, entryPoints: ['https'], certText: pair.cert, keyText: pair.key });
     }
-    this.certificates.apply(this.configured, new Set([name]));
+    this.certificates.apply(this.configured, new Map([[name, null]]));
   }
 
   names(): string[] {
@@ -131,7 +131,7 @@ test('pairs come and go with their keys, inline or as files, and nothing is told
   workers.set('two', made.b);
   await workers.serve('a.test', 'b.test');
   const { messages } = workers;
-  workers.certificates.apply(workers.configured, new Set());
+  workers.certificates.apply(workers.configured, new Map());
   assert.equal(workers.messages, messages);
   workers.set('one', null);
   await workers.serve('b.test');
