@@ -76,7 +76,7 @@ function cpuNs(work: () => void): number {
 }
 
 function measure(name: string, options: Partial<AccessLogOptions>, varies = false, responses = [RESPONSE]): void {
-  const { words, rings } = createAccessLogBuffers(1);
+  const { words, rings } = createAccessLogBuffers(1, OPTIONS.mostLines);
   const log = new AccessLog({ options: { ...OPTIONS, ...options }, words, ring: rings[0] }, 0, ['http']);
   const reader = new RingReader(rings[0]);
   const record = log.record();

@@ -16,8 +16,6 @@ const ZERO = 0x30;
 /** Above it digits are taken off in two steps, each of which is done with small integers. */
 const BILLION = 1e9;
 const BILLION_DIGITS = 9;
-/** Up to so many bytes go in words of eight, which costs less than a call that copies (bench/micro/access-log.ts). */
-const SHORT_BYTES = 256;
 const WORD_BYTES = 8;
 const IS_LITTLE_ENDIAN = endianness() === 'LE';
 /** Up to so many characters go one by one, which costs less than a call that takes a text apart. */
@@ -32,9 +30,8 @@ const LONGEST_CHARACTER = 3;
 /** Bytes that come in many lines. */
 export class Constant {
   readonly length: number;
-  readonly bytes: Uint8Array;
   /**
-   * The same, and up to seven more: as numbers, since these alone are read and written eight bytes at a time. A pattern that is
+   * They, and up to seven more: as numbers, since these alone are read and written eight bytes at a time. A pattern that is
    * no number might not stay as it is, but text has none: its last byte would be 0xff, or 0x7f, which is always escaped.
    */
   readonly words: Float64Array;
@@ -43,8 +40,7 @@ export class Constant {
     const bytes = typeof text === 'string' ? Buffer.from(text) : text;
     const memory = new ArrayBuffer(Math.ceil(bytes.length / WORD_BYTES) * WORD_BYTES);
     this.length = bytes.length;
-    this.bytes = new Uint8Array(memory, 0, bytes.length);
-    this.bytes.set(bytes);
+    new Uint8Array(memory).set(bytes);
     this.words = new Float64Array(memory);
   }
 }
@@ -64,15 +60,15 @@ export class LineBytes {
   isTooLong = false;
   private end = 0;
 
-  constructor(mostBytes: number) {
-    // Behind the last byte is room for the rest of a word.
-    this.bytes = Buffer.allocUnsafeSlow(mostBytes + WORD_BYTES);
-    this.view = new DataView(this.bytes.buffer);
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
-  begin(): void {
-    this.at = 0;
-    this.end = this.bytes.length - WORD_BYTES;
+  /** A line begins at `at`, of up to `most` bytes; behind it are SPARE_BYTES for the rest of a word. */
+  begin(at: number, most: number): void {
+    this.at = at;
+    this.end = at + most;
     this.isTooLong = false;
   }
 
@@ -83,15 +79,11 @@ export class LineBytes {
     return false;
   }
 
-  constant({ length, words, bytes }: Constant): void {
+  /** In words of eight bytes, which costs less than a call that copies: V8 copies byte by byte into shared memory. */
+  constant({ length, words }: Constant): void {
     if (!this.hasRoom(length)) return;
-    const { at } = this;
+    const { at, view } = this;
     this.at = at + length;
-    if (length > SHORT_BYTES) {
-      this.bytes.set(bytes, at);
-      return;
-    }
-    const { view } = this;
     for (let i = 0; i < words.length; i++) view.setFloat64(at + i * WORD_BYTES, words[i], IS_LITTLE_ENDIAN);
   }
 

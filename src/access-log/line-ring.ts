@@ -1,9 +1,10 @@
-/** One thread's end of the access log: puts lines into its ring, or counts that it could not. */
+/** One thread's end of the access log: writes lines where they stand in its ring, or counts that it could not. */
 import type { AccessLogOptions } from '../kernel/access-log-options.ts';
 import {
   AccessLogWords,
   BUFFER_FULL,
   MOST_LINE_BYTES,
+  SPARE_BYTES,
   TOO_LONG,
   WAKE_BYTES,
   WAKE_SHARE,
@@ -26,8 +27,7 @@ export class LineRing {
   private readonly words: AccessLogWords;
   private readonly ring: RingWriter;
   private readonly format: { write(entry: Entry, out: LineBytes): void };
-  /** Memory of our own: a line is written there in many pieces, and into the ring in one. */
-  private readonly out = new LineBytes(MOST_LINE_BYTES);
+  private readonly out: LineBytes;
   private readonly wakeLines: number;
   /** Written since the bell was rung last. */
   private unheardBytes = 0;
@@ -43,7 +43,8 @@ export class LineRing {
 
   constructor(options: AccessLogOptions, words: SharedArrayBuffer, ring: SharedArrayBuffer) {
     this.words = new AccessLogWords(words);
-    this.ring = new RingWriter(ring, options.mostLines);
+    this.ring = new RingWriter(ring);
+    this.out = new LineBytes(this.ring.bytes);
     this.wakeLines = options.mostLines * WAKE_SHARE;
     this.format = options.format === 'json' ? new JsonFormat(options) : new TextFormat(options);
   }
@@ -59,21 +60,24 @@ export class LineRing {
   /** `tag`: USUAL or NOTABLE. */
   put(entry: Entry, tag: number): void {
     const { ring, out } = this;
-    this.write(entry);
+    const at = ring.begin(MOST_LINE_BYTES + SPARE_BYTES);
+    if (at < 0) {
+      ring.drop(BUFFER_FULL);
+      return;
+    }
+    this.write(entry, at);
     if (out.isTooLong) {
       entry.requestFields = '';
       entry.forwardedFields = '';
       entry.originHead = '';
       entry.sentHead = '';
-      this.write(entry);
+      this.write(entry, at);
     }
-    const { at: length, isTooLong } = out;
-    const at = isTooLong ? -1 : ring.begin(length);
-    if (at < 0) {
-      ring.drop(isTooLong ? TOO_LONG : BUFFER_FULL);
+    if (out.isTooLong) {
+      ring.drop(TOO_LONG);
       return;
     }
-    out.bytes.copy(ring.bytes, at, 0, length);
+    const length = out.at - at;
     ring.add(length, tag);
     this.unseen++;
     if (this.unseen >= MOST_UNSEEN) this.publish();
@@ -94,8 +98,8 @@ export class LineRing {
     this.ring.publish();
   }
 
-  private write(entry: Entry): void {
-    this.out.begin();
+  private write(entry: Entry, at: number): void {
+    this.out.begin(at, MOST_LINE_BYTES);
     this.format.write(entry, this.out);
   }
 }

@@ -42,9 +42,6 @@ import { LiveTail } from './tail/live-tail.ts';
 import { Tracer } from './tracing/tracer.ts';
 import { UpstreamPools } from './upstream/pools.ts';
 
-/** Spans that may wait for main (shared/spec logs §5.5). */
-const MOST_SPANS = 2_048;
-
 type Post = (message: FromWorker) => void;
 
 export type WorkerParts = {
@@ -143,7 +140,7 @@ function tracerOf({ options: { tracing }, entryPoints, spans, traceBudget }: Boo
   return new Tracer({
     options: tracing,
     entryPoints: entryPoints.map(({ name }) => name),
-    ring: new RingWriter(spans, MOST_SPANS),
+    ring: new RingWriter(spans),
     budget: new TraceBudget(traceBudget, tracing.maxPerSecond),
     ringFills: () => post({ kind: 'spans' }),
   });

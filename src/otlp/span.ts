@@ -1,5 +1,7 @@
 /** A span as OpenTelemetry knows it (opentelemetry-proto trace/v1/trace.proto), as far as we have any of it. */
 
+/** Of one span in its collector's form, bytes: attributes that do not fit are left out. */
+export const MAX_SPAN_BYTES = 65_536;
 export const SERVER_SPAN = 2;
 export const CLIENT_SPAN = 3;
 export const STATUS_ERROR = 2;

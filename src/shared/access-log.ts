@@ -25,9 +25,11 @@ export const FLUSH_MS = 100;
 export const WAKE_BYTES = RING_BYTES / 4;
 export const WAKE_SHARE = 0.25;
 /** What it gives to the system at once, or more. */
-export const FLUSH_BYTES = 65_536;
+export const FLUSH_BYTES = 262_144;
 /** A longer line is none. */
 export const MOST_LINE_BYTES = 65_536;
+/** Behind a line, for who writes it in words of eight bytes. */
+export const SPARE_BYTES = 8;
 
 /** Why a line was lost; their numbers are those of the ring. */
 export const DROP_REASONS = ['buffer_full', 'write_failed', 'too_long'] as const;
@@ -41,10 +43,13 @@ export type AccessLogBuffers = {
   readonly rings: readonly SharedArrayBuffer[];
 };
 
-export function createAccessLogBuffers(workers: number): AccessLogBuffers {
+/** `mostLines`: that may wait in one ring. */
+export function createAccessLogBuffers(workers: number, mostLines: number): AccessLogBuffers {
   return {
     words: new SharedArrayBuffer(BYTES_IN_ALL),
-    rings: Array.from({ length: workers + 1 }, () => createByteRing(RING_BYTES)),
+    rings: Array.from({ length: workers + 1 }, () =>
+      createByteRing(RING_BYTES, mostLines, MOST_LINE_BYTES + SPARE_BYTES),
+    ),
   };
 }
 

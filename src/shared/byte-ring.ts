@@ -3,9 +3,13 @@
  * whole or not at all; one that finds no room is dropped and counted. What a writer that has died had not committed was never
  * there, and who comes in its place goes on behind what it had.
  *
- *     WORDS   written · taken · recordsWritten · recordsTaken · dropped by reason      Int32 each, counting on beyond 2³²
- *     then    records: Int32 length | tag << 24, so many bytes, up to three more to the next multiple of 4;
- *             −1 in the place of a length: the next one is at the beginning
+ * Records stand one behind the other without a gap, so that those that follow each other can be given on as one run of bytes. Each
+ * begins before the end of the ring, and goes on in the room behind it where it has to; the next one is at the beginning then.
+ *
+ *     WORDS   written · recordsWritten · dropped by reason · taken · recordsTaken      Int32 each, counting on beyond 2³²
+ *             size · mostRecords
+ *     then    of each record: Int32 length | tag << 24, in turn in a power of two of words, as many as records may wait
+ *     then    bytes: `size`, and room for what goes on behind
  */
 
 /** In words; what the two sides write is 64 bytes apart, so that they do not take each other's cache line. */
@@ -16,19 +20,24 @@ const DROPPED = 2;
 export const MOST_REASONS = 8;
 const TAKEN = 16;
 const RECORDS_TAKEN = 17;
-const HEADER_BYTES = 128;
-const LENGTH_BYTES = 4;
+const SIZE = 32;
+const MOST_RECORDS = 33;
+const HEADER_BYTES = 192;
 const LONGEST = 0xff_ffff;
-const WRAPS = -1;
 
-/** `bytes` of records that fit: a power of two. */
-export function createByteRing(bytes: number): SharedArrayBuffer {
-  if (bytes < 64 || (bytes & (bytes - 1)) !== 0) throw new RangeError(`${bytes} is no power of two from 64 on`);
-  return new SharedArrayBuffer(HEADER_BYTES + bytes);
+function powerOfTwo(least: number): number {
+  return 2 ** Math.ceil(Math.log2(least));
 }
 
-function aligned(length: number): number {
-  return (length + 3) & ~3;
+/** `bytes` of records that fit: a power of two. `mostRecords`: that may wait in it. `longest` of them, bytes. */
+export function createByteRing(bytes: number, mostRecords: number, longest: number): SharedArrayBuffer {
+  if (bytes < 64 || (bytes & (bytes - 1)) !== 0) throw new RangeError(`${bytes} is no power of two from 64 on`);
+  if (longest > bytes || longest > LONGEST) throw new RangeError(`${longest} is too long for ${bytes}`);
+  const ring = new SharedArrayBuffer(HEADER_BYTES + powerOfTwo(mostRecords) * 4 + bytes + longest);
+  const words = new Int32Array(ring);
+  words[SIZE] = bytes;
+  words[MOST_RECORDS] = mostRecords;
+  return ring;
 }
 
 /** Records that were dropped, for any thread. */
@@ -36,25 +45,39 @@ export function droppedRecords(ring: SharedArrayBuffer, reason: number): number 
   return Atomics.load(new Int32Array(ring), DROPPED + reason) >>> 0;
 }
 
-export class RingWriter {
-  /** Write between `begin` and `commit` here, and nowhere else. */
+/** The same memory for both sides. */
+class Ring {
+  protected readonly words: Int32Array;
+  /** Lengths and tags. */
+  protected readonly index: Int32Array;
   readonly bytes: Buffer;
-  private readonly words: Int32Array;
-  private readonly records: Int32Array;
-  private readonly size: number;
+  protected readonly size: number;
+
+  constructor(ring: SharedArrayBuffer) {
+    this.words = new Int32Array(ring, 0, HEADER_BYTES / 4);
+    this.size = this.words[SIZE];
+    this.index = new Int32Array(ring, HEADER_BYTES, powerOfTwo(this.words[MOST_RECORDS]));
+    this.bytes = Buffer.from(ring, HEADER_BYTES + this.index.byteLength);
+  }
+
+  /** Where the record behind one of `length` bytes at `position` begins, as positions count. */
+  protected behind(position: number, length: number): number {
+    const toEnd = this.size - (position & (this.size - 1));
+    return (position + Math.min(length, toEnd)) | 0;
+  }
+}
+
+/** Write into `bytes` between `begin` and `commit`, and nowhere else. */
+export class RingWriter extends Ring {
   private readonly mostRecords: number;
+  private readonly longest: number;
   private written: number;
   private recordsWritten: number;
-  /** Where the length of the record that has begun stands, as `written` counts. */
-  private start = 0;
 
-  /** `mostRecords`: that may wait in it. */
-  constructor(ring: SharedArrayBuffer, mostRecords: number) {
-    this.words = new Int32Array(ring, 0, HEADER_BYTES / 4);
-    this.records = new Int32Array(ring, HEADER_BYTES);
-    this.bytes = Buffer.from(ring, HEADER_BYTES);
-    this.size = this.bytes.length;
-    this.mostRecords = mostRecords;
+  constructor(ring: SharedArrayBuffer) {
+    super(ring);
+    this.mostRecords = this.words[MOST_RECORDS];
+    this.longest = this.bytes.length - this.size;
     this.written = Atomics.load(this.words, WRITTEN);
     this.recordsWritten = Atomics.load(this.words, RECORDS_WRITTEN);
   }
@@ -62,21 +85,12 @@ export class RingWriter {
   /** Where in `bytes` a record of up to `most` bytes may be written, −1: there is no room. */
   begin(most: number): number {
     const { words, size, written } = this;
-    if (most > LONGEST) return -1;
+    if (most > this.longest) return -1;
     if (((this.recordsWritten - Atomics.load(words, RECORDS_TAKEN)) | 0) >= this.mostRecords) return -1;
-    const need = LENGTH_BYTES + aligned(most);
     const free = size - ((written - Atomics.load(words, TAKEN)) >>> 0);
     const at = written & (size - 1);
-    const toEnd = size - at;
-    if (need <= toEnd) {
-      if (need > free) return -1;
-      this.start = written;
-      return at + LENGTH_BYTES;
-    }
-    if (toEnd + need > free) return -1;
-    this.records[at >> 2] = WRAPS;
-    this.start = (written + toEnd) | 0;
-    return LENGTH_BYTES;
+    // What goes on behind the end is in nobody's way: the record that did so before was taken when the one at `at` was.
+    return most > free && size - at > free ? -1 : at;
   }
 
   /** The record that has begun is complete: `length` bytes, `tag` from 0 to 127. */
@@ -90,18 +104,18 @@ export class RingWriter {
    * costs as much as the record does.
    */
   add(length: number, tag: number): void {
-    const { size, start } = this;
-    this.records[(start & (size - 1)) >> 2] = length | (tag << 24);
-    this.written = (start + LENGTH_BYTES + aligned(length)) | 0;
-    this.recordsWritten = (this.recordsWritten + 1) | 0;
+    const { index, recordsWritten } = this;
+    index[recordsWritten & (index.length - 1)] = length | (tag << 24);
+    this.written = this.behind(this.written, length);
+    this.recordsWritten = (recordsWritten + 1) | 0;
   }
 
   /** All records so far may be read. */
   publish(): void {
     const { words } = this;
     // Whoever sees the second one sees what was stored before it.
-    words[RECORDS_WRITTEN] = this.recordsWritten;
-    Atomics.store(words, WRITTEN, this.written);
+    words[WRITTEN] = this.written;
+    Atomics.store(words, RECORDS_WRITTEN, this.recordsWritten);
   }
 
   /** Copies `record` in. False: there is no room. */
@@ -119,50 +133,43 @@ export class RingWriter {
   }
 }
 
-export class RingReader {
-  readonly bytes: Buffer;
+export class RingReader extends Ring {
   /** Of the record that `next` has come to. */
   start = 0;
   end = 0;
   tag = 0;
-  private readonly words: Int32Array;
-  private readonly records: Int32Array;
-  private readonly size: number;
   private taken: number;
   private recordsTaken: number;
   /** As far as is known. */
-  private written: number;
+  private recordsWritten: number;
 
   constructor(ring: SharedArrayBuffer) {
-    this.words = new Int32Array(ring, 0, HEADER_BYTES / 4);
-    this.records = new Int32Array(ring, HEADER_BYTES);
-    this.bytes = Buffer.from(ring, HEADER_BYTES);
-    this.size = this.bytes.length;
+    super(ring);
     this.taken = Atomics.load(this.words, TAKEN);
     this.recordsTaken = Atomics.load(this.words, RECORDS_TAKEN);
-    this.written = this.taken;
+    this.recordsWritten = this.recordsTaken;
   }
 
   /** On to the next record; false: there is none. Its bytes stay as they are until `release`. */
   next(): boolean {
-    if (this.taken === this.written) {
-      this.written = Atomics.load(this.words, WRITTEN);
-      if (this.taken === this.written) return false;
+    const { index, taken, recordsTaken } = this;
+    if (recordsTaken === this.recordsWritten) {
+      this.recordsWritten = Atomics.load(this.words, RECORDS_WRITTEN);
+      if (recordsTaken === this.recordsWritten) return false;
     }
-    let at = this.taken & (this.size - 1);
-    let word = this.records[at >> 2];
-    if (word === WRAPS) {
-      this.taken = (this.taken + this.size - at) | 0;
-      at = 0;
-      word = this.records[0];
-    }
+    const word = index[recordsTaken & (index.length - 1)];
     const length = word & LONGEST;
-    this.start = at + LENGTH_BYTES;
+    this.start = taken & (this.size - 1);
     this.end = this.start + length;
     this.tag = word >>> 24;
-    this.taken = (this.taken + LENGTH_BYTES + aligned(length)) | 0;
-    this.recordsTaken = (this.recordsTaken + 1) | 0;
+    this.taken = this.behind(taken, length);
+    this.recordsTaken = (recordsTaken + 1) | 0;
     return true;
+  }
+
+  /** The next record does not stand behind this one, but at the beginning. */
+  get isLast(): boolean {
+    return this.end >= this.size;
   }
 
   /** The room of all records so far may be used again. */

@@ -11,12 +11,15 @@ export const RECORD_HEAD = 8;
 const MATCHED = 8;
 /** Half a second of what eight tails may show. */
 const RING_BYTES = 262_144;
+const MOST_RECORDS = 4_096;
+/** A longer one is not shown. */
+const LONGEST_RECORD = 65_536;
 
 export type TailBuffers = { readonly ring: SharedArrayBuffer; readonly matched: SharedArrayBuffer };
 
 export function createTailBuffers(): TailBuffers {
   return {
-    ring: createByteRing(RING_BYTES),
+    ring: createByteRing(RING_BYTES, MOST_RECORDS, LONGEST_RECORD),
     matched: new SharedArrayBuffer(MATCHED * Float64Array.BYTES_PER_ELEMENT),
   };
 }

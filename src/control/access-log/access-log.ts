@@ -50,7 +50,7 @@ export class AccessLogControl {
   constructor(options: AccessLogOptions, workers: number) {
     this.options = options;
     this.name = nameOf(options);
-    this.buffers = createAccessLogBuffers(workers);
+    this.buffers = createAccessLogBuffers(workers, options.mostLines);
     this.words = new AccessLogWords(this.buffers.words);
     this.internals = options.internals ? new InternalLog(this.bootOf(workers)) : null;
   }

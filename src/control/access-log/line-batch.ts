@@ -1,14 +1,21 @@
-/** Lines on their way from the rings to where they are written: as many as one write takes, each with its LF. */
-import { FLUSH_BYTES, MOST_LINE_BYTES } from '../../shared/access-log.ts';
+/**
+ * Lines on their way from a ring to where they are written: as many as one write takes, each with its LF. They stay where they
+ * stand in the ring, whose room is used again when the batch is done with.
+ */
+import { FLUSH_BYTES } from '../../shared/access-log.ts';
 import type { RingReader } from '../../shared/byte-ring.ts';
 
+const NOTHING: Buffer = Buffer.alloc(0);
+
 export class LineBatch {
-  readonly bytes = Buffer.allocUnsafeSlow(FLUSH_BYTES + MOST_LINE_BYTES);
+  bytes = NOTHING;
   /** Where each line ends, and its tag (src/access-log/line-ring.ts). */
   readonly ends: number[] = [];
   readonly tags: number[] = [];
   /** Bytes of it that were written. */
   written = 0;
+  /** Whose memory it is; null: its own. */
+  private ring: RingReader | null = null;
 
   get length(): number {
     return this.ends.at(-1) ?? 0;
@@ -18,15 +25,27 @@ export class LineBatch {
     return this.ends.length === 0;
   }
 
-  /** Takes lines of a ring until it has enough. */
+  /** Takes lines that stand together in a ring, until it has enough. It is empty. */
   fillFrom(ring: RingReader): void {
-    let { length } = this;
-    while (length < FLUSH_BYTES && ring.next()) {
-      length += ring.bytes.copy(this.bytes, length, ring.start, ring.end);
-      this.ends.push(length);
+    if (!ring.next()) return;
+    const { start } = ring;
+    do {
+      this.ends.push(ring.end - start);
       this.tags.push(ring.tag);
-    }
-    ring.release();
+    } while (!ring.isLast && ring.end - start < FLUSH_BYTES && ring.next());
+    this.bytes = ring.bytes.subarray(start, ring.end);
+    this.ring = ring;
+  }
+
+  /** Has it in memory of its own, for it may stay for long. */
+  keep(): void {
+    this.bytes = Buffer.from(this.bytes);
+    this.releaseRing();
+  }
+
+  private releaseRing(): void {
+    this.ring?.release();
+    this.ring = null;
   }
 
   /** Lines that are written to their end. */
@@ -52,5 +71,7 @@ export class LineBatch {
     this.ends.length = 0;
     this.tags.length = 0;
     this.written = 0;
+    this.bytes = NOTHING;
+    this.releaseRing();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Takes lines from the rings of all threads and writes them, batch by batch: at 64 KiB or after 100 ms, whichever is first.
+ * Takes lines from the rings of all threads and writes them, batch by batch, from where they stand there.
  * What cannot be written is tried again each second with the same batch; what comes meanwhile is dropped and counted. It runs
  * in a thread of its own, so that a slow disk keeps nobody waiting.
  *
@@ -35,6 +35,7 @@ export class LogWriter {
   private readonly rings: readonly RingReader[];
   private readonly tell: (message: FromLogWriter) => void;
   private readonly batch = new LineBatch();
+  private nextRing = 0;
   private isOpen = false;
   private wantsReopen = false;
   private ending = false;
@@ -116,9 +117,18 @@ export class LogWriter {
   /** All that waits, unless it cannot be written. */
   private async writeAll(): Promise<void> {
     for (let batches = 1; ; batches++) {
-      if (this.batch.isEmpty) for (const ring of this.rings) this.batch.fillFrom(ring);
+      this.fill();
       if (this.batch.isEmpty || !(await this.write())) return;
       if (batches % BATCHES_PER_TURN === 0) await turn();
+    }
+  }
+
+  /** From one ring after the other, so that none waits for one that is never empty. */
+  private fill(): void {
+    const { batch, rings } = this;
+    for (let looked = 0; batch.isEmpty && looked < rings.length; looked++) {
+      batch.fillFrom(rings[this.nextRing]);
+      this.nextRing = (this.nextRing + 1) % rings.length;
     }
   }
 
@@ -158,6 +168,7 @@ export class LogWriter {
     } else {
       if (!this.failing) this.tell({ kind: 'writeFailed', reason: reasonOf(error) });
       this.failing = true;
+      this.batch.keep();
       await this.waitForAnotherTry();
     }
   }

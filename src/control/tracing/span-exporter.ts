@@ -14,7 +14,7 @@ import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
 import { encodingOf } from '../../otlp/encodings.ts';
-import type { Attribute, Encoding } from '../../otlp/span.ts';
+import { type Attribute, type Encoding, MAX_SPAN_BYTES } from '../../otlp/span.ts';
 import type { TracingSettings } from '../../settings/settings.ts';
 import { createByteRing, droppedRecords, RingReader } from '../../shared/byte-ring.ts';
 import { loadTls } from '../source/tls.ts';
@@ -24,6 +24,8 @@ import { SpanQueue } from './span-queue.ts';
 
 /** Of one worker, bytes. */
 const RING_BYTES = 2_097_152;
+/** That may wait in it (shared/spec logs §5.5). */
+const RING_SPANS = 2_048;
 const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 30_000;
 /** However long a collector asks for. */
@@ -72,7 +74,7 @@ export class SpanExporter {
     workers: number,
     version: string,
   ) {
-    this.rings = Array.from({ length: workers }, () => createByteRing(RING_BYTES));
+    this.rings = Array.from({ length: workers }, () => createByteRing(RING_BYTES, RING_SPANS, MAX_SPAN_BYTES));
     this.readers = this.rings.map((ring) => new RingReader(ring));
     this.encoding = encodingOf(options.encoding);
     this.version = version;

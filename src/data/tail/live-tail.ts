@@ -11,8 +11,6 @@ import type { ExchangeRecord } from '../access-log/exchange-record.ts';
 import type { Outcome } from '../exchange/outcome.ts';
 import { TailEntry } from './tail-entry.ts';
 
-const MOST_RECORDS = 4_096;
-
 type Watcher = {
   readonly tail: Tail;
   /** A token is a request that may be shown; as many as in a second at most. */
@@ -35,7 +33,7 @@ export class LiveTail {
 
   /** `index`: of the worker. `entryPoints`: their names. */
   constructor({ ring, matched }: TailBuffers, index: number, entryPoints: readonly string[], labels: LabelCounts) {
-    this.ring = new RingWriter(ring, MOST_RECORDS);
+    this.ring = new RingWriter(ring);
     this.matched = new Float64Array(matched);
     this.index = index;
     this.entryPoints = entryPoints;

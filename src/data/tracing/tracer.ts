@@ -7,7 +7,7 @@ import type { RemoteContext } from '../../http/trace-context.ts';
 import { randomHex } from '../../kernel/random-hex.ts';
 import type { TracingOptions } from '../../kernel/tracing-options.ts';
 import { encodingOf } from '../../otlp/encodings.ts';
-import type { Encoding } from '../../otlp/span.ts';
+import { type Encoding, MAX_SPAN_BYTES } from '../../otlp/span.ts';
 import type { RingWriter } from '../../shared/byte-ring.ts';
 import type { TraceBudget } from '../../shared/trace-budget.ts';
 import type { Downstream } from '../downstream.ts';
@@ -18,8 +18,6 @@ import { spansOf } from './exchange-spans.ts';
 import { factsOf } from './facts.ts';
 import { SPAN_ID, TRACE_ID, Trace } from './trace.ts';
 
-/** Of one span: attributes that do not fit are left out. */
-const MAX_SPAN_BYTES = 65_536;
 /** Spans, or bytes of them, after which main is told that there are some. */
 const MANY_SPANS = 256;
 const MANY_BYTES = 524_288;

@@ -2,6 +2,7 @@
 import { Entry } from '../../../src/access-log/entry.ts';
 import { LineBytes } from '../../../src/access-log/line-bytes.ts';
 import type { AccessLogOptions } from '../../../src/kernel/access-log-options.ts';
+import { MOST_LINE_BYTES, SPARE_BYTES } from '../../../src/shared/access-log.ts';
 
 export const OPTIONS: AccessLogOptions = {
   format: 'common',
@@ -89,11 +90,11 @@ export const LOCAL: Partial<Entry> = {
   originHead: '',
 };
 
-const bytes = new LineBytes(65_536);
+const bytes = new LineBytes(Buffer.alloc(MOST_LINE_BYTES + SPARE_BYTES));
 
 /** What is written of an entry. */
 export function lineOf(format: { write(entry: Entry, out: LineBytes): void }, entry: Entry): string {
-  bytes.begin();
+  bytes.begin(0, MOST_LINE_BYTES);
   format.write(entry, bytes);
   return bytes.bytes.toString('utf8', 0, bytes.at);
 }

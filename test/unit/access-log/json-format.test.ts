@@ -11,8 +11,8 @@ import { entry, LOCAL, lineOf, OPTIONS } from './entries.ts';
 const local = new Rfc3339Time(true);
 
 function written(write: (out: LineBytes) => void): string {
-  const out = new LineBytes(64);
-  out.begin();
+  const out = new LineBytes(Buffer.alloc(64));
+  out.begin(0, 56);
   write(out);
   return out.bytes.toString('latin1', 0, out.at);
 }

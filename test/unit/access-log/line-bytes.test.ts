@@ -2,12 +2,17 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { Constant, LineBytes } from '../../../src/access-log/line-bytes.ts';
+import { SPARE_BYTES } from '../../../src/shared/access-log.ts';
 
 function written(write: (out: LineBytes) => void, mostBytes = 100): string {
-  const out = new LineBytes(mostBytes);
-  out.begin();
+  const at = 3;
+  const bytes = Buffer.alloc(200, '#');
+  const out = new LineBytes(bytes);
+  out.begin(at, mostBytes);
   write(out);
-  return out.isTooLong ? 'too long' : out.bytes.toString('utf8', 0, out.at);
+  assert.equal(bytes.toString('latin1', 0, at), '###');
+  assert.match(bytes.toString('latin1', at + mostBytes + SPARE_BYTES), /^#*$/);
+  return out.isTooLong ? 'too long' : out.bytes.toString('utf8', at, out.at);
 }
 
 test('numbers are written as JSON has them', () => {
@@ -28,7 +33,7 @@ test('numbers are written as JSON has them', () => {
   );
 });
 
-test('what finds no room makes the line too long, and nothing is written beyond its end', () => {
+test('what finds no room makes the line too long, and no more than a word is written beyond its end', () => {
   const whole = (out: LineBytes): void => {
     out.constant(new Constant('{"a":"'));
     out.json('é"€', false);

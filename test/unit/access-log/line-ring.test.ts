@@ -7,9 +7,10 @@ import { createAccessLogBuffers, droppedLines } from '../../../src/shared/access
 import { RingReader } from '../../../src/shared/byte-ring.ts';
 import { entry, OPTIONS } from './entries.ts';
 
-function ringOf(options: Partial<AccessLogOptions>) {
-  const buffers = createAccessLogBuffers(1);
-  const ring = new LineRing({ ...OPTIONS, ...options }, buffers.words, buffers.rings[0]);
+function ringOf(changes: Partial<AccessLogOptions>) {
+  const options = { ...OPTIONS, ...changes };
+  const buffers = createAccessLogBuffers(1, options.mostLines);
+  const ring = new LineRing(options, buffers.words, buffers.rings[0]);
   const reader = new RingReader(buffers.rings[0]);
   const seen = (): [number, string][] => {
     const found: [number, string][] = [];

@@ -49,7 +49,7 @@ function record(): Uint8Array {
 /** An exporter with the ring of one worker. */
 function exporterOf(t: Scope, endpoint: string): { exporter: SpanExporter; write: (spans: number) => void } {
   const exporter = new SpanExporter(settingsOf(endpoint), 1, '1');
-  const ring = new RingWriter(exporter.rings[0], 2_048);
+  const ring = new RingWriter(exporter.rings[0]);
   exporter.start();
   t.after(() => exporter.stop());
   const write = (spans: number): void => {

@@ -32,7 +32,7 @@ function tracerOf(options: Partial<TracingOptions> = {}, budget = createTraceBud
   return new Tracer({
     options: all,
     entryPoints: ['http'],
-    ring: new RingWriter(createByteRing(1_024), 8),
+    ring: new RingWriter(createByteRing(1_024, 8, 1_024)),
     budget: new TraceBudget(budget, all.maxPerSecond),
     ringFills: () => {},
   });

@@ -17,8 +17,8 @@ test('what was written is read once, in order, or was refused, however writing a
   });
   fc.assert(
     fc.property(steps, (all) => {
-      const ring = createByteRing(128);
-      const writer = new RingWriter(ring, 5);
+      const ring = createByteRing(128, 5, 64);
+      const writer = new RingWriter(ring);
       const reader = new RingReader(ring);
       let expected: string[] = [];
       for (const [index, step] of all.entries()) {
@@ -29,7 +29,7 @@ test('what was written is read once, in order, or was refused, however writing a
         }
         const record = String.fromCharCode(97 + (index % 26)).repeat(step.length);
         if (writer.push(Buffer.from(record), step.tag)) expected.push(`${step.tag}:${record}`);
-        else assert.ok(expected.length > 0 || step.length > 60, 'an empty ring has room');
+        else assert.ok(expected.length > 0 || step.length > 64, 'an empty ring has room');
         assert.ok(expected.length <= 5, 'so many records may wait');
       }
       assert.deepEqual(readAll(reader), expected);
@@ -37,12 +37,56 @@ test('what was written is read once, in order, or was refused, however writing a
   );
 });
 
+test('records stand one behind the other, as long as there is no end between them', () => {
+  const lengths = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 100 });
+  fc.assert(
+    fc.property(lengths, fc.integer({ min: 1, max: 4 }), (all, together) => {
+      const ring = createByteRing(128, 8, 64);
+      const writer = new RingWriter(ring);
+      const reader = new RingReader(ring);
+      let at = 0;
+      for (const [index, length] of all.entries()) {
+        assert.ok(writer.push(Buffer.alloc(length, index), 1));
+        if ((index + 1) % together !== 0) continue;
+        while (reader.next()) {
+          assert.equal(reader.start, at);
+          assert.equal(reader.isLast, reader.end >= 128);
+          at = reader.isLast ? 0 : reader.end;
+        }
+        reader.release();
+      }
+    }),
+  );
+});
+
+test('a record that is begun and given up leaves those that wait as they are', () => {
+  const steps = fc.array(fc.record({ length: fc.nat(64), take: fc.boolean() }), { maxLength: 100 });
+  fc.assert(
+    fc.property(steps, (all) => {
+      const ring = createByteRing(128, 8, 64);
+      const writer = new RingWriter(ring);
+      const reader = new RingReader(ring);
+      let expected: string[] = [];
+      for (const [index, { length, take }] of all.entries()) {
+        const at = writer.begin(64);
+        if (at >= 0) writer.bytes.fill(0, at, at + 64);
+        const record = String.fromCharCode(97 + (index % 26)).repeat(length);
+        if (writer.push(Buffer.from(record), 1)) expected.push(`1:${record}`);
+        if (!take) continue;
+        assert.deepEqual(readAll(reader), expected);
+        expected = [];
+      }
+      assert.deepEqual(readAll(reader), expected);
+    }),
+  );
+});
+
 test('positions count on beyond 32 bits', () => {
-  const ring = createByteRing(64);
+  const ring = createByteRing(64, 10, 64);
   const words = new Int32Array(ring);
   for (const word of [0, 16]) words[word] = 0x7fff_ffe0;
   for (const word of [1, 17]) words[word] = 0x7fff_ffff;
-  const writer = new RingWriter(ring, 10);
+  const writer = new RingWriter(ring);
   const reader = new RingReader(ring);
   for (let i = 0; i < 20; i++) {
     assert.ok(writer.push(Buffer.from(`record ${i}`), 1));
@@ -51,18 +95,18 @@ test('positions count on beyond 32 bits', () => {
 });
 
 test('a writer in the place of one that has died goes on behind what that had committed', () => {
-  const ring = createByteRing(64);
-  const dead = new RingWriter(ring, 10);
+  const ring = createByteRing(64, 10, 64);
+  const dead = new RingWriter(ring);
   dead.push(Buffer.from('one'), 0);
   dead.bytes.write('half', dead.begin(20));
-  const next = new RingWriter(ring, 10);
+  const next = new RingWriter(ring);
   next.push(Buffer.from('two'), 0);
   assert.deepEqual(readAll(new RingReader(ring)), ['0:one', '0:two']);
 });
 
 test('drops are counted by reason', () => {
-  const ring = createByteRing(64);
-  const writer = new RingWriter(ring, 1);
+  const ring = createByteRing(64, 1, 64);
+  const writer = new RingWriter(ring);
   assert.ok(writer.push(Buffer.alloc(1), 0));
   assert.ok(!writer.push(Buffer.alloc(1), 0));
   writer.drop(0);
@@ -71,11 +115,11 @@ test('drops are counted by reason', () => {
 });
 
 test('nothing is lost or torn between two threads', async () => {
-  const ring = createByteRing(4_096);
+  const ring = createByteRing(4_096, 1_000, 64);
   const source = `
     const { workerData } = require('node:worker_threads');
     import(workerData.url).then(({ RingWriter }) => {
-      const writer = new RingWriter(workerData.ring, 1000);
+      const writer = new RingWriter(workerData.ring);
       for (let i = 0; i < 20_000; i++) {
         const record = Buffer.from(String(i).repeat(1 + (i % 7)));
         while (!writer.push(record, i % 100)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0.01);

@@ -13,8 +13,8 @@ const LOCAL0 = 16;
 const NOW = new Date(Date.UTC(2026, 0, 2, 3, 4, 5, 678));
 
 function batchOf(lines: readonly (readonly [string, number])[]): LineBatch {
-  const ring = createByteRing(65_536);
-  const writer = new RingWriter(ring, 100);
+  const ring = createByteRing(65_536, 100, 32_768);
+  const writer = new RingWriter(ring);
   for (const [line, tag] of lines) writer.push(Buffer.from(`${line}\n`), tag);
   const batch = new LineBatch();
   batch.fillFrom(new RingReader(ring));
