@@ -326,6 +326,15 @@ test('thousands of rows are a window: the last one is there at once, and the doc
   await page.getByRole('link', { name: 'wiki', exact: true }).or(page.locator('[data-row="5035"]')).first().waitFor();
   assert.equal(await page.getByRole('table', { name: 'Frontends' }).getAttribute('aria-rowcount'), '5037');
   assert.ok((await evaluate<number>('document.querySelectorAll("*").length')) < 2500);
+  // What a filter leaves is drawn into the rows that are there.
+  await page.keyboard.press('Home');
+  await page.locator('[data-row="0"]').waitFor();
+  await go('#/frontends?sort=name&q=tenant');
+  await page.getByRole('link', { name: 'tenant-1000', exact: true }).waitFor();
+  await evaluate('globalThis.kept = [...document.querySelectorAll("table.cards tbody tr:not(.space)")].slice(0, 20)');
+  await page.locator('#filter').fill('tenant-2');
+  await page.getByRole('link', { name: 'tenant-2000', exact: true }).waitFor();
+  assert.ok(await evaluate('kept.every((row) => row.isConnected)'));
 });
 
 test('names are text, whatever they hold, on every screen', async () => {
@@ -399,8 +408,11 @@ test('every screen passes the rules of accessibility, light and dark in turn, an
         assert.equal(await evaluate(over), 0, `${width}`);
       }
       const small =
-        '[...document.querySelectorAll("main button, main select, main :not(.filter) > input, .filter, .tabs a, .band .button, .segments button")].filter((one) => one.getClientRects().length > 0 && one.getBoundingClientRect().height < 43.5).map((one) => one.outerHTML.slice(0, 120))';
+        '[...document.querySelectorAll("main button, main select, main :not(.filter) > input, .filter, .tabs a, .band .button, .cell, .segments button")].filter((one) => one.getClientRects().length > 0 && one.getBoundingClientRect().height < 43.5).map((one) => one.outerHTML.slice(0, 120))';
       assert.deepEqual(await evaluate(small), []);
+      const cut =
+        '[...document.querySelectorAll(".band .button")].filter((one) => one.getBoundingClientRect().right > one.closest(".band").getBoundingClientRect().right).map((one) => one.outerHTML)';
+      assert.deepEqual(await evaluate(cut), []);
       const top = await evaluate<number>('document.querySelector(".verdict").getBoundingClientRect().top');
       assert.ok(top >= 0 && top < 60);
     });

@@ -1,6 +1,6 @@
 /** One chart: head, legend that is the readout, plot, marks of events, and the same as a table. */
 import { bothZones, clockTime, rate, share, time } from './format.js';
-import { cut, fives, groupedMarks, RANGES, sentence, stacked, times } from './history.js';
+import { cut, fives, groupedMarks, numberSides, RANGES, sentence, stacked, times } from './history.js';
 import { icon } from './icons.js';
 import { address, samePlace } from './place.js';
 import { columnsOf, makePlot } from './plot.js';
@@ -59,10 +59,12 @@ function Marks({ history, plot, width }) {
     history.marks.filter(([t]) => t >= min && t <= max),
     ((max - min) / plot.bbox.width) * devicePixelRatio * NEAR,
   );
-  return groups.map(({ t, kind, n, texts }) => {
-    const left = plot.valToPos(t, 'x') + plot.bbox.left / devicePixelRatio;
+  const lefts = groups.map(({ t }) => plot.valToPos(t, 'x') + plot.bbox.left / devicePixelRatio);
+  const sides = numberSides(lefts, width);
+  return groups.map(({ t, kind, n, texts }, at) => {
+    const left = lefts[at];
     const label = `${clockTime(t)} ${texts.slice(0, 4).join('; ')}${texts.length > 4 ? `; ${texts.length - 4} more` : ''}`;
-    return html`<span class=${`mark ${kind} ${left > width - 30 ? 'end' : ''}`} style=${{ left: `${left}px` }}><a href=${eventsUpTo(t)} title=${label} aria-label=${label}>${icon(MARKS[kind] ?? 'key')}</a>${n > 1 && html`<span class="times">${n}</span>`}</span>`;
+    return html`<span class=${`mark ${kind} ${sides[at] === 'left' ? 'end' : ''}`} style=${{ left: `${left}px` }}><a href=${eventsUpTo(t)} title=${label} aria-label=${label}>${icon(MARKS[kind] ?? 'key')}</a>${n > 1 && sides[at] !== '' && html`<span class="times">${n}</span>`}</span>`;
   });
 }
 

@@ -123,6 +123,19 @@ export function groupedMarks(marks, ms) {
   return groups;
 }
 
+/** Of a number beside a mark, and of a mark that has its number at its left; px. */
+const NUMBER = 24;
+const EDGE = 30;
+
+/** At which side of each mark there is room for its number: 'right', 'left' at the end of a plot of that `width`, or ''. */
+export function numberSides(lefts, width) {
+  return lefts.map((left, at) => {
+    // Between an end and its neighbour there may be the number of that one, too.
+    if (left > width - EDGE) return left - (lefts[at - 1] ?? 0) >= 2 * NUMBER ? 'left' : '';
+    return (lefts[at + 1] ?? width) - left >= NUMBER ? 'right' : '';
+  });
+}
+
 const NICE = [1, 1.5, 2, 3, 4, 5, 8, 10];
 
 /** The next round number at or above. */

@@ -89,6 +89,6 @@ export function Tabs() {
   const numbers = { backends: failing, problems: fresh };
   const current = TABS.some(([name]) => name === screen) ? screen : 'more';
   return html`<nav class="tabs" aria-label="Screens of a small window">
-    ${TABS.map(([name, word]) => html`<a href=${address(name)} aria-current=${current === name ? 'page' : undefined}>${icon(name)}${word}${numbers[name] > 0 && html`<b>${int(numbers[name])}</b>`}</a>`)}
+    ${TABS.map(([name, word]) => html`<a href=${address(name)} aria-current=${current === name ? 'page' : undefined}>${icon(name)}${word}${numbers[name] > 0 && html`<b class=${name === 'problems' ? 'warn' : ''}>${int(numbers[name])}</b>`}</a>`)}
   </nav>`;
 }

@@ -92,6 +92,13 @@ function decades(data) {
   return [low, 10 ** Math.ceil(Math.log10(Math.max(...values) * 1.05))];
 }
 
+/** At a tick of the upright axis. null: where decades are close uPlot leaves some without a text. */
+export function tickText(kind, value) {
+  if (value === null) return '';
+  if (kind === 'latency') return time(value).replace('.0 ', ' ').replace('.00 ', ' ');
+  return kind === 'errors' ? `${Number(value.toFixed(2))} %` : short(value);
+}
+
 const short = (value) => (value >= 1000 ? `${Number((value / 1000).toFixed(1))}k` : String(Number(value.toFixed(2))));
 
 /** Round times, about one per 90 px, apart from both ends, which have their own. */
@@ -120,11 +127,7 @@ function axesOf(kind, colour, font) {
       const steps = Math.round(Math.log10(max)) - first;
       return Array.from({ length: steps + 1 }, (_, at) => 10 ** (first + at));
     },
-    values: (_u, splits) =>
-      splits.map((value) => {
-        if (kind === 'latency') return time(value).replace('.0 ', ' ').replace('.00 ', ' ');
-        return kind === 'errors' ? `${Number(value.toFixed(2))} %` : short(value);
-      }),
+    values: (_u, splits) => splits.map((value) => tickText(kind, value)),
   };
   const x = {
     ...plain,

@@ -18,12 +18,18 @@ const REORDER = 10_000;
 
 const OFFSET = '&offset=';
 
-/** What is known of one list: by their index the rows of one query and order. */
+/**
+ * What is known of one list: by their index the rows of one query and order. Each has a `slot`, by which it is drawn: its own as long as
+ * it is known, so that the focus stays with it. Another query begins with the same slots, so that its rows are drawn into those of the
+ * one before, where only texts change.
+ */
 class KnownRows {
   key = '';
   rows = new Map();
   match = 0;
   orderedAt = 0;
+  /** Of the next row that has not been met. */
+  slot = 0;
 
   /** `mayMove`: nobody points at them. */
   take(key, answer, mayMove) {
@@ -31,7 +37,9 @@ class KnownRows {
     const now = performance.now();
     const rows = objects(answer);
     const isNew = this.key !== key;
-    if (isNew) this.rows = new Map();
+    if (isNew) Object.assign(this, { rows: new Map(), slot: 0 });
+    const slots = new Map([...this.rows.values()].map((row) => [row.name, row.slot]));
+    for (const row of rows) row.slot = slots.get(row.name) ?? this.slot++;
     if (isNew || this.match !== match || (mayMove && now - this.orderedAt >= REORDER)) {
       this.orderedAt = now;
       for (const [at, row] of rows.entries()) this.rows.set(offset + at, row);

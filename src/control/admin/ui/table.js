@@ -65,7 +65,8 @@ export function Table({ list, label, query, sort, columns, rowClass, sparks = ''
     names.filter((name) => name !== undefined),
   );
 
-  useEffect(() => {
+  // In the same drawing as the rows.
+  useLayoutEffect(() => {
     if (answer !== null) onAnswer?.(answer);
   }, [answer]);
   useEffect(() => {
@@ -140,7 +141,7 @@ export function Table({ list, label, query, sort, columns, rowClass, sparks = ''
       if (row === undefined)
         return html`<tr class="waits" key=${`w${index}`} aria-rowindex=${index + 2}><td colspan=${columns.length}><div></div></td></tr>`;
       const more = { index, focus: index === tabStop ? 0 : -1, spark: spark[row.name] };
-      return html`<tr key=${row.name} class=${rowClass(row)} aria-rowindex=${index + 2}>${columns.map((column) => html`<td class=${columnClass(column)} data-label=${column.mobileLabel}>${column.cell(row, more)}</td>`)}</tr>`;
+      return html`<tr key=${row.slot} class=${rowClass(row)} aria-rowindex=${index + 2}>${columns.map((column) => html`<td class=${columnClass(column)} data-label=${column.mobileLabel}>${column.cell(row, more)}</td>`)}</tr>`;
     })}${space(match - to)}</tbody>`;
   }, [answer, spark, columns, height, from, to, tabStop]);
   const isEmpty = answer !== null && match === 0;

@@ -4,7 +4,9 @@ import test from 'node:test';
 import fc from 'fast-check';
 
 const part = (name: string) => import(new URL(`../../../../src/control/admin/ui/${name}.js`, import.meta.url).href);
-const [format, place, query, history] = await Promise.all(['format', 'place', 'query', 'history'].map(part));
+const [format, place, query, history, plot] = await Promise.all(
+  ['format', 'place', 'query', 'history', 'plot'].map(part),
+);
 
 test('figures have at most three digits that matter, and what is not known is no 0', () => {
   const { int, rate, share, time, bytes, NONE } = format;
@@ -118,6 +120,16 @@ test('the range shows when the verdict began, with half as much before it', () =
   const ranges = [1, 3, 4, 30, 60].map((age) => history.autoRange('degraded', age * minutes));
   assert.deepEqual(ranges, ['5m', '5m', '1h', '1h', '24h']);
   assert.equal(history.autoRange('healthy', 1), '1h');
+});
+
+test('a mark has its number where there is room for it, and a tick without a value no text', () => {
+  const { numberSides } = history;
+  assert.deepEqual(numberSides([40, 60, 100, 290], 300), ['', 'right', 'right', 'left']);
+  assert.deepEqual(numberSides([250, 280], 300), ['right', '']);
+  assert.deepEqual(
+    [1000, null, 10, null, 0.1].map((value) => plot.tickText('latency', value)),
+    ['1 s', '', '10 ms', '', '100 µs'],
+  );
 });
 
 test('marks that are near become one, of the worst kind', () => {
