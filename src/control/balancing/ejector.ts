@@ -153,7 +153,9 @@ export class Ejector {
     const backend = this.shared.model().backends.get(record.backend);
     const servers = backend === undefined ? [] : slottedServers(this.shared, backend);
     const found = servers.find((server) => server.slot === slot);
-    if (found !== undefined) this.tell(EVENTS.serverReturned, backend!, found.server, {});
+    // One that a check has found down meanwhile is back when that says so.
+    if (found !== undefined && this.shared.state.health(slot) !== DOWN)
+      this.tell(EVENTS.serverReturned, backend!, found.server, {});
   }
 
   private returned(backend: Backend, { server, slot }: SlottedServer): void {

@@ -3,7 +3,6 @@ import type { HeardEvent } from '../../kernel/log.ts';
 import { type Findings, type Level, type Text, WORSE } from '../admin/ui-api/shapes.ts';
 import type { RowChange } from './backend-row.ts';
 import { EventLog } from './event-log.ts';
-import { plain } from './findings.ts';
 import { happeningOf } from './heard-events.ts';
 import { KeyChanges } from './key-changes.ts';
 import { countOf, percentOf } from './words.ts';
@@ -147,6 +146,6 @@ export class BoardEvents {
   ): void {
     const text: Text = [['b', of.slice(1).join('/')], words];
     const many = (count: number): Text => [['b', `${count} ${things}`], words];
-    this.log.add({ t, kind, worse, of, text, detail, by, group: `${kind}${words} ${plain(detail)}`, many });
+    this.log.add({ t, kind, worse, of, text, detail, by, group: kind + words, many });
   }
 }

@@ -3,6 +3,8 @@
  * go down within some seconds are a line with ×87, which knows whom it stands for.
  */
 import type { BoardEvent, EventKind, Text } from '../admin/ui-api/shapes.ts';
+import { kindOf } from '../kind-of-reason.ts';
+import { plain } from './findings.ts';
 
 export type Happening = {
   readonly t: number;
@@ -13,7 +15,7 @@ export type Happening = {
   readonly text: Text;
   readonly detail?: Text;
   readonly by: string;
-  /** Those of one name that come soon after each other are one; '' for none. */
+  /** Those of one name that come soon after each other are one, whatever their details; '' for none. */
   readonly group?: string;
   /** The text for `count` of them. Absent: it stays that of the first. */
   readonly many?: (count: number) => Text;
@@ -33,6 +35,8 @@ type Group = {
   readonly began: number;
   last: number;
   readonly members: Map<string, readonly string[]>;
+  /** Of what kind all their details are; null: of several. */
+  reason: string | null;
 };
 
 /** The one object that all are, or are in. */
@@ -66,12 +70,13 @@ export class EventLog {
     this.put(event);
     if (group !== '') {
       for (const [name, { last }] of this.groups) if (t - last > GAP_MS) this.groups.delete(name);
-      this.groups.set(group, { event, began: t, last: t, members: new Map([[of.join('\0'), of]]) });
+      const members = new Map([[of.join('\0'), of]]);
+      this.groups.set(group, { event, began: t, last: t, members, reason: kindOf(plain(detail)) });
     }
     this.onEvent(event);
   }
 
-  private join(group: Group, { t, of, many, times = 1 }: Happening): void {
+  private join(group: Group, { t, of, detail = NOTHING, many, times = 1 }: Happening): void {
     const { event, members } = group;
     group.last = t;
     if (members.size < MOST_MEMBERS) members.set(of.join('\0'), of);
@@ -79,7 +84,12 @@ export class EventLog {
     const isOne = members.size === 1;
     const text = isOne || many === undefined ? event.text : many(n);
     const all = isOne ? {} : { members: [...members.values()] };
-    group.event = { ...event, n, text, of: common(members), ...all };
+    let said = event.detail;
+    if (group.reason !== null && kindOf(plain(detail)) !== group.reason) {
+      group.reason = null;
+      said = said.length === 0 ? detail : [...said, ', and others'];
+    }
+    group.event = { ...event, n, text, detail: said, of: common(members), ...all };
     this.put(group.event);
     this.onEvent(group.event);
   }

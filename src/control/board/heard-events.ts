@@ -6,7 +6,6 @@
 import type { HeardEvent } from '../../kernel/log.ts';
 import type { LogFields } from '../../kernel/log-line.ts';
 import { type Text, WORSE } from '../admin/ui-api/shapes.ts';
-import { kindOf } from '../kind-of-reason.ts';
 import type { Happening } from './event-log.ts';
 
 type Row = (fields: LogFields, event: HeardEvent) => Omit<Happening, 't'> | null;
@@ -24,28 +23,33 @@ function codeText(text: string): Text {
   return text === '' ? [] : [['code', text]];
 }
 
-/** Of a server. `words`: what of it, ` down`; `by`: who says so. */
+/** What is said of one thing, and of several. */
+type Words = string | readonly [one: string, several: string];
+
+const wordsOf = (words: Words): readonly [one: string, several: string] =>
+  typeof words === 'string' ? [words, words] : words;
+
+/** Of a server. `said`: what of it, ` down`; `by`: who says so. */
 function ofServer(
   kind: Happening['kind'],
   worse: number,
-  words: string,
+  said: Words,
   by: (fields: LogFields) => string,
   detail: (fields: LogFields) => Text,
 ): Row {
+  const [one, several] = wordsOf(said);
   return (fields, { name }) => {
     const backend = field(fields, 'backend');
     const server = field(fields, 'server');
-    const said = detail(fields);
-    const reason = said.map((part) => (typeof part === 'string' ? part : part[1])).join('');
     return {
       kind,
       worse,
       of: ['server', backend, server],
-      text: [['b', `${backend}/${server}`], words],
-      detail: said,
+      text: [['b', `${backend}/${server}`], one],
+      detail: detail(fields),
       by: by(fields),
-      group: `${name} ${kindOf(reason)}`,
-      many: (count) => [['b', `${count} servers`], words],
+      group: name,
+      many: (count) => [['b', `${count} servers`], several],
     };
   };
 }
@@ -97,16 +101,17 @@ function ofProblem(fields: LogFields): ReturnType<Row> {
   };
 }
 
-function ofCertificate(worse: number, words: string): Row {
+function ofCertificate(worse: number, said: Words): Row {
+  const [one, several] = wordsOf(said);
   return (fields) => ({
     kind: 'certificate',
     worse,
     of: ['certificate', field(fields, 'source')],
-    text: [['b', field(fields, 'names') || field(fields, 'source')], words],
+    text: [['b', field(fields, 'names') || field(fields, 'source')], one],
     detail: codeText(field(fields, 'reason')),
     by: field(fields, 'source'),
-    group: `certificate ${words}`,
-    many: (count) => [['b', `${count} certificates`], words],
+    group: `certificate ${one}`,
+    many: (count) => [['b', `${count} certificates`], several],
   });
 }
 
@@ -116,13 +121,19 @@ const ROWS: Readonly<Record<string, Row | null>> = {
   server_ejected: ofServer('ejection', WORSE.worse, ' ejected', passive, (fields) => [
     `for ${seconds(field(fields, 'for_ms'))}, as its connections failed`,
   ]),
-  server_returned: ofServer('ejection', WORSE.better, ' serves again', passive, noDetail),
-  server_suspect: ofServer('keys', WORSE.little, ' is suspect: its lease ran out', keys, noDetail),
-  server_trusted: ofServer('keys', WORSE.better, ' is registered again', keys, noDetail),
-  server_given_up: ofServer('keys', WORSE.little, ' is kept no longer', keys, reasonOf),
-  server_added: ofServer('keys', WORSE.neutral, ' is new', keys, urlOf),
-  server_removed: ofServer('keys', WORSE.neutral, ' is gone', keys, urlOf),
-  server_draining: ofServer('keys', WORSE.neutral, ' drains', keys, noDetail),
+  server_returned: ofServer('ejection', WORSE.better, [' serves again', ' serve again'], passive, noDetail),
+  server_suspect: ofServer(
+    'keys',
+    WORSE.little,
+    [' is suspect: its lease ran out', ' are suspect: their leases ran out'],
+    keys,
+    noDetail,
+  ),
+  server_trusted: ofServer('keys', WORSE.better, [' is registered again', ' are registered again'], keys, noDetail),
+  server_given_up: ofServer('keys', WORSE.little, [' is kept no longer', ' are kept no longer'], keys, reasonOf),
+  server_added: ofServer('keys', WORSE.neutral, [' is new', ' are new'], keys, urlOf),
+  server_removed: ofServer('keys', WORSE.neutral, [' is gone', ' are gone'], keys, urlOf),
+  server_draining: ofServer('keys', WORSE.neutral, [' drains', ' drain'], keys, noDetail),
   source_lost: ofThing('source', WORSE.little, 'source', 'source', ' does not answer', 'source'),
   source_live: ofThing('source', WORSE.better, 'source', 'source', ' is live', 'source'),
   source_trouble: ofThing('source', WORSE.little, 'source', 'source', ' answers with difficulty', 'source'),
@@ -150,11 +161,14 @@ const ROWS: Readonly<Record<string, Row | null>> = {
     group: 'problem gone',
     many: (count) => [['b', `${count} keys`], ' are in order again or gone'],
   }),
-  certificate_loaded: ofCertificate(WORSE.neutral, ' is served'),
-  certificate_failed: ofCertificate(WORSE.worse, ' is not as it should be'),
-  certificate_good: ofCertificate(WORSE.better, ' is in order again'),
-  certificate_expiring: ofCertificate(WORSE.little, ' ends soon, or has ended'),
-  ocsp_failed: ofCertificate(WORSE.little, ' is served without a fresh OCSP response'),
+  certificate_loaded: ofCertificate(WORSE.neutral, [' is served', ' are served']),
+  certificate_failed: ofCertificate(WORSE.worse, [' is not as it should be', ' are not as they should be']),
+  certificate_good: ofCertificate(WORSE.better, [' is in order again', ' are in order again']),
+  certificate_expiring: ofCertificate(WORSE.little, [' ends soon, or has ended', ' end soon, or have ended']),
+  ocsp_failed: ofCertificate(WORSE.little, [
+    ' is served without a fresh OCSP response',
+    ' are served without a fresh OCSP response',
+  ]),
   config_held: plain('keys', WORSE.worse, 'guard'),
   config_released: plain('keys', WORSE.better, 'guard'),
   config_failed: plain('keys', WORSE.worse, 'compiler'),

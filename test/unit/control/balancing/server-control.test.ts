@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test, { mock, type TestContext } from 'node:test';
 import { ServerControl } from '../../../../src/control/balancing/server-control.ts';
 import { startPercent } from '../../../../src/control/balancing/weights.ts';
-import { setLogLevel } from '../../../../src/kernel/log.ts';
+import { hearEvents, setLogLevel } from '../../../../src/kernel/log.ts';
 import type { Backend, Model, Server } from '../../../../src/model/model.ts';
 import { changesOf, createCursors } from '../../../../src/shared/cursors.ts';
 import {
@@ -14,6 +14,7 @@ import {
   ServerState,
   TRIAL,
   TRYING,
+  UP,
 } from '../../../../src/shared/server-state.ts';
 import { SlotRegistry, serverKey } from '../../../../src/shared/slots.ts';
 import { backend, server } from '../admin/fake-view.ts';
@@ -140,6 +141,22 @@ test('a trial that nobody takes ends with its return', (t) => {
   assert.equal(state.ejection(1), TRIAL);
   mock.timers.tick(1);
   assert.equal(state.ejection(1), IN);
+});
+
+test('one that a check has found down before its trial ends is not told to serve again', (t) => {
+  const told: string[] = [];
+  hearEvents(({ name }) => told.push(name));
+  t.after(() => hearEvents(null));
+  const { control, state } = setUp(t, A, B);
+  for (const health of [DOWN, UP]) {
+    state.setHealth(1, UP);
+    control.received('failing', 0, 1);
+    state.setHealth(1, health);
+    // The second time each takes twice as long.
+    for (let i = 0; i < 2; i++) mock.timers.tick(2000);
+    assert.equal(state.ejection(1), IN);
+  }
+  assert.deepEqual(told, ['server_ejected', 'server_ejected', 'server_returned']);
 });
 
 test('a report about a server or backend that has left changes nothing', (t) => {

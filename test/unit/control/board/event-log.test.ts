@@ -36,16 +36,36 @@ test('87 servers that go down within some seconds are one event, which knows who
   assert.equal(log.revision, 87);
 });
 
-test('what comes for another reason, is better, or comes later is another event', () => {
+test('several for several reasons are one event too, which says so once', () => {
   const log = new EventLog();
   log.add(down('b', 's1', 'connect ECONNREFUSED 10.0.1.1:80', 0));
-  log.add(down('b', 's2', 'status 500', 1_000));
+  log.add(down('b', 's2', 'socket hang up', 10));
+  log.add(down('b', 's3', 'status 500', 20));
+  assert.deepEqual(texts(log), ['3 servers down ×3: connect ECONNREFUSED 10.0.1.1:80, and others']);
+});
+
+test('what is said of one and of several agrees with their number', () => {
+  const log = new EventLog();
+  const fields = { backend: 'b', url: 'http://10.0.0.1', names: 'a.test', source: '/tls/a' };
+  for (const event of [EVENTS.serverReturned, EVENTS.serverAdded, EVENTS.serverDraining, EVENTS.certificateExpiring]) {
+    for (const server of ['s1', 's2']) log.add(heard(event, { ...fields, server }, 0));
+  }
+  assert.deepEqual(
+    texts(log)
+      .map((text) => text.slice(0, text.indexOf(' ×')))
+      .reverse(),
+    ['2 servers serve again', '2 servers are new', '2 servers drain', 'a.test ends soon, or has ended'],
+  );
+});
+
+test('what is better, or comes later, is another event', () => {
+  const log = new EventLog();
+  log.add(down('b', 's1', 'connect ECONNREFUSED 10.0.1.1:80', 0));
   log.add(heard(EVENTS.serverUp, { backend: 'b', server: 's1', by: 'check' }, 2_000));
   log.add(down('b', 's3', 'connect ECONNREFUSED 10.0.1.3:80', 60_000));
   assert.deepEqual(texts(log), [
     'b/s3 down ×1: connect ECONNREFUSED 10.0.1.3:80',
     'b/s1 back ×1: ',
-    'b/s2 down ×1: status 500',
     'b/s1 down ×1: connect ECONNREFUSED 10.0.1.1:80',
   ]);
 });
