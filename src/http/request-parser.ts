@@ -126,7 +126,7 @@ export class RequestParser {
     if (repeated !== null) {
       head.repeat(repeated);
       this.settle(head);
-      return head.problem === '' ? at + repeated.bytes.length : REFUSED;
+      return head.problem === '' ? at + repeated.length : REFUSED;
     }
     const behind = this.fieldLines(bytes as Bytes, at, end, head, maxFields);
     if (behind <= 0) return behind;

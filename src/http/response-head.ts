@@ -5,9 +5,10 @@
  * One pass over the bytes where they lie. Lines that stay are not touched: contiguous runs of them become text with one
  * conversion each (bench/README.md has what that was worth against regular expressions over one string).
  */
-import { trimBlanks } from '../kernel/characters.ts';
 import { contentLengthOf, HOP_BY_HOP, listMembers, withoutFields } from './fields.ts';
 import { nameBit } from './name-bits.ts';
+import { RepeatedBytes } from './repeated-bytes.ts';
+import { fieldValue, headEnd, keepAliveSeconds, shortNumber, withCrLf } from './response-lines.ts';
 
 /** Longest head that is accepted, bytes. */
 export const MAX_HEAD_BYTES = 65_536;
@@ -89,6 +90,18 @@ function joined(bytes: Buffer, runs: number, start: number, end: number): string
   return latin1(bytes, from, to - 2);
 }
 
+/** What was read of a head that a server sends again. */
+type Read = {
+  readonly dropsDate: boolean;
+  readonly status: number;
+  readonly text: string;
+  readonly nonAscii: boolean;
+  readonly names: number;
+  readonly contentLength: number;
+  readonly chunked: boolean;
+  readonly keepAliveMs: number;
+};
+
 export class ResponseHead {
   status = 0;
   /** `200 OK\r\nname: value\r\n…` without hop-by-hop fields, framing and last CRLF; a latin-1 character per byte. */
@@ -117,12 +130,49 @@ export class ResponseHead {
   private closes = false;
   private sawLength = false;
   private oldVersion = false;
+  private readonly repeated = new RepeatedBytes();
+  private before: Read | null = null;
 
   /**
    * Reads a head that begins at `start`. Returns the index behind its empty line, INCOMPLETE or MALFORMED. The bytes of a
-   * complete head are changed.
+   * complete head are changed. One that is the same as before is compared: for one resource after the other of one
+   * length, as most benchmarks and many services have them, only the Date differs, once per second.
    */
   parse(bytes: Buffer, start: number, end: number): number {
+    const { before, repeated } = this;
+    if (repeated.areAt(bytes, start, end) && before!.dropsDate === this.dropsDate) {
+      this.repeat(before!);
+      return start + repeated.length;
+    }
+    const behind = this.read(bytes, start, end);
+    if (behind > 0 && repeated.wereRead(this.isRepeatable ? behind - start : 0)) this.before = this.told();
+    return behind;
+  }
+
+  /** All of it is in `Read`, and the connection goes on behind it. */
+  private get isRepeatable(): boolean {
+    return this.keepAlive && this.upgrade === '' && (this.contentLength !== NO_LENGTH || this.chunked);
+  }
+
+  private told(): Read {
+    const { dropsDate, status, text, nonAscii, names, contentLength, chunked, keepAliveMs } = this;
+    return { dropsDate, status, text, nonAscii, names, contentLength, chunked, keepAliveMs };
+  }
+
+  private repeat(before: Read): void {
+    this.status = before.status;
+    this.text = before.text;
+    this.nonAscii = before.nonAscii;
+    this.names = before.names;
+    this.contentLength = before.contentLength;
+    this.chunked = before.chunked;
+    this.keepAliveMs = before.keepAliveMs;
+    this.keepAlive = true;
+    this.upgrade = '';
+    this.problem = '';
+  }
+
+  private read(bytes: Buffer, start: number, end: number): number {
     this.contentLength = NO_LENGTH;
     this.chunked = false;
     this.keepAlive = true;
@@ -191,7 +241,7 @@ export class ResponseHead {
     const behind = headEnd(bytes, start, end);
     if (behind === INCOMPLETE) return INCOMPLETE;
     const lines = withCrLf(bytes, start, behind);
-    return this.parse(lines, 0, lines.length) === lines.length ? behind : MALFORMED;
+    return this.read(lines, 0, lines.length) === lines.length ? behind : MALFORMED;
   }
 
   private bad(problem: string): number {
@@ -327,56 +377,4 @@ export class ResponseHead {
     }
     return true;
   }
-}
-
-/** The index behind the empty line of a head some of whose lines end with a bare LF; INCOMPLETE when it is not there. */
-function headEnd(bytes: Buffer, start: number, end: number): number {
-  for (let at = bytes.indexOf(LF, start); at >= 0 && at < end; at = bytes.indexOf(LF, at + 1)) {
-    if (at + 1 < end && bytes[at + 1] === LF) return at + 2;
-    if (at + 2 < end && bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;
-  }
-  return INCOMPLETE;
-}
-
-/** A copy of `bytes[start, end)` with a CR before each LF that has none. */
-function withCrLf(bytes: Buffer, start: number, end: number): Buffer {
-  const copy = Buffer.allocUnsafe(2 * (end - start));
-  let length = 0;
-  for (let at = start; at < end; at++) {
-    if (bytes[at] === LF && (at === start || bytes[at - 1] !== CR)) copy[length++] = CR;
-    copy[length++] = bytes[at];
-  }
-  return copy.subarray(0, length);
-}
-
-/** N of `timeout=N` among the members of a Keep-Alive field, 0 without it. */
-function keepAliveSeconds(value: string): number {
-  for (const member of listMembers(value)) {
-    const equals = member.indexOf('=');
-    if (equals < 0 || trimBlanks(member, 0, equals) !== 'timeout') continue;
-    const seconds = Number.parseInt(trimBlanks(member, equals + 1).replace('"', ''), 10);
-    return seconds >= 0 && seconds < 1_000_000 ? seconds : 0;
-  }
-  return 0;
-}
-
-/** The value between a colon and the end of its line, without the blanks around it. */
-function fieldValue(bytes: Buffer, colon: number, end: number): string {
-  let start = colon + 1;
-  while (start < end && (bytes[start] === SPACE || bytes[start] === TAB)) start++;
-  while (end > start && (bytes[end - 1] === SPACE || bytes[end - 1] === TAB)) end--;
-  return bytes.toString('latin1', start, end);
-}
-
-/** The number that ` digits` says, -1 for anything else: the common spelling, without making text of it. */
-function shortNumber(bytes: Buffer, start: number, end: number): number {
-  if (bytes[start] === SPACE) start++;
-  if (end === start || end - start > 9) return -1;
-  let number = 0;
-  for (let at = start; at < end; at++) {
-    const digit = bytes[at] - ZERO;
-    if (digit < 0 || digit > 9) return -1;
-    number = number * 10 + digit;
-  }
-  return number;
 }
