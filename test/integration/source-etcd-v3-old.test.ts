@@ -16,10 +16,12 @@ const requireFromEtcd3 = createRequire(etcd3Path);
 const grpc: typeof Grpc = requireFromEtcd3('@grpc/grpc-js');
 const protoLoader: typeof ProtoLoader = requireFromEtcd3('@grpc/proto-loader');
 
+type Pair = { readonly key: Buffer; readonly value: Buffer; readonly mod_revision: string };
+
 type OldEtcd = {
   readonly endpoint: string;
-  /** Sets the one key; `silent`: without telling the watches. Any other key of the store: `foreign`. */
-  put(value: string, how: 'told' | 'silent' | 'foreign'): void;
+  /** Sets the one key, or deletes it with null; `silent`: without telling the watches. Any other key of the store: `foreign`. */
+  put(value: string | null, how: 'told' | 'silent' | 'foreign'): void;
   /** Watches that were ever begun. */
   watches(): number;
 };
@@ -34,13 +36,24 @@ async function startOldEtcd(t: TestContext): Promise<OldEtcd> {
   const streams = new Set<WatchCall>();
   let watches = 0;
   let revision = 5;
-  let pair = { key: Buffer.from('/traefik/a'), value: Buffer.from('1'), mod_revision: '5' };
+  const key = Buffer.from('/traefik/a');
+  /** The key at each revision; null: there was none. */
+  const history = new Map<number, Pair | null>([[5, { key, value: Buffer.from('1'), mod_revision: '5' }]]);
   const header = () => ({ cluster_id: '1', member_id: '1', revision: String(revision), raft_term: '1' });
+  /** What became of the key at that revision, if anything. */
+  const tell = (call: WatchCall, at: number): void => {
+    const [pair, before] = [history.get(at), history.get(at - 1)];
+    if (pair === before) return;
+    const event = pair === null ? { type: 'Delete', kv: { key, mod_revision: String(at) } } : { type: 'Put', kv: pair };
+    call.write({ header: header(), watch_id: '0', events: [event] as unknown as IWatchResponse['events'] });
+  };
   const server = new grpc.Server();
   server.addService(etcdserverpb.KV.service, {
     range({ request }: { request: IRangeRequest }, done: Grpc.sendUnaryData<unknown>) {
-      const newEnough = Number(pair.mod_revision) >= Number(request.min_mod_revision);
-      done(null, { header: header(), kvs: request.count_only || !newEnough ? [] : [pair], more: false });
+      const pair = history.get(Number(request.revision) || revision) ?? null;
+      const newEnough = Number(pair?.mod_revision) >= Number(request.min_mod_revision);
+      const kvs = request.count_only || !newEnough ? [] : [pair];
+      done(null, { header: header(), kvs, more: false, count: pair === null ? '0' : '1' });
     },
   });
   server.addService(etcdserverpb.Watch.service, {
@@ -50,6 +63,7 @@ async function startOldEtcd(t: TestContext): Promise<OldEtcd> {
         watches++;
         streams.add(call);
         call.write({ header: header(), watch_id: '0', created: true });
+        for (let at = Number(request.create_request.start_revision); at <= revision; at++) tell(call, at);
       });
       call.on('cancelled', () => streams.delete(call));
       call.on('end', () => call.end());
@@ -64,17 +78,16 @@ async function startOldEtcd(t: TestContext): Promise<OldEtcd> {
     endpoint: `${OWN_HOST}:${port}`,
     put(value, how) {
       revision++;
-      if (how === 'foreign') return;
-      pair = { ...pair, value: Buffer.from(value), mod_revision: String(revision) };
-      if (how === 'silent') return;
-      const event = { type: 'Put', kv: pair } as unknown as IWatchResponse['events'][number];
-      for (const stream of streams) stream.write({ header: header(), watch_id: '0', events: [event] });
+      const before = history.get(revision - 1)!;
+      const pair = value === null ? null : { key, value: Buffer.from(value), mod_revision: String(revision) };
+      history.set(revision, how === 'foreign' ? before : pair);
+      if (how === 'told') for (const stream of streams) tell(stream, revision);
     },
     watches: () => watches,
   };
 }
 
-test('an etcd without progress requests is followed, and only a missed key begins the watch anew', async (t) => {
+test('an etcd without progress requests is followed, and only a missed change begins the watch anew', async (t) => {
   const etcd = await startOldEtcd(t);
   const source = new EtcdV3Source(etcdSettings([etcd.endpoint]), { probeMs: 50, deadlineMs: 1_000 });
   t.after(() => source.stop());
@@ -94,4 +107,10 @@ test('an etcd without progress requests is followed, and only a missed key begin
   await sink.has('a', '3');
   assert.equal(source.status().restarts, 1);
   await waitFor(() => etcd.watches() === 2, 'a new watch');
+
+  // A deletion leaves no key that is newer.
+  etcd.put(null, 'silent');
+  await sink.has('a', undefined);
+  assert.equal(source.status().restarts, 2);
+  await waitFor(() => etcd.watches() === 3, 'a new watch');
 });

@@ -163,11 +163,18 @@ class Watch {
     if (await this.#heardInTime(() => this.#complete >= store)) return;
     // Still catching up, which is not silence.
     if (this.#heard > heard) return;
-    // etcd before 3.4 ignores progress requests: there only a newer key shows that the watch has missed something.
-    const range = { key: start, range_end: end, limit: 1, keys_only: true };
-    const newer = await kv.range({ ...range, min_mod_revision: this.#delivered + 1, max_mod_revision: store });
-    if (newer.kvs.length > 0) throw failure(`the watch has gone silent at revision ${this.#delivered}`);
     if (this.#answersProgress) throw failure(`the watch no longer answers at revision ${this.#delivered}`);
+    // etcd before 3.4 ignores progress requests, and a busy one may take its time: then the keys say whether the watch has missed
+    // anything. None is newer and they are as many as before: none was written, and none deleted.
+    const complete = this.#complete;
+    const at = (revision: number) => ({ key: start, range_end: end, revision: String(revision) });
+    const newest = { limit: 1, keys_only: true, min_mod_revision: String(complete + 1) };
+    const now = await kv.range({ ...at(store), ...newest });
+    const before = await kv.range({ ...at(complete), count_only: true });
+    if (this.#heard > heard) return;
+    if (now.kvs.length > 0 || now.count !== before.count) {
+      throw failure(`the watch has gone silent at revision ${this.#delivered}`);
+    }
     this.#complete = store;
   }
 
