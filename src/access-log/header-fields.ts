@@ -66,6 +66,10 @@ type Kept = {
   readonly after: Constant;
 };
 
+function isOf(kept: Kept, block: string, more: string, latin1: boolean): boolean {
+  return kept.block === block && kept.more === more && kept.latin1 === latin1;
+}
+
 /** Are all dropped? */
 export function dropsAll({ headers }: AccessLogOptions): boolean {
   return headers.defaultMode === 'drop' && headers.names.every(([, mode]) => mode === 'drop');
@@ -102,6 +106,8 @@ export class HeaderFields {
   private readonly named = new Map<string, Named>();
   private readonly canonical = new Map<string, Named>();
   private readonly known = new Known<Kept[]>();
+  /** What was written last and is kept: blocks that follow each other are often alike. */
+  private last: Kept | null = null;
   /** Of those with one key, where there are too many. */
   private oldest = 0;
   /** Of the block that is gone through, in the order of their names; those beyond `count` are of others. */
@@ -134,16 +140,19 @@ export class HeaderFields {
 
   /** `id`: the request id, which stands in neither; '' for none. */
   private write(block: string, more: string, latin1: boolean, id: string, out: LineBytes): void {
+    const { last } = this;
+    if (last !== null && isOf(last, block, more, latin1)) {
+      this.writeKept(last, id, out);
+      return;
+    }
     const isKept = block.length + more.length <= MOST_KEPT;
     const key = isKept ? keyOf(block, more) : 0;
     const alike = isKept ? this.known.find(key) : undefined;
     if (alike !== undefined) {
       for (let i = 0; i < alike.length; i++) {
-        const found = alike[i];
-        if (found.block !== block || found.more !== more || found.latin1 !== latin1) continue;
-        out.constant(found.before);
-        if (id !== '') this.writeId(id, out);
-        out.constant(found.after);
+        if (!isOf(alike[i], block, more, latin1)) continue;
+        this.last = alike[i];
+        this.writeKept(alike[i], id, out);
         return;
       }
     }
@@ -161,6 +170,12 @@ export class HeaderFields {
     const kept = { block: owned(block), more: owned(more), latin1, before, after };
     if (alike === undefined) this.known.keep(key, [kept]);
     else alike[alike.length < MOST_ALIKE ? alike.length : this.oldest++ % MOST_ALIKE] = kept;
+  }
+
+  private writeKept({ before, after }: Kept, id: string, out: LineBytes): void {
+    out.constant(before);
+    if (id !== '') this.writeId(id, out);
+    out.constant(after);
   }
 
   private writeId(id: string, out: LineBytes): void {

@@ -32,6 +32,8 @@ export class LinePart {
   /** Of those with one key, where there are too many. */
   private oldest = 0;
   private readonly known = new Known<Made[]>();
+  /** Whose runs they are, where they are kept: lines that follow each other are often alike. */
+  private last: Made | null = null;
 
   constructor(deciding: Deciding) {
     this.deciding = deciding;
@@ -44,16 +46,19 @@ export class LinePart {
 
   /** An entry is to be written. */
   begin(entry: Entry): void {
-    const { known, deciding } = this;
+    const { known, deciding, last } = this;
+    if (last !== null && deciding.isSame(last.of, entry)) return;
     const key = deciding.key(entry);
     const alike = known.find(key);
     if (alike !== undefined) {
       for (let i = 0; i < alike.length; i++) {
         if (!deciding.isSame(alike[i].of, entry)) continue;
+        this.last = alike[i];
         this.runs = alike[i].runs;
         return;
       }
     }
+    this.last = null;
     this.runs = this.texts.map((text) => new Constant(text(entry)));
     if (!known.wants() || this.runs.reduce((sum, { length }) => sum + length, 0) > MOST_KEPT) return;
     const made = { of: Object.assign(new Entry(), this.valuesOf(entry)), runs: this.runs };

@@ -6,7 +6,10 @@ const HOUR_MS = 3_600_000;
 const NEVER = Number.NaN;
 const NOTHING = new Constant('');
 /** All fractions of a second in milliseconds, without zeros at their end. */
-const FRACTIONS = Array.from({ length: 1_000 }, (_, ms) => `.${String(ms).padStart(3, '0').replace(/0+$/, '')}`);
+const FRACTIONS = Array.from(
+  { length: 1_000 },
+  (_, ms) => new Constant(ms === 0 ? '' : `.${String(ms).padStart(3, '0').replace(/0+$/, '')}`),
+);
 
 function two(number: number): string {
   return number < 10 ? `0${number}` : `${number}`;
@@ -72,30 +75,27 @@ export class CommonTime extends SecondText {
   }
 }
 
-/** RFC 3339. At a high rate many lines have one time, so each is made once. */
+/** RFC 3339 */
 export class Rfc3339Time extends SecondText {
-  private ms = NEVER;
   private whole = NOTHING;
-  private made = NOTHING;
-  private zone = '';
+  private beforeFraction = NOTHING;
+  private zone = NOTHING;
 
   protected render(date: Date, offset: number): string {
     const text = date.toISOString().slice(0, 19);
-    this.zone = offset === 0 ? 'Z' : offsetText(offset, ':');
-    this.whole = new Constant(text + this.zone);
+    const zone = offset === 0 ? 'Z' : offsetText(offset, ':');
+    this.whole = new Constant(text + zone);
+    this.beforeFraction = new Constant(text);
+    this.zone = new Constant(zone);
     return text;
   }
 
   /** With as much of the fraction as there is. */
   write(wall: number, out: LineBytes): void {
-    const ms = Math.floor(wall);
-    if (ms !== this.ms) {
-      this.ms = ms;
-      const second = this.of(wall);
-      const fraction = ms % 1_000;
-      this.made = fraction === 0 ? this.whole : new Constant(second + FRACTIONS[fraction] + this.zone);
-    }
-    out.constant(this.made);
+    this.of(wall);
+    out.constant(this.beforeFraction);
+    out.constant(FRACTIONS[Math.floor(wall) % 1_000]);
+    out.constant(this.zone);
   }
 
   /** In whole seconds. */
