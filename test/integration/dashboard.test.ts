@@ -165,7 +165,7 @@ test('a start without sources lists what is missing and claims nothing', async (
 test('nothing configured, nothing found and no traffic have their words', async () => {
   await open('empty');
   await page.getByText('No request in this range.').first().waitFor();
-  await page.getByText('No key makes a route yet.').waitFor();
+  await page.getByText('No key below /traefik makes a route yet').waitFor();
   await go('#/problems');
   await page.getByText('nothing: every backend answers').waitFor();
   board.show('healthy');

@@ -46,7 +46,7 @@ export function ColdStart() {
   return html`<section class="panel s8"><header><h2>What is there, what is missing</h2></header><div class="steps">
     <${Step} kind=${isListening ? 'go' : ''} sign=${isListening ? icon('ok', 'ok') : 1} title="Listening" sub=${addresses}>${int(serving)} of ${int(data.workers.length)} workers serve<//>
     ${data.sources.map((source, at) => html`<${Source} key=${source.name} source=${source} at=${at + 2} />`)}
-    <${Step} kind="" sign=${next} title="Keys" sub=${`below ${seen(data.prefix)}`}>none seen. The first two, once a source answers:<${FirstKeys} /><//>
+    <${Step} kind="" sign=${next} title="Keys" sub=${`below ${seen(data.prefix)}`}>none seen. The first two, once a source answers:<${FirstKeys} prefix=${data.prefix} /><//>
     <${Step} kind="" sign=${next + 1} title="Serving" sub=""><span class="mut">The first source that answers ends the start.</span><//>
   </div></section>`;
 }
