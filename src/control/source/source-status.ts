@@ -49,9 +49,9 @@ export class StatusKeeper {
   /** The store cannot be followed. What it last gave stays in force. */
   failed(error: string): void {
     const { state, restarts } = this.#status;
-    // What is not offered is not missed while nothing answers.
-    if (state === 'absent') return;
-    if (this.#status.revision === '') this.#change({ state: 'connecting', error });
+    // What was not offered is not missed while nothing answers.
+    if (state === 'absent') this.#change({ error });
+    else if (this.#status.revision === '') this.#change({ state: 'connecting', error });
     else this.#change({ state: 'stale', error, restarts: state === 'live' ? restarts + 1 : restarts });
   }
 

@@ -8,7 +8,7 @@ test('an API that the store does not offer is not missed while nothing answers, 
   assert.deepEqual([keeper.current.state, keeper.current.error], ['connecting', 'nobody answers']);
   keeper.absent();
   keeper.failed('nobody answers');
-  assert.deepEqual([keeper.current.state, keeper.current.error], ['absent', '']);
+  assert.deepEqual([keeper.current.state, keeper.current.error], ['absent', 'nobody answers']);
   keeper.confirmed('7');
   keeper.failed('nobody answers');
   assert.deepEqual([keeper.current.state, keeper.current.error], ['stale', 'nobody answers']);
