@@ -3,7 +3,7 @@
  * main when a backend has an expression, lives through every change of other keys, and is let go with its expression.
  *
  *     byte 0    words  state, era, allowed, asked, trips, refused, refused before it tripped
- *     byte 32   doubles  until, since, next check           milliseconds of src/kernel/monotonic-clock.ts
+ *     byte 32   doubles  until, since, next check, stuck since     milliseconds of src/kernel/monotonic-clock.ts
  *     byte 64   lanes, one per worker, written by that worker alone; see breaker-statistics.ts
  *
  *              condition holds                10 s are over             10 s are over
@@ -12,7 +12,8 @@
  *                                  └── condition holds again ─┘      the last two: with the next request
  *
  * A change of state is one compareExchange to CHANGING, which exactly one thread wins; it writes what belongs to the new
- * state and then stores that. Whoever meets CHANGING looks again.
+ * state and then stores that. Whoever meets CHANGING looks again, and takes it for TRIPPED; where it lasts, its thread has
+ * died, and it is TRIPPED.
  */
 
 export const STANDBY = 0;
@@ -35,10 +36,14 @@ const REFUSED_BEFORE = 6;
 const UNTIL = 4;
 const SINCE = 5;
 const NEXT_CHECK = 6;
+/** Somebody has first looked in vain for the end of a change, 0 for nobody. */
+const STUCK_SINCE = 7;
 
 export const BREAKER_HEADER_BYTES = 64;
 /** The few stores of a change take nanoseconds; whoever makes them may have lost its processor meanwhile. */
 const LOOKS = 10_000;
+/** Longer than any thread waits for its processor; whoever does, only repeats what others have done. */
+const STUCK_MS = 1_000;
 
 export class BreakerState {
   private readonly words: Int32Array;
@@ -99,7 +104,10 @@ export class BreakerState {
           if (now < this.doubles[UNTIL]) return this.refuse();
           // Another thread may have done it; then the state is looked at again.
           if (this.claim(TRIPPED)) this.become(RECOVERING, now, RECOVERING_MS);
-          else if (this.state() === TRIPPED) return this.refuse();
+          else if (this.state() === TRIPPED) {
+            this.freeStuck(now);
+            return this.refuse();
+          }
           break;
         default:
           if (now > this.doubles[UNTIL]) {
@@ -133,7 +141,18 @@ export class BreakerState {
     return Atomics.compareExchange(this.words, STATE, from, CHANGING) === from;
   }
 
+  /** The thread that has claimed it may have died since. */
+  private freeStuck(now: number): void {
+    if (this.doubles[STUCK_SINCE] === 0) {
+      this.doubles[STUCK_SINCE] = now;
+    } else if (now - this.doubles[STUCK_SINCE] >= STUCK_MS) {
+      this.doubles[STUCK_SINCE] = 0;
+      Atomics.compareExchange(this.words, STATE, CHANGING, TRIPPED);
+    }
+  }
+
   private become(state: number, now: number, ms: number): void {
+    this.doubles[STUCK_SINCE] = 0;
     this.doubles[SINCE] = now;
     this.doubles[UNTIL] = now + ms;
     this.words[ALLOWED] = 0;

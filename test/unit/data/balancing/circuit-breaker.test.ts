@@ -28,7 +28,7 @@ function breakerOf(expression: string) {
       ),
   );
   const statistics = new BreakerStatistics(buffer, condition);
-  return { clock, workers, state: new BreakerState(buffer), statistics, condition, told };
+  return { clock, workers, buffer, state: new BreakerState(buffer), statistics, condition, told };
 }
 
 test('one bad response as the first one trips it, for 10 s, and then it recovers for 10 s', () => {
@@ -64,6 +64,22 @@ test('one bad response as the first one trips it, for 10 s, and then it recovers
     ],
     'each change is told once, by whoever has made it, with how many were refused since',
   );
+});
+
+test('a thread that dies in the middle of a change leaves a breaker that recovers', () => {
+  const { clock, workers, state, buffer } = breakerOf('NetworkErrorRatio() > 0.5');
+  // As src/shared/breaker-state.ts has it: the state of a breaker that somebody changes.
+  new Int32Array(buffer, 0, 1)[0] = 3;
+  assert.equal(workers[0].admits(), false);
+  clock.now += 999;
+  assert.equal(workers[1].admits(), false);
+  clock.now += 1;
+  assert.equal(workers[0].admits(), false);
+  assert.equal(workers[0].admits(), false);
+  assert.equal(state.state(), RECOVERING);
+  clock.now += 10_001;
+  assert.equal(workers[2].admits(), true);
+  assert.equal(state.state(), STANDBY);
 });
 
 test('while it recovers a bad response trips it again, and what was before the trip is forgotten', () => {
