@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type IncomingHttpHeaders, request as requestHttp1 } from 'node:http';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { request as requestTls } from 'node:https';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { atOnce } from './exchanges.ts';
@@ -107,6 +107,11 @@ export function entryPointOf(engine: Engine): string {
 
 export interface EngineClient {
   ask(request: Ask): Asked;
+  /**
+   * Hears of an end that has come. Node's client of HTTP/2 reads nothing while a write is under way, and over TLS it does not
+   * hear of one that fails within its call, as the first behind a reset does: it would wait for ever.
+   */
+  readOn(): void;
   close(): void;
 }
 
@@ -149,6 +154,8 @@ class Http1Client implements EngineClient {
     };
   }
 
+  readOn(): void {}
+
   close(): void {}
 }
 
@@ -187,6 +194,11 @@ class Http2Client implements EngineClient {
     opened.catch(() => {});
     if (Buffer.isBuffer(body)) stream.end(body);
     return { upload: stream, interim, head, body: opened, leave: () => stream.close(8) };
+  }
+
+  readOn(): void {
+    const { _handle: handle } = this.session.socket as Socket & { _handle?: { readStart(): number } | null };
+    handle?.readStart();
   }
 
   close(): void {

@@ -119,7 +119,11 @@ async function outcome(engine: Engine, scenario: Scenario, fault: string): Promi
   );
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${fault}: neither an answer nor an end`)), PATIENCE_MS);
+    const fail = (): void => reject(new Error(`${fault}: neither an answer nor an end`));
+    timer = setTimeout(() => {
+      client.readOn();
+      timer = setTimeout(fail, PATIENCE_MS);
+    }, PATIENCE_MS);
   });
   const answer = (async () => {
     try {

@@ -44,7 +44,10 @@ export type RawHandle = {
 
 type ListeningHandle = RawHandle & { onconnection: (status: number, handle?: RawHandle) => void };
 
-/** One write, or one end. It belongs to it until `oncomplete`, which is only called of what was not done at once. */
+/**
+ * One write, or one end. It belongs to it until `oncomplete`, which is called of what was not done at once; and within the
+ * call of a write over TLS that fails there, although that call then says that the end is to come.
+ */
 type Request = { oncomplete: unknown; stream: StreamHandle | null; kept: unknown };
 
 const STREAM = Symbol('stream');
@@ -98,6 +101,15 @@ function shut(this: Request): void {
 /** Serves one write after the other, as long as they are done at once. */
 let spare: Request | null = null;
 
+function spareFor(stream: StreamHandle): Request {
+  if (spare === null) {
+    spare = new binding.WriteWrap() as Request;
+    spare.oncomplete = wrote;
+  }
+  spare.stream = stream;
+  return spare;
+}
+
 /** One connection: TCP, or TLS on top of it. Every call is safe in every state. */
 export class StreamHandle {
   private readonly raw: RawHandle;
@@ -106,6 +118,8 @@ export class StreamHandle {
   private readonly user: HandleUser;
   private reading: boolean;
   private writing = false;
+  /** The status of a write that was told within its call. */
+  private doneWithin = 0;
   private isShut = false;
   private shutDone = false;
   private readEnded = false;
@@ -142,16 +156,14 @@ export class StreamHandle {
   write(bytes: Uint8Array): number {
     if (bytes.length === 0) return 0;
     if (!this.mayWrite()) return EPIPE;
-    spare ??= new binding.WriteWrap() as Request;
-    return this.began(this.raw.writeBuffer(spare, bytes), bytes);
+    return this.began(this.raw.writeBuffer(spareFor(this), bytes), bytes);
   }
 
   /** The same of several pieces, none of them empty. Not with TLS, which would copy them. */
   writeAll(pieces: readonly Uint8Array[]): number {
     if (pieces.length === 0) return 0;
     if (!this.mayWrite()) return EPIPE;
-    spare ??= new binding.WriteWrap() as Request;
-    return this.began(this.raw.writev(spare, pieces, true), pieces);
+    return this.began(this.raw.writev(spareFor(this), pieces, true), pieces);
   }
 
   private mayWrite(): boolean {
@@ -165,11 +177,13 @@ export class StreamHandle {
       spare = null;
       return status < 0 ? status : EPIPE;
     }
-    if (binding.streamBaseState[binding.kLastWriteWasAsync] === 0) return 0;
+    if (binding.streamBaseState[binding.kLastWriteWasAsync] === 0) {
+      request.stream = null;
+      return 0;
+    }
     // It belongs to this write from now on.
     spare = null;
-    request.oncomplete = wrote;
-    request.stream = this;
+    if (request.stream === null) return this.doneWithin;
     request.kept = kept;
     this.writing = true;
     return 1;
@@ -263,6 +277,10 @@ export class StreamHandle {
   }
 
   hasWritten(status: number): void {
+    if (!this.writing) {
+      this.doneWithin = status;
+      return;
+    }
     this.writing = false;
     try {
       this.user.handleWrote(status);

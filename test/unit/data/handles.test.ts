@@ -243,6 +243,23 @@ for (const [name, pair] of MAKERS) {
     assert.equal(reads, 1);
   });
 
+  test(`${name}: the first write behind a reset is told as failed, by its call or after it, and is no longer under way`, async (t) => {
+    const { client, user } = await pair(t);
+    client.once('data', () => {});
+    user.handle.write(Buffer.from('early'));
+    await waitFor(() => client.bytesRead >= 5 && !user.handle.isWriting, 'the first write');
+    user.wrote.length = 0;
+    user.handle.setReading(false);
+    const raw = (client as Socket & { _handle: RawHandle })._handle;
+    (raw._parent ?? raw).reset(() => client.destroy());
+    // Nothing of the loop may come in between, which would read the reset.
+    while (!user.handle.isPeerGone());
+    const status = user.handle.write(Buffer.from('late'));
+    if (status > 0) await waitFor(() => user.wrote.length === 1, 'the failure');
+    assert.ok(status < 0 || user.wrote[0] < 0, `${status} ${user.wrote}`);
+    assert.equal(user.handle.isWriting, false);
+  });
+
   test(`${name}: a client that resets in the middle of all`, async (t) => {
     const { client, user, carrier } = await pair(t);
     user.handle.setReading(true);
