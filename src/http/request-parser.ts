@@ -300,7 +300,7 @@ function settleTarget(head: RequestHead): void {
     return;
   }
   if (target === '*' && method === 'OPTIONS') return;
-  const absolute = absoluteTarget(target);
+  const absolute = absoluteTarget(target, method);
   if (absolute === null) {
     refused(head, 'a target that is no path');
     return;

@@ -39,13 +39,20 @@ export function requestUri(target: string): string {
   return uri.startsWith('/') ? uri : `/${uri}`;
 }
 
-/** Host and path of a target in absolute form (RFC 9112 §3.2.2), null for what is none of HTTP. */
-export function absoluteTarget(target: string): { readonly authority: string; readonly uri: string } | null {
+/**
+ * Host and path of a target in absolute form (RFC 9112 §3.2.2), null for what is none of HTTP. For OPTIONS, a URL without
+ * path and query asks of the whole server (§3.2.4).
+ */
+export function absoluteTarget(
+  target: string,
+  method: string,
+): { readonly authority: string; readonly uri: string } | null {
   const start = authorityStart(target);
   const scheme = target.slice(0, start).toLowerCase();
   const authority = target.slice(start, AUTHORITY.skip(target, start));
   if ((scheme !== 'http://' && scheme !== 'https://') || authority === '') return null;
-  return { authority, uri: requestUri(target) };
+  const isBare = start + authority.length === target.length;
+  return { authority, uri: isBare && method === 'OPTIONS' ? '*' : requestUri(target) };
 }
 
 /**

@@ -199,7 +199,7 @@ const PLACES: Record<string, (text: string) => void> = {
   'a Connection that is read': (text) => readRequest(`${GET}Connection: ${text}\r\n\r\n`, 65_536),
   'lines of a request in single bytes': (text) => readRequest(`${GET}${text}\r\n\r\n`, 1),
   'a field in single bytes': (text) => readRequest(`${GET}X: ${text}\r\n\r\n`, 1),
-  'a target that names a host': (text) => absoluteTarget(`http://${text}`),
+  'a target that names a host': (text) => absoluteTarget(`http://${text}`, 'OPTIONS'),
   'chunks of a client': (text) => readChunks(text, 65_536),
   'chunks of a client in single bytes': (text) => readChunks(text, 1),
   'an extension of a client': (text) => readChunks(`1;${text}\r\na\r\n`, 65_536),

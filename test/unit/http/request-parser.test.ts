@@ -103,6 +103,17 @@ test('the absolute form names the host, whatever the field says', () => {
   assert.equal(read(`OPTIONS * HTTP/1.1\r\n${HOST}\r\n`).problem, '');
 });
 
+test('OPTIONS for a host alone asks of the whole server, and for anything below it of that', () => {
+  const asked = (target: string): string[] => {
+    const { problem, host, target: got, path } = read(`OPTIONS ${target} HTTP/1.1\r\n${HOST}\r\n`);
+    return [problem, host, got, path];
+  };
+  assert.deepEqual(asked('*'), ['', 'a.test', '*', '*']);
+  assert.deepEqual(asked('http://b.test:81'), ['', 'b.test:81', '*', '*']);
+  assert.deepEqual(asked('http://b.test/'), ['', 'b.test', '/', '/']);
+  assert.deepEqual(asked('http://b.test?a'), ['', 'b.test', '/?a', '/']);
+});
+
 const REFUSED: Record<string, [status: number, text: string]> = {
   'a length and a coding': [400, get('Content-Length: 1\r\nTransfer-Encoding: chunked\r\n')],
   'a coding and a length': [400, get('Transfer-Encoding: chunked\r\nContent-Length: 1\r\n')],
