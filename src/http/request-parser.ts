@@ -117,12 +117,19 @@ export class RequestParser {
   /**
    * Reads a head that begins at `start` into `head`. Returns the index behind its empty line, INCOMPLETE or REFUSED; what is
    * wrong is told as soon as it is here. A good head is settled (`finish`); its bytes are changed. `maxFields`: more are
-   * refused. `before`: of the connection.
+   * refused. `before`: of the connection, null for its first head.
    */
-  parse(bytes: Buffer, start: number, end: number, head: RequestHead, maxFields: number, before: FieldsBefore): number {
+  parse(
+    bytes: Buffer,
+    start: number,
+    end: number,
+    head: RequestHead,
+    maxFields: number,
+    before: FieldsBefore | null,
+  ): number {
     const at = this.requestLine(bytes as Bytes, start, end, head);
     if (at <= 0) return at;
-    const repeated = before.at(bytes, at, end);
+    const repeated = before === null ? null : before.at(bytes, at, end);
     if (repeated !== null) {
       head.repeat(repeated);
       this.settle(head);
@@ -135,7 +142,7 @@ export class RequestParser {
     const usual = this.usual && isPath(head);
     this.settle(head);
     if (head.problem !== '') return REFUSED;
-    before.wereRead(head, usual ? behind - at : 0);
+    before?.wereRead(head, usual ? behind - at : 0);
     return behind;
   }
 

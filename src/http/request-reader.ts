@@ -18,7 +18,9 @@ const parser = new RequestParser();
 export class RequestReader {
   /** After `read`: a head is here, good or refused (`problem`). Nothing may be read behind one that is refused. */
   whole = false;
-  private readonly before = new FieldsBefore();
+  /** null until a second head comes: many connections bring one only. */
+  private before: FieldsBefore | null = null;
+  private isLater = false;
   private partial: PartialHead | null = null;
   private emptyLines = 0;
   private sawCr = false;
@@ -42,6 +44,7 @@ export class RequestReader {
       if (!this.takesEmptyLine(bytes[at++])) return this.ends(at, head, 'empty lines before a request');
     }
     if (at === end) return end;
+    if (this.isLater) this.before ??= new FieldsBefore();
     const behind = parser.parse(bytes, at, Math.min(end, at + MAX_HEAD_BYTES), head, maxFields, this.before);
     if (behind !== INCOMPLETE) return this.ends(behind, head);
     this.partial = new PartialHead();
@@ -68,6 +71,7 @@ export class RequestReader {
     this.partial = null;
     this.emptyLines = 0;
     this.whole = true;
+    this.isLater = true;
     return at;
   }
 
