@@ -12,6 +12,7 @@ import { parseDuration, timerSpan } from '../../kernel/durations.ts';
 import { EVENTS } from '../../kernel/events.ts';
 import { log } from '../../kernel/log.ts';
 import { parseShare } from '../../kernel/share.ts';
+import type { Steps } from '../../kernel/steps.ts';
 import { GUARD_CONFIRM, GUARD_GRACE, GUARD_REMOVAL } from '../../model/guard-keys.ts';
 import type { ObjectKeys } from '../../model/kv-tree.ts';
 import type { BackendTraffic } from './backend-traffic.ts';
@@ -140,8 +141,8 @@ export class RemovalGuard {
     else traffic.start();
   }
 
-  /** Those of the changes that may be in force now, and what was held and is held no more. */
-  admit(changes: Changes): Changes {
+  /** Those of the changes, which become its own, that may be in force now, and what was held and is held no more; bit by bit. */
+  *admit(changes: Map<string, string | null>): Steps<Changes> {
     this.obey(changes);
     const { removal } = this.limits;
     const { recalled } = this;
@@ -150,22 +151,28 @@ export class RemovalGuard {
       if (recalled !== null) this.options.onHeld?.(null);
       return changes;
     }
-    const passing = new Map(changes);
     let hasChanged = recalled !== null;
-    for (const [key, value] of changes) if (value !== null && this.held.delete(key)) hasChanged = true;
+    for (const [key, value] of changes) {
+      yield;
+      if (value !== null && this.held.delete(key)) hasChanged = true;
+    }
     const before = this.held.size;
     if (this.held.size === 0 && !this.released) this.end('the keys are back');
-    if (recalled !== null) this.holdOn(recalled, passing);
-    if (this.released) this.passHeld(passing);
-    else if (removal !== null) this.hold(passing, removal);
-    if (hasChanged || this.held.size !== before) this.tellHeld();
-    return passing;
+    if (recalled !== null) yield* this.holdOn(recalled, changes);
+    if (this.released) yield* this.passHeld(changes);
+    else if (removal !== null) yield* this.hold(changes, removal);
+    if (hasChanged || this.held.size !== before) yield* this.tellHeld();
+    return changes;
   }
 
-  private holdOn({ reason, since, holdsAll, backends, keys }: HeldKeys, passing: Map<string, string | null>): void {
+  private *holdOn(
+    { reason, since, holdsAll, backends, keys }: HeldKeys,
+    passing: Map<string, string | null>,
+  ): Steps<void> {
     const leftMs = since + this.limits.graceMs - Date.now();
     if (leftMs <= 0) return;
     for (const [key, value] of keys) {
+      yield;
       if ((passing.get(key) ?? null) !== null) continue;
       passing.set(key, value);
       this.held.set(key, value);
@@ -176,14 +183,22 @@ export class RemovalGuard {
     this.begin(reason, {}, since, leftMs);
   }
 
-  private tellHeld(): void {
-    const { reason, since, holdsAll, backendsHeld, held } = this;
-    const backends = [...backendsHeld];
-    this.options.onHeld?.(held.size === 0 ? null : { reason, since, holdsAll, backends, keys: new Map(held) });
+  private *tellHeld(): Steps<void> {
+    const { reason, since, holdsAll } = this;
+    const keys = new Map<string, string>();
+    for (const [key, value] of this.held) {
+      yield;
+      keys.set(key, value);
+    }
+    const backends = [...this.backendsHeld];
+    this.options.onHeld?.(keys.size === 0 ? null : { reason, since, holdsAll, backends, keys });
   }
 
-  private passHeld(passing: Map<string, string | null>): void {
-    for (const key of this.held.keys()) passing.set(key, null);
+  private *passHeld(passing: Map<string, string | null>): Steps<void> {
+    for (const key of this.held.keys()) {
+      yield;
+      passing.set(key, null);
+    }
     this.held.clear();
     this.released = false;
     this.holdsAll = false;
@@ -191,8 +206,9 @@ export class RemovalGuard {
     this.went = 0;
   }
 
-  private hold(passing: Map<string, string | null>, removal: number): void {
-    const gone = this.goneFrontends(passing);
+  private *hold(passing: Map<string, string | null>, removal: number): Steps<void> {
+    const gone = yield* this.goneFrontends(passing);
+    const emptied = yield* this.emptiedBackends(passing);
     const now = performance.now();
     if (now - this.wentAt > TOGETHER_MS || this.went === 0) {
       this.went = 0;
@@ -203,44 +219,55 @@ export class RemovalGuard {
       this.begin(`${all} of ${this.before} frontends would be gone`, { removed: all, of: this.before });
       this.holdsAll = true;
     }
-    for (const backend of this.emptiedBackends(passing)) {
+    for (const backend of emptied) {
       if (this.holdsAll || !this.options.traffic.has(backend)) continue;
       this.begin(`backend ${backend}, which has requests, would be without a server`, { backend });
       this.backendsHeld.add(backend);
     }
-    for (const [key, value] of passing) {
-      if (value !== null) continue;
-      const object = objectOf(key);
-      if (object === null) continue;
-      if (!this.holdsAll && !(object.kind === 'backends' && this.backendsHeld.has(object.name))) continue;
-      passing.delete(key);
-      // Of very many keys that mean nothing the values are not kept.
-      this.held.set(key, this.options.keysOf(object.kind, object.name).get(object.rest) ?? '');
+    const holdsAll = this.holdsAll;
+    const backends = new Set(this.backendsHeld);
+    if (holdsAll || backends.size > 0) {
+      for (const [key, value] of passing) {
+        yield;
+        if (value !== null) continue;
+        const object = objectOf(key);
+        if (object === null) continue;
+        if (!holdsAll && !(object.kind === 'backends' && backends.has(object.name))) continue;
+        passing.delete(key);
+        // Of very many keys that mean nothing the values are not kept.
+        this.held.set(key, this.options.keysOf(object.kind, object.name).get(object.rest) ?? '');
+      }
     }
-    if (this.holdsAll || gone.size === 0) return;
+    if (holdsAll || gone.size === 0) return;
     this.went += gone.size;
     this.wentAt = now;
   }
 
   /** Frontends that would have no key any more. */
-  private goneFrontends(passing: Changes): Set<string> {
+  private goneFrontends(passing: Changes): Steps<Set<string>> {
     return this.emptied('frontends', passing, () => true);
   }
 
   /** Backends that have servers and would have none. */
-  private emptiedBackends(passing: Changes): Set<string> {
+  private emptiedBackends(passing: Changes): Steps<Set<string>> {
     return this.emptied('backends', passing, (rest) => SERVER_URL.test(rest));
   }
 
   /** Objects that have keys that `counts`, and would have none of them any more. */
-  private emptied(kind: 'backends' | 'frontends', passing: Changes, counts: (rest: string) => boolean): Set<string> {
+  private *emptied(
+    kind: 'backends' | 'frontends',
+    passing: Changes,
+    counts: (rest: string) => boolean,
+  ): Steps<Set<string>> {
     const emptied = new Set<string>();
     const filled = new Set<string>();
     for (const [key, value] of passing) {
+      yield;
       const object = objectOf(key);
       if (object?.kind === kind && counts(object.rest)) (value === null ? emptied : filled).add(object.name);
     }
     for (const name of emptied) {
+      yield;
       const keys = [...this.options.keysOf(kind, name).keys()].filter(counts);
       const stays = keys.some((rest) => this.remains(`${kind}/${name}/${rest}`, passing));
       if (keys.length === 0 || stays || filled.has(name)) emptied.delete(name);

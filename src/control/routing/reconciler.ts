@@ -43,7 +43,7 @@ export type ReconcilerOptions = {
   /** What has changed of the keys of all sources together, as they come. */
   readonly onKeys?: (changes: readonly MergedChange[]) => void;
   /** Which of the changes may be in force now; absent: all. */
-  readonly admit?: (changes: ReadonlyMap<string, string | null>) => ReadonlyMap<string, string | null>;
+  readonly admit?: (changes: Map<string, string | null>) => Steps<ReadonlyMap<string, string | null>>;
   /** The quiet that ends a batch. */
   readonly coalesceMs?: number;
   /** The longest time that a change waits for quiet; where it was quiet for so long, the next one does not wait at all. */
@@ -75,7 +75,7 @@ export class Reconciler implements SourceSink {
   readonly #sources: readonly Pick<Source, 'name' | 'status'>[];
   readonly #builder: ModelBuilder;
   readonly #onModel: (model: Model, changed: ModelChange, since: number) => void;
-  readonly #admit: (changes: ReadonlyMap<string, string | null>) => ReadonlyMap<string, string | null>;
+  readonly #admit: ((changes: Map<string, string | null>) => Steps<ReadonlyMap<string, string | null>>) | null;
   readonly #onTaken: (revisions: ReadonlyMap<SourceName, string>) => void;
   readonly #onKeys: (changes: readonly MergedChange[]) => void;
   readonly #coalesceMs: number;
@@ -124,7 +124,7 @@ export class Reconciler implements SourceSink {
     this.#builder = options.builder;
     this.#onModel = options.onModel;
     this.#slices = options.slices ?? new Slices();
-    this.#admit = options.admit ?? ((changes) => changes);
+    this.#admit = options.admit ?? null;
     this.#onTaken = options.onTaken ?? (() => {});
     this.#onKeys = options.onKeys ?? (() => {});
     this.#coalesceMs = options.coalesceMs ?? 2;
@@ -362,7 +362,8 @@ export class Reconciler implements SourceSink {
   }
 
   *#steps(begun: Begun): Steps<ModelUpdate> {
-    const changes = this.#admit(yield* begun.pending.newest());
+    const newest = yield* begun.pending.newest();
+    const changes = this.#admit === null ? newest : yield* this.#admit(newest);
     begun.pending = PendingChanges.of(changes);
     return yield* this.#builder.updating(listed(changes), begun.alias);
   }

@@ -121,6 +121,24 @@ test('more than a share of the frontends at once stays until its time is over, a
   assert.match(String(lines.findLast(({ event }) => event === 'config_released')?.because), /grace time is over/);
 });
 
+test('very many deletions are held bit by bit: other work may be done between any two of them', async (t) => {
+  const node = start(t, 0.5);
+  await node.load(200);
+  const gone = Array.from({ length: 200 }, (_, i) => deleted(routeKeys(i))).flat();
+  const steps = node.guard.admit(new Map(gone.map(({ key }) => [key, null])));
+  let stops = 0;
+  let most = 0;
+  for (let before = 0, step = steps.next(); ; step = steps.next(), stops++) {
+    const now = node.guard.status()?.keys ?? 0;
+    most = Math.max(most, now - before);
+    before = now;
+    if (step.done === true) break;
+  }
+  assert.equal(node.guard.status()?.keys, gone.length);
+  assert.equal(most, 1, 'none are held together');
+  assert.ok(stops > 4 * gone.length, `${stops} stops`);
+});
+
 test('leases that run out one after the other are one removal', async (t) => {
   const node = start(t, 0.5);
   await node.load(10);
