@@ -299,7 +299,19 @@ export class Spool {
     try {
       step();
     } catch (error) {
-      if (!closed) this.user.crash(error);
+      this.failed(error, closed);
+    }
+  }
+
+  /** An error of ours. `closed`: nobody hears of it any more; what is left is the file. */
+  private failed(error: unknown, closed: boolean): void {
+    if (closed) {
+      this.closeFile();
+      return;
+    }
+    try {
+      this.user.crash(error);
+    } finally {
       this.close();
     }
   }

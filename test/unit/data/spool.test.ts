@@ -232,6 +232,24 @@ test('whatever is under way when it is closed, its file is closed behind it and 
   assert.deepEqual([descriptorsIn(folder.path), readdirSync(folder.path)], [0, []]);
 });
 
+test('an error of ours in an operation that comes back after the close leaves no file, and one before it none either', async () => {
+  for (const closesFirst of [true, false]) {
+    const node = new Node(folder.path);
+    const user = node.spool(1);
+    const broken = user.spool as unknown as { back: () => void };
+    let isBack = false;
+    broken.back = () => {
+      isBack = true;
+      throw new Error('ours');
+    };
+    user.spool.add(randomBytes(100_000));
+    if (closesFirst) user.spool.close();
+    await waitFor(() => isBack, 'the operation to come back');
+    await waitFor(() => node.left.every((count) => count === 0), `nothing to be left, closed ${closesFirst}`);
+    assert.equal(user.error === null, closesFirst);
+  }
+});
+
 test('all workers together have so much of the disk; beyond it the next piece fails, and what goes makes room', async () => {
   const use = createDiskUse(2);
   const nodes = [0, 1].map((index) => new Node(folder.path, { mostOnDisk: 256 * KIB }, use, index));
