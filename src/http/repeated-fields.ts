@@ -8,8 +8,12 @@ import type { RequestHead } from './request-head.ts';
 
 /** Of a request whose head is kept, characters. */
 const MAX_TARGET = 256;
-/** Connections of a thread whose fields are kept. With the text made of them that is some 3 MiB at most. */
+/**
+ * Connections of a thread whose fields are kept. Of 2 KiB each, with the text made of them, that is 5 MiB
+ * at most.
+ */
 const MAX_KEPT = 512;
+
 /** What was read of such fields. */
 export class RepeatedFields {
   readonly host: string;
@@ -39,7 +43,7 @@ export class RepeatedFields {
     this.wantsEvents = head.wantsEvents;
   }
 
-  /** False: options have changed them. Otherwise `rest` and `headTo` follow. `forwarded`: the lines that stand behind them. */
+  /** False: options have changed them. Otherwise `behindHost` and `headTo` follow. `forwarded`: the lines that stand behind them. */
   areSentWith(host: string, fields: string, forwarded: string): boolean {
     if (fields !== this.lines || host !== this.host) return false;
     if (forwarded !== this.forwarded || this.rest === '') {

@@ -2,7 +2,6 @@
  * The request as it goes to a server: its text, made once and sent with every try, and those pieces of its body that are
  * here to be sent, or sent once more. One per exchange, used again with it.
  */
-
 import type { RepeatedFields } from '../../http/repeated-fields.ts';
 import {
   REQUEST_CHUNKED,
