@@ -43,10 +43,14 @@ export function readArguments(command: CommandName, argv: readonly string[]): Ar
   const words: string[] = [];
   const options = new Map<string, string>();
   const flags: string[] = [];
-  for (const argument of argv) {
-    const [, written, value] = /^--([a-z][\w.-]*)(?:=(.*))?$/is.exec(argument) ?? [];
+  for (let at = 0; at < argv.length; at++) {
+    const argument = argv[at];
+    const [, written, joined] = /^--([a-z][\w.-]*)(?:=(.*))?$/is.exec(argument) ?? [];
     const option = row.options.find(({ name }) => name === written?.toLowerCase());
     if (option !== undefined) {
+      // A value that must be there may stand behind a blank as well.
+      const stands = joined === undefined && option.value !== '' && argv[at + 1]?.startsWith('-') === false;
+      const value = stands ? argv[++at] : joined;
       checkValue(option, value);
       const before = option.repeats === true ? options.get(option.name) : undefined;
       options.set(option.name, before === undefined ? (value ?? '') : `${before}\n${value}`);
