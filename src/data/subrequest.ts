@@ -8,7 +8,8 @@
 // The global of the same name is a getter: reading it costs more than the clock does.
 import { performance } from 'node:perf_hooks';
 import { headField } from '../http/fields.ts';
-import { REQUEST_LENGTH, REQUEST_NO_BODY, type RequestHead } from '../http/request-head.ts';
+import { REQUEST_LENGTH, REQUEST_NO_BODY } from '../http/request-framing.ts';
+import type { RequestHead } from '../http/request-head.ts';
 import type { ResponseHead } from '../http/response-head.ts';
 import { FAULTS, type Fault } from '../kernel/errors.ts';
 import { tellOwnError } from '../kernel/own-error.ts';

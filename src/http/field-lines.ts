@@ -16,6 +16,13 @@ export class FieldLines {
   /** Names that may be among both (name-bits.ts). What none of them can be is neither searched for nor taken off. */
   protected names = 0;
 
+  /** There are none. */
+  protected clear(): void {
+    this.lines = '';
+    this.withheld = '';
+    this.names = 0;
+  }
+
   /** `name: value\r\n` of everything that is forwarded as it stands. */
   get fields(): string {
     return this.lines;

@@ -3,61 +3,25 @@
  * One per worker, reused for every request: a listener fills it and the exchange takes what it needs before the
  * handler returns. Text is decoded UTF-8, but for heads with `latin1`.
  */
-import { ASCII } from '../kernel/characters.ts';
-import { FAULTS, type Fault } from '../kernel/errors.ts';
-import { FieldLines } from './field-lines.ts';
-import {
-  asBytes,
-  collectValues,
-  contentLengthOf,
-  HOP_BY_HOP,
-  isOtherCoding,
-  listMembers,
-  withoutFields,
-} from './fields.ts';
-import { ALL_FORWARDING, DISGUISED, forwardingOf, MADE_ANEW } from './forwarding.ts';
+import { connectionOptions, isKeepAlive } from './connection-options.ts';
+import { asBytes, collectValues, listMembers, withoutFields } from './fields.ts';
+import { ForwardedFields } from './forwarded-fields.ts';
+import { ALL_FORWARDING, DISGUISED, forwardingOf, MADE_ANEW, NOT_FORWARDING } from './forwarding.ts';
+import { grpcKindOf, NO_GRPC } from './grpc.ts';
 import { hostProblem } from './host.ts';
 import { bitOf, nameBit } from './name-bits.ts';
-import { OwnForwardedLines, portOf } from './own-forwarded-lines.ts';
 import type { RepeatedFields } from './repeated-fields.ts';
-
-export const REQUEST_NO_BODY = 0;
-export const REQUEST_LENGTH = 1;
-export const REQUEST_CHUNKED = 2;
-/** No body but the bytes of a tunnel; only once the server has agreed to it. */
-export const REQUEST_TUNNEL = 3;
-
-/** What a request is by its Content-Type. */
-export const NO_GRPC = 0;
-export const GRPC = 1;
-export const GRPC_WEB = 2;
-
-function grpcOf(type: string): number {
-  const lower = type.toLowerCase();
-  if (!lower.startsWith('application/grpc')) return NO_GRPC;
-  return lower.startsWith('application/grpc-web') ? GRPC_WEB : GRPC;
-}
-
-/** By far the most common values of `Connection`. */
-function isKeepAlive(connection: string): boolean {
-  return connection === 'keep-alive' || connection === 'Keep-Alive';
-}
-
-/** Characters of a value that are told of in a reason. */
-const MAX_SHOWN = 40;
+import { REQUEST_NO_BODY, RequestFraming } from './request-framing.ts';
 
 const LOWER_X = 0x78;
 
-export class RequestHead extends FieldLines {
+export class RequestHead extends RequestFraming {
   method = '';
   /** As received: path and query, or the absolute form. */
   target = '';
   /** The part of the target before `?`. */
   path = '';
   host = '';
-  /** REQUEST_NO_BODY, REQUEST_LENGTH or REQUEST_CHUNKED. */
-  body = REQUEST_NO_BODY;
-  contentLength = 0;
   /** Value of `Upgrade`, '' unless `Connection` lists it. */
   upgrade = '';
   /** A WebSocket is asked for (shared/spec cli-api §6: what counts as one). */
@@ -84,38 +48,22 @@ export class RequestHead extends FieldLines {
   trusted = true;
   /** Its fields are those of a request before. */
   repeated: RepeatedFields | null = null;
-  /** What is wrong, '' for a good head. */
-  problem = '';
-  /** What its client is told of it. */
-  fault: Fault = FAULTS.badRequest;
+  readonly forwarded = new ForwardedFields();
   /** The last host that was found good: nearly always that of the next request as well. */
   private goodHost = '';
   private hosts = 0;
-  private lengths = 0;
-  /** Of the client, '' for none; several fields are one list. */
-  forwardedFor = '';
-  private forwardedHost = '';
-  private forwardedPort = '';
-  forwardedProto = '';
-  private realIp = '';
   private upgradeValue = '';
   private connection = '';
   private trailers = false;
-  /** The client, or a proxy before us, sent one of the forwarded fields. */
-  private forwarded = false;
-  private readonly ownLines = new OwnForwardedLines();
   /** `grpcKind`, -1 before it was looked for. */
   private grpc = -1;
 
   begin(method: string, target: string, path: string): void {
+    this.clear();
     this.method = method;
     this.target = target;
     this.path = path;
     this.host = '';
-    this.lines = '';
-    this.names = 0;
-    this.body = REQUEST_NO_BODY;
-    this.contentLength = 0;
     this.upgrade = '';
     this.webSocket = false;
     this.wantsEvents = false;
@@ -129,20 +77,11 @@ export class RequestHead extends FieldLines {
     this.neverIndexed = '';
     this.trusted = true;
     this.repeated = null;
-    this.problem = '';
-    this.fault = FAULTS.badRequest;
-    this.withheld = '';
     this.hosts = 0;
-    this.lengths = 0;
-    this.forwardedFor = '';
-    this.forwardedHost = '';
-    this.forwardedPort = '';
-    this.forwardedProto = '';
-    this.realIp = '';
+    this.forwarded.clear();
     this.upgradeValue = '';
     this.connection = '';
     this.trailers = false;
-    this.forwarded = false;
     this.grpc = -1;
   }
 
@@ -151,7 +90,7 @@ export class RequestHead extends FieldLines {
     return (
       this.hosts === 1 &&
       this.body === REQUEST_NO_BODY &&
-      !this.forwarded &&
+      !this.forwarded.areGiven &&
       !this.trailers &&
       this.expect === '' &&
       this.upgradeValue === '' &&
@@ -178,7 +117,7 @@ export class RequestHead extends FieldLines {
 
   /** One of its own, for a request that has to wait: this one is filled anew with the next. */
   detached(): RequestHead {
-    return Object.assign(new RequestHead(), this);
+    return Object.assign(new RequestHead(), this, { forwarded: Object.assign(new ForwardedFields(), this.forwarded) });
   }
 
   /** `name` is lower case. */
@@ -202,7 +141,8 @@ export class RequestHead extends FieldLines {
 
   /** By its type: NO_GRPC, GRPC or GRPC_WEB. */
   get grpcKind(): number {
-    if (this.grpc < 0) this.grpc = this.values('content-type').reduce((kind, type) => Math.max(kind, grpcOf(type)), 0);
+    if (this.grpc < 0)
+      this.grpc = this.values('content-type').reduce((kind, type) => Math.max(kind, grpcKindOf(type)), 0);
     return this.grpc;
   }
 
@@ -216,8 +156,12 @@ export class RequestHead extends FieldLines {
    * their length alone.
    */
   private forwards(name: string, first: number, value: string): boolean {
-    // Beside ours it would be another answer to what a server asks for, from whomever it comes.
-    if (first === LOWER_X && forwardingOf(name) === DISGUISED) return false;
+    if (first === LOWER_X) {
+      const kind = forwardingOf(name);
+      if (kind === NOT_FORWARDING) return true;
+      // Beside ours it would be another answer to what a server asks for, from whomever it comes.
+      return kind !== DISGUISED && !this.forwarded.add(name, value);
+    }
     switch (name.length) {
       case 2:
         if (name === 'te') {
@@ -246,13 +190,6 @@ export class RequestHead extends FieldLines {
         }
         if (name === 'trailer') return false;
         break;
-      case 9:
-        if (name === 'x-real-ip') {
-          this.realIp = value;
-          this.forwarded = true;
-          return false;
-        }
-        break;
       case 10:
         if (name === 'connection') {
           this.connection = this.connection === '' ? value : `${this.connection},${value}`;
@@ -268,43 +205,18 @@ export class RequestHead extends FieldLines {
         // Of the upgrade to HTTP/2 that nobody takes any more (RFC 9113 §3.1).
         if (name === 'http2-settings') return false;
         break;
-      case 15:
-        if (name === 'x-forwarded-for') {
-          this.forwarded = true;
-          this.forwardedFor = this.forwardedFor === '' ? value : `${this.forwardedFor}, ${value}`;
-          return false;
-        }
-        break;
       case 16:
-        if (name === 'x-forwarded-host') {
-          this.forwarded = true;
-          if (this.forwardedHost === '') this.forwardedHost = value;
-          return false;
-        }
-        if (name === 'x-forwarded-port') {
-          this.forwarded = true;
-          if (this.forwardedPort === '') this.forwardedPort = value;
-          return false;
-        }
-        if (name === 'proxy-connection') return false;
-        break;
+        return name !== 'proxy-connection';
       case 17:
-        if (name === 'x-forwarded-proto') {
-          this.forwarded = true;
-          if (this.forwardedProto === '') this.forwardedProto = value;
-          return false;
-        }
         if (name === 'transfer-encoding') {
           this.addTransferEncoding(value);
           return false;
         }
         break;
       case 18:
-        if (name === 'x-forwarded-server' || name === 'proxy-authenticate') return false;
-        break;
+        return name !== 'proxy-authenticate';
       case 19:
-        if (name === 'proxy-authorization') return false;
-        break;
+        return name !== 'proxy-authorization';
       default:
     }
     return true;
@@ -313,20 +225,6 @@ export class RequestHead extends FieldLines {
   /** Its client waits for an interim response before it sends its body. */
   get expectsContinue(): boolean {
     return this.expect.toLowerCase() === '100-continue';
-  }
-
-  /** uWebSockets does not announce the end of an empty body when the head came in pieces: nobody may wait for it. */
-  get bodyFollows(): boolean {
-    return this.body === REQUEST_CHUNKED || (this.body === REQUEST_LENGTH && this.contentLength !== 0);
-  }
-
-  get chunked(): boolean {
-    return this.body === REQUEST_CHUNKED;
-  }
-
-  /** Content-Length came more than once, be it with the same number. */
-  get repeatsLength(): boolean {
-    return this.lengths > 1;
   }
 
   /** The target names the host: that counts, whatever the field says. There must be one all the same. */
@@ -349,27 +247,18 @@ export class RequestHead extends FieldLines {
     return this.problem === '';
   }
 
-  /** The forwarded fields (proxying §4, trusted as by default). */
+  /** The forwarded fields (proxying §4). `serverLine`: who we are, as a line. */
   forwardedLines(peer: string, secure: boolean, serverLine: string): string {
-    if (!this.forwarded && !this.tunnel) return this.ownLines.of(peer, secure, this.host, serverLine);
-    let proto = this.forwardedProto === '' ? (secure ? 'https' : 'http') : this.forwardedProto;
-    if (this.tunnel && this.webSocket) proto = proto === 'https' ? 'wss' : 'ws';
-    const chain = this.forwardedFor === '' ? peer : `${this.forwardedFor}, ${peer}`;
-    return (
-      `x-forwarded-for: ${chain}\r\nx-forwarded-host: ${this.forwardedHost === '' ? this.host : this.forwardedHost}` +
-      `\r\nx-forwarded-port: ${this.forwardedPort === '' ? portOf(this.host, proto) : this.forwardedPort}` +
-      `\r\nx-forwarded-proto: ${proto}\r\n${serverLine}x-real-ip: ${this.realIp === '' ? peer : this.realIp}\r\n`
-    );
+    const { forwarded, host } = this;
+    return this.tunnel && this.webSocket
+      ? forwarded.webSocketLines(peer, secure, host, serverLine)
+      : forwarded.lines(peer, secure, host, serverLine);
   }
 
   /** Forgets what the client says of the hops before it (proxying §4): it is not trusted to. */
   distrustForwarded(): void {
     this.trusted = false;
-    this.forwardedFor = '';
-    this.forwardedHost = '';
-    this.forwardedPort = '';
-    this.forwardedProto = '';
-    this.realIp = '';
+    this.forwarded.clear();
     this.takeOff(ALL_FORWARDING);
   }
 
@@ -405,51 +294,12 @@ export class RequestHead extends FieldLines {
   }
 
   private forget(name: string): void {
-    switch (name) {
-      case 'host':
-        this.host = '';
-        return;
-      case 'x-real-ip':
-        this.realIp = '';
-        break;
-      case 'x-forwarded-for':
-        this.forwardedFor = '';
-        break;
-      case 'x-forwarded-host':
-        this.forwardedHost = '';
-        break;
-      case 'x-forwarded-port':
-        this.forwardedPort = '';
-        break;
-      case 'x-forwarded-proto':
-        this.forwardedProto = '';
-        break;
-      default:
+    if (name === 'host') {
+      this.host = '';
+      return;
     }
+    this.forwarded.forget(name);
     this.withheld = withoutFields(this.withheld, new Set([name]));
-  }
-
-  private addContentLength(value: string): void {
-    // The listener refuses a list, but only after it has given us the request.
-    const length = value.includes(',') ? -1 : contentLengthOf(value);
-    if (length < 0) this.problem = 'a Content-Length that is no number';
-    else if (this.lengths > 0 && length !== this.contentLength) this.problem = 'two different Content-Lengths';
-    this.lengths++;
-    this.contentLength = length;
-    if (this.body === REQUEST_CHUNKED) this.problem = 'both Content-Length and Transfer-Encoding';
-    // `Content-Length: 0` says so and is forwarded: a POST without it is refused by some servers.
-    this.body = REQUEST_LENGTH;
-  }
-
-  private addTransferEncoding(value: string): void {
-    // `toLowerCase` makes a `k` of the Kelvin sign.
-    if (value.toLowerCase() !== 'chunked' || !ASCII.spans(value) || this.body === REQUEST_CHUNKED) {
-      this.problem = `the transfer coding ${JSON.stringify(value.slice(0, MAX_SHOWN))}`;
-      if (this.body !== REQUEST_CHUNKED && isOtherCoding(value)) this.fault = FAULTS.unknownCoding;
-    } else if (this.body === REQUEST_LENGTH) {
-      this.problem = 'both Content-Length and Transfer-Encoding';
-    }
-    this.body = REQUEST_CHUNKED;
   }
 
   /** `connection: upgrade\r\nupgrade: …\r\n` where a tunnel is asked for, else ''. */
@@ -459,32 +309,15 @@ export class RequestHead extends FieldLines {
 
   /** RFC 9110 §7.6.1: fields named in `Connection` end here; done before ours are written, so it cannot suppress them. */
   private settleConnection(): void {
-    // Without making a list of them.
-    if (isKeepAlive(this.connection)) {
-      this.keepAlive = true;
-      return;
+    const { close, keepAlive, upgrade, fields } = connectionOptions(this.connection);
+    this.close = close;
+    this.keepAlive = keepAlive;
+    if (upgrade) {
+      this.upgrade = this.upgradeValue;
+      this.webSocket = this.upgrade.toLowerCase().includes('websocket');
     }
-    if (this.connection === 'close') {
-      this.close = true;
-      return;
-    }
-    let listed: Set<string> | null = null;
-    for (const member of listMembers(this.connection)) {
-      if (member === 'upgrade') {
-        this.upgrade = this.upgradeValue;
-        this.webSocket = this.upgrade.toLowerCase().includes('websocket');
-      } else if (member === 'close') {
-        this.close = true;
-      } else if (member === 'keep-alive') {
-        this.keepAlive = true;
-      } else if (!HOP_BY_HOP.has(member)) {
-        listed ??= new Set();
-        listed.add(member);
-      }
-    }
-    if (listed === null) return;
-    const isListed = listed;
-    this.withheld += withoutFields(this.lines, { has: (name) => !isListed.has(name) });
-    this.lines = withoutFields(this.lines, listed);
+    if (fields === null) return;
+    this.withheld += withoutFields(this.lines, { has: (name) => !fields.has(name) });
+    this.lines = withoutFields(this.lines, fields);
   }
 }

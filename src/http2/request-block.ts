@@ -8,7 +8,8 @@
 import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { isToken } from '../http/fields.ts';
-import { REQUEST_CHUNKED, REQUEST_NO_BODY, type RequestHead } from '../http/request-head.ts';
+import { REQUEST_CHUNKED, REQUEST_NO_BODY } from '../http/request-framing.ts';
+import type { RequestHead } from '../http/request-head.ts';
 import { pathOf, targetProblem } from '../http/request-target.ts';
 import { trailerLine } from '../http/trailers.ts';
 import { FAULTS } from '../kernel/errors.ts';

@@ -70,6 +70,8 @@ import { WebSocketExchange } from '../../src/data/websocket/websocket-exchange.t
 import { WriteTurn } from '../../src/data/write-turn.ts';
 import { ChunkedDecoder } from '../../src/http/chunked-decoder.ts';
 import { FieldLines } from '../../src/http/field-lines.ts';
+import { ForwardedFields } from '../../src/http/forwarded-fields.ts';
+import { RequestFraming } from '../../src/http/request-framing.ts';
 import { RequestHead } from '../../src/http/request-head.ts';
 import { RequestParser } from '../../src/http/request-parser.ts';
 import { RequestReader } from '../../src/http/request-reader.ts';
@@ -146,6 +148,8 @@ const CLASSES = {
   UpstreamStream,
   ChunkedDecoder,
   FieldLines,
+  ForwardedFields,
+  RequestFraming,
   RequestHead,
   RequestReader,
   ResponseHead,

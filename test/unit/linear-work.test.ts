@@ -298,8 +298,11 @@ const PLACES: Record<string, (text: string) => void> = {
       modifyRequest({ ...NO_MODIFIERS, stripPrefixes } as never, head);
     }
   },
-  'the path of an error page': (text) =>
-    pageTarget({ query: '/{status}?{url}' } as never, { host: 'a', target: `/${text}` } as never, 500, false),
+  'the path of an error page': (text) => {
+    const head = new RequestHead();
+    fill(head, 'GET', `/${text}`, ['Host', 'a']);
+    pageTarget({ query: '/{status}?{url}' } as never, head, 500, false);
+  },
   'an answer to an upgrade': (text) =>
     upgradeProblem(text, 'key', text, `101 Switching Protocols\r\nSec-WebSocket-Accept: ${text}`),
   'URLs in a message': (text) => withoutCredentials(`@${text.replaceAll(':', '://')} @`),

@@ -63,7 +63,7 @@ export class ExchangeRecord {
     this.host = head.host;
     this.target = head.target;
     this.latin1 = head.latin1;
-    this.forwardedFor = head.forwardedFor === '' ? '' : (head.values('x-forwarded-for')[0] ?? '');
+    this.forwardedFor = head.forwarded.for === '' ? '' : (head.values('x-forwarded-for')[0] ?? '');
     const { fields } = head;
     flatten(fields);
     this.clientFields = fields;

@@ -1,5 +1,6 @@
 /** Which backend a request goes to: the one that it is meant for, or one that stands in for it. */
-import { REQUEST_NO_BODY, type RequestHead } from '../../http/request-head.ts';
+import { REQUEST_NO_BODY } from '../../http/request-framing.ts';
+import type { RequestHead } from '../../http/request-head.ts';
 import { MAX_FAILOVERS } from '../../middlewares/failover.ts';
 import type { BackendView } from '../../table/views.ts';
 import type { WorkerContext } from '../context.ts';

@@ -10,9 +10,9 @@
  * Exchanges are reused from their engine's free list: every field is set anew by `begin`.
  */
 
-import { headField } from '../../http/fields.ts';
+import { GRPC_WEB, grpcStatusOf } from '../../http/grpc.ts';
 import { ANY_NAMES } from '../../http/name-bits.ts';
-import { GRPC_WEB, type RequestHead } from '../../http/request-head.ts';
+import type { RequestHead } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import { BODY_LENGTH } from '../../http/response-parser.ts';
 import { CODE } from '../../http2/codes.ts';
@@ -41,12 +41,6 @@ function protocolOf(head: RequestHead): number {
   // Every call is a POST.
   if (head.method !== 'POST' || !head.isGrpc) return PROTOCOL.http;
   return head.grpcKind === GRPC_WEB ? PROTOCOL.grpcWeb : PROTOCOL.grpc;
-}
-
-/** The status of gRPC in the lines of a head or of trailers; -1 for none. */
-function grpcStatusOf(lines: string): number {
-  const value = headField(lines, 'grpc-status');
-  return /^[0-9]{1,2}$/.test(value) ? Number(value) : -1;
 }
 
 export class HttpExchange

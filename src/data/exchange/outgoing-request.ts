@@ -3,13 +3,8 @@
  * here to be sent, or sent once more. One per exchange, used again with it.
  */
 import type { RepeatedFields } from '../../http/repeated-fields.ts';
-import {
-  REQUEST_CHUNKED,
-  REQUEST_LENGTH,
-  REQUEST_NO_BODY,
-  REQUEST_TUNNEL,
-  type RequestHead,
-} from '../../http/request-head.ts';
+import { REQUEST_CHUNKED, REQUEST_LENGTH, REQUEST_NO_BODY, REQUEST_TUNNEL } from '../../http/request-framing.ts';
+import type { RequestHead } from '../../http/request-head.ts';
 import type { ResponseHead } from '../../http/response-head.ts';
 import { upgradeProblem } from '../../http/upgrade.ts';
 import type { FrontendView, ServerView } from '../../table/views.ts';

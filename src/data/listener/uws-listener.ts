@@ -3,7 +3,8 @@
  * SO_REUSEPORT), reads request heads, and gives each request to a pair of downstream and exchange from its free list.
  */
 import { isToken } from '../../http/fields.ts';
-import { REQUEST_CHUNKED, RequestHead } from '../../http/request-head.ts';
+import { REQUEST_CHUNKED } from '../../http/request-framing.ts';
+import { RequestHead } from '../../http/request-head.ts';
 import { targetProblem } from '../../http/request-target.ts';
 import { isOptionalUpgrade } from '../../http/upgrade.ts';
 import { whenQueueIsEmpty } from '../../kernel/accept-queue.ts';

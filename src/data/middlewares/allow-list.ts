@@ -16,7 +16,7 @@ export class AllowList implements Middleware {
 
   request({ client, clientAddress }: Scope, head: RequestHead): Reply | null {
     const peer = clientAddress ?? client.peerAddress();
-    if (this.allowed.allow(clientAddress === null ? head.forwardedFor : '', peer)) return null;
+    if (this.allowed.allow(clientAddress === null ? head.forwarded.for : '', peer)) return null;
     log.debug('request refused', { reason: `${peer} is not in the list of allowed addresses` });
     return localReply(FAULTS.forbidden);
   }

@@ -27,11 +27,12 @@ export class IpStrategy implements Middleware {
   }
 
   request(exchange: Scope, head: RequestHead): null {
-    exchange.clientAddress = this.depth > 0 ? forwardedAddress(head.forwardedFor, this.depth) : this.lastOther(head);
+    const { for: chain } = head.forwarded;
+    exchange.clientAddress = this.depth > 0 ? forwardedAddress(chain, this.depth) : this.lastOther(chain);
     return null;
   }
 
-  private lastOther({ forwardedFor }: RequestHead): string {
+  private lastOther(forwardedFor: string): string {
     for (let end = forwardedFor.length; end > 0; ) {
       const comma = forwardedFor.lastIndexOf(',', end - 1);
       const address = trimBlanks(forwardedFor, comma + 1, end);

@@ -1,6 +1,7 @@
 /** Which responses are compressed, and by what: as an entrypoint has it, and as a frontend has it. */
 import { acceptedCodings, namesGzip } from '../../http/accept-encoding.ts';
 import { forbidsTransform } from '../../http/compressed-head.ts';
+import { GRPC_TYPE } from '../../http/grpc.ts';
 import type { RequestHead } from '../../http/request-head.ts';
 import type { Coding } from '../../kernel/codings.ts';
 import type { CompressOptions } from '../../middlewares/compress.ts';
@@ -37,7 +38,6 @@ class MediaTypes {
   }
 }
 
-const GRPC = 'application/grpc';
 /** What is packed by itself: another round costs time and saves nothing. */
 const PACKED = [
   ...['audio/*', 'video/*', 'font/woff*', 'application/zip', 'application/gzip', 'application/zstd', 'application/pdf'],
@@ -114,7 +114,7 @@ export class FrontendRules implements CompressionRules {
   }
 
   allowsType(type: string): boolean {
-    if (type === '' || type.startsWith(GRPC)) return false;
+    if (type === '' || type.startsWith(GRPC_TYPE)) return false;
     if (this.included !== null) return this.included.has(type);
     if (this.excluded !== null) return !this.excluded.has(type);
     return !EXCLUDED.has(type) || NOT_EXCLUDED.has(type);

@@ -24,7 +24,7 @@ export class DenyList implements Middleware {
     const address = clientAddress ?? client.peerAddress();
     // Who that is nobody knows, and so not that it may ask either.
     if (address === '') return this.refuse('its client cannot be told');
-    const denied = this.ranges.contains(address) || (this.useXForwardedFor && this.names(head.forwardedFor));
+    const denied = this.ranges.contains(address) || (this.useXForwardedFor && this.names(head.forwarded.for));
     if (!denied) return null;
     return this.refuse(`${address} is in the list of denied addresses`);
   }

@@ -1,6 +1,7 @@
 /** Asks another backend for a page in the place of a bad answer, of a server or ours (shared/spec frontend-options §2.6). */
 import { withoutFields } from '../../http/fields.ts';
-import { REQUEST_NO_BODY, type RequestHead } from '../../http/request-head.ts';
+import { REQUEST_NO_BODY } from '../../http/request-framing.ts';
+import type { RequestHead } from '../../http/request-head.ts';
 import type { ResponseText } from '../../http/response-text.ts';
 import { CharacterSet } from '../../kernel/characters.ts';
 import { log } from '../../kernel/log.ts';
@@ -41,7 +42,7 @@ function onlyFields(lines: string, names: readonly string[]): string {
 
 /** Where the page is to be had. */
 export function pageTarget({ query }: ErrorPage, head: RequestHead, status: number, secure: boolean): string {
-  const scheme = secure || head.forwardedProto === 'https' ? 'https' : 'http';
+  const scheme = secure || head.forwarded.proto === 'https' ? 'https' : 'http';
   const filled = query
     .replaceAll('{status}', String(status))
     .replaceAll('{originalStatus}', String(status))

@@ -153,7 +153,7 @@ export class ForwardAuth implements Middleware {
       const theirs = trusts ? (head.values(name)[0] ?? '') : '';
       return `${name}: ${theirs === '' ? ours : theirs}\r\n`;
     };
-    const chain = trusts && head.forwardedFor !== '' ? `${head.forwardedFor}, ${peer}` : peer;
+    const chain = trusts && head.forwarded.for !== '' ? `${head.forwarded.for}, ${peer}` : peer;
     const forwarded =
       `x-forwarded-for: ${chain}\r\n${told('x-forwarded-method', head.method)}` +
       told('x-forwarded-proto', client.secure ? 'https' : 'http') +

@@ -118,7 +118,7 @@ export class RateLimit implements Middleware {
     const { source, header, useXForwardedFor, ipv6Prefix } = this.options;
     if (source === 'host') return head.host;
     if (source === 'header') return head.values(header)[0] ?? '';
-    const told = clientAddress ?? (useXForwardedFor ? forwardedAddress(head.forwardedFor, 1) : '');
+    const told = clientAddress ?? (useXForwardedFor ? forwardedAddress(head.forwarded.for, 1) : '');
     const address = told === '' ? client.peerAddress() : told;
     return address.includes(':') ? networkOf(address, ipv6Prefix) : address;
   }

@@ -44,7 +44,7 @@ export class Redirect implements Middleware {
   }
 
   request(_: Scope, head: RequestHead): Reply | null {
-    const scheme = this.secure || head.forwardedProto === 'https' ? 'https' : 'http';
+    const scheme = this.secure || head.forwarded.proto === 'https' ? 'https' : 'http';
     const uri = requestUri(head.target);
     if (this.target !== null) {
       if (head.host === '') return localReply(FAULTS.badRequest);

@@ -30,7 +30,7 @@ export function cut(text: string): string {
   return text.length > MAX_TEXT ? text.slice(0, MAX_TEXT) : text;
 }
 
-function clientOf({ forwardedFor }: RequestHead, peer: string): string {
+function clientOf(forwardedFor: string, peer: string): string {
   const comma = forwardedFor.indexOf(',');
   const first = (comma < 0 ? forwardedFor : forwardedFor.slice(0, comma)).trim();
   return isIP(first) === 0 ? peer : first;
@@ -44,13 +44,13 @@ export function headerAttribute(side: 'request' | 'response', name: string, valu
 /** `captured`: lower-case names of headers. */
 export function factsOf(head: RequestHead, client: Downstream, captured: readonly string[]): RequestFacts {
   const peer = client.peerAddress();
-  const forwarded = head.forwardedProto.toLowerCase();
+  const forwarded = head.forwarded.proto.toLowerCase();
   return {
     target: head.target,
     path: head.path,
     scheme: forwarded === 'http' || forwarded === 'https' ? forwarded : client.secure ? 'https' : 'http',
     host: head.host,
-    client: clientOf(head, peer),
+    client: clientOf(head.forwarded.for, peer),
     peer,
     peerPort: client.peerPort?.() ?? 0,
     userAgent: head.values('user-agent')[0] ?? '',

@@ -12,7 +12,7 @@
  */
 // The global of the same name is a getter: reading it costs more than the clock does.
 import { performance } from 'node:perf_hooks';
-import { REQUEST_CHUNKED } from '../../http/request-head.ts';
+import { REQUEST_CHUNKED } from '../../http/request-framing.ts';
 import { BODY_UNTIL_CLOSE, ResponseParser } from '../../http/response-parser.ts';
 import { CODE } from '../../http2/codes.ts';
 import { LATIN1 } from '../../kernel/characters.ts';

@@ -8,7 +8,7 @@ import { UpstreamPool } from '../../../src/data/upstream/pool.ts';
 import { UpstreamPools } from '../../../src/data/upstream/pools.ts';
 import type { UpstreamSocket } from '../../../src/data/upstream/socket.ts';
 import type { Upstream, UpstreamUser } from '../../../src/data/upstream/upstream.ts';
-import { REQUEST_LENGTH, REQUEST_NO_BODY } from '../../../src/http/request-head.ts';
+import { REQUEST_LENGTH, REQUEST_NO_BODY } from '../../../src/http/request-framing.ts';
 import { FAULTS, type Fault } from '../../../src/kernel/errors.ts';
 import { TimerWheel } from '../../../src/kernel/timer-wheel.ts';
 import type { BootOptions } from '../../../src/protocol/messages.ts';

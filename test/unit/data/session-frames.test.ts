@@ -7,7 +7,7 @@ import { type FramesOwner, SessionFrames } from '../../../src/data/upstream/sess
 import { type StreamOwner, UpstreamStream } from '../../../src/data/upstream/stream.ts';
 import type { UpstreamTimeouts } from '../../../src/data/upstream/timeouts.ts';
 import type { UpstreamUser } from '../../../src/data/upstream/upstream.ts';
-import { REQUEST_CHUNKED, REQUEST_NO_BODY } from '../../../src/http/request-head.ts';
+import { REQUEST_CHUNKED, REQUEST_NO_BODY } from '../../../src/http/request-framing.ts';
 import type { ResponseHead } from '../../../src/http/response-head.ts';
 import { CODE } from '../../../src/http2/codes.ts';
 import { FAULTS, type Fault } from '../../../src/kernel/errors.ts';

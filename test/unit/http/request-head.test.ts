@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { REQUEST_CHUNKED, REQUEST_LENGTH, REQUEST_NO_BODY, RequestHead } from '../../../src/http/request-head.ts';
+import { REQUEST_CHUNKED, REQUEST_LENGTH, REQUEST_NO_BODY } from '../../../src/http/request-framing.ts';
+import { RequestHead } from '../../../src/http/request-head.ts';
 
 function headOf(...fields: [string, string][]): RequestHead {
   const head = new RequestHead();

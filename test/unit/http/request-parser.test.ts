@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { REQUEST_CHUNKED, RequestHead } from '../../../src/http/request-head.ts';
+import { REQUEST_CHUNKED } from '../../../src/http/request-framing.ts';
+import { RequestHead } from '../../../src/http/request-head.ts';
 import { MAX_HEAD_BYTES } from '../../../src/http/request-parser.ts';
 import { RequestReader } from '../../../src/http/request-reader.ts';
 

@@ -9,7 +9,8 @@
 import type { X509Certificate } from 'node:crypto';
 import { hasField, headField, withoutFields } from '../../../http/fields.ts';
 import { httpDate } from '../../../http/http-date.ts';
-import { REQUEST_LENGTH, type RequestHead } from '../../../http/request-head.ts';
+import { REQUEST_LENGTH } from '../../../http/request-framing.ts';
+import type { RequestHead } from '../../../http/request-head.ts';
 import { CODE, MAX_FRAME } from '../../../http2/codes.ts';
 import { FAULTS, type Fault } from '../../../kernel/errors.ts';
 import { log } from '../../../kernel/log.ts';
