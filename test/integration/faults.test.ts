@@ -114,7 +114,8 @@ async function settled(client: RawConnection, slow = false): Promise<boolean> {
 }
 
 /** What does the same for every exchange, however it goes: one scenario is as good as all. */
-const SAME_STEP = /^(?:MetricsLane|RequestHead|RequestFraming|ForwardedFields|Marks|RequestCounts|RequestIds|RoutingTable|TableLayer)\./;
+const SAME_STEP =
+  /^(?:MetricsLane|RequestHead|RequestFraming|ForwardedFields|Marks|RequestCounts|RequestIds|RoutingTable|TableLayer)\./;
 const WEB_SOCKET_STEP = /^(WebSocketExchange|UwsHandshake|UwsClientSocket|ServerSocket|Relay|Refusal)\./;
 
 type Scenario = {
