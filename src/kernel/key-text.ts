@@ -16,12 +16,14 @@ function escaped(bytes: Buffer): string {
   });
 }
 
-/** `prefix`: of the key, UTF-8, without a slash at its end. */
-export function keyText(key: Buffer, prefix: string): string {
-  return isUtf8(key) ? key.toString() : `${prefix}/${textOf(key, Buffer.byteLength(prefix) + 1, key.length)}`;
+/** Of the one that stands there in `bytes`. `prefix`: of the key, UTF-8, without a slash at its end. */
+export function keyText(bytes: Buffer, start: number, end: number, prefix: string): string {
+  const text = bytes.toString('utf8', start, end);
+  if (!text.includes(LOST)) return text;
+  return `${prefix}/${textOf(bytes, start + Buffer.byteLength(prefix) + 1, end)}`;
 }
 
-/** What `keyText` makes of the part of a key behind its prefix, which stands there in `bytes`. A text of its own, no view of a longer one. */
+/** What `keyText` makes of the part of a key behind its prefix. A text of its own, no view of a longer one. */
 export function textOf(bytes: Buffer, start: number, end: number): string {
   const text = bytes.toString('utf8', start, end);
   if (!text.includes(LOST)) return text;

@@ -110,6 +110,45 @@ test('5 000 keys are read in pages that belong to one revision, while they are w
     rounds.map((_, i) => first + i),
     'no gap between the reading and the watch',
   );
+  const { header } = await client.delete().prefix('/traefik/');
+  await sink.has('k4999', undefined);
+  const last = sink.told.at(-1);
+  assert.equal(last?.kind, 'changes');
+  assert.equal(last.revision, header.revision);
+  assert.equal(last.changes.length, 5000, 'a deletion of all is one change');
+  assert.equal(sink.keys.size, 0);
+});
+
+test('changes are told once each and in their order, however often the watch is lost among them', async (t) => {
+  const etcd = await etcdOf(t);
+  const client = clientOf(t, etcd);
+  const valves = await Promise.all([1, 2, 3].map(() => startTcpValve(etcd.endpoint)));
+  t.after(() => Promise.all(valves.map((valve) => valve.close())));
+  await client.put('/traefik/k0').value('0');
+  const { sink } = followV3(t, [...valves.map(({ endpoint }) => endpoint), etcd.endpoint]);
+  await sink.has('k0', '0');
+  let round = 0;
+  let wanted = true;
+  const writer = (async () => {
+    while (wanted) {
+      round++;
+      const puts = Array.from({ length: 30 }, (_, i) => client.put(`/traefik/k${i}`).value(String(round)));
+      await client
+        .if('/none', 'Version', '==', 0)
+        .then(...puts)
+        .commit();
+    }
+  })();
+  for (const [i, valve] of valves.entries()) {
+    await waitFor(() => Number(sink.keys.get('k29')) >= 20 * (i + 1), 'some changes', 10_000);
+    await valve.close();
+  }
+  wanted = false;
+  await writer;
+  await sink.has('k29', String(round), 10_000);
+  assert.equal(sink.snapshots().length, 1);
+  const rounds = Array.from({ length: round }, (_, i) => String(i + 1));
+  for (const key of ['k0', 'k29']) assert.deepEqual(sink.valuesOf(key), rounds);
 });
 
 test('values larger than a usual gRPC message are read', async (t) => {

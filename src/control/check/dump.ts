@@ -39,7 +39,8 @@ function ofV3(kvs: readonly unknown[], prefix: string): WholeKeys {
     const { key, value = '', mod_revision } = (kv ?? {}) as Record<string, unknown>;
     if (typeof key !== 'string' || typeof value !== 'string') throw refused('a key of it has no text');
     const revision = Number(mod_revision);
-    keys.set(keyText(Buffer.from(key, 'base64'), prefix), {
+    const bytes = Buffer.from(key, 'base64');
+    keys.set(keyText(bytes, 0, bytes.length, prefix), {
       value: Buffer.from(value, 'base64').toString(),
       revision: Number.isSafeInteger(revision) && revision > 0 ? revision : null,
     });

@@ -1,11 +1,11 @@
 /** One node among the live ones, for as long as one connection to etcd v3 holds: it writes its own key and watches those of all. */
 import { hostname } from 'node:os';
-import type { IEvent } from 'etcd3';
 import { KVClient } from 'etcd3/lib/rpc.js';
 import { rangeBelow } from '../source/etcd-v3.ts';
 import type { EtcdV3Connection } from '../source/etcd-v3-connection.ts';
 import { grantLease, keepLease, revokeLease } from '../source/etcd-v3-lease.ts';
 import { watchRange } from '../source/etcd-v3-watch.ts';
+import type { RevisionEvents } from '../source/etcd-v3-watch-answer.ts';
 
 /** Of the key of a node: as long as one that has died is still counted, at most. */
 export const LEASE_MS = 10_000;
@@ -31,10 +31,11 @@ async function watchNodes({ connection, place, id, onCount }: NodeSession, signa
   onCount(nodes.size);
   const gone = Promise.withResolvers<never>();
   const observer = {
-    events: (_: number, events: readonly IEvent[]): void => {
-      for (const { type, kv } of events) {
-        if (type === 'Delete') nodes.delete(kv.key.toString());
-        else nodes.add(kv.key.toString());
+    events: (events: RevisionEvents): void => {
+      for (const { isDeleted, kv } of events) {
+        const key = kv.bytes.toString('utf8', kv.start, kv.end);
+        if (isDeleted) nodes.delete(key);
+        else nodes.add(key);
       }
       if (nodes.has(`${place}/${id}`)) onCount(nodes.size);
       else gone.reject(new Error('the key of this node was deleted'));

@@ -2,16 +2,18 @@
  * What etcd v3 remembers of the keys below a prefix, until it compacts its history: their state at a revision, all that
  * happened to one key, and a way back.
  */
-import type { IEvent, IRangeRequest } from 'etcd3';
+import type { IKeyValue, IRangeRequest } from 'etcd3';
 import { KVClient } from 'etcd3/lib/rpc.js';
 import { timerSpan } from '../../kernel/durations.ts';
 import { reasonOf, TsujiError } from '../../kernel/errors.ts';
-import { keyText } from '../../kernel/key-text.ts';
+import { textOf } from '../../kernel/key-text.ts';
 import type { EtcdSettings } from '../../settings/settings.ts';
 import { rangeBelow } from '../source/etcd-v3.ts';
 import { EtcdV3Connection } from '../source/etcd-v3-connection.ts';
+import { NO_LEASE } from '../source/etcd-v3-key-value.ts';
 import { grantLease } from '../source/etcd-v3-lease.ts';
 import { WatchCompacted, watchRange } from '../source/etcd-v3-watch.ts';
+import type { RevisionEvents } from '../source/etcd-v3-watch-answer.ts';
 import { loadTls } from '../source/tls.ts';
 import type { KeyChange } from './difference.ts';
 
@@ -41,7 +43,7 @@ export type KeyEvent = {
   readonly isLeased: boolean;
 };
 
-function storedKey({ value, mod_revision, lease }: IEvent['kv']): StoredKey {
+function storedKey({ value, mod_revision, lease }: IKeyValue): StoredKey {
   return { value: value.toString(), modRevision: Number(mod_revision), isLeased: Number(lease) !== 0 };
 }
 
@@ -167,7 +169,7 @@ export class EtcdHistory {
   }
 
   private relative(key: Buffer): string {
-    return keyText(key, this.prefix).slice(this.prefix.length + 1);
+    return textOf(key, Buffer.byteLength(this.prefix) + 1, key.length);
   }
 
   private async eventsOf(key: string, since: number): Promise<KeyEvent[]> {
@@ -189,10 +191,10 @@ export class EtcdHistory {
     };
     const end = setTimeout(() => over.abort(), timerSpan(now === undefined ? SILENCE_MS : DEADLINE_MS));
     const observer = {
-      events: (revision: number, list: readonly IEvent[]): void => {
-        for (const { type, kv } of list) {
-          const { value, isLeased } = storedKey(kv);
-          events.push({ revision, value: type === 'Delete' ? null : value, isLeased });
+      events: (all: RevisionEvents): void => {
+        for (const { isDeleted, kv } of all) {
+          const value = isDeleted ? null : kv.value;
+          events.push({ revision: all.revision, value, isLeased: kv.lease !== NO_LEASE });
         }
         if (now !== undefined && isWhole()) over.abort();
         else end.refresh();

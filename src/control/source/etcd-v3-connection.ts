@@ -6,7 +6,7 @@
  * away whole when anything fails.
  */
 import grpc from '@grpc/grpc-js';
-import type { ICallable, IRangeRequest } from 'etcd3';
+import type { ICallable, IRangeRequest, IWatchRequest } from 'etcd3';
 import { castGrpcError, EtcdInvalidAuthTokenError } from 'etcd3/lib/errors.js';
 import { AuthClient } from 'etcd3/lib/rpc.js';
 import { EVENTS } from '../../kernel/events.ts';
@@ -27,6 +27,9 @@ type UnaryEnd = [
   done: (error: grpc.ServiceError | null, response?: unknown) => void,
 ];
 type UnaryMethod = (request: unknown, ...rest: UnaryEnd) => grpc.ClientUnaryCall;
+
+/** What is written to it may leave fields out, which have then their default. */
+export type WatchStream = grpc.ClientDuplexStream<Partial<IWatchRequest>, Buffer>;
 
 export type EtcdV3Login = {
   /** `host:port` */
@@ -108,6 +111,14 @@ export class EtcdV3Connection implements ICallable<null> {
         return client.makeUnaryRequest(path, requestSerialize, (bytes) => bytes, request, ...rest);
       }),
     );
+  }
+
+  /** A stream of watches, answered by the bytes of WatchResponses (etcd-v3-watch-answer.ts). */
+  watch(): Promise<WatchStream> {
+    return this.withConnection('Watch', ({ client, metadata }) => {
+      const { path, requestSerialize } = serviceConstructor('Watch').service.Watch!;
+      return client.makeBidiStreamRequest(path, requestSerialize, (bytes) => bytes, metadata);
+    });
   }
 
   async withConnection<R>(

@@ -1,8 +1,7 @@
 /** What was read of etcd v3, and what of that is of concern. */
 import { textOf } from '../../kernel/key-text.ts';
 import type { Steps } from '../../kernel/steps.ts';
-import { NO_LEASE } from './etcd-v3-leases.ts';
-import type { RangeKey } from './etcd-v3-range.ts';
+import { type KeyValue, NO_LEASE } from './etcd-v3-key-value.ts';
 import type { KeyTrees } from './key-trees.ts';
 import { isName } from './keys.ts';
 import { SourceKeys } from './source-keys.ts';
@@ -28,7 +27,7 @@ export class Found {
     this.#prefixBytes = Buffer.byteLength(prefix) + 1;
   }
 
-  readonly add = ({ bytes, start, end, value, revision, lease }: RangeKey): void => {
+  readonly add = ({ bytes, start, end, value, revision, lease }: KeyValue): void => {
     const name = textOf(bytes, start + this.#prefixBytes, end);
     this.entries.set(name, value, revision);
     if (lease !== NO_LEASE) this.leases.set(name, lease);

@@ -14,9 +14,8 @@ import { LeaseClient } from 'etcd3/lib/rpc.js';
 import { log } from '../../kernel/log.ts';
 import { tellOwnError } from '../../kernel/own-error.ts';
 import type { EtcdV3Connection } from './etcd-v3-connection.ts';
+import { NO_LEASE } from './etcd-v3-key-value.ts';
 
-/** What etcd calls no lease. */
-export const NO_LEASE = '0';
 /** What an earlier run has kept of a key with a lease. */
 const FORGOTTEN = '';
 

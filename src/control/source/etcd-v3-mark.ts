@@ -5,11 +5,13 @@
  * It goes on only with the same history. The store must be of the same cluster, know that revision, have as many keys there as
  * we do, and the newest of ours as we know it; one that was wiped, or came back from a backup, fails at one of these.
  */
-import type { IEvent } from 'etcd3';
 import { KVClient } from 'etcd3/lib/rpc.js';
+import type { Steps } from '../../kernel/steps.ts';
 import type { EtcdV3Connection } from './etcd-v3-connection.ts';
-import type { RangeAnswer, RangeKey } from './etcd-v3-range.ts';
+import type { KeyValue } from './etcd-v3-key-value.ts';
+import type { RangeAnswer } from './etcd-v3-range.ts';
 import type { KeyRange } from './etcd-v3-watch.ts';
+import type { RevisionEvents } from './etcd-v3-watch-answer.ts';
 
 type Key = { readonly key: Buffer; readonly revision: number };
 
@@ -39,24 +41,33 @@ export class WatchMark {
     return this.#keys;
   }
 
-  read({ bytes, start, end, revision }: Pick<RangeKey, 'bytes' | 'start' | 'end' | 'revision'>): void {
-    if (this.#newest !== null && revision <= this.#newest.revision) return;
-    // A copy: it is a piece of all that has come with it.
-    this.#newest = { key: Buffer.from(bytes.subarray(start, end)), revision };
+  read(kv: KeyValue): void {
+    if (this.#newest !== null && kv.revision <= this.#newest.revision) return;
+    this.#newest = { key: kv.copyOfKey(), revision: kv.revision };
   }
 
-  /** All that has happened at that revision. */
-  saw(revision: number, events: readonly IEvent[]): void {
-    this.#revision = revision;
-    for (const { type, kv } of events) {
-      if (type !== 'Delete') {
-        if (kv.create_revision === kv.mod_revision) this.#keys++;
-        this.#newest = { key: Buffer.from(kv.key), revision };
+  /** All that has happened at one revision, looked at bit by bit: what is returned takes it in. */
+  *seeing(events: RevisionEvents): Steps<() => void> {
+    let keys = 0;
+    let put: KeyValue | null = null;
+    let isNewestDeleted = false;
+    for (const { isDeleted, kv } of events) {
+      yield;
+      if (!isDeleted) {
+        if (kv.isNew) keys++;
+        put = kv;
       } else {
-        this.#keys--;
-        if (this.#newest?.key.equals(kv.key)) this.#newest = null;
+        keys--;
+        if (this.#newest !== null && kv.isCalled(this.#newest.key)) isNewestDeleted = true;
       }
     }
+    const { revision } = events;
+    return () => {
+      this.#revision = revision;
+      this.#keys += keys;
+      if (put !== null) this.#newest = { key: put.copyOfKey(), revision };
+      else if (isNewestDeleted) this.#newest = null;
+    };
   }
 
   /** Nothing has happened up to there. */

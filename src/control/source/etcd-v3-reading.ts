@@ -2,8 +2,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { IRangeRequest } from 'etcd3';
 import type { EtcdV3Connection } from './etcd-v3-connection.ts';
+import type { KeyValue } from './etcd-v3-key-value.ts';
 import { WatchMark } from './etcd-v3-mark.ts';
-import { RangeAnswer, type RangeKey } from './etcd-v3-range.ts';
+import { RangeAnswer } from './etcd-v3-range.ts';
 import type { KeyRange } from './etcd-v3-watch.ts';
 
 /** A page has about so much when keys are small. */
@@ -27,7 +28,7 @@ export async function readRange(
   range: KeyRange,
   revision: number | null,
   pageKeys: number,
-  each: (key: RangeKey) => void,
+  each: (key: KeyValue) => void,
 ): Promise<Reading> {
   const page: IRangeRequest = { key: range.start, range_end: range.end, limit: pageKeys };
   // The member has the revision once it has answered a page of it, so the others need no quorum.
@@ -58,7 +59,7 @@ function behindLast(answer: RangeAnswer): Buffer {
   return Buffer.concat([bytes.subarray(start, end), NUL]);
 }
 
-async function takeIn(answer: RangeAnswer, each: (key: RangeKey) => void): Promise<void> {
+async function takeIn(answer: RangeAnswer, each: (key: KeyValue) => void): Promise<void> {
   let end = performance.now() + SLICE_MS;
   for (let i = 0; i < answer.size; i++) {
     if (i % SLICE_KEYS === 0 && performance.now() >= end) {

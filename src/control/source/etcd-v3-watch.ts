@@ -1,17 +1,18 @@
 /**
  * One watch of one key range on one etcd v3 connection, with a check that it has not gone silent.
  *
- * The watch stream of the etcd3 package is used bare: its Watcher moves its start revision to the one in the header of
- * the "created" answer, so a connection lost between that answer and the first events would lose them.
+ * The stream is used bare: the Watcher of the etcd3 package moves its start revision to the one in the header of the
+ * "created" answer, so a connection lost between that answer and the first events would lose them.
  */
 
 import { EventEmitter, once } from 'node:events';
-import type { IEvent, IWatchResponse } from 'etcd3';
-import { KVClient, WatchClient } from 'etcd3/lib/rpc.js';
+import { KVClient } from 'etcd3/lib/rpc.js';
 import { timerSpan } from '../../kernel/durations.ts';
-import { TsujiError } from '../../kernel/errors.ts';
+import { reasonOf, TsujiError } from '../../kernel/errors.ts';
+import { Slices } from '../routing/slices.ts';
 import { Bell } from './bell.ts';
-import type { EtcdV3Connection } from './etcd-v3-connection.ts';
+import type { EtcdV3Connection, WatchStream } from './etcd-v3-connection.ts';
+import { type RevisionEvents, readWatchAnswer, type WatchAnswer } from './etcd-v3-watch-answer.ts';
 
 export type KeyRange = { readonly start: Buffer /** Exclusive. */; readonly end: Buffer };
 
@@ -23,13 +24,11 @@ export type WatchTiming = {
 };
 
 export interface WatchObserver {
-  /** All events of one revision, in the order of etcd. */
-  events(revision: number, events: readonly IEvent[]): void;
+  /** Of the next revision that has some. */
+  events(events: RevisionEvents): void;
   /** Everything up to this revision has been delivered. */
   confirmed(revision: number): void;
 }
-
-type WatchStream = Awaited<ReturnType<WatchClient['watch']>>;
 
 /** What was to be watched is not known any more. */
 export class WatchCompacted extends TsujiError {
@@ -46,18 +45,6 @@ function failure(reason: string): TsujiError {
   return new TsujiError('WATCH_LOST', reason);
 }
 
-/** The events of one response cut into revisions. etcd never spreads a revision over responses. */
-export function byRevision(events: readonly IEvent[]): { revision: number; events: IEvent[] }[] {
-  const groups: { revision: number; events: IEvent[] }[] = [];
-  for (const event of events) {
-    const revision = Number(event.kv.mod_revision);
-    const last = groups.at(-1);
-    if (last?.revision === revision) last.events.push(event);
-    else groups.push({ revision, events: [event] });
-  }
-  return groups;
-}
-
 class Watch {
   readonly #connection: EtcdV3Connection;
   readonly #range: KeyRange;
@@ -66,6 +53,9 @@ class Watch {
   readonly #bell: Bell;
   readonly #lost = Promise.withResolvers<never>();
   readonly #voice = new EventEmitter();
+  /** Messages are read one after the other, and very large ones bit by bit. */
+  readonly #reading = new Slices();
+  #isOver = false;
   #created = false;
   #answersProgress = false;
   #heard = 0;
@@ -95,8 +85,8 @@ class Watch {
     const over = new AbortController();
     const stopped = () => this.#lost.reject(failure('stopped'));
     signal.addEventListener('abort', stopped, { once: true });
-    const stream = await new WatchClient(this.#connection).watch();
-    stream.on('data', (response) => this.#receive(response));
+    const stream = await this.#connection.watch();
+    stream.on('data', (bytes: Buffer) => this.#receive(bytes));
     stream.on('error', (error) => this.#lost.reject(failure(`the watch failed: ${error.message}`)));
     stream.on('end', () => this.#lost.reject(failure('etcd ended the watch')));
     stream.write({
@@ -111,32 +101,40 @@ class Watch {
       return await Promise.race([this.#lost.promise, this.#probeForEver(stream, over.signal)]);
     } finally {
       signal.removeEventListener('abort', stopped);
+      this.#isOver = true;
       over.abort();
       stream.cancel();
     }
   }
 
-  #receive(response: IWatchResponse): void {
-    if (Number(response.compact_revision) > 0) {
-      this.#lost.reject(new WatchCompacted(this.#delivered + 1, Number(response.compact_revision)));
+  #receive(bytes: Buffer): void {
+    this.#heard++;
+    this.#reading.run(
+      () => readWatchAnswer(bytes),
+      (answer) => this.#take(answer),
+      (error) => this.#lost.reject(failure(`the watch failed: ${reasonOf(error)}`)),
+    );
+  }
+
+  #take({ revision, isOfWatch, isCreated, isCanceled, cancelReason, compactRevision, events }: WatchAnswer): void {
+    if (this.#isOver) return;
+    if (compactRevision > 0) {
+      this.#lost.reject(new WatchCompacted(this.#delivered + 1, compactRevision));
       return;
     }
-    if (response.canceled) {
-      this.#lost.reject(failure(`etcd cancelled the watch: ${response.cancel_reason}`));
+    if (isCanceled) {
+      this.#lost.reject(failure(`etcd cancelled the watch: ${cancelReason}`));
       return;
     }
-    for (const { revision, events } of byRevision(response.events)) {
-      this.#delivered = revision;
-      this.#observer.events(revision, events);
+    for (const each of events) {
+      this.#delivered = each.revision;
+      this.#observer.events(each);
     }
     this.#complete = Math.max(this.#complete, this.#delivered);
     // Only an answer without events vouches for its header's revision: any other may run ahead of events to come.
-    if (response.created) this.#created = true;
-    else if (response.events.length === 0) {
-      this.#complete = Math.max(this.#complete, Number(response.header.revision));
-    }
-    // Answers to a progress request carry this id (etcd 3.4 and later); unasked notifications carry that of the watch.
-    if (response.watch_id === '-1') this.#answersProgress = true;
+    if (isCreated) this.#created = true;
+    else if (events.length === 0) this.#complete = Math.max(this.#complete, revision);
+    if (!isOfWatch) this.#answersProgress = true;
     this.#heard++;
     this.#voice.emit('heard');
   }
@@ -157,7 +155,7 @@ class Watch {
     const kv = new KVClient(this.#connection);
     const { start, end } = this.#range;
     const store = Number((await kv.range({ key: start, count_only: true })).header.revision);
-    if (this.#complete >= store) return;
+    if (this.#complete >= store || this.#reading.isBusy) return;
     const heard = this.#heard;
     stream.write({ progress_request: {} });
     if (await this.#heardInTime(() => this.#complete >= store)) return;

@@ -4,7 +4,6 @@
  * history (etcd-v3-mark.ts); else it begins with a fresh read, so nothing is ever missed, not even when the store came back
  * with other data. A changed alias leads to a fresh read, too, on the same connection.
  */
-import type { IEvent } from 'etcd3';
 import { EtcdPermissionDeniedError } from 'etcd3/lib/errors.js';
 import { reasonOf } from '../../kernel/errors.ts';
 import { keyText } from '../../kernel/key-text.ts';
@@ -20,6 +19,7 @@ import { EtcdV3Leases } from './etcd-v3-leases.ts';
 import type { WatchMark } from './etcd-v3-mark.ts';
 import { type Reading as RangeReading, readRange } from './etcd-v3-reading.ts';
 import { type KeyRange, WatchCompacted, type WatchTiming, watchRange } from './etcd-v3-watch.ts';
+import type { RevisionEvents } from './etcd-v3-watch-answer.ts';
 import { ALIAS, KeyTrees } from './key-trees.ts';
 import type { Change, Recalled, Source, SourceSink, SourceStatus } from './source.ts';
 import { StatusKeeper } from './source-status.ts';
@@ -43,6 +43,9 @@ const TUNING: EtcdV3Tuning = {
 const AFTER_SLASH = '0'; // the byte after '/', so [prefix/, prefix0) is everything below the prefix
 
 type Reading = FoundKeys & { readonly revision: number };
+
+/** `seen`: has the mark take in what they are made of; null: there is none. */
+type Translated = { readonly changes: readonly Change[]; readonly seen: (() => void) | null };
 
 /** Everything below `prefix`, and not what merely begins with the same letters. */
 export function rangeBelow(prefix: string): KeyRange {
@@ -232,19 +235,21 @@ export class EtcdV3Source implements Source {
     if (asks) this.catchUp();
     const watches = ranges.map((prefix, i) => {
       const observer = {
-        events: (revision: number, events: readonly IEvent[]): void => {
-          const told = (changes: Change[] | null): void => {
+        events: (events: RevisionEvents): void => {
+          const { revision } = events;
+          const told = (translated: Translated | null): void => {
             if (round.signal.aborted) return;
-            if (changes === null) {
+            if (translated === null) {
               round.abort();
               return;
             }
+            const { changes, seen } = translated;
             newest = Math.max(newest, revision);
-            this.#mark?.saw(revision, events);
+            seen?.();
             if (changes.length > 0) sink.changes('etcdv3', String(revision), changes);
             this.#status.confirmed(String(newest));
           };
-          this.#slices.run(() => this.#translating(prefix, round.signal.aborted ? [] : events), told, failed);
+          this.#slices.run(() => this.#translating(prefix, events, round.signal), told, failed);
         },
         confirmed: (upTo: number): void => {
           const told = (): void => {
@@ -266,23 +271,27 @@ export class EtcdV3Source implements Source {
     try {
       await Promise.race(watches);
     } catch (error) {
-      if (!round.signal.aborted) throw error;
+      if (!round.signal.aborted) {
+        // What came before it was lost counts, and the next watch begins behind it.
+        if (!this.#stopping.signal.aborted) await this.#slices.result(nothing);
+        throw error;
+      }
     } finally {
       round.abort();
       await Promise.allSettled(watches);
     }
   }
 
-  /** null when that tells nothing, because all has to be read anew. */
-  *#translating(prefix: string, events: readonly IEvent[]): Steps<Change[] | null> {
+  /** null when that tells nothing, because all has to be read anew, or `over` was aborted. */
+  *#translating(prefix: string, events: RevisionEvents, over: AbortSignal): Steps<Translated | null> {
     const changes: Change[] = [];
-    for (const { type, kv } of events) {
+    if (over.aborted) return null;
+    const seen = this.#mark === null ? null : yield* this.#mark.seeing(events);
+    for (const { isDeleted, kv } of events) {
       yield;
-      const event = {
-        key: keyText(kv.key, prefix),
-        value: type === 'Delete' ? null : kv.value.toString(),
-        lease: kv.lease,
-      };
+      if (over.aborted) return null;
+      const { bytes, start, end, lease } = kv;
+      const event = { key: keyText(bytes, start, end, prefix), value: isDeleted ? null : kv.value, lease };
       const own = this.#trees.changes([event]);
       if (own === null) return null;
       for (const { key, value, lease } of own) {
@@ -291,7 +300,7 @@ export class EtcdV3Source implements Source {
         changes.push(isExpired ? { key, value, expired: true } : { key, value });
       }
     }
-    return changes;
+    return { changes, seen };
   }
 }
 

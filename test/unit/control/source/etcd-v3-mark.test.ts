@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { IEvent, IKeyValue } from 'etcd3';
+import type { IKeyValue } from 'etcd3';
 import type { EtcdV3Connection } from '../../../../src/control/source/etcd-v3-connection.ts';
 import { WatchMark } from '../../../../src/control/source/etcd-v3-mark.ts';
+import { RangeAnswer } from '../../../../src/control/source/etcd-v3-range.ts';
+import { serviceConstructor } from '../../../../src/control/source/etcd-v3-services.ts';
+import { readWatchAnswer } from '../../../../src/control/source/etcd-v3-watch-answer.ts';
+import { atOnce } from '../../../../src/kernel/steps.ts';
 
 type Store = { cluster: string; keys: number; newest: number; error: string };
 type Request = { readonly count_only?: boolean; readonly revision: string; readonly key: Buffer };
@@ -14,20 +18,27 @@ function kv(key: string, created: number, modified: number): IKeyValue {
   return { key: Buffer.from(key), value: Buffer.alloc(0), ...revisions };
 }
 
-function put(key: string, created: number, modified: number): IEvent {
-  return { type: 'Put', kv: kv(key, created, modified), prev_kv: kv(key, created, modified) };
+function put(key: string, created: number, modified: number): object {
+  return { type: 'Put', kv: kv(key, created, modified) };
 }
 
-function deleted(key: string, at: number): IEvent {
-  return { ...put(key, 0, at), type: 'Delete' };
+function deleted(key: string, at: number): object {
+  return { type: 'Delete', kv: kv(key, 0, at) };
+}
+
+/** As a watch tells them. */
+function happened(mark: WatchMark, ...events: object[]): void {
+  const bytes = serviceConstructor('Watch').service.Watch!.responseSerialize({ events });
+  for (const each of atOnce(readWatchAnswer(bytes)).events) atOnce(mark.seeing(each))();
 }
 
 /** After a reading of two keys at revision 7. */
 function marked(): WatchMark {
   const mark = new WatchMark(RANGE, { clusterId: 'one', revision: 7, count: 2 });
-  const bytes = Buffer.from('/t/a/t/b');
-  mark.read({ bytes, start: 0, end: 4, revision: 6 });
-  mark.read({ bytes, start: 4, end: 8, revision: 4 });
+  const kvs = [kv('/t/a', 3, 6), kv('/t/b', 4, 4)];
+  const page = new RangeAnswer(serviceConstructor('KV').service.Range!.responseSerialize({ kvs }));
+  mark.read(page.at(0));
+  mark.read(page.at(1));
   return mark;
 }
 
@@ -60,8 +71,8 @@ test('a store goes on that has the cluster, the number of keys and the newest ke
 
 test('what events add and take away is counted, and the newest put is known', async () => {
   const mark = marked();
-  mark.saw(8, [put('/t/c', 8, 8), put('/t/a', 3, 8)]);
-  mark.saw(9, [deleted('/t/b', 9)]);
+  happened(mark, put('/t/c', 8, 8), put('/t/a', 3, 8));
+  happened(mark, deleted('/t/b', 9));
   mark.confirmed(12);
   mark.confirmed(11);
   const { known, asked } = await ask(mark, { cluster: 'one', keys: 2, newest: 8, error: '' });
@@ -70,6 +81,6 @@ test('what events add and take away is counted, and the newest put is known', as
 
 test('where the newest key was deleted, nothing vouches for the history', async () => {
   const mark = marked();
-  mark.saw(8, [deleted('/t/a', 8)]);
+  happened(mark, deleted('/t/a', 8));
   assert.equal((await ask(mark, { cluster: 'one', keys: 1, newest: 4, error: '' })).known, false);
 });

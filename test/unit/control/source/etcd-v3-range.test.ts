@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { RangeAnswer, type RangeKey } from '../../../../src/control/source/etcd-v3-range.ts';
+import type { KeyValue } from '../../../../src/control/source/etcd-v3-key-value.ts';
+import { RangeAnswer } from '../../../../src/control/source/etcd-v3-range.ts';
 import { serviceConstructor } from '../../../../src/control/source/etcd-v3-services.ts';
 
 const { responseSerialize } = serviceConstructor('KV').service.Range!;
@@ -37,12 +38,12 @@ function written({ clusterId, revision, more, count, keys }: typeof answer exten
   });
 }
 
-type KeyOf = Pick<RangeKey, 'value' | 'revision' | 'lease'> & { readonly key: Buffer };
+type KeyOf = Pick<KeyValue, 'value' | 'revision' | 'lease'> & { readonly key: Buffer };
 
 function keysOf(read: RangeAnswer): KeyOf[] {
   return Array.from({ length: read.size }, (_, index) => {
-    const { bytes, start, end, ...rest } = read.at(index);
-    return { ...rest, key: bytes.subarray(start, end) };
+    const { bytes, start, end, value, revision, lease } = read.at(index);
+    return { key: bytes.subarray(start, end), value, revision, lease };
   });
 }
 
