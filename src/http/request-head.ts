@@ -28,7 +28,7 @@ export class RequestHead extends RequestFraming {
   webSocket = false;
   /** `Accept` names `text/event-stream`. */
   wantsEvents = false;
-  /** Value of `Expect`, '' for none. */
+  /** Value of the client's `Expect`, '' for none, also where options have put another one in its place. */
   expect = '';
   /** The listener leaves it to the server to answer that (RFC 9110 §10.1.1): it is forwarded. */
   passesExpect = false;
@@ -117,7 +117,10 @@ export class RequestHead extends RequestFraming {
 
   /** One of its own, for a request that has to wait: this one is filled anew with the next. */
   detached(): RequestHead {
-    return Object.assign(new RequestHead(), this, { forwarded: Object.assign(new ForwardedFields(), this.forwarded) });
+    const head = new RequestHead();
+    const { forwarded } = head;
+    Object.assign(forwarded, this.forwarded);
+    return Object.assign(head, this, { forwarded });
   }
 
   /** `name` is lower case. */
@@ -278,6 +281,8 @@ export class RequestHead extends RequestFraming {
       if (value !== '') this.add(name, value);
       return;
     }
+    // That of the client, which is no line of it.
+    if (name === 'expect') this.expect = '';
     super.setField(name, value);
   }
 

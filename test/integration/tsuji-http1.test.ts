@@ -91,6 +91,32 @@ exchangeTest('a server is asked whether it wants a body, and its answer is the o
   assert.equal((await response(impatient)).body, 'late');
 });
 
+exchangeTest(
+  'an expectation of the frontend stands in the place of that of the client, who gets its answer here',
+  tsuji,
+  async (t) => {
+    for (const [value, expected] of [
+      ['200-ok', ['200-ok']],
+      ['', undefined],
+    ] as const) {
+      const server = await startRawServer(t as never);
+      const host = await addRoute(tsuji, [server.url], { 'frontends/$/headers/customrequestheaders/Expect': value });
+      const asking = await client(t);
+      const head = `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 4\r\n`;
+      asking.send(`${head}Expect: 100-continue\r\n\r\n`);
+      assert.equal(await asking.until('\r\n\r\n'), 'HTTP/1.1 100 Continue\r\n\r\n');
+      asking.send(`body${head}Expect: other\r\n\r\nmore`);
+      const upstream = await server.next();
+      for (const body of ['body', 'more']) {
+        const got = await request(upstream);
+        assert.deepEqual([got.body, got.fields.get('expect')], [body, expected]);
+        upstream.send(ok('thanks'));
+        assert.equal((await response(asking)).body, 'thanks');
+      }
+    }
+  },
+);
+
 exchangeTest('another expectation is passed on; one of HTTP/1.0 is not', tsuji, async (t) => {
   const { host } = await setUp(
     t,

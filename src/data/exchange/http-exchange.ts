@@ -103,6 +103,8 @@ export class HttpExchange
 
   protected admitted(head: RequestHead): void {
     this.request.takeText(head, this.downstream, this.worker.serverLine);
+    // Its server is not asked by its client any more.
+    if (this.request.expectsContinue && head.expect === '') this.flow.goOn();
     this.record?.forwards(head.fields, this.request.forwarded);
     this.readmitted(head);
   }

@@ -112,9 +112,7 @@ export class OutgoingRequest {
     }
     this.repeated = null;
     let rest = `\r\n${head.fields}${this.forwarded}`;
-    if (this.expectsContinue) rest = EXPECT_LINE + rest;
-    else if (head.passesExpect && head.expect !== '' && !head.expectsContinue)
-      rest = `\r\nexpect: ${head.expect}${rest}`;
+    if (head.passesExpect && head.expect !== '') rest = this.expectLine(head) + rest;
     if (head.tunnel) {
       rest += head.upgradeLines;
       this.upgrade = head.upgrade;
@@ -124,6 +122,12 @@ export class OutgoingRequest {
     else if (head.body !== REQUEST_NO_BODY) rest += `content-length: ${head.contentLength}\r\n\r\n`;
     else rest += '\r\n';
     this.rest = rest;
+  }
+
+  private expectLine({ expect, expectsContinue }: RequestHead): string {
+    if (this.expectsContinue) return EXPECT_LINE;
+    // Where no body follows nobody waits for it.
+    return expectsContinue ? '' : `\r\nexpect: ${expect}`;
   }
 
   headFor(frontend: FrontendView, server: ServerView): string {
