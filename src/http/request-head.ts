@@ -15,6 +15,11 @@ import { REQUEST_NO_BODY, RequestFraming } from './request-framing.ts';
 
 const LOWER_X = 0x78;
 
+/** Several fields of one name are one list (RFC 9110 §5.3). */
+function listed(before: string, value: string): string {
+  return before === '' ? value : `${before}, ${value}`;
+}
+
 export class RequestHead extends RequestFraming {
   method = '';
   /** As received: path and query, or the absolute form. */
@@ -181,21 +186,21 @@ export class RequestHead extends RequestFraming {
         break;
       case 6:
         if (name === 'expect') {
-          this.expect = value;
+          this.expect = listed(this.expect, value);
           return false;
         }
         if (name === 'accept' && value.includes('text/event-stream')) this.wantsEvents = true;
         break;
       case 7:
         if (name === 'upgrade') {
-          this.upgradeValue = value;
+          this.upgradeValue = listed(this.upgradeValue, value);
           return false;
         }
         if (name === 'trailer') return false;
         break;
       case 10:
         if (name === 'connection') {
-          this.connection = this.connection === '' ? value : `${this.connection},${value}`;
+          this.connection = listed(this.connection, value);
           return false;
         }
         if (name === 'keep-alive') return false;
@@ -227,7 +232,9 @@ export class RequestHead extends RequestFraming {
 
   /** Its client waits for an interim response before it sends its body. */
   get expectsContinue(): boolean {
-    return this.expect.toLowerCase() === '100-continue';
+    if (this.expect === '') return false;
+    const members = listMembers(this.expect);
+    return members.length > 0 && members.every((member) => member === '100-continue');
   }
 
   /** The target names the host: that counts, whatever the field says. There must be one all the same. */

@@ -56,6 +56,20 @@ test('Upgrade counts only when Connection names it', () => {
   assert.equal(headOf(HOST, ['upgrade', 'websocket'], ['connection', 'keep-alive, Upgrade']).upgrade, 'websocket');
 });
 
+test('several Upgrade or Expect fields are one list', () => {
+  const asked = headOf(HOST, ['connection', 'upgrade'], ['upgrade', 'websocket'], ['upgrade', 'h2c']);
+  assert.deepEqual([asked.upgrade, asked.webSocket], ['websocket, h2c', true]);
+  const expecting = (...values: string[]): RequestHead =>
+    headOf(HOST, ...values.map((value): [string, string] => ['expect', value]));
+  assert.equal(expecting('a', 'b').expect, 'a, b');
+  assert.deepEqual(
+    [['100-continue'], ['100-Continue', '100-continue'], ['100-continue', 'a'], [','], []].map(
+      (values) => expecting(...values).expectsContinue,
+    ),
+    [true, true, false, false, false],
+  );
+});
+
 test('X-Forwarded-Port comes from the Host field, IPv6 literals included, else from the scheme', () => {
   const port = (host: string, secure = false): string =>
     /x-forwarded-port: (\S+)/.exec(headOf(['host', host]).forwardedLines('::1', secure, ''))![1];
