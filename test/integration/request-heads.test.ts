@@ -160,6 +160,17 @@ exchangeTest('odd request lines are refused or answered, never forwarded as some
   for (const connection of server.connections) assert.equal(connection.received, '');
 });
 
+exchangeTest('CONNECT reaches no server, with a path neither', tsuji, async (t) => {
+  const { host, server } = await setUp(
+    t,
+    answering(() => ok('tunnel')),
+  );
+  const client = await rawClient(t, tsuji.port);
+  client.send(`CONNECT / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  assert.equal((await response(client)).status, 501);
+  assert.equal(server.connections.length, 0);
+});
+
 exchangeTest('requests that a client pipelines are answered in order or not at all', tsuji, async (t) => {
   const { host } = await setUp(
     t,

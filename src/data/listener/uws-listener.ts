@@ -301,8 +301,17 @@ export class UwsListener implements Listener, AppServer {
       if (problem === '') this.goodTarget = head.target;
       else if (head.problem === '') head.problem = problem;
     }
-    if (known === '' && head.problem === '' && !isToken(method)) head.problem = 'a method that is no token';
+    if (known === '' && head.problem === '') this.checkMethod(method);
     if (head.upgrade !== '' && head.problem === '' && !isOptionalUpgrade(head.upgrade)) this.refuseUpgrade();
+  }
+
+  private checkMethod(method: string): void {
+    const { head } = this;
+    if (!isToken(method)) head.problem = 'a method that is no token';
+    if (method !== 'CONNECT') return;
+    // With the authority that it asks for uWebSockets refuses it; with a path it would reach a server as another request.
+    head.problem = 'CONNECT';
+    head.fault = FAULTS.noConnect;
   }
 
   /** Without its `Upgrade` the request would reach a server as another one, whose answer its client does not understand. */
