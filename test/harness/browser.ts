@@ -1,7 +1,7 @@
-/** Debian's chromium, which talks to nobody but us. */
-import { type BrowserContext, chromium } from 'playwright-core';
+/** Debian's chromium, which talks to nobody but us: one of each test file, as it takes seconds to start. */
+import { after } from 'node:test';
+import { type Browser, type BrowserContext, chromium } from 'playwright-core';
 import { OWN_HOST } from './own-host.ts';
-import { temporaryFolder } from './tools.ts';
 
 const ARGUMENTS = [
   '--no-sandbox',
@@ -18,22 +18,22 @@ const ARGUMENTS = [
 
 type Credentials = { readonly username: string; readonly password: string };
 
-/** The browser has its own profile, so nothing of another run is in its cache. `credentials`: typed into every dialog. */
+let browser: Promise<Browser> | null = null;
+after(async () => {
+  await (await browser)?.close();
+});
+
+/** As a browser that was never used: it shares no cache and no password with another one. `credentials`: typed into every dialog. */
 export async function startBrowser(
   t: { after(fn: () => unknown): unknown },
   credentials?: Credentials,
 ): Promise<BrowserContext> {
-  const profile = temporaryFolder();
-  const context = await chromium.launchPersistentContext(profile.path, {
-    executablePath: '/usr/bin/chromium',
-    args: ARGUMENTS,
+  browser ??= chromium.launch({ executablePath: '/usr/bin/chromium', args: ARGUMENTS });
+  const context = await (await browser).newContext({
     viewport: { width: 1280, height: 900 },
     ...(credentials === undefined ? {} : { httpCredentials: credentials }),
   });
   context.setDefaultTimeout(10_000);
-  t.after(async () => {
-    await context.close();
-    profile.remove();
-  });
+  t.after(() => context.close());
   return context;
 }
