@@ -41,92 +41,74 @@ function fault(
 }
 
 const BAD_GATEWAY = 'Bad Gateway';
-const GATEWAY_TIMEOUT = 'Gateway Timeout';
 const SERVER_ERROR = 'Internal Server Error';
 
+/** The request of the client is refused. */
+function refusal(code: string, status: number, body: string, text: string): Fault {
+  return fault(code, 'downstream', 'never', status, body, text);
+}
+
+function notImplemented(code: string, text: string): Fault {
+  return refusal(code, 501, 'Not Implemented', text);
+}
+
+/** The client is gone, or was ended: the status is only counted (as nginx's). */
+function clientLeft(code: string, text: string): Fault {
+  return refusal(code, 499, 'Client Closed Request', text);
+}
+
+function serverError(code: string, source: FaultSource, text: string): Fault {
+  return fault(code, source, 'never', 500, SERVER_ERROR, text);
+}
+
+function unavailable(code: string, source: FaultSource, text: string): Fault {
+  return fault(code, source, 'never', 503, 'Service Unavailable', text);
+}
+
+function badGateway(code: string, retry: FaultRetry, text: string): Fault {
+  return fault(code, 'upstream', retry, 502, BAD_GATEWAY, text);
+}
+
+function gatewayTimeout(code: string, retry: FaultRetry, text: string): Fault {
+  return fault(code, 'upstream', retry, 504, 'Gateway Timeout', text);
+}
+
 export const FAULTS = Object.freeze({
-  badRequest: fault('BAD_REQUEST', 'downstream', 'never', 400, '400 Bad Request', 'the request is malformed'),
-  plainHttp: fault(
+  badRequest: refusal('BAD_REQUEST', 400, '400 Bad Request', 'the request is malformed'),
+  plainHttp: refusal(
     'PLAIN_HTTP',
-    'downstream',
-    'never',
     400,
     'Client sent an HTTP request to an HTTPS server.\n',
     'a client speaks cleartext HTTP to a TLS entrypoint',
   ),
-  noConnect: fault('NO_CONNECT', 'downstream', 'never', 501, 'Not Implemented', 'CONNECT is for forward proxies'),
-  noUpgrade: fault(
+  noConnect: notImplemented('NO_CONNECT', 'CONNECT is for forward proxies'),
+  noUpgrade: refusal(
     'NO_UPGRADE',
-    'downstream',
-    'never',
     501,
     'Not Implemented: no upgrade to that protocol is made here',
     'an upgrade that uWebSockets cannot make',
   ),
-  unknownCoding: fault(
+  unknownCoding: notImplemented(
     'UNKNOWN_CODING',
-    'downstream',
-    'never',
-    501,
-    'Not Implemented',
     'the body of the request comes in a transfer coding other than chunked',
   ),
-  badMethod: fault(
-    'BAD_METHOD',
-    'downstream',
-    'never',
-    501,
-    'Not Implemented',
-    'the method of the request is too long',
-  ),
-  badVersion: fault(
+  badMethod: notImplemented('BAD_METHOD', 'the method of the request is too long'),
+  badVersion: refusal(
     'BAD_VERSION',
-    'downstream',
-    'never',
     505,
     'HTTP Version Not Supported',
     'the request is of a version that is not HTTP/1',
   ),
-  misdirected: fault(
+  misdirected: refusal(
     'MISDIRECTED',
-    'downstream',
-    'never',
     421,
     'Misdirected Request',
     'the certificate of the connection is not for the host of the request',
   ),
-  headTooLarge: fault(
-    'HEAD_TOO_LARGE',
-    'downstream',
-    'never',
-    431,
-    'Request Header Fields Too Large',
-    'too many or too long header fields',
-  ),
-  clientClosed: fault(
-    'CLIENT_CLOSED',
-    'downstream',
-    'never',
-    499,
-    'Client Closed Request',
-    'the client closed the connection',
-  ),
-  clientReset: fault(
-    'CLIENT_RESET',
-    'downstream',
-    'never',
-    499,
-    'Client Closed Request',
-    'the client closed the connection before it had all of the response',
-  ),
-  clientSlow: fault(
-    'CLIENT_SLOW',
-    'downstream',
-    'never',
-    499,
-    'Client Closed Request',
-    'the client did not take the response in time',
-  ),
+  headTooLarge: refusal('HEAD_TOO_LARGE', 431, 'Request Header Fields Too Large', 'too many or too long header fields'),
+  clientClosed: clientLeft('CLIENT_CLOSED', 'the client closed the connection'),
+  clientReset: clientLeft('CLIENT_RESET', 'the client closed the connection before it had all of the response'),
+  clientSlow: clientLeft('CLIENT_SLOW', 'the client did not take the response in time'),
   noRoute: fault('NO_ROUTE', 'config', 'never', 404, '404 page not found\n', 'no frontend matches'),
   stripMismatch: fault(
     'STRIP_MISMATCH',
@@ -136,54 +118,26 @@ export const FAULTS = Object.freeze({
     '404 page not found\n',
     'the path does not begin with what the rule of the frontend strips',
   ),
-  notReady: fault(
-    'NOT_READY',
-    'config',
-    'never',
-    503,
-    'Service Unavailable',
-    'no routes have been loaded since the start',
-  ),
-  bodyTooLarge: fault(
+  notReady: unavailable('NOT_READY', 'config', 'no routes have been loaded since the start'),
+  bodyTooLarge: refusal(
     'BODY_TOO_LARGE',
-    'downstream',
-    'never',
     413,
     'Request Entity Too Large',
     'the body of the request is longer than a limit allows',
   ),
-  targetTooLong: fault(
+  targetTooLong: refusal(
     'HEAD_TOO_LARGE',
-    'downstream',
-    'never',
     414,
     'URI Too Long',
     'the target of the request is longer than a limit allows',
   ),
-  responseTooLarge: fault(
+  responseTooLarge: badGateway('RESPONSE_TOO_LARGE', 'never', 'the body of the response is longer than a limit allows'),
+  responseOverBuffer: serverError(
     'RESPONSE_TOO_LARGE',
     'upstream',
-    'never',
-    502,
-    BAD_GATEWAY,
-    'the body of the response is longer than a limit allows',
-  ),
-  responseOverBuffer: fault(
-    'RESPONSE_TOO_LARGE',
-    'upstream',
-    'never',
-    500,
-    SERVER_ERROR,
     'the body of the response is longer than its backend buffers',
   ),
-  unauthorized: fault(
-    'UNAUTHORIZED',
-    'downstream',
-    'never',
-    401,
-    '401 Unauthorized\n',
-    'no name and password, or wrong ones',
-  ),
+  unauthorized: refusal('UNAUTHORIZED', 401, '401 Unauthorized\n', 'no name and password, or wrong ones'),
   authConfig: fault(
     'AUTH_CONFIG',
     'config',
@@ -192,39 +146,16 @@ export const FAULTS = Object.freeze({
     `${SERVER_ERROR}\n`,
     'an auth section names no way to get in',
   ),
-  jwtRefused: fault(
-    'JWT_REFUSED',
-    'downstream',
-    'never',
-    401,
-    '401 Unauthorized\n',
-    'no token, or one that is not good',
-  ),
-  jwtClaims: fault(
+  jwtRefused: refusal('JWT_REFUSED', 401, '401 Unauthorized\n', 'no token, or one that is not good'),
+  jwtClaims: refusal(
     'JWT_CLAIMS',
-    'downstream',
-    'never',
     403,
     'Forbidden',
     'the claims of the token are not those that its frontend asks for',
   ),
-  jwtKeys: fault(
-    'JWT_KEYS',
-    'config',
-    'never',
-    503,
-    'Service Unavailable',
-    'there are no keys that tokens could be verified with',
-  ),
-  forbidden: fault(
-    'FORBIDDEN',
-    'downstream',
-    'never',
-    403,
-    'Forbidden',
-    'the client is not in the list of allowed addresses',
-  ),
-  badHost: fault('BAD_HOST', 'downstream', 'never', 500, 'Bad Host\n', 'the frontend does not serve that host'),
+  jwtKeys: unavailable('JWT_KEYS', 'config', 'there are no keys that tokens could be verified with'),
+  forbidden: refusal('FORBIDDEN', 403, 'Forbidden', 'the client is not in the list of allowed addresses'),
+  badHost: refusal('BAD_HOST', 500, 'Bad Host\n', 'the frontend does not serve that host'),
   badRedirect: fault(
     'BAD_REDIRECT',
     'config',
@@ -233,200 +164,65 @@ export const FAULTS = Object.freeze({
     BAD_GATEWAY,
     'what the redirect makes of this request is no URL',
   ),
-  noServer: fault('NO_SERVER', 'config', 'never', 503, 'Service Unavailable', 'the backend has no server'),
-  circuitOpen: fault(
-    'CIRCUIT_OPEN',
-    'upstream',
-    'never',
-    503,
-    'Service Unavailable',
-    'the circuit breaker of the backend is open',
-  ),
-  allWeightsZero: fault(
-    'ALL_WEIGHTS_ZERO',
-    'config',
-    'never',
-    500,
-    SERVER_ERROR,
-    'every server of the backend has weight 0',
-  ),
-  dnsFailed: fault('DNS_FAILED', 'upstream', 'unsent', 502, BAD_GATEWAY, 'the name of the server does not resolve'),
-  connectRefused: fault('CONNECT_FAILED', 'upstream', 'unsent', 502, BAD_GATEWAY, 'the server cannot be reached'),
-  connectTimeout: fault(
-    'CONNECT_TIMEOUT',
-    'upstream',
-    'unsent',
-    504,
-    GATEWAY_TIMEOUT,
-    'the server did not accept the connection in time',
-  ),
-  upstreamClosed: fault(
-    'UPSTREAM_CLOSED',
-    'upstream',
-    'reused',
-    502,
-    BAD_GATEWAY,
-    'the server closed the connection before it answered',
-  ),
-  heldUp: fault(
-    'HELD_UP',
-    'upstream',
-    'reused',
-    504,
-    GATEWAY_TIMEOUT,
-    'a response before this one on the same connection takes too long',
-  ),
-  streamRefused: fault(
+  noServer: unavailable('NO_SERVER', 'config', 'the backend has no server'),
+  circuitOpen: unavailable('CIRCUIT_OPEN', 'upstream', 'the circuit breaker of the backend is open'),
+  allWeightsZero: serverError('ALL_WEIGHTS_ZERO', 'config', 'every server of the backend has weight 0'),
+  dnsFailed: badGateway('DNS_FAILED', 'unsent', 'the name of the server does not resolve'),
+  connectRefused: badGateway('CONNECT_FAILED', 'unsent', 'the server cannot be reached'),
+  connectTimeout: gatewayTimeout('CONNECT_TIMEOUT', 'unsent', 'the server did not accept the connection in time'),
+  upstreamClosed: badGateway('UPSTREAM_CLOSED', 'reused', 'the server closed the connection before it answered'),
+  heldUp: gatewayTimeout('HELD_UP', 'reused', 'a response before this one on the same connection takes too long'),
+  streamRefused: badGateway('STREAM_REFUSED', 'unprocessed', 'the server refused the request before it looked at it'),
+  sessionEnded: badGateway(
     'STREAM_REFUSED',
-    'upstream',
     'unprocessed',
-    502,
-    BAD_GATEWAY,
-    'the server refused the request before it looked at it',
-  ),
-  sessionEnded: fault(
-    'STREAM_REFUSED',
-    'upstream',
-    'unprocessed',
-    502,
-    BAD_GATEWAY,
     'the server ended the HTTP/2 connection before it looked at the request',
   ),
-  unwritten: fault(
-    'UNWRITTEN',
-    'upstream',
-    'unprocessed',
-    502,
-    BAD_GATEWAY,
-    'the connection ended before the request was written to it',
-  ),
-  streamReset: fault('STREAM_RESET', 'upstream', 'never', 500, SERVER_ERROR, 'the server reset the HTTP/2 stream'),
-  headerTimeout: fault(
-    'HEADER_TIMEOUT',
-    'upstream',
-    'never',
-    504,
-    GATEWAY_TIMEOUT,
-    'the server sent no response head in time',
-  ),
+  unwritten: badGateway('UNWRITTEN', 'unprocessed', 'the connection ended before the request was written to it'),
+  streamReset: serverError('STREAM_RESET', 'upstream', 'the server reset the HTTP/2 stream'),
+  headerTimeout: gatewayTimeout('HEADER_TIMEOUT', 'never', 'the server sent no response head in time'),
   tlsFailed: fault('TLS_FAILED', 'upstream', 'unsent', 500, SERVER_ERROR, 'the TLS handshake with the server failed'),
-  requestTimeout: fault(
-    'REQUEST_TIMEOUT',
-    'downstream',
-    'never',
-    408,
-    'Request Timeout',
-    'the request did not come in time',
-  ),
-  responseTimeout: fault(
-    'RESPONSE_TIMEOUT',
-    'upstream',
-    'never',
-    504,
-    GATEWAY_TIMEOUT,
-    'the response was not done in time',
-  ),
-  bodyTimeout: fault(
-    'BODY_TIMEOUT',
-    'upstream',
-    'never',
-    504,
-    GATEWAY_TIMEOUT,
-    'the server fell silent before the end of its response',
-  ),
-  badResponse: fault('BAD_RESPONSE', 'upstream', 'never', 502, BAD_GATEWAY, 'the response of the server is malformed'),
-  truncated: fault('TRUNCATED', 'upstream', 'never', 502, BAD_GATEWAY, 'the server ended the response before its end'),
-  unsupportedScheme: fault(
-    'UNSUPPORTED_SCHEME',
-    'config',
-    'never',
-    500,
-    SERVER_ERROR,
-    'the scheme of the server URL is not supported',
-  ),
-  noDescriptors: fault(
+  requestTimeout: refusal('REQUEST_TIMEOUT', 408, 'Request Timeout', 'the request did not come in time'),
+  responseTimeout: gatewayTimeout('RESPONSE_TIMEOUT', 'never', 'the response was not done in time'),
+  bodyTimeout: gatewayTimeout('BODY_TIMEOUT', 'never', 'the server fell silent before the end of its response'),
+  badResponse: badGateway('BAD_RESPONSE', 'never', 'the response of the server is malformed'),
+  truncated: badGateway('TRUNCATED', 'never', 'the server ended the response before its end'),
+  unsupportedScheme: serverError('UNSUPPORTED_SCHEME', 'config', 'the scheme of the server URL is not supported'),
+  noDescriptors: unavailable(
     'NO_DESCRIPTORS',
     'internal',
-    'never',
-    503,
-    'Service Unavailable',
     'no file descriptor is left for a connection to a server, or for a body on disk (ulimit -n)',
   ),
-  overBudget: fault(
+  overBudget: unavailable(
     'OVER_BUDGET',
     'internal',
-    'never',
-    503,
-    'Service Unavailable',
     'more waits for a slow peer than --limits.workerBuffers or --limits.connectionBuffers allow',
   ),
-  queueFull: fault(
-    'QUEUE_FULL',
-    'internal',
-    'never',
-    503,
-    'Service Unavailable',
-    'as many requests as may wait for the backend do',
-  ),
-  queueTimeout: fault(
-    'QUEUE_TIMEOUT',
-    'internal',
-    'never',
-    503,
-    'Service Unavailable',
-    'the request has waited too long for the backend',
-  ),
-  overloaded: fault('OVERLOADED', 'internal', 'never', 503, 'Service Unavailable', 'the worker is short of memory'),
-  overDisk: fault(
-    'OVERLOADED',
-    'internal',
-    'never',
-    503,
-    'Service Unavailable',
-    'more is kept on disk than --buffering.maxDisk allows',
-  ),
-  draining: fault(
-    'DRAINING',
-    'internal',
-    'never',
-    503,
-    'Service Unavailable',
-    'the request began when tsuji had ended all others',
-  ),
-  drainDeadline: fault(
-    'DRAIN_DEADLINE',
-    'internal',
-    'never',
-    503,
-    'Service Unavailable',
-    'tsuji ended before the exchange did',
-  ),
-  diskFailed: fault('INTERNAL', 'internal', 'never', 500, SERVER_ERROR, 'a body cannot be kept in --buffering.dir'),
-  internal: fault('INTERNAL', 'internal', 'never', 500, SERVER_ERROR, 'an error inside tsuji'),
+  queueFull: unavailable('QUEUE_FULL', 'internal', 'as many requests as may wait for the backend do'),
+  queueTimeout: unavailable('QUEUE_TIMEOUT', 'internal', 'the request has waited too long for the backend'),
+  overloaded: unavailable('OVERLOADED', 'internal', 'the worker is short of memory'),
+  overDisk: unavailable('OVERLOADED', 'internal', 'more is kept on disk than --buffering.maxDisk allows'),
+  draining: unavailable('DRAINING', 'internal', 'the request began when tsuji had ended all others'),
+  drainDeadline: unavailable('DRAIN_DEADLINE', 'internal', 'tsuji ended before the exchange did'),
+  diskFailed: serverError('INTERNAL', 'internal', 'a body cannot be kept in --buffering.dir'),
+  internal: serverError('INTERNAL', 'internal', 'an error inside tsuji'),
 });
 
 /** The refusal of `maxconn` (shared/spec kv-schema §4.3). Made once per backend, because its body has a number in it. */
 export function maxConnectionsFault(amount: number): Fault {
   const body = `max connections reached: ${amount}`;
-  return fault('MAX_CONNECTIONS', 'downstream', 'never', 429, body, 'too many requests of one source are in progress');
+  return refusal('MAX_CONNECTIONS', 429, body, 'too many requests of one source are in progress');
 }
 
 /** The refusal of a deny list (shared/spec frontend-options §3.2). */
 export function deniedFault(status: number): Fault {
-  return fault(
-    'FORBIDDEN',
-    'downstream',
-    'never',
-    status,
-    'Forbidden',
-    'the client is in the list of denied addresses',
-  );
+  return refusal('FORBIDDEN', status, 'Forbidden', 'the client is in the list of denied addresses');
 }
 
 /** The refusal of a rate limit (shared/spec frontend-options §2.5). One per rate. `delay`: Go's text of a duration. */
 export function rateLimitedFault(delay: string): Fault {
   const body = `max rate reached: retry-in ${delay}`;
-  return fault('RATE_LIMITED', 'downstream', 'never', 429, body, 'a source asks more often than its frontend allows');
+  return refusal('RATE_LIMITED', 429, body, 'a source asks more often than its frontend allows');
 }
 
 /** An error of the control plane. `message` names what is wrong and why, so that it can be shown as it stands. */
