@@ -38,7 +38,38 @@ test('between two slices the loop goes round, and the next work waits until the 
     await setImmediate();
   }
   assert.equal(await last, 'c');
-  assert.match(told.join(' '), /^a1 \| a2 \| a3 \| (\| )?end a b1 \| (\| )?end b/);
+  assert.match(told.join(' '), /^a1 \| a2 \| a3 \| (\| )?end a (\| )*b1 \| (\| )?end b/);
+});
+
+test('of all who have long work one makes a slice each time that the loop goes round', async () => {
+  const told: string[] = [];
+  const ends = ['a', 'b'].map((name) => new Slices(0).result(() => count(told, name, 3)));
+  while (!told.includes('a3') || !told.includes('b3')) {
+    told.push('|');
+    await setImmediate();
+  }
+  await Promise.all(ends);
+  assert.doesNotMatch(told.join(' '), /a[23] b|b[23] a/);
+});
+
+test('works that wait share one slice', async (t) => {
+  let now = 0;
+  t.mock.method(performance, 'now', () => now);
+  const told: string[] = [];
+  const slices = new Slices(5);
+  const work = function* (name: string): Steps<void> {
+    now += 2;
+    told.push(name);
+    yield;
+  };
+  const first = slices.result(function* (): Steps<void> {
+    now += 5;
+    yield;
+  });
+  const others = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => slices.result(() => work(name)));
+  await first;
+  assert.deepEqual(told, ['a', 'b', 'c']);
+  await Promise.all(others);
 });
 
 test('an error ends its own work only, wherever it is', async () => {
