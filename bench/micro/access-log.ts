@@ -64,7 +64,6 @@ function ask(n: number, varies: boolean): void {
   head.add('host', 'nginx.example.com');
   for (const [name, value] of FIELDS) head.add(name, value);
   head.add('referer', `https://example.com/${varies ? n : 1}`);
-  head.add('x-request-id', ID);
   head.finish();
 }
 
@@ -84,11 +83,13 @@ function measure(name: string, options: Partial<AccessLogOptions>, varies = fals
   const round = (logs: boolean): void => {
     for (let n = 0; n < LINES; n++) {
       ask(n, varies);
+      const { fields } = head;
+      head.addLines(`x-request-id: ${ID}\r\n`);
       marks.begin();
       marks.admitted();
       marks.tryBegins(true);
-      if (logs) record.begin(log.nextRequest(), client as unknown as Downstream, head);
-      if (logs) record.forwards(head.fields, FORWARDED);
+      if (logs) record.begin(log.nextRequest(), client as unknown as Downstream, head, fields, ID);
+      if (logs) record.forwards(head.fields, FORWARDED, ID);
       marks.answered();
       const response = responses[n % responses.length];
       if (logs) record.answered(200, response, peer);

@@ -79,8 +79,9 @@ export class Entry {
 
   /** `name: value\r\n` lines as they came, for Referer and User-Agent. */
   clientFields = '';
-  /** The same as middlewares have left them. */
+  /** The same as middlewares have left them, without the request id, which stands beside them where `isIdSent`. */
   requestFields = '';
+  isIdSent = false;
   /** The forwarded lines that were added. */
   forwardedFields = '';
   /** Heads of the server's response and of what was sent, a character per byte: status line, `\r\n` before each field. */

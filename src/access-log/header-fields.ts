@@ -9,6 +9,7 @@ import { jsonField } from './escaping.ts';
 import { Known, owned } from './known.ts';
 import { Constant, type LineBytes } from './line-bytes.ts';
 import { headerMode } from './modes.ts';
+import type { RepeatedText } from './repeated-text.ts';
 
 /** Longer blocks are gone through each time. */
 const MOST_KEPT = 2_048;
@@ -18,9 +19,6 @@ const END = new Constant('",');
 const REDACTED = new Constant('REDACTED');
 /** Each request has another one, so it stands apart. */
 const REQUEST_ID = 'x-request-id';
-const ID_START = `${REQUEST_ID}: `;
-/** The line that it has, but for itself. */
-const ID_LINE_BYTES = ID_START.length + LINE_END.length;
 const FIRST_CHARACTERS = 6;
 /** Characters of a block that its key is made of. */
 const SAMPLES = 8;
@@ -124,22 +122,16 @@ export class HeaderFields {
 
   /** Of the head of a response, whose text has one character per byte. */
   ofHead(head: string, out: LineBytes): void {
-    if (head !== '') this.write(head, '', true, '', out);
+    if (head !== '') this.write(head, '', true, null, out);
   }
 
-  ofRequest({ requestFields, forwardedFields, requestId, latin1 }: Entry, out: LineBytes): void {
-    const end = requestFields.length - ID_LINE_BYTES - requestId.length;
-    const isOurs = requestId !== '' && end >= 0 && requestFields.startsWith(ID_START, end);
-    if (!isOurs || !requestFields.startsWith(requestId, end + ID_START.length)) {
-      this.write(requestFields, forwardedFields, latin1, '', out);
-      return;
-    }
-    const block = requestFields.slice(0, end);
-    this.write(block, forwardedFields, latin1, this.requestId.mode === 'drop' ? '' : requestId, out);
+  /** `id`: that of `entry`. */
+  ofRequest({ requestFields, forwardedFields, latin1, isIdSent }: Entry, id: RepeatedText, out: LineBytes): void {
+    this.write(requestFields, forwardedFields, latin1, isIdSent && this.requestId.mode !== 'drop' ? id : null, out);
   }
 
-  /** `id`: the request id, which stands in neither; '' for none. */
-  private write(block: string, more: string, latin1: boolean, id: string, out: LineBytes): void {
+  /** `id`: the request id, which stands in neither; null for none. */
+  private write(block: string, more: string, latin1: boolean, id: RepeatedText | null, out: LineBytes): void {
     const { last } = this;
     if (last !== null && isOf(last, block, more, latin1)) {
       this.writeKept(last, id, out);
@@ -161,7 +153,7 @@ export class HeaderFields {
     const start = out.at;
     const rest = this.writeFields(text, 0, latin1, this.requestId, out);
     const idStart = out.at;
-    if (id !== '') this.writeId(id, out);
+    if (id !== null) this.writeId(id, out);
     const idEnd = out.at;
     this.writeFields(text, rest, latin1, null, out);
     if (!isKept || out.isTooLong || !this.known.wants()) return;
@@ -172,16 +164,16 @@ export class HeaderFields {
     else alike[alike.length < MOST_ALIKE ? alike.length : this.oldest++ % MOST_ALIKE] = kept;
   }
 
-  private writeKept({ before, after }: Kept, id: string, out: LineBytes): void {
+  private writeKept({ before, after }: Kept, id: RepeatedText | null, out: LineBytes): void {
     out.constant(before);
-    if (id !== '') this.writeId(id, out);
+    if (id !== null) this.writeId(id, out);
     out.constant(after);
   }
 
-  private writeId(id: string, out: LineBytes): void {
+  private writeId(id: RepeatedText, out: LineBytes): void {
     out.constant(this.requestId.before);
     if (this.requestId.mode === 'redact') out.constant(REDACTED);
-    else out.json(id, false);
+    else id.write(out);
     out.constant(END);
   }
 

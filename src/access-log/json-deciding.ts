@@ -2,6 +2,7 @@
 import type { Entry } from './entry.ts';
 import { gzipRatio } from './json-values.ts';
 import type { Deciding } from './line-parts.ts';
+import { secondOf } from './times.ts';
 
 /** The same durations and ids are absent. */
 function isAsFar(one: Entry, other: Entry): boolean {
@@ -33,6 +34,18 @@ function isAtPlace(one: Entry, other: Entry): boolean {
 }
 
 export const DECIDING = {
+  /** The second in which it began. */
+  start: {
+    key: ({ wall }) => secondOf(wall),
+    values: ['wall'],
+    isSame: (one, other) => secondOf(one.wall) === secondOf(other.wall),
+  },
+  /** That in which its line is made. */
+  end: {
+    key: ({ now }) => secondOf(now),
+    values: ['now'],
+    isSame: (one, other) => secondOf(one.now) === secondOf(other.now),
+  },
   client: {
     key: ({ clientHost }) => clientHost,
     values: ['clientHost', 'clientAddress', 'user', 'tlsSubject', 'latin1'],

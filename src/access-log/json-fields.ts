@@ -8,6 +8,7 @@ import { gzipRatio, hostOf, portOf, urlObject } from './json-values.ts';
 import { VARYING, type Varying } from './json-varying.ts';
 import { fieldModes, fieldNames } from './modes.ts';
 import { statusLine } from './status-text.ts';
+import { rfc3339Second, rfc3339Zone } from './times.ts';
 
 export type PartName = keyof typeof DECIDING;
 /** A constant, what a part has, or what is another in each line. */
@@ -62,9 +63,20 @@ function optionalText(key: string, value: Varying, of: (entry: Entry) => string)
   return [key, { part: 'course', text: before }, value, { part: 'course', text: text(isLast ? '"' : '",') }];
 }
 
-function time(key: string, value: Varying): Field {
-  return [key, `"${key}":"`, value, key === LAST ? '"' : '",'];
+function startTime(key: string, isLocal: boolean): Field {
+  return [
+    key,
+    { part: 'start', text: ({ wall }) => `"${key}":"${rfc3339Second(wall, isLocal)}` },
+    VARYING.startFraction,
+    { part: 'start', text: ({ wall }) => `${rfc3339Zone(wall, isLocal)}",` },
+  ];
 }
+
+/** In whole seconds. */
+const END_TIME: Field = [
+  LAST,
+  { part: 'end', text: ({ now }) => `"${LAST}":"${rfc3339Second(now, true)}${rfc3339Zone(now, true)}"` },
+];
 
 const clientIp = ({ clientAddress }: Entry): string =>
   clientAddress.includes(':') ? `[${clientAddress}]` : clientAddress;
@@ -73,8 +85,8 @@ const clientIp = ({ clientAddress }: Entry): string =>
 function commonFields({ names }: AccessLogOptions): Field[] {
   const name = fieldNames(names);
   return [
-    time('StartUTC', VARYING.startUtc),
-    time('StartLocal', VARYING.startLocal),
+    startTime('StartUTC', false),
+    startTime('StartLocal', true),
     number('Duration', VARYING.total),
     number('Overhead', VARYING.overhead),
     number('RequestCount', VARYING.count),
@@ -172,7 +184,7 @@ const OUR_FIELDS_3: readonly Field[] = [
   ofPart('course', 'Backend', ({ backend }) => backend),
 ];
 
-const OWN_FIELDS: readonly Field[] = [['level', '"level":"info",'], ['msg', '"msg":"",'], time(LAST, VARYING.time)];
+const OWN_FIELDS: readonly Field[] = [['level', '"level":"info",'], ['msg', '"msg":"",'], END_TIME];
 
 const HEADER_FIELDS: readonly Field[] = [
   [SENT_PREFIX, VARYING.sentFields],

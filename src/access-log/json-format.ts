@@ -8,11 +8,10 @@ import type { Entry } from './entry.ts';
 import { dropsAll, HeaderFields } from './header-fields.ts';
 import { DECIDING } from './json-deciding.ts';
 import { fieldsOf, ORIGIN_PREFIX, type PartName, type Piece, REQUEST_PREFIX, SENT_PREFIX } from './json-fields.ts';
-import { type HeaderBlocks, VARYING, type Varying, writeVarying } from './json-varying.ts';
-import { Constant, type LineBytes } from './line-bytes.ts';
+import { type HeaderBlocks, VARYING, type Varying, VaryingValues } from './json-varying.ts';
+import { type LineBytes, Runs } from './line-bytes.ts';
 import { LinePart } from './line-parts.ts';
-
-const NOTHING = new Constant('');
+import { LineTemplate } from './line-template.ts';
 
 /** Text that stands together: constants, and what one part has; and what comes behind it. */
 type Run = { part: PartName | null; readonly texts: (string | ((entry: Entry) => string))[]; varying: Varying };
@@ -38,28 +37,6 @@ function runsOf(pieces: readonly Piece[]): Run[] {
   return made;
 }
 
-/** The text of a run, and what follows it. */
-class Step {
-  private readonly part: LinePart | null;
-  private readonly index: number;
-  private readonly text: Constant;
-  readonly varying: Varying;
-
-  constructor({ texts, varying }: Run, part: LinePart | null) {
-    this.part = part;
-    this.index =
-      part === null
-        ? 0
-        : part.add((entry) => texts.map((text) => (typeof text === 'string' ? text : text(entry))).join(''));
-    this.text = part === null ? new Constant(texts.join('')) : NOTHING;
-    this.varying = varying;
-  }
-
-  get constant(): Constant {
-    return this.part === null ? this.text : this.part.runs[this.index];
-  }
-}
-
 function blocksOf(options: AccessLogOptions): HeaderBlocks {
   if (dropsAll(options)) return null;
   return {
@@ -71,32 +48,42 @@ function blocksOf(options: AccessLogOptions): HeaderBlocks {
 
 export class JsonFormat {
   private readonly parts: readonly LinePart[];
-  private readonly steps: readonly Step[];
-  private readonly blocks: HeaderBlocks;
+  /** Its part 0 is the same in all lines, and then come `parts`. */
+  private readonly template: LineTemplate;
+  /** Of each piece: what comes behind it. */
+  private readonly behind: Uint8Array;
+  private readonly values: VaryingValues;
 
   constructor(options: AccessLogOptions) {
     const parts = new Map<PartName, LinePart>();
-    const partOf = (name: PartName): LinePart => {
+    const constants: string[] = [];
+    const pieces = fieldsOf(options).flatMap(([, ...pieces]) => pieces);
+    const runs = runsOf(['{', ...pieces, '}\n']);
+    const partOf = runs.map(({ part: name, texts }) => {
+      if (name === null) {
+        constants.push(texts.join(''));
+        return 0;
+      }
       const part = parts.get(name) ?? new LinePart(DECIDING[name]);
       parts.set(name, part);
-      return part;
-    };
-    const pieces = fieldsOf(options).flatMap(([, ...pieces]) => pieces);
-    this.blocks = blocksOf(options);
-    this.steps = runsOf(['{', ...pieces, '}\n']).map(
-      (run) => new Step(run, run.part === null ? null : partOf(run.part)),
-    );
+      part.add((entry) => texts.map((text) => (typeof text === 'string' ? text : text(entry))).join(''));
+      return [...parts.keys()].indexOf(name) + 1;
+    });
     this.parts = [...parts.values()];
+    this.template = new LineTemplate(partOf);
+    this.template.put(0, new Runs(constants));
+    this.behind = Uint8Array.from(runs, ({ varying }) => varying);
+    this.values = new VaryingValues(blocksOf(options));
   }
 
   /** With its LF. */
   write(entry: Entry, out: LineBytes): void {
-    const { parts, steps, blocks } = this;
-    for (let i = 0; i < parts.length; i++) parts[i].begin(entry);
-    for (let i = 0; i < steps.length; i++) {
-      const step = steps[i];
-      out.constant(step.constant);
-      writeVarying(step.varying, entry, out, blocks);
+    const { parts, template, behind, values } = this;
+    for (let i = 0; i < parts.length; i++) if (parts[i].begin(entry)) template.put(i + 1, parts[i].runs);
+    values.begin(entry);
+    for (let i = 0; i < behind.length; ) {
+      i = out.pieces(template, behind, values.numbers, i);
+      values.write(behind[i - 1] as Varying, entry, out);
     }
   }
 }

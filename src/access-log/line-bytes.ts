@@ -3,6 +3,7 @@
  */
 import { endianness } from 'node:os';
 import { jsonField, PLAIN_JSON, VALUE_BYTES } from './escaping.ts';
+import type { LineTemplate } from './line-template.ts';
 
 /** Buffer has them, and its types do not. */
 type TextWriter = Buffer & {
@@ -12,18 +13,22 @@ type TextWriter = Buffer & {
 
 /** Longer than any number is in decimal digits. */
 const NUMBER_BYTES = 24;
-const ZERO = 0x30;
-/** Above it digits are taken off in two steps, each of which is done with small integers. */
+/** Above it digits are made in two steps, each of small integers. */
 const BILLION = 1e9;
-const BILLION_DIGITS = 9;
 const WORD_BYTES = 8;
+/** Of a piece of a template. */
+export const WORDS_AT_ONCE = 4;
 const IS_LITTLE_ENDIAN = endianness() === 'LE';
-/** Up to so many characters go one by one, which costs less than a call that takes a text apart. */
-const SHORT_TEXT = 40;
+/** Up to so many characters go one by one, which costs less than a call that copies them. */
+const SHORT_TEXT = 16;
+/** The same where each is looked at. */
+const SHORT_JSON = 40;
 /** 1 for the characters of PLAIN_JSON. */
 const PLAIN = Uint8Array.from({ length: 0x80 }, (_, code) => (PLAIN_JSON.test(String.fromCharCode(code)) ? 1 : 0));
-/** `00` to `99`. */
-const PAIRS = Uint8Array.from({ length: 200 }, (_, i) => ZERO + (i % 2 === 0 ? Math.floor(i / 20) : (i >> 1) % 10));
+/** `0000` to `9999`, as words of four bytes. */
+const FOURS = Int32Array.from({ length: 10_000 }, (_, value) =>
+  Buffer.from(String(value).padStart(4, '0')).readInt32LE(),
+);
 /** A character takes three bytes of UTF-8 at most. */
 const LONGEST_CHARACTER = 3;
 
@@ -45,11 +50,54 @@ export class Constant {
   }
 }
 
+/** Runs of bytes that come in many lines: each begins with a word (`Constant`), and they stand in one piece of memory. */
+export class Runs {
+  readonly words: Float64Array;
+  /** Indexes of words. */
+  readonly starts: Int32Array;
+  /** Bytes. */
+  readonly lengths: Int32Array;
+
+  constructor(texts: readonly string[]) {
+    const runs = texts.map((text) => new Constant(text));
+    this.lengths = Int32Array.from(runs, ({ length }) => length);
+    this.starts = new Int32Array(runs.length);
+    for (let i = 1; i < runs.length; i++) this.starts[i] = this.starts[i - 1] + runs[i - 1].words.length;
+    this.words = Float64Array.from(runs.flatMap(({ words }) => [...words]));
+  }
+
+  /** Bytes that it takes. */
+  get size(): number {
+    return this.words.length * WORD_BYTES;
+  }
+}
+
 /** Of a number below 2³¹. */
 function digitsOf(value: number): number {
   if (value < 10_000) return value < 100 ? (value < 10 ? 1 : 2) : value < 1_000 ? 3 : 4;
   if (value < 100_000_000) return value < 1_000_000 ? (value < 100_000 ? 5 : 6) : value < 10_000_000 ? 7 : 8;
   return value < BILLION ? 9 : 10;
+}
+
+/** Of one below 2³¹, four at a time; returns where they end. */
+function writeDigits(view: DataView, at: number, value: number): number {
+  const count = digitsOf(value);
+  const end = at + count;
+  if (count <= 4) {
+    // Zeros before it are shifted out.
+    view.setInt32(at, FOURS[value] >>> ((4 - count) * 8), true);
+    return end;
+  }
+  const above = (value / 10_000) | 0;
+  if (count <= 8) {
+    view.setInt32(at, FOURS[above] >>> ((8 - count) * 8), true);
+  } else {
+    const top = (above / 10_000) | 0;
+    view.setInt32(at, FOURS[top] >>> ((12 - count) * 8), true);
+    view.setInt32(end - 8, FOURS[above - top * 10_000], true);
+  }
+  view.setInt32(end - 4, FOURS[value - above * 10_000], true);
+  return end;
 }
 
 export class LineBytes {
@@ -87,6 +135,54 @@ export class LineBytes {
     for (let i = 0; i < words.length; i++) view.setFloat64(at + i * WORD_BYTES, words[i], IS_LITTLE_ENDIAN);
   }
 
+  /**
+   * Pieces of a template from index `from` on, each with a number behind it: that which `numberOf` says, NaN for none. Up to the first
+   * with another value there, below 0 or of many digits, which the caller writes; returns the index behind that piece. It is one loop
+   * without a call, since there are some thirty of them in a line.
+   */
+  pieces({ words, starts, lengths }: LineTemplate, numberOf: Uint8Array, numbers: Float64Array, from: number): number {
+    const { view, end } = this;
+    const count = numberOf.length;
+    let { at } = this;
+    let i = from;
+    while (i < count) {
+      const length = lengths[i];
+      if (at + length + NUMBER_BYTES > end) {
+        this.isTooLong = true;
+        this.end = this.at;
+        return count;
+      }
+      // Most are not longer than four words: what is written beyond their end is written over.
+      let word = starts[i];
+      view.setFloat64(at, words[word], IS_LITTLE_ENDIAN);
+      view.setFloat64(at + 8, words[word + 1], IS_LITTLE_ENDIAN);
+      view.setFloat64(at + 16, words[word + 2], IS_LITTLE_ENDIAN);
+      view.setFloat64(at + 24, words[word + 3], IS_LITTLE_ENDIAN);
+      const behind = at + length;
+      word += WORDS_AT_ONCE;
+      for (let to = at + WORDS_AT_ONCE * WORD_BYTES; to < behind; to += WORD_BYTES) {
+        view.setFloat64(to, words[word++], IS_LITTLE_ENDIAN);
+      }
+      const value = numbers[numberOf[i++]];
+      at = behind;
+      if (value >= 0 && value < BILLION) at = writeDigits(view, at, value | 0);
+      else if (!Number.isNaN(value)) break;
+    }
+    this.at = at;
+    return i;
+  }
+
+  /** Bytes that stand before in this line, once more. */
+  again(from: number, length: number): void {
+    if (!this.hasRoom(length)) return;
+    const { at, view } = this;
+    const behind = at - from;
+    this.at = at + length;
+    for (let to = at; to < at + length; to += WORD_BYTES) {
+      view.setFloat64(to, view.getFloat64(to - behind, IS_LITTLE_ENDIAN), IS_LITTLE_ENDIAN);
+    }
+  }
+
   byte(byte: number): void {
     if (this.hasRoom(1)) this.bytes[this.at++] = byte;
   }
@@ -111,7 +207,7 @@ export class LineBytes {
 
   /** Within a string of JSON; `latin1` as for `jsonField`. */
   json(text: string, latin1: boolean): void {
-    if (text.length <= SHORT_TEXT) {
+    if (text.length <= SHORT_JSON) {
       if (this.plainJson(text)) return;
     } else if (text.length <= VALUE_BYTES && PLAIN_JSON.test(text)) {
       this.ascii(text);
@@ -134,38 +230,25 @@ export class LineBytes {
     return true;
   }
 
-  /** As JSON has it. */
+  /** As JSON has it; NaN for none. */
   number(value: number): void {
+    if (Number.isNaN(value)) return;
     if (!Number.isSafeInteger(value) || value < 0) {
       this.ascii(String(value));
       return;
     }
     if (!this.hasRoom(NUMBER_BYTES)) return;
+    const { view } = this;
     if (value < BILLION) {
-      this.digits(value | 0, 1);
+      this.at = writeDigits(view, this.at, value | 0);
       return;
     }
     const billions = Math.floor(value / BILLION);
-    if (billions < BILLION) this.digits(billions | 0, 1);
-    else this.ascii(String(billions));
-    this.digits((value - billions * BILLION) | 0, BILLION_DIGITS);
-  }
-
-  /** At least so many digits. */
-  private digits(value: number, least: number): void {
-    const { bytes, at } = this;
-    const count = Math.max(digitsOf(value), least);
-    let rest = value;
-    let i = at + count;
-    while (i - at >= 2) {
-      const hundreds = (rest / 100) | 0;
-      const pair = (rest - hundreds * 100) << 1;
-      i -= 2;
-      bytes[i] = PAIRS[pair];
-      bytes[i + 1] = PAIRS[pair + 1];
-      rest = hundreds;
-    }
-    if (i > at) bytes[at] = ZERO + rest;
-    this.at = at + count;
+    this.at = writeDigits(view, this.at, billions | 0);
+    // All nine of the rest: behind a digit that is written over.
+    const last = this.at - 1;
+    const digit = this.bytes[last];
+    this.at = writeDigits(view, last, ((value - billions * BILLION) | 0) + BILLION);
+    this.bytes[last] = digit;
   }
 }

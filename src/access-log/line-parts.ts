@@ -4,12 +4,12 @@
  */
 import { Entry } from './entry.ts';
 import { Known, owned } from './known.ts';
-import { Constant } from './line-bytes.ts';
+import { Runs } from './line-bytes.ts';
 
 /** What of an entry decides. */
 export type Deciding = {
   /** Differs for nearly all that differ. */
-  readonly key: (entry: Entry) => string;
+  readonly key: (entry: Entry) => string | number;
   readonly values: readonly (keyof Entry)[];
   /** They have all those values in common. */
   readonly isSame: (one: Entry, other: Entry) => boolean;
@@ -17,16 +17,17 @@ export type Deciding = {
 
 /** The text of some of its fields, quotes and commas and all. */
 type Text = (entry: Entry) => string;
-type Made = { readonly of: Entry; readonly runs: readonly Constant[] };
+type Made = { readonly of: Entry; readonly runs: Runs };
 
-/** In all its runs. */
+/** Bytes of its runs. */
 const MOST_KEPT = 4_096;
 /** With one key. */
 const MOST_ALIKE = 16;
+const NONE = new Runs([]);
 
 export class LinePart {
   /** Of the line that is being made. */
-  runs: readonly Constant[] = [];
+  runs = NONE;
   private readonly deciding: Deciding;
   private readonly texts: Text[] = [];
   /** Of those with one key, where there are too many. */
@@ -44,10 +45,10 @@ export class LinePart {
     return this.texts.push(text) - 1;
   }
 
-  /** An entry is to be written. */
-  begin(entry: Entry): void {
+  /** An entry is to be written. False: what it has is that of the entry before. */
+  begin(entry: Entry): boolean {
     const { known, deciding, last } = this;
-    if (last !== null && deciding.isSame(last.of, entry)) return;
+    if (last !== null && deciding.isSame(last.of, entry)) return false;
     const key = deciding.key(entry);
     const alike = known.find(key);
     if (alike !== undefined) {
@@ -55,15 +56,16 @@ export class LinePart {
         if (!deciding.isSame(alike[i].of, entry)) continue;
         this.last = alike[i];
         this.runs = alike[i].runs;
-        return;
+        return true;
       }
     }
     this.last = null;
-    this.runs = this.texts.map((text) => new Constant(text(entry)));
-    if (!known.wants() || this.runs.reduce((sum, { length }) => sum + length, 0) > MOST_KEPT) return;
+    this.runs = new Runs(this.texts.map((text) => text(entry)));
+    if (!known.wants() || this.runs.size > MOST_KEPT) return true;
     const made = { of: Object.assign(new Entry(), this.valuesOf(entry)), runs: this.runs };
     if (alike === undefined) known.keep(key, [made]);
     else alike[alike.length < MOST_ALIKE ? alike.length : this.oldest++ % MOST_ALIKE] = made;
+    return true;
   }
 
   private valuesOf(entry: Entry): Partial<Entry> {

@@ -1,28 +1,27 @@
-/** Times as Go prints them. What stays the same for a second, or for an hour, is made once. */
-import { Constant, type LineBytes } from './line-bytes.ts';
+/** Times as Go prints them, in parts that stay the same for a second. */
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-const HOUR_MS = 3_600_000;
+const SECOND_MS = 1_000;
+const QUARTER_MS = 900_000;
 const NEVER = Number.NaN;
-const NOTHING = new Constant('');
-/** All fractions of a second in milliseconds, without zeros at their end. */
-const FRACTIONS = Array.from(
-  { length: 1_000 },
-  (_, ms) => new Constant(ms === 0 ? '' : `.${String(ms).padStart(3, '0').replace(/0+$/, '')}`),
-);
 
 function two(number: number): string {
   return number < 10 ? `0${number}` : `${number}`;
 }
 
-/** Between local time and UTC, as minutes are asked for once an hour of UTC and quarter: zones change at those. */
+/** Of `wall`, milliseconds since 1970. */
+export function secondOf(wall: number): number {
+  return Math.floor(wall / SECOND_MS);
+}
+
+/** Between local time and UTC, as minutes are asked for once a quarter of an hour of UTC: zones change at those. */
 class LocalOffset {
   private quarter = NEVER;
   private ms = 0;
 
   /** Milliseconds that local time is ahead. */
   at(wall: number): number {
-    const quarter = Math.floor(wall / (HOUR_MS / 4));
+    const quarter = Math.floor(wall / QUARTER_MS);
     if (quarter !== this.quarter) {
       this.quarter = quarter;
       this.ms = -new Date(wall).getTimezoneOffset() * 60_000;
@@ -39,8 +38,20 @@ function offsetText(ms: number, colon: string): string {
   return `${ms < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}${colon}${two(minutes % 60)}`;
 }
 
-/** One form of times, in UTC or local. */
-abstract class SecondText {
+/** `2006-01-02T15:04:05` of UTC or local time: what of RFC 3339 stands before fraction and zone. */
+export function rfc3339Second(wall: number, isLocal: boolean): string {
+  const offset = isLocal ? localOffset.at(wall) : 0;
+  return new Date(secondOf(wall) * SECOND_MS + offset).toISOString().slice(0, 19);
+}
+
+/** `Z`, `+09:00` */
+export function rfc3339Zone(wall: number, isLocal: boolean): string {
+  const offset = isLocal ? localOffset.at(wall) : 0;
+  return offset === 0 ? 'Z' : offsetText(offset, ':');
+}
+
+/** `02/Jan/2006:15:04:05 -0700`, kept for a second. */
+export class CommonTime {
   private second = NEVER;
   private text = '';
   private readonly isLocal: boolean;
@@ -49,58 +60,16 @@ abstract class SecondText {
     this.isLocal = isLocal;
   }
 
-  protected abstract render(date: Date, offset: number): string;
-
-  /** Of the second of `wall`, milliseconds since 1970. */
-  protected of(wall: number): string {
-    const second = Math.floor(wall / 1_000);
+  /** Of `wall`, milliseconds since 1970. */
+  at(wall: number): string {
+    const second = secondOf(wall);
     if (second !== this.second) {
       const offset = this.isLocal ? localOffset.at(wall) : 0;
+      const date = new Date(second * SECOND_MS + offset);
+      const day = `${two(date.getUTCDate())}/${MONTHS[date.getUTCMonth()]}/${date.getUTCFullYear()}`;
       this.second = second;
-      this.text = this.render(new Date(second * 1_000 + offset), offset);
+      this.text = `${day}:${date.toISOString().slice(11, 19)} ${offsetText(offset, '')}`;
     }
     return this.text;
-  }
-}
-
-/** `02/Jan/2006:15:04:05 -0700` */
-export class CommonTime extends SecondText {
-  protected render(date: Date, offset: number): string {
-    const day = `${two(date.getUTCDate())}/${MONTHS[date.getUTCMonth()]}/${date.getUTCFullYear()}`;
-    return `${day}:${date.toISOString().slice(11, 19)} ${offsetText(offset, '')}`;
-  }
-
-  at(wall: number): string {
-    return this.of(wall);
-  }
-}
-
-/** RFC 3339 */
-export class Rfc3339Time extends SecondText {
-  private whole = NOTHING;
-  private beforeFraction = NOTHING;
-  private zone = NOTHING;
-
-  protected render(date: Date, offset: number): string {
-    const text = date.toISOString().slice(0, 19);
-    const zone = offset === 0 ? 'Z' : offsetText(offset, ':');
-    this.whole = new Constant(text + zone);
-    this.beforeFraction = new Constant(text);
-    this.zone = new Constant(zone);
-    return text;
-  }
-
-  /** With as much of the fraction as there is. */
-  write(wall: number, out: LineBytes): void {
-    this.of(wall);
-    out.constant(this.beforeFraction);
-    out.constant(FRACTIONS[Math.floor(wall) % 1_000]);
-    out.constant(this.zone);
-  }
-
-  /** In whole seconds. */
-  writeWhole(wall: number, out: LineBytes): void {
-    this.of(wall);
-    out.constant(this.whole);
   }
 }

@@ -36,9 +36,9 @@ export class Observers {
     return this.accessLog === null ? new ExchangeRecord(LEAST) : this.accessLog.record();
   }
 
-  /** A request has come; `head` is valid only during the call. */
-  begins(record: ExchangeRecord, client: Downstream, head: RequestHead): void {
-    record.begin(this.accessLog === null ? 0 : this.accessLog.nextRequest(), client, head);
+  /** As `ExchangeRecord.begin` says. */
+  begins(record: ExchangeRecord, client: Downstream, head: RequestHead, fields: string, requestId: string): void {
+    record.begin(this.accessLog === null ? 0 : this.accessLog.nextRequest(), client, head, fields, requestId);
   }
 
   ended(outcome: Outcome, exchange: ObservedExchange, record: ExchangeRecord): void {

@@ -28,8 +28,8 @@ export const WAKE_SHARE = 0.25;
 export const FLUSH_BYTES = 262_144;
 /** A longer line is none. */
 export const MOST_LINE_BYTES = 65_536;
-/** Behind a line, for who writes it in words of eight bytes. */
-export const SPARE_BYTES = 8;
+/** Behind a line, for who writes it in four words of eight bytes at once. */
+export const SPARE_BYTES = 32;
 
 /** Why a line was lost; their numbers are those of the ring. */
 export const DROP_REASONS = ['buffer_full', 'write_failed', 'too_long'] as const;

@@ -150,6 +150,7 @@ export class AccessLog {
     entry.tlsSubject = tls === null ? '' : tls.clientSubject;
     entry.clientFields = record.clientFields;
     entry.requestFields = record.requestFields;
+    entry.isIdSent = record.isIdSent;
     entry.forwardedFields = record.forwardedFields;
     entry.originHead = record.originHead;
     entry.sentHead = record.sentHead;

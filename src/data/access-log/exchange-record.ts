@@ -15,12 +15,15 @@ export type RecordNeeds = {
   readonly heads: boolean;
 };
 
+const ID_NAME = 'x-request-id: ';
+const LINE_END = '\r\n';
+
 /**
- * Has a text that was put together laid out in one piece, which its first character asks for: else that is done twice, for what
- * is sent to the server and for what is written here.
+ * Has a text that was put together laid out in one piece, which whoever looks into it asks for: else that is done twice, for what is
+ * sent to the server and for what is written here. A look whose answer nobody wants may be compiled away; this one is a call.
  */
 function flatten(text: string): void {
-  text.charCodeAt(0);
+  text.startsWith(ID_NAME);
 }
 
 export class ExchangeRecord {
@@ -36,7 +39,9 @@ export class ExchangeRecord {
   /** The first such field of a client that is believed. */
   forwardedFor = '';
   clientFields = '';
+  /** Without the line of the request id, which stands there too where `isIdSent`. */
   requestFields = '';
+  isIdSent = false;
   forwardedFields = '';
   originStatus = 0;
   originHead = '';
@@ -46,13 +51,18 @@ export class ExchangeRecord {
   upstreamProtocol = '';
   upstreamAddress = '';
   private readonly needs: RecordNeeds;
+  /** All fields when it had its name. */
+  private named = '';
 
   constructor(needs: RecordNeeds) {
     this.needs = needs;
   }
 
-  /** A request has come: `count`th of the process. `head` is valid only during the call. */
-  begin(count: number, client: Downstream, head: RequestHead): void {
+  /**
+   * A request has come: `count`th of the process. `head` is valid only during the call. `fields`: those that it had before it
+   * was given its `requestId`, '' for none.
+   */
+  begin(count: number, client: Downstream, head: RequestHead, fields: string, requestId: string): void {
     this.count = count;
     this.peer = client.peerAddress();
     this.isSecure = client.secure;
@@ -64,10 +74,15 @@ export class ExchangeRecord {
     this.target = head.target;
     this.latin1 = head.latin1;
     this.forwardedFor = head.forwarded.for === '' ? '' : (head.values('x-forwarded-for')[0] ?? '');
-    const { fields } = head;
     flatten(fields);
     this.clientFields = fields;
-    this.requestFields = fields;
+    this.named = head.fields;
+    if (this.named.length === fields.length + ID_NAME.length + requestId.length + LINE_END.length) {
+      this.requestFields = fields;
+      this.isIdSent = true;
+    } else {
+      this.takeApart(this.named, requestId);
+    }
     this.forwardedFields = '';
     this.originStatus = 0;
     this.originHead = '';
@@ -77,10 +92,18 @@ export class ExchangeRecord {
     this.upstreamAddress = '';
   }
 
-  /** As it goes to servers. */
-  forwards(fields: string, forwarded: string): void {
-    this.requestFields = fields;
+  /** As it goes to servers, with that `requestId`. */
+  forwards(fields: string, forwarded: string, requestId: string): void {
+    if (fields !== this.named) this.takeApart(fields, requestId);
     this.forwardedFields = forwarded;
+  }
+
+  /** Every request has another id: without it they have the same fields again and again. */
+  private takeApart(fields: string, requestId: string): void {
+    const line = `${ID_NAME}${requestId}${LINE_END}`;
+    const at = requestId === '' ? -1 : fields.lastIndexOf(line);
+    this.isIdSent = at === 0 || (at > 0 && fields.startsWith(LINE_END, at - LINE_END.length));
+    this.requestFields = this.isIdSent ? fields.slice(0, at) + fields.slice(at + line.length) : fields;
   }
 
   /** A server has answered on that connection. */
@@ -106,6 +129,7 @@ export class ExchangeRecord {
   forget(): void {
     this.clientFields = '';
     this.requestFields = '';
+    this.named = '';
     this.forwardedFields = '';
     this.originHead = '';
     this.sentHead = '';

@@ -96,10 +96,10 @@ export abstract class CountedExchange {
     this.passage = null;
   }
 
-  /** Who wants to know of it looks. */
-  protected begins(head: RequestHead): void {
+  /** Who wants to know of it looks. `fields`: those of `head` before it had a name. */
+  protected begins(head: RequestHead, fields: string): void {
     const { worker, ownTrace } = this;
-    if (worker.observers !== null) this.observe(worker.observers, head);
+    if (worker.observers !== null) this.observe(worker.observers, head, fields);
     if (ownTrace !== null) {
       worker.tracer!.begin(ownTrace, this, head);
       // Not before it has begun: an exchange that ends without has no span.
@@ -107,9 +107,9 @@ export abstract class CountedExchange {
     }
   }
 
-  private observe(observers: Observers, head: RequestHead): void {
+  private observe(observers: Observers, head: RequestHead, fields: string): void {
     this.ownRecord ??= observers.record();
-    observers.begins(this.ownRecord, this.client, head);
+    observers.begins(this.ownRecord, this.client, head, fields, this.requestId);
     this.record = this.ownRecord;
   }
 

@@ -87,8 +87,9 @@ export abstract class Exchange
   protected admit(head: RequestHead): void {
     const { worker, entryPoint } = this;
     worker.trusts[entryPoint]?.judge(this.client, head);
+    const fields = worker.observers === null ? '' : head.fields;
     worker.requestIds.name(this, head);
-    this.begins(head);
+    this.begins(head, fields);
     if (head.problem !== '') {
       log.debug('request refused', { reason: head.problem });
       this.replyFault(head.fault);
