@@ -61,21 +61,25 @@ export class Balancing {
     });
   }
 
-  /**
-   * A table of this model is about to be made; all its servers have slots. `changed`: backends that are new, different or gone;
-   * `isFirst`: they were there at the start.
-   */
-  *follow(model: Model, changed: TouchedObjects<Backend>, isFirst: boolean): Steps<void> {
+  /** A table of this model is about to be made; all its servers have slots. `changed`: backends that are new, different or gone. */
+  *follow(model: Model, changed: TouchedObjects<Backend>): Steps<void> {
     for (const part of changed.parts()) {
       yield;
       const names = [...part.keys()];
-      attempt('log of servers', () => this.servers.tellChanged(part, isFirst));
       this.servers.touch(names);
       this.servers.modelChanged(model);
       this.healthChecks.touch(names);
       this.healthChecks.follow(model.backends);
       this.breakers.touch(names);
       this.breakers.follow(model.backends);
+    }
+  }
+
+  /** Tells what has become of servers of backends that are new, different or gone; `isFirst`: they were there at the start. */
+  *telling(changed: TouchedObjects<Backend>, isFirst: boolean): Steps<void> {
+    for (const part of changed.parts()) {
+      yield;
+      attempt('log of servers', () => this.servers.tellChanged(part, isFirst));
     }
   }
 

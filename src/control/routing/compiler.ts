@@ -22,6 +22,12 @@ import type { BasePiece, BaseTask, MadeBase } from './make-base.task.ts';
  * second or two.
  */
 export const MOST_OVERLAID = 2_048;
+/**
+ * Objects of a configuration that is a base by itself, made anew for each change; with more, what has changed since lies over the
+ * base. With 2 000 objects a new base takes each worker 0.5 ms and main as much, an overlay half of that, and what is thrown away
+ * is smaller (bench/README, changes); with few, a second look for each request would buy nothing.
+ */
+export const MOST_ANEW = 256;
 /** Messages that the thread has at a time, so that it never waits for the next one. */
 const AHEAD = 2;
 /** That thread is kept for so long without work. */
@@ -142,11 +148,13 @@ export class TableCompiler {
 
   private keepShort(): void {
     const { tables, builder } = this;
-    if (tables === null || builder.size <= MOST_OVERLAID) return;
-    if (tables.overlay === null) builder.rebase(tables.base);
-    else if (!this.isMerging && performance.now() >= this.mergeAfter) {
-      void this.merge(tables).catch((error: unknown) => tellOwnError('bases', error));
+    if (tables === null) return;
+    if (tables.overlay === null) {
+      if (builder.size > MOST_ANEW) builder.rebase(tables.base);
+      return;
     }
+    if (builder.size <= MOST_OVERLAID || this.isMerging || performance.now() < this.mergeAfter) return;
+    void this.merge(tables).catch((error: unknown) => tellOwnError('bases', error));
   }
 
   /** What is changed meanwhile lies over the next base as over this one. */

@@ -7,6 +7,7 @@
  */
 import { timerSpan } from '../../kernel/durations.ts';
 import type { LogFields } from '../../kernel/log-line.ts';
+import { tellOwnError } from '../../kernel/own-error.ts';
 import type { Steps } from '../../kernel/steps.ts';
 import { ModelBuilder } from '../../model/build-model.ts';
 import type { Backend, Frontend, Model } from '../../model/model.ts';
@@ -38,9 +39,6 @@ import { Slices } from './slices.ts';
 import { TableCycle } from './table-cycle.ts';
 import { TableFeed } from './table-feed.ts';
 import { TouchedObjects } from './touched-objects.ts';
-
-/** Generation of the first table. */
-const FIRST = 1;
 
 export type RoutingOptions = {
   readonly settings: Settings;
@@ -84,6 +82,9 @@ export class Routing {
   // Since a table was made of it last.
   private readonly backends = new TouchedObjects<Backend>();
   private readonly frontends = new TouchedObjects<Frontend>();
+  /** Of whose servers the log has not told yet. */
+  private readonly untold = new TouchedObjects<Backend>();
+  private hasTold = false;
 
   /** @throws TsujiError for TLS settings of etcd that cannot be used */
   constructor(options: RoutingOptions) {
@@ -106,7 +107,10 @@ export class Routing {
       feed: new TableFeed(names, balancing.backendSlots, balancing.serverSlots),
       model: () => this.current,
       onTold: (generation) => this.followTold(generation),
-      onTables: (generation, tables) => this.publisher.publish(generation, tables, balancing.breakers.take()),
+      onTables: (generation, tables) => {
+        this.publisher.publish(generation, tables, balancing.breakers.take());
+        this.tellServers(slices);
+      },
       onRefused: (refused) => this.reconciler.refuse(refused),
       onChange: () => this.settle(),
     });
@@ -271,6 +275,7 @@ export class Routing {
     this.current = model;
     attempt('log of changes', () => this.configLog.touch(changed, since));
     this.backends.add(changed.backends);
+    this.untold.add(changed.backends);
     this.frontends.add(changed.frontends);
     this.options.onModel(model, changed);
     this.tables.next(changed);
@@ -280,10 +285,21 @@ export class Routing {
   private *followTold(generation: number): Steps<void> {
     this.applied.tell(generation);
     const { balancing, onFrontends } = this.options;
-    yield* balancing.follow(this.current, this.backends.take(), generation === FIRST);
+    yield* balancing.follow(this.current, this.backends.take());
     for (const changed of this.frontends.take().parts()) {
       yield;
       onFrontends(this.current, [...changed.keys()]);
     }
+  }
+
+  /** Workers have the table: they do not wait for lines of the log. */
+  private tellServers(slices: Slices): void {
+    const isFirst = !this.hasTold;
+    this.hasTold = true;
+    slices.run(
+      () => this.options.balancing.telling(this.untold.take(), isFirst),
+      () => {},
+      (error) => tellOwnError('log of servers', error),
+    );
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { MOST_OVERLAID, TableCompiler } from '../../../src/control/routing/compiler.ts';
+import { MOST_ANEW, MOST_OVERLAID, TableCompiler } from '../../../src/control/routing/compiler.ts';
 import { TableFeed, type Told } from '../../../src/control/routing/table-feed.ts';
 import { atOnce } from '../../../src/kernel/steps.ts';
 import type { Backend, Frontend, Model, Server } from '../../../src/model/model.ts';
@@ -171,6 +171,29 @@ function many(count: number): Model {
     numbers.map((i) => frontend(`f${i}`, `b${i}`, ['http'])),
   );
 }
+
+test('what has changed of more than a few objects lies over them, and of a few it is told with the rest', async (t) => {
+  for (const [frontends, isOverlaid] of [
+    [MOST_ANEW / 2, false],
+    [MOST_ANEW / 2 + 1, true],
+  ] as const) {
+    const compiler = new TableCompiler();
+    t.after(() => compiler.close());
+    const of = many(frontends);
+    const feed = new TableFeed(['http'], ...registries(1_000));
+    const { tables: first } = await compiler.compile(toldAll(feed, of, 1).change);
+    assert.equal(first.overlay, null);
+    feed.made();
+    const moved = { ...of.backends.get('b1')!, servers: [server('s', 9_000)] };
+    (of.backends as Map<string, Backend>).set('b1', moved);
+    feed.touch({ backends: named('b1'), frontends: named() });
+    const { tables } = await compiler.compile(feed.next(of, 2).change);
+    assert.deepEqual([tables.overlay !== null, tables.base === first.base], [isOverlaid, isOverlaid]);
+    const table = readerOf(tables);
+    const ports = ['f0', 'f1'].map((name) => table.route(0, 'GET', `${name}.example`, '/')?.backend.servers[0].port);
+    assert.deepEqual(ports, [1, 9_000]);
+  }
+});
 
 test('a very large step becomes a base in another thread, and small ones lie over it until they are part of the next', async (t) => {
   const compiler = new TableCompiler();
