@@ -272,8 +272,12 @@ export const EVENTS = Object.freeze({
   accessLogFailed: event('access_log_failed', 'error', 'The access log cannot be written', SECOND),
   /** Fields: path, count, reason. */
   accessLogLost: event('access_log_lost', 'warning', 'Lines of the access log were lost', SECOND),
-  /** What was lost since the last line; count 0: nothing yet. */
+  /** Fields: count, of those that wait, reason. None is lost yet. */
+  spansWait: event('spans_wait', 'warning', 'Spans wait: they do not reach their collector', SECOND),
+  /** Fields: count, of those since the last line, reason. */
   spansLost: event('spans_lost', 'warning', 'Spans do not reach their collector', SECOND),
+  /** It has taken all that it was sent. */
+  collectorWarns: event('collector_warns', 'warning', 'The collector of spans warns', 60 * SECOND),
   spansBack: event('spans_back', 'warning', 'Spans reach their collector again', SECOND),
   /** Of `tsuji register`. Fields: backend, server, url, weight, api, ttl_s. */
   registered: event('registered', 'info', 'A server is registered', SECOND),

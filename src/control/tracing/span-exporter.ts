@@ -159,7 +159,7 @@ export class SpanExporter {
         this.drop(length, this.stopped ? STOPS : answer.reason);
         return;
       }
-      if (!this.inTrouble) this.loses(0, answer.reason);
+      if (!this.inTrouble) this.tellWait(answer.reason);
       await this.waits(answer.afterMs, tries);
     }
   }
@@ -169,9 +169,11 @@ export class SpanExporter {
     const rejected = partial === null ? 0 : Math.min(partial.rejected, count);
     this.counts.exported += count - rejected;
     this.counts.failed += rejected;
-    if (partial !== null)
-      this.loses(rejected, partial.message === '' ? 'the collector has not taken all' : partial.message);
-    else if (this.inTrouble && this.lost.size === 0) {
+    if (partial !== null) {
+      const message = partial.message === '' ? 'the collector has not taken all' : partial.message;
+      if (rejected > 0) this.loses(rejected, message);
+      else log.event(EVENTS.collectorWarns, message, { reason: message });
+    } else if (this.inTrouble && this.lost.size === 0) {
       this.inTrouble = false;
       log.event(EVENTS.spansBack, '', {});
     }
@@ -200,14 +202,25 @@ export class SpanExporter {
     this.tellLost();
   }
 
-  /** Once a minute. */
+  /** Nothing is lost yet. */
+  private tellWait(reason: string): void {
+    if (!this.mayTell()) return;
+    log.event(EVENTS.spansWait, reason, { count: this.batch.length + this.queue.length, reason });
+  }
+
   private tellLost(): void {
-    const now = performance.now();
-    if (this.lost.size === 0 || now - this.toldAt < TELL_MS) return;
-    this.toldAt = now;
-    this.inTrouble = true;
+    if (this.lost.size === 0 || !this.mayTell()) return;
     for (const [reason, count] of this.lost) log.event(EVENTS.spansLost, reason, { count, reason });
     this.lost.clear();
+  }
+
+  /** Once a minute. From then on there is trouble, until it is told that it is over. */
+  private mayTell(): boolean {
+    const now = performance.now();
+    if (now - this.toldAt < TELL_MS) return false;
+    this.toldAt = now;
+    this.inTrouble = true;
+    return true;
   }
 
   /** What is left is sent, for some seconds at most. */

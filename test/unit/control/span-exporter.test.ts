@@ -125,6 +125,26 @@ test('while a collector is dead the oldest go, the newest stay, and each trouble
     10_240,
   );
   assert.ok(lost.length <= 4, JSON.stringify(lost));
+  assert.ok(lost.every(({ count }) => Number(count) > 0));
+});
+
+test('while spans wait for their collector, none is told to be lost', async (t) => {
+  const lines = captureLog();
+  const { exporter, write } = await started(t, (response, n) => {
+    if (n === 1) response.writeHead(429, { 'Retry-After': '1' });
+    response.end(n === 2 ? partialSuccess(0, 'too many attributes') : undefined);
+  });
+  write(3);
+  await waitFor(() => exporter.counts.exported === 3, 'the second time');
+  write(2);
+  await waitFor(() => exporter.counts.exported === 5, 'those that are written later');
+  await waitFor(() => lines.length === 3, 'what is told of it');
+  assert.deepEqual(
+    lines.map(({ event }) => event),
+    ['spans_wait', 'collector_warns', 'spans_back'],
+  );
+  assert.equal(Number(lines[0].count), 3);
+  assert.equal(lines[1].reason, 'too many attributes');
 });
 
 test('a collector that never answers holds the end up for two seconds, and nobody else', async (t) => {
