@@ -5,6 +5,10 @@ import { numbered } from '../routes/kinds.ts';
 import { HOST } from './subjects.ts';
 
 const REST_MS = 1;
+/** A change that is not seen for so long is lost. */
+const LATE_MS = 10_000;
+/** Connections that ask for a change until they see it. */
+const FIRST = 2;
 
 type Change = { readonly host: string; readonly server: number; readonly at: number };
 
@@ -63,21 +67,23 @@ export function isFrom(head: string, server: number): boolean {
 
 /**
  * From when on whoever asks is served so: the moment at which the last of the connections began to ask for what it was answered.
- * One of them asks all the time, and the others once that one has seen the change: whoever asks takes time of the cores on
+ * Two of them ask all the time, and the others once one of those has seen the change: whoever asks takes time of the cores on
  * which the change is made, and with all eight at it that was as much as it took.
  */
 export class Watch {
   /** Milliseconds of each change that all have seen. */
   readonly times: number[] = [];
   readonly #pending = new Set<Change>();
-  readonly #first: Asker;
+  readonly #first: readonly Asker[];
   readonly #others: readonly Asker[];
+  /** Changes that not all have seen in time. */
+  #lost = 0;
   #stopped = false;
   readonly #running: Promise<unknown>;
 
   constructor(port: number, connections: number) {
-    this.#first = new Asker(port);
-    this.#others = Array.from({ length: connections - 1 }, () => new Asker(port));
+    this.#first = Array.from({ length: FIRST }, () => new Asker(port));
+    this.#others = Array.from({ length: connections - FIRST }, () => new Asker(port));
     this.#running = this.#follow();
   }
 
@@ -88,34 +94,36 @@ export class Watch {
 
   /** Changes that not all have seen. */
   get pending(): number {
-    return this.#pending.size;
+    return this.#pending.size + this.#lost;
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#running;
-    for (const asker of [this.#first, ...this.#others]) asker.close();
+    for (const asker of [...this.#first, ...this.#others]) asker.close();
   }
 
   async #follow(): Promise<void> {
     while (!this.#stopped) {
       for (const change of [...this.#pending]) {
-        const first = await seenBy(this.#first, change);
-        if (Number.isNaN(first)) continue;
-        const others = await Promise.all(this.#others.map((asker) => this.#untilSeen(asker, change)));
+        const first = this.#first.map((asker) => this.#untilSeen(asker, change));
+        await Promise.race(first);
+        const others = this.#others.map((asker) => this.#untilSeen(asker, change));
+        const asked = await Promise.all([...first, ...others]);
         if (this.#stopped) return;
         this.#pending.delete(change);
-        this.times.push(Math.max(first, ...others) - change.at);
+        if (asked.includes(Number.NaN)) this.#lost++;
+        else this.times.push(Math.max(...asked) - change.at);
       }
       await sleep(REST_MS);
     }
   }
 
-  /** When it asked for the answer in which it saw it. */
+  /** When it asked for the answer in which it saw it; NaN when it was not in time. */
   async #untilSeen(asker: Asker, change: Change): Promise<number> {
     for (;;) {
       const asked = await seenBy(asker, change);
-      if (!Number.isNaN(asked) || this.#stopped) return asked;
+      if (!Number.isNaN(asked) || this.#stopped || performance.now() - change.at > LATE_MS) return asked;
       await sleep(REST_MS);
     }
   }
