@@ -59,6 +59,9 @@ for (const engine of ENGINES) {
     }
     // Asked no more: what could not be asked has let nobody in.
     assert.equal(await statusOf(engine, guarded), 500);
+    // It refuses within the call: that this was waited for must have been noted before. Lines of a worker come behind its answers.
+    assert.equal(await statusOf(engine, mirrored), 200);
+    assert.doesNotMatch(tsuji.output, /event=own_error/);
   });
 
   test(`${engine}: a mirror that cannot be reached is not tried with another server`, async () => {

@@ -105,6 +105,8 @@ export class ForwardAuth implements Middleware {
     const { timeoutMs } = this.options;
     const call = exchange.trace?.beginCall() ?? null;
     const verdict = new Verdict(this, exchange, waiting, key, call);
+    // Before it is asked: whoever refuses within the call has ended the exchange behind it.
+    exchange.keep(this, verdict);
     try {
       const text = this.text(head, client, traceLines(exchange.trace, call));
       call?.goesTo(this.options, text.target);
@@ -112,7 +114,6 @@ export class ForwardAuth implements Middleware {
         this.backend === null
           ? Subrequest.toPool(worker, this.pool(), text, timeoutMs, verdict)
           : Subrequest.toBackend(worker, this.backend, head, client, text, timeoutMs, verdict);
-      exchange.keep(this, verdict);
     } catch (error) {
       tellOwnError('call of an auth server', error);
       waiting.proceed(FAILED);
