@@ -51,6 +51,8 @@ export class Entry {
   url = '';
   /** host:port of that, '' for none. */
   address = '';
+  /** A number of frontend, backend and server, with which all names and addresses of them are the same; 0: of none. */
+  place = 0;
   /** Ours, '' for none. */
   frontend = '';
   backend = '';

@@ -4,19 +4,21 @@
  */
 import type { AccessLogNames, AccessLogOptions, HeaderMode } from '../kernel/access-log-options.ts';
 import { trimBlanks } from '../kernel/characters.ts';
-import type { Entry } from './entry.ts';
+import { owned } from '../kernel/owned-text.ts';
 import { jsonField } from './escaping.ts';
-import { Known, owned } from './known.ts';
-import { Constant, type LineBytes } from './line-bytes.ts';
+import { Known } from './known.ts';
+import { Constant } from './line-bytes.ts';
+import { type LineComposer, PieceText } from './line-composer.ts';
 import { headerMode } from './modes.ts';
-import type { RepeatedText } from './repeated-text.ts';
 
 /** Longer blocks are gone through each time. */
 const MOST_KEPT = 2_048;
 const MOST_NAMES = 4_096;
 const LINE_END = '\r\n';
 const END = new Constant('",');
-const REDACTED = new Constant('REDACTED');
+const NOTHING = new Constant('');
+const REDACTED = 'REDACTED';
+const REDACTED_BYTES = new Constant(REDACTED);
 /** Each request has another one, so it stands apart. */
 const REQUEST_ID = 'x-request-id';
 const FIRST_CHARACTERS = 6;
@@ -91,6 +93,47 @@ function lineEnd(text: string, from: number): number {
   return end < 0 ? text.length : end;
 }
 
+/** The request id among the fields of a request, in none of whose blocks it is. */
+export class SentId {
+  private readonly composer: LineComposer;
+  private readonly name: PieceText;
+  private readonly end: PieceText;
+  private readonly id: PieceText;
+  private readonly mode: HeaderMode;
+  private readonly before: Constant;
+  private piece = 0;
+  private isShown = false;
+
+  /** `id`: its text. */
+  constructor(options: AccessLogOptions, prefix: string, composer: LineComposer, id: PieceText) {
+    this.composer = composer;
+    this.name = new PieceText(composer);
+    this.end = new PieceText(composer);
+    this.id = id;
+    this.mode = headerMode(options, REQUEST_ID);
+    const redacted = this.mode === 'redact' ? REDACTED : '';
+    this.before = new Constant(`"${prefix}${canonical(REQUEST_ID)}":"${redacted}`);
+  }
+
+  addTo(): void {
+    this.name.add();
+    this.piece = this.composer.add();
+    this.end.add();
+  }
+
+  /** Is it there? Its text has been put. */
+  put(isSent: boolean): void {
+    const isShown = isSent && this.mode !== 'drop';
+    if (isShown !== this.isShown) {
+      this.isShown = isShown;
+      this.name.put(isShown ? this.before : NOTHING);
+      this.end.put(isShown ? END : NOTHING);
+    }
+    const { id } = this;
+    this.composer.set(this.piece, id.room, isShown && this.mode === 'keep' ? id.length : 0);
+  }
+}
+
 /** All with one prefix. */
 export class HeaderFields {
   /** `request_` */
@@ -100,43 +143,46 @@ export class HeaderFields {
   private readonly options: AccessLogOptions;
   private readonly names: AccessLogNames;
   private readonly requestId: Named;
+  private readonly composer: LineComposer;
+  private readonly before: PieceText;
+  /** Of requests: behind the request id. */
+  private readonly after: PieceText;
   /** By their names as they came. */
   private readonly named = new Map<string, Named>();
   private readonly canonical = new Map<string, Named>();
   private readonly known = new Known<Kept[]>();
   /** What was written last and is kept: blocks that follow each other are often alike. */
   private last: Kept | null = null;
+  private round = 0;
   /** Of those with one key, where there are too many. */
   private oldest = 0;
   /** Of the block that is gone through, in the order of their names; those beyond `count` are of others. */
   private readonly fields: Field[] = [];
   private count = 0;
 
-  constructor(options: AccessLogOptions, prefix: string, isOfHeads: boolean) {
+  constructor(options: AccessLogOptions, prefix: string, isOfHeads: boolean, composer: LineComposer) {
     this.options = options;
     this.names = options.names;
     this.prefix = prefix;
     this.isOfHeads = isOfHeads;
     this.requestId = this.nameOf(REQUEST_ID);
+    this.composer = composer;
+    this.before = new PieceText(composer);
+    this.after = new PieceText(composer);
   }
 
-  /** Of the head of a response, whose text has one character per byte. */
-  ofHead(head: string, out: LineBytes): void {
-    if (head !== '') this.write(head, '', true, null, out);
+  /** Its pieces come next in a line; `id`: behind those whose names stand before its own. */
+  addTo(id: SentId | null): void {
+    this.before.add();
+    id?.addTo();
+    this.after.add();
   }
 
-  /** `id`: that of `entry`. */
-  ofRequest({ requestFields, forwardedFields, latin1, isIdSent }: Entry, id: RepeatedText, out: LineBytes): void {
-    this.write(requestFields, forwardedFields, latin1, isIdSent && this.requestId.mode !== 'drop' ? id : null, out);
-  }
-
-  /** `id`: the request id, which stands in neither; null for none. */
-  private write(block: string, more: string, latin1: boolean, id: RepeatedText | null, out: LineBytes): void {
-    const { last } = this;
-    if (last !== null && isOf(last, block, more, latin1)) {
-      this.writeKept(last, id, out);
-      return;
-    }
+  /** Two blocks in a row, or the head of a response; `latin1`: one character per byte. What the line before had costs nothing. */
+  put(block: string, more: string, latin1: boolean): void {
+    const { last, composer } = this;
+    if (last !== null && composer.round === this.round && isOf(last, block, more, latin1)) return;
+    this.round = composer.round;
     const isKept = block.length + more.length <= MOST_KEPT;
     const key = isKept ? keyOf(block, more) : 0;
     const alike = isKept ? this.known.find(key) : undefined;
@@ -144,37 +190,28 @@ export class HeaderFields {
       for (let i = 0; i < alike.length; i++) {
         if (!isOf(alike[i], block, more, latin1)) continue;
         this.last = alike[i];
-        this.writeKept(alike[i], id, out);
+        this.before.show(alike[i].before);
+        this.after.show(alike[i].after);
         return;
       }
     }
+    this.last = null;
     const text = more === '' ? block : block + more;
     this.read(text);
-    const start = out.at;
-    const rest = this.writeFields(text, 0, latin1, this.requestId, out);
-    const idStart = out.at;
-    if (id !== null) this.writeId(id, out);
-    const idEnd = out.at;
-    this.writeFields(text, rest, latin1, null, out);
-    if (!isKept || out.isTooLong || !this.known.wants()) return;
-    const before = new Constant(out.bytes.subarray(start, idStart));
-    const after = new Constant(out.bytes.subarray(idEnd, out.at));
-    const kept = { block: owned(block), more: owned(more), latin1, before, after };
+    const rest = this.writeFields(this.before, text, 0, latin1, this.isOfHeads ? null : this.requestId);
+    this.writeFields(this.after, text, rest, latin1, null);
+    if (!isKept || this.before.isTooLong || this.after.isTooLong || !this.known.wants()) return;
+    const before = this.before.constant();
+    // Heads that come again are one text (src/http/response-head.ts), which is no part of another one.
+    const kept = {
+      block: this.isOfHeads ? block : owned(block),
+      more: owned(more),
+      latin1,
+      before,
+      after: this.after.constant(),
+    };
     if (alike === undefined) this.known.keep(key, [kept]);
     else alike[alike.length < MOST_ALIKE ? alike.length : this.oldest++ % MOST_ALIKE] = kept;
-  }
-
-  private writeKept({ before, after }: Kept, id: RepeatedText | null, out: LineBytes): void {
-    out.constant(before);
-    if (id !== null) this.writeId(id, out);
-    out.constant(after);
-  }
-
-  private writeId(id: RepeatedText, out: LineBytes): void {
-    out.constant(this.requestId.before);
-    if (this.requestId.mode === 'redact') out.constant(REDACTED);
-    else id.write(out);
-    out.constant(END);
   }
 
   /** The fields of a block, in their order, into `fields`. */
@@ -223,8 +260,9 @@ export class HeaderFields {
   }
 
   /** Those from index `from` on, up to those with the name `last`; returns the index of the first one behind. */
-  private writeFields(text: string, from: number, latin1: boolean, last: Named | null, out: LineBytes): number {
+  private writeFields(to: PieceText, text: string, from: number, latin1: boolean, last: Named | null): number {
     const { fields, count } = this;
+    const out = to.begin();
     let at = from;
     while (at < count) {
       const { named, start, end } = fields[at];
@@ -234,10 +272,11 @@ export class HeaderFields {
         if (this.names === '3') value += `,${trimBlanks(text, fields[at].start, fields[at].end)}`;
       }
       out.constant(named.before);
-      if (named.mode === 'redact') out.constant(REDACTED);
+      if (named.mode === 'redact') out.constant(REDACTED_BYTES);
       else out.json(value, latin1);
       out.constant(END);
     }
+    to.ended();
     return at;
   }
 

@@ -7,9 +7,9 @@ import { secondOf } from './times.ts';
 /** The same durations and ids are absent. */
 function isAsFar(one: Entry, other: Entry): boolean {
   return (
-    (one.requestId === '') === (other.requestId === '') &&
-    (one.traceId === '') === (other.traceId === '') &&
-    (one.spanId === '') === (other.spanId === '') &&
+    one.requestId.length > 0 === other.requestId.length > 0 &&
+    one.traceId.length > 0 === other.traceId.length > 0 &&
+    one.spanId.length > 0 === other.spanId.length > 0 &&
     one.guard < 0 === other.guard < 0 &&
     one.queue < 0 === other.queue < 0 &&
     one.connect < 0 === other.connect < 0 &&
@@ -20,16 +20,25 @@ function isAsFar(one: Entry, other: Entry): boolean {
   );
 }
 
+/** Where the number is the same so are all names, which there are too many of to be compared for each line. `one` is kept. */
 function isAtPlace(one: Entry, other: Entry): boolean {
+  if (one.upstreamAddress !== other.upstreamAddress) return false;
+  if (one.place === other.place && one.place !== 0) return true;
+  if (!hasTheSameNames(one, other)) return false;
+  // A new table has new numbers.
+  one.place = other.place;
+  return true;
+}
+
+function hasTheSameNames(one: Entry, other: Entry): boolean {
   return (
+    one.address === other.address &&
     one.frontendName === other.frontendName &&
     one.frontend === other.frontend &&
-    one.address === other.address &&
     (one.url === other.url || (one.url.startsWith('/') && other.url.startsWith('/'))) &&
     one.backendName === other.backendName &&
     one.backend === other.backend &&
-    one.server === other.server &&
-    one.upstreamAddress === other.upstreamAddress
+    one.server === other.server
   );
 }
 
@@ -65,6 +74,7 @@ export const DECIDING = {
   course: {
     key: ({ address }) => address,
     values: [
+      'place',
       'frontendName',
       'frontend',
       'address',

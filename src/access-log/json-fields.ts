@@ -5,7 +5,7 @@ import { jsonField, jsonString } from './escaping.ts';
 import { dropsAll } from './header-fields.ts';
 import type { DECIDING } from './json-deciding.ts';
 import { gzipRatio, hostOf, portOf, urlObject } from './json-values.ts';
-import { VARYING, type Varying } from './json-varying.ts';
+import { ORIGIN_PREFIX, REQUEST_PREFIX, SENT_PREFIX, VARYING, type Varying } from './json-varying.ts';
 import { fieldModes, fieldNames } from './modes.ts';
 import { statusLine } from './status-text.ts';
 import { rfc3339Second, rfc3339Zone } from './times.ts';
@@ -17,9 +17,6 @@ export type Field = readonly [key: string, ...pieces: Piece[]];
 
 /** All of them end in a comma, but those behind `time`, which begin with one. */
 const LAST = 'time';
-export const SENT_PREFIX = 'downstream_';
-export const ORIGIN_PREFIX = 'origin_';
-export const REQUEST_PREFIX = 'request_';
 
 /** Of a part; left out where it is ''. `raw`: JSON, else text that is escaped. */
 function ofPart(part: PartName, key: string, value: (entry: Entry) => string | number | boolean, raw = false): Field {

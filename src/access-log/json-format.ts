@@ -5,13 +5,12 @@
  */
 import type { AccessLogOptions } from '../kernel/access-log-options.ts';
 import type { Entry } from './entry.ts';
-import { dropsAll, HeaderFields } from './header-fields.ts';
 import { DECIDING } from './json-deciding.ts';
-import { fieldsOf, ORIGIN_PREFIX, type PartName, type Piece, REQUEST_PREFIX, SENT_PREFIX } from './json-fields.ts';
-import { type HeaderBlocks, VARYING, type Varying, VaryingValues } from './json-varying.ts';
+import { fieldsOf, type PartName, type Piece } from './json-fields.ts';
+import { isNumber, VARYING, type Varying, VaryingValues } from './json-varying.ts';
 import { type LineBytes, Runs } from './line-bytes.ts';
+import { LineComposer, NO_NUMBER } from './line-composer.ts';
 import { LinePart } from './line-parts.ts';
-import { LineTemplate } from './line-template.ts';
 
 /** Text that stands together: constants, and what one part has; and what comes behind it. */
 type Run = { part: PartName | null; readonly texts: (string | ((entry: Entry) => string))[]; varying: Varying };
@@ -37,53 +36,51 @@ function runsOf(pieces: readonly Piece[]): Run[] {
   return made;
 }
 
-function blocksOf(options: AccessLogOptions): HeaderBlocks {
-  if (dropsAll(options)) return null;
-  return {
-    sent: new HeaderFields(options, SENT_PREFIX, true),
-    origin: new HeaderFields(options, ORIGIN_PREFIX, true),
-    request: new HeaderFields(options, REQUEST_PREFIX, false),
-  };
-}
-
 export class JsonFormat {
   private readonly parts: readonly LinePart[];
-  /** Its part 0 is the same in all lines, and then come `parts`. */
-  private readonly template: LineTemplate;
-  /** Of each piece: what comes behind it. */
-  private readonly behind: Uint8Array;
+  /** Of each part: where its texts stand, and the pieces of the line that have them. */
+  private readonly rooms: readonly number[];
+  private readonly pieces: readonly (readonly number[])[];
+  private readonly composer: LineComposer;
   private readonly values: VaryingValues;
 
-  constructor(options: AccessLogOptions) {
-    const parts = new Map<PartName, LinePart>();
-    const constants: string[] = [];
-    const pieces = fieldsOf(options).flatMap(([, ...pieces]) => pieces);
-    const runs = runsOf(['{', ...pieces, '}\n']);
-    const partOf = runs.map(({ part: name, texts }) => {
-      if (name === null) {
-        constants.push(texts.join(''));
-        return 0;
-      }
-      const part = parts.get(name) ?? new LinePart(DECIDING[name]);
-      parts.set(name, part);
-      part.add((entry) => texts.map((text) => (typeof text === 'string' ? text : text(entry))).join(''));
-      return [...parts.keys()].indexOf(name) + 1;
-    });
-    this.parts = [...parts.values()];
-    this.template = new LineTemplate(partOf);
-    this.template.put(0, new Runs(constants));
-    this.behind = Uint8Array.from(runs, ({ varying }) => varying);
-    this.values = new VaryingValues(blocksOf(options));
+  /** `memory`: that in which lines are written. */
+  constructor(options: AccessLogOptions, memory: WebAssembly.Memory) {
+    const parts = new Map<PartName | null, { part: LinePart | null; texts: string[]; pieces: number[] }>();
+    const composer = new LineComposer(memory);
+    this.composer = composer;
+    this.values = new VaryingValues(options, composer);
+    const all = fieldsOf(options).flatMap(([, ...pieces]) => pieces);
+    for (const { part: name, texts, varying } of runsOf(['{', ...all, '}\n'])) {
+      const made = parts.get(name) ?? {
+        part: name === null ? null : new LinePart(DECIDING[name]),
+        texts: [],
+        pieces: [],
+      };
+      parts.set(name, made);
+      made.pieces.push(composer.add(isNumber(varying) ? varying : NO_NUMBER));
+      if (made.part === null) made.texts.push(texts.join(''));
+      else made.part.add((entry) => texts.map((text) => (typeof text === 'string' ? text : text(entry))).join(''));
+      if (!isNumber(varying)) this.values.addTo(varying);
+    }
+    const constants = parts.get(null);
+    parts.delete(null);
+    if (constants !== undefined) composer.putRuns(constants.pieces, composer.room(), new Runs(constants.texts));
+    this.parts = [...parts.values()].map(({ part }) => part!);
+    this.pieces = [...parts.values()].map(({ pieces }) => pieces);
+    this.rooms = this.parts.map(() => composer.room());
   }
 
-  /** With its LF. */
+  /** With its LF; `out` is of its memory. */
   write(entry: Entry, out: LineBytes): void {
-    const { parts, template, behind, values } = this;
-    for (let i = 0; i < parts.length; i++) if (parts[i].begin(entry)) template.put(i + 1, parts[i].runs);
-    values.begin(entry);
-    for (let i = 0; i < behind.length; ) {
-      i = out.pieces(template, behind, values.numbers, i);
-      values.write(behind[i - 1] as Varying, entry, out);
+    const { parts, rooms, pieces, composer } = this;
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i];
+      if (!part.begin(entry, composer.round)) continue;
+      if (part.isKept) composer.showRuns(pieces[i], part.runs);
+      else composer.putRuns(pieces[i], rooms[i], part.runs);
     }
+    this.values.put(entry);
+    composer.writeTo(out);
   }
 }

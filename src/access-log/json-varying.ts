@@ -1,16 +1,16 @@
 /**
- * What is another in each line of JSON. Numbers are put side by side before a line is written, so that its loop has one way for
- * all of them; the rest is written by one switch, since a call of a function per value costs as much as what it writes.
+ * What is another in each line of JSON: numbers, and texts that are put in their rooms (line-composer.ts) where they differ from those
+ * of the line before.
  */
+import type { AccessLogOptions } from '../kernel/access-log-options.ts';
 import type { Entry } from './entry.ts';
-import type { HeaderFields } from './header-fields.ts';
+import { dropsAll, HeaderFields, SentId } from './header-fields.ts';
 import { gzipRatio, urlObject } from './json-values.ts';
-import { Constant, type LineBytes } from './line-bytes.ts';
-import { RepeatedText } from './repeated-text.ts';
+import { type LineComposer, NO_NUMBER, PieceText } from './line-composer.ts';
 
 /** Whole numbers come first. */
 export const VARYING = {
-  nothing: 0,
+  nothing: NO_NUMBER,
   total: 1,
   overhead: 2,
   count: 3,
@@ -42,44 +42,162 @@ export const VARYING = {
   requestFields: 26,
 } as const;
 export type Varying = (typeof VARYING)[keyof typeof VARYING];
-const FIRST_TEXT = VARYING.startFraction;
+/** Is it a number, or nothing? */
+export function isNumber(what: Varying): boolean {
+  return what < VARYING.startFraction;
+}
 
-/** Header fields by where they stand; null: they are all dropped. */
-export type HeaderBlocks = {
+export const SENT_PREFIX = 'downstream_';
+export const ORIGIN_PREFIX = 'origin_';
+export const REQUEST_PREFIX = 'request_';
+
+/** Header fields by where they stand. */
+type HeaderBlocks = {
   readonly sent: HeaderFields;
   readonly origin: HeaderFields;
   readonly request: HeaderFields;
-} | null;
+  readonly id: SentId;
+};
 
+const FRACTION_BYTES = 8;
 /** All fractions of a second in milliseconds, without zeros at their end. */
-const FRACTIONS = Array.from(
-  { length: 1_000 },
-  (_, ms) => new Constant(ms === 0 ? '' : `.${String(ms).padStart(3, '0').replace(/0+$/, '')}`),
+const FRACTIONS = Array.from({ length: 1_000 }, (_, ms) =>
+  ms === 0 ? '' : `.${String(ms).padStart(3, '0').replace(/0+$/, '')}`,
 );
+const FRACTION_LENGTHS = Uint8Array.from(FRACTIONS, ({ length }) => length);
 
 /** What was not reached is absent, and so is its name. */
 function reached(value: number): number {
   return value < 0 ? Number.NaN : value;
 }
 
-export class VaryingValues {
-  /** Of the entry, by what they are (VARYING): NaN for none, and below 0 where `write` has to be called. */
-  readonly numbers = new Float64Array(Object.keys(VARYING).length).fill(Number.NaN, 0, FIRST_TEXT).fill(-1, FIRST_TEXT);
-  private readonly blocks: HeaderBlocks;
-  private readonly path = new RepeatedText();
-  private readonly requestId = new RepeatedText();
+/** `null`: they are all dropped. */
+function blocksOf(options: AccessLogOptions, composer: LineComposer, id: PieceText): HeaderBlocks | null {
+  if (dropsAll(options)) return null;
+  return {
+    sent: new HeaderFields(options, SENT_PREFIX, true, composer),
+    origin: new HeaderFields(options, ORIGIN_PREFIX, true, composer),
+    request: new HeaderFields(options, REQUEST_PREFIX, false, composer),
+    id: new SentId(options, REQUEST_PREFIX, composer, id),
+  };
+}
 
-  constructor(blocks: HeaderBlocks) {
-    this.blocks = blocks;
+export class VaryingValues {
+  private readonly composer: LineComposer;
+  private readonly blocks: HeaderBlocks | null;
+  private readonly path: PieceText;
+  private readonly requestId: PieceText;
+  private readonly traceId: PieceText;
+  private readonly spanId: PieceText;
+  private readonly gzipRatio: PieceText;
+  private readonly replyUrl: PieceText;
+  /** Where the texts of FRACTIONS stand, and the pieces that have one of them. */
+  private readonly fractions: number;
+  private readonly fractionPieces: number[] = [];
+  /** Of the entry before. */
+  private lastPath = '';
+  private lastIsLatin1 = false;
+
+  constructor(options: AccessLogOptions, composer: LineComposer) {
+    this.composer = composer;
+    this.path = new PieceText(composer);
+    this.requestId = new PieceText(composer);
+    this.traceId = new PieceText(composer);
+    this.spanId = new PieceText(composer);
+    this.gzipRatio = new PieceText(composer);
+    this.replyUrl = new PieceText(composer);
+    this.fractions = composer.room();
+    const out = composer.begin(this.fractions);
+    for (const fraction of FRACTIONS) out.ascii(fraction.padEnd(FRACTION_BYTES));
+    this.blocks = blocksOf(options, composer, this.requestId);
   }
 
-  /** A line of `entry` begins. */
-  begin(entry: Entry): void {
-    const { numbers } = this;
+  /** A text comes next in a line. */
+  addTo(what: Varying): void {
+    const { blocks } = this;
+    switch (what) {
+      case VARYING.startFraction:
+        this.fractionPieces.push(this.composer.add());
+        return;
+      case VARYING.gzipRatio:
+        this.gzipRatio.add();
+        return;
+      case VARYING.path:
+        this.path.add();
+        return;
+      case VARYING.requestId:
+        this.requestId.add();
+        return;
+      case VARYING.traceId:
+        this.traceId.add();
+        return;
+      case VARYING.spanId:
+        this.spanId.add();
+        return;
+      case VARYING.replyUrl:
+        this.replyUrl.add();
+        return;
+      case VARYING.sentFields:
+        blocks?.sent.addTo(null);
+        return;
+      case VARYING.originFields:
+        blocks?.origin.addTo(null);
+        return;
+      case VARYING.requestFields:
+        blocks?.request.addTo(blocks.id);
+    }
+  }
+
+  /** What `entry` has. */
+  put(entry: Entry): void {
+    this.putNumbers(entry);
+    this.putPath(entry);
+    this.putText(this.requestId, entry.requestId);
+    this.putText(this.traceId, entry.traceId);
+    this.putText(this.spanId, entry.spanId);
+    const ratio = gzipRatio(entry);
+    this.putText(this.gzipRatio, ratio < 0 ? '' : String(ratio));
+    const { composer, blocks, fractionPieces } = this;
+    const ms = Math.floor(entry.wall) % 1_000;
+    const fraction = this.fractions + ms * FRACTION_BYTES;
+    for (let i = 0; i < fractionPieces.length; i++) composer.set(fractionPieces[i], fraction, FRACTION_LENGTHS[ms]);
+    if (blocks === null) return;
+    blocks.sent.put(entry.sentHead, '', true);
+    blocks.origin.put(entry.originHead, '', true);
+    blocks.request.put(entry.requestFields, entry.forwardedFields, entry.latin1);
+    blocks.id.put(entry.isIdSent);
+  }
+
+  private putText(text: PieceText, value: string): void {
+    if (value === '') {
+      if (text.length > 0) text.setLength(0);
+      return;
+    }
+    text.begin().json(value, false);
+    text.ended();
+  }
+
+  /** Lines that follow each other often have the same. */
+  private putPath({ path, latin1, url }: Entry): void {
+    const isSame = path === this.lastPath && latin1 === this.lastIsLatin1;
+    if (!isSame) {
+      this.lastPath = path;
+      this.lastIsLatin1 = latin1;
+      this.path.begin().json(path, latin1);
+      this.path.ended();
+    }
+    if (!url.startsWith('/')) {
+      if (this.replyUrl.length > 0) this.replyUrl.setLength(0);
+      return;
+    }
+    this.replyUrl.begin().utf8(`"BackendURL":${urlObject(url, latin1)},`);
+    this.replyUrl.ended();
+  }
+
+  private putNumbers(entry: Entry): void {
+    const { numbers } = this.composer;
     const { total, origin, originStatus, originBytes } = entry;
     const hasOrigin = originStatus > 0;
-    this.path.begin(entry.path, entry.latin1);
-    this.requestId.begin(entry.requestId, false);
     numbers[VARYING.total] = total;
     numbers[VARYING.overhead] = origin < 0 ? total : total - origin;
     numbers[VARYING.count] = entry.count;
@@ -96,44 +214,5 @@ export class VaryingValues {
     numbers[VARYING.lost] = reached(entry.lost);
     numbers[VARYING.firstByte] = reached(entry.firstByte);
     numbers[VARYING.data] = reached(entry.data);
-  }
-
-  /** Texts, and numbers that are as they seldom are. */
-  write(what: Varying, entry: Entry, out: LineBytes): void {
-    const { blocks } = this;
-    switch (what) {
-      case VARYING.startFraction:
-        out.constant(FRACTIONS[Math.floor(entry.wall) % 1_000]);
-        return;
-      case VARYING.gzipRatio:
-        out.number(reached(gzipRatio(entry)));
-        return;
-      case VARYING.path:
-        this.path.write(out);
-        return;
-      case VARYING.requestId:
-        this.requestId.write(out);
-        return;
-      case VARYING.traceId:
-        out.json(entry.traceId, false);
-        return;
-      case VARYING.spanId:
-        out.json(entry.spanId, false);
-        return;
-      case VARYING.replyUrl:
-        if (entry.url.startsWith('/')) out.utf8(`"BackendURL":${urlObject(entry.url, entry.latin1)},`);
-        return;
-      case VARYING.sentFields:
-        blocks?.sent.ofHead(entry.sentHead, out);
-        return;
-      case VARYING.originFields:
-        blocks?.origin.ofHead(entry.originHead, out);
-        return;
-      case VARYING.requestFields:
-        blocks?.request.ofRequest(entry, this.requestId, out);
-        return;
-      default:
-        out.number(this.numbers[what]);
-    }
   }
 }

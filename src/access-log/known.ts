@@ -2,17 +2,10 @@
  * What was made of something that comes again and again, by its key, in a bounded number. Of what is not known only one in a few is
  * kept: what comes often is soon among it, and what comes once costs no more than it must.
  */
+import { owned } from '../kernel/owned-text.ts';
 
 const MOST = 1_024;
 const ONE_IN = 8;
-
-const LATIN1 = /^[\0-\xff]*$/;
-
-/** The same text in memory of its own: a part of a text else keeps the whole of it. */
-export function owned(text: string): string {
-  const encoding = LATIN1.test(text) ? 'latin1' : 'utf16le';
-  return Buffer.from(text, encoding).toString(encoding);
-}
 
 export class Known<Value> {
   private readonly values = new Map<string | number, Value>();

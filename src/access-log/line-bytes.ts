@@ -3,7 +3,7 @@
  */
 import { endianness } from 'node:os';
 import { jsonField, PLAIN_JSON, VALUE_BYTES } from './escaping.ts';
-import type { LineTemplate } from './line-template.ts';
+import { Shelved } from './shelf.ts';
 
 /** Buffer has them, and its types do not. */
 type TextWriter = Buffer & {
@@ -16,8 +16,6 @@ const NUMBER_BYTES = 24;
 /** Above it digits are made in two steps, each of small integers. */
 const BILLION = 1e9;
 const WORD_BYTES = 8;
-/** Of a piece of a template. */
-export const WORDS_AT_ONCE = 4;
 const IS_LITTLE_ENDIAN = endianness() === 'LE';
 /** Up to so many characters go one by one, which costs less than a call that copies them. */
 const SHORT_TEXT = 16;
@@ -33,26 +31,23 @@ const FOURS = Int32Array.from({ length: 10_000 }, (_, value) =>
 const LONGEST_CHARACTER = 3;
 
 /** Bytes that come in many lines. */
-export class Constant {
+export class Constant extends Shelved {
   readonly length: number;
   /**
    * They, and up to seven more: as numbers, since these alone are read and written eight bytes at a time. A pattern that is
    * no number might not stay as it is, but text has none: its last byte would be 0xff, or 0x7f, which is always escaped.
    */
-  readonly words: Float64Array;
-
   constructor(text: string | Uint8Array) {
     const bytes = typeof text === 'string' ? Buffer.from(text) : text;
     const memory = new ArrayBuffer(Math.ceil(bytes.length / WORD_BYTES) * WORD_BYTES);
-    this.length = bytes.length;
     new Uint8Array(memory).set(bytes);
-    this.words = new Float64Array(memory);
+    super(new Float64Array(memory));
+    this.length = bytes.length;
   }
 }
 
 /** Runs of bytes that come in many lines: each begins with a word (`Constant`), and they stand in one piece of memory. */
-export class Runs {
-  readonly words: Float64Array;
+export class Runs extends Shelved {
   /** Indexes of words. */
   readonly starts: Int32Array;
   /** Bytes. */
@@ -60,10 +55,10 @@ export class Runs {
 
   constructor(texts: readonly string[]) {
     const runs = texts.map((text) => new Constant(text));
+    super(Float64Array.from(runs.flatMap(({ words }) => [...words])));
     this.lengths = Int32Array.from(runs, ({ length }) => length);
     this.starts = new Int32Array(runs.length);
     for (let i = 1; i < runs.length; i++) this.starts[i] = this.starts[i - 1] + runs[i - 1].words.length;
-    this.words = Float64Array.from(runs.flatMap(({ words }) => [...words]));
   }
 
   /** Bytes that it takes. */
@@ -106,7 +101,8 @@ export class LineBytes {
   /** Where the next byte goes. */
   at = 0;
   isTooLong = false;
-  private end = 0;
+  /** Where it has to end. */
+  end = 0;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
@@ -122,9 +118,18 @@ export class LineBytes {
 
   private hasRoom(length: number): boolean {
     if (this.at + length <= this.end) return true;
+    this.endsAt(-1);
+    return false;
+  }
+
+  /** Bytes up to index `at` have been written, -1: they found no room. */
+  endsAt(at: number): void {
+    if (at >= 0) {
+      this.at = at;
+      return;
+    }
     this.isTooLong = true;
     this.end = this.at;
-    return false;
   }
 
   /** In words of eight bytes, which costs less than a call that copies: V8 copies byte by byte into shared memory. */
@@ -133,54 +138,6 @@ export class LineBytes {
     const { at, view } = this;
     this.at = at + length;
     for (let i = 0; i < words.length; i++) view.setFloat64(at + i * WORD_BYTES, words[i], IS_LITTLE_ENDIAN);
-  }
-
-  /**
-   * Pieces of a template from index `from` on, each with a number behind it: that which `numberOf` says, NaN for none. Up to the first
-   * with another value there, below 0 or of many digits, which the caller writes; returns the index behind that piece. It is one loop
-   * without a call, since there are some thirty of them in a line.
-   */
-  pieces({ words, starts, lengths }: LineTemplate, numberOf: Uint8Array, numbers: Float64Array, from: number): number {
-    const { view, end } = this;
-    const count = numberOf.length;
-    let { at } = this;
-    let i = from;
-    while (i < count) {
-      const length = lengths[i];
-      if (at + length + NUMBER_BYTES > end) {
-        this.isTooLong = true;
-        this.end = this.at;
-        return count;
-      }
-      // Most are not longer than four words: what is written beyond their end is written over.
-      let word = starts[i];
-      view.setFloat64(at, words[word], IS_LITTLE_ENDIAN);
-      view.setFloat64(at + 8, words[word + 1], IS_LITTLE_ENDIAN);
-      view.setFloat64(at + 16, words[word + 2], IS_LITTLE_ENDIAN);
-      view.setFloat64(at + 24, words[word + 3], IS_LITTLE_ENDIAN);
-      const behind = at + length;
-      word += WORDS_AT_ONCE;
-      for (let to = at + WORDS_AT_ONCE * WORD_BYTES; to < behind; to += WORD_BYTES) {
-        view.setFloat64(to, words[word++], IS_LITTLE_ENDIAN);
-      }
-      const value = numbers[numberOf[i++]];
-      at = behind;
-      if (value >= 0 && value < BILLION) at = writeDigits(view, at, value | 0);
-      else if (!Number.isNaN(value)) break;
-    }
-    this.at = at;
-    return i;
-  }
-
-  /** Bytes that stand before in this line, once more. */
-  again(from: number, length: number): void {
-    if (!this.hasRoom(length)) return;
-    const { at, view } = this;
-    const behind = at - from;
-    this.at = at + length;
-    for (let to = at; to < at + length; to += WORD_BYTES) {
-      view.setFloat64(to, view.getFloat64(to - behind, IS_LITTLE_ENDIAN), IS_LITTLE_ENDIAN);
-    }
   }
 
   byte(byte: number): void {

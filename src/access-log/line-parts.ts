@@ -2,8 +2,10 @@
  * Parts of a line of JSON that are the same for many exchanges: a part has all fields that some values of an entry decide. It
  * is made when those values are first seen, as bytes, one run for each place in the line where fields of it stand together.
  */
+
+import { owned } from '../kernel/owned-text.ts';
 import { Entry } from './entry.ts';
-import { Known, owned } from './known.ts';
+import { Known } from './known.ts';
 import { Runs } from './line-bytes.ts';
 
 /** What of an entry decides. */
@@ -35,6 +37,7 @@ export class LinePart {
   private readonly known = new Known<Made[]>();
   /** Whose runs they are, where they are kept: lines that follow each other are often alike. */
   private last: Made | null = null;
+  private round = 0;
 
   constructor(deciding: Deciding) {
     this.deciding = deciding;
@@ -45,10 +48,16 @@ export class LinePart {
     return this.texts.push(text) - 1;
   }
 
-  /** An entry is to be written. False: what it has is that of the entry before. */
-  begin(entry: Entry): boolean {
+  /** Its runs will come again. */
+  get isKept(): boolean {
+    return this.last !== null;
+  }
+
+  /** An entry is to be written. False: what it has is that of the entry before, in that `round` (line-composer.ts). */
+  begin(entry: Entry, round: number): boolean {
     const { known, deciding, last } = this;
-    if (last !== null && deciding.isSame(last.of, entry)) return false;
+    if (last !== null && round === this.round && deciding.isSame(last.of, entry)) return false;
+    this.round = round;
     const key = deciding.key(entry);
     const alike = known.find(key);
     if (alike !== undefined) {

@@ -41,12 +41,12 @@ export class LineRing {
     this.publish();
   };
 
-  constructor(options: AccessLogOptions, words: SharedArrayBuffer, ring: SharedArrayBuffer) {
+  constructor(options: AccessLogOptions, words: SharedArrayBuffer, memory: WebAssembly.Memory) {
     this.words = new AccessLogWords(words);
-    this.ring = new RingWriter(ring);
+    this.ring = new RingWriter(memory.buffer);
     this.out = new LineBytes(this.ring.bytes);
     this.wakeLines = options.mostLines * WAKE_SHARE;
-    this.format = options.format === 'json' ? new JsonFormat(options) : new TextFormat(options);
+    this.format = options.format === 'json' ? new JsonFormat(options, memory) : new TextFormat(options);
   }
 
   get isOff(): boolean {

@@ -99,11 +99,11 @@ export type KeySet = {
   readonly keys: readonly VerificationKey[];
 };
 
-/** src/shared/access-log.ts; `ring`: this worker's. */
+/** src/shared/access-log.ts; `memory`: this worker's. */
 export type BootAccessLog = {
   readonly options: AccessLogOptions;
   readonly words: SharedArrayBuffer;
-  readonly ring: SharedArrayBuffer;
+  readonly memory: WebAssembly.Memory;
 };
 
 export type Boot = {
@@ -196,7 +196,7 @@ export type ToWorker =
 export type LogWriterBoot = {
   readonly options: AccessLogOptions;
   /** src/shared/access-log.ts */
-  readonly buffers: { readonly words: SharedArrayBuffer; readonly rings: readonly SharedArrayBuffer[] };
+  readonly buffers: { readonly words: SharedArrayBuffer; readonly memories: readonly WebAssembly.Memory[] };
 };
 
 /** To the thread that writes the access log. */

@@ -1,11 +1,11 @@
 /**
  * What workers and the writer of the access log share: a ring of lines for each worker, a bell that wakes the writer, and
- * counts.
+ * counts. A ring stands at the beginning of a memory of WebAssembly, and behind it is room in which the worker puts lines together.
  *
  *     words   off · bell · requests · asleep        Int32
  *     64      lines · bytes                Float64, of the writer alone
  */
-import { createByteRing, droppedRecords } from './byte-ring.ts';
+import { byteRingBytes, createByteRing, droppedRecords } from './byte-ring.ts';
 
 const OFF = 0;
 const BELL = 1;
@@ -18,11 +18,11 @@ const BYTES = 1;
 const BYTES_IN_ALL = 128;
 
 /** Of lines that wait in one worker (shared/spec logs §2.6). */
-export const RING_BYTES = 4_194_304;
+export const RING_BYTES = 8_388_608;
 /** The writer looks every so many milliseconds. */
 export const FLUSH_MS = 100;
 /** It is woken before when so much of what may wait in one worker has come: that costs as much as some lines do. */
-export const WAKE_BYTES = RING_BYTES / 4;
+export const WAKE_BYTES = RING_BYTES / 2;
 export const WAKE_SHARE = 0.25;
 /** What it gives to the system at once, or more. */
 export const FLUSH_BYTES = 262_144;
@@ -40,17 +40,38 @@ export const TOO_LONG = 2;
 export type AccessLogBuffers = {
   readonly words: SharedArrayBuffer;
   /** One per worker, and the last for the main thread. */
-  readonly rings: readonly SharedArrayBuffer[];
+  readonly memories: readonly WebAssembly.Memory[];
 };
+
+const PAGE_BYTES = 65_536;
+const ALIGNED = 64;
+/** Of those rooms, each as long as a line: what is not used costs nothing. */
+export const ROOMS = 24;
+/** Not of whole pages, so that the beginnings of all do not want the same place in a cache. */
+export const ROOM_BYTES = MOST_LINE_BYTES + 1_088;
+/** For texts that come in many lines. */
+export const SHELF_BYTES = 1_048_576;
 
 /** `mostLines`: that may wait in one ring. */
 export function createAccessLogBuffers(workers: number, mostLines: number): AccessLogBuffers {
   return {
     words: new SharedArrayBuffer(BYTES_IN_ALL),
-    rings: Array.from({ length: workers + 1 }, () =>
-      createByteRing(RING_BYTES, mostLines, MOST_LINE_BYTES + SPARE_BYTES),
-    ),
+    memories: Array.from({ length: workers + 1 }, () => createLineMemory(mostLines)),
   };
+}
+
+/** A ring of lines with the room behind it. */
+export function createLineMemory(mostLines: number): WebAssembly.Memory {
+  const shape = [RING_BYTES, mostLines, MOST_LINE_BYTES + SPARE_BYTES] as const;
+  const pages = Math.ceil((byteRingBytes(...shape) + ALIGNED + ROOMS * ROOM_BYTES + SHELF_BYTES) / PAGE_BYTES);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  createByteRing(...shape, memory.buffer);
+  return memory;
+}
+
+/** Where the rooms begin, and behind them the shelf. */
+export function roomsAt({ buffer }: WebAssembly.Memory): number {
+  return (buffer.byteLength - ROOMS * ROOM_BYTES - SHELF_BYTES) & -ALIGNED;
 }
 
 /** Views of the words, for any thread. */
@@ -116,6 +137,6 @@ export class AccessLogWords {
 }
 
 /** What was lost, in the order of DROP_REASONS. */
-export function droppedLines({ rings }: AccessLogBuffers): number[] {
-  return DROP_REASONS.map((_, reason) => rings.reduce((sum, ring) => sum + droppedRecords(ring, reason), 0));
+export function droppedLines({ memories }: AccessLogBuffers): number[] {
+  return DROP_REASONS.map((_, reason) => memories.reduce((sum, { buffer }) => sum + droppedRecords(buffer, reason), 0));
 }

@@ -7,7 +7,7 @@
  * begins before the end of the ring, and goes on in the room behind it where it has to; the next one is at the beginning then.
  *
  *     WORDS   written · recordsWritten · dropped by reason · taken · recordsTaken      Int32 each, counting on beyond 2³²
- *             size · mostRecords
+ *             size · mostRecords · longest
  *     then    of each record: Int32 length | tag << 24, in turn in a power of two of words, as many as records may wait
  *     then    bytes: `size`, and room for what goes on behind
  */
@@ -22,6 +22,7 @@ const TAKEN = 16;
 const RECORDS_TAKEN = 17;
 const SIZE = 32;
 const MOST_RECORDS = 33;
+const LONGEST_RECORD = 34;
 const HEADER_BYTES = 192;
 const LONGEST = 0xff_ffff;
 
@@ -29,14 +30,27 @@ function powerOfTwo(least: number): number {
   return 2 ** Math.ceil(Math.log2(least));
 }
 
-/** `bytes` of records that fit: a power of two. `mostRecords`: that may wait in it. `longest` of them, bytes. */
-export function createByteRing(bytes: number, mostRecords: number, longest: number): SharedArrayBuffer {
+/** Bytes of memory that a ring takes. */
+export function byteRingBytes(bytes: number, mostRecords: number, longest: number): number {
+  return HEADER_BYTES + powerOfTwo(mostRecords) * 4 + bytes + longest;
+}
+
+/**
+ * `bytes` of records that fit: a power of two. `mostRecords`: that may wait in it. `longest` of them, bytes. `ring`: where it is at the
+ * beginning.
+ */
+export function createByteRing(
+  bytes: number,
+  mostRecords: number,
+  longest: number,
+  ring = new SharedArrayBuffer(byteRingBytes(bytes, mostRecords, longest)),
+): SharedArrayBuffer {
   if (bytes < 64 || (bytes & (bytes - 1)) !== 0) throw new RangeError(`${bytes} is no power of two from 64 on`);
   if (longest > bytes || longest > LONGEST) throw new RangeError(`${longest} is too long for ${bytes}`);
-  const ring = new SharedArrayBuffer(HEADER_BYTES + powerOfTwo(mostRecords) * 4 + bytes + longest);
   const words = new Int32Array(ring);
   words[SIZE] = bytes;
   words[MOST_RECORDS] = mostRecords;
+  words[LONGEST_RECORD] = longest;
   return ring;
 }
 
@@ -52,12 +66,14 @@ class Ring {
   protected readonly index: Int32Array;
   readonly bytes: Buffer;
   protected readonly size: number;
+  protected readonly longest: number;
 
   constructor(ring: SharedArrayBuffer) {
     this.words = new Int32Array(ring, 0, HEADER_BYTES / 4);
     this.size = this.words[SIZE];
+    this.longest = this.words[LONGEST_RECORD];
     this.index = new Int32Array(ring, HEADER_BYTES, powerOfTwo(this.words[MOST_RECORDS]));
-    this.bytes = Buffer.from(ring, HEADER_BYTES + this.index.byteLength);
+    this.bytes = Buffer.from(ring, HEADER_BYTES + this.index.byteLength, this.size + this.longest);
   }
 
   /** Where the record behind one of `length` bytes at `position` begins, as positions count. */
@@ -70,27 +86,41 @@ class Ring {
 /** Write into `bytes` between `begin` and `commit`, and nowhere else. */
 export class RingWriter extends Ring {
   private readonly mostRecords: number;
-  private readonly longest: number;
   private written: number;
   private recordsWritten: number;
+  /** As far as is known: it is looked at again where there is no room otherwise. */
+  private taken = 0;
+  private recordsTaken = 0;
 
   constructor(ring: SharedArrayBuffer) {
     super(ring);
     this.mostRecords = this.words[MOST_RECORDS];
-    this.longest = this.bytes.length - this.size;
     this.written = Atomics.load(this.words, WRITTEN);
     this.recordsWritten = Atomics.load(this.words, RECORDS_WRITTEN);
+    this.look();
+  }
+
+  private look(): void {
+    this.recordsTaken = Atomics.load(this.words, RECORDS_TAKEN);
+    this.taken = Atomics.load(this.words, TAKEN);
   }
 
   /** Where in `bytes` a record of up to `most` bytes may be written, −1: there is no room. */
   begin(most: number): number {
-    const { words, size, written } = this;
     if (most > this.longest) return -1;
-    if (((this.recordsWritten - Atomics.load(words, RECORDS_TAKEN)) | 0) >= this.mostRecords) return -1;
-    const free = size - ((written - Atomics.load(words, TAKEN)) >>> 0);
-    const at = written & (size - 1);
-    // What goes on behind the end is in nobody's way: the record that did so before was taken when the one at `at` was.
-    return most > free && size - at > free ? -1 : at;
+    if (!this.hasRoom(most)) {
+      this.look();
+      if (!this.hasRoom(most)) return -1;
+    }
+    return this.written & (this.size - 1);
+  }
+
+  private hasRoom(most: number): boolean {
+    const { size, written } = this;
+    if (((this.recordsWritten - this.recordsTaken) | 0) >= this.mostRecords) return false;
+    const free = size - ((written - this.taken) >>> 0);
+    // What goes on behind the end is in nobody's way: the record that did so before was taken when the one at its beginning was.
+    return most <= free || size - (written & (size - 1)) <= free;
   }
 
   /** The record that has begun is complete: `length` bytes, `tag` from 0 to 127. */

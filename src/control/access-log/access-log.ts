@@ -57,7 +57,7 @@ export class AccessLogControl {
 
   /** What a worker is told of it when it boots; the index behind the last one is that of the main thread. */
   bootOf(index: number): BootAccessLog {
-    return { options: this.options, words: this.buffers.words, ring: this.buffers.rings[index] };
+    return { options: this.options, words: this.buffers.words, memory: this.buffers.memories[index] };
   }
 
   get view(): AccessLogView {

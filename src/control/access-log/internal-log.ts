@@ -63,9 +63,9 @@ export class InternalLog {
   private readonly ring: LineRing;
   private readonly entry = new Entry();
 
-  constructor({ options, words, ring }: BootAccessLog) {
+  constructor({ options, words, memory }: BootAccessLog) {
     this.options = options;
-    this.ring = new LineRing(options, words, ring);
+    this.ring = new LineRing(options, words, memory);
     const { entry } = this;
     entry.latin1 = true;
     entry.entryPoint = ENTRY_POINT;

@@ -52,7 +52,7 @@ export class LogWriter {
   ) {
     this.buffers = buffers;
     this.words = new AccessLogWords(buffers.words);
-    this.rings = buffers.rings.map((ring) => new RingReader(ring));
+    this.rings = buffers.memories.map(({ buffer }) => new RingReader(buffer));
     this.tell = tell;
     this.output = output((lines) => this.lost(lines));
   }

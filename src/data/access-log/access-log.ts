@@ -76,11 +76,11 @@ export class AccessLog {
   private readonly is17: boolean;
 
   /** `entryPoints`: their names. */
-  constructor({ options, words, ring }: BootAccessLog, worker: number, entryPoints: readonly string[]) {
+  constructor({ options, words, memory }: BootAccessLog, worker: number, entryPoints: readonly string[]) {
     this.options = options;
     this.worker = worker;
     this.entryPoints = entryPoints;
-    this.ring = new LineRing(options, words, ring);
+    this.ring = new LineRing(options, words, memory);
     this.needs = needsOf(options);
     this.places = new Places(options.names, options.provider);
     this.is17 = options.names === '1.7';
@@ -109,7 +109,7 @@ export class AccessLog {
     if (!passes(options.filters, entry)) return;
     const share = own?.sampling ?? options.sampling;
     const notable = isNotable(options.filters, entry);
-    if (!notable && !isAmong(keyOf(outcome), share)) return;
+    if (!notable && share < 1 && !isAmong(keyOf(outcome), share)) return;
     entry.sampleRate = notable ? 1 : share;
     this.fill(outcome, record, user);
     entry.cacheHit = authWasKnown;
@@ -185,7 +185,8 @@ export class AccessLog {
     entry.backend = backend === null ? '' : backend.name;
     entry.server = last === null ? '' : last.name;
     if (tries > 0 && frontend !== null && backend !== null && last !== null) {
-      const place = this.places.ofServer(frontend, backend);
+      const place = this.places.ofServer(frontend, backend, last);
+      entry.place = place.number;
       entry.frontendName = place.frontend;
       entry.backendName = place.backend;
       entry.url = last.url;
@@ -200,6 +201,7 @@ export class AccessLog {
   private fillReply(outcome: Outcome, frontend: FrontendView | null, is17: boolean): void {
     const { entry } = this;
     const { cause, entryPoint } = outcome;
+    entry.place = 0;
     const { frontend: name, backend, isOrigin } = this.places.ofReply(cause, this.entryPoints[entryPoint], frontend);
     entry.frontendName = name;
     entry.backendName = backend;

@@ -4,7 +4,7 @@
  * status.
  */
 import type { AccessLogNames } from '../../kernel/access-log-options.ts';
-import type { BackendView, FrontendView } from '../../table/views.ts';
+import type { BackendView, FrontendView, ServerView } from '../../table/views.ts';
 
 export type Place = {
   /** '' for none. */
@@ -45,8 +45,16 @@ const OF_ENTRY_POINT: Readonly<Record<string, string>> = {
 
 /** Of answers of ours, by cause: a frontend has few of them. */
 const places = new WeakMap<FrontendView, Map<string, Place>>();
-/** Of what came to servers. */
-const reached = new WeakMap<FrontendView, WeakMap<BackendView, Place>>();
+/** A frontend, a backend and a server of it, where lines that follow each other come to again and again. */
+export type ReachedPlace = Place & {
+  readonly of: FrontendView;
+  readonly backendView: BackendView;
+  /** No other one of this thread has it. */
+  readonly number: number;
+};
+/** Of what came to servers: for which frontend it was last. */
+const reached = new WeakMap<ServerView, ReachedPlace>();
+let reachedPlaces = 0;
 
 export class Places {
   private readonly is3: boolean;
@@ -59,17 +67,14 @@ export class Places {
   }
 
   /** Of one that came to a server. */
-  ofServer(frontend: FrontendView, backend: BackendView): Place {
-    let known = reached.get(frontend);
-    if (known === undefined) {
-      known = new WeakMap();
-      reached.set(frontend, known);
-    }
-    let place = known.get(backend);
-    if (place === undefined) {
-      place = { frontend: frontend.name + this.suffix, backend: backend.name + this.suffix, isOrigin: true };
-      known.set(backend, place);
-    }
+  ofServer(frontend: FrontendView, backend: BackendView, server: ServerView): ReachedPlace {
+    const known = reached.get(server);
+    if (known !== undefined && known.of === frontend && known.backendView === backend) return known;
+    const place: ReachedPlace = {
+      ...{ frontend: frontend.name + this.suffix, backend: backend.name + this.suffix, isOrigin: true },
+      ...{ of: frontend, backendView: backend, number: ++reachedPlaces },
+    };
+    reached.set(server, place);
     return place;
   }
 

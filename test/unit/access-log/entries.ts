@@ -1,8 +1,10 @@
 /** Entries and options for tests of the forms of the access log. */
 import { Entry } from '../../../src/access-log/entry.ts';
+import { JsonFormat } from '../../../src/access-log/json-format.ts';
 import { LineBytes } from '../../../src/access-log/line-bytes.ts';
 import type { AccessLogOptions } from '../../../src/kernel/access-log-options.ts';
-import { MOST_LINE_BYTES, SPARE_BYTES } from '../../../src/shared/access-log.ts';
+import { createLineMemory, MOST_LINE_BYTES } from '../../../src/shared/access-log.ts';
+import { RingWriter } from '../../../src/shared/byte-ring.ts';
 
 export const OPTIONS: AccessLogOptions = {
   format: 'common',
@@ -90,11 +92,24 @@ export const LOCAL: Partial<Entry> = {
   originHead: '',
 };
 
-const bytes = new LineBytes(Buffer.alloc(MOST_LINE_BYTES + SPARE_BYTES));
+type LineFormat = { write(entry: Entry, out: LineBytes): void };
+
+const MEMORIES = [createLineMemory(1), createLineMemory(1)];
+const OUTS = MEMORIES.map(({ buffer }) => new LineBytes(new RingWriter(buffer).bytes));
+/** Formats that have the second memory. */
+const ofSecond = new WeakSet<LineFormat>();
+
+/** In one of two memories, from where it drives out the one that was there before. */
+export function jsonFormat(options: AccessLogOptions, memory: 0 | 1 = 0): JsonFormat {
+  const format = new JsonFormat(options, MEMORIES[memory]);
+  if (memory === 1) ofSecond.add(format);
+  return format;
+}
 
 /** What is written of an entry. */
-export function lineOf(format: { write(entry: Entry, out: LineBytes): void }, entry: Entry): string {
-  bytes.begin(0, MOST_LINE_BYTES);
-  format.write(entry, bytes);
-  return bytes.bytes.toString('utf8', 0, bytes.at);
+export function lineOf(format: LineFormat, entry: Entry): string {
+  const out = OUTS[ofSecond.has(format) ? 1 : 0];
+  out.begin(0, MOST_LINE_BYTES);
+  format.write(entry, out);
+  return out.bytes.toString('utf8', 0, out.at);
 }

@@ -3,9 +3,8 @@ import test from 'node:test';
 import fc from 'fast-check';
 import type { Entry } from '../../../src/access-log/entry.ts';
 import { bareField, jsonField, quotedField, VALUE_BYTES } from '../../../src/access-log/escaping.ts';
-import { JsonFormat } from '../../../src/access-log/json-format.ts';
 import { TextFormat } from '../../../src/access-log/text-format.ts';
-import { entry, lineOf, OPTIONS } from './entries.ts';
+import { entry, jsonFormat, lineOf, OPTIONS } from './entries.ts';
 
 test('text is escaped as the table says', () => {
   assert.equal(quotedField('a"b\\c d', false), 'a\\"b\\\\c d');
@@ -79,7 +78,7 @@ test('whatever a peer sends, a line of text is one line with its fields in their
 
 test('whatever a peer sends, a line of JSON is one line, and parses', () => {
   for (const names of ['1.7', '3'] as const) {
-    const format = new JsonFormat({ ...OPTIONS, names, format: 'json', extras: true });
+    const format = jsonFormat({ ...OPTIONS, names, format: 'json', extras: true });
     fc.assert(
       fc.property(anything, fc.boolean(), (text, latin1) => {
         const line = lineOf(format, entry(hostile(text, latin1)));

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { Entry } from '../../../src/access-log/entry.ts';
-import { JsonFormat } from '../../../src/access-log/json-format.ts';
+import type { JsonFormat } from '../../../src/access-log/json-format.ts';
 import { rfc3339Second, rfc3339Zone } from '../../../src/access-log/times.ts';
 import type { AccessLogOptions } from '../../../src/kernel/access-log-options.ts';
-import { entry, LOCAL, lineOf, OPTIONS } from './entries.ts';
+import { entry, jsonFormat, LOCAL, lineOf, OPTIONS } from './entries.ts';
 
 /** Local time. */
 function timeText(wall: number, fraction: string): string {
@@ -13,7 +13,7 @@ function timeText(wall: number, fraction: string): string {
 }
 
 function line(changes: Partial<Entry> = {}, options: Partial<AccessLogOptions> = {}): string {
-  return lineOf(new JsonFormat({ ...OPTIONS, format: 'json', ...options }), entry(changes));
+  return lineOf(jsonFormat({ ...OPTIONS, format: 'json', ...options }), entry(changes));
 }
 
 function parsed(changes: Partial<Entry> = {}, options: Partial<AccessLogOptions> = {}): Record<string, unknown> {
@@ -126,7 +126,7 @@ test('header fields: 1.7 takes the first value, 3 all; secrets are redacted unle
 });
 
 test('a block of fields that comes again is rendered as it was, and one like it is not taken for it', () => {
-  const format = new JsonFormat({ ...OPTIONS, format: 'json' });
+  const format = jsonFormat({ ...OPTIONS, format: 'json' });
   const at = (value: string): unknown =>
     (JSON.parse(lineOf(format, entry({ requestFields: `x-a: ${value}\r\n` }))) as Record<string, unknown>)[
       'request_X-A'
@@ -135,7 +135,7 @@ test('a block of fields that comes again is rendered as it was, and one like it 
 });
 
 test('blocks that are alike in all but one character are told apart, however many there are', () => {
-  const format = new JsonFormat({ ...OPTIONS, format: 'json' });
+  const format = jsonFormat({ ...OPTIONS, format: 'json' });
   const values = Array.from({ length: 40 }, (_, i) => `vvv${String.fromCharCode(0x41 + i)}${'v'.repeat(36)}`);
   for (let round = 0; round < 20; round++) {
     for (const value of values) {
@@ -162,7 +162,7 @@ test('a compressed body has its ratio', () => {
 });
 
 test('the request id, which is another one each time, stands in its place among the others', () => {
-  const format = new JsonFormat({ ...OPTIONS, format: 'json' });
+  const format = jsonFormat({ ...OPTIONS, format: 'json' });
   for (const requestId of ['one', 'two', 'one']) {
     const requestFields = 'x-token: t\r\naccept: a\r\n';
     const forwardedFields = 'x-real-ip: 10.0.0.9\r\n';
@@ -174,7 +174,7 @@ test('the request id, which is another one each time, stands in its place among 
       line,
     );
   }
-  const dropping = new JsonFormat({
+  const dropping = jsonFormat({
     ...OPTIONS,
     format: 'json',
     headers: { defaultMode: 'keep', names: [['x-request-id', 'drop']] },
@@ -248,17 +248,17 @@ test('what is known of lines before it changes none', () => {
   for (const names of ['1.7', '3'] as const) {
     const options = { ...OPTIONS, format: 'json', names, extras: true } as const;
     const isAsNew = (format: JsonFormat, one: Entry): void =>
-      assert.equal(lineOf(format, one), lineOf(new JsonFormat(options), one));
+      assert.equal(lineOf(format, one), lineOf(jsonFormat(options, 1), one));
     for (const [name, values] of Object.entries(CHOICES)) {
       for (const value of values) {
-        const format = new JsonFormat(options);
+        const format = jsonFormat(options);
         const one = entry({ [name]: value });
         for (const each of [entry(), entry(), one, one, entry()]) isAsNew(format, each);
       }
     }
     const all = fc.array(some, { minLength: 8, maxLength: 8 });
     const isTheSame = (changes: readonly Partial<Entry>[]): void => {
-      const format = new JsonFormat(options);
+      const format = jsonFormat(options);
       for (let i = 0; i < 17; i++) for (const one of changes) isAsNew(format, entry(one));
     };
     fc.assert(fc.property(all, isTheSame), { numRuns: 2 });
@@ -274,7 +274,7 @@ test('a time has as much of its fraction as there is', () => {
 });
 
 test('more courses to one server than are kept are told right all the same', () => {
-  const format = new JsonFormat({ ...OPTIONS, format: 'json' });
+  const format = jsonFormat({ ...OPTIONS, format: 'json' });
   for (let round = 0; round < 20; round++) {
     for (let status = 200; status < 230; status++) {
       const { DownstreamStatus } = JSON.parse(lineOf(format, entry({ status }))) as { DownstreamStatus: number };

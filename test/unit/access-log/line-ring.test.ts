@@ -10,8 +10,8 @@ import { entry, OPTIONS } from './entries.ts';
 function ringOf(changes: Partial<AccessLogOptions>) {
   const options = { ...OPTIONS, ...changes };
   const buffers = createAccessLogBuffers(1, options.mostLines);
-  const ring = new LineRing(options, buffers.words, buffers.rings[0]);
-  const reader = new RingReader(buffers.rings[0]);
+  const ring = new LineRing(options, buffers.words, buffers.memories[0]);
+  const reader = new RingReader(buffers.memories[0].buffer);
   const seen = (): [number, string][] => {
     const found: [number, string][] = [];
     while (reader.next()) found.push([reader.tag, reader.bytes.toString('utf8', reader.start, reader.end)]);

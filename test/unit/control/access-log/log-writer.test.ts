@@ -22,7 +22,7 @@ function folderOf(t: TestContext): string {
 function start(t: TestContext, output: LineOutput) {
   const buffers = createAccessLogBuffers(1, 100_000);
   const words = new AccessLogWords(buffers.words);
-  const ring = new RingWriter(buffers.rings[0]);
+  const ring = new RingWriter(buffers.memories[0].buffer);
   const told: FromLogWriter[] = [];
   const writer = new LogWriter(
     () => output,
