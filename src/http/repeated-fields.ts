@@ -3,6 +3,7 @@
  * fields, byte for byte, which HTTP/2 makes use of by its tables; here they are compared with those of the request before
  * and, where they are the same, taken as they were read then. What reading makes of bytes depends on nothing but them.
  */
+import { owned } from '../kernel/owned-text.ts';
 import { RepeatedBytes } from './repeated-bytes.ts';
 import type { RequestHead } from './request-head.ts';
 
@@ -36,7 +37,7 @@ export class RepeatedFields {
   constructor(head: RequestHead, length: number) {
     this.length = length;
     this.host = head.host;
-    this.lines = head.fields;
+    this.lines = owned(head.fields);
     this.withheld = head.withheldFields;
     this.names = head.nameBits;
     this.connection = head.connectionField;

@@ -5,6 +5,7 @@
  * One pass over the bytes where they lie. Lines that stay are not touched: contiguous runs of them become text with one
  * conversion each (bench/README.md has what that was worth against regular expressions over one string).
  */
+import { sharedText } from '../kernel/shared-text.ts';
 import { contentLengthOf, HOP_BY_HOP, listMembers, withoutFields } from './fields.ts';
 import { nameBit } from './name-bits.ts';
 import { RepeatedBytes } from './repeated-bytes.ts';
@@ -155,7 +156,8 @@ export class ResponseHead {
   }
 
   private told(): Read {
-    const { dropsDate, status, text, nonAscii, names, contentLength, chunked, keepAliveMs } = this;
+    const { dropsDate, status, nonAscii, names, contentLength, chunked, keepAliveMs } = this;
+    const text = sharedText(this.text);
     return { dropsDate, status, text, nonAscii, names, contentLength, chunked, keepAliveMs };
   }
 

@@ -26,6 +26,7 @@ import { PeerAddresses } from './peer-address.ts';
 import type { HttpRequest, HttpResponse, TemplatedApp, Uws, us_listen_socket, us_socket_context_t } from './uws.ts';
 import type { Backlog } from './uws-backlog.ts';
 import { UwsDownstream, type UwsDownstreamOptions } from './uws-downstream.ts';
+import { UwsFields } from './uws-fields.ts';
 import { UwsTls } from './uws-tls.ts';
 import type { AppServer, RouteOrigin } from './uws-tls-app.ts';
 import { UwsHandshake, webSocketBehavior } from './uws-websocket.ts';
@@ -39,9 +40,6 @@ const MAX_FREE = 4096;
  * ourselves within a turn are one client's: as many clients would have to ask at the same moment.
  */
 const MAX_ANSWERED = 2_048;
-
-/** U+FFFD: uWS decodes fields as UTF-8, and puts this in the place of what is none. Who sends it on purpose is rare. */
-const UNDECODED = '\ufffd';
 
 /** What is counted of them, in the log. */
 const UNREAD = 'unread_answers';
@@ -78,12 +76,7 @@ export class UwsListener implements Listener, AppServer {
     if (change === 1) this.connected(response);
     else this.disconnected();
   };
-  /** A value of the request under way holds a character that stands for what uWS could not decode. */
-  private lossy = false;
-  private readonly addField = (name: string, value: string): void => {
-    if (value.includes(UNDECODED)) this.lossy = true;
-    this.head.add(name, value);
-  };
+  private readonly fields = new UwsFields(this.head);
   private readonly recycle = (pair: UwsDownstream): void => {
     if (this.free.length < MAX_FREE) this.free.push(pair);
   };
@@ -292,10 +285,13 @@ export class UwsListener implements Listener, AppServer {
     const query = request.getQuery() as string | undefined;
     const method = known === '' ? request.getCaseSensitiveMethod() : known;
     head.begin(method, query === undefined ? path : `${path}?${query}`, path);
-    this.lossy = false;
-    request.forEach(this.addField);
+    const { fields } = this;
+    fields.begin();
+    request.forEach(fields.add);
+    const areKnown = fields.end();
     head.finish();
-    if (this.lossy && head.problem === '') head.problem = 'bytes in a field that are no UTF-8';
+    if (!areKnown) fields.keep();
+    if (fields.isLossy && head.problem === '') head.problem = 'bytes in a field that are no UTF-8';
     if (head.target !== this.goodTarget) {
       const problem = targetProblem(head.target);
       if (problem === '') this.goodTarget = head.target;
