@@ -121,6 +121,19 @@ export function readCpu(pid: number): CpuReading {
   return { ran, waited, userTicks, systemTicks };
 }
 
+/** Nanoseconds on a core of all threads of `pid` and its descendants with one name, by that (`/proc/PID/task/TID/comm`). */
+export function readThreads(pid: number): Map<string, number> {
+  const threads = new Map<string, number>();
+  for (const member of treeOf(pid, statLines())) {
+    for (const thread of listOrEmpty(`/proc/${member}/task`)) {
+      const task = `/proc/${member}/task/${thread}`;
+      const name = readOrEmpty(`${task}/comm`).trim();
+      threads.set(name, (threads.get(name) ?? 0) + (parseSchedstat(readOrEmpty(`${task}/schedstat`))?.ran ?? 0));
+    }
+  }
+  return threads;
+}
+
 export type CpuSpent = Schedule & {
   /** Part of it that was spent in the kernel, 0 to 1; NaN when the span was shorter than a tick. */
   readonly kernelShare: number;

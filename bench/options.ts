@@ -28,6 +28,7 @@ export type FeaturesOptions = RoundsOf<'features'> & {
   /** Parts of the names of those that are measured; empty: all. */
   readonly scenarios: readonly string[];
 };
+export type LogOptions = RoundsOf<'log'>;
 export type PasswordsOptions = RoundsOf<'passwords'>;
 
 export type EnginesOptions = {
@@ -74,6 +75,7 @@ export type Options =
   | RunOptions
   | CompareOptions
   | FeaturesOptions
+  | LogOptions
   | PasswordsOptions
   | EnginesOptions
   | { readonly kind: 'most' }
@@ -99,6 +101,8 @@ npm run bench -- compare REV1 REV2 [options] [-- FLAGS FOR TSUJI]
   --scenario=A,B       default: small
 npm run bench -- features [--rounds=N] [--scenario=PART,PART]
                        what options of a frontend cost a request, against a frontend without any
+npm run bench -- log [--rounds=N]
+                       what a line of the access log costs, in its forms, and in nginx
 npm run bench -- passwords [--rounds=N]
                        what clients with wrong passwords do to whoever asks for something else
 npm run bench -- tls [--rounds=N] [--processes=N] [--scenario=A,B] [--peers=A,B]
@@ -216,12 +220,13 @@ export function parseOptions(args: readonly string[]): Options {
     return { kind: 'soak', minutes: minutes ?? SOAK_MINUTES };
   }
   const [command] = words;
-  if (words.length === 1 && (command === 'features' || command === 'passwords')) {
-    const isPasswords = command === 'passwords';
-    if (quick || minutes !== null || (isPasswords && scenarios.length > 0) || peers.length > 0 || flags.length > 0) {
-      return { kind: 'error', message: `${command} takes --rounds${isPasswords ? '' : ' and --scenario'}` };
+  if (words.length === 1 && (command === 'features' || command === 'passwords' || command === 'log')) {
+    const hasScenarios = command === 'features';
+    if (quick || minutes !== null || (!hasScenarios && scenarios.length > 0) || peers.length > 0 || flags.length > 0) {
+      return { kind: 'error', message: `${command} takes --rounds${hasScenarios ? ' and --scenario' : ''}` };
     }
-    return isPasswords ? { kind: command, rounds: rounds ?? 3 } : { kind: command, rounds: rounds ?? 7, scenarios };
+    if (command === 'features') return { kind: command, rounds: rounds ?? 7, scenarios };
+    return { kind: command, rounds: rounds ?? (command === 'log' ? 9 : 3) };
   }
   if (words.length === 1 && (command === 'tls' || command === 'engines')) {
     if (quick || minutes !== null || flags.length > 0) {

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { measureAccessLog } from './access-log.ts';
 import { chaos } from './chaos.ts';
 import { compareRevisions } from './compare.ts';
 import { measureMost } from './engines/most.ts';
@@ -132,6 +133,7 @@ else if (options.kind === 'error') {
   const processes = new Processes();
   try {
     if (options.kind === 'features') await measureFeatures(options, processes, tell);
+    else if (options.kind === 'log') await measureAccessLog(options, processes, tell);
     else if (options.kind === 'passwords') await measurePasswords(options, processes, tell);
     else if (options.kind === 'engines') await measureEngines(options, processes, tell);
     else if (options.kind === 'updates') await measureUpdates(options, processes, tell);

@@ -75,9 +75,9 @@ function cpuNs(work: () => void): number {
 }
 
 function measure(name: string, options: Partial<AccessLogOptions>, varies = false, responses = [RESPONSE]): void {
-  const { words, rings } = createAccessLogBuffers(1, OPTIONS.mostLines);
-  const log = new AccessLog({ options: { ...OPTIONS, ...options }, words, ring: rings[0] }, 0, ['http']);
-  const reader = new RingReader(rings[0]);
+  const { words, memories } = createAccessLogBuffers(1, OPTIONS.mostLines);
+  const log = new AccessLog({ options: { ...OPTIONS, ...options }, words, memory: memories[0] }, 0, ['http']);
+  const reader = new RingReader(memories[0].buffer);
   const record = log.record();
   let bytes = 0;
   const round = (logs: boolean): void => {
