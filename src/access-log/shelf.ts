@@ -8,7 +8,7 @@ import { SHELF_BYTES } from '../shared/access-log.ts';
 const WORD_BYTES = 8;
 const HALF = SHELF_BYTES / 2 / WORD_BYTES;
 
-/** Bytes as words, and where they stand. */
+/** Bytes as words, and where they stand on the one shelf that has them. */
 export class Shelved {
   readonly words: Float64Array;
   /** Of the shelf when they were put there; 0: never. */
