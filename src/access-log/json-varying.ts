@@ -94,6 +94,8 @@ export class VaryingValues {
   /** Where the texts of FRACTIONS stand, and the pieces that have one of them. */
   private readonly fractions: number;
   private readonly fractionPieces: number[] = [];
+  /** Those above that have a room of their own. */
+  private readonly texts: ReadonlyMap<Varying, PieceText>;
   /** Of the entry before. */
   private lastPath = '';
   private lastIsLatin1 = false;
@@ -106,6 +108,14 @@ export class VaryingValues {
     this.spanId = new PieceText(composer);
     this.gzipRatio = new PieceText(composer);
     this.replyUrl = new PieceText(composer);
+    this.texts = new Map([
+      [VARYING.path, this.path],
+      [VARYING.requestId, this.requestId],
+      [VARYING.traceId, this.traceId],
+      [VARYING.spanId, this.spanId],
+      [VARYING.gzipRatio, this.gzipRatio],
+      [VARYING.replyUrl, this.replyUrl],
+    ]);
     this.fractions = composer.room();
     const out = composer.begin(this.fractions);
     for (const fraction of FRACTIONS) out.ascii(fraction.padEnd(FRACTION_BYTES));
@@ -119,24 +129,6 @@ export class VaryingValues {
       case VARYING.startFraction:
         this.fractionPieces.push(this.composer.add());
         return;
-      case VARYING.gzipRatio:
-        this.gzipRatio.add();
-        return;
-      case VARYING.path:
-        this.path.add();
-        return;
-      case VARYING.requestId:
-        this.requestId.add();
-        return;
-      case VARYING.traceId:
-        this.traceId.add();
-        return;
-      case VARYING.spanId:
-        this.spanId.add();
-        return;
-      case VARYING.replyUrl:
-        this.replyUrl.add();
-        return;
       case VARYING.sentFields:
         blocks?.sent.addTo(null);
         return;
@@ -145,6 +137,9 @@ export class VaryingValues {
         return;
       case VARYING.requestFields:
         blocks?.request.addTo(blocks.id);
+        return;
+      default:
+        this.texts.get(what)?.add();
     }
   }
 

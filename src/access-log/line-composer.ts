@@ -6,7 +6,7 @@
 import { MOST_LINE_BYTES, ROOM_BYTES, ROOMS, roomsAt } from '../shared/access-log.ts';
 import { COMPOSE_CODE } from './compose-code.ts';
 import { Constant, LineBytes, type Runs } from './line-bytes.ts';
-import { Shelf } from './shelf.ts';
+import { copyWords, Shelf } from './shelf.ts';
 
 /** at · end · pieces · count · numbers · powers → where the line ends, 0: it is too long. All are addresses but `count`. */
 type Compose = (at: number, end: number, pieces: number, count: number, numbers: number, powers: number) => number;
@@ -95,19 +95,15 @@ export class LineComposer {
 
   /** Pieces have those texts, in order, which are copied to a room of theirs. */
   putRuns(of: readonly number[], room: number, { words: from, starts, lengths }: Runs): void {
-    const { words } = this;
     const fits = from.length * WORD_BYTES <= MOST_LINE_BYTES;
-    const first = room / WORD_BYTES;
-    if (fits) for (let i = 0; i < from.length; i++) words[first + i] = from[i];
+    if (fits) copyWords(from, this.words, room / WORD_BYTES);
     for (let i = 0; i < of.length; i++) this.set(of[i], room + starts[i] * WORD_BYTES, fits ? lengths[i] : TOO_LONG);
   }
 
   /** Copies a text to a room; returns its bytes. */
   putConstant(room: number, { length, words: from }: Constant): number {
     if (length > MOST_LINE_BYTES) return TOO_LONG;
-    const { words } = this;
-    const first = room / WORD_BYTES;
-    for (let i = 0; i < from.length; i++) words[first + i] = from[i];
+    copyWords(from, this.words, room / WORD_BYTES);
     return length;
   }
 
@@ -154,18 +150,20 @@ export class PieceText {
     this.setLength(this.length);
   }
 
+  /** Of what stands in its room. */
   setLength(length: number): void {
-    const { composer, room, pieces } = this;
+    this.set(this.room, length);
+  }
+
+  private set(address: number, length: number): void {
+    const { composer, pieces } = this;
     this.length = length;
-    for (let i = 0; i < pieces.length; i++) composer.set(pieces[i], room, length);
+    for (let i = 0; i < pieces.length; i++) composer.set(pieces[i], address, length);
   }
 
   /** Has a text that comes in many lines, until the round is another one. */
   show(text: Constant): void {
-    const { composer, pieces } = this;
-    const at = composer.shown(text);
-    this.length = text.length;
-    for (let i = 0; i < pieces.length; i++) composer.set(pieces[i], at, text.length);
+    this.set(this.composer.shown(text), text.length);
   }
 
   put(text: Constant): void {

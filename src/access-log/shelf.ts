@@ -21,6 +21,11 @@ export class Shelved {
   }
 }
 
+/** To index `at`. A loop, since V8 copies byte by byte into shared memory. */
+export function copyWords(from: Float64Array, to: Float64Array, at: number): void {
+  for (let i = 0; i < from.length; i++) to[at + i] = from[i];
+}
+
 export class Shelf {
   /** What was shown in another one may be gone by the next line. */
   round = 1;
@@ -39,14 +44,13 @@ export class Shelf {
   /** The address of a text, which takes but a small part of a half. */
   place(text: Shelved): number {
     if (text.round === this.round) return text.address;
-    const { memory } = this;
     const { words } = text;
     if (this.next + words.length > this.start + (this.isSecond ? 2 * HALF : HALF)) {
       this.round++;
       this.next = this.start + (this.isSecond ? HALF : 0);
     }
     const { next } = this;
-    for (let i = 0; i < words.length; i++) memory[next + i] = words[i];
+    copyWords(words, this.memory, next);
     this.next = next + words.length;
     text.round = this.round;
     text.address = next * WORD_BYTES;
