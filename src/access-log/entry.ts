@@ -89,4 +89,13 @@ export class Entry {
   /** Heads of the server's response and of what was sent, a character per byte: status line, `\r\n` before each field. */
   originHead = '';
   sentHead = '';
+
+  /** Its longest texts. */
+  forgetHeads(): void {
+    this.clientFields = '';
+    this.requestFields = '';
+    this.forwardedFields = '';
+    this.originHead = '';
+    this.sentHead = '';
+  }
 }

@@ -1,5 +1,6 @@
 /** One thread's end of the access log: writes lines where they stand in its ring, or counts that it could not. */
 import type { AccessLogOptions } from '../kernel/access-log-options.ts';
+import { tellOwnError } from '../kernel/own-error.ts';
 import {
   AccessLogWords,
   BUFFER_FULL,
@@ -10,7 +11,7 @@ import {
   WAKE_SHARE,
 } from '../shared/access-log.ts';
 import { RingWriter } from '../shared/byte-ring.ts';
-import type { Entry } from './entry.ts';
+import { Entry } from './entry.ts';
 import { JsonFormat } from './json-format.ts';
 import { LineBytes } from './line-bytes.ts';
 import { TextFormat } from './text-format.ts';
@@ -19,11 +20,20 @@ import { TextFormat } from './text-format.ts';
 export const USUAL = 0;
 export const NOTABLE = 1;
 
-/** Lines are published together (byte-ring.ts), so many at most, and within so many milliseconds. */
-const MOST_UNSEEN = 16;
-const UNSEEN_MS = 20;
+/**
+ * Lines are made and published together, so many at most, and within so many milliseconds: to make one runs through code and memory of
+ * its own, which what an exchange does in between drives out of the caches.
+ */
+const MOST_WAITING = 16;
+const WAITING_MS = 20;
 
 export class LineRing {
+  /** Of the lines that wait, and then the one that is filled. */
+  private readonly entries = Array.from({ length: MOST_WAITING }, () => new Entry());
+  private readonly tags = new Uint8Array(MOST_WAITING);
+  private waiting = 0;
+  /** To be filled, all of it, before `put`. */
+  entry = this.entries[0];
   private readonly words: AccessLogWords;
   private readonly ring: RingWriter;
   private readonly format: { write(entry: Entry, out: LineBytes): void };
@@ -32,8 +42,6 @@ export class LineRing {
   /** Written since the bell was rung last. */
   private unheardBytes = 0;
   private unheardLines = 0;
-  /** In the ring, and not published. */
-  private unseen = 0;
   /** Until they are published by it a thread does not end. */
   private timer: NodeJS.Timeout | null = null;
   private readonly onTimer = (): void => {
@@ -57,21 +65,45 @@ export class LineRing {
     return this.words.nextRequest();
   }
 
-  /** `tag`: USUAL or NOTABLE. */
-  put(entry: Entry, tag: number): void {
+  /** What `entry` has is a line. `tag`: USUAL or NOTABLE. */
+  put(tag: number): void {
+    this.tags[this.waiting++] = tag;
+    if (this.waiting === MOST_WAITING) this.publish();
+    else this.timer ??= setTimeout(this.onTimer, WAITING_MS);
+    this.entry = this.entries[this.waiting];
+  }
+
+  /** The writer may have all of them. */
+  publish(): void {
+    const { entries, tags, waiting, ring } = this;
+    if (waiting === 0) return;
+    for (let i = 0; i < waiting; i++) {
+      try {
+        this.write(entries[i], tags[i]);
+      } catch (error) {
+        tellOwnError('access log', error);
+      }
+    }
+    this.waiting = 0;
+    this.entry = entries[0];
+    ring.publish();
+    if (this.unheardBytes < WAKE_BYTES && this.unheardLines < this.wakeLines) return;
+    this.unheardBytes = 0;
+    this.unheardLines = 0;
+    this.words.ringIfAsleep();
+  }
+
+  private write(entry: Entry, tag: number): void {
     const { ring, out } = this;
     const at = ring.begin(MOST_LINE_BYTES + SPARE_BYTES);
     if (at < 0) {
       ring.drop(BUFFER_FULL);
       return;
     }
-    this.write(entry, at);
+    this.writeAt(at, entry);
     if (out.isTooLong) {
-      entry.requestFields = '';
-      entry.forwardedFields = '';
-      entry.originHead = '';
-      entry.sentHead = '';
-      this.write(entry, at);
+      entry.forgetHeads();
+      this.writeAt(at, entry);
     }
     if (out.isTooLong) {
       ring.drop(TOO_LONG);
@@ -79,26 +111,11 @@ export class LineRing {
     }
     const length = out.at - at;
     ring.add(length, tag);
-    this.unseen++;
-    if (this.unseen >= MOST_UNSEEN) this.publish();
-    else this.timer ??= setTimeout(this.onTimer, UNSEEN_MS);
     this.unheardBytes += length;
     this.unheardLines++;
-    if (this.unheardBytes < WAKE_BYTES && this.unheardLines < this.wakeLines) return;
-    this.unheardBytes = 0;
-    this.unheardLines = 0;
-    this.publish();
-    this.words.ringIfAsleep();
   }
 
-  /** The writer may have all of them. */
-  publish(): void {
-    if (this.unseen === 0) return;
-    this.unseen = 0;
-    this.ring.publish();
-  }
-
-  private write(entry: Entry, at: number): void {
+  private writeAt(at: number, entry: Entry): void {
     this.out.begin(at, MOST_LINE_BYTES);
     this.format.write(entry, this.out);
   }

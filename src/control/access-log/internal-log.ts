@@ -2,7 +2,7 @@
  * Lines of what the admin address answers (`--accessLog.addInternals`): made on the main thread, into a ring of its own. They are those
  * of answers of ours everywhere else (shared/spec logs §1, §2).
  */
-import { Entry } from '../../access-log/entry.ts';
+import type { Entry } from '../../access-log/entry.ts';
 import { LineRing, NOTABLE, USUAL } from '../../access-log/line-ring.ts';
 import { requestPath } from '../../access-log/request-path.ts';
 import { isAmong, isNotable, passes } from '../../access-log/selection.ts';
@@ -61,31 +61,27 @@ function causeOf({ status, isWhole }: InternalExchange): string {
 export class InternalLog {
   private readonly options: AccessLogOptions;
   private readonly ring: LineRing;
-  private readonly entry = new Entry();
 
   constructor({ options, words, memory }: BootAccessLog) {
     this.options = options;
     this.ring = new LineRing(options, words, memory);
-    const { entry } = this;
-    entry.latin1 = true;
-    entry.entryPoint = ENTRY_POINT;
-    entry.worker = MAIN;
   }
 
   ended(exchange: InternalExchange): void {
-    const count = this.ring.nextRequest();
-    if (this.ring.isOff) return;
-    const { entry, options } = this;
+    const { ring, options } = this;
+    const count = ring.nextRequest();
+    if (ring.isOff) return;
+    const { entry } = ring;
     entry.status = exchange.status;
     entry.total = Math.round(exchange.ms * NS_PER_MS);
     entry.cause = causeOf(exchange);
     if (!passes(options.filters, entry)) return;
     const notable = isNotable(options.filters, entry);
-    if (!notable && !isAmong(String(Math.random()), options.sampling)) return;
+    if (!notable && options.sampling < 1 && !isAmong(String(Math.random()), options.sampling)) return;
     entry.sampleRate = notable ? 1 : options.sampling;
     entry.count = count;
-    this.fill(exchange);
-    this.ring.put(entry, notable ? NOTABLE : USUAL);
+    this.fill(entry, exchange);
+    ring.put(notable ? NOTABLE : USUAL);
   }
 
   /** The writer may have all of them. */
@@ -93,8 +89,13 @@ export class InternalLog {
     this.ring.publish();
   }
 
-  private fill({ peer, port, isSecure, method, target, protocol, fields, wall, head, bytes }: InternalExchange): void {
-    const { entry } = this;
+  private fill(
+    entry: Entry,
+    { peer, port, isSecure, method, target, protocol, fields, wall, head, bytes }: InternalExchange,
+  ): void {
+    entry.latin1 = true;
+    entry.entryPoint = ENTRY_POINT;
+    entry.worker = MAIN;
     entry.wall = wall;
     entry.now = Date.now();
     entry.guard = 0;

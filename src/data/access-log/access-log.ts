@@ -2,7 +2,7 @@
  * The access log of one worker (shared/spec logs §1–§2): at the end of each exchange it fills the one entry that there is,
  * asks whether it is wanted, and gives it to the ring, from which the writer takes it.
  */
-import { Entry } from '../../access-log/entry.ts';
+import type { Entry } from '../../access-log/entry.ts';
 import { LineRing, NOTABLE, USUAL } from '../../access-log/line-ring.ts';
 import { fieldModes } from '../../access-log/modes.ts';
 import { requestPath } from '../../access-log/request-path.ts';
@@ -65,6 +65,32 @@ function keyOf({ trace, requestId }: Outcome): string {
   return requestId === '' ? String(Math.random()) : requestId;
 }
 
+/** The rest of the whole is what their sum lacks. */
+function fillTimes(entry: Entry, { marks }: Outcome): void {
+  entry.now = marks.wall + marks.total;
+  entry.wall = marks.wall;
+  entry.guard = ns(marks.guard);
+  entry.queue = ns(marks.queue);
+  entry.connect = ns(marks.connect);
+  entry.lost = ns(marks.lost);
+  entry.firstByte = ns(marks.firstByte);
+  const sum =
+    Math.max(entry.guard, 0) +
+    Math.max(entry.queue, 0) +
+    Math.max(entry.connect, 0) +
+    Math.max(entry.lost, 0) +
+    Math.max(entry.firstByte, 0);
+  // Rounding may have made a little too much of them.
+  entry.total = Math.max(entry.total, sum);
+  entry.data = entry.total - sum;
+}
+
+function setOrigin(entry: Entry, status: number, { responseBytes }: Outcome): void {
+  entry.originStatus = status;
+  entry.originBytes = responseBytes;
+  entry.origin = entry.total - Math.max(entry.guard, 0);
+}
+
 export class AccessLog {
   private readonly options: AccessLogOptions;
   private readonly worker: number;
@@ -72,7 +98,6 @@ export class AccessLog {
   private readonly ring: LineRing;
   private readonly needs: RecordNeeds;
   private readonly places: Places;
-  private readonly entry = new Entry();
   private readonly is17: boolean;
 
   /** `entryPoints`: their names. */
@@ -101,7 +126,8 @@ export class AccessLog {
     if (this.ring.isOff) return;
     const own = outcome.frontend?.options?.observability as ObservabilityOptions | undefined;
     if (own?.accessLogs === false) return;
-    const { entry, options } = this;
+    const { ring, options } = this;
+    const { entry } = ring;
     entry.status = outcome.status;
     entry.retries = Math.max(outcome.tries - 1, 0);
     entry.total = ns(outcome.marks.total);
@@ -111,14 +137,13 @@ export class AccessLog {
     const notable = isNotable(options.filters, entry);
     if (!notable && share < 1 && !isAmong(keyOf(outcome), share)) return;
     entry.sampleRate = notable ? 1 : share;
-    this.fill(outcome, record, user);
+    this.fill(entry, outcome, record, user);
     entry.cacheHit = authWasKnown;
-    this.ring.put(entry, notable ? NOTABLE : USUAL);
+    ring.put(notable ? NOTABLE : USUAL);
   }
 
-  private fill(outcome: Outcome, record: ExchangeRecord, user: string): void {
-    const { entry } = this;
-    this.fillTimes(outcome);
+  private fill(entry: Entry, outcome: Outcome, record: ExchangeRecord, user: string): void {
+    fillTimes(entry, outcome);
     entry.clientAddress = record.peer;
     entry.clientHost = record.forwardedFor !== '' && isChain(record.forwardedFor) ? record.forwardedFor : record.peer;
     entry.clientPort = record.port;
@@ -134,7 +159,7 @@ export class AccessLog {
     entry.sentBytes = record.packedBytes < 0 ? outcome.responseBytes : record.packedBytes;
     entry.count = record.count;
     entry.tries = outcome.tries;
-    this.fillPlace(outcome, record);
+    this.fillPlace(entry, outcome, record);
     entry.entryPoint = this.entryPoints[outcome.entryPoint];
     entry.worker = this.worker;
     entry.requestId = outcome.requestId;
@@ -156,29 +181,7 @@ export class AccessLog {
     entry.sentHead = record.sentHead;
   }
 
-  /** The rest of the whole is what their sum lacks. */
-  private fillTimes({ marks }: Outcome): void {
-    const { entry } = this;
-    entry.now = marks.wall + marks.total;
-    entry.wall = marks.wall;
-    entry.guard = ns(marks.guard);
-    entry.queue = ns(marks.queue);
-    entry.connect = ns(marks.connect);
-    entry.lost = ns(marks.lost);
-    entry.firstByte = ns(marks.firstByte);
-    const sum =
-      Math.max(entry.guard, 0) +
-      Math.max(entry.queue, 0) +
-      Math.max(entry.connect, 0) +
-      Math.max(entry.lost, 0) +
-      Math.max(entry.firstByte, 0);
-    // Rounding may have made a little too much of them.
-    entry.total = Math.max(entry.total, sum);
-    entry.data = entry.total - sum;
-  }
-
-  private fillPlace(outcome: Outcome, record: ExchangeRecord): void {
-    const { entry, is17 } = this;
+  private fillPlace(entry: Entry, outcome: Outcome, record: ExchangeRecord): void {
     const { frontend, backend, server, tries } = outcome;
     const last = server ?? outcome.marks.failed.at(-1)?.server ?? null;
     entry.frontend = frontend === null ? '' : frontend.name;
@@ -192,34 +195,26 @@ export class AccessLog {
       entry.url = last.url;
       entry.address = last.address;
       // What we say for a server that does not answer is said where its answer would be.
-      this.setOrigin(record.originStatus > 0 ? record.originStatus : outcome.status, outcome);
+      setOrigin(entry, record.originStatus > 0 ? record.originStatus : outcome.status, outcome);
       return;
     }
-    this.fillReply(outcome, frontend, is17);
+    this.fillReply(entry, outcome, frontend);
   }
 
-  private fillReply(outcome: Outcome, frontend: FrontendView | null, is17: boolean): void {
-    const { entry } = this;
+  private fillReply(entry: Entry, outcome: Outcome, frontend: FrontendView | null): void {
     const { cause, entryPoint } = outcome;
     entry.place = 0;
     const { frontend: name, backend, isOrigin } = this.places.ofReply(cause, this.entryPoints[entryPoint], frontend);
     entry.frontendName = name;
     entry.backendName = backend;
-    entry.url = isOrigin && is17 ? entry.path : '';
+    entry.url = isOrigin && this.is17 ? entry.path : '';
     entry.address = '';
     if (isOrigin) {
-      this.setOrigin(outcome.status, outcome);
+      setOrigin(entry, outcome.status, outcome);
     } else {
       entry.originStatus = 0;
       entry.originBytes = 0;
       entry.origin = -1;
     }
-  }
-
-  private setOrigin(status: number, { responseBytes }: Outcome): void {
-    const { entry } = this;
-    entry.originStatus = status;
-    entry.originBytes = responseBytes;
-    entry.origin = entry.total - Math.max(entry.guard, 0);
   }
 }
