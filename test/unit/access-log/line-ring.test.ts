@@ -49,6 +49,28 @@ test('lines are seen after a moment, by themselves', async () => {
   assert.equal(found.length, 1);
 });
 
+test('where few lines may wait they are not held back until there are too many', () => {
+  const { put, seen, dropped } = ringOf({ mostLines: 8 });
+  for (let count = 1; count <= 7; count++) put(entry({ count }), USUAL);
+  assert.equal(seen().length, 6);
+  assert.deepEqual(dropped(), [0, 0, 0]);
+});
+
+test('lines are made before their heads take much memory', () => {
+  const { put, seen } = ringOf({});
+  const requestFields = 'x: y\r\n'.repeat(10_000);
+  for (let count = 1; count <= 5; count++) put(entry({ requestFields }), USUAL);
+  assert.equal(seen().length, 5);
+});
+
+test('an entry whose line cannot be made costs no other line', () => {
+  const { put, lines } = ringOf({});
+  put(entry(), USUAL);
+  put(entry({ requestId: null as unknown as string, path: null as unknown as string }), USUAL);
+  put(entry(), USUAL);
+  assert.equal(lines().length, 2);
+});
+
 test('a line that finds no room is dropped and counted, and those before it stay', () => {
   const { put, lines, dropped } = ringOf({ mostLines: 2 });
   for (let count = 1; count <= 5; count++) put(entry({ count }), USUAL);
