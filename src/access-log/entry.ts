@@ -90,12 +90,6 @@ export class Entry {
   originHead = '';
   sentHead = '';
 
-  /** Characters of what `forgetHeads` forgets. */
-  get headLength(): number {
-    const { clientFields, requestFields, forwardedFields, originHead, sentHead } = this;
-    return clientFields.length + requestFields.length + forwardedFields.length + originHead.length + sentHead.length;
-  }
-
   /** Its longest texts. */
   forgetHeads(): void {
     this.clientFields = '';

@@ -6,7 +6,7 @@ import type { AccessLogNames, AccessLogOptions, HeaderMode } from '../kernel/acc
 import { trimBlanks } from '../kernel/characters.ts';
 import { owned } from '../kernel/owned-text.ts';
 import { jsonField } from './escaping.ts';
-import { Known } from './known.ts';
+import { Known, RECENT_PLACES, recentOf } from './known.ts';
 import { Constant } from './line-bytes.ts';
 import { type LineComposer, PieceText } from './line-composer.ts';
 import { headerMode } from './modes.ts';
@@ -151,8 +151,10 @@ export class HeaderFields {
   private readonly named = new Map<string, Named>();
   private readonly canonical = new Map<string, Named>();
   private readonly known = new Known<Kept[]>();
-  /** What was written last and is kept: blocks that follow each other are often alike. */
+  /** What was written last and is kept. */
   private last: Kept | null = null;
+  /** What lines had last, by their place: servers that take turns have heads of their own. */
+  private readonly recent: (Kept | null)[] = new Array<null>(RECENT_PLACES).fill(null);
   private round = 0;
   /** Of those with one key, where there are too many. */
   private oldest = 0;
@@ -178,20 +180,26 @@ export class HeaderFields {
     this.after.add();
   }
 
-  /** Two blocks in a row, or the head of a response; `latin1`: one character per byte. What the line before had costs nothing. */
-  put(block: string, more: string, latin1: boolean): void {
-    const { last, composer } = this;
-    if (last !== null && composer.round === this.round && isOf(last, block, more, latin1)) return;
-    this.round = composer.round;
+  /**
+   * Two blocks in a row, or the head of a response; `latin1`: one character per byte. `place`: of the entry, 0 where the blocks have nothing
+   * to do with it. What the line before had costs nothing.
+   */
+  put(block: string, more: string, latin1: boolean, place: number): void {
+    const { composer, recent } = this;
+    const at = recentOf(place);
+    const last = recent[at];
+    if (last !== null && isOf(last, block, more, latin1)) {
+      if (last !== this.last || composer.round !== this.round) this.show(last);
+      return;
+    }
     const isKept = block.length + more.length <= MOST_KEPT;
     const key = isKept ? keyOf(block, more) : 0;
     const alike = isKept ? this.known.find(key) : undefined;
     if (alike !== undefined) {
       for (let i = 0; i < alike.length; i++) {
         if (!isOf(alike[i], block, more, latin1)) continue;
-        this.last = alike[i];
-        this.before.show(alike[i].before);
-        this.after.show(alike[i].after);
+        recent[at] = alike[i];
+        this.show(alike[i]);
         return;
       }
     }
@@ -212,6 +220,14 @@ export class HeaderFields {
     };
     if (alike === undefined) this.known.keep(key, [kept]);
     else alike[alike.length < MOST_ALIKE ? alike.length : this.oldest++ % MOST_ALIKE] = kept;
+  }
+
+  private show(kept: Kept): void {
+    this.last = kept;
+    // Before it is shown: that may begin another one.
+    this.round = this.composer.round;
+    this.before.show(kept.before);
+    this.after.show(kept.after);
   }
 
   /** The fields of a block, in their order, into `fields`. */

@@ -157,9 +157,9 @@ export class VaryingValues {
     const fraction = this.fractions + ms * FRACTION_BYTES;
     for (let i = 0; i < fractionPieces.length; i++) composer.set(fractionPieces[i], fraction, FRACTION_LENGTHS[ms]);
     if (blocks === null) return;
-    blocks.sent.put(entry.sentHead, '', true);
-    blocks.origin.put(entry.originHead, '', true);
-    blocks.request.put(entry.requestFields, entry.forwardedFields, entry.latin1);
+    blocks.sent.put(entry.sentHead, '', true, entry.place);
+    blocks.origin.put(entry.originHead, '', true, entry.place);
+    blocks.request.put(entry.requestFields, entry.forwardedFields, entry.latin1, 0);
     blocks.id.put(entry.isIdSent);
   }
 

@@ -7,6 +7,14 @@ import { owned } from '../kernel/owned-text.ts';
 const MOST = 1_024;
 const ONE_IN = 8;
 
+/** Places whose lines find what they had the last time at once (Entry.place). */
+export const RECENT_PLACES = 16;
+
+/** Where what was made for that place stands. */
+export function recentOf(place: number): number {
+  return place % RECENT_PLACES;
+}
+
 export class Known<Value> {
   private readonly values = new Map<string | number, Value>();
   private missed = 0;

@@ -5,7 +5,7 @@
 
 import { owned } from '../kernel/owned-text.ts';
 import { Entry } from './entry.ts';
-import { Known } from './known.ts';
+import { Known, RECENT_PLACES, recentOf } from './known.ts';
 import { Runs } from './line-bytes.ts';
 
 /** What of an entry decides. */
@@ -35,8 +35,10 @@ export class LinePart {
   /** Of those with one key, where there are too many. */
   private oldest = 0;
   private readonly known = new Known<Made[]>();
-  /** Whose runs they are, where they are kept: lines that follow each other are often alike. */
+  /** Whose runs they are, where they are kept. */
   private last: Made | null = null;
+  /** What lines had last, by their place: those that go to one server are often alike. */
+  private readonly recent: (Made | null)[] = new Array<null>(RECENT_PLACES).fill(null);
   private round = 0;
 
   constructor(deciding: Deciding) {
@@ -55,16 +57,21 @@ export class LinePart {
 
   /** An entry is to be written. False: what it has is that of the entry before, in that `round` (line-composer.ts). */
   begin(entry: Entry, round: number): boolean {
-    const { known, deciding, last } = this;
-    if (last !== null && round === this.round && deciding.isSame(last.of, entry)) return false;
-    this.round = round;
+    const { known, deciding, recent } = this;
+    const at = recentOf(entry.place);
+    const last = recent[at];
+    if (last !== null && deciding.isSame(last.of, entry)) {
+      if (last === this.last && round === this.round) return false;
+      this.use(last, round);
+      return true;
+    }
     const key = deciding.key(entry);
     const alike = known.find(key);
     if (alike !== undefined) {
       for (let i = 0; i < alike.length; i++) {
         if (!deciding.isSame(alike[i].of, entry)) continue;
-        this.last = alike[i];
-        this.runs = alike[i].runs;
+        recent[at] = alike[i];
+        this.use(alike[i], round);
         return true;
       }
     }
@@ -75,6 +82,12 @@ export class LinePart {
     if (alike === undefined) known.keep(key, [made]);
     else alike[alike.length < MOST_ALIKE ? alike.length : this.oldest++ % MOST_ALIKE] = made;
     return true;
+  }
+
+  private use(made: Made, round: number): void {
+    this.last = made;
+    this.runs = made.runs;
+    this.round = round;
   }
 
   private valuesOf(entry: Entry): Partial<Entry> {

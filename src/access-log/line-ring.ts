@@ -25,16 +25,16 @@ export const NOTABLE = 1;
  * its own, which what an exchange does in between drives out of the caches. One at a time they cost 2 µs more of 5 (loops by hand).
  */
 const MOST_WAITING = 64;
-/** Of their heads: else a worker would be busy with long ones for milliseconds. */
-const MOST_CHARACTERS = 262_144;
+/** Bytes of lines that are made in one go, or one line: a worker is not kept busy with long ones for milliseconds. */
+const MOST_BYTES = 196_608;
 const WAITING_MS = 20;
 
 export class LineRing {
-  /** Of the lines that wait, and then the one that is filled. */
+  /** Those that wait stand in a circle: `waiting` of them from `first` on. */
   private readonly entries = Array.from({ length: MOST_WAITING }, () => new Entry());
   private readonly tags = new Uint8Array(MOST_WAITING);
+  private first = 0;
   private waiting = 0;
-  private characters = 0;
   /** To be filled, all of it, before `put`. */
   entry = this.entries[0];
   private readonly words: AccessLogWords;
@@ -51,7 +51,8 @@ export class LineRing {
   private timer: NodeJS.Timeout | null = null;
   private readonly onTimer = (): void => {
     this.timer = null;
-    this.publish();
+    this.writeSome(MOST_BYTES);
+    if (this.waiting > 0) this.timer = setTimeout(this.onTimer);
   };
 
   constructor(options: AccessLogOptions, words: SharedArrayBuffer, memory: WebAssembly.Memory) {
@@ -73,29 +74,36 @@ export class LineRing {
 
   /** What `entry` has is a line. `tag`: USUAL or NOTABLE. */
   put(tag: number): void {
-    this.tags[this.waiting++] = tag;
-    this.characters += this.entry.headLength;
-    if (this.waiting === this.mostWaiting || this.characters > MOST_CHARACTERS) this.publish();
+    const at = (this.first + this.waiting) % MOST_WAITING;
+    this.tags[at] = tag;
+    this.waiting++;
+    this.entry = this.entries[(at + 1) % MOST_WAITING];
+    if (this.waiting >= this.mostWaiting) this.writeSome(MOST_BYTES);
     else this.timer ??= setTimeout(this.onTimer, WAITING_MS);
-    this.entry = this.entries[this.waiting];
   }
 
   /** The writer may have all of them. */
   publish(): void {
-    const { entries, tags, waiting, ring } = this;
-    if (waiting === 0) return;
-    for (let i = 0; i < waiting; i++) {
+    if (this.waiting > 0) this.writeSome(Number.POSITIVE_INFINITY);
+  }
+
+  /** Until there are so many bytes, or more with the last one. */
+  private writeSome(bytes: number): void {
+    const { entries, tags, ring } = this;
+    const enough = this.unheardBytes + bytes;
+    do {
+      const at = this.first;
+      const entry = entries[at];
       try {
-        this.write(entries[i], tags[i]);
+        this.write(entry, tags[at]);
       } catch (error) {
         tellOwnError('access log', error);
       }
       // Else they would be kept, and moved by each collection.
-      entries[i].forgetHeads();
-    }
-    this.waiting = 0;
-    this.characters = 0;
-    this.entry = entries[0];
+      entry.forgetHeads();
+      this.first = (at + 1) % MOST_WAITING;
+      this.waiting--;
+    } while (this.waiting > 0 && this.unheardBytes < enough);
     ring.publish();
     if (this.unheardBytes < WAKE_BYTES && this.unheardLines < this.wakeLines) return;
     this.unheardBytes = 0;
