@@ -45,7 +45,7 @@ async function untilNothingIsLeft(tsuji: Tsuji): Promise<string> {
     left = counts.filter(([count]) => count !== 0).map(([count, what]) => `${count} ${what}`);
     return left.length === 0 ? metrics : null;
   };
-  return waitFor(gone, () => `nothing to be left over, not ${left.join(', ')}`, 10_000);
+  return waitFor(gone, () => `nothing to be left over, not ${left.join(', ')}`);
 }
 
 /**

@@ -55,12 +55,12 @@ export class SourceRecorder implements SourceSink {
   }
 
   /** Waits until `key` has `value`; undefined: until it is gone. */
-  async has(key: string, value: string | undefined, ms = 5000): Promise<void> {
-    await waitFor(() => this.keys.get(key) === value, `${key} = ${value} (it is ${this.keys.get(key)})`, ms);
+  async has(key: string, value: string | undefined): Promise<void> {
+    await waitFor(() => this.keys.get(key) === value, `${key} = ${value} (it is ${this.keys.get(key)})`);
   }
 
-  async inState(state: SourceState, ms = 5000): Promise<void> {
+  async inState(state: SourceState): Promise<void> {
     const { error } = this.#source.status();
-    await waitFor(() => this.#source.status().state === state, `state ${state}; ${error}`, ms);
+    await waitFor(() => this.#source.status().state === state, `state ${state}; ${error}`);
   }
 }

@@ -69,12 +69,15 @@ function programPath(name: string): string {
 export type RunResult = { code: number | null; stdout: string; stderr: string };
 export type RunOptions = { env?: Record<string, string>; cwd?: string; input?: string; timeoutMs?: number };
 
-/** Runs a program to its end (killed after `timeoutMs`, default 20 s; `code` is null then) and gives what it wrote. */
+/** Long, as a script of a hundred programs beside busy ones takes: only what hangs waits so long. */
+const RUN_MS = 120_000;
+
+/** Runs a program to its end (killed after `timeoutMs`; `code` is null then) and gives what it wrote. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const child = spawn(command.includes('/') ? command : programPath(command), args, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
-    timeout: options.timeoutMs ?? 20_000,
+    timeout: options.timeoutMs ?? RUN_MS,
     killSignal: 'SIGKILL',
   });
   children.add(child);
@@ -166,7 +169,7 @@ async function answers(url: string): Promise<boolean> {
 
 /** Waits until `url` answers 2xx; fails at once, with the output, when the process ends before. */
 async function waitUntilServing(process: Process, url: string, what: string): Promise<void> {
-  await waitFor(async () => process.hasEnded() || (await answers(url)), `${what} at ${url}`, 15_000);
+  await waitFor(async () => process.hasEnded() || (await answers(url)), `${what} at ${url}`);
   if (process.hasEnded()) throw new Error(`${what} ended at its start:\n${process.output()}`);
 }
 

@@ -43,7 +43,7 @@ test('two demos stand side by side, and Ctrl-C ends one and leaves nothing of it
   assert.ok(existsSync(folder), folder);
 
   demos[0].signal('SIGINT');
-  await waitFor(() => demos[0].hasEnded(), 'the first demo to end', 15_000);
+  await waitFor(() => demos[0].hasEnded(), 'the first demo to end');
   assert.equal(demos[0].exitCode(), 0, demos[0].output());
   assert.ok(!existsSync(folder));
   await assert.rejects(fetch(dashboards[0]));

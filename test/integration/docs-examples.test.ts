@@ -30,7 +30,6 @@ async function stepsHold(example: Example, places: Readonly<Record<string, strin
       return said.sort().join('\n') === wanted.join('\n');
     },
     `what stands below ${steps.map(({ command }) => command).join(' and ')}`,
-    20_000,
   );
 }
 
@@ -111,7 +110,7 @@ test('the keys of all examples are taken as they are', async (t) => {
     ],
     noWait: true,
   });
-  await waitFor(async () => (await tsuji.status()).frontends.length >= examples.length, 'all frontends', 20_000);
+  await waitFor(async () => (await tsuji.status()).frontends.length >= examples.length, 'all frontends');
   // What is at an address of an example is not asked for.
   const own = (await tsuji.status()).problems.filter(({ reason }) => !/example\.com|not checked/.test(reason));
   assert.deepEqual(own, []);

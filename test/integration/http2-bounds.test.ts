@@ -262,8 +262,8 @@ exchangeTest('a client that reads nothing at all is gone some time after its str
     client.get(1, host);
   }
   await waitFor(() => server.connections.length === clients.length, 'the requests');
-  await waitFor(() => server.connections.every(({ closed }) => closed), 'the server to be told', 20_000);
-  await waitFor(async () => (await openFiles(tsuji)) <= before + 1, 'the connections to be closed', 20_000);
+  await waitFor(() => server.connections.every(({ closed }) => closed), 'the server to be told');
+  await waitFor(async () => (await openFiles(tsuji)) <= before + 1, 'the connections to be closed');
 });
 
 exchangeTest('what HTTP/2 has no word for does not break it: statuses above 599, bodies of 205', tsuji, async (t) => {

@@ -150,7 +150,7 @@ test('SIGTERM ends with code 0 after the grace time although exchanges still han
   const before = talking.received.length;
   const late = await Promise.all(['uws', 'tsuji'].map((entryPoint) => asks(entryPoint, GET.slice(0, -4))));
   tsuji.kill('SIGTERM');
-  await waitFor(() => talking.received.length > before || talking.closed, 'the close frame', 10_000);
+  await waitFor(() => talking.received.length > before || talking.closed, 'the close frame');
   for (const client of late) client.send('\r\n\r\n');
   for (const client of late) assert.match(await client.untilClosed(), /^HTTP\/1\.1 503 /);
   for (const client of clients) await client.untilClosed();

@@ -306,13 +306,12 @@ test('a users file counts as it stands now, and no secret is shown anywhere', as
   writeFileSync(usersFile, `filed:${bcrypt.hashSync('other', 4)}\n`);
   // The old one is asked about until then, since what was right a moment ago is remembered.
   const isNew = async (): Promise<boolean> => (await status('secret')) !== 200 && (await status('other')) === 200;
-  await waitFor(isNew, 'the new password to count', 10_000);
+  await waitFor(isNew, 'the new password to count');
   assert.equal(await status('secret'), 401);
   writeFileSync(usersFile, 'filed:unhashed\n');
   await waitFor(
     async () => (await tsuji.status()).problems.some(({ key }) => key.endsWith('auth/basic/usersfile')),
     'the problem',
-    10_000,
   );
   // The problem shows before the table that follows from it is in force.
   await waitFor(async () => (await ask('uws', { host: basic })).status === 404, 'the frontend to be left out');

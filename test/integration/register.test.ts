@@ -54,7 +54,7 @@ async function hasKeys({ server, process }: Started, wanted: Record<string, stri
     assert.deepEqual(await keys(server, v2), wanted);
     return true;
   };
-  await waitFor(stand, () => `the keys of ${server}: ${process.output()}`, 15_000);
+  await waitFor(stand, () => `the keys of ${server}: ${process.output()}`);
 }
 
 const URL_OF = 'http://10.0.0.1:8081';
@@ -88,7 +88,7 @@ test('what somebody else has written is left alone, also at the end', async (t) 
   const started = register(t, [URL_OF, '--weight=3']);
   await hasKeys(started, KEYS);
   await etcd.ctl(3, 'put', `/traefik/backends/b/servers/${started.server}/weight`, '0');
-  await waitFor(() => /event=registration_foreign/.test(started.process.output()), 'a word about it', 10_000);
+  await waitFor(() => /event=registration_foreign/.test(started.process.output()), 'a word about it');
   assert.equal(await started.process.end('SIGINT'), 0);
   assert.deepEqual(await keys(started.server), { weight: '0' });
 });
@@ -100,10 +100,10 @@ test('etcd that goes away and comes back with other data gets the keys anew', as
   const started = register(t, [URL_OF], {}, `${OWN_HOST}:${dead},${own.endpoint}`);
   const url = `/traefik/backends/b/servers/${started.server}/url`;
   const stands = async (): Promise<boolean> => (await own.ctl(3, 'get', '--print-value-only', url)).trim() === URL_OF;
-  await waitFor(stands, () => `the key: ${started.process.output()}`, 15_000);
+  await waitFor(stands, () => `the key: ${started.process.output()}`);
   await own.ctl(3, 'del', '--prefix', '/traefik');
   await own.restart();
-  await waitFor(stands, () => `the key again: ${started.process.output()}`, 15_000);
+  await waitFor(stands, () => `the key again: ${started.process.output()}`);
   assert.equal(await started.process.end(), 0);
   assert.equal(await stands(), false);
 });
@@ -127,7 +127,7 @@ test('a server that is checked is there while it is well, and systemd hears so',
     { started: drained, v2: true, well: { url, weight: '1' }, ill: { url, weight: '1', draining: 'true' } },
   ];
   for (const { started } of both) {
-    await waitFor(() => /event=server_down/.test(started.process.output()), 'the first check', 15_000);
+    await waitFor(() => /event=server_down/.test(started.process.output()), 'the first check');
     assert.doesNotMatch(started.process.output(), /event=registered/);
   }
   assert.equal(manager.messages().flat().includes('READY=1'), false);
@@ -173,7 +173,7 @@ test('what cannot be is refused before anything is written', async () => {
   ] as const;
   const ends = wrong.map(async ([words, reason]) => {
     const process = startProcess(globalThis.process.execPath, [MAIN, 'register', ...words]);
-    await waitFor(() => process.hasEnded(), 'its end', 15_000);
+    await waitFor(() => process.hasEnded(), 'its end');
     assert.match(process.output(), reason);
     assert.equal(process.exitCode(), 2);
   });

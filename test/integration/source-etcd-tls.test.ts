@@ -66,11 +66,7 @@ async function startTlsEtcd(t: TestContext, mutual: boolean): Promise<{ endpoint
     const [ca, cert, key] = files[api];
     const args = ['--endpoints', url, ca, at('ca.pem'), cert, at('client.pem'), key, at('client.key')];
     const write = [...args, api === 2 ? 'set' : 'put', '/traefik/a', '1'];
-    await waitFor(
-      async () => (await run('etcdctl', write, { env: { ETCDCTL_API: String(api) } })).code === 0,
-      'etcd',
-      15_000,
-    );
+    await waitFor(async () => (await run('etcdctl', write, { env: { ETCDCTL_API: String(api) } })).code === 0, 'etcd');
   }
   return { endpoint, folder: folder.path };
 }

@@ -46,7 +46,7 @@ async function drip(t: Scope, connection: RawConnection, byte: string): Promise<
   const from = performance.now();
   const timer = setInterval(() => connection.send(byte), MS / 10);
   t.after(() => clearInterval(timer));
-  await waitFor(() => connection.closed, 'it to be cut', 20_000);
+  await waitFor(() => connection.closed, 'it to be cut');
   return performance.now() - from;
 }
 
@@ -131,7 +131,7 @@ eachAtOnce('a client that never reads is cut in time, and its server is told', a
     const from = performance.now();
     upstream.send(`HTTP/1.1 200 OK\r\n${framing}`);
     upstream.send(Buffer.alloc(64 << 20));
-    await waitFor(() => upstream.closed, 'the server to be told', 20_000);
+    await waitFor(() => upstream.closed, 'the server to be told');
     assert.ok(performance.now() - from >= MS - 50, `cut after ${performance.now() - from} ms`);
     reading.socket.resume();
     await waitFor(() => reading.closed, 'the client to be cut');
@@ -175,7 +175,7 @@ eachAtOnce('a tunnel ends when either side takes nothing', async (t, engine) => 
     const [from, to] = reader === 'client' ? [tunnel, upstream] : [upstream, tunnel];
     to.socket.pause();
     from.send(Buffer.alloc(64 << 20));
-    await waitFor(() => from.closed, `the ${reader} to be told`, 20_000);
+    await waitFor(() => from.closed, `the ${reader} to be told`);
     to.socket.resume();
     await waitFor(() => to.closed, 'the other side as well');
   };
@@ -209,7 +209,7 @@ for (const engine of OTHER_HTTP1_ENGINES) {
       bystander.send('GET / HTTP/1.1\r\nHost: nobody\r\n\r\n');
       assert.equal((await response(bystander)).status, 404);
       flooding.destroy();
-      await waitFor(async () => (await openExchanges(tsuji)) === 0, 'all of them to end', 10_000);
+      await waitFor(async () => (await openExchanges(tsuji)) === 0, 'all of them to end');
       await waitFor(() => server.open === 0, 'the servers to be told');
       assert.ok(server.connections.length <= 64, `${server.connections.length} requests came to the server`);
     },
@@ -254,7 +254,7 @@ async function leaveByFin(t: Scope): Promise<void> {
   }
   await waitFor(() => server.connections.length === leaving.length, 'the requests');
   for (const upstream of server.connections.slice(25)) upstream.send('HTTP/1.1 200 OK\r\n\r\nhalf');
-  await waitFor(() => server.open === 0, 'the servers to be told', 15_000);
+  await waitFor(() => server.open === 0, 'the servers to be told');
   await waitFor(() => leaving.every(({ closed }) => closed), 'the clients to be closed');
   assert.equal(leaving.filter(({ received }) => received.includes('half')).length, 25);
 }

@@ -51,7 +51,6 @@ async function answeredBy(tsuji: Tsuji, names: readonly string[]): Promise<void>
       return [...got].sort().join() === [...names].sort().join();
     },
     `answers from ${names.join(', ')} in turn`,
-    20_000,
   );
 }
 

@@ -113,11 +113,7 @@ async function checkRegistration(
   // The commands of a unit form one group of processes, which systemd ends as a whole.
   const sidekick = startProcess(start[0], start.slice(1), { env: environment, ownGroup: true });
   t.after(() => sidekick.end('SIGKILL'));
-  await waitFor(
-    async () => (await valuesOf(etcd, api, keys)).join() === wanted.join(),
-    `${unit} to set its keys`,
-    10_000,
-  );
+  await waitFor(async () => (await valuesOf(etcd, api, keys)).join() === wanted.join(), `${unit} to set its keys`);
   if (api === 3) {
     const leases = await etcd.ctl(3, 'lease', 'list');
     assert.match(leases, /found 1 leases/);

@@ -58,7 +58,7 @@ test('no WebSocket is ever taken for idle', async (t) => {
   server.peers[0].ws.resume();
   await waitFor(() => client.messages.length === 60, 'all echoes');
   const until = Date.now() + 13_000;
-  await waitFor(() => Date.now() > until || client.closed !== null, 'the time in which it would end', 20_000);
+  await waitFor(() => Date.now() > until || client.closed !== null, 'the time in which it would end');
   client.ws.send('awake');
   await waitFor(() => client.messages.at(-1)?.data.toString() === 'awake', 'an echo');
   assert.equal(client.closed, null);
