@@ -17,6 +17,8 @@ import { performance } from 'node:perf_hooks';
 import { tellOwnError } from './own-error.ts';
 
 export const TICK_MS = 50;
+/** A turn of the event loop that takes longer has kept the next ones from reading. */
+const LATE_MS = 4 * TICK_MS;
 const SLOTS = 256;
 const SLOT_MASK = SLOTS - 1;
 
@@ -112,6 +114,11 @@ export class TimerWheel {
     this.hanging--;
   }
 
+  /** The thread was held up: what has come for it meanwhile is to be read before anybody is found silent. */
+  isLate(now: number): boolean {
+    return now - this.cursorTime > LATE_MS;
+  }
+
   /** Looks at every slot that has come due; a late timer callback looks at several. */
   turn(now: number): void {
     // After a pause longer than a turn (a stopped process) every slot is due, once.
@@ -154,5 +161,11 @@ function expire(entry: TimerEntry): void {
 }
 
 function tick(wheel: TimerWheel): void {
+  const now = performance.now();
+  if (wheel.isLate(now)) setImmediate(turnNow, wheel);
+  else wheel.turn(now);
+}
+
+function turnNow(wheel: TimerWheel): void {
   wheel.turn(performance.now());
 }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import test from 'node:test';
 import fc from 'fast-check';
 import { TICK_MS, TimerEntry, TimerWheel } from '../../../src/kernel/timer-wheel.ts';
@@ -68,6 +70,25 @@ test('after a long pause everything that is due expires at once', () => {
     alarms.map((alarm) => alarm.rang),
     [1, 1, 1, 1],
   );
+});
+
+test('what has come while the thread was held up is read before anybody is found silent', async (t) => {
+  const server = createServer();
+  t.after(() => server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  t.after(() => client.destroy());
+  const wheel = new TimerWheel();
+  const alarm = new Alarm();
+  client.once('data', () => wheel.cancel(alarm));
+  const other = once(server, 'connection');
+  await once(client, 'connect');
+  const [socket] = await other;
+  wheel.arm(alarm, 2 * TICK_MS);
+  socket.write('answer');
+  for (const until = performance.now() + 10 * TICK_MS; performance.now() < until; );
+  await once(client, 'data');
+  assert.equal(alarm.rang, 0);
 });
 
 test('an entry may arm or cancel any other while it expires', () => {
