@@ -22,7 +22,8 @@ export const NOTABLE = 1;
 
 /**
  * Lines are made and published together, so many at most, and within so many milliseconds: to make one runs through code and memory of
- * its own, which what an exchange does in between drives out of the caches. One at a time they cost 2 µs more of 5 (loops by hand).
+ * its own, which what an exchange does in between drives out of the caches. In turns with fewer
+ * at once that is a quarter of what a line costs (bench/README.md).
  */
 const MOST_WAITING = 64;
 /** Bytes of lines that are made in one go, or one line: a worker is not kept busy with long ones for milliseconds. */
@@ -84,14 +85,14 @@ export class LineRing {
 
   /** The writer may have all of them. */
   publish(): void {
-    if (this.waiting > 0) this.writeSome(Number.POSITIVE_INFINITY);
+    this.writeSome(Number.POSITIVE_INFINITY);
   }
 
   /** Until there are so many bytes, or more with the last one. */
   private writeSome(bytes: number): void {
     const { entries, tags, ring } = this;
     const enough = this.unheardBytes + bytes;
-    do {
+    while (this.waiting > 0 && this.unheardBytes < enough) {
       const at = this.first;
       const entry = entries[at];
       try {
@@ -103,7 +104,7 @@ export class LineRing {
       entry.forgetHeads();
       this.first = (at + 1) % MOST_WAITING;
       this.waiting--;
-    } while (this.waiting > 0 && this.unheardBytes < enough);
+    }
     ring.publish();
     if (this.unheardBytes < WAKE_BYTES && this.unheardLines < this.wakeLines) return;
     this.unheardBytes = 0;

@@ -49,6 +49,21 @@ test('lines are seen after a moment, by themselves', async () => {
   assert.equal(found.length, 1);
 });
 
+test('a timer that finds nothing waiting writes nothing', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { put, seen } = ringOf({});
+  for (let count = 1; count <= 64; count++) put(entry({ count }), USUAL);
+  assert.equal(seen().length, 64);
+  t.mock.timers.tick(1_000);
+  assert.equal(seen().length, 0);
+  put(entry({ count: 65 }), USUAL);
+  t.mock.timers.tick(1_000);
+  assert.deepEqual(
+    seen().map(([, line]) => / (\d+) "Host-foo"/.exec(line)![1]),
+    ['65'],
+  );
+});
+
 test('where few lines may wait they are not held back until there are too many', () => {
   const { put, seen, dropped } = ringOf({ mostLines: 8 });
   for (let count = 1; count <= 7; count++) put(entry({ count }), USUAL);
