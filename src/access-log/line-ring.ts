@@ -53,7 +53,7 @@ export class LineRing {
   private readonly onTimer = (): void => {
     this.timer = null;
     this.writeSome(MOST_BYTES);
-    if (this.waiting > 0) this.timer = setTimeout(this.onTimer);
+    if (this.waiting > 0) this.timer = setTimeout(this.onTimer, 0);
   };
 
   constructor(options: AccessLogOptions, words: SharedArrayBuffer, memory: WebAssembly.Memory) {

@@ -38,6 +38,7 @@ const COUNTERS: ReadonlySet<string> = new Set([
  */
 const NOT_TRIED = new Set([
   'TimerWheel.turn',
+  'TimerWheel.isLate',
   'MetricsLane.timersArmed',
   'MetricsLane.connections',
   'UwsListener.listen',
