@@ -12,6 +12,8 @@ these flags decides, by what it serves with: a password or a token given by --he
 left. Nothing is sent, no turn or token is taken, and nobody outside is asked.
 Exit code 0: a server would get it; 1: tsuji answers it itself, or cannot be asked; 2: wrongly called.
 `;
+/** Beyond what a worker has for its answer. */
+const TIMEOUT_MS = 2 * ADMIN_TIMEOUT_MS;
 
 /** `argv`: behind the name of the command. Gives the exit code. */
 export const runExplain = command('explain', HELP, async ({ words: [url], options, flags }, env) => {
@@ -25,7 +27,7 @@ export const runExplain = command('explain', HELP, async ({ words: [url], option
     ...(place === undefined ? { path: asked.path ?? '/' } : { url: place }),
     headers: header === undefined ? [] : header.split('\n'),
   };
-  const answer = await ask(`${adminPlace(flags, env)}api/explain`, 'POST', ADMIN_TIMEOUT_MS, JSON.stringify(body));
+  const answer = await ask(`${adminPlace(flags, env)}api/explain`, 'POST', TIMEOUT_MS, JSON.stringify(body));
   if (answer.status !== 200) throw new Error(answerReason(answer.body));
   const explanation = JSON.parse(answer.body) as Explanation;
   process.stdout.write(format === 'json' ? answer.body : explanationText(explanation));

@@ -7,7 +7,7 @@ const LOOK_EVERY_MS = 15;
 /** What has not changed for so long rests: longer than a turn takes, and than a process waits for a busy processor. */
 const STILL_MS = 150;
 /** Long: several programs may be starting at once on two cores. Only a test that fails waits so long. */
-const DEADLINE_MS = 45_000;
+const DEADLINE_MS = 90_000;
 
 /**
  * Asks `condition` every few milliseconds until it gives something truthy, and returns that. What it throws counts as

@@ -60,7 +60,7 @@ const traffic = setInterval(() => {
 }, 100);
 const page = await (await startBrowser({ after })).newPage();
 await page.setViewportSize({ width: 1440, height: 900 });
-page.setDefaultTimeout(45_000);
+page.setDefaultTimeout(90_000);
 page.on('pageerror', (error) => complaints.push(error.message));
 page.on('console', (message) => {
   if (message.type() === 'error' && !/ERR_|Failed to load resource/.test(message.text()))

@@ -6,8 +6,8 @@ import type { NoAnswer } from './explanation.ts';
 
 /** That wait for their answers. */
 const MOST_WAITING = 16;
-/** A worker that is too busy for so long has other things to do. */
-const PATIENCE_MS = 5_000;
+/** A worker that is too busy for so long has other things to do; the first password starts the threads that check it. */
+const PATIENCE_MS = 15_000;
 
 export class WorkerQuestions {
   private readonly fleet: () => WorkerFleet;
