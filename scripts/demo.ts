@@ -27,6 +27,10 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+function dashboardOf(port: number): string {
+  return `http://127.0.0.1:${port}/dashboard/`;
+}
+
 /** One request on a connection of its own, as curl does it. */
 function ask(port: number): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
@@ -61,8 +65,8 @@ async function startTsuji(flags: readonly string[], httpPort: number, webPort: n
   balancer = tsuji;
   cleanups.push(() => tsuji.end());
   await waitFor(
-    async () => tsuji.hasEnded() || (await ask(httpPort)).status === 200,
-    `tsuji to serve ${HOST}`,
+    async () => tsuji.hasEnded() || ((await ask(httpPort)).status === 200 && (await fetch(dashboardOf(webPort))).ok),
+    `tsuji to serve ${HOST} and its dashboard`,
     START_MS,
   ).catch((error) => {
     throw new Error(`${error.message}\n${tsuji.output()}`);
@@ -104,7 +108,7 @@ async function main(useEtcd: boolean, once: boolean, stopped: Promise<void>): Pr
 
   const url = `http://127.0.0.1${httpPort === 80 ? '' : `:${httpPort}`}/`;
   say(`\ntsuji serves ${HOST} at ${url}`);
-  say(`dashboard:  http://127.0.0.1:${webPort}/dashboard/`);
+  say(`dashboard:  ${dashboardOf(webPort)}`);
   say(`try:        curl -H Host:${HOST} ${url}`);
   say(`take server2 away, and watch the dashboard:\n            ${store.removal}\n`);
   const passed = await showTurns(httpPort);

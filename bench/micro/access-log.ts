@@ -89,13 +89,13 @@ function measure(name: string, options: Partial<AccessLogOptions>, varies = fals
       marks.admitted();
       marks.tryBegins(true);
       if (logs) record.begin(log.nextRequest(), client as unknown as Downstream, head, fields, ID);
-      if (logs) record.forwards(head.fields, FORWARDED, ID);
+      if (logs) record.forwards(head, FORWARDED, ID);
       marks.answered();
       const response = responses[n % responses.length];
       if (logs) record.answered(200, response, peer);
       if (logs) record.sends(response);
       marks.end();
-      if (logs) log.ended(outcome, { user: '', authWasKnown: null }, record);
+      if (logs) log.ended(outcome, { clientTarget: head.target, user: '', authWasKnown: null }, record);
       if (!logs || n % LINES_AT_ONCE > 0) continue;
       while (reader.next()) bytes += reader.end - reader.start;
       reader.release();

@@ -3,8 +3,8 @@ import type { AccessLogFilters } from '../kernel/access-log-options.ts';
 import type { Entry } from './entry.ts';
 
 const NS_PER_MS = 1e6;
-/** Causes of lines that tell of nothing, unless something else about them does. */
-const UNEVENTFUL: ReadonlySet<string> = new Set(['ok', 'redirect', 'preflight']);
+/** Causes of lines that tell of nothing, unless something else about them does; so does that of nearly all, `ok`. */
+const UNEVENTFUL: readonly string[] = ['redirect', 'preflight'];
 const WORDS = 2 ** 32;
 
 type Judged = Pick<Entry, 'status' | 'retries' | 'total' | 'cause'>;
@@ -23,7 +23,9 @@ export function passes({ statuses, retryAttempts, minDurationMs }: AccessLogFilt
 
 /** It is kept whatever the share is. */
 export function isNotable({ minDurationMs }: AccessLogFilters, { cause, status, retries, total }: Judged): boolean {
-  return !UNEVENTFUL.has(cause) || status >= 500 || retries > 0 || isLong(total, minDurationMs);
+  return (
+    (cause !== 'ok' && !UNEVENTFUL.includes(cause)) || status >= 500 || retries > 0 || isLong(total, minDurationMs)
+  );
 }
 
 /** Is one of this id among the `share`? All nodes say the same. FNV-1a, with a last step that mixes all bits. */

@@ -43,6 +43,6 @@ export class Observers {
 
   ended(outcome: Outcome, exchange: ObservedExchange, record: ExchangeRecord): void {
     this.accessLog?.ended(outcome, exchange, record);
-    this.tail?.ended(outcome, record, exchange.clientAddress ?? record.peer);
+    this.tail?.ended(outcome, record, exchange.clientTarget, exchange.clientAddress ?? record.peer);
   }
 }

@@ -15,12 +15,15 @@ export class FieldLines {
   protected withheld = '';
   /** Names that may be among both (name-bits.ts). What none of them can be is neither searched for nor taken off. */
   protected names = 0;
+  /** Counts what was done to `fields` that may have made others of them, since all had been read. */
+  changes = 0;
 
   /** There are none. */
   protected clear(): void {
     this.lines = '';
     this.withheld = '';
     this.names = 0;
+    this.changes = 0;
   }
 
   /** `name: value\r\n` of everything that is forwarded as it stands. */
@@ -41,6 +44,7 @@ export class FieldLines {
   /** Adds such lines, with lower-case names. `names`: at least theirs (name-bits.ts). */
   addLines(lines: string, names = bitsOf(lines)): void {
     this.names |= names;
+    this.changes++;
     this.lines += lines;
   }
 
@@ -57,6 +61,7 @@ export class FieldLines {
     if (from === 0 && !lines.startsWith(start)) return NONE;
     const end = lines.indexOf('\r\n', from);
     const value = lines.slice(from + start.length, end);
+    this.changes++;
     const values = [value];
     this.lines = lines.slice(0, from) + lines.slice(end + 2);
     // Nearly always that was the only one.
@@ -81,6 +86,7 @@ export class FieldLines {
     if ((this.names & bit) !== 0) this.takeOff(new AnySpelling(name));
     if (value === '') return;
     this.names |= bit;
+    this.changes++;
     this.lines += `${name}: ${value}\r\n`;
   }
 
@@ -91,6 +97,7 @@ export class FieldLines {
   }
 
   protected takeOff(names: Names): void {
+    this.changes++;
     this.lines = withoutFields(this.lines, names);
     this.withheld = withoutFields(this.withheld, names);
   }

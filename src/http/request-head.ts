@@ -130,7 +130,9 @@ export class RequestHead extends RequestFraming {
 
   /** `name` is lower case. */
   add(name: string, value: string): void {
-    if (this.keeps(name, value)) this.lines += `${name}: ${value}\r\n`;
+    if (!this.keeps(name, value)) return;
+    this.changes++;
+    this.lines += `${name}: ${value}\r\n`;
   }
 
   /** As `add`, for a field that whoever calls it gives to `addLines` when it is to stay there: true. */
@@ -254,6 +256,7 @@ export class RequestHead extends RequestFraming {
     if (this.connection !== '') this.settleConnection();
     // Named in `Connection`, since it holds for one hop (RFC 9110 §10.1.4); HTTP/2 takes it without. An upgrade has another.
     if (this.trailers && this.upgrade === '') this.addLines('connection: te\r\nte: trailers\r\n');
+    this.changes = 0;
     return this.problem === '';
   }
 

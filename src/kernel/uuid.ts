@@ -5,50 +5,89 @@ import { randomFillSync } from 'node:crypto';
 const LOT = 256;
 /** Random bytes of one: one chooses the variant, the others are two digits each. */
 const RANDOM = 10;
-/** Characters behind the time: `7xxx-vxxx-xxxxxxxxxxxx`. */
-const TAIL = 22;
+/** Characters: `tttttttt-tttt-7xxx-vxxx-xxxxxxxxxxxx`. */
+const LENGTH = 36;
 const HYPHEN = 0x2d;
 const VERSION = 0x37;
 const VARIANTS = Buffer.from('89ab');
 const DIGITS = Buffer.from('0123456789abcdef');
-/** Where in a tail random digits stand. */
-const PLACES = Uint8Array.from([1, 2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21]);
+/** Where digits of the time stand, and its hyphens. */
+const TIME_PLACES = Uint8Array.from([0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12]);
+const TIME_HYPHENS = Uint8Array.from([8, 13]);
+/** All in front of the version. */
+const TIME_LENGTH = 14;
+/** Where random digits stand. */
+const PLACES = Uint8Array.from([15, 16, 17, 20, 21, 22, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35]);
+/** A text of them is kept as long as one of them is. */
+const MOST_AT_ONCE = 64;
 
 const pool = new Uint8Array(LOT * RANDOM);
-const text = Buffer.alloc(LOT * TAIL);
-/** Tails, one behind the other: an id is a slice of it, so that no text is put together for each. */
-let tails = '';
-let used = LOT;
+/** One behind the other; those up to `made` have a time. */
+const bytes = Buffer.alloc(LOT * LENGTH);
+let made = LOT;
 let lastTime = -1;
-/** All that an id of `lastTime` begins with. */
-let start = '';
+const time = new Uint8Array(TIME_LENGTH);
+for (const at of TIME_HYPHENS) time[at] = HYPHEN;
+/** Those of `lastTime`: an id is a slice of it, so that each is in one piece and none is put together by itself. */
+let ids = '';
+let taken = 0;
+let ready = 0;
+/** In `lastTime`. */
+let given = 0;
 
 function prepare(): void {
   randomFillSync(pool);
   for (let id = 0; id < LOT; id++) {
-    const at = id * TAIL;
+    const at = id * LENGTH;
     let byte = id * RANDOM;
-    text[at] = VERSION;
-    text[at + 4] = HYPHEN;
-    text[at + 5] = VARIANTS[pool[byte++] & 3];
-    text[at + 9] = HYPHEN;
+    bytes[at + 14] = VERSION;
+    bytes[at + 18] = HYPHEN;
+    bytes[at + 19] = VARIANTS[pool[byte++] & 3];
+    bytes[at + 23] = HYPHEN;
     for (let digit = 0; digit < PLACES.length; digit += 2, byte++) {
-      text[at + PLACES[digit]] = DIGITS[pool[byte] >> 4];
-      text[at + PLACES[digit + 1]] = DIGITS[pool[byte] & 15];
+      bytes[at + PLACES[digit]] = DIGITS[pool[byte] >> 4];
+      bytes[at + PLACES[digit + 1]] = DIGITS[pool[byte] & 15];
     }
   }
-  tails = text.toString('latin1');
-  used = 0;
+  made = 0;
+}
+
+function setTime(now: number): void {
+  lastTime = now;
+  let rest = now;
+  for (let i = TIME_PLACES.length - 1; i >= 0; i--) {
+    const above = Math.floor(rest / 16);
+    time[TIME_PLACES[i]] = DIGITS[rest - above * 16];
+    rest = above;
+  }
+}
+
+/** As many as were wanted in the millisecond before, or so far in this one. */
+function make(now: number): void {
+  let wanted = given;
+  if (now !== lastTime) {
+    setTime(now);
+    given = 0;
+    // Nobody has seen what is left.
+    made -= ready - taken;
+  }
+  if (made === LOT) prepare();
+  wanted = Math.min(Math.max(wanted, 1), MOST_AT_ONCE, LOT - made);
+  const start = made * LENGTH;
+  const end = start + wanted * LENGTH;
+  for (let at = start; at < end; at += LENGTH) {
+    for (let i = 0; i < TIME_LENGTH; i++) bytes[at + i] = time[i];
+  }
+  ids = bytes.toString('latin1', start, end);
+  made += wanted;
+  ready = wanted;
+  taken = 0;
 }
 
 /** In lower case. `now`: Unix milliseconds. */
 export function uuidV7(now: number): string {
-  if (used === LOT) prepare();
-  if (now !== lastTime) {
-    const time = now.toString(16).padStart(12, '0');
-    start = `${time.slice(0, 8)}-${time.slice(8)}-`;
-    lastTime = now;
-  }
-  const at = used++ * TAIL;
-  return start + tails.slice(at, at + TAIL);
+  if (now !== lastTime || taken === ready) make(now);
+  given++;
+  const at = taken++ * LENGTH;
+  return ids.slice(at, at + LENGTH);
 }

@@ -55,6 +55,8 @@ function needsOf(options: AccessLogOptions): RecordNeeds {
 
 /** What an exchange says of itself, besides its outcome. */
 export interface LoggedExchange {
+  /** As received. */
+  readonly clientTarget: string;
   readonly user: string;
   readonly authWasKnown: boolean | null;
 }
@@ -122,7 +124,7 @@ export class AccessLog {
   }
 
   /** It is over. */
-  ended(outcome: Outcome, { user, authWasKnown }: LoggedExchange, record: ExchangeRecord): void {
+  ended(outcome: Outcome, exchange: LoggedExchange, record: ExchangeRecord): void {
     if (this.ring.isOff) return;
     const own = outcome.frontend?.options?.observability as ObservabilityOptions | undefined;
     if (own?.accessLogs === false) return;
@@ -137,21 +139,21 @@ export class AccessLog {
     const notable = isNotable(options.filters, entry);
     if (!notable && share < 1 && !isAmong(keyOf(outcome), share)) return;
     entry.sampleRate = notable ? 1 : share;
-    this.fill(entry, outcome, record, user);
-    entry.cacheHit = authWasKnown;
+    this.fill(entry, outcome, record, exchange);
+    entry.cacheHit = exchange.authWasKnown;
     ring.put(notable ? NOTABLE : USUAL);
   }
 
-  private fill(entry: Entry, outcome: Outcome, record: ExchangeRecord, user: string): void {
+  private fill(entry: Entry, outcome: Outcome, record: ExchangeRecord, exchange: LoggedExchange): void {
     fillTimes(entry, outcome);
     entry.clientAddress = record.peer;
     entry.clientHost = record.forwardedFor !== '' && isChain(record.forwardedFor) ? record.forwardedFor : record.peer;
     entry.clientPort = record.port;
     // In 1.7 a name that was not let in is nobody's.
-    entry.user = this.is17 && outcome.cause === 'unauthorized' ? '' : user;
+    entry.user = this.is17 && outcome.cause === 'unauthorized' ? '' : exchange.user;
     entry.latin1 = record.latin1;
     entry.method = outcome.method;
-    entry.path = requestPath(record.target, this.options.queryParameters === 'keep');
+    entry.path = requestPath(exchange.clientTarget, this.options.queryParameters === 'keep');
     entry.protocol = record.protocol;
     entry.scheme = record.isSecure ? 'https' : 'http';
     entry.host = record.host;

@@ -34,7 +34,6 @@ export class ExchangeRecord {
   protocol = '';
   isSecure = false;
   host = '';
-  target = '';
   latin1 = false;
   /** The first such field of a client that is believed. */
   forwardedFor = '';
@@ -51,8 +50,8 @@ export class ExchangeRecord {
   upstreamProtocol = '';
   upstreamAddress = '';
   private readonly needs: RecordNeeds;
-  /** All fields when it had its name. */
-  private named = '';
+  /** Of the head, when it had its name. */
+  private changes = 0;
 
   constructor(needs: RecordNeeds) {
     this.needs = needs;
@@ -71,17 +70,18 @@ export class ExchangeRecord {
     this.tls = asks ? (client.tlsFacts?.() ?? null) : null;
     this.protocol = head.old ? 'HTTP/1.0' : client.httpVersion === '2.0' ? 'HTTP/2.0' : 'HTTP/1.1';
     this.host = head.host;
-    this.target = head.target;
     this.latin1 = head.latin1;
     this.forwardedFor = head.forwarded.for === '' ? '' : (head.values('x-forwarded-for')[0] ?? '');
-    flatten(fields);
+    // What is known to come again is in one piece.
+    if (head.repeated === null) flatten(fields);
     this.clientFields = fields;
-    this.named = head.fields;
-    if (this.named.length === fields.length + ID_NAME.length + requestId.length + LINE_END.length) {
+    this.changes = head.changes;
+    const named = head.fields;
+    if (named.length === fields.length + ID_NAME.length + requestId.length + LINE_END.length) {
       this.requestFields = fields;
       this.isIdSent = true;
     } else {
-      this.takeApart(this.named, requestId);
+      this.takeApart(named, requestId);
     }
     this.forwardedFields = '';
     this.originStatus = 0;
@@ -93,8 +93,8 @@ export class ExchangeRecord {
   }
 
   /** As it goes to servers, with that `requestId`. */
-  forwards(fields: string, forwarded: string, requestId: string): void {
-    if (fields !== this.named) this.takeApart(fields, requestId);
+  forwards(head: RequestHead, forwarded: string, requestId: string): void {
+    if (head.changes !== this.changes) this.takeApart(head.fields, requestId);
     this.forwardedFields = forwarded;
   }
 
@@ -129,11 +129,9 @@ export class ExchangeRecord {
   forget(): void {
     this.clientFields = '';
     this.requestFields = '';
-    this.named = '';
     this.forwardedFields = '';
     this.originHead = '';
     this.sentHead = '';
-    this.target = '';
     this.tls = null;
   }
 }

@@ -89,13 +89,13 @@ export abstract class Exchange
     worker.trusts[entryPoint]?.judge(this.client, head);
     const fields = worker.observers === null ? '' : head.fields;
     worker.requestIds.name(this, head);
+    this.clientTarget = head.target;
     this.begins(head, fields);
     if (head.problem !== '') {
       log.debug('request refused', { reason: head.problem });
       this.replyFault(head.fault);
       return;
     }
-    this.clientTarget = head.target;
     if (worker.requestCounts.wantsHeaders) this.headers = worker.requestCounts.headersOf(head);
     const plan = worker.plans[entryPoint];
     if (plan !== null) this.walk(plan);

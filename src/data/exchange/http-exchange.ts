@@ -105,7 +105,7 @@ export class HttpExchange
     this.request.takeText(head, this.downstream, this.worker.serverLine);
     // Its server is not asked by its client any more.
     if (this.request.expectsContinue && head.expect === '') this.flow.goOn();
-    this.record?.forwards(head.fields, this.request.forwarded, this.requestId);
+    this.record?.forwards(head, this.request.forwarded, this.requestId);
     this.readmitted(head);
   }
 

@@ -51,12 +51,12 @@ export class LiveTail {
     return this.watchers.length > 0;
   }
 
-  /** It is over. `address`: of the client, as it is believed to be. */
-  ended(outcome: Outcome, record: ExchangeRecord, address: string): void {
+  /** It is over. `target`: as received. `address`: of the client, as it is believed to be. */
+  ended(outcome: Outcome, record: ExchangeRecord, target: string, address: string): void {
     const { entry, entryPoints, tails } = this;
     if (this.place < 0) this.place = this.labels.at(FAMILY.tail, [String(this.index)]);
     this.labels.add(this.place);
-    entry.fill(outcome, record, address, entryPoints[outcome.entryPoint], tails.showsQueries);
+    entry.fill(outcome, record, target, address, entryPoints[outcome.entryPoint], tails.showsQueries);
     let wanted = 0;
     for (const watcher of this.watchers) {
       const { number, filter } = watcher.tail;

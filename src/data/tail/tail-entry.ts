@@ -24,13 +24,22 @@ export class TailEntry {
   private outcome!: Outcome;
   private record!: ExchangeRecord;
   private entryPoint = '';
+  private target = '';
   private address = '';
   private path: string | null = null;
   private showsQueries = false;
 
-  fill(outcome: Outcome, record: ExchangeRecord, address: string, entryPoint: string, showsQueries: boolean): void {
+  fill(
+    outcome: Outcome,
+    record: ExchangeRecord,
+    target: string,
+    address: string,
+    entryPoint: string,
+    showsQueries: boolean,
+  ): void {
     this.outcome = outcome;
     this.record = record;
+    this.target = target;
     this.address = address;
     this.entryPoint = entryPoint;
     this.showsQueries = showsQueries;
@@ -104,7 +113,7 @@ export class TailEntry {
 
   private shownPath(): string {
     if (this.path === null) {
-      const path = requestPath(this.record.target, true);
+      const path = requestPath(this.target, true);
       this.path = shortened(this.showsQueries ? path : hiddenValues(path), MOST_PATH);
     }
     return this.path;

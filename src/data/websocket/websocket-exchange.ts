@@ -69,7 +69,7 @@ export class WebSocketExchange extends Exchange implements DownstreamEvents, Han
     this.target = asBytes(head.target);
     const { secure } = this.client;
     const forwarded = head.forwardedLines(this.client.peerAddress(), secure, serverLine);
-    this.record?.forwards(head.fields, forwarded, this.requestId);
+    this.record?.forwards(head, forwarded, this.requestId);
     this.fields = requestFields(head.fields + forwarded);
     this.takePlace();
   }

@@ -26,13 +26,13 @@ function kept({ requestFields, isIdSent }: ExchangeRecord): [string, boolean] {
 test('the fields of a request are kept without its id, wherever that stands', () => {
   const { head, record } = begun([['x-a', '1']], 'one', true);
   assert.deepEqual(kept(record), ['x-a: 1\r\n', true], 'behind what its client has sent');
-  record.forwards(head.fields, '', 'one');
+  record.forwards(head, '', 'one');
   assert.deepEqual(kept(record), ['x-a: 1\r\n', true]);
   head.setField('x-b', '2');
-  record.forwards(head.fields, '', 'one');
+  record.forwards(head, '', 'one');
   assert.deepEqual(kept(record), ['x-a: 1\r\nx-b: 2\r\n', true], 'before what an option has added');
   head.setField('x-request-id', '');
-  record.forwards(head.fields, '', 'one');
+  record.forwards(head, '', 'one');
   assert.deepEqual(kept(record), ['x-a: 1\r\nx-b: 2\r\n', false], 'an option has taken it off');
 });
 

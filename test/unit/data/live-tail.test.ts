@@ -23,12 +23,11 @@ function setUp(showsQueries = false) {
   outcome.marks = new Marks();
   outcome.method = 'GET';
   const ask = (target: string, status = 200): void => {
-    record.target = target;
     outcome.status = status;
     outcome.marks.begin();
     outcome.marks.admitted();
     outcome.marks.end();
-    if (looks) worker.ended(outcome, record, '10.0.0.1');
+    if (looks) worker.ended(outcome, record, target, '10.0.0.1');
   };
   const open = (query: string, rate = 50) => {
     const seen = { lines: [] as string[], skipped: 0, leave: () => {} };
