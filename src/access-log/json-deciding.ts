@@ -1,4 +1,5 @@
 /** What of an entry decides the fields of which part of a line (line-parts.ts). */
+import { isSameCourse } from './course.ts';
 import type { Entry } from './entry.ts';
 import { gzipRatio } from './json-values.ts';
 import type { Deciding } from './line-parts.ts';
@@ -20,26 +21,12 @@ function isAsFar(one: Entry, other: Entry): boolean {
   );
 }
 
-/** Where the number is the same so are all names, which there are too many of to be compared for each line. `one` is kept. */
-function isAtPlace(one: Entry, other: Entry): boolean {
-  if (one.upstreamAddress !== other.upstreamAddress) return false;
-  if (one.place === other.place && one.place !== 0) return true;
-  if (!hasTheSameNames(one, other)) return false;
-  // A new table has new numbers.
-  one.place = other.place;
+/** Nearly always it is the same one. `one` is kept. */
+function isOnCourse(one: Entry, other: Entry): boolean {
+  if (one.course === other.course) return true;
+  if (!isSameCourse(one.course, other.course)) return false;
+  one.course = other.course;
   return true;
-}
-
-function hasTheSameNames(one: Entry, other: Entry): boolean {
-  return (
-    one.address === other.address &&
-    one.frontendName === other.frontendName &&
-    one.frontend === other.frontend &&
-    (one.url === other.url || (one.url.startsWith('/') && other.url.startsWith('/'))) &&
-    one.backendName === other.backendName &&
-    one.backend === other.backend &&
-    one.server === other.server
-  );
 }
 
 export const DECIDING = {
@@ -57,50 +44,24 @@ export const DECIDING = {
   },
   client: {
     key: ({ clientHost }) => clientHost,
-    values: ['clientHost', 'clientAddress', 'user', 'tlsSubject', 'latin1'],
+    values: ['clientHost', 'clientAddress', 'user', 'tlsSubject', 'course'],
     isSame: (one, other) =>
       one.clientHost === other.clientHost &&
       one.clientAddress === other.clientAddress &&
       one.user === other.user &&
       one.tlsSubject === other.tlsSubject &&
-      one.latin1 === other.latin1,
+      one.course.latin1 === other.course.latin1,
   },
   host: {
     key: ({ host }) => host,
-    values: ['host', 'latin1'],
-    isSame: (one, other) => one.host === other.host && one.latin1 === other.latin1,
+    values: ['host', 'course'],
+    isSame: (one, other) => one.host === other.host && one.course.latin1 === other.course.latin1,
   },
-  /** Where it went, and how. Where `url` is the path of the request it stands in no field of this part. */
+  /** Where it went, and how far. Where the path is its URL that stands in no field of this part. */
   course: {
-    key: ({ address }) => address,
+    key: ({ course }) => course.address,
     values: [
-      'place',
-      'frontendName',
-      'frontend',
-      'address',
-      'url',
-      'backendName',
-      'backend',
-      'server',
-      'upstreamAddress',
-      'cause',
-      'status',
-      'originStatus',
-      'method',
-      'latin1',
-      'protocol',
-      'scheme',
-      'entryPoint',
-      'tries',
-      'retries',
-      'reused',
-      'upstreamProtocol',
-      'worker',
-      'sampleRate',
-      'cacheHit',
-      'tlsVersion',
-      'tlsCipher',
-      'tlsResumed',
+      'course',
       'requestId',
       'traceId',
       'spanId',
@@ -115,26 +76,6 @@ export const DECIDING = {
       'sentBytes',
     ],
     isSame: (one, other) =>
-      one.status === other.status &&
-      isAtPlace(one, other) &&
-      one.originStatus === other.originStatus &&
-      one.cause === other.cause &&
-      one.method === other.method &&
-      one.latin1 === other.latin1 &&
-      one.protocol === other.protocol &&
-      one.scheme === other.scheme &&
-      one.entryPoint === other.entryPoint &&
-      one.tries === other.tries &&
-      one.retries === other.retries &&
-      one.reused === other.reused &&
-      one.upstreamProtocol === other.upstreamProtocol &&
-      one.worker === other.worker &&
-      one.sampleRate === other.sampleRate &&
-      one.cacheHit === other.cacheHit &&
-      one.tlsVersion === other.tlsVersion &&
-      one.tlsCipher === other.tlsCipher &&
-      one.tlsResumed === other.tlsResumed &&
-      isAsFar(one, other) &&
-      gzipRatio(one) < 0 === gzipRatio(other) < 0,
+      isOnCourse(one, other) && isAsFar(one, other) && gzipRatio(one) < 0 === gzipRatio(other) < 0,
   },
 } as const satisfies Readonly<Record<string, Deciding>>;

@@ -36,7 +36,7 @@ function ofHead(part: PartName, key: string, value: (entry: Entry) => string): F
     key,
     (entry) => {
       const made = value(entry);
-      return made === '' ? '' : `"${jsonField(made, entry.latin1)}"`;
+      return made === '' ? '' : `"${jsonField(made, entry.course.latin1)}"`;
     },
     true,
   );
@@ -87,39 +87,43 @@ function commonFields({ names }: AccessLogOptions): Field[] {
     number('Duration', VARYING.total),
     number('Overhead', VARYING.overhead),
     number('RequestCount', VARYING.count),
-    ofPart('course', 'RetryAttempts', ({ retries }) => retries, true),
+    ofPart('course', 'RetryAttempts', ({ course: { retries } }) => retries, true),
     ofHead('host', 'RequestAddr', ({ host }) => host),
     ofHead('host', 'RequestHost', ({ host }) => hostOf(host)),
     ofHead('host', 'RequestPort', ({ host }) => (host === '' ? '' : portOf(host))),
-    ofPart('course', 'RequestMethod', ({ method, latin1 }) => `"${jsonField(method, latin1)}"`, true),
+    ofPart('course', 'RequestMethod', ({ course: { method, latin1 } }) => `"${jsonField(method, latin1)}"`, true),
     ['RequestPath', '"RequestPath":"', VARYING.path, '",'],
-    ofPart('course', 'RequestProtocol', ({ protocol }) => protocol),
+    ofPart('course', 'RequestProtocol', ({ course: { protocol } }) => protocol),
     number('RequestContentSize', VARYING.requestBytes),
     ['ClientAddr', '"ClientAddr":"', { part: 'client', text: clientIp }, ':', VARYING.clientPort, '",'],
     ofHead('client', 'ClientHost', ({ clientHost }) => clientHost),
     ['ClientPort', '"ClientPort":"', VARYING.clientPort, '",'],
     ofHead('client', 'ClientUsername', ({ user }) => (user === '' ? '-' : user)),
-    ofPart('course', 'DownstreamStatus', ({ status }) => status, true),
+    ofPart('course', 'DownstreamStatus', ({ course: { status } }) => status, true),
     number('DownstreamContentSize', VARYING.sentBytes),
     optional('GzipRatio', VARYING.gzipRatio, gzipRatio),
-    ofPart('course', name.frontend, ({ frontendName }) => frontendName),
-    ofPart('course', name.backend, ({ backendName }) => backendName),
-    ofPart('course', name.address, ({ address }) => address),
+    ofPart('course', name.frontend, ({ course: { frontendName } }) => frontendName),
+    ofPart('course', name.backend, ({ course: { backendName } }) => backendName),
+    ofPart('course', name.address, ({ course: { address } }) => address),
   ];
 }
 
 const FIELDS_17: readonly Field[] = [
-  ofPart('course', 'OriginStatus', ({ originStatus }) => (originStatus > 0 ? originStatus : ''), true),
-  optional('OriginContentSize', VARYING.originBytes, ({ originStatus }) => originStatus - 1),
-  optional('OriginDuration', VARYING.originDuration, ({ originStatus, origin }) => (originStatus > 0 ? origin : -1)),
-  ofPart('course', 'OriginStatusLine', ({ originStatus }) => (originStatus > 0 ? statusLine(originStatus) : '')),
-  ofPart('course', 'DownstreamStatusLine', ({ status }) => statusLine(status)),
+  ofPart('course', 'OriginStatus', ({ course: { originStatus } }) => (originStatus > 0 ? originStatus : ''), true),
+  optional('OriginContentSize', VARYING.originBytes, ({ course: { originStatus } }) => originStatus - 1),
+  optional('OriginDuration', VARYING.originDuration, ({ origin, course: { originStatus } }) =>
+    originStatus > 0 ? origin : -1,
+  ),
+  ofPart('course', 'OriginStatusLine', ({ course: { originStatus } }) =>
+    originStatus > 0 ? statusLine(originStatus) : '',
+  ),
+  ofPart('course', 'DownstreamStatusLine', ({ course: { status } }) => statusLine(status)),
   [
     'RequestLine',
     '"RequestLine":"',
-    { part: 'course', text: ({ method, latin1 }) => `${jsonField(method, latin1)} ` },
+    { part: 'course', text: ({ course: { method, latin1 } }) => `${jsonField(method, latin1)} ` },
     VARYING.path,
-    { part: 'course', text: ({ protocol }) => ` ${protocol}` },
+    { part: 'course', text: ({ course: { protocol } }) => ` ${protocol}` },
     '",',
   ],
 ];
@@ -129,19 +133,19 @@ const BACKEND_URL: Field = [
   'BackendURL',
   {
     part: 'course',
-    text: ({ url }) => (url === '' || url.startsWith('/') ? '' : `"BackendURL":${urlObject(url, false)},`),
+    text: ({ course: { url } }) => (url === '' ? '' : `"BackendURL":${urlObject(url, false)},`),
   },
   VARYING.replyUrl,
 ];
 
 const FIELDS_3: readonly Field[] = [
-  ofPart('course', 'OriginStatus', ({ originStatus }) => originStatus, true),
+  ofPart('course', 'OriginStatus', ({ course: { originStatus } }) => originStatus, true),
   number('OriginContentSize', VARYING.anyOriginBytes),
   number('OriginDuration', VARYING.anyOriginDuration),
-  ofPart('course', 'RequestScheme', ({ scheme }) => scheme),
+  ofPart('course', 'RequestScheme', ({ course: { scheme } }) => scheme),
   // The path of a request stands there in the lines of Traefik 1.7 only.
-  ofPart('course', 'ServiceURL', ({ url }) => (url.startsWith('/') ? '' : url)),
-  ofPart('course', 'entryPointName', ({ entryPoint }) => entryPoint),
+  ofPart('course', 'ServiceURL', ({ course: { url } }) => url),
+  ofPart('course', 'entryPointName', ({ course: { entryPoint } }) => entryPoint),
   ofPart('client', 'TLSClientSubject', ({ tlsSubject }) => tlsSubject),
   optionalText('TraceId', VARYING.traceId, ({ traceId }) => traceId),
   optionalText('SpanId', VARYING.spanId, ({ spanId }) => spanId),
@@ -149,14 +153,14 @@ const FIELDS_3: readonly Field[] = [
 
 /** Of TLS, and of a trace: Traefik 3 has them, so has 1.7 as ours. */
 const SHARED_FIELDS: readonly Field[] = [
-  ofPart('course', 'TLSVersion', ({ tlsVersion }) => tlsVersion),
-  ofPart('course', 'TLSCipher', ({ tlsCipher }) => tlsCipher),
+  ofPart('course', 'TLSVersion', ({ course: { tlsVersion } }) => tlsVersion),
+  ofPart('course', 'TLSCipher', ({ course: { tlsCipher } }) => tlsCipher),
   optionalText('trace_id', VARYING.traceId, ({ traceId }) => traceId),
   optionalText('span_id', VARYING.spanId, ({ spanId }) => spanId),
 ];
 
 const OUR_FIELDS: readonly Field[] = [
-  ofPart('course', 'Cause', ({ cause }) => cause),
+  ofPart('course', 'Cause', ({ course: { cause } }) => cause),
   optionalText('RequestId', VARYING.requestId, ({ requestId }) => requestId),
   optional('GuardDuration', VARYING.guard, ({ guard }) => guard),
   optional('QueueDuration', VARYING.queue, ({ queue }) => queue),
@@ -164,21 +168,31 @@ const OUR_FIELDS: readonly Field[] = [
   optional('LostDuration', VARYING.lost, ({ lost }) => lost),
   optional('FirstByteDuration', VARYING.firstByte, ({ firstByte }) => firstByte),
   optional('DataDuration', VARYING.data, ({ data }) => data),
-  ofPart('course', 'Tries', ({ tries }) => tries, true),
-  ofPart('course', 'ServerName', ({ server }) => server),
-  ofPart('course', 'EntryPointName', ({ entryPoint }) => entryPoint),
-  ofPart('course', 'Worker', ({ worker }) => worker, true),
-  ofPart('course', 'Reused', ({ upstreamProtocol, reused }) => (upstreamProtocol === '' ? '' : reused), true),
-  ofPart('course', 'UpstreamProtocol', ({ upstreamProtocol }) => upstreamProtocol),
-  ofPart('course', 'UpstreamAddr', ({ upstreamAddress }) => upstreamAddress),
-  ofPart('course', 'SampleRate', ({ sampleRate }) => (sampleRate < 1 ? sampleRate : ''), true),
-  ofPart('course', 'TLSResumed', ({ tlsVersion, tlsResumed }) => (tlsVersion === '' ? '' : tlsResumed), true),
-  ofPart('course', 'CacheHit', ({ cacheHit }) => (cacheHit === null ? '' : cacheHit), true),
+  ofPart('course', 'Tries', ({ course: { tries } }) => tries, true),
+  ofPart('course', 'ServerName', ({ course: { server } }) => server),
+  ofPart('course', 'EntryPointName', ({ course: { entryPoint } }) => entryPoint),
+  ofPart('course', 'Worker', ({ course: { worker } }) => worker, true),
+  ofPart(
+    'course',
+    'Reused',
+    ({ course: { upstreamProtocol, reused } }) => (upstreamProtocol === '' ? '' : reused),
+    true,
+  ),
+  ofPart('course', 'UpstreamProtocol', ({ course: { upstreamProtocol } }) => upstreamProtocol),
+  ofPart('course', 'UpstreamAddr', ({ course: { upstreamAddress } }) => upstreamAddress),
+  ofPart('course', 'SampleRate', ({ course: { sampleRate } }) => (sampleRate < 1 ? sampleRate : ''), true),
+  ofPart(
+    'course',
+    'TLSResumed',
+    ({ course: { tlsVersion, tlsResumed } }) => (tlsVersion === '' ? '' : tlsResumed),
+    true,
+  ),
+  ofPart('course', 'CacheHit', ({ course: { cacheHit } }) => (cacheHit === null ? '' : cacheHit), true),
 ];
 
 const OUR_FIELDS_3: readonly Field[] = [
-  ofPart('course', 'Frontend', ({ frontend }) => frontend),
-  ofPart('course', 'Backend', ({ backend }) => backend),
+  ofPart('course', 'Frontend', ({ course: { frontend } }) => frontend),
+  ofPart('course', 'Backend', ({ course: { backend } }) => backend),
 ];
 
 const OWN_FIELDS: readonly Field[] = [['level', '"level":"info",'], ['msg', '"msg":"",'], END_TIME];

@@ -32,6 +32,6 @@ export function urlObject(url: string, latin1: boolean): string {
 }
 
 /** -1: sizes are the same, or one of them is not known. */
-export function gzipRatio({ originStatus, originBytes, sentBytes }: Entry): number {
+export function gzipRatio({ course: { originStatus }, originBytes, sentBytes }: Entry): number {
   return originStatus > 0 && sentBytes !== 0 && originBytes !== sentBytes ? originBytes / sentBytes : -1;
 }

@@ -159,7 +159,7 @@ export class VaryingValues {
     if (blocks === null) return;
     blocks.sent.put(entry.sentHead, '', true, entry.place);
     blocks.origin.put(entry.originHead, '', true, entry.place);
-    blocks.request.put(entry.requestFields, entry.forwardedFields, entry.latin1, 0);
+    blocks.request.put(entry.requestFields, entry.forwardedFields, entry.course.latin1, 0);
     blocks.id.put(entry.isIdSent);
   }
 
@@ -173,7 +173,7 @@ export class VaryingValues {
   }
 
   /** Lines that follow each other often have the same. */
-  private putPath({ path, latin1, url }: Entry): void {
+  private putPath({ path, course: { latin1, hasPathAsUrl } }: Entry): void {
     const isSame = path === this.lastPath && latin1 === this.lastIsLatin1;
     if (!isSame) {
       this.lastPath = path;
@@ -181,18 +181,18 @@ export class VaryingValues {
       this.path.begin().json(path, latin1);
       this.path.ended();
     }
-    if (!url.startsWith('/')) {
+    if (!hasPathAsUrl || path === '') {
       if (this.replyUrl.length > 0) this.replyUrl.setLength(0);
       return;
     }
-    this.replyUrl.begin().utf8(`"BackendURL":${urlObject(url, latin1)},`);
+    this.replyUrl.begin().utf8(`"BackendURL":${urlObject(path, latin1)},`);
     this.replyUrl.ended();
   }
 
   private putNumbers(entry: Entry): void {
     const { numbers } = this.composer;
-    const { total, origin, originStatus, originBytes } = entry;
-    const hasOrigin = originStatus > 0;
+    const { total, origin, originBytes } = entry;
+    const hasOrigin = entry.course.originStatus > 0;
     numbers[VARYING.total] = total;
     numbers[VARYING.overhead] = origin < 0 ? total : total - origin;
     numbers[VARYING.count] = entry.count;

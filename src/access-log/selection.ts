@@ -1,31 +1,36 @@
 /** Which lines are written: filters first, then the share of those that tell of nothing (shared/spec logs §1.3, §2.5). */
 import type { AccessLogFilters } from '../kernel/access-log-options.ts';
-import type { Entry } from './entry.ts';
 
 const NS_PER_MS = 1e6;
 /** Causes of lines that tell of nothing, unless something else about them does; so does that of nearly all, `ok`. */
 const UNEVENTFUL: readonly string[] = ['redirect', 'preflight'];
 const WORDS = 2 ** 32;
 
-type Judged = Pick<Entry, 'status' | 'retries' | 'total' | 'cause'>;
+type Judged = { readonly status: number; readonly tries: number; readonly cause: string };
 
 function isLong(total: number, minDurationMs: number): boolean {
   return minDurationMs > 0 && total > minDurationMs * NS_PER_MS;
 }
 
-/** Does one of the filters want it? Without any, everything is. */
-export function passes({ statuses, retryAttempts, minDurationMs }: AccessLogFilters, entry: Judged): boolean {
+/** Does one of the filters want it? `total`: nanoseconds. Without any, everything is. */
+export function passes(
+  { statuses, retryAttempts, minDurationMs }: AccessLogFilters,
+  { status, tries }: Judged,
+  total: number,
+): boolean {
   if (statuses.length === 0 && !retryAttempts && minDurationMs === 0) return true;
-  if (retryAttempts && entry.retries > 0) return true;
-  if (isLong(entry.total, minDurationMs)) return true;
-  return statuses.some(([from, to]) => entry.status >= from && entry.status <= to);
+  if (retryAttempts && tries > 1) return true;
+  if (isLong(total, minDurationMs)) return true;
+  return statuses.some(([from, to]) => status >= from && status <= to);
 }
 
 /** It is kept whatever the share is. */
-export function isNotable({ minDurationMs }: AccessLogFilters, { cause, status, retries, total }: Judged): boolean {
-  return (
-    (cause !== 'ok' && !UNEVENTFUL.includes(cause)) || status >= 500 || retries > 0 || isLong(total, minDurationMs)
-  );
+export function isNotable(
+  { minDurationMs }: AccessLogFilters,
+  { cause, status, tries }: Judged,
+  total: number,
+): boolean {
+  return (cause !== 'ok' && !UNEVENTFUL.includes(cause)) || status >= 500 || tries > 1 || isLong(total, minDurationMs);
 }
 
 /** Is one of this id among the `share`? All nodes say the same. FNV-1a, with a last step that mixes all bits. */

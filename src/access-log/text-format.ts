@@ -31,7 +31,8 @@ function headerText(fields: string, name: string, mode: HeaderMode, latin1: bool
 }
 
 function extension(entry: Entry): string {
-  const { guard, connect, firstByte, total, cause, tries, requestId } = entry;
+  const { guard, connect, firstByte, total, requestId } = entry;
+  const { cause, tries } = entry.course;
   const times = `${wholeMs(guard)}/${waitedMs(entry)}/${wholeMs(connect)}/${wholeMs(firstByte)}/${wholeMs(total)}`;
   return `${cause} ${times} ${tries} ${requestId === '' ? '-' : bareField(requestId, false)}`;
 }
@@ -88,7 +89,8 @@ export class TextFormat {
   }
 
   private line(entry: Entry): string {
-    const { latin1, clientFields } = entry;
+    const { clientFields } = entry;
+    const { latin1 } = entry.course;
     const host = this.keepsHost && entry.clientHost !== '' ? entry.clientHost : '-';
     const user = this.keepsUser && entry.user !== '' ? bareField(entry.user, latin1) : '-';
     const at = this.time === null ? '-' : this.time.at(entry.wall);
@@ -102,20 +104,22 @@ export class TextFormat {
     return this.format === 'extended' ? `${whole} ${extension(entry)}\n` : `${whole}\n`;
   }
 
-  private request({ method, path, protocol, latin1 }: Entry): string {
+  private request({ path, course: { method, protocol, latin1 } }: Entry): string {
     const one = this.keepsMethod && method !== '' ? bareField(method, latin1) : '-';
     const two = this.keepsPath && path !== '' ? bareField(path, latin1) : '-';
     return `${one} ${two} ${this.keepsProtocol ? protocol : '-'}`;
   }
 
-  private answer({ status, sentBytes, originStatus, originBytes }: Entry): string {
+  private answer({ sentBytes, originBytes, course: { status, originStatus } }: Entry): string {
     if (this.is3) return `${this.keepsStatus ? status : '-'} ${this.keepsBytes ? sentBytes : '-'}`;
     if (originStatus === 0) return '- -';
     return `${this.keepsStatus ? originStatus : '-'} ${this.keepsBytes ? originBytes : '-'}`;
   }
 
-  private places({ frontendName, url, latin1 }: Entry): string {
+  private places({ path, course }: Entry): string {
     const { absent } = this;
+    const { frontendName, latin1 } = course;
+    const url = course.hasPathAsUrl ? path : course.url;
     const name = frontendName.startsWith(FRONTEND) ? frontendName.slice(FRONTEND.length) : frontendName;
     const frontend = this.keepsFrontend && name !== '' ? `"${quotedField(name, false)}"` : absent;
     return `${frontend} ${this.keepsUrl && url !== '' ? `"${quotedField(url, latin1)}"` : absent}`;

@@ -10,6 +10,7 @@
  */
 import { isMainThread } from 'node:worker_threads';
 import { AccessLog } from '../../src/data/access-log/access-log.ts';
+import { Courses } from '../../src/data/access-log/courses.ts';
 import { ExchangeRecord } from '../../src/data/access-log/exchange-record.ts';
 import { Assignment } from '../../src/data/balancing/assignment.ts';
 import { CountedExchange } from '../../src/data/exchange/counted-exchange.ts';
@@ -162,6 +163,7 @@ const CLASSES = {
   RequestCounts,
   RequestIds,
   AccessLog,
+  Courses,
   ExchangeRecord,
   Tracer,
   Trace,

@@ -2,6 +2,7 @@
  * Lines of what the admin address answers (`--accessLog.addInternals`): made on the main thread, into a ring of its own. They are those
  * of answers of ours everywhere else (shared/spec logs §1, §2).
  */
+import { Course } from '../../access-log/course.ts';
 import type { Entry } from '../../access-log/entry.ts';
 import { LineRing, NOTABLE, USUAL } from '../../access-log/line-ring.ts';
 import { requestPath } from '../../access-log/request-path.ts';
@@ -58,6 +59,14 @@ function causeOf({ status, isWhole }: InternalExchange): string {
   return isWhole ? (CAUSES[status] ?? 'ok') : 'client_reset';
 }
 
+function courseOf(exchange: InternalExchange): Course {
+  const { isSecure, method, protocol, status } = exchange;
+  return Object.assign(new Course(), {
+    ...{ method, protocol, status, cause: causeOf(exchange), scheme: isSecure ? 'https' : 'http' },
+    ...{ latin1: true, entryPoint: ENTRY_POINT, worker: MAIN },
+  });
+}
+
 export class InternalLog {
   private readonly options: AccessLogOptions;
   private readonly ring: LineRing;
@@ -71,14 +80,15 @@ export class InternalLog {
     const { ring, options } = this;
     const count = ring.nextRequest();
     if (ring.isOff) return;
-    const { entry } = ring;
-    entry.status = exchange.status;
-    entry.total = Math.round(exchange.ms * NS_PER_MS);
-    entry.cause = causeOf(exchange);
-    if (!passes(options.filters, entry)) return;
-    const notable = isNotable(options.filters, entry);
+    const course = courseOf(exchange);
+    const total = Math.round(exchange.ms * NS_PER_MS);
+    if (!passes(options.filters, course, total)) return;
+    const notable = isNotable(options.filters, course, total);
     if (!notable && options.sampling < 1 && !isAmong(String(Math.random()), options.sampling)) return;
-    entry.sampleRate = notable ? 1 : options.sampling;
+    course.sampleRate = notable ? 1 : options.sampling;
+    const { entry } = ring;
+    entry.course = course;
+    entry.total = total;
     entry.count = count;
     this.fill(entry, exchange);
     ring.put(notable ? NOTABLE : USUAL);
@@ -89,13 +99,7 @@ export class InternalLog {
     this.ring.publish();
   }
 
-  private fill(
-    entry: Entry,
-    { peer, port, isSecure, method, target, protocol, fields, wall, head, bytes }: InternalExchange,
-  ): void {
-    entry.latin1 = true;
-    entry.entryPoint = ENTRY_POINT;
-    entry.worker = MAIN;
+  private fill(entry: Entry, { peer, port, target, fields, wall, head, bytes }: InternalExchange): void {
     entry.wall = wall;
     entry.now = Date.now();
     entry.guard = 0;
@@ -103,10 +107,7 @@ export class InternalLog {
     entry.clientHost = peer;
     entry.clientAddress = peer;
     entry.clientPort = port;
-    entry.scheme = isSecure ? 'https' : 'http';
-    entry.method = method;
     entry.path = requestPath(target, this.options.queryParameters === 'keep');
-    entry.protocol = protocol;
     entry.host = fields.get('host') ?? '';
     entry.sentBytes = bytes;
     let lines = '';

@@ -11,10 +11,10 @@ import type { AccessLogOptions } from '../../kernel/access-log-options.ts';
 import { addressFamily } from '../../kernel/ip-ranges.ts';
 import type { ObservabilityOptions } from '../../middlewares/observability.ts';
 import type { BootAccessLog } from '../../protocol/messages.ts';
-import type { FrontendView } from '../../table/views.ts';
 import type { Outcome } from '../exchange/outcome.ts';
+import { Courses } from './courses.ts';
 import { ExchangeRecord, type RecordNeeds } from './exchange-record.ts';
-import { Places } from './place.ts';
+import { type Place, Places } from './place.ts';
 
 const NS_PER_MS = 1e6;
 const CONNECTION_FIELDS = [
@@ -87,30 +87,24 @@ function fillTimes(entry: Entry, { marks }: Outcome): void {
   entry.data = entry.total - sum;
 }
 
-function setOrigin(entry: Entry, status: number, { responseBytes }: Outcome): void {
-  entry.originStatus = status;
-  entry.originBytes = responseBytes;
-  entry.origin = entry.total - Math.max(entry.guard, 0);
-}
-
 export class AccessLog {
   private readonly options: AccessLogOptions;
-  private readonly worker: number;
   private readonly entryPoints: readonly string[];
   private readonly ring: LineRing;
   private readonly needs: RecordNeeds;
   private readonly places: Places;
+  private readonly courses: Courses;
   private readonly is17: boolean;
 
   /** `entryPoints`: their names. */
   constructor({ options, words, memory }: BootAccessLog, worker: number, entryPoints: readonly string[]) {
     this.options = options;
-    this.worker = worker;
     this.entryPoints = entryPoints;
     this.ring = new LineRing(options, words, memory);
     this.needs = needsOf(options);
     this.places = new Places(options.names, options.provider);
     this.is17 = options.names === '1.7';
+    this.courses = new Courses(worker, entryPoints, this.is17);
   }
 
   /** For one exchange, and all that it serves later. */
@@ -129,18 +123,15 @@ export class AccessLog {
     const own = outcome.frontend?.options?.observability as ObservabilityOptions | undefined;
     if (own?.accessLogs === false) return;
     const { ring, options } = this;
-    const { entry } = ring;
-    entry.status = outcome.status;
-    entry.retries = Math.max(outcome.tries - 1, 0);
-    entry.total = ns(outcome.marks.total);
-    entry.cause = outcome.cause;
-    if (!passes(options.filters, entry)) return;
+    const total = ns(outcome.marks.total);
+    if (!passes(options.filters, outcome, total)) return;
     const share = own?.sampling ?? options.sampling;
-    const notable = isNotable(options.filters, entry);
+    const notable = isNotable(options.filters, outcome, total);
     if (!notable && share < 1 && !isAmong(keyOf(outcome), share)) return;
-    entry.sampleRate = notable ? 1 : share;
+    const { entry } = ring;
+    entry.total = total;
     this.fill(entry, outcome, record, exchange);
-    entry.cacheHit = exchange.authWasKnown;
+    this.fillCourse(entry, outcome, record, notable ? 1 : share, exchange.authWasKnown);
     ring.put(notable ? NOTABLE : USUAL);
   }
 
@@ -151,30 +142,15 @@ export class AccessLog {
     entry.clientPort = record.port;
     // In 1.7 a name that was not let in is nobody's.
     entry.user = this.is17 && outcome.cause === 'unauthorized' ? '' : exchange.user;
-    entry.latin1 = record.latin1;
-    entry.method = outcome.method;
     entry.path = requestPath(exchange.clientTarget, this.options.queryParameters === 'keep');
-    entry.protocol = record.protocol;
-    entry.scheme = record.isSecure ? 'https' : 'http';
     entry.host = record.host;
     entry.requestBytes = outcome.requestBytes;
     entry.sentBytes = record.packedBytes < 0 ? outcome.responseBytes : record.packedBytes;
     entry.count = record.count;
-    entry.tries = outcome.tries;
-    this.fillPlace(entry, outcome, record);
-    entry.entryPoint = this.entryPoints[outcome.entryPoint];
-    entry.worker = this.worker;
     entry.requestId = outcome.requestId;
     entry.traceId = outcome.trace?.traceId ?? '';
     entry.spanId = outcome.trace?.spanId ?? '';
-    entry.reused = outcome.marks.isReused;
-    entry.upstreamProtocol = record.upstreamProtocol;
-    entry.upstreamAddress = record.upstreamAddress;
-    const { tls } = record;
-    entry.tlsVersion = tls === null ? '' : tls.version;
-    entry.tlsCipher = tls === null ? '' : tls.cipher;
-    entry.tlsResumed = tls?.resumed === true;
-    entry.tlsSubject = tls === null ? '' : tls.clientSubject;
+    entry.tlsSubject = record.tls === null ? '' : record.tls.clientSubject;
     entry.clientFields = record.clientFields;
     entry.requestFields = record.requestFields;
     entry.isIdSent = record.isIdSent;
@@ -183,40 +159,30 @@ export class AccessLog {
     entry.sentHead = record.sentHead;
   }
 
-  private fillPlace(entry: Entry, outcome: Outcome, record: ExchangeRecord): void {
-    const { frontend, backend, server, tries } = outcome;
-    const last = server ?? outcome.marks.failed.at(-1)?.server ?? null;
-    entry.frontend = frontend === null ? '' : frontend.name;
-    entry.backend = backend === null ? '' : backend.name;
-    entry.server = last === null ? '' : last.name;
-    if (tries > 0 && frontend !== null && backend !== null && last !== null) {
-      const place = this.places.ofServer(frontend, backend, last);
-      entry.place = place.number;
-      entry.frontendName = place.frontend;
-      entry.backendName = place.backend;
-      entry.url = last.url;
-      entry.address = last.address;
+  private fillCourse(
+    entry: Entry,
+    outcome: Outcome,
+    record: ExchangeRecord,
+    sampleRate: number,
+    cacheHit: boolean | null,
+  ): void {
+    const { frontend, backend, tries, cause, status } = outcome;
+    const server = outcome.server ?? outcome.marks.failed.at(-1)?.server ?? null;
+    let place: Place;
+    let originStatus = 0;
+    if (tries > 0 && frontend !== null && backend !== null && server !== null) {
+      const reached = this.places.ofServer(frontend, backend, server);
+      entry.place = reached.number;
+      place = reached;
       // What we say for a server that does not answer is said where its answer would be.
-      setOrigin(entry, record.originStatus > 0 ? record.originStatus : outcome.status, outcome);
-      return;
-    }
-    this.fillReply(entry, outcome, frontend);
-  }
-
-  private fillReply(entry: Entry, outcome: Outcome, frontend: FrontendView | null): void {
-    const { cause, entryPoint } = outcome;
-    entry.place = 0;
-    const { frontend: name, backend, isOrigin } = this.places.ofReply(cause, this.entryPoints[entryPoint], frontend);
-    entry.frontendName = name;
-    entry.backendName = backend;
-    entry.url = isOrigin && this.is17 ? entry.path : '';
-    entry.address = '';
-    if (isOrigin) {
-      setOrigin(entry, outcome.status, outcome);
+      originStatus = record.originStatus > 0 ? record.originStatus : status;
     } else {
-      entry.originStatus = 0;
-      entry.originBytes = 0;
-      entry.origin = -1;
+      entry.place = 0;
+      place = this.places.ofReply(cause, this.entryPoints[outcome.entryPoint], frontend);
+      if (place.isOrigin) originStatus = status;
     }
+    entry.originBytes = place.isOrigin ? outcome.responseBytes : 0;
+    entry.origin = place.isOrigin ? entry.total - Math.max(entry.guard, 0) : -1;
+    entry.course = this.courses.of(place, outcome, record, originStatus, sampleRate, cacheHit);
   }
 }

@@ -3,6 +3,7 @@
  * themselves as backend `Traefik`: of those that were entered the innermost gives the names, and whichever there is an origin
  * status.
  */
+import type { Course } from '../../access-log/course.ts';
 import type { AccessLogNames } from '../../kernel/access-log-options.ts';
 import type { BackendView, FrontendView, ServerView } from '../../table/views.ts';
 
@@ -12,11 +13,15 @@ export type Place = {
   readonly backend: string;
   /** The answer of ours counts as one of an origin, and the path of the request as its URL. */
   readonly isOrigin: boolean;
+  /** null: it is an answer of ours. */
+  readonly server: ServerView | null;
+  /** Of exchanges that came to it. */
+  readonly courses: Course[];
 };
 
 const TRAEFIK = 'Traefik';
-const NOWHERE: Place = { frontend: '', backend: '', isOrigin: false };
-const NOT_FOUND: Place = { frontend: 'backend not found', backend: TRAEFIK, isOrigin: true };
+const NOWHERE: Place = { frontend: '', backend: '', isOrigin: false, server: null, courses: [] };
+const NOT_FOUND: Place = { frontend: 'backend not found', backend: TRAEFIK, isOrigin: true, server: null, courses: [] };
 
 /** What logs itself, by the name of its kind, and what it calls itself; from the outside in. */
 const STEPS: readonly (readonly [kind: string, name: string])[] = [
@@ -59,6 +64,8 @@ let reachedPlaces = 0;
 export class Places {
   private readonly is3: boolean;
   private readonly suffix: string;
+  /** Of answers before a frontend, by their names: a few for each entrypoint. */
+  private readonly ofEntryPoints = new Map<string, Place>();
 
   /** `provider`: behind `@` in the names of Traefik 3. */
   constructor(names: AccessLogNames, provider: string) {
@@ -71,7 +78,13 @@ export class Places {
     const known = reached.get(server);
     if (known !== undefined && known.of === frontend && known.backendView === backend) return known;
     const place: ReachedPlace = {
-      ...{ frontend: frontend.name + this.suffix, backend: backend.name + this.suffix, isOrigin: true },
+      ...{
+        frontend: frontend.name + this.suffix,
+        backend: backend.name + this.suffix,
+        isOrigin: true,
+        server,
+        courses: [],
+      },
       ...{ of: frontend, backendView: backend, number: ++reachedPlaces },
     };
     reached.set(server, place);
@@ -86,7 +99,16 @@ export class Places {
     if (frontend !== null) return this.ofFrontend(cause, frontend);
     if (cause === 'no_route') return NOT_FOUND;
     const step = OF_ENTRY_POINT[cause];
-    return step === undefined ? NOWHERE : { frontend: `${step} ${entryPoint}`, backend: TRAEFIK, isOrigin: true };
+    return step === undefined ? NOWHERE : this.ofEntryPoint(`${step} ${entryPoint}`);
+  }
+
+  private ofEntryPoint(frontend: string): Place {
+    let place = this.ofEntryPoints.get(frontend);
+    if (place === undefined) {
+      place = { frontend, backend: TRAEFIK, isOrigin: true, server: null, courses: [] };
+      this.ofEntryPoints.set(frontend, place);
+    }
+    return place;
   }
 
   private ofFrontend(cause: string, frontend: FrontendView): Place {
@@ -104,7 +126,13 @@ export class Places {
   }
 
   private madeFor3({ name, backend }: FrontendView): Place {
-    return { frontend: name + this.suffix, backend: backend.name + this.suffix, isOrigin: false };
+    return {
+      frontend: name + this.suffix,
+      backend: backend.name + this.suffix,
+      isOrigin: false,
+      server: null,
+      courses: [],
+    };
   }
 
   private madeFor17(cause: string, { name, options, backend }: FrontendView): Place {
@@ -118,6 +146,6 @@ export class Places {
     const innermost = entered.at(-1);
     return innermost === undefined
       ? NOWHERE
-      : { frontend: `${innermost} for ${name}`, backend: TRAEFIK, isOrigin: true };
+      : { frontend: `${innermost} for ${name}`, backend: TRAEFIK, isOrigin: true, server: null, courses: [] };
   }
 }

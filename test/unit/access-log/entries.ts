@@ -1,4 +1,5 @@
 /** Entries and options for tests of the forms of the access log. */
+import { Course } from '../../../src/access-log/course.ts';
 import { Entry } from '../../../src/access-log/entry.ts';
 import { JsonFormat } from '../../../src/access-log/json-format.ts';
 import { LineBytes } from '../../../src/access-log/line-bytes.ts';
@@ -22,11 +23,16 @@ export const OPTIONS: AccessLogOptions = {
   provider: 'etcd',
 };
 
+/** Of an entry, and of its course. */
+export type Values = Partial<Omit<Entry, 'course' | 'forgetHeads'> & Course>;
+
+const OF_COURSE: ReadonlySet<string> = new Set(Object.keys(new Course()));
+
 /** A request that a server has answered. */
-export function entry(changes: Partial<Entry> = {}): Entry {
-  return Object.assign(
-    new Entry(),
-    {
+export function entry(changes: Values = {}): Entry {
+  const one = new Entry();
+  const values: Values = {
+    ...{
       wall: Date.UTC(2026, 0, 2, 15, 4, 5, 120),
       now: Date.UTC(2026, 0, 2, 15, 4, 5, 140),
       guard: 0,
@@ -66,12 +72,15 @@ export function entry(changes: Partial<Entry> = {}): Entry {
       originHead: '200 OK\r\ncontent-type: text/plain',
       sentHead: '200 OK\r\ncontent-type: text/plain\r\nX-B: 1',
     },
-    changes,
-  );
+    ...changes,
+  };
+  for (const [name, value] of Object.entries(values))
+    Object.assign(OF_COURSE.has(name) ? one.course : one, { [name]: value });
+  return one;
 }
 
 /** An answer of ours before any server. */
-export const LOCAL: Partial<Entry> = {
+export const LOCAL: Values = {
   tries: 0,
   status: 503,
   originStatus: 0,

@@ -114,7 +114,15 @@ test('a line that is too long goes without the fields of heads, and else not at 
   assert.ok(!line.includes('request_') && line.includes('"RequestPath"'));
   const long = 'v'.repeat(8_000);
   put(
-    entry({ path: long, frontendName: long, backendName: long, url: `/${long}`, host: long, user: long, method: long }),
+    entry({
+      path: long,
+      frontendName: long,
+      backendName: long,
+      hasPathAsUrl: true,
+      host: long,
+      user: long,
+      method: long,
+    }),
     USUAL,
   );
   assert.equal(lines().length, 0);

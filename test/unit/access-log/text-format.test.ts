@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Entry } from '../../../src/access-log/entry.ts';
 import { TextFormat } from '../../../src/access-log/text-format.ts';
 import type { AccessLogOptions } from '../../../src/kernel/access-log-options.ts';
-import { entry, LOCAL, lineOf, OPTIONS } from './entries.ts';
+import { entry, LOCAL, lineOf, OPTIONS, type Values } from './entries.ts';
 
-function line(changes: Partial<Entry> = {}, options: Partial<AccessLogOptions> = {}): string {
+function line(changes: Values = {}, options: Partial<AccessLogOptions> = {}): string {
   return lineOf(new TextFormat({ ...OPTIONS, ...options }), entry(changes));
 }
 

@@ -1,0 +1,55 @@
+/**
+ * What of an entry many exchanges have in common: where they went, and how. Whoever fills entries has one for all of them, so that lines
+ * find what they had before by its identity.
+ */
+export class Course {
+  /** Names as Traefik has them, '' for none. */
+  frontendName = '';
+  backendName = '';
+  /** Of the server, '' for none. */
+  url = '';
+  /** Traefik has the path of the request where the URL of the server would be. */
+  hasPathAsUrl = false;
+  /** host:port of `url`, '' for none. */
+  address = '';
+  /** Ours, '' for none. */
+  frontend = '';
+  backend = '';
+  server = '';
+  upstreamAddress = '';
+  /** '1.1' or '2', '' where no connection was used. */
+  upstreamProtocol = '';
+  reused = false;
+
+  status = 0;
+  /** 0: there is none. */
+  originStatus = 0;
+  cause = '';
+  /** Servers that were asked. */
+  tries = 0;
+  retries = 0;
+
+  method = '';
+  /** Texts of heads have one character per byte. */
+  latin1 = false;
+  /** `HTTP/1.1` */
+  protocol = '';
+  scheme: 'http' | 'https' = 'http';
+  entryPoint = '';
+  worker = 0;
+  /** '' in the clear, and where the engine does not tell. */
+  tlsVersion = '';
+  tlsCipher = '';
+  tlsResumed = false;
+  /** Below 1 where it was one of many. */
+  sampleRate = 1;
+  /** Of the auth cache; null: none was asked. */
+  cacheHit: boolean | null = null;
+}
+
+const NAMES = Object.keys(new Course()) as (keyof Course)[];
+
+/** Two that were made apart. */
+export function isSameCourse(one: Course, other: Course): boolean {
+  return one === other || NAMES.every((name) => one[name] === other[name]);
+}

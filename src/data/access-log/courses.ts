@@ -1,0 +1,113 @@
+/**
+ * Gives one object to all exchanges that went the same way (src/access-log/course.ts): what is compared here once is neither kept nor
+ * compared for each line.
+ */
+import { Course } from '../../access-log/course.ts';
+import type { Outcome } from '../exchange/outcome.ts';
+import type { ExchangeRecord } from './exchange-record.ts';
+import type { Place } from './place.ts';
+
+/** At one place; then others give way. */
+const MOST = 16;
+
+export class Courses {
+  private readonly worker: number;
+  private readonly entryPoints: readonly string[];
+  private readonly is17: boolean;
+  private given = 0;
+
+  /** `entryPoints`: their names. `is17`: answers of ours have the path of the request where a server has its URL. */
+  constructor(worker: number, entryPoints: readonly string[], is17: boolean) {
+    this.worker = worker;
+    this.entryPoints = entryPoints;
+    this.is17 = is17;
+  }
+
+  /** Of an exchange that came to `place`: that of its server, where it came to any. `sampleRate`, `cacheHit`: as of Course. */
+  of(
+    place: Place,
+    outcome: Outcome,
+    record: ExchangeRecord,
+    originStatus: number,
+    sampleRate: number,
+    cacheHit: boolean | null,
+  ): Course {
+    const { courses } = place;
+    for (let i = 0; i < courses.length; i++) {
+      const known = courses[i];
+      if (
+        known.originStatus === originStatus &&
+        known.sampleRate === sampleRate &&
+        known.cacheHit === cacheHit &&
+        this.isOf(known, outcome, record)
+      )
+        return known;
+    }
+    const course = this.make(place, outcome, record);
+    course.originStatus = originStatus;
+    course.sampleRate = sampleRate;
+    course.cacheHit = cacheHit;
+    courses[courses.length < MOST ? courses.length : this.given++ % MOST] = course;
+    return course;
+  }
+
+  /** Of those at one place, whose names are the same where it has a server. */
+  private isOf(course: Course, outcome: Outcome, record: ExchangeRecord): boolean {
+    const { tls } = record;
+    return (
+      course.status === outcome.status &&
+      course.cause === outcome.cause &&
+      course.tries === outcome.tries &&
+      course.reused === outcome.marks.isReused &&
+      course.method === outcome.method &&
+      course.latin1 === record.latin1 &&
+      course.upstreamAddress === record.upstreamAddress &&
+      course.upstreamProtocol === record.upstreamProtocol &&
+      course.protocol === record.protocol &&
+      (course.scheme === 'https') === record.isSecure &&
+      course.entryPoint === this.entryPoints[outcome.entryPoint] &&
+      course.worker === this.worker &&
+      course.tlsVersion === (tls === null ? '' : tls.version) &&
+      (tls === null || (course.tlsCipher === tls.cipher && course.tlsResumed === (tls.resumed === true))) &&
+      course.frontend === (outcome.frontend === null ? '' : outcome.frontend.name) &&
+      course.backend === (outcome.backend === null ? '' : outcome.backend.name) &&
+      course.server === lastServer(outcome)
+    );
+  }
+
+  private make(place: Place, outcome: Outcome, record: ExchangeRecord): Course {
+    const { tls } = record;
+    const { server } = place;
+    return Object.assign(new Course(), {
+      frontendName: place.frontend,
+      backendName: place.backend,
+      url: server === null ? '' : server.url,
+      hasPathAsUrl: server === null && place.isOrigin && this.is17,
+      address: server === null ? '' : server.address,
+      frontend: outcome.frontend?.name ?? '',
+      backend: outcome.backend?.name ?? '',
+      server: lastServer(outcome),
+      upstreamAddress: record.upstreamAddress,
+      upstreamProtocol: record.upstreamProtocol,
+      reused: outcome.marks.isReused,
+      status: outcome.status,
+      cause: outcome.cause,
+      tries: outcome.tries,
+      retries: Math.max(outcome.tries - 1, 0),
+      method: outcome.method,
+      latin1: record.latin1,
+      protocol: record.protocol,
+      scheme: record.isSecure ? ('https' as const) : ('http' as const),
+      entryPoint: this.entryPoints[outcome.entryPoint],
+      worker: this.worker,
+      tlsVersion: tls?.version ?? '',
+      tlsCipher: tls?.cipher ?? '',
+      tlsResumed: tls?.resumed === true,
+    });
+  }
+}
+
+/** Its name: of the one that was asked last, '' for none. */
+function lastServer({ server, marks }: Outcome): string {
+  return (server ?? marks.failed.at(-1)?.server)?.name ?? '';
+}

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { Course } from '../../../src/access-log/course.ts';
+import { Courses } from '../../../src/data/access-log/courses.ts';
+import { ExchangeRecord } from '../../../src/data/access-log/exchange-record.ts';
+import type { Place } from '../../../src/data/access-log/place.ts';
+import { Marks } from '../../../src/data/exchange/marks.ts';
+import { Outcome } from '../../../src/data/exchange/outcome.ts';
+
+type Changes = {
+  outcome?: object;
+  record?: object;
+  marks?: object;
+  originStatus?: number;
+  sampleRate?: number;
+  cacheHit?: boolean | null;
+};
+
+const TLS = { version: '1.3', cipher: 'TLS_AES_128_GCM_SHA256', resumed: false, clientSubject: '' };
+const CHANGES: readonly Changes[] = [
+  {},
+  { outcome: { status: 304 } },
+  { outcome: { cause: 'client_closed' } },
+  { outcome: { tries: 2 } },
+  { outcome: { method: 'PUT' } },
+  { outcome: { entryPoint: 1 } },
+  { outcome: { frontend: { name: 'f2' } } },
+  { outcome: { frontend: null } },
+  { outcome: { backend: { name: 'b2' } } },
+  { outcome: { server: { name: 's2' } } },
+  { outcome: { server: null } },
+  { marks: { isReused: true } },
+  { record: { latin1: true } },
+  { record: { upstreamAddress: '10.0.0.1:81' } },
+  { record: { upstreamProtocol: '2' } },
+  { record: { protocol: 'HTTP/2.0' } },
+  { record: { isSecure: true } },
+  { record: { isSecure: true, tls: TLS } },
+  { record: { isSecure: true, tls: { ...TLS, version: '1.2' } } },
+  { record: { isSecure: true, tls: { ...TLS, cipher: 'TLS_AES_256_GCM_SHA384' } } },
+  { record: { isSecure: true, tls: { ...TLS, resumed: true } } },
+  { originStatus: 500 },
+  { sampleRate: 0.5 },
+  { cacheHit: true },
+  { cacheHit: false },
+];
+
+function place(): Place {
+  const server = { name: 's1', url: 'http://10.0.0.1:80', address: '10.0.0.1:80' };
+  return { frontend: 'f1', backend: 'b1', isOrigin: true, courses: [], server: server as Place['server'] };
+}
+
+function courseOf(courses: Courses, at: Place, changes: Changes): Course {
+  const marks = Object.assign(new Marks(), changes.marks);
+  const outcome = Object.assign(
+    new Outcome(),
+    { marks, status: 200, tries: 1, method: 'GET' },
+    { frontend: { name: 'f1' }, backend: { name: 'b1' }, server: { name: 's1' } },
+    changes.outcome,
+  );
+  const record = Object.assign(
+    new ExchangeRecord({ connection: true, heads: true }),
+    { protocol: 'HTTP/1.1', upstreamAddress: '10.0.0.1:80', upstreamProtocol: '1.1' },
+    changes.record,
+  );
+  const { originStatus = 200, sampleRate = 1, cacheHit = null } = changes;
+  return courses.of(at, outcome, record, originStatus, sampleRate, cacheHit);
+}
+
+const ENTRY_POINTS = ['http', 'https'];
+
+test('exchanges that went the same way have one course, and what differs in anything has one of its own', () => {
+  const alone = CHANGES.map((changes) => courseOf(new Courses(0, ENTRY_POINTS, true), place(), changes));
+  assert.equal(new Set(alone.map((course) => JSON.stringify(course))).size, CHANGES.length);
+  const courses = new Courses(0, ENTRY_POINTS, true);
+  // More than are kept: in both orders each is that of its own exchange.
+  const at = place();
+  for (const order of [[...CHANGES.keys()], [...CHANGES.keys()].reverse()]) {
+    for (const i of order) {
+      const course = courseOf(courses, at, CHANGES[i]);
+      assert.deepEqual(course, alone[i]);
+      assert.equal(courseOf(courses, at, CHANGES[i]), course);
+    }
+  }
+  assert.ok(at.courses.length <= 16, `${at.courses.length} are kept`);
+});
+
+test('an answer of ours has the path for a URL where Traefik 1.7 has it, and the names of its place', () => {
+  const reply: Place = { frontend: 'backend not found', backend: 'Traefik', isOrigin: true, server: null, courses: [] };
+  for (const is17 of [true, false]) {
+    const course = courseOf(
+      new Courses(3, ENTRY_POINTS, is17),
+      { ...reply, courses: [] },
+      { outcome: { server: null } },
+    );
+    const { hasPathAsUrl, url, address, frontendName, backendName, worker } = course;
+    assert.deepEqual([hasPathAsUrl, url, address, worker], [is17, '', '', 3]);
+    assert.deepEqual([frontendName, backendName], ['backend not found', 'Traefik']);
+  }
+  const nowhere = courseOf(new Courses(0, ENTRY_POINTS, true), { ...reply, isOrigin: false }, {});
+  assert.equal(nowhere.hasPathAsUrl, false);
+});
