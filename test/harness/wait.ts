@@ -8,6 +8,8 @@ const LOOK_EVERY_MS = 15;
 const STILL_MS = 150;
 /** Long: several programs may be starting at once on two cores. Only a test that fails waits so long. */
 const DEADLINE_MS = 90_000;
+/** For what is done at once: by a timeout of tsuji's it would not come before a minute. */
+export const SOON_MS = 20_000;
 
 /**
  * Asks `condition` every few milliseconds until it gives something truthy, and returns that. What it throws counts as

@@ -21,7 +21,7 @@ import {
 import { exchangeTest, request as nextRequest, type Scope } from '../harness/exchanges.ts';
 import { answering, ok, type RawConnection, type RawServer, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
-import { untilStill, waitFor } from '../harness/wait.ts';
+import { SOON_MS, untilStill, waitFor } from '../harness/wait.ts';
 
 const engines = await startEngines({ after });
 const { tsuji } = engines;
@@ -280,7 +280,7 @@ eachEngine('a client that leaves ends its request to the server at once', async 
     second.send('half'.repeat(24));
   }
   for (const connection of engine === 'tsuji' ? [third] : [first, second, third]) {
-    await waitFor(() => connection.closed, 'the server to be told', 3_000);
+    await waitFor(() => connection.closed, 'the server to be told', SOON_MS);
   }
   // Node's client of HTTP/2 ends its upload before it takes it back; test/integration/http2.test.ts has one that does not.
   if (!isHttp2(engine)) assert.equal(third.received.includes('0\r\n\r\n'), false);

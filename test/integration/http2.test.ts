@@ -22,7 +22,7 @@ import {
 import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, type RawConnection, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
-import { waitFor } from '../harness/wait.ts';
+import { SOON_MS, waitFor } from '../harness/wait.ts';
 
 const engines = await startEngines({ after });
 const { tsuji } = engines;
@@ -162,7 +162,7 @@ exchangeTest('a stream that is reset ends its request to the server at once, and
   const upstream = await server.next();
   await upstream.until('half');
   client.send(frame(FRAME.rstStream, 0, 3, CANCEL));
-  await waitFor(() => upstream.closed, 'the server to be told', 3_000);
+  await waitFor(() => upstream.closed, 'the server to be told', SOON_MS);
   assert.equal(upstream.received.includes('0\r\n\r\n'), false, 'a broken upload that looks whole');
   other.send(ok('x'));
   await client.answered(1);
@@ -313,7 +313,7 @@ for (const [what, next] of Object.entries(FLOODS)) {
       await new Promise<void>((resolve) => client.raw.socket.write(Buffer.concat(burst), () => resolve()));
       await new Promise(setImmediate);
     }
-    await client.untilEnded(3_000);
+    await client.untilEnded(SOON_MS);
     assert.ok(server.connections.length < 1_500);
     await servesOthers(t);
   });
@@ -326,7 +326,7 @@ exchangeTest('a flood of empty frames is ended', tsuji, async (t) => {
     client.send(...Array.from({ length: 50 }, () => frame(FRAME.data, 0, 1)));
     await new Promise(setImmediate);
   }
-  await client.untilEnded(3_000);
+  await client.untilEnded(SOON_MS);
   await servesOthers(t);
 });
 
@@ -447,7 +447,7 @@ test('a drain waits for an answer that its client takes slowly', async (t) => {
   await waitFor(
     () => bytes() === 40_000,
     () => `the rest, so far ${bytes()}`,
-    3_000,
+    SOON_MS,
   );
   assert.deepEqual(await ending.tsuji.ended(), { code: 0, signal: null });
 });
@@ -455,6 +455,6 @@ test('a drain waits for an answer that its client takes slowly', async (t) => {
 test('an idle HTTP/2 connection ends with GOAWAY after --respondingTimeouts.idleTimeout', async (t) => {
   const short = await startEngines(t, { flags: ['--respondingTimeouts.idleTimeout=300ms'] });
   const client = await http2Raw(t, short.port('tsuji-h2c'));
-  assert.equal(await client.untilEnded(3_000), NO_ERROR);
-  await waitFor(() => client.raw.closed, 'the connection to be closed', 3_000);
+  assert.equal(await client.untilEnded(SOON_MS), NO_ERROR);
+  await waitFor(() => client.raw.closed, 'the connection to be closed', SOON_MS);
 });

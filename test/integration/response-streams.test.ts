@@ -14,7 +14,7 @@ import {
 } from '../harness/exchanges.ts';
 import { ok, type RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
-import { untilStill, waitFor } from '../harness/wait.ts';
+import { SOON_MS, untilStill, waitFor } from '../harness/wait.ts';
 
 const tsuji = await startTsuji({ after }, { workers: 1 });
 
@@ -65,7 +65,11 @@ exchangeTest('a client that leaves in the middle of a download is noticed by the
       }
       if (how === 'end') client.destroy();
       else client.socket.resetAndDestroy();
-      await waitFor(() => upstream.closed, `the server to notice (${how}, ${stalled ? 'stalled' : 'flowing'})`, 3_000);
+      await waitFor(
+        () => upstream.closed,
+        `the server to notice (${how}, ${stalled ? 'stalled' : 'flowing'})`,
+        SOON_MS,
+      );
     }
   }
 });

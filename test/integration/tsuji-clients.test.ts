@@ -17,7 +17,7 @@ import {
 import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, type RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
-import { untilStill, waitFor } from '../harness/wait.ts';
+import { SOON_MS, untilStill, waitFor } from '../harness/wait.ts';
 
 /** Times of tsuji here: eight times as long as what keeps them, which a busy machine makes longer. */
 const MS = 2_000;
@@ -72,7 +72,7 @@ exchangeTest(
     const took = await Promise.all([
       ...[head, secure, method, handshake].map((connection) => drip(t, connection, 'a')),
       drip(t, proxied, '1'),
-      waitFor(() => silent.closed, 'a silent connection to be cut', 20_000).then(() => MS),
+      waitFor(() => silent.closed, 'a silent connection to be cut', SOON_MS).then(() => MS),
     ]);
     assert.ok(
       took.every((ms) => ms >= MS / 2),
@@ -269,7 +269,7 @@ async function leaveDuringUpgrade(t: Scope): Promise<void> {
   leaving.socket.allowHalfOpen = true;
   leaving.socket.end(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: odd\r\n\r\n`);
   const upstream = await server.next();
-  await waitFor(() => upstream.closed && leaving.closed, 'both sides to be closed', 12_000);
+  await waitFor(() => upstream.closed && leaving.closed, 'both sides to be closed', SOON_MS);
 }
 
 /** Something every two seconds, for longer than a client that takes nothing is kept. */

@@ -7,7 +7,7 @@ import { exchangeTest, openExchanges, request, response, type Scope } from '../h
 import { OWN_HOST } from '../harness/own-host.ts';
 import { answering, ok, RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute } from '../harness/tsuji.ts';
-import { untilStill, waitFor } from '../harness/wait.ts';
+import { SOON_MS, untilStill, waitFor } from '../harness/wait.ts';
 import { accept } from '../harness/websocket.ts';
 
 const engines = await startEngines({ after }, { flags: ['--metrics.prometheus.names=both'] });
@@ -442,7 +442,7 @@ exchangeTest('a reset in the middle of an upload that the server does not read i
     return still;
   }, 'the flow to stop');
   sending.socket.resetAndDestroy();
-  await waitFor(async () => (await openExchanges(tsuji)) === 0, 'the exchange to end', 4_000);
+  await waitFor(async () => (await openExchanges(tsuji)) === 0, 'the exchange to end', SOON_MS);
   upstream.socket.resume();
   await upstream.untilClosed();
 });

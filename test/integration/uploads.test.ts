@@ -13,7 +13,7 @@ import {
 } from '../harness/exchanges.ts';
 import { ok, type RawConnection, type RawServer, rawClient, startRawServer } from '../harness/raw.ts';
 import { addRoute, startTsuji } from '../harness/tsuji.ts';
-import { untilStill, waitFor } from '../harness/wait.ts';
+import { SOON_MS, untilStill, waitFor } from '../harness/wait.ts';
 
 const tsuji = await startTsuji({ after }, { workers: 1 });
 const MIB = 1 << 20;
@@ -75,7 +75,7 @@ exchangeTest('nothing behind a chunked request in doubt is taken for a request',
     upstream.send(ok('answer'));
     assert.equal((await response(client)).body, 'answer');
     client.send(`GET /hidden HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
-    await waitFor(() => client.closed, `the connection to end behind ${JSON.stringify(chunks)}`, 3_000);
+    await waitFor(() => client.closed, `the connection to end behind ${JSON.stringify(chunks)}`, SOON_MS);
     for (const connection of server.connections) assert.equal(connection.received.includes('hidden'), false);
   }
 });
@@ -223,7 +223,7 @@ exchangeTest(
         if (how === 'end') client.socket.end();
         else if (how === 'destroy') client.destroy();
         else client.socket.resetAndDestroy();
-        await waitFor(() => upstream.closed, `the server to notice (${how})`, 3_000);
+        await waitFor(() => upstream.closed, `the server to notice (${how})`, SOON_MS);
         assert.equal(upstream.received.includes('0\r\n\r\n'), false);
       }
     }
@@ -245,7 +245,7 @@ exchangeTest(
     client.send(Buffer.alloc(64 * MIB));
     await untilStill(() => client.socket.writableLength, 'the flow to stop');
     client.socket.resetAndDestroy();
-    await waitFor(async () => (await openExchanges(tsuji)) === 0, 'the exchange to end', 3_000);
+    await waitFor(async () => (await openExchanges(tsuji)) === 0, 'the exchange to end', SOON_MS);
     upstream.socket.resume();
     await upstream.untilClosed();
   },
@@ -260,7 +260,7 @@ exchangeTest('a malformed chunk in the middle of an upload never looks like its 
     await upstream.until('good');
     client.send(tail);
     client.send(HIDDEN);
-    await waitFor(() => upstream.closed, `the server to be told of ${JSON.stringify(tail)}`, 3_000);
+    await waitFor(() => upstream.closed, `the server to be told of ${JSON.stringify(tail)}`, SOON_MS);
     assert.equal(upstream.received.includes('\r\n0\r\n'), false, JSON.stringify(tail));
     assert.equal(upstream.received.includes('hidden'), false);
   }
