@@ -47,9 +47,35 @@ export class Course {
   cacheHit: boolean | null = null;
 }
 
-const NAMES = Object.keys(new Course()) as (keyof Course)[];
-
 /** Two that were made apart. */
 export function isSameCourse(one: Course, other: Course): boolean {
-  return one === other || NAMES.every((name) => one[name] === other[name]);
+  return (
+    one.address === other.address &&
+    one.upstreamAddress === other.upstreamAddress &&
+    one.status === other.status &&
+    one.frontendName === other.frontendName &&
+    one.frontend === other.frontend &&
+    one.url === other.url &&
+    one.hasPathAsUrl === other.hasPathAsUrl &&
+    one.backendName === other.backendName &&
+    one.backend === other.backend &&
+    one.server === other.server &&
+    one.originStatus === other.originStatus &&
+    one.cause === other.cause &&
+    one.method === other.method &&
+    one.latin1 === other.latin1 &&
+    one.protocol === other.protocol &&
+    one.scheme === other.scheme &&
+    one.entryPoint === other.entryPoint &&
+    one.tries === other.tries &&
+    one.retries === other.retries &&
+    one.reused === other.reused &&
+    one.upstreamProtocol === other.upstreamProtocol &&
+    one.worker === other.worker &&
+    one.sampleRate === other.sampleRate &&
+    one.cacheHit === other.cacheHit &&
+    one.tlsVersion === other.tlsVersion &&
+    one.tlsCipher === other.tlsCipher &&
+    one.tlsResumed === other.tlsResumed
+  );
 }

@@ -35,7 +35,7 @@ export class Entry {
   sentBytes = 0;
   originBytes = 0;
   count = 0;
-  /** A number of frontend, backend and server, with which all names and addresses of them are the same; 0: of none. */
+  /** A number of where it came to: entries that have it often have the same heads. 0: of none. */
   place = 0;
   requestId = '';
   traceId = '';

@@ -171,16 +171,14 @@ export class AccessLog {
     let place: Place;
     let originStatus = 0;
     if (tries > 0 && frontend !== null && backend !== null && server !== null) {
-      const reached = this.places.ofServer(frontend, backend, server);
-      entry.place = reached.number;
-      place = reached;
+      place = this.places.ofServer(frontend, backend, server);
       // What we say for a server that does not answer is said where its answer would be.
       originStatus = record.originStatus > 0 ? record.originStatus : status;
     } else {
-      entry.place = 0;
       place = this.places.ofReply(cause, this.entryPoints[outcome.entryPoint], frontend);
       if (place.isOrigin) originStatus = status;
     }
+    entry.place = place.number;
     entry.originBytes = place.isOrigin ? outcome.responseBytes : 0;
     entry.origin = place.isOrigin ? entry.total - Math.max(entry.guard, 0) : -1;
     entry.course = this.courses.of(place, outcome, record, originStatus, sampleRate, cacheHit);

@@ -3,17 +3,26 @@
  * compared for each line.
  */
 import { Course } from '../../access-log/course.ts';
+import { owned } from '../../kernel/owned-text.ts';
 import type { Outcome } from '../exchange/outcome.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 import type { Place } from './place.ts';
 
-/** At one place; then others give way. */
+/** Whose courses are kept: those with other numbers give way. */
+const MOST_PLACES = 4_096;
+/** Of one place. */
 const MOST = 16;
+/** A longer one is nobody's that comes again, and is not kept. */
+const LONGEST_METHOD = 32;
+
+/** By their number, since a place holds on to its table. */
+type Kept = { readonly number: number; readonly courses: Course[] };
 
 export class Courses {
   private readonly worker: number;
   private readonly entryPoints: readonly string[];
   private readonly is17: boolean;
+  private readonly kept = new Array<Kept | null>(MOST_PLACES).fill(null);
   private given = 0;
 
   /** `entryPoints`: their names. `is17`: answers of ours have the path of the request where a server has its URL. */
@@ -32,7 +41,9 @@ export class Courses {
     sampleRate: number,
     cacheHit: boolean | null,
   ): Course {
-    const { courses } = place;
+    const { number } = place;
+    const last = this.kept[number % MOST_PLACES];
+    const { courses } = last !== null && last.number === number ? last : this.keep(number);
     for (let i = 0; i < courses.length; i++) {
       const known = courses[i];
       if (
@@ -47,8 +58,16 @@ export class Courses {
     course.originStatus = originStatus;
     course.sampleRate = sampleRate;
     course.cacheHit = cacheHit;
-    courses[courses.length < MOST ? courses.length : this.given++ % MOST] = course;
+    if (course.method.length <= LONGEST_METHOD) {
+      courses[courses.length < MOST ? courses.length : this.given++ % MOST] = course;
+    }
     return course;
+  }
+
+  private keep(number: number): Kept {
+    const kept = { number, courses: [] };
+    this.kept[number % MOST_PLACES] = kept;
+    return kept;
   }
 
   /** Of those at one place, whose names are the same where it has a server. */
@@ -94,7 +113,7 @@ export class Courses {
       cause: outcome.cause,
       tries: outcome.tries,
       retries: Math.max(outcome.tries - 1, 0),
-      method: outcome.method,
+      method: owned(outcome.method),
       latin1: record.latin1,
       protocol: record.protocol,
       scheme: record.isSecure ? ('https' as const) : ('http' as const),

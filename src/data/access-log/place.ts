@@ -3,7 +3,6 @@
  * themselves as backend `Traefik`: of those that were entered the innermost gives the names, and whichever there is an origin
  * status.
  */
-import type { Course } from '../../access-log/course.ts';
 import type { AccessLogNames } from '../../kernel/access-log-options.ts';
 import type { BackendView, FrontendView, ServerView } from '../../table/views.ts';
 
@@ -15,13 +14,20 @@ export type Place = {
   readonly isOrigin: boolean;
   /** null: it is an answer of ours. */
   readonly server: ServerView | null;
-  /** Of exchanges that came to it. */
-  readonly courses: Course[];
+  /** No other one of this thread has it. */
+  readonly number: number;
 };
 
 const TRAEFIK = 'Traefik';
-const NOWHERE: Place = { frontend: '', backend: '', isOrigin: false, server: null, courses: [] };
-const NOT_FOUND: Place = { frontend: 'backend not found', backend: TRAEFIK, isOrigin: true, server: null, courses: [] };
+let made = 0;
+const NOWHERE: Place = { frontend: '', backend: '', isOrigin: false, server: null, number: ++made };
+const NOT_FOUND: Place = {
+  frontend: 'backend not found',
+  backend: TRAEFIK,
+  isOrigin: true,
+  server: null,
+  number: ++made,
+};
 
 /** What logs itself, by the name of its kind, and what it calls itself; from the outside in. */
 const STEPS: readonly (readonly [kind: string, name: string])[] = [
@@ -54,12 +60,9 @@ const places = new WeakMap<FrontendView, Map<string, Place>>();
 export type ReachedPlace = Place & {
   readonly of: FrontendView;
   readonly backendView: BackendView;
-  /** No other one of this thread has it. */
-  readonly number: number;
 };
 /** Of what came to servers: for which frontend it was last. */
 const reached = new WeakMap<ServerView, ReachedPlace>();
-let reachedPlaces = 0;
 
 export class Places {
   private readonly is3: boolean;
@@ -85,7 +88,7 @@ export class Places {
         server,
         courses: [],
       },
-      ...{ of: frontend, backendView: backend, number: ++reachedPlaces },
+      ...{ of: frontend, backendView: backend, number: ++made },
     };
     reached.set(server, place);
     return place;
@@ -105,7 +108,7 @@ export class Places {
   private ofEntryPoint(frontend: string): Place {
     let place = this.ofEntryPoints.get(frontend);
     if (place === undefined) {
-      place = { frontend, backend: TRAEFIK, isOrigin: true, server: null, courses: [] };
+      place = { frontend, backend: TRAEFIK, isOrigin: true, server: null, number: ++made };
       this.ofEntryPoints.set(frontend, place);
     }
     return place;
@@ -131,7 +134,7 @@ export class Places {
       backend: backend.name + this.suffix,
       isOrigin: false,
       server: null,
-      courses: [],
+      number: ++made,
     };
   }
 
@@ -146,6 +149,6 @@ export class Places {
     const innermost = entered.at(-1);
     return innermost === undefined
       ? NOWHERE
-      : { frontend: `${innermost} for ${name}`, backend: TRAEFIK, isOrigin: true, server: null, courses: [] };
+      : { frontend: `${innermost} for ${name}`, backend: TRAEFIK, isOrigin: true, server: null, number: ++made };
   }
 }

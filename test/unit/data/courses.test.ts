@@ -45,9 +45,9 @@ const CHANGES: readonly Changes[] = [
   { cacheHit: false },
 ];
 
-function place(): Place {
+function place(number = 1): Place {
   const server = { name: 's1', url: 'http://10.0.0.1:80', address: '10.0.0.1:80' };
-  return { frontend: 'f1', backend: 'b1', isOrigin: true, courses: [], server: server as Place['server'] };
+  return { frontend: 'f1', backend: 'b1', isOrigin: true, number, server: server as Place['server'] };
 }
 
 function courseOf(courses: Courses, at: Place, changes: Changes): Course {
@@ -82,17 +82,29 @@ test('exchanges that went the same way have one course, and what differs in anyt
       assert.equal(courseOf(courses, at, CHANGES[i]), course);
     }
   }
-  assert.ok(at.courses.length <= 16, `${at.courses.length} are kept`);
+});
+
+test('with more places and courses than are kept each is told right, and what is kept is bounded', () => {
+  const courses = new Courses(0, ENTRY_POINTS, true);
+  for (let round = 0; round < 2; round++) {
+    for (let number = 1; number < 5_000; number++) {
+      for (let status = 200; status < 220; status++)
+        assert.equal(courseOf(courses, place(number), { outcome: { status } }).status, status);
+    }
+  }
+  const { kept } = courses as unknown as { kept: ({ courses: Course[] } | null)[] };
+  const all = kept.flatMap((one) => one?.courses ?? []);
+  assert.equal(all.length, 4_096 * 16);
+  const long = { outcome: { method: 'X'.repeat(1_000) } };
+  const of = (number: number): Course[] => kept[number]?.courses ?? [];
+  for (let i = 0; i < 20; i++) assert.equal(courseOf(courses, place(7_000), long).method.length, 1_000);
+  assert.equal(of(7_000 % 4_096).length, 0);
 });
 
 test('an answer of ours has the path for a URL where Traefik 1.7 has it, and the names of its place', () => {
-  const reply: Place = { frontend: 'backend not found', backend: 'Traefik', isOrigin: true, server: null, courses: [] };
+  const reply: Place = { frontend: 'backend not found', backend: 'Traefik', isOrigin: true, server: null, number: 2 };
   for (const is17 of [true, false]) {
-    const course = courseOf(
-      new Courses(3, ENTRY_POINTS, is17),
-      { ...reply, courses: [] },
-      { outcome: { server: null } },
-    );
+    const course = courseOf(new Courses(3, ENTRY_POINTS, is17), reply, { outcome: { server: null } });
     const { hasPathAsUrl, url, address, frontendName, backendName, worker } = course;
     assert.deepEqual([hasPathAsUrl, url, address, worker], [is17, '', '', 3]);
     assert.deepEqual([frontendName, backendName], ['backend not found', 'Traefik']);
