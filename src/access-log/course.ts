@@ -30,7 +30,7 @@ export class Course {
   retries = 0;
 
   method = '';
-  /** Texts of heads have one character per byte. */
+  /** The method has one character per byte. */
   latin1 = false;
   /** `HTTP/1.1` */
   protocol = '';

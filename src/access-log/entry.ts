@@ -1,11 +1,12 @@
 /**
- * One line of the access log before it has a form: what is known of an exchange at its end. Texts are raw; those of a head have one
- * character per byte where its course is `latin1`.
+ * One line of the access log before it has a form: what is known of an exchange at its end. Texts are raw; those of a head with
+ * `latin1` have one character per byte.
  */
 import { Course } from './course.ts';
 
 export class Entry {
   course = new Course();
+  latin1 = false;
 
   /** Milliseconds since 1970, when its head was here and when the line is made. */
   wall = 0;

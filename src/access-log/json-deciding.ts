@@ -44,18 +44,18 @@ export const DECIDING = {
   },
   client: {
     key: ({ clientHost }) => clientHost,
-    values: ['clientHost', 'clientAddress', 'user', 'tlsSubject', 'course'],
+    values: ['clientHost', 'clientAddress', 'user', 'tlsSubject', 'latin1'],
     isSame: (one, other) =>
       one.clientHost === other.clientHost &&
       one.clientAddress === other.clientAddress &&
       one.user === other.user &&
       one.tlsSubject === other.tlsSubject &&
-      one.course.latin1 === other.course.latin1,
+      one.latin1 === other.latin1,
   },
   host: {
     key: ({ host }) => host,
-    values: ['host', 'course'],
-    isSame: (one, other) => one.host === other.host && one.course.latin1 === other.course.latin1,
+    values: ['host', 'latin1'],
+    isSame: (one, other) => one.host === other.host && one.latin1 === other.latin1,
   },
   /** Where it went, and how far. Where the path is its URL that stands in no field of this part. */
   course: {

@@ -36,7 +36,7 @@ function ofHead(part: PartName, key: string, value: (entry: Entry) => string): F
     key,
     (entry) => {
       const made = value(entry);
-      return made === '' ? '' : `"${jsonField(made, entry.course.latin1)}"`;
+      return made === '' ? '' : `"${jsonField(made, entry.latin1)}"`;
     },
     true,
   );

@@ -159,7 +159,7 @@ export class VaryingValues {
     if (blocks === null) return;
     blocks.sent.put(entry.sentHead, '', true, entry.place);
     blocks.origin.put(entry.originHead, '', true, entry.place);
-    blocks.request.put(entry.requestFields, entry.forwardedFields, entry.course.latin1, 0);
+    blocks.request.put(entry.requestFields, entry.forwardedFields, entry.latin1, 0);
     blocks.id.put(entry.isIdSent);
   }
 
@@ -173,7 +173,7 @@ export class VaryingValues {
   }
 
   /** Lines that follow each other often have the same. */
-  private putPath({ path, course: { latin1, hasPathAsUrl } }: Entry): void {
+  private putPath({ path, latin1, course: { hasPathAsUrl } }: Entry): void {
     const isSame = path === this.lastPath && latin1 === this.lastIsLatin1;
     if (!isSame) {
       this.lastPath = path;

@@ -89,8 +89,7 @@ export class TextFormat {
   }
 
   private line(entry: Entry): string {
-    const { clientFields } = entry;
-    const { latin1 } = entry.course;
+    const { latin1, clientFields } = entry;
     const host = this.keepsHost && entry.clientHost !== '' ? entry.clientHost : '-';
     const user = this.keepsUser && entry.user !== '' ? bareField(entry.user, latin1) : '-';
     const at = this.time === null ? '-' : this.time.at(entry.wall);
@@ -104,7 +103,7 @@ export class TextFormat {
     return this.format === 'extended' ? `${whole} ${extension(entry)}\n` : `${whole}\n`;
   }
 
-  private request({ path, course: { method, protocol, latin1 } }: Entry): string {
+  private request({ path, latin1, course: { method, protocol } }: Entry): string {
     const one = this.keepsMethod && method !== '' ? bareField(method, latin1) : '-';
     const two = this.keepsPath && path !== '' ? bareField(path, latin1) : '-';
     return `${one} ${two} ${this.keepsProtocol ? protocol : '-'}`;
@@ -116,9 +115,9 @@ export class TextFormat {
     return `${this.keepsStatus ? originStatus : '-'} ${this.keepsBytes ? originBytes : '-'}`;
   }
 
-  private places({ path, course }: Entry): string {
+  private places({ path, latin1, course }: Entry): string {
     const { absent } = this;
-    const { frontendName, latin1 } = course;
+    const { frontendName } = course;
     const url = course.hasPathAsUrl ? path : course.url;
     const name = frontendName.startsWith(FRONTEND) ? frontendName.slice(FRONTEND.length) : frontendName;
     const frontend = this.keepsFrontend && name !== '' ? `"${quotedField(name, false)}"` : absent;

@@ -8,6 +8,7 @@ import { LineRing, NOTABLE, USUAL } from '../../access-log/line-ring.ts';
 import { requestPath } from '../../access-log/request-path.ts';
 import { isAmong, isNotable, passes } from '../../access-log/selection.ts';
 import type { AccessLogOptions } from '../../kernel/access-log-options.ts';
+import { owned } from '../../kernel/owned-text.ts';
 import type { BootAccessLog } from '../../protocol/messages.ts';
 
 /** As in events. */
@@ -62,7 +63,7 @@ function causeOf({ status, isWhole }: InternalExchange): string {
 function courseOf(exchange: InternalExchange): Course {
   const { isSecure, method, protocol, status } = exchange;
   return Object.assign(new Course(), {
-    ...{ method, protocol, status, cause: causeOf(exchange), scheme: isSecure ? 'https' : 'http' },
+    ...{ method: owned(method), protocol, status, cause: causeOf(exchange), scheme: isSecure ? 'https' : 'http' },
     ...{ latin1: true, entryPoint: ENTRY_POINT, worker: MAIN },
   });
 }
@@ -100,6 +101,7 @@ export class InternalLog {
   }
 
   private fill(entry: Entry, { peer, port, target, fields, wall, head, bytes }: InternalExchange): void {
+    entry.latin1 = true;
     entry.wall = wall;
     entry.now = Date.now();
     entry.guard = 0;

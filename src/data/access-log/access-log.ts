@@ -137,6 +137,7 @@ export class AccessLog {
 
   private fill(entry: Entry, outcome: Outcome, record: ExchangeRecord, exchange: LoggedExchange): void {
     fillTimes(entry, outcome);
+    entry.latin1 = record.latin1;
     entry.clientAddress = record.peer;
     entry.clientHost = record.forwardedFor !== '' && isChain(record.forwardedFor) ? record.forwardedFor : record.peer;
     entry.clientPort = record.port;

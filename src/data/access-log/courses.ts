@@ -87,7 +87,8 @@ export class Courses {
       course.entryPoint === this.entryPoints[outcome.entryPoint] &&
       course.worker === this.worker &&
       course.tlsVersion === (tls === null ? '' : tls.version) &&
-      (tls === null || (course.tlsCipher === tls.cipher && course.tlsResumed === (tls.resumed === true))) &&
+      course.tlsCipher === (tls === null ? '' : tls.cipher) &&
+      course.tlsResumed === (tls?.resumed === true) &&
       course.frontend === (outcome.frontend === null ? '' : outcome.frontend.name) &&
       course.backend === (outcome.backend === null ? '' : outcome.backend.name) &&
       course.server === lastServer(outcome)

@@ -61,8 +61,13 @@ export type ReachedPlace = Place & {
   readonly of: FrontendView;
   readonly backendView: BackendView;
 };
-/** Of what came to servers: for which frontend it was last. */
-const reached = new WeakMap<ServerView, ReachedPlace>();
+/** Of what came to a server: for which frontend it was last; all of them, once there is more than one. */
+type Reached = { last: ReachedPlace; all: WeakMap<FrontendView, ReachedPlace> | null };
+const reached = new WeakMap<ServerView, Reached>();
+
+function isOf({ of, backendView }: ReachedPlace, frontend: FrontendView, backend: BackendView): boolean {
+  return of === frontend && backendView === backend;
+}
 
 export class Places {
   private readonly is3: boolean;
@@ -79,19 +84,28 @@ export class Places {
   /** Of one that came to a server. */
   ofServer(frontend: FrontendView, backend: BackendView, server: ServerView): ReachedPlace {
     const known = reached.get(server);
-    if (known !== undefined && known.of === frontend && known.backendView === backend) return known;
-    const place: ReachedPlace = {
-      ...{
-        frontend: frontend.name + this.suffix,
-        backend: backend.name + this.suffix,
-        isOrigin: true,
-        server,
-        courses: [],
-      },
-      ...{ of: frontend, backendView: backend, number: ++made },
-    };
-    reached.set(server, place);
+    if (known === undefined) {
+      const last = this.madeFor(frontend, backend, server);
+      reached.set(server, { last, all: null });
+      return last;
+    }
+    if (isOf(known.last, frontend, backend)) return known.last;
+    known.all ??= new WeakMap([[known.last.of, known.last]]);
+    let place = known.all.get(frontend);
+    if (place === undefined || !isOf(place, frontend, backend)) {
+      place = this.madeFor(frontend, backend, server);
+      known.all.set(frontend, place);
+    }
+    known.last = place;
     return place;
+  }
+
+  private madeFor(of: FrontendView, backendView: BackendView, server: ServerView): ReachedPlace {
+    const { suffix } = this;
+    return {
+      ...{ frontend: of.name + suffix, backend: backendView.name + suffix, isOrigin: true, server, number: ++made },
+      ...{ of, backendView },
+    };
   }
 
   /** Of one that we have answered before it came to any. */

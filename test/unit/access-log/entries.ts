@@ -74,8 +74,10 @@ export function entry(changes: Values = {}): Entry {
     },
     ...changes,
   };
-  for (const [name, value] of Object.entries(values))
-    Object.assign(OF_COURSE.has(name) ? one.course : one, { [name]: value });
+  for (const [name, value] of Object.entries(values)) {
+    if (OF_COURSE.has(name)) Object.assign(one.course, { [name]: value });
+    if (name in one) Object.assign(one, { [name]: value });
+  }
   return one;
 }
 

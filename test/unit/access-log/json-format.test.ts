@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { Entry } from '../../../src/access-log/entry.ts';
+import { DECIDING } from '../../../src/access-log/json-deciding.ts';
 import type { JsonFormat } from '../../../src/access-log/json-format.ts';
 import { rfc3339Second, rfc3339Zone } from '../../../src/access-log/times.ts';
 import type { AccessLogOptions } from '../../../src/kernel/access-log-options.ts';
@@ -284,5 +285,14 @@ test('more courses to one server than are kept are told right all the same', () 
       const { DownstreamStatus } = JSON.parse(lineOf(format, entry({ status }))) as { DownstreamStatus: number };
       assert.equal(DownstreamStatus, status);
     }
+  }
+});
+
+test('what is kept of a host or a client holds on to nothing else of the request', () => {
+  const method = 'X'.repeat(60_000);
+  for (const name of ['host', 'client'] as const) {
+    const { values } = DECIDING[name];
+    const kept = values.map((value) => entry({ method, host: 'a.test' })[value]);
+    assert.ok(!JSON.stringify(kept).includes(method), name);
   }
 });

@@ -3,9 +3,10 @@ import test from 'node:test';
 import type { Course } from '../../../src/access-log/course.ts';
 import { Courses } from '../../../src/data/access-log/courses.ts';
 import { ExchangeRecord } from '../../../src/data/access-log/exchange-record.ts';
-import type { Place } from '../../../src/data/access-log/place.ts';
+import { type Place, Places } from '../../../src/data/access-log/place.ts';
 import { Marks } from '../../../src/data/exchange/marks.ts';
 import { Outcome } from '../../../src/data/exchange/outcome.ts';
+import type { BackendView, FrontendView, ServerView } from '../../../src/table/views.ts';
 
 type Changes = {
   outcome?: object;
@@ -111,4 +112,24 @@ test('an answer of ours has the path for a URL where Traefik 1.7 has it, and the
   }
   const nowhere = courseOf(new Courses(0, ENTRY_POINTS, true), { ...reply, isOrigin: false }, {});
   assert.equal(nowhere.hasPathAsUrl, false);
+});
+
+test('a server that frontends share has a place for each of them, however they take turns', () => {
+  const places = new Places('1.7', 'etcd');
+  const server = { name: 's1', url: 'http://10.0.0.1:80', address: '10.0.0.1:80' } as ServerView;
+  const backends = ['b1', 'b2'].map((name) => ({ name }) as BackendView);
+  const frontends = ['f1', 'f2', 'f3'].map((name) => ({ name }) as FrontendView);
+  const numbers = new Set<number>();
+  for (let round = 0; round < 4; round++) {
+    for (const frontend of frontends) {
+      const place = places.ofServer(frontend, backends[0], server);
+      assert.deepEqual([place.frontend, place.backend, place.server], [frontend.name, 'b1', server]);
+      numbers.add(place.number);
+    }
+  }
+  assert.equal(numbers.size, 3);
+  const moved = places.ofServer(frontends[0], backends[1], server);
+  assert.equal(moved.backend, 'b2');
+  assert.ok(!numbers.has(moved.number));
+  assert.equal(places.ofServer(frontends[0], backends[1], server), moved);
 });
