@@ -45,11 +45,26 @@ async function start(peer: Peer, routes: readonly Route[], processes: Processes,
   return { name: peer.name, port, started, log: join(folder, LOG) };
 }
 
-async function burst(side: Side, seconds: number, processes: Processes, cores: Cores): Promise<Burst> {
+async function burst(
+  side: Side,
+  seconds: number,
+  pipelining: number,
+  processes: Processes,
+  cores: Cores,
+): Promise<Burst> {
   const { name, port, log, started } = side;
   const small = SCENARIOS.find(({ name }) => name === 'small')!;
   const generator: Generator = hasWrk() ? 'wrk' : 'autocannon';
-  const plan = { port, path: small.path, fields: fieldsOf(small), connections: 64, seconds, bodyBytes: 0, rate: 0 };
+  const plan = {
+    port,
+    path: small.path,
+    fields: fieldsOf(small),
+    connections: 64,
+    seconds,
+    bodyBytes: 0,
+    rate: 0,
+    pipelining,
+  };
   if (statSync(log, { throwIfNoEntry: false }) !== undefined) truncateSync(log);
   const before = readThreads(started.pid);
   const sample = await measureLoad(processes, cores, { name, port, pid: null }, generator, plan);
@@ -65,16 +80,20 @@ async function burst(side: Side, seconds: number, processes: Processes, cores: C
 
 /** @throws Error when nothing could be measured. */
 export async function measureAccessLog(
-  { rounds }: LogOptions,
+  { rounds, pipelining }: LogOptions,
   processes: Processes,
   tell: (text: string) => void,
 ): Promise<void> {
   const machine = describeMachine();
   const cores = chooseCores(machine.cores, processes.pins);
   const { routes } = await startOrigin(processes, cores.load);
+  const engine =
+    pipelining > 1
+      ? ['--entryPoints=Name:http Address:127.0.0.1:{port} Engine:tsuji', `--upstream.pipelining=${pipelining}`]
+      : [];
   const peers = [
-    tsujiAt(ROOT, NONE, []),
-    ...ACCESS_LOGS.map(([name, flags]) => tsujiAt(ROOT, name, flags)),
+    tsujiAt(ROOT, NONE, engine),
+    ...ACCESS_LOGS.map(([name, flags]) => tsujiAt(ROOT, name, [...engine, ...flags])),
     nginx,
     nginxWithLog,
   ];
@@ -82,11 +101,11 @@ export async function measureAccessLog(
   const sides: Side[] = [];
   for (const peer of peers) sides.push(await start(peer, routes, processes, cores));
   const found = new Map<string, Burst[]>(sides.map(({ name }) => [name, []]));
-  for (const side of sides) await burst(side, WARM_UP_SECONDS, processes, cores);
+  for (const side of sides) await burst(side, WARM_UP_SECONDS, pipelining, processes, cores);
   for (let round = 0; round < rounds; round++) {
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
       tell(`round ${round + 1} of ${rounds}: ${side.name}`);
-      found.get(side.name)!.push(await burst(side, SECONDS, processes, cores));
+      found.get(side.name)!.push(await burst(side, SECONDS, pipelining, processes, cores));
     }
   }
   tell('');
@@ -105,6 +124,8 @@ export async function measureAccessLog(
       String(Math.round(of(({ perSecond }) => perSecond))),
     ];
   });
-  console.log(`${rounds} rounds of ${SECONDS} s, CPU µs per request`);
+  const atOnce =
+    pipelining > 1 ? `, ${pipelining} requests at once on a connection (not from nginx to its servers)` : '';
+  console.log(`${rounds} rounds of ${SECONDS} s, CPU µs per request${atOnce}`);
   console.log(formatTable(['log', 'in all', 'more', 'min–max', 'of which the writer', 'bytes', 'requests/s'], rows));
 }

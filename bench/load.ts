@@ -30,6 +30,7 @@ function wrkCommand(plan: LoadPlan): Command {
     env: {
       BENCH_BODY_BYTES: String(plan.bodyBytes),
       BENCH_PAUSE_MS: String(plan.rate > 0 ? PAUSE_MS : 0),
+      BENCH_PIPELINING: String(plan.pipelining ?? 1),
       BENCH_ROUTES: String(plan.routes ?? 0),
     },
   };

@@ -28,7 +28,10 @@ export type FeaturesOptions = RoundsOf<'features'> & {
   /** Parts of the names of those that are measured; empty: all. */
   readonly scenarios: readonly string[];
 };
-export type LogOptions = RoundsOf<'log'>;
+export type LogOptions = RoundsOf<'log'> & {
+  /** Requests that each connection has under way, to tsuji and from it to servers. */
+  readonly pipelining: number;
+};
 export type PasswordsOptions = RoundsOf<'passwords'>;
 
 export type EnginesOptions = {
@@ -101,8 +104,9 @@ npm run bench -- compare REV1 REV2 [options] [-- FLAGS FOR TSUJI]
   --scenario=A,B       default: small
 npm run bench -- features [--rounds=N] [--scenario=PART,PART]
                        what options of a frontend cost a request, against a frontend without any
-npm run bench -- log [--rounds=N]
-                       what a line of the access log costs, in its forms, and in nginx
+npm run bench -- log [--rounds=N] [--pipelining=N]
+                       what a line of the access log costs, in its forms, and in nginx; with N requests under way on each
+                       connection, to Engine:tsuji and from it, there are more lines in a second
 npm run bench -- passwords [--rounds=N]
                        what clients with wrong passwords do to whoever asks for something else
 npm run bench -- tls [--rounds=N] [--processes=N] [--scenario=A,B] [--peers=A,B]
@@ -129,6 +133,8 @@ const MOST_SOAK_MINUTES = 30;
 const CHAOS_SECONDS = 60;
 const MOST_CHAOS_SECONDS = 1_800;
 const MOST_PROCESSES = 8;
+/** That Engine:tsuji runs at a time. */
+const MOST_PIPELINING = 32;
 
 function list(value: string): string[] {
   return value.split(',').filter((name) => name !== '');
@@ -145,6 +151,7 @@ export function parseOptions(args: readonly string[]): Options {
   let minutes: number | null = null;
   let frontends: number[] = [];
   let processes: number | null = null;
+  let pipelining: number | null = null;
   let seed: number | null = null;
   let keep = '';
   let nodes: number | null = null;
@@ -167,6 +174,11 @@ export function parseOptions(args: readonly string[]): Options {
       processes = Number(value);
       if (!Number.isInteger(processes) || processes < 1 || processes > MOST_PROCESSES) {
         return { kind: 'error', message: `--processes=${value}: must be a whole number from 1 to ${MOST_PROCESSES}` };
+      }
+    } else if (name === '--pipelining') {
+      pipelining = Number(value);
+      if (!Number.isInteger(pipelining) || pipelining < 1 || pipelining > MOST_PIPELINING) {
+        return { kind: 'error', message: `--pipelining=${value}: must be a whole number from 1 to ${MOST_PIPELINING}` };
       }
     } else if (name === '--seed') {
       seed = Number(value);
@@ -220,13 +232,16 @@ export function parseOptions(args: readonly string[]): Options {
     return { kind: 'soak', minutes: minutes ?? SOAK_MINUTES };
   }
   const [command] = words;
+  if (pipelining !== null && command !== 'log') return { kind: 'error', message: '--pipelining belongs to log' };
   if (words.length === 1 && (command === 'features' || command === 'passwords' || command === 'log')) {
     const hasScenarios = command === 'features';
     if (quick || minutes !== null || (!hasScenarios && scenarios.length > 0) || peers.length > 0 || flags.length > 0) {
-      return { kind: 'error', message: `${command} takes --rounds${hasScenarios ? ' and --scenario' : ''}` };
+      const more = hasScenarios ? ' and --scenario' : command === 'log' ? ' and --pipelining' : '';
+      return { kind: 'error', message: `${command} takes --rounds${more}` };
     }
     if (command === 'features') return { kind: command, rounds: rounds ?? 7, scenarios };
-    return { kind: command, rounds: rounds ?? (command === 'log' ? 9 : 3) };
+    if (command === 'log') return { kind: command, rounds: rounds ?? 9, pipelining: pipelining ?? 1 };
+    return { kind: command, rounds: rounds ?? 3 };
   }
   if (words.length === 1 && (command === 'tls' || command === 'engines')) {
     if (quick || minutes !== null || flags.length > 0) {

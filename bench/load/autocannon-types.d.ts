@@ -14,6 +14,7 @@ declare module 'autocannon' {
     body?: string | Buffer;
     /** Seconds until a request counts as failed. */
     timeout?: number;
+    pipelining?: number;
     excludeErrorStats?: boolean;
     ignoreCoordinatedOmission?: boolean;
   };

@@ -33,6 +33,7 @@ async function runGroup(index: number): Promise<GroupResult> {
     duration: plan.seconds,
     headers: { ...plan.fields },
     timeout: 5,
+    pipelining: plan.pipelining ?? 1,
     ...(plan.rate > 0 ? { overallRate: share(plan.rate, index), ignoreCoordinatedOmission: true } : {}),
     ...(plan.bodyBytes > 0 ? { method: 'POST', body: Buffer.alloc(plan.bodyBytes, 'u') } : {}),
   });

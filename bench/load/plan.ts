@@ -14,6 +14,8 @@ export type LoadPlan = {
   readonly rate: number;
   /** Above 0: `NUMBER` in the path or a field stands for one of 0 … routes - 1, another with every request. */
   readonly routes?: number;
+  /** Requests that a connection has under way at once; 1 where it is not said. */
+  readonly pipelining?: number;
   /** By TLS: wrk, and idle connections. */
   readonly secure?: boolean;
 };

@@ -1,8 +1,10 @@
 -- Script for wrk. BENCH_BODY_BYTES: send a body of that length by POST. BENCH_PAUSE_MS: pause that long on average
 -- between an answer and the next request of a connection, which turns the closed loop into a steady rate.
+-- BENCH_PIPELINING: so many requests at once on each connection, the next ones when all of them are answered.
 -- BENCH_ROUTES: NUMBER in the request stands for one of so many routes; every route gets its turn, in an order that jumps.
 local body = tonumber(os.getenv('BENCH_BODY_BYTES') or '0')
 local pause = tonumber(os.getenv('BENCH_PAUSE_MS') or '0')
+local pipelining = tonumber(os.getenv('BENCH_PIPELINING') or '1')
 local routes = tonumber(os.getenv('BENCH_ROUTES') or '0')
 
 if body > 0 then
@@ -13,6 +15,18 @@ end
 if pause > 0 then
   function delay()
     return math.random(0, 2 * pause)
+  end
+end
+
+if pipelining > 1 then
+  local all
+
+  function init()
+    all = string.rep(wrk.format(), pipelining)
+  end
+
+  function request()
+    return all
   end
 end
 

@@ -68,7 +68,7 @@ export function tsujiCommand(root: string, port: number, flags: readonly string[
 /**
  * tsuji from the work tree at `root`, as one worker.
  *
- * @param flags more flags; where one of them is unknown to that tree, the peer counts as not installed.
+ * @param flags more flags, with `{folder}` and `{port}` of the site; where one of them is unknown to that tree, the peer counts as not installed.
  * @param more keys of every frontend, below it
  */
 export function tsujiAt(root: string, name: string, flags: readonly string[], more: Keys = {}): Peer {
@@ -88,7 +88,7 @@ export function tsujiAt(root: string, name: string, flags: readonly string[], mo
       // Folders may be in memory: a log of megabytes goes before the next one comes.
       if (before !== '') rmSync(join(before, 'access.log'), { force: true });
       before = site.folder;
-      const told = flags.map((flag) => flag.replace('{folder}', site.folder));
+      const told = flags.map((flag) => flag.replace('{folder}', site.folder).replace('{port}', String(site.port)));
       return tsujiCommand(root, site.port, [`--folder=${keys}`, ...told]);
     },
   };

@@ -159,3 +159,14 @@ test('the name of the distribution is read with and without quotes', () => {
   assert.equal(osReleaseField('ID=debian\n', 'ID'), 'debian');
   assert.equal(osReleaseField('ID=debian\n', 'NAME'), null);
 });
+
+test('requests at once are for the log alone, and as many as the engine runs at a time', () => {
+  assert.deepEqual(parseOptions(['log']), { kind: 'log', rounds: 9, pipelining: 1 });
+  assert.deepEqual(parseOptions(['log', '--pipelining=16', '--rounds=2']), { kind: 'log', rounds: 2, pipelining: 16 });
+  for (const args of [
+    ['log', '--pipelining=33'],
+    ['log', '--pipelining='],
+    ['features', '--pipelining=2'],
+  ])
+    assert.equal(parseOptions(args).kind, 'error', args.join(' '));
+});
