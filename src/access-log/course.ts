@@ -27,7 +27,6 @@ export class Course {
   cause = '';
   /** Servers that were asked. */
   tries = 0;
-  retries = 0;
 
   method = '';
   /** The method has one character per byte. */
@@ -68,7 +67,6 @@ export function isSameCourse(one: Course, other: Course): boolean {
     one.scheme === other.scheme &&
     one.entryPoint === other.entryPoint &&
     one.tries === other.tries &&
-    one.retries === other.retries &&
     one.reused === other.reused &&
     one.upstreamProtocol === other.upstreamProtocol &&
     one.worker === other.worker &&

@@ -87,7 +87,7 @@ function commonFields({ names }: AccessLogOptions): Field[] {
     number('Duration', VARYING.total),
     number('Overhead', VARYING.overhead),
     number('RequestCount', VARYING.count),
-    ofPart('course', 'RetryAttempts', ({ course: { retries } }) => retries, true),
+    ofPart('course', 'RetryAttempts', ({ course: { tries } }) => Math.max(tries - 1, 0), true),
     ofHead('host', 'RequestAddr', ({ host }) => host),
     ofHead('host', 'RequestHost', ({ host }) => hostOf(host)),
     ofHead('host', 'RequestPort', ({ host }) => (host === '' ? '' : portOf(host))),

@@ -12,7 +12,7 @@ import { addressFamily } from '../../kernel/ip-ranges.ts';
 import type { ObservabilityOptions } from '../../middlewares/observability.ts';
 import type { BootAccessLog } from '../../protocol/messages.ts';
 import type { Outcome } from '../exchange/outcome.ts';
-import { Courses } from './courses.ts';
+import { Courses, lastServer } from './courses.ts';
 import { ExchangeRecord, type RecordNeeds } from './exchange-record.ts';
 import { type Place, Places } from './place.ts';
 
@@ -168,7 +168,7 @@ export class AccessLog {
     cacheHit: boolean | null,
   ): void {
     const { frontend, backend, tries, cause, status } = outcome;
-    const server = outcome.server ?? outcome.marks.failed.at(-1)?.server ?? null;
+    const server = lastServer(outcome);
     let place: Place;
     let originStatus = 0;
     if (tries > 0 && frontend !== null && backend !== null && server !== null) {

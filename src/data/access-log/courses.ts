@@ -4,6 +4,7 @@
  */
 import { Course } from '../../access-log/course.ts';
 import { owned } from '../../kernel/owned-text.ts';
+import type { ServerView } from '../../table/views.ts';
 import type { Outcome } from '../exchange/outcome.ts';
 import type { ExchangeRecord } from './exchange-record.ts';
 import type { Place } from './place.ts';
@@ -85,13 +86,12 @@ export class Courses {
       course.protocol === record.protocol &&
       (course.scheme === 'https') === record.isSecure &&
       course.entryPoint === this.entryPoints[outcome.entryPoint] &&
-      course.worker === this.worker &&
       course.tlsVersion === (tls === null ? '' : tls.version) &&
       course.tlsCipher === (tls === null ? '' : tls.cipher) &&
       course.tlsResumed === (tls?.resumed === true) &&
       course.frontend === (outcome.frontend === null ? '' : outcome.frontend.name) &&
       course.backend === (outcome.backend === null ? '' : outcome.backend.name) &&
-      course.server === lastServer(outcome)
+      course.server === (lastServer(outcome)?.name ?? '')
     );
   }
 
@@ -106,14 +106,13 @@ export class Courses {
       address: server === null ? '' : server.address,
       frontend: outcome.frontend?.name ?? '',
       backend: outcome.backend?.name ?? '',
-      server: lastServer(outcome),
+      server: lastServer(outcome)?.name ?? '',
       upstreamAddress: record.upstreamAddress,
       upstreamProtocol: record.upstreamProtocol,
       reused: outcome.marks.isReused,
       status: outcome.status,
       cause: outcome.cause,
       tries: outcome.tries,
-      retries: Math.max(outcome.tries - 1, 0),
       method: owned(outcome.method),
       latin1: record.latin1,
       protocol: record.protocol,
@@ -127,7 +126,7 @@ export class Courses {
   }
 }
 
-/** Its name: of the one that was asked last, '' for none. */
-function lastServer({ server, marks }: Outcome): string {
-  return (server ?? marks.failed.at(-1)?.server)?.name ?? '';
+/** That was asked, null for none. */
+export function lastServer({ server, marks }: Outcome): ServerView | null {
+  return server ?? marks.failed.at(-1)?.server ?? null;
 }
