@@ -10,7 +10,7 @@ import type { DryScope } from './dry-scope.ts';
 import { explainedReply } from './reply-text.ts';
 
 /** Less than whoever asks waits for the whole. */
-const PATIENCE_MS = 3_000;
+const PATIENCE_MS = 10_000;
 const TOO_LONG: Foreseen = { text: 'what it carries takes too long to be judged now', reply: null, isCertain: false };
 
 function linesOf(head: RequestHead): Map<string, string> {
